@@ -1,0 +1,167 @@
+"""The one tagged union of all that can be recorded, and the record that carries it into the chain.
+
+A reader that meets an unknown `kind` shows it as it is: old readers outlive new writers.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from leashtui.model.card import Card
+from leashtui.model.facts import Facts
+from leashtui.model.request import Request
+from leashtui.model.verdict import Decision, Verdict
+
+
+class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    """Base of the union; `kind` is the tag in the stored JSON."""
+
+
+class SessionStarted(_Event, tag="session.started"):
+    agent: str
+    argv: tuple[str, ...]
+    workspace: str
+    tier: str
+    bundle: str
+    on_ask: str
+    leash: str  # version
+    lost: tuple[str, ...] = ()  # what this tier does not stop, in plain sentences
+    identity: str = "L1"
+    user: str = ""
+    host: str = ""
+    exe: str = ""
+    exe_digest: str = ""
+
+
+class SessionEnded(_Event, tag="session.ended"):
+    code: int
+    reason: str
+    leftovers: tuple[str, ...] = ()
+
+
+class Decided(_Event, tag="act.decided"):
+    """A request with its facts and the PDP's decision; the intent record. Written before any verdict is released."""
+
+    request: Request
+    facts: Facts
+    decision: Decision
+    verdict: Verdict | None = None  # present when the decision needs no person
+    us: int = 0  # classify + decide
+    covered_by: str = ""  # act id of the approval or root act that covers this one
+
+
+class Asked(_Event, tag="act.asked"):
+    card: Card
+
+
+class Answered(_Event, tag="act.answered"):
+    """The end of an ask: a person's answer, a time-out, a withdrawal. face: which panel it came from."""
+
+    ask: str
+    verdict: Verdict
+    face: str = ""
+    grant: str = ""
+    waited_us: int = 0
+
+
+class ActEnded(_Event, tag="act.ended"):
+    """Outcome, after the fact: exit code (128+signal) of the act's process."""
+
+    code: int
+    us: int = 0
+
+
+class FileChanged(_Event, tag="file.changed"):
+    """Seen by the watcher afterwards, coalesced, unattributed. change: created|modified|deleted|moved."""
+
+    path: str
+    change: str
+    place: str
+    protected: bool
+    diff: str = ""
+    plus: int = 0
+    minus: int = 0
+    to: str = ""
+    count: int = 1
+
+
+class Notice(_Event, tag="notice"):
+    """Something a person should know. level: info|warn|alarm."""
+
+    level: str
+    text: str
+    hint: str = ""
+
+
+class GuardLost(_Event, tag="guard.lost"):
+    guard: str
+    reason: str
+
+
+class GrantAdded(_Event, tag="grant.added"):
+    grant: str
+    policy: str  # Cedar text
+    asks: tuple[str, ...]
+    prefix: tuple[str, ...]
+    expires: int
+
+
+class GrantRevoked(_Event, tag="grant.revoked"):
+    grant: str
+    who: str = ""
+
+
+class Braked(_Event, tag="session.braked"):
+    """freeze, resume or kill, by whom."""
+
+    what: str
+    who: str = ""
+
+
+class FaceJoined(_Event, tag="face.joined"):
+    face: str
+    role: str
+    who: str
+    pid: int
+
+
+class FaceLeft(_Event, tag="face.left"):
+    face: str
+
+
+class ControlRefused(_Event, tag="control.refused"):
+    """Somebody who may not answer tried to."""
+
+    peer: str
+    reason: str
+
+
+Event = (
+    SessionStarted
+    | SessionEnded
+    | Decided
+    | Asked
+    | Answered
+    | ActEnded
+    | FileChanged
+    | Notice
+    | GuardLost
+    | GrantAdded
+    | GrantRevoked
+    | Braked
+    | FaceJoined
+    | FaceLeft
+    | ControlRefused
+)
+
+
+class Record(Struct, frozen=True, omit_defaults=True):
+    """What the chain stores, as canonical JSON bytes. t: microseconds since the epoch. parent: record it answers to."""
+
+    v: int
+    id: str  # ULID
+    t: int
+    session: str
+    event: Event
+    parent: str = ""
+    masked: int = 0  # how many secret values were replaced

@@ -1,0 +1,77 @@
+"""What somebody wants to do: one request, as a guard (the PEP) reports it, before anybody has an opinion.
+
+Text from the machine (argv, paths) is `str` decoded with surrogateescape; `codec.encode` escapes the surrogates, so
+a hostile file name can neither crash a writer nor disappear from the record.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Action(StrEnum):
+    """The actions policies name (policy.md, Request and facts). The first issue raises the four marked live."""
+
+    PROCESS_EXEC = "ProcessExec"  # live
+    FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher
+    FILE_DELETE = "FileDelete"  # live, reported by the watcher
+    LEASH_CONTROL = "LeashControl"  # live
+
+
+class Tier(StrEnum):
+    """What the host lets leash enforce, strongest first; kernel.md, Tiers."""
+
+    STRICT = "strict"
+    COMPAT = "compat"
+    EXEC = "exec"
+    WATCH = "watch"
+
+
+class Layer(StrEnum):
+    """Which guard saw the act."""
+
+    KERNEL = "kernel"
+    SHIM = "shim"
+    HOOK = "hook"
+    WATCHER = "watcher"
+    EXPLAIN = "explain"
+
+
+class Mode(StrEnum):
+    """How deep the guard below can see: `kernel` re-judges inner execs, `shim` sees only this command."""
+
+    SHIM = "shim"
+    KERNEL = "kernel"
+
+
+class ProcessRef(Struct, frozen=True):
+    """A process that cannot be confused with a later one of the same pid.
+
+    `start` is field 22 of /proc/PID/stat (clock ticks after boot); `execs` counts the execs leash saw it make.
+    """
+
+    pid: int
+    start: int
+    execs: int = 0
+
+
+class Request(Struct, frozen=True, omit_defaults=True):
+    """One act as a guard saw it.
+
+    argv: the words the new program gets (empty for file acts). exe: its resolved path. cwd: absolute.
+    env: only the variables that can carry code (LD_PRELOAD, BASH_ENV, GIT_SSH_COMMAND...), in order.
+    process: the process that acts; ancestry: its living ancestors inside the session, nearest first.
+    """
+
+    action: Action
+    layer: Layer
+    cwd: str
+    argv: tuple[str, ...] = ()
+    exe: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    path: str = ""
+    process: ProcessRef | None = None
+    ancestry: tuple[ProcessRef, ...] = ()
+    script: str = ""  # text handed to a shell by file or stdin, where a guard could read it

@@ -1,0 +1,115 @@
+"""What travels between the supervisor and its faces: one JSON object a line on the approver socket.
+
+A face sends `FaceMessage`s and receives `DeskMessage`s. Invariant: no message from a face is a decision; each is an
+answer to the desk, which decides whether it counts.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from leashtui.model.card import Card, Choice
+from leashtui.model.event import Record
+
+
+class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """Base of both unions."""
+
+
+# face -> supervisor -------------------------------------------------------------------------------------------------
+class Hello(_Message, tag="hello"):
+    """First line of a connection. face: tui|plain|cli. role: owner|reviewer|observer. backlog: records wanted first.
+
+    code: the code shown in the launching terminal, needed where the tier cannot tell agent from person.
+    """
+
+    face: str
+    role: str = "reviewer"
+    backlog: int = 0
+    code: str = ""
+    pid: int = 0
+
+
+class Terminal(_Message, tag="terminal"):
+    """Instead of Hello: make this connection the agent's terminal; what follows is pump framing (guards/pty/frames)."""
+
+    cols: int
+    rows: int
+    code: str = ""
+
+
+class Answer(_Message, tag="answer"):
+    ask: str
+    choice: Choice
+    feedback: str = ""
+
+
+class Revoke(_Message, tag="revoke"):
+    grant: str
+
+
+class Brake(_Message, tag="brake"):
+    """what: freeze|resume|kill."""
+
+    what: str
+
+
+class Signal(_Message, tag="signal"):
+    """From the keeper only: deliver this signal number to the agent's process group."""
+
+    number: int
+
+
+# supervisor -> face -------------------------------------------------------------------------------------------------
+class Welcome(_Message, tag="welcome"):
+    session: str
+    agent: str
+    argv: tuple[str, ...]
+    workspace: str
+    tier: str
+    lost: tuple[str, ...]
+    bundle: str
+    started: int
+    user: str
+    log: str  # path of the session's database
+    frozen: bool = False
+    level: str = "L1"
+
+
+class CardShown(_Message, tag="card"):
+    card: Card
+
+
+class CardGone(_Message, tag="card.gone"):
+    """why: allowed|denied|withdrawn|expired."""
+
+    ask: str
+    why: str
+    who: str = ""
+
+
+class Recorded(_Message, tag="record"):
+    seq: int
+    record: Record
+    head: str = ""  # chain head after it, hex
+
+
+class Refused(_Message, tag="refused"):
+    """An answer or a connection that did not count, and why."""
+
+    reason: str
+    hint: str = ""
+
+
+class Done(_Message, tag="done"):
+    """The session is over; code is what the keeper exits with."""
+
+    code: int
+    log: str
+    records: int
+    head: str
+    summary: str = ""
+
+
+FaceMessage = Hello | Terminal | Answer | Revoke | Brake | Signal
+DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Done

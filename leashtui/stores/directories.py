@@ -1,0 +1,71 @@
+"""Where leash keeps things, and whether those places are safe to use.
+
+runtime: sockets of live sessions, gone at reboot. state: journals. config: the user's policy and configuration.
+All three are 0700 and owned by us, or leash refuses: a directory somebody else owns could answer approvals.
+LEASH_RUNTIME_DIR, LEASH_STATE_DIR and LEASH_CONFIG_DIR override them (tests, unusual hosts).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import platformdirs
+
+from leashtui.model.errors import Exit, LeashError
+
+APP = "leashtui"
+
+
+def _place(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or fallback)
+
+
+def runtime_dir() -> Path:
+    """Parent of the live sessions' directories (not created)."""
+    return _place("LEASH_RUNTIME_DIR", platformdirs.user_runtime_dir(APP))
+
+
+def state_dir() -> Path:
+    """Parent of `sessions/` (journals) (not created)."""
+    return _place("LEASH_STATE_DIR", platformdirs.user_state_dir(APP))
+
+
+def config_dir() -> Path:
+    """Holds config.toml and policies/ (not created)."""
+    return _place("LEASH_CONFIG_DIR", platformdirs.user_config_dir(APP))
+
+
+def sessions_dir() -> Path:
+    """Where session databases live: one SESSION.db each."""
+    return state_dir() / "sessions"
+
+
+def ensure_private(path: Path) -> Path:
+    """Create `path` 0700, or check that it is a real directory of ours that nobody else can enter.
+
+    Raises LeashError naming the path and the remedy. Source: architecture.md, Sockets.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise LeashError(
+            f"cannot use {path}: {error.strerror}",
+            "make it writable, or point LEASH_RUNTIME_DIR / LEASH_STATE_DIR at a directory that is",
+            Exit.STORE,
+        ) from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise LeashError(f"{path} is not a directory", "remove it or choose another place", Exit.STORE)
+    if found.st_uid != os.getuid():
+        raise LeashError(
+            f"{path} belongs to uid {found.st_uid}, not to you: leash does not trust it",
+            "remove it, or set XDG_RUNTIME_DIR (or LEASH_RUNTIME_DIR) to a directory of your own",
+        )
+    if found.st_mode & 0o077:
+        try:
+            path.chmod(0o700)
+        except OSError as error:
+            raise LeashError(f"{path} is open to others", f"run: chmod 700 {path}") from error
+    return path
