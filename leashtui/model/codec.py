@@ -16,8 +16,8 @@ from leashtui.model.wire import DeskMessage, FaceMessage
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_record = msgspec.json.Decoder(Record)
-_face = msgspec.json.Decoder(FaceMessage)
+_record: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_face: msgspec.json.Decoder[FaceMessage] = msgspec.json.Decoder(FaceMessage)
 _desk: msgspec.json.Decoder[DeskMessage] = msgspec.json.Decoder(DeskMessage)
 
 

@@ -17,7 +17,7 @@ class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
     """Base of the union; `kind` is the tag in the stored JSON."""
 
 
-class SessionStarted(_Event, tag="session.started"):
+class SessionStarted(_Event, frozen=True, tag="session.started"):
     agent: str
     argv: tuple[str, ...]
     workspace: str
@@ -33,13 +33,13 @@ class SessionStarted(_Event, tag="session.started"):
     exe_digest: str = ""
 
 
-class SessionEnded(_Event, tag="session.ended"):
+class SessionEnded(_Event, frozen=True, tag="session.ended"):
     code: int
     reason: str
     leftovers: tuple[str, ...] = ()
 
 
-class Decided(_Event, tag="act.decided"):
+class Decided(_Event, frozen=True, tag="act.decided"):
     """A request with its facts and the PDP's decision; the intent record. Written before any verdict is released."""
 
     request: Request
@@ -50,11 +50,11 @@ class Decided(_Event, tag="act.decided"):
     covered_by: str = ""  # act id of the approval or root act that covers this one
 
 
-class Asked(_Event, tag="act.asked"):
+class Asked(_Event, frozen=True, tag="act.asked"):
     card: Card
 
 
-class Answered(_Event, tag="act.answered"):
+class Answered(_Event, frozen=True, tag="act.answered"):
     """The end of an ask: a person's answer, a time-out, a withdrawal. face: which panel it came from."""
 
     ask: str
@@ -64,14 +64,14 @@ class Answered(_Event, tag="act.answered"):
     waited_us: int = 0
 
 
-class ActEnded(_Event, tag="act.ended"):
+class ActEnded(_Event, frozen=True, tag="act.ended"):
     """Outcome, after the fact: exit code (128+signal) of the act's process."""
 
     code: int
     us: int = 0
 
 
-class FileChanged(_Event, tag="file.changed"):
+class FileChanged(_Event, frozen=True, tag="file.changed"):
     """Seen by the watcher afterwards, coalesced, unattributed. change: created|modified|deleted|moved."""
 
     path: str
@@ -85,7 +85,7 @@ class FileChanged(_Event, tag="file.changed"):
     count: int = 1
 
 
-class Notice(_Event, tag="notice"):
+class Notice(_Event, frozen=True, tag="notice"):
     """Something a person should know. level: info|warn|alarm."""
 
     level: str
@@ -93,12 +93,12 @@ class Notice(_Event, tag="notice"):
     hint: str = ""
 
 
-class GuardLost(_Event, tag="guard.lost"):
+class GuardLost(_Event, frozen=True, tag="guard.lost"):
     guard: str
     reason: str
 
 
-class GrantAdded(_Event, tag="grant.added"):
+class GrantAdded(_Event, frozen=True, tag="grant.added"):
     grant: str
     policy: str  # Cedar text
     asks: tuple[str, ...]
@@ -106,30 +106,30 @@ class GrantAdded(_Event, tag="grant.added"):
     expires: int
 
 
-class GrantRevoked(_Event, tag="grant.revoked"):
+class GrantRevoked(_Event, frozen=True, tag="grant.revoked"):
     grant: str
     who: str = ""
 
 
-class Braked(_Event, tag="session.braked"):
+class Braked(_Event, frozen=True, tag="session.braked"):
     """freeze, resume or kill, by whom."""
 
     what: str
     who: str = ""
 
 
-class FaceJoined(_Event, tag="face.joined"):
+class FaceJoined(_Event, frozen=True, tag="face.joined"):
     face: str
     role: str
     who: str
     pid: int
 
 
-class FaceLeft(_Event, tag="face.left"):
+class FaceLeft(_Event, frozen=True, tag="face.left"):
     face: str
 
 
-class ControlRefused(_Event, tag="control.refused"):
+class ControlRefused(_Event, frozen=True, tag="control.refused"):
     """Somebody who may not answer tried to."""
 
     peer: str

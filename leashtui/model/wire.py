@@ -17,7 +17,7 @@ class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 
 # face -> supervisor -------------------------------------------------------------------------------------------------
-class Hello(_Message, tag="hello"):
+class Hello(_Message, frozen=True, tag="hello"):
     """First line of a connection. face: tui|plain|cli. role: owner|reviewer|observer. backlog: records wanted first.
 
     code: the code shown in the launching terminal, needed where the tier cannot tell agent from person.
@@ -30,7 +30,7 @@ class Hello(_Message, tag="hello"):
     pid: int = 0
 
 
-class Terminal(_Message, tag="terminal"):
+class Terminal(_Message, frozen=True, tag="terminal"):
     """Instead of Hello: make this connection the agent's terminal; what follows is pump framing (guards/pty/frames)."""
 
     cols: int
@@ -38,30 +38,30 @@ class Terminal(_Message, tag="terminal"):
     code: str = ""
 
 
-class Answer(_Message, tag="answer"):
+class Answer(_Message, frozen=True, tag="answer"):
     ask: str
     choice: Choice
     feedback: str = ""
 
 
-class Revoke(_Message, tag="revoke"):
+class Revoke(_Message, frozen=True, tag="revoke"):
     grant: str
 
 
-class Brake(_Message, tag="brake"):
+class Brake(_Message, frozen=True, tag="brake"):
     """what: freeze|resume|kill."""
 
     what: str
 
 
-class Signal(_Message, tag="signal"):
+class Signal(_Message, frozen=True, tag="signal"):
     """From the keeper only: deliver this signal number to the agent's process group."""
 
     number: int
 
 
 # supervisor -> face -------------------------------------------------------------------------------------------------
-class Welcome(_Message, tag="welcome"):
+class Welcome(_Message, frozen=True, tag="welcome"):
     session: str
     agent: str
     argv: tuple[str, ...]
@@ -76,11 +76,11 @@ class Welcome(_Message, tag="welcome"):
     level: str = "L1"
 
 
-class CardShown(_Message, tag="card"):
+class CardShown(_Message, frozen=True, tag="card"):
     card: Card
 
 
-class CardGone(_Message, tag="card.gone"):
+class CardGone(_Message, frozen=True, tag="card.gone"):
     """why: allowed|denied|withdrawn|expired."""
 
     ask: str
@@ -88,20 +88,20 @@ class CardGone(_Message, tag="card.gone"):
     who: str = ""
 
 
-class Recorded(_Message, tag="record"):
+class Recorded(_Message, frozen=True, tag="record"):
     seq: int
     record: Record
     head: str = ""  # chain head after it, hex
 
 
-class Refused(_Message, tag="refused"):
+class Refused(_Message, frozen=True, tag="refused"):
     """An answer or a connection that did not count, and why."""
 
     reason: str
     hint: str = ""
 
 
-class Done(_Message, tag="done"):
+class Done(_Message, frozen=True, tag="done"):
     """The session is over; code is what the keeper exits with."""
 
     code: int

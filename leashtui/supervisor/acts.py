@@ -1,0 +1,104 @@
+"""One act, one card: which execs belong to which act, and what an approval covers.
+
+An act is one outermost exec, keyed by its process (pid and start time). An exec whose ancestry leads to a living act
+is an inner exec of it. An approval covers the effects that were shown, for that root process until it ends; orphans
+belong to no act, and opaque effects cover nothing (architecture.md, Words). Invariant: covering never looks at text,
+only at verbs and resolved targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from leashtui.model.facts import Effect, Facts, Severity, Verb
+from leashtui.model.request import ProcessRef, Request
+
+Key = tuple[int, int]
+
+_PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_READ, Verb.READ, Verb.DISCARD_WORK})
+_PRUNE_AT = 512
+
+
+def key_of(process: ProcessRef) -> Key:
+    """What identifies a process for its whole life, whatever it execs."""
+    return (process.pid, process.start)
+
+
+class Act:
+    """An outermost exec: the id of its first record and the effects a person approved for it."""
+
+    def __init__(self, act: str, root: ProcessRef | None) -> None:
+        self.id = act
+        self.root = root
+        self.approved: list[Effect] = []
+
+    def approve(self, facts: Facts) -> None:
+        """Remember what was shown and allowed."""
+        self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
+
+    def covers(self, facts: Facts) -> bool:
+        """Whether every telling effect of an inner exec was already shown and approved."""
+        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if not telling or not self.approved:
+            return False
+        return all(any(_within(e, shown) for shown in self.approved) for e in telling)
+
+
+def _within(effect: Effect, shown: Effect) -> bool:
+    """Whether `shown` says at least as much as `effect` does."""
+    if effect.verb is Verb.OPAQUE or effect.verb is not shown.verb:
+        return False
+    if effect.target == shown.target:
+        return True
+    if effect.verb not in _PATH_VERBS or not shown.target or not effect.target:
+        return False
+    if shown.recursive and PurePosixPath(effect.target).is_relative_to(shown.target):
+        return True
+    if not any(c in shown.target for c in "*?["):
+        return False
+    same_depth = effect.target.count("/") == shown.target.count("/")
+    return same_depth and fnmatchcase(effect.target, shown.target)
+
+
+class Acts:
+    """The living acts of one session."""
+
+    def __init__(self, alive: Callable[[ProcessRef], bool]) -> None:
+        self._alive = alive
+        self._acts: dict[Key, Act] = {}
+        self._agent: Key | None = None
+        self._prune_at = _PRUNE_AT
+
+    def adopt_agent(self, process: ProcessRef) -> None:
+        """The agent's own root process: what it starts are acts, it is none."""
+        self._agent = key_of(process)
+
+    def find(self, request: Request) -> Act | None:
+        """The living act that this request is an inner exec of, nearest ancestor first."""
+        if request.process is None:
+            return None
+        for process in (request.process, *request.ancestry):
+            key = key_of(process)
+            if key == self._agent:
+                return None
+            found = self._acts.get(key)
+            if found is not None:
+                return found
+        return None
+
+    def open(self, act: str, request: Request) -> Act:
+        """Register a new outermost act."""
+        made = Act(act, request.process)
+        if request.process is not None and key_of(request.process) != self._agent:
+            if len(self._acts) >= self._prune_at:
+                self._prune()
+            self._acts[key_of(request.process)] = made
+        return made
+
+    def _prune(self) -> None:
+        dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
+        for key in dead:
+            del self._acts[key]
+        self._prune_at = max(_PRUNE_AT, 2 * len(self._acts))

@@ -1,0 +1,177 @@
+"""The desk: acts that wait for a person, and the one place where an answer counts or does not.
+
+Knows cards, their order and who answered. Refuses to know sockets and screens: faces subscribe and answer. Invariant:
+every card ends exactly once, by an answer, a withdrawal or the end of the session, and the first answer wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from leashtui.model.card import Card, Choice, Option
+from leashtui.model.facts import Facts
+from leashtui.model.request import Request
+from leashtui.model.verdict import By, Decision, Ruling, Verdict
+from leashtui.model.wire import CardGone, CardShown
+from leashtui.words.consequence import consequence, telling, worst
+from leashtui.words.refusal import refusal
+
+MAX_WAITING = 64
+"""Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
+
+Settle = Callable[["Waiting", Verdict, Choice | None, str], None]
+
+
+@dataclass
+class Waiting:
+    """One asked request behind a card: what to do when the card ends."""
+
+    act: str
+    request: Request
+    facts: Facts
+    decision: Decision
+    since: int
+    settle: Settle
+    card: Card | None = None
+    done: bool = False
+
+
+@dataclass
+class _Entry:
+    card: Card
+    waiting: list[Waiting] = field(default_factory=list)
+
+
+class Desk:
+    """The queue of one session. clock: microseconds since the epoch. notify: called with every card message."""
+
+    def __init__(
+        self,
+        session: str,
+        agent: str,
+        clock: Callable[[], int],
+        notify: Callable[[CardShown | CardGone], None],
+    ) -> None:
+        self._session = session
+        self._agent = agent
+        self._clock = clock
+        self._notify = notify
+        self._cards: dict[str, _Entry] = {}
+        self._number = 0
+
+    def cards(self) -> tuple[Card, ...]:
+        """The waiting cards, oldest first."""
+        return tuple(e.card for e in self._cards.values())
+
+    def full(self) -> bool:
+        """Whether another card would be a flood."""
+        return len(self._cards) >= MAX_WAITING
+
+    def ask(self, waiting: Waiting) -> Card:
+        """Show a card for this request, or join the card of a request of the same shape."""
+        shape = (waiting.facts.command, waiting.request.cwd)
+        for entry in self._cards.values():
+            if (entry.card.command, entry.card.cwd) == shape:
+                entry.waiting.append(waiting)
+                entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
+                waiting.card = entry.card
+                self._notify(CardShown(card=entry.card))
+                return entry.card
+        self._number += 1
+        card = self._card(f"L-{self._number}", waiting)
+        waiting.card = card
+        self._cards[card.id] = _Entry(card, [waiting])
+        self._notify(CardShown(card=card))
+        return card
+
+    def _card(self, ask: str, waiting: Waiting) -> Card:
+        facts, decision = waiting.facts, waiting.decision
+        options = [Option("y", Choice.ONCE, "allow once")]
+        no_wider = ""
+        if decision.standing and facts.grant_prefix and not facts.destructive:
+            options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))
+        elif facts.destructive:
+            no_wider = "no 'this session': it destroys what cannot be made again"
+        elif not decision.standing:
+            no_wider = f"no 'this session': {decision.policies[0].id if decision.policies else 'policy'} is locked"
+        else:
+            no_wider = "no 'this session': it is more than one simple command"
+        options.append(Option("n", Choice.DENY, "deny"))
+        return Card(
+            id=ask,
+            session=self._session,
+            act=waiting.act,
+            since=waiting.since,
+            command=facts.command,
+            normalised=facts.normalised,
+            cwd=waiting.request.cwd,
+            agent=self._agent,
+            severity=worst(facts, decision.policies),
+            consequence=consequence(facts, decision.policies),
+            evidence=telling(facts)[:8],
+            why=decision.policies[:4],
+            undo=facts.undo,
+            options=tuple(options),
+            no_wider=no_wider,
+            hidden=facts.hidden,
+            pid=waiting.request.process.pid if waiting.request.process else 0,
+        )
+
+    def answer(self, ask: str, choice: Choice, *, who: str, face: str, feedback: str = "") -> str:
+        """Settle a card by a person's word. Returns '' when it counted, else the reason why it did not."""
+        entry = self._cards.get(ask)
+        if entry is None:
+            return f"{ask} is not waiting: it was answered or withdrawn"
+        if choice is not Choice.DENY and choice not in {o.choice for o in entry.card.options}:
+            return f"{ask} offers no {choice.value!r}: {entry.card.no_wider or 'not among its options'}"
+        del self._cards[ask]
+        ruling = Ruling.DENY if choice is Choice.DENY else Ruling.ALLOW
+        for waiting in entry.waiting:
+            text = ""
+            if ruling is Ruling.DENY:
+                text = refusal(
+                    by=By.PERSON,
+                    what=entry.card.consequence,
+                    policies=entry.card.why,
+                    who=who,
+                    because=feedback,
+                )
+            policies = tuple(p.id for p in waiting.decision.policies)
+            verdict = Verdict(ruling, By.PERSON, text, who, waiting.act, policies)
+            self._settle(waiting, verdict, choice, face)
+        self._notify(CardGone(ask=ask, why="allowed" if ruling is Ruling.ALLOW else "denied", who=who))
+        return ""
+
+    def withdraw(self, waiting: Waiting, reason: str) -> None:
+        """The asking process was signalled or died: its card goes, recorded as withdrawn, never as a denial."""
+        if waiting.done or waiting.card is None:
+            return
+        entry = self._cards.get(waiting.card.id)
+        if entry is not None:
+            entry.waiting = [w for w in entry.waiting if w is not waiting]
+            if entry.waiting:
+                entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
+                self._notify(CardShown(card=entry.card))
+            else:
+                del self._cards[entry.card.id]
+                self._notify(CardGone(ask=entry.card.id, why="withdrawn"))
+        verdict = Verdict(Ruling.DENY, By.WITHDRAWN, refusal(by=By.WITHDRAWN, what=reason), "", waiting.act)
+        self._settle(waiting, verdict, None, "")
+
+    def deny_all(self, by: By, why: str) -> None:
+        """The session ends or the desk closes: everything that waits is denied."""
+        for ask in list(self._cards):
+            entry = self._cards.pop(ask)
+            for waiting in entry.waiting:
+                text = refusal(by=by, what=entry.card.consequence, why=why)
+                self._settle(waiting, Verdict(Ruling.DENY, by, text, "", waiting.act), None, "")
+            self._notify(CardGone(ask=ask, why="denied"))
+
+    @staticmethod
+    def _settle(waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str) -> None:
+        if not waiting.done:
+            waiting.done = True
+            waiting.settle(waiting, verdict, choice, face)

@@ -1,0 +1,211 @@
+"""THE path: classify, decide, ask if need be, record, and only then let the guard act. Fail closed lives only here.
+
+Knows the order of things. Refuses to know kernels, sockets and screens. Invariant: no verdict is released before the
+record that explains it is committed; whatever raises on the way becomes a denial that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from leashtui.model.card import Card, Choice
+from leashtui.model.errors import LeashError
+from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
+from leashtui.model.facts import Facts, Verb
+from leashtui.model.ports import Classifier, Decider, Reply
+from leashtui.model.request import Request
+from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
+from leashtui.supervisor.acts import Act, Acts
+from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.words.consequence import consequence
+from leashtui.words.refusal import refusal
+
+_OUTWARD = frozenset(
+    {
+        Verb.NET_SEND,
+        Verb.REMOTE_CHANGE,
+        Verb.PUBLISH,
+        Verb.CLOUD_CHANGE,
+        Verb.DATA_CHANGE,
+        Verb.REMOTE_SESSION,
+        Verb.HISTORY_REWRITE,
+        Verb.DISCARD_WORK,
+    }
+)
+
+
+class Recorder(Protocol):
+    """Where records go (supervisor.stream.Stream)."""
+
+    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record: ...
+
+
+class Granter(Protocol):
+    """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
+
+    def __call__(self, facts: Facts, decision: Decision) -> GrantAdded: ...
+
+
+@dataclass
+class Submission:
+    """A submitted request (model.ports.Ticket): withdraw() ends an ask whose process went away."""
+
+    act: str
+    waiting: Waiting | None = None
+    desk: Desk | None = None
+
+    def withdraw(self, reason: str) -> None:
+        """See model.ports.Ticket."""
+        if self.waiting is not None and self.desk is not None:
+            self.desk.withdraw(self.waiting, reason)
+
+
+class Mediator:
+    """One a session. can_ask: whether a person can exist who answers. clock: us since the epoch. timer: perf us."""
+
+    def __init__(
+        self,
+        *,
+        classify: Classifier,
+        decider: Decider,
+        desk: Desk,
+        stream: Recorder,
+        acts: Acts,
+        breaker: Breaker,
+        grant: Granter,
+        can_ask: Callable[[], bool],
+        clock: Callable[[], int],
+        timer: Callable[[], int],
+        broken: Callable[[str], None],
+    ) -> None:
+        self._classify = classify
+        self._decider = decider
+        self._desk = desk
+        self._stream = stream
+        self._acts = acts
+        self._breaker = breaker
+        self._grant = grant
+        self._can_ask = can_ask
+        self._clock = clock
+        self._timer = timer
+        self._broken = broken
+        self.counts = {"acts": 0, "asked": 0, "refused": 0}
+
+    def submit(self, request: Request, reply: Reply) -> Submission:
+        """Decide one request; `reply` is called exactly once unless the submission is withdrawn first."""
+        submission = Submission("")
+        try:
+            self._submit(request, reply, submission)
+        except Exception as error:  # noqa: BLE001 - the one place where any failure must become a denial
+            why = error.message if isinstance(error, LeashError) else f"{type(error).__name__}: {error}"
+            self._broken(why)
+            self.counts["refused"] += 1
+            what = request.argv[0] if request.argv else request.path
+            reply(Verdict(Ruling.DENY, By.ERROR, refusal(by=By.ERROR, what=what, why=why), "", submission.act))
+        return submission
+
+    def _submit(self, request: Request, reply: Reply, submission: Submission) -> None:
+        started = self._timer()
+        facts = self._classify(request)
+        decision = self._decider.decide(request, facts)
+        parent = self._acts.find(request)
+        covered = parent is not None and decision.outcome is Outcome.ASK and parent.covers(facts)
+        verdict = self._rule(decision, facts, covered=covered)
+        event = Decided(
+            request=request,
+            facts=facts,
+            decision=decision,
+            verdict=verdict,
+            us=self._timer() - started,
+            covered_by=parent.id if parent is not None else "",
+        )
+        record = self._stream.append(event, parent=parent.id if parent else "", durable=_weighty(facts, verdict))
+        submission.act = record.id
+        act = parent or self._acts.open(record.id, request)
+        if parent is None:
+            self.counts["acts"] += 1
+        if verdict is not None:
+            if verdict.ruling is Ruling.DENY:
+                self.counts["refused"] += 1
+                self._breaker.refused(facts)
+            reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
+            return
+        self.counts["asked"] += 1
+        submission.desk = self._desk
+        submission.waiting = Waiting(
+            act=record.id,
+            request=request,
+            facts=facts,
+            decision=decision,
+            since=self._clock(),
+            settle=lambda w, v, c, f: self._settle(w, v, c, f, act, reply),
+        )
+        card = self._desk.ask(submission.waiting)
+        self._record_card(card, record.id)
+
+    def _record_card(self, card: Card, parent: str) -> None:
+        self._stream.append(Asked(card=card), parent=parent, durable=True)
+
+    def _rule(self, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
+        """The verdict that needs no person, or None when one must be asked."""
+        policies = tuple(p.id for p in decision.policies)
+        if decision.outcome is Outcome.ALLOW:
+            return Verdict(Ruling.ALLOW, By.GRANT if decision.released else By.POLICY, policies=policies)
+        if covered:
+            return Verdict(Ruling.ALLOW, By.COVERED, policies=policies)
+        by = By.ERROR if decision.errors else By.POLICY
+        why = ""
+        if decision.outcome is Outcome.ASK:
+            if self._breaker.open(facts):
+                by = By.LOCK
+            elif not self._can_ask():
+                by = By.NOBODY
+            elif self._desk.full():
+                by, why = By.LOCK, "too many acts wait for an answer already"
+            else:
+                return None
+        elif decision.errors:
+            why = decision.errors[0]
+        what = consequence(facts, decision.policies)
+        text = refusal(by=by, what=what, why=why, policies=decision.policies)
+        return Verdict(Ruling.DENY, by, text, policies=policies)
+
+    def _settle(
+        self, waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str, act: Act, reply: Reply
+    ) -> None:
+        """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
+        granted: GrantAdded | None = None
+        try:
+            if choice is Choice.SESSION:
+                granted = self._grant(waiting.facts, waiting.decision)
+                self._stream.append(granted, parent=waiting.act, durable=True)
+            answered = Answered(
+                ask=waiting.card.id if waiting.card else "",
+                verdict=verdict,
+                face=face,
+                grant=granted.grant if granted else "",
+                waited_us=self._clock() - waiting.since,
+            )
+            self._stream.append(answered, parent=waiting.act, durable=True)
+        except LeashError as error:
+            self._broken(error.message)
+            text = refusal(by=By.ERROR, what=waiting.facts.command, why=error.message)
+            verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
+        if verdict.ruling is Ruling.ALLOW:
+            act.approve(waiting.facts)
+            self._breaker.forgive(waiting.facts)
+        elif verdict.by is By.PERSON:
+            self.counts["refused"] += 1
+            self._breaker.refused(waiting.facts)
+        if verdict.by is not By.WITHDRAWN:
+            reply(verdict)
+
+
+def _weighty(facts: Facts, verdict: Verdict | None) -> bool:
+    """Whether the record must survive power loss: asks, denials, irreversible and outward-facing acts."""
+    if verdict is None or verdict.ruling is Ruling.DENY or not facts.reversible:
+        return True
+    return any(e.verb in _OUTWARD for e in facts.effects)

@@ -1,0 +1,47 @@
+"""Text of unknown origin made safe to show: one line, printable, bounded, with hidden characters spelled out.
+
+Knows Unicode categories. Refuses to know markup: what comes out is plain text, to be drawn as plain text only.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}
+
+
+def visible(text: str) -> str:
+    """`text` with every control, format, surrogate and line-separator character spelled out (\\n, \\x07, \\u202e)."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spell(c) for c in text)
+
+
+def _spell(char: str) -> str:
+    if char in _SHORT:
+        return _SHORT[char]
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+        code = ord(char)
+        if code < 0x100:
+            return f"\\x{code:02x}"
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return char
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`visible(text)` cut to `limit` characters with an ellipsis."""
+    shown = visible(text[: limit * 2])
+    return shown if len(shown) <= limit and len(text) <= limit * 2 else shown[: limit - 1] + "…"
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """'1 act', '2 acts', '1,204 files'."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """'0:07', '12:30', '3:02:11'."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"

@@ -1,0 +1,50 @@
+"""The one line a refused program prints, written for the model and the person who will read it.
+
+Shape: `leash: REFUSED: <what> — <why> [<policy>]. <next step>`. At most 900 bytes, so that one write to a pipe is
+atomic, and free of control characters, so that no command line can paint over the terminal through its own refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leashtui.model.verdict import By, PolicyRef
+from leashtui.words.plain import one_line
+
+LIMIT = 900
+
+_NEXT = {
+    By.POLICY: "Do not retry it in other words; choose another way, or ask the person to change the policy.",
+    By.PERSON: "Do not retry it in other words; ask the person what they want instead.",
+    By.NOBODY: "Nobody can be asked in this session. Start leash in a terminal, or with --on-ask wait, to be asked.",
+    By.LOCK: "The same act was refused before in other words. Stop, and ask the person what they want instead.",
+    By.TIMEOUT: "Nobody answered in time. Silence is not consent; ask the person, then run it again.",
+    By.ERROR: "leash could not judge it and refuses what it cannot judge. Run `leash doctor`, then try again.",
+    By.WITHDRAWN: "The program that asked was stopped while it waited; nothing was run.",
+}
+
+
+def refusal(
+    *,
+    by: By,
+    what: str,
+    why: str = "",
+    policies: Sequence[PolicyRef] = (),
+    who: str = "",
+    because: str = "",
+) -> str:
+    """One line without a newline. what: consequence or command; why: defaults to the first policy's reason."""
+    head = f"leash: REFUSED: {one_line(what, 240)}"
+    reason = because and f'{who or "the person"} said: "{one_line(because, 240)}"'
+    if not reason and by is By.PERSON:
+        reason = f"{who or 'the person'} said no"
+    if not reason:
+        reason = why or (policies[0].reason if policies else "")
+    parts = [head]
+    if reason:
+        parts.append(f" — {one_line(reason, 280).rstrip('.')}")
+    if policies:
+        parts.append(f" [{policies[0].id}]")
+    text = "".join(parts).rstrip(".") + ". " + _NEXT.get(by, "")
+    raw = text.strip().encode("utf-8", "backslashreplace")[:LIMIT]
+    return raw.decode("utf-8", "ignore")
