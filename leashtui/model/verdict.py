@@ -1,4 +1,4 @@
-"""Decision (what the PDP says: allow, ask or deny) and Verdict (what finally holds: allow or deny, and by whose word)."""
+"""Decision: what the PDP says (allow, ask or deny). Verdict: what finally holds (allow or deny), and by whose word."""
 
 from __future__ import annotations
 

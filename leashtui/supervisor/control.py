@@ -1,0 +1,199 @@
+"""The approver socket: where panels, `leash approve` and the brake speak with the desk.
+
+One JSON object a line (model.wire). Knows connections and who they are. Refuses to decide: it hands answers to the
+desk. Invariant: a connection gets its first message only after its peer was checked; a slow face is cut off, and
+finds everything again when it reconnects, so it can neither slow the gate nor lose a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from leashtui.model import codec
+from leashtui.model.event import ControlRefused, Event, FaceJoined, FaceLeft, Record
+from leashtui.model.wire import Answer, Brake, CardGone, CardShown, DeskMessage, Done, FaceMessage, Hello
+from leashtui.model.wire import Recorded, Refused, Revoke, Signal, Terminal, Welcome
+from leashtui.supervisor.code import Code
+from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.peers import Peer, Sandbox, check
+
+_BACKLOG = 500
+_LINE_LIMIT = 1 << 20
+_SLOW = 4 << 20
+_HELLO_TIMEOUT = 5.0
+_MAX_FACES = 64
+
+
+class Powers(Protocol):
+    """What the session lets a face do beyond answering cards."""
+
+    def welcome(self) -> Welcome: ...
+
+    def brake(self, what: str, who: str) -> str:
+        """freeze, resume or kill; returns '' or why it did not happen."""
+        ...
+
+    def revoke(self, grant: str, who: str) -> str: ...
+
+    def signal(self, number: int) -> None: ...
+
+    def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
+        """Give a connected socket to the pump; the caller closes its own copy afterwards."""
+        ...
+
+
+class Control:
+    """The server of one session. record: writes an event to the journal. code: None where peers tell for sure."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        powers: Powers,
+        record: Callable[[Event], Record],
+        own: Sandbox,
+        uid: int,
+        code: Code | None,
+    ) -> None:
+        self._desk = desk
+        self._powers = powers
+        self._record = record
+        self._own = own
+        self._uid = uid
+        self._code = code
+        self._faces: dict[asyncio.StreamWriter, str] = {}
+        self._tail: deque[bytes] = deque(maxlen=_BACKLOG)
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, name: str) -> None:
+        """Listen on the abstract socket `name` (without the leading NUL)."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind("\0" + name)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=_LINE_LIMIT)
+
+    def watching(self) -> int:
+        """How many panels are connected (observers and one-shot commands included)."""
+        return len(self._faces)
+
+    def show(self, message: CardShown | CardGone) -> None:
+        """Send a card message to every face."""
+        self._broadcast(codec.encode(message) + b"\n")
+
+    def recorded(self, seq: int, record: Record, head: str) -> None:
+        """Send a committed record to every face and remember it for later ones."""
+        line = codec.encode(Recorded(seq=seq, record=record, head=head)) + b"\n"
+        self._tail.append(line)
+        self._broadcast(line)
+
+    def _broadcast(self, line: bytes) -> None:
+        for writer in list(self._faces):
+            if writer.transport.get_write_buffer_size() > _SLOW:
+                self._drop(writer)
+            else:
+                writer.write(line)
+
+    def _drop(self, writer: asyncio.StreamWriter) -> None:
+        self._faces.pop(writer, None)
+        writer.transport.abort()
+
+    async def close(self, done: Done) -> None:
+        """Tell every face the end, then stop."""
+        if self._server is not None:
+            self._server.close()
+        self._broadcast(codec.encode(done) + b"\n")
+        writers = list(self._faces)
+        self._faces.clear()
+        for writer in writers:
+            writer.close()
+        await asyncio.wait([asyncio.ensure_future(w.wait_closed()) for w in writers], timeout=2) if writers else None
+        for task in self._tasks:
+            task.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            await self._converse(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, ValueError, msgspec.DecodeError, TimeoutError):
+            pass  # a face that speaks rubbish or vanishes loses its connection and nothing else
+        finally:
+            face = self._faces.pop(writer, "")
+            if face and not face.startswith("cli"):
+                self._record(FaceLeft(face=face))
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        peer = check(connection, self._own, self._uid)
+        if peer.reason:
+            self._turn_away(writer, peer, peer.reason, "answer from the person's own terminal")
+            return
+        if len(self._faces) >= _MAX_FACES:
+            self._turn_away(writer, peer, "too many faces are connected", "close one")
+            return
+        first = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
+        if not isinstance(first, Hello | Terminal):
+            return
+        if self._code is not None and not self._code.matches(first.code):
+            hint = "pass --code with the number shown in the terminal that started the session"
+            self._turn_away(writer, peer, "this tier cannot tell the agent from the person: a code is needed", hint)
+            return
+        if isinstance(first, Terminal):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            with socket.socket(fileno=os.dup(connection.fileno())) as own:
+                self._powers.hand_terminal(own, first.cols, first.rows)
+            return
+        await self._attend(reader, writer, first, peer)
+
+    def _turn_away(self, writer: asyncio.StreamWriter, peer: Peer, reason: str, hint: str) -> None:
+        self._record(ControlRefused(peer=f"{peer.user} pid {peer.pid}", reason=reason))
+        writer.write(codec.encode(Refused(reason=reason, hint=hint)) + b"\n")
+
+    async def _attend(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: Hello, peer: Peer
+    ) -> None:
+        face = f"{hello.face[:16]}:{peer.pid}"
+        self._send(writer, self._powers.welcome())
+        backlog = min(max(hello.backlog, 0), _BACKLOG)
+        for line in list(self._tail)[len(self._tail) - backlog :] if backlog else ():
+            writer.write(line)
+        for card in self._desk.cards():
+            self._send(writer, CardShown(card=card))
+        self._faces[writer] = face
+        if not face.startswith("cli"):
+            self._record(FaceJoined(face=face, role=hello.role, who=peer.user, pid=peer.pid))
+        while line := await reader.readline():
+            message = codec.decode_face(line)
+            refusal = "observers watch only" if hello.role == "observer" else self._obey(message, peer, face)
+            if refusal:
+                self._send(writer, Refused(reason=refusal))
+
+    def _obey(self, message: FaceMessage, peer: Peer, face: str) -> str:
+        """Carry out one message; returns why it did not count, or ''."""
+        match message:
+            case Answer():
+                return self._desk.answer(
+                    message.ask, message.choice, who=peer.user, face=face, feedback=message.feedback
+                )
+            case Brake():
+                return self._powers.brake(message.what, peer.user)
+            case Revoke():
+                return self._powers.revoke(message.grant, peer.user)
+            case Signal():
+                self._powers.signal(message.number)
+                return ""
+        return "not understood"
+
+    @staticmethod
+    def _send(writer: asyncio.StreamWriter, message: DeskMessage) -> None:
+        writer.write(codec.encode(message) + b"\n")

@@ -1,0 +1,108 @@
+"""The processes below us: who they are, and how to stop, continue or end them all.
+
+The supervisor is a subreaper, so whatever the agent starts stays its descendant, however often it forks. Knows /proc.
+Invariant: ending is repeated until nothing is left, because a tree that forks can outrun one pass.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Collection, Iterator
+
+from leashtui.model.request import ProcessRef
+
+_ROUNDS = 50
+
+
+def stat_of(pid: int) -> tuple[int, str, int] | None:
+    """(parent pid, state letter, start time in ticks) of a process, None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1]), fields[0].decode("ascii"), int(fields[19])
+
+
+def alive(process: ProcessRef) -> bool:
+    """Whether this very process (not a later one of the same pid) still runs."""
+    found = stat_of(process.pid)
+    return found is not None and found[1] not in "ZX" and found[2] == process.start
+
+
+def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
+    """Living pids below `root`, nearest first; `spare` and what is below them are left out."""
+    children: dict[int, list[int]] = {}
+    for pid in _pids():
+        found = stat_of(pid)
+        if found is not None and found[1] not in "ZX":
+            children.setdefault(found[0], []).append(pid)
+    found_below: list[int] = []
+    queue = [root]
+    while queue:
+        for pid in children.get(queue.pop(0), ()):
+            if pid not in spare:
+                found_below.append(pid)
+                queue.append(pid)
+    return found_below
+
+
+def _pids() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process for a person to read, '' when it is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.fsdecode(file.read(512).replace(b"\0", b" ").strip())
+    except OSError:
+        return ""
+
+
+def send(pids: Collection[int], number: int) -> None:
+    """Signal each; those already gone do not matter."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def stop_all(root: int, spare: Collection[int] = ()) -> int:
+    """SIGSTOP everything below `root` until no new process appears; returns how many were stopped."""
+    stopped: set[int] = set()
+    for _ in range(_ROUNDS):
+        fresh = [p for p in descendants(root, spare) if p not in stopped]
+        if not fresh:
+            break
+        send(fresh, signal.SIGSTOP)
+        stopped.update(fresh)
+    return len(stopped)
+
+
+def end_all(root: int, spare: Collection[int] = (), grace: float = 0.5) -> None:
+    """End everything below `root`: SIGTERM and SIGCONT, `grace` seconds, then SIGKILL until nothing is left.
+
+    Zombies are left to the caller's reaper: a zombie runs nothing.
+    """
+    below = descendants(root, spare)
+    if not below:
+        return
+    if grace > 0:
+        send(below, signal.SIGTERM)
+        send(below, signal.SIGCONT)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline and descendants(root, spare):
+            time.sleep(0.02)
+    for _ in range(_ROUNDS * 4):
+        stop_all(root, spare)
+        below = descendants(root, spare)
+        if not below:
+            return
+        send(below, signal.SIGKILL)
+        time.sleep(0.005)
