@@ -18,8 +18,22 @@ import msgspec
 
 from leashtui.model import codec
 from leashtui.model.event import ControlRefused, Event, FaceJoined, FaceLeft, Record
-from leashtui.model.wire import Answer, Brake, CardGone, CardShown, DeskMessage, Done, FaceMessage, Hello
-from leashtui.model.wire import Recorded, Refused, Revoke, Signal, Terminal, Welcome
+from leashtui.model.wire import (
+    Answer,
+    Brake,
+    CardGone,
+    CardShown,
+    DeskMessage,
+    Done,
+    FaceMessage,
+    Hello,
+    Recorded,
+    Refused,
+    Revoke,
+    Signal,
+    Terminal,
+    Welcome,
+)
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.peers import Peer, Sandbox, check
@@ -28,6 +42,7 @@ _BACKLOG = 500
 _LINE_LIMIT = 1 << 20
 _SLOW = 4 << 20
 _HELLO_TIMEOUT = 5.0
+_FAREWELL = 0.5
 _MAX_FACES = 64
 
 
@@ -136,17 +151,18 @@ class Control:
         connection = writer.get_extra_info("socket")
         peer = check(connection, self._own, self._uid)
         if peer.reason:
-            self._turn_away(writer, peer, peer.reason, "answer from the person's own terminal")
+            await self._turn_away(reader, writer, peer, peer.reason, "answer from the person's own terminal")
             return
         if len(self._faces) >= _MAX_FACES:
-            self._turn_away(writer, peer, "too many faces are connected", "close one")
+            await self._turn_away(reader, writer, peer, "too many faces are connected", "close one")
             return
         first = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
         if not isinstance(first, Hello | Terminal):
             return
         if self._code is not None and not self._code.matches(first.code):
             hint = "pass --code with the number shown in the terminal that started the session"
-            self._turn_away(writer, peer, "this tier cannot tell the agent from the person: a code is needed", hint)
+            reason = "this tier cannot tell the agent from the person: a code is needed"
+            await self._turn_away(reader, writer, peer, reason, hint)
             return
         if isinstance(first, Terminal):
             writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -155,9 +171,16 @@ class Control:
             return
         await self._attend(reader, writer, first, peer)
 
-    def _turn_away(self, writer: asyncio.StreamWriter, peer: Peer, reason: str, hint: str) -> None:
+    async def _turn_away(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer, reason: str, hint: str
+    ) -> None:
+        """Say why, and read what the peer still sends, because closing on unread bytes would lose the answer."""
         self._record(ControlRefused(peer=f"{peer.user} pid {peer.pid}", reason=reason))
         writer.write(codec.encode(Refused(reason=reason, hint=hint)) + b"\n")
+        writer.write_eof()
+        async with asyncio.timeout(_FAREWELL):
+            while await reader.read(65536):
+                pass
 
     async def _attend(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: Hello, peer: Peer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 
 from leashtui.model.card import Choice
@@ -36,11 +37,8 @@ def facts_of(command: str, *effects: Effect, **changes: object) -> Facts:
         "in_workspace": True,
         "reversible": True,
     }
-    flags = (
-        "destructive recursive catastrophic reads_secret sends_secret pipe_to_shell reverse_shell backdoor obfuscated"
-        " network privileged guard_tamper git_force git_protected dry_run"
-    ).split()
-    base.update(dict.fromkeys(flags, False))
+    flags = [f.name for f in msgspec.structs.fields(Facts) if f.type is bool]
+    base = dict.fromkeys(flags, False) | base
     base.update(changes)
     return Facts(**base)  # type: ignore[arg-type]
 

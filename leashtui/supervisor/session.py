@@ -1,0 +1,287 @@
+"""One session: the agent, the guards around it, the desk and the end of it all, on one thread and one loop.
+
+Knows the order in which things start and stop. Refuses to know how an act is judged (mediator) or shown (faces).
+Invariants: the agent's first exec already passes the mediator; after the end nothing of the agent is left running
+unless --linger says so, and the last record is the session's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from leashtui.model.event import Braked, FileChanged, GrantRevoked, GuardLost, Notice, Record, SessionEnded
+from leashtui.model.request import ProcessRef
+from leashtui.model.verdict import By
+from leashtui.model.wire import Done, Welcome
+from leashtui.supervisor import tree
+from leashtui.supervisor.channel import Channel
+from leashtui.supervisor.control import Control
+from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.mediator import Mediator, Recorder
+
+_WALL = 0x40000000
+_POLL = 0.1
+_DRAIN = 1.0
+
+
+class ExecGuard(Protocol):
+    """The kernel guard as the session sees it (guards.kernel.execguard)."""
+
+    fd: int
+
+    def readable(self) -> None: ...
+
+    def reaped(self, pid: int, status: int) -> bool: ...
+
+    def poll_held(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Screen(Protocol):
+    """The pump's side of the agent's terminal (supervisor.terminal)."""
+
+    pid: int
+
+    def hand(self, connection: socket.socket, cols: int, rows: int) -> None: ...
+
+    def died(self) -> None: ...
+
+    async def drained(self, timeout: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """The file watcher as the session sees it."""
+
+    pid: int
+
+    def close(self) -> None: ...
+
+
+def exit_code(status: int) -> int:
+    """A wait status as a shell shows it: the code, or 128 + signal."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+class Session:
+    """Built by supervisor.assembly; `run` returns the agent's exit code."""
+
+    def __init__(
+        self,
+        *,
+        agent: ProcessRef,
+        channel: Channel,
+        welcome: Welcome,
+        desk: Desk,
+        mediator: Mediator,
+        stream: Recorder,
+        counted: Callable[[], tuple[int, str]],
+        revoke: Callable[[str], bool],
+        linger: bool,
+    ) -> None:
+        self._agent = agent
+        self._channel = channel
+        self._welcome = welcome
+        self._desk = desk
+        self._mediator = mediator
+        self._stream = stream
+        self._counted = counted
+        self._revoke = revoke
+        self._linger = linger
+        self._frozen = False
+        self._stopping = ""
+        self._code: asyncio.Future[int] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.control: Control | None = None
+        self.guard: ExecGuard | None = None
+        self.screen: Screen | None = None
+        self.watcher: Watcher | None = None
+        self.shim: Any = None
+
+    # what faces may do besides answering -----------------------------------------------------------------------
+    def welcome(self) -> Welcome:
+        """The first message of every face."""
+        import msgspec
+
+        return msgspec.structs.replace(self._welcome, frozen=self._frozen)
+
+    def brake(self, what: str, who: str) -> str:
+        """freeze: stop every process of the agent; resume; kill: end them. Returns '' or why not."""
+        if what == "freeze":
+            self._frozen = True
+            tree.stop_all(os.getpid(), self._own())
+        elif what == "resume":
+            self._frozen = False
+            tree.send(tree.descendants(os.getpid(), self._own()), signal.SIGCONT)
+        elif what == "kill":
+            self._stopping = f"killed by {who}"
+        else:
+            return f"there is no brake called {what!r}: freeze, resume or kill"
+        self._stream.append(Braked(what=what, who=who), durable=True)
+        if what == "kill":
+            self._desk.deny_all(By.LOCK, f"{who} ended the session")
+            tree.end_all(os.getpid(), self._own(), grace=0)
+        return ""
+
+    def revoke(self, grant: str, who: str) -> str:
+        """Take a session grant back."""
+        if not self._revoke(grant):
+            return f"there is no grant {grant!r}"
+        self._stream.append(GrantRevoked(grant=grant, who=who), durable=True)
+        return ""
+
+    def signal(self, number: int) -> None:
+        """Deliver a signal to the agent's process group, as a terminal would."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._agent.pid, number)
+
+    def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
+        """Give a checked connection to the pump; without a PTY it is simply closed."""
+        if self.screen is not None:
+            self.screen.hand(connection, cols, rows)
+
+    def notice(self, level: str, text: str, hint: str = "") -> None:
+        """Record something a person should know."""
+        self._stream.append(Notice(level=level, text=text, hint=hint))
+
+    def changed(self, event: FileChanged) -> None:
+        """The watcher saw a change."""
+        self._stream.append(event)
+
+    def guard_lost(self, guard: str, reason: str) -> None:
+        """A guard died: nothing runs unwatched, so the session ends."""
+        self._stream.append(GuardLost(guard=guard, reason=reason), durable=True)
+        self._stopping = f"the {guard} guard was lost: {reason}"
+        self._desk.deny_all(By.ERROR, self._stopping)
+        tree.end_all(os.getpid(), self._own(), grace=0)
+
+    # life -------------------------------------------------------------------------------------------------------
+    async def run(self) -> int:
+        """Until the agent's end and the end of what it left. Returns its exit code."""
+        loop = asyncio.get_running_loop()
+        self._code = loop.create_future()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(number, self.brake, "kill", "the system")
+        self._channel.line.setblocking(False)
+        loop.add_reader(self._channel.line, self._hear)
+        if self.guard is not None:
+            loop.add_reader(self.guard.fd, self.guard.readable)
+            self._spawn(self._poll())
+        self._reap()
+        code = await self._code
+        leftovers = await self._end()
+        reason = self._stopping or "the agent ended"
+        self._stream.append(SessionEnded(code=code, reason=reason, leftovers=tuple(leftovers)), durable=True)
+        await self._say_goodbye(code)
+        return code
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _poll(self) -> None:
+        while self.guard is not None:
+            self.guard.poll_held()
+            await asyncio.sleep(_POLL)
+
+    def _own(self) -> list[int]:
+        """Children of ours that are not the agent's."""
+        return [p.pid for p in (self.screen, self.watcher) if p is not None and p.pid > 0]
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | _WALL)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self.guard is not None and self.guard.reaped(pid, status):
+                continue
+            self._child(pid, status)
+
+    def _child(self, pid: int, status: int) -> None:
+        if os.WIFSTOPPED(status):
+            if pid == self._agent.pid and os.WSTOPSIG(status) == signal.SIGTSTP and not self._frozen:
+                self._channel.tell(stopped=True)
+            return
+        if pid == self._agent.pid and self._code is not None and not self._code.done():
+            self._code.set_result(exit_code(status))
+        elif self.screen is not None and pid == self.screen.pid:
+            self.screen.died()
+
+    def _hear(self) -> None:
+        messages = self._channel.receive()
+        if messages is None:
+            asyncio.get_running_loop().remove_reader(self._channel.line)
+            return
+        for message in messages:
+            if isinstance(number := message.get("signal"), int):
+                self.signal(number)
+            if message.get("cont"):
+                self.signal(signal.SIGCONT)
+
+    async def _end(self) -> list[str]:
+        """Name what the agent left running, end it, and let the last output through."""
+        own = self._own()
+        left = tree.descendants(os.getpid(), own)
+        leftovers = [f"{pid} {tree.command_of(pid)}" for pid in left]
+        if left and self._linger:
+            self.notice("warn", f"{len(left)} processes of the agent go on, watched", "leash kill ends them")
+            while tree.descendants(os.getpid(), own) and not self._stopping:
+                await asyncio.sleep(_POLL)
+        else:
+            self._desk.deny_all(By.WITHDRAWN, "the agent ended")
+            if left:
+                await asyncio.get_running_loop().run_in_executor(None, tree.end_all, os.getpid(), own)
+        self._reap()
+        if self.screen is not None:
+            await self.screen.drained(_DRAIN)
+        if self.watcher is not None:
+            self.watcher.close()
+        if self.guard is not None:
+            asyncio.get_running_loop().remove_reader(self.guard.fd)
+            self.guard.close()
+        if self.shim is not None:
+            self.shim.close()
+        for task in self._tasks:
+            task.cancel()
+        return leftovers
+
+    async def _say_goodbye(self, code: int) -> None:
+        records, head = self._counted()
+        counts = self._mediator.counts
+        summary = f"{counts['acts']} acts, {counts['asked']} asked, {counts['refused']} refused"
+        done = Done(code=code, log=self._welcome.log, records=records, head=head, summary=summary)
+        if self.control is not None:
+            await self.control.close(done)
+        if self.screen is not None:
+            self.screen.close()
+        self._channel.tell(done=code, log=done.log, records=records, head=head, summary=summary)
+
+
+def reference(pid: int) -> ProcessRef:
+    """The ProcessRef of a living child. Raises ProcessLookupError when it is gone."""
+    found = tree.stat_of(pid)
+    if found is None:
+        raise ProcessLookupError(pid)
+    return ProcessRef(pid, found[2])
+
+
+def microseconds() -> int:
+    """Now, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+Recording = Callable[[int, Record, str], None]
