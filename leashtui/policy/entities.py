@@ -1,0 +1,170 @@
+"""From a request and its facts to what the engine reads: principal, resource, context. Nowhere else is it done.
+
+Knows every name of `policies/leash.cedarschema`. Refuses to know policies. Invariant: the context holds exactly the
+schema's fields, each always present; text is UTF-8 and bounded, and when something was cut, `capped` says so.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+
+from msgspec import Struct
+
+from leashtui.model.codec import escape
+from leashtui.model.facts import Facts, Parse
+from leashtui.model.request import Action, Request, Tier
+
+TEXT = 64 * 1024
+"""Longest string the engine sees, bytes of UTF-8 (1 MB costs it 29 ms)."""
+MEMBERS = 1024
+"""Most members of a set."""
+ANCESTORS = 256
+"""Most directories above a path, counted from the root."""
+WORDS = 64
+"""Most words of a grant prefix."""
+
+Value = str | bool | tuple[str, ...]
+Uid = dict[str, str]
+Entity = dict[str, object]
+
+DERIVED = {"effects": ("verbs", "touches", "targets"), "grant_prefix": ("prefixes",)}
+"""Fields of Facts that have no context field of their own name, and what stands for them."""
+AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised", "parse"}
+
+
+class Principal(Struct, frozen=True):
+    """Who asks: a session of an agent (its name), of a kind ('claude', 'mini'), for a person."""
+
+    session: str
+    agent: str
+    kind: str
+    user: str
+
+    def uid(self) -> Uid:
+        """The principal of every request of this session."""
+        return _uid("Session", self.session)
+
+    def chain(self) -> list[Entity]:
+        """The entities Session in Agent in User and AgentKind."""
+        agent, kind, user = _uid("Agent", self.agent), _uid("AgentKind", self.kind), _uid("User", self.user)
+        return [
+            _entity(self.uid(), [agent]),
+            _entity(agent, [user, kind]),
+            _entity(user, []),
+            _entity(kind, []),
+        ]
+
+
+def _uid(kind: str, name: str) -> Uid:
+    return {"type": kind, "id": cap(name)}
+
+
+def _entity(uid: Uid, parents: Iterable[Uid]) -> Entity:
+    return {"uid": uid, "attrs": {}, "parents": list(parents)}
+
+
+def cap(text: str) -> str:
+    """`text` as UTF-8 can carry it (lone surrogates spelled out), cut to TEXT bytes."""
+    clean = escape(text)
+    if len(clean) * 4 <= TEXT:
+        return clean
+    raw = clean.encode()
+    return clean if len(raw) <= TEXT else raw[:TEXT].decode("utf-8", "ignore")
+
+
+def too_long(facts: Facts) -> bool:
+    """Whether some text or set would be cut (members come from the text, so its length stands for theirs)."""
+    sets = (facts.effects, facts.hosts, facts.remotes, facts.packages, facts.programs, facts.hidden)
+    if any(len(members) > MEMBERS for members in sets):
+        return True
+    return _is_long(facts.command) or _is_long(facts.normalised)
+
+
+def _is_long(text: str) -> bool:
+    return len(text) * 4 > TEXT and len(escape(text).encode()) > TEXT
+
+
+def prefixes(words: tuple[str, ...]) -> tuple[str, ...]:
+    """('git', 'git fetch', 'git fetch origin'), shell-quoted so that no word can pose as two."""
+    known = words[:WORDS]
+    return tuple(shlex.join(known[:n]) for n in range(1, len(known) + 1))
+
+
+def line(facts: Facts) -> str:
+    """What the command comes to: normalised, or as asked when that is the same."""
+    return facts.normalised or facts.command
+
+
+def _targets(facts: Facts) -> tuple[str, ...]:
+    return tuple(sorted({e.target for e in facts.effects if e.target}))
+
+
+def _parse(facts: Facts) -> str:
+    return str(Parse.PARTIAL) if facts.parse is Parse.FULL and too_long(facts) else str(facts.parse)
+
+
+class Context:
+    """Builds contexts, whole or only the fields a shard of policies reads. tier: what this host enforces."""
+
+    def __init__(self, tier: Tier) -> None:
+        self.fields: dict[str, Callable[[Request, Facts], Value]] = {
+            "verbs": lambda r, f: f.verbs(),
+            "touches": lambda r, f: f.touches(),
+            "targets": lambda r, f: _targets(f),
+            "prefixes": lambda r, f: prefixes(f.grant_prefix),
+            "normalised": lambda r, f: line(f),
+            "parse": lambda r, f: _parse(f),
+            "capped": lambda r, f: too_long(f),
+            "exe": lambda r, f: r.exe,
+            "cwd": lambda r, f: r.cwd,
+            "layer": lambda r, f: str(r.layer),
+            "tier": lambda r, f: str(tier),
+        }
+
+    def names(self) -> frozenset[str]:
+        """Every field of the context."""
+        return AS_THEY_ARE | self.fields.keys()
+
+    def values(self, names: Iterable[str], request: Request, facts: Facts) -> tuple[Value, ...]:
+        """The raw values of these fields, hashable, in the order of `names`."""
+        fields = self.fields
+        return tuple([fields[name](request, facts) if name in fields else getattr(facts, name) for name in names])
+
+    def clean(self, names: Iterable[str], values: Iterable[Value]) -> dict[str, Value]:
+        """Name to value, as the engine may see it: capped, and without lone surrogates."""
+        return {name: _clean(value) for name, value in zip(names, values, strict=True)}
+
+
+def _clean(value: Value) -> Value:
+    if isinstance(value, tuple):
+        return tuple([cap(str(member)) for member in value[:MEMBERS]])
+    return cap(value) if isinstance(value, str) else value
+
+
+_KINDS = {
+    Action.PROCESS_EXEC: "Command",
+    Action.FILE_WRITE: "File",
+    Action.FILE_DELETE: "File",
+    Action.LEASH_CONTROL: "Control",
+}
+
+
+def resource(request: Request, facts: Facts) -> Uid:
+    """What the request is about: Command::"line", File::"/path" or Control::"word"."""
+    kind = _KINDS[request.action]
+    if kind == "Command":
+        return _uid(kind, facts.command)
+    return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
+
+
+def ancestry(request: Request, uid: Uid) -> list[Entity]:
+    """The resource with the directories it is in; a command is in those of the program that would run."""
+    path = {"File": request.path, "Command": request.exe}.get(uid["type"], "")
+    above: list[str] = []
+    for parent in reversed(PurePosixPath(path).parents if path.startswith("/") else ()):
+        name = str(parent)
+        above.extend([name] if name == "/" else [name, name + "/"])
+    folders = [_uid("Dir", name) for name in above[:ANCESTORS]]
+    return [_entity(uid, folders), *(_entity(folder, []) for folder in folders)]

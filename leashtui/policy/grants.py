@@ -1,0 +1,160 @@
+"""Standing permissions born of an approval: built as syntax trees, so that no value can ever become syntax.
+
+Knows what an approval showed and binds the grant to it: this session, this command or its stated prefix, no other kind
+of effect, no other host, remote or package, no other warning sign, only the asks it answered. Refuses to know how long
+the person meant: the caller states the expiry. Invariant: a grant releases a subset of what the approved card showed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from functools import reduce
+
+from cedarpy import PolicySet, pst
+
+from leashtui.model.errors import PolicyError
+from leashtui.model.facts import Facts, Parse, Severity
+from leashtui.model.verdict import Decision, Outcome
+from leashtui.policy.annotations import Answer, Meta
+from leashtui.policy.entities import WORDS, line, too_long
+from leashtui.policy.policy import Policy
+
+SIGNS = (
+    "backdoor",
+    "catastrophic",
+    "destructive",
+    "git_force",
+    "git_protected",
+    "guard_tamper",
+    "obfuscated",
+    "pipe_to_shell",
+    "privileged",
+    "reads_secret",
+    "recursive",
+    "reverse_shell",
+    "sends_secret",
+)
+"""Facts that must not be true of a later act when they were not true of the approved one."""
+KINDS = ("verbs", "touches", "hosts", "remotes", "packages")
+"""Sets of which a later act may have no member that the approved one had not."""
+NEVER = ("destructive", "catastrophic", "guard_tamper", "sends_secret", "reverse_shell", "backdoor", "obfuscated")
+"""Facts with which no grant is given at all."""
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_CONTEXT = pst.Var(name="context")
+
+
+class Grant(Policy, frozen=True):
+    """A permit of the session layer with the asks it releases (`grants`) and its expiry. prefix: () when exact."""
+
+    id: str = ""
+    session: str = ""
+    prefix: tuple[str, ...] = ()
+    exact: str = ""
+
+    @property
+    def text(self) -> str:
+        """The grant as Cedar text, to be read and recorded; it is never parsed again."""
+        asks = pst.FrozenMap(id=self.id, grants=",".join(sorted(self.grants)), expires=str(self.expires))
+        shown = pst.Template(
+            id=self.name,
+            effect="permit",
+            principal=self.node.principal,
+            action=self.node.action,
+            resource=self.node.resource,
+            clauses=self.node.clauses,
+            annotations=asks,
+        )
+        return str(PolicySet.from_pst(pst.PolicySet(pst.FrozenMap(), pst.FrozenMap({self.name: shown}), ())))
+
+
+def refusal(facts: Facts, decision: Decision) -> str:
+    """Why no grant may be given for this ask, in words for a card; '' when one may."""
+    if decision.outcome is not Outcome.ASK:
+        return "only an ask can be granted"
+    if not decision.standing:
+        locked = decision.policies[0].id if decision.policies else "a policy"
+        return f"{locked} is locked: it is asked every time"
+    bad = next((name for name in NEVER if getattr(facts, name)), "")
+    if bad:
+        return f"{bad.replace('_', ' ')}: it is asked every time"
+    if facts.hidden or facts.parse is not Parse.FULL or "opaque" in facts.verbs():
+        return "not fully understood: it is asked every time"
+    if not facts.grant_prefix or len(facts.grant_prefix) > WORDS:
+        return "no single simple command that could be named"
+    return "too long to be named" if too_long(facts) else ""
+
+
+def from_ask(
+    facts: Facts, decision: Decision, *, grant_id: str, session: str, expires: int, exact: bool = False
+) -> Grant:
+    """The narrowest standing permission that answers this ask for the rest of the session.
+
+    expires: microseconds since the epoch, 0 = with the session. exact: only this very command, else every command that
+    starts with `facts.grant_prefix`. Raises PolicyError when none may be given (see `refusal`).
+    """
+    no = refusal(facts, decision)
+    if no:
+        raise PolicyError(f"no grant is possible: {no}", "approve it once instead")
+    if not _ID.fullmatch(grant_id) or expires < 0:
+        raise PolicyError(f"{grant_id!r} cannot name a grant", "use a-z 0-9 . _ - for ids and a positive expiry")
+    named = (
+        _op("eq", _fact("normalised"), pst.StringLit(value=line(facts)))
+        if exact
+        else _op("contains", _fact("prefixes"), pst.StringLit(value=shlex.join(facts.grant_prefix)))
+    )
+    conditions = [named, _op("eq", _fact("parse"), pst.StringLit(value=str(Parse.FULL))), _not("capped")]
+    conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
+    conditions += [_within(kind, _shown(facts, kind)) for kind in KINDS]
+    name = f"session/{grant_id}"
+    asks = frozenset(p.id for p in decision.policies)
+    node = pst.Template(
+        id=name,
+        effect="permit",
+        principal=pst.ScopeEq(entity=_uid("Session", session)),
+        action=pst.ActionEq(entity=_uid("Action", "ProcessExec")),
+        resource=pst.ScopeAny(),
+        clauses=(pst.When(expr=reduce(lambda a, b: _op("and", a, b), conditions)),),
+        annotations=pst.FrozenMap(),
+    )
+    return Grant(
+        name=name,
+        layer="session",
+        permits=True,
+        meta=Meta(grant_id, "a person approved this for the session", Severity.LOW, Answer.DENY),
+        node=node,
+        grants=asks,
+        expires=expires,
+        id=grant_id,
+        session=session,
+        prefix=() if exact else facts.grant_prefix,
+        exact=line(facts) if exact else "",
+    )
+
+
+def _shown(facts: Facts, kind: str) -> tuple[str, ...]:
+    value = getattr(facts, kind)
+    return tuple(value() if callable(value) else value)
+
+
+def _uid(kind: str, name: str) -> pst.EntityUid:
+    return pst.EntityUid(type=pst.EntityType(basename=kind), id=name)
+
+
+def _fact(name: str) -> pst.Expr:
+    return pst.GetAttr(base=_CONTEXT, attr=name)
+
+
+def _op(name: pst.BinaryOpName, left: pst.Expr, right: pst.Expr) -> pst.Expr:
+    return pst.BinaryOp(op=name, left=left, right=right)
+
+
+def _not(name: str) -> pst.Expr:
+    return pst.UnaryOp(op="not", arg=_fact(name))
+
+
+def _within(name: str, shown: Iterable[str]) -> pst.Expr:
+    if not (members := tuple(pst.StringLit(value=member) for member in shown)):
+        return pst.UnaryOp(op="is_empty", arg=_fact(name))
+    return _op("contains_all", pst.Set(elements=members), _fact(name))

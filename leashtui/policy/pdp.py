@@ -1,0 +1,124 @@
+"""The decider: a bundle, a principal and this session's grants in; allow, ask or deny out, in microseconds.
+
+Knows which shard answers for an action and which grants still live. Refuses to read a clock (it is handed one), to ask
+anybody, and to raise. Invariant: whatever breaks while deciding is a deny that says what broke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leashtui.model.errors import PolicyError
+from leashtui.model.facts import Facts
+from leashtui.model.request import Action, Request, Tier
+from leashtui.model.verdict import Decision, Outcome
+from leashtui.policy.bundle import Bundle, build
+from leashtui.policy.cases import ordinary
+from leashtui.policy.combine import combine
+from leashtui.policy.entities import Context, Principal
+from leashtui.policy.grants import Grant
+from leashtui.policy.policy import Policy
+from leashtui.policy.reads import actions_of
+from leashtui.policy.shard import Matched, Shard
+from leashtui.policy.sources import source
+
+Clock = Callable[[], int]
+
+_PROBE = """
+@id("true") permit (principal, action, resource) when { context.verbs.contains("read") && !context.destructive };
+@id("false") permit (principal, action, resource) when { context.destructive };
+@id("broken") permit (principal, action, resource) when { 9223372036854775807 + 1 > 0 };
+"""
+
+
+class PDP:
+    """Decides requests of one session. tier: what the host enforces. clock: microseconds since the epoch.
+
+    Without a clock a grant that can expire never releases anything. Raises PolicyError when the engine refuses the
+    bundle.
+    """
+
+    def __init__(
+        self, bundle: Bundle, principal: Principal, *, tier: Tier = Tier.WATCH, clock: Clock | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.principal = principal
+        self._clock = clock
+        self._context = Context(tier)
+        self._grants: dict[str, Grant] = {}
+        self._shards = {action: self._shard(action, bundle.policies) for action in Action}
+        self._granted: Shard | None = None
+
+    def _shard(self, action: Action, policies: tuple[Policy, ...]) -> Shard:
+        members = self.bundle.schema.members
+        chosen = [p for p in policies if action in actions_of(p.node, members)]
+        try:
+            return Shard(action, chosen, self._context, self.principal, self.bundle.schema, self.bundle.digest)
+        except ValueError as error:
+            raise PolicyError(f"the policy engine refuses this set: {error}", "run `leash policy check`") from error
+
+    def decide(self, request: Request, facts: Facts) -> Decision:
+        """Allow, ask or deny, with the policies that caused it. Never raises; an error is a deny."""
+        try:
+            found = self._shards[request.action].match(request, facts)
+            if found.decision.outcome is Outcome.ASK and self._grants and request.action is Action.PROCESS_EXEC:
+                return self._released(found, request, facts)
+            return found.decision
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - panics of the engine are no Exception, and must deny
+            broken = f"{type(error).__name__}: {error}"
+            return Decision(Outcome.DENY, self.bundle.digest, errors=(broken[:500],), standing=False)
+
+    def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
+        """The decision with those grants that match and have not expired."""
+        if self._granted is None:
+            self._granted = self._shard(Action.PROCESS_EXEC, tuple(self._grants.values()))
+        granted = self._granted.match(request, facts)
+        now = self._clock() if self._clock else None
+        live = [p for p in granted.policies if not p.expires or (now is not None and now < p.expires)]
+        if not live and not granted.errors:
+            return found.decision
+        return combine([*found.policies, *live], granted.errors, self.bundle.digest)
+
+    def add_grant(self, grant: Grant) -> None:
+        """Let this grant release the asks it names from now on.
+
+        Raises PolicyError: another session's, a name that is taken, or an ask that no grant may release.
+        """
+        if grant.session != self.principal.session:
+            raise PolicyError(f"grant {grant.id} belongs to session {grant.session}", "approve it in this session")
+        if grant.id in self._grants:
+            raise PolicyError(f"grant {grant.id} exists already", "revoke it first")
+        for name in grant.grants:
+            asked = self.bundle.find(name)
+            if asked is None or not asked.releasable:
+                raise PolicyError(f"no grant may release {name}", "approve it once instead")
+        self._grants[grant.id] = grant
+        self._granted = None
+
+    def revoke(self, grant: str) -> bool:
+        """Forget a grant by its id; False when there is none."""
+        self._granted = None
+        return self._grants.pop(grant, None) is not None
+
+    def grants(self) -> tuple[Grant, ...]:
+        """The grants of this session, oldest first, expired ones included."""
+        return tuple(self._grants.values())
+
+    def self_test(self) -> None:
+        """Evaluate a permit that must match, one that must not and one that must fail, on the thread that will decide.
+
+        Raises PolicyError when the engine answers anything else (on a stack that is too small every policy errors).
+        """
+        probe = build([source("builtin", "self-test", _PROBE.encode())], self.bundle.schema)
+        request, facts = ordinary("true")
+        for action in Action:
+            shard = self._shard(action, probe.policies)
+            found = shard.match(request, facts)
+            names = [p.name for p in found.policies]
+            if names != ["builtin/true"] or len(found.errors) != 1:
+                raise PolicyError(
+                    f"the policy engine fails its self-test: {names}, {list(found.errors)}",
+                    "leash does not start with an engine it cannot trust; reinstall cedarpy",
+                )

@@ -1,0 +1,59 @@
+"""What a policy looks at: which facts, whether the resource, for which actions. Found by walking its syntax tree.
+
+Knows the shape of cedarpy's nodes only. Refuses to evaluate. Invariant: it never reports less than the policy reads;
+whatever is not recognised counts as reading everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from cedarpy import pst
+from msgspec import Struct
+
+
+class Reads(Struct, frozen=True):
+    """facts: context attributes read. every_fact: the context is used as a whole. resource: its identity matters."""
+
+    facts: frozenset[str] = frozenset()
+    every_fact: bool = False
+    resource: bool = False
+
+
+def reads_of(nodes: Iterable[pst.Template]) -> Reads:
+    """The union of what these policies look at."""
+    facts: set[str] = set()
+    every = resource = False
+    stack: list[Any] = []
+    for node in nodes:
+        resource = resource or not isinstance(node.resource, pst.ScopeAny)
+        stack.extend(node.clauses)
+    context = pst.Var(name="context")
+    while stack:
+        value = stack.pop()
+        if isinstance(value, pst.GetAttr) and value.base == context:
+            facts.add(value.attr)
+        elif isinstance(value, pst.HasAttr) and value.base == context:
+            facts.add(value.attrs[0])
+        elif isinstance(value, pst.Var):
+            every = every or value.name == "context"
+            resource = resource or value.name == "resource"
+        elif isinstance(value, Mapping):
+            stack.extend(value.values())
+        elif isinstance(value, tuple):
+            stack.extend(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            stack.extend(getattr(value, field.name) for field in fields(value))
+    return Reads(frozenset(facts), every, resource)
+
+
+def actions_of(node: pst.Template, members: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The action ids a policy can match. members: action id -> itself and everything in it (schema.members)."""
+    scope = node.action
+    if isinstance(scope, pst.ActionEq):
+        return frozenset({scope.entity.id})
+    if isinstance(scope, pst.ActionIn):
+        return frozenset().union(*(members.get(uid.id, frozenset({uid.id})) for uid in scope.entities))
+    return frozenset(members)
