@@ -46,7 +46,10 @@ class _Entry:
 
 
 class Desk:
-    """The queue of one session. clock: microseconds since the epoch. notify: called with every card message."""
+    """The queue of one session. clock: microseconds since the epoch. notify: called with every card message.
+
+    no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
+    """
 
     def __init__(
         self,
@@ -54,11 +57,13 @@ class Desk:
         agent: str,
         clock: Callable[[], int],
         notify: Callable[[CardShown | CardGone], None],
+        no_grant: Callable[[Facts, Decision], str] = lambda facts, decision: "no standing grants here",
     ) -> None:
         self._session = session
         self._agent = agent
         self._clock = clock
         self._notify = notify
+        self._no_grant = no_grant
         self._cards: dict[str, _Entry] = {}
         self._number = 0
 
@@ -90,15 +95,11 @@ class Desk:
     def _card(self, ask: str, waiting: Waiting) -> Card:
         facts, decision = waiting.facts, waiting.decision
         options = [Option("y", Choice.ONCE, "allow once")]
-        no_wider = ""
-        if decision.standing and facts.grant_prefix and not facts.destructive:
-            options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))
-        elif facts.destructive:
-            no_wider = "no 'this session': it destroys what cannot be made again"
-        elif not decision.standing:
-            no_wider = f"no 'this session': {decision.policies[0].id if decision.policies else 'policy'} is locked"
+        no_wider = self._no_grant(facts, decision)
+        if no_wider:
+            no_wider = f"no 'this session': {no_wider}"
         else:
-            no_wider = "no 'this session': it is more than one simple command"
+            options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))
         options.append(Option("n", Choice.DENY, "deny"))
         return Card(
             id=ask,

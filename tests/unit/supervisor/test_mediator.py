@@ -81,7 +81,9 @@ class World:
         self.verdicts: list[Verdict] = []
         self.broken: list[str] = []
         self.facts: dict[str, Facts] = {}
-        self.desk = Desk("s", "agent", lambda: 0, self.shown.append)
+        self.desk = Desk(
+            "s", "agent", lambda: 0, self.shown.append, lambda f, d: "it destroys work" if f.destructive else ""
+        )
         self.mediator = Mediator(
             classify=self.classify,
             decider=self,

@@ -1,0 +1,196 @@
+"""The main job end to end, headless, with the real program: what is approved happens, what is refused does not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import World, eventually
+
+AGENT = """
+import subprocess, sys
+for command in sys.argv[1:]:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    print(done.returncode, done.stdout.strip(), done.stderr.strip(), flush=True)
+"""
+
+
+@pytest.fixture
+def agent(world: World) -> Path:
+    """A small agent: runs each argument as a shell command, as real agents do."""
+    return world.script("agent.py", AGENT)
+
+
+def run(world: World, agent: Path, *commands: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return world.leash("run", "--headless", *options, "--", "python3", str(agent), *commands)
+
+
+def test_harmless_acts_pass_in_silence_and_are_recorded(world: World, agent: Path) -> None:
+    done = run(world, agent, "echo hi > out.txt", "ls src", "git status --short")
+    assert done.returncode == 0, done.stderr
+    assert (world.workspace / "out.txt").read_text() == "hi\n"
+    assert "app.py" in done.stdout
+    assert "REFUSED" not in done.stdout
+    commands = [e["facts"]["command"] for e in world.events("act.decided")]
+    assert any("git status" in c for c in commands)
+    assert world.leash("audit", "verify").returncode == 0
+
+
+def test_without_anybody_to_ask_a_risky_act_is_refused_in_words(world: World, agent: Path) -> None:
+    (world.workspace / "notes").mkdir()
+    (world.workspace / "notes" / "a.txt").write_text("mine")
+    done = run(world, agent, "rm -rf notes", "echo still here")
+    assert (world.workspace / "notes" / "a.txt").exists()
+    assert "126" in done.stdout
+    assert "leash: REFUSED" in done.stdout
+    assert "builtin/" in done.stdout
+    assert "0 still here" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("approve", [True, False], ids=["approved", "denied"])
+def test_a_held_act_waits_for_a_person_in_another_terminal(world: World, agent: Path, approve: bool) -> None:
+    notes = world.workspace / "notes"
+    notes.mkdir()
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--", "python3", str(agent), "rm -rf notes", "pwd")
+    card = world.one_card()
+    assert set(card) >= {"id", "session", "act", "since"}
+    assert notes.exists()
+    if approve:
+        done = world.leash("approve", card["id"])
+    else:
+        done = world.leash("deny", card["id"], "--because", "keep my notes")
+    assert done.returncode == 0, done.stderr
+    out, err = leash.communicate(timeout=30)
+    assert notes.exists() is not approve
+    assert (b"keep my notes" in out) is not approve
+    assert leash.returncode == 0
+    answered = world.events("act.answered")
+    assert [a["verdict"]["ruling"] for a in answered] == ["allow" if approve else "deny"]
+    assert world.leash("approve", card["id"]).returncode != 0
+
+
+def test_one_act_one_card(world: World, agent: Path) -> None:
+    (world.workspace / "notes").mkdir()
+    leash = world.start(
+        "run", "--headless", "--on-ask", "wait", "--", "python3", str(agent), "cd notes && cd .. && rm -rf notes && pwd"
+    )
+    card = world.one_card()
+    world.leash("approve", card["id"])
+    out, _ = leash.communicate(timeout=30)
+    assert not (world.workspace / "notes").exists()
+    assert len(world.events("act.asked")) == 1
+    assert out.startswith(b"0 ")
+
+
+def test_an_ask_whose_program_is_killed_is_withdrawn_not_denied(world: World) -> None:
+    agent = world.script(
+        "impatient.py",
+        "import subprocess\n"
+        "try: subprocess.run(['rm', '-rf', 'src'], timeout=2)\n"
+        "except subprocess.TimeoutExpired: print('gave up', flush=True)\n",
+    )
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--", "python3", str(agent))
+    world.one_card()
+    out, _ = leash.communicate(timeout=30)
+    assert b"gave up" in out
+    assert (world.workspace / "src").exists()
+    assert [a["verdict"]["by"] for a in world.events("act.answered")] == ["withdrawn"]
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 7", 7), ("kill -TERM $$", 143), ("true", 0)])
+def test_the_exit_code_is_the_agents(world: World, script: str, code: int) -> None:
+    assert world.leash("run", "--headless", "--", "sh", "-c", script).returncode == code
+
+
+def test_first_program_refused_or_missing(world: World) -> None:
+    refused = world.leash("run", "--headless", "--", "rm", "-rf", "src")
+    assert refused.returncode == 126
+    assert "leash: REFUSED" in refused.stderr
+    assert (world.workspace / "src").exists()
+    missing = world.leash("run", "--headless", "--", "no-such-agent-anywhere")
+    assert missing.returncode == 127
+    assert "no-such-agent-anywhere" in missing.stderr
+
+
+def test_stdin_and_stdout_pass_through_headless(world: World) -> None:
+    done = world.leash("run", "--headless", "--", "cat", stdin=None, input="über\n" * 1000)
+    assert done.stdout == "über\n" * 1000
+
+
+def test_freeze_resume_and_kill_from_another_terminal(world: World) -> None:
+    ticks = world.root / "ticks"
+    agent = world.script(
+        "ticker.py", f"import time\nwhile True:\n    open({str(ticks)!r}, 'a').write('x'); time.sleep(0.05)\n"
+    )
+    leash = world.start("run", "--headless", "--", "python3", str(agent))
+    eventually(lambda: ticks.exists() and ticks.stat().st_size > 2)
+    assert world.leash("freeze").returncode == 0
+    size = ticks.stat().st_size
+    time.sleep(0.5)
+    assert ticks.stat().st_size <= size + 1
+    assert world.leash("resume").returncode == 0
+    eventually(lambda: ticks.stat().st_size > size + 3)
+    assert world.leash("kill").returncode == 0
+    leash.wait(20)
+    assert leash.returncode == 137
+    assert [e["what"] for e in world.events("session.braked")] == ["freeze", "resume", "kill"]
+
+
+def test_nothing_of_the_agent_outlives_it(world: World) -> None:
+    pidfile = world.root / "daemon.pid"
+    agent = world.script(
+        "daemon.py",
+        "import os, time\n"
+        "if os.fork(): os.wait(); time.sleep(0.3); raise SystemExit\n"
+        "os.setsid()\n"
+        "if os.fork(): os._exit(0)\n"
+        f"open({str(pidfile)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(600)\n",
+    )
+    assert world.leash("run", "--headless", "--", "python3", str(agent)).returncode == 0
+    pid = int(pidfile.read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    (ended,) = world.events("session.ended")
+    assert str(pid) in ended["leftovers"][0]
+
+
+def test_the_third_spelling_is_refused_without_a_card(world: World, agent: Path) -> None:
+    leash = world.start(
+        "run", "--headless", "--on-ask", "wait", "--",
+        "python3", str(agent), "rm -rf src", "rm -r -f ./src", "cd . && rm -fr -- src",
+    )  # fmt: skip
+    for number in (1, 2):
+        card = eventually(lambda: next((c for c in world.approvals() if c["id"] == f"L-{number}"), None))  # noqa: B023
+        world.leash("deny", card["id"])
+    leash.communicate(timeout=30)
+    assert (world.workspace / "src").exists()
+    assert len(world.events("act.asked")) == 2
+    assert world.events("act.decided")[-1]["verdict"]["by"] == "lock"
+
+
+def test_a_tampered_log_is_named(world: World, agent: Path) -> None:
+    run(world, agent, "ls", "pwd")
+    (database,) = (world.root / "state" / "sessions").glob("*.db")
+    assert world.leash("audit", "verify").returncode == 0
+    with sqlite3.connect(database) as db:
+        db.execute("DROP TRIGGER IF EXISTS no_update")
+        db.execute("UPDATE event SET body = replace(body, 'pwd', 'cwd') WHERE seq = 3")
+    done = world.leash("audit", "verify")
+    assert done.returncode == 1
+    assert "3" in done.stdout + done.stderr
+
+
+def test_sigterm_to_leash_reaches_the_agent(world: World) -> None:
+    agent = world.script("sleeper.py", "import time\nprint('up', flush=True)\ntime.sleep(600)\n")
+    leash = world.start("run", "--headless", "--", "python3", str(agent))
+    assert leash.stdout is not None
+    assert leash.stdout.readline() == b"up\n"
+    leash.send_signal(signal.SIGTERM)
+    assert leash.wait(20) == 143
