@@ -19,12 +19,14 @@ from msgspec import Struct
 from leashtui.model.errors import PolicyError
 from leashtui.policy import sources
 from leashtui.policy.annotations import Refused, understand
+from leashtui.policy.entities import FACTS
 from leashtui.policy.locate import locate_complaint, locate_parse_error
 from leashtui.policy.policy import Policy
 from leashtui.policy.schema import FILE as SCHEMA_FILE
 from leashtui.policy.schema import Schema
 from leashtui.policy.sources import Source
 from leashtui.policy.syntax import Flaw, Statement, Text, read_text, statements, tokenise
+from leashtui.policy.vocabulary import strange_words
 
 
 class Bundle(Struct, frozen=True):
@@ -130,7 +132,8 @@ def _parse(one: Source, schema: Schema) -> tuple[list[tuple[Policy, int]], list[
         except Flaw as flaw:
             flaws.append(flaw)
     if not flaws and parts:
-        flaws.extend(locate_complaint(text, parts[index], what) for index, what in schema.complaints(text.text))
+        for index, what in schema.complaints(text.text):
+            flaws.append(locate_complaint(text, parts[index], what, FACTS))
     return loaded, flaws
 
 
@@ -158,6 +161,10 @@ def _policy(one: Source, text: Text, part: Statement, node: pst.Template) -> tup
     except Refused as refused:
         at = next((token for name, token in part.annotations() if name == refused.name), part.tokens[0])
         raise text.flaw(at.start, refused.what, refused.hint) from refused
+    for fact, word, near in strange_words(node):
+        said = next((t for t in part.tokens if t.kind == "string" and t.text[1:-1] == word), part.tokens[0])
+        hint = f"did you mean {near}?" if near else "see leash.cedarschema for the words of this fact"
+        raise text.flaw(said.start, f'context.{fact} is never "{word}", so this could never match', hint)
     name = f"{one.layer}/{meta.id}"
     as_permit = replace(node, id=name, effect="permit", annotations=pst.FrozenMap())
     permits = node.effect == "permit"

@@ -33,6 +33,11 @@ DERIVED = {"effects": ("verbs", "touches", "targets"), "grant_prefix": ("prefixe
 """Fields of Facts that have no context field of their own name, and what stands for them."""
 AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised", "parse"}
 
+MADE_HERE = ("normalised", "parse", "capped", "exe", "cwd", "layer", "tier")
+"""Fields that come from the request, or from Facts with a change."""
+FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
+"""Every field of the context."""
+
 
 class Principal(Struct, frozen=True):
     """Who asks: a session of an agent (its name), of a kind ('claude', 'mini'), for a person."""
@@ -125,7 +130,7 @@ class Context:
 
     def names(self) -> frozenset[str]:
         """Every field of the context."""
-        return AS_THEY_ARE | self.fields.keys()
+        return frozenset(FACTS)
 
     def values(self, names: Iterable[str], request: Request, facts: Facts) -> tuple[Value, ...]:
         """The raw values of these fields, hashable, in the order of `names`."""

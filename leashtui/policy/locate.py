@@ -21,6 +21,7 @@ _PREFIXES = 600
 """Most prefixes tried before the start of the policy is named instead."""
 _VARIABLES = ("principal", "action", "resource", "context", "permit", "forbid", "when", "unless")
 _CHECK = "compare it with the schema (leash.cedarschema)"
+_ATTRIBUTE = re.compile(r"attribute `(\w+)`")
 
 
 def locate_parse_error(text: Text, parts: Sequence[Statement], message: str) -> Flaw:
@@ -29,7 +30,7 @@ def locate_parse_error(text: Text, parts: Sequence[Statement], message: str) -> 
         try:
             PolicySet.from_str(text.text[part.start : part.end]).to_pst()
         except ValueError as error:
-            what = str(error)
+            what = str(error).removeprefix("cedarpy: ")
             token = _culprit(text, part) or _quoted(part, what) or part.tokens[0]
             return text.flaw(token.start, what, _remedy(token, what))
     return Flaw(text.file, 0, 0, message, "split the file to find the policy that is meant")
@@ -68,7 +69,9 @@ def _remedy(token: Token, message: str) -> str:
     return "see https://docs.cedarpolicy.com/policies/syntax-policy.html"
 
 
-def locate_complaint(text: Text, part: Statement, message: str) -> Flaw:
-    """The flaw behind a complaint of the schema validation about one policy."""
+def locate_complaint(text: Text, part: Statement, message: str, names: Sequence[str]) -> Flaw:
+    """The flaw behind a complaint of the schema validation about one policy. names: the facts there are."""
     token = _quoted(part, message) or part.tokens[0]
-    return text.flaw(token.start, message, _CHECK)
+    missing = _ATTRIBUTE.search(message)
+    near = get_close_matches(missing.group(1), names, 1) if missing else []
+    return text.flaw(token.start, message, f"did you mean {near[0]}?" if near else _CHECK)

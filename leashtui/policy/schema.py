@@ -7,6 +7,7 @@ context it declares is exactly what `entities` builds; a test compares the two, 
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 
 import cedarpy
@@ -14,6 +15,8 @@ import cedarpy
 from leashtui.policy.syntax import Flaw
 
 FILE = "leash.cedarschema"
+_FOR_ACTION = re.compile(r' (?:in context )?for Action::"\w+" ')
+_GENERAL = "unable to find an applicable action"
 
 
 class Schema:
@@ -39,14 +42,17 @@ class Schema:
         return {name: frozenset(inside) for name, inside in members.items()}
 
     def complaints(self, policies: str) -> list[tuple[int, str]]:
-        """(index of the policy in the text, what the engine says) for everything that does not fit the schema."""
-        found: list[tuple[int, str]] = []
+        """(index of the policy in the text, what the engine says) for everything that does not fit the schema.
+
+        The same complaint for several actions counts once, and the general one only where no other was made.
+        """
+        found: dict[tuple[int, str], None] = {}
         for error in cedarpy.validate_policies(policies, self.handle).errors:
             index = int(error.policy_id.removeprefix("policy") or 0)
             what = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-            if (index, what) not in found:
-                found.append((index, what))
-        return sorted(found)
+            found[index, _FOR_ACTION.sub(" ", what)] = None
+        special = {index for index, what in found if _GENERAL not in what}
+        return sorted((index, what) for index, what in found if index not in special or _GENERAL not in what)
 
     def entities(self, document: list[dict[str, object]]) -> cedarpy.Entities:
         """An entity set with the schema's actions added. Raises ValueError when an entity does not fit."""

@@ -1,0 +1,211 @@
+"""`leash policy check|test|list`: what a policy author runs, on files, without any session.
+
+Knows how to read case files and how to print findings, as text or as one JSON object a line. Refuses to judge: checks
+are `policy.bundle`'s, answers are the decider's. Invariant: nothing here changes a file or a session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from leashtui.model.errors import Exit, LeashError, PolicyError
+from leashtui.model.request import Tier
+from leashtui.model.verdict import Outcome
+from leashtui.policy import bundle, cases, sources
+from leashtui.policy.bundle import Bundle
+from leashtui.policy.cases import Case
+from leashtui.policy.entities import Principal
+from leashtui.policy.pdp import PDP
+from leashtui.policy.policy import Policy
+from leashtui.policy.syntax import Flaw
+from leashtui.stores.directories import config_dir
+from leashtui.supervisor.policyload import load, session_layers, with_stack
+from leashtui.words.plain import count, one_line
+
+
+class Finding(Struct, frozen=True):
+    """One thing that is wrong in a policy file, as `check --json` prints it."""
+
+    file: str
+    line: int
+    column: int
+    problem: str
+    remedy: str
+
+
+class Result(Struct, frozen=True):
+    """One test case's end, as `test --json` prints it."""
+
+    file: str
+    case: str
+    passed: bool
+    expected: str
+    got: str
+    policies: tuple[str, ...]
+    wanted: tuple[str, ...] | None
+    errors: tuple[str, ...] = ()
+
+
+class Listed(Struct, frozen=True):
+    """One policy, as `list --json` prints it."""
+
+    id: str
+    answer: str
+    severity: str
+    locked: bool
+    reason: str
+    file: str
+    line: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands."""
+    commands = parser.add_subparsers(dest="policy_command", required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="read policies and say everything that is wrong in them")
+    test = commands.add_parser("test", help="run test cases against the policies")
+    listing = commands.add_parser("list", help="list the policies of a new session")
+    check.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="policy files or directories")
+    test.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH", help="case files (.toml), policy files or directories"
+    )
+    for command in (check, test, listing):
+        command.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen subcommand. Returns an Exit code. Raises LeashError for what is not a finding."""
+    if args.policy_command == "check":
+        return _check(args.paths, args.json)
+    if args.policy_command == "test":
+        return _test(args.paths, args.json)
+    return _list(args.json)
+
+
+def _print_json(rows: Iterable[Struct]) -> None:
+    for row in rows:
+        print(msgspec.json.encode(row).decode())
+
+
+def _exist(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise LeashError(f"there is no {path}", "name a .cedar file or a directory that holds some", Exit.USAGE)
+
+
+def _check(paths: Sequence[Path], as_json: bool) -> int:
+    _exist(paths)
+    layers = [("user", path) for path in paths] if paths else session_layers(config_dir())
+    good: list[Policy] = []
+
+    def look() -> list[Finding]:
+        found: list[Finding] = []
+        schema = bundle.load_schema()
+        read: list[sources.Source] = []
+        for layer in layers:
+            try:
+                read.extend(sources.read([layer]))
+            except Flaw as flaw:
+                found.append(_finding(flaw))
+        return found + [_finding(flaw) for flaw in bundle.check(read, schema, good)]
+
+    findings = with_stack(look)
+    if as_json:
+        _print_json(findings)
+    else:
+        for finding in findings:
+            place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
+            print(f"{one_line(place, 400)}: {one_line(finding.problem, 400)}\n    {one_line(finding.remedy, 400)}")
+        where = ", ".join(str(path) for _, path in layers)
+        print(
+            f"{count(len(good), 'policy', 'policies')} good, {count(len(findings), 'error')} in {one_line(where, 400)}"
+        )
+    return Exit.FINDINGS if findings else Exit.OK
+
+
+def _finding(flaw: Flaw) -> Finding:
+    return Finding(flaw.file, flaw.line, flaw.column, flaw.what, flaw.hint)
+
+
+def _test(paths: Sequence[Path], as_json: bool) -> int:
+    _exist(paths)
+    layers = session_layers(config_dir())
+    if paths:
+        layers = layers[:1] + [("user", path) for path in paths if path.suffix != ".toml"]
+    loaded = load(layers)
+    pdp = PDP(loaded, Principal("test", "test", "test", "test"), tier=Tier.EXEC)
+    pdp.self_test()
+    results = [_judge(pdp, str(file), case) for file, case in _cases(paths or [path for _, path in layers])]
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        _print_json(results)
+    else:
+        for result in failed:
+            print(_explain(result))
+        for name in _untested(loaded, layers, paths, results):
+            print(f"no case names {name}")
+        print(f"{count(len(results) - len(failed), 'case')} passed, {len(failed):,} failed")
+    return Exit.FINDINGS if failed else Exit.OK
+
+
+def _cases(paths: Sequence[Path]) -> list[tuple[Path, Case]]:
+    """Every case of these paths: a .toml file itself, for a directory its tests/*.toml."""
+    found: list[tuple[Path, Case]] = []
+    for path in paths:
+        files = [path] if path.suffix == ".toml" else sorted((path / "tests").glob("*.toml"))
+        for file in files:
+            try:
+                document = tomllib.loads(file.read_bytes().decode())
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                raise PolicyError(f"{file}: {error}", "see policies/tests for the shape of a case") from error
+            found.extend((file, case) for case in cases.read_suite(str(file), document))
+    return found
+
+
+def _judge(pdp: PDP, file: str, case: Case) -> Result:
+    request, facts = cases.situation(case)
+    decision = pdp.decide(request, facts)
+    caused = tuple(sorted(policy.id for policy in decision.policies))
+    wanted = None if case.by is None else tuple(sorted(case.by))
+    passed = decision.outcome is case.expect and wanted in (None, caused)
+    return Result(file, case.name, passed, str(case.expect), str(decision.outcome), caused, wanted, decision.errors)
+
+
+def _explain(result: Result) -> str:
+    lines = [f"FAILED {result.case}  ({result.file})", f"    expected {result.expected}, got {result.got}"]
+    lines.append(f"    by       {', '.join(result.policies) or 'no policy'}")
+    if result.wanted is not None and result.wanted != result.policies:
+        lines.append(f"    not by   {', '.join(result.wanted) or 'no policy'}")
+    lines.extend(f"    error    {one_line(error)}" for error in result.errors)
+    return "\n".join(lines)
+
+
+def _untested(
+    loaded: Bundle, layers: Sequence[tuple[str, Path]], paths: Sequence[Path], results: Sequence[Result]
+) -> list[str]:
+    """Policies that no case names: those of the layers whose cases ran."""
+    named = {name for result in results for name in result.policies}
+    tested = {layer for layer, _ in layers} if not paths else {layer for layer, _ in layers[1:]}
+    return [p.name for p in loaded.policies if p.layer in tested and p.name not in named]
+
+
+def _list(as_json: bool) -> int:
+    loaded = load(session_layers(config_dir()))
+    rows = [
+        Listed(p.name, p.answer, str(p.meta.severity), p.meta.locked, p.meta.reason, p.file, p.line)
+        for p in loaded.policies
+    ]
+    if as_json:
+        _print_json(rows)
+        return Exit.OK
+    width = max((len(row.id) for row in rows), default=0)
+    for row in rows:
+        answer = row.answer + (" (locked)" if row.locked and row.answer == Outcome.ASK else "")
+        print(f"{row.id:<{width}}  {answer:<12}  {row.severity:<8}  {one_line(row.reason, 160)}")
+    print(f"{count(len(rows), 'policy', 'policies')}, bundle {loaded.digest}")
+    return Exit.OK

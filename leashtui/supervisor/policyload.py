@@ -1,0 +1,63 @@
+"""Policy loading with a stack of its own: the engine's parser recurses as deep as a policy file nests.
+
+cedarpy overflows the stack, and so kills the process, at about 600 levels on a main thread and 30 on a small one. The
+pure floor checks nesting before it parses and starts no threads; this module gives what is left 16 MiB. Knows which
+layers a session has. Refuses to know Cedar. Invariant: a caller gets a whole bundle that decided its self-test, or a
+PolicyError; never a part of one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from leashtui.model.errors import LeashError, PolicyError
+from leashtui.policy import bundle
+from leashtui.policy.bundle import Bundle
+
+STACK = 16 << 20
+"""Bytes of stack for parsing."""
+
+T = TypeVar("T")
+
+
+def session_layers(config: Path) -> list[tuple[str, Path]]:
+    """(layer, path) of the policies of every session, strongest first. config: `stores.directories.config_dir()`."""
+    return [("builtin", bundle.builtin_dir()), ("user", config / "policies")]
+
+
+def load(layers: Sequence[tuple[str, Path]], *, trusted: frozenset[str] = frozenset()) -> Bundle:
+    """`leashtui.policy.bundle.load` on a thread with STACK bytes of stack. Raises PolicyError as that does."""
+    return with_stack(lambda: bundle.load(layers, trusted=trusted))
+
+
+def with_stack(work: Callable[[], T]) -> T:
+    """What `work` returns, done on a thread with STACK bytes of stack.
+
+    Raises what `work` raises when that is a LeashError, PolicyError for anything else.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
+            errors.append(error)
+
+    before = threading.stack_size(STACK)
+    try:
+        thread = threading.Thread(target=run, name="policy-load")
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    if errors:
+        if isinstance(errors[0], LeashError):
+            raise errors[0]
+        raise PolicyError(
+            f"the policies cannot be loaded: {type(errors[0]).__name__}: {errors[0]}", "run `leash policy check`"
+        ) from errors[0]
+    return results[0]
