@@ -105,6 +105,8 @@ def from_ask(
         else _op("contains", _fact("prefixes"), pst.StringLit(value=shlex.join(facts.grant_prefix)))
     )
     conditions = [named, _op("eq", _fact("parse"), pst.StringLit(value=str(Parse.FULL))), _not("capped")]
+    if facts.in_workspace:
+        conditions.append(_fact("in_workspace"))
     conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
     conditions += [_within(kind, _shown(facts, kind)) for kind in KINDS]
     name = f"session/{grant_id}"

@@ -1,0 +1,217 @@
+"""Properties of decisions on random layered policies; the oracle is the engine on the plain text of each policy."""
+
+from __future__ import annotations
+
+import cedarpy
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_policies import BROKEN, SCHEMA, WHO, Written, build, entities, plain_request, policies, situations
+
+from leashtui.model.errors import PolicyError
+from leashtui.model.request import Action, Tier
+from leashtui.model.verdict import Outcome
+from leashtui.policy import bundle
+from leashtui.policy.cases import ordinary
+from leashtui.policy.entities import Principal
+from leashtui.policy.pdp import PDP
+from leashtui.policy.sources import source
+
+quick = settings(
+    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+def pdp_of(written: list[Written]) -> PDP:
+    return PDP(build(written), WHO, tier=Tier.EXEC)
+
+
+def user(text: str) -> PDP:
+    return PDP(bundle.build([source("user", "u.cedar", text.encode())], SCHEMA), WHO, tier=Tier.EXEC)
+
+
+@quick
+@given(policies(outcomes=("deny",)), situations())
+def test_plain_policies_decide_as_plain_cedar_does(written, situation) -> None:
+    request, facts = situation
+    text = "".join(w.text for w in written)
+    plain = cedarpy.is_authorized(plain_request(request, facts), text, entities(request, facts))
+    decision = pdp_of(written).decide(request, facts)
+    assert (decision.outcome is Outcome.ALLOW) == plain.allowed
+    assert (decision.outcome is Outcome.DENY) == (not plain.allowed and bool(plain.diagnostics.reasons))
+    assert {p.id.split("/")[1] for p in decision.policies} == {
+        plain.diagnostics.id_annotations_by_reason[r] for r in plain.diagnostics.reasons
+    }
+
+
+@quick
+@given(policies(errors=True), situations())
+def test_three_answers_follow_from_what_matches(written, situation) -> None:
+    request, facts = situation
+    asked = plain_request(request, facts)
+    found = {w.name: (w, *w.matches(request, facts, asked)) for w in written}
+    hit = [w for w, matched, _ in found.values() if matched]
+    outcomes = {w.outcome for w in hit if w.effect == "forbid"}
+    if any(errored for *_, errored in found.values()) or "deny" in outcomes:
+        expected = Outcome.DENY
+    elif "ask" in outcomes or not any(w.effect == "permit" for w in hit):
+        expected = Outcome.ASK
+    else:
+        expected = Outcome.ALLOW
+    pdp = pdp_of(written)
+    decision = pdp.decide(request, facts)
+    assert decision.outcome is expected
+    obliged = any(w.effect == "forbid" and w.outcome == "oblige" for w in hit)
+    assert decision.obligations == (("record:full",) if obliged else ())
+    assert pdp.decide(request, facts) == decision
+
+
+@quick
+@given(policies(), st.lists(situations(), min_size=2, max_size=6))
+def test_a_warm_cache_answers_as_a_cold_one(written, found) -> None:
+    warm = pdp_of(written)
+    for request, facts in found + found[::-1]:
+        assert warm.decide(request, facts) == pdp_of(written).decide(request, facts)
+
+
+@quick
+@given(
+    policies(layers=("org",), outcomes=("deny",), effects=("forbid",)),
+    policies(layers=("builtin", "team", "project", "user")),
+    situations(),
+)
+def test_no_lower_layer_weakens_an_org_deny(org, lower, situation) -> None:
+    request, facts = situation
+    alone = pdp_of(org).decide(request, facts)
+    together = pdp_of(org + lower).decide(request, facts)
+    if alone.outcome is Outcome.DENY:
+        assert together.outcome is Outcome.DENY
+        assert {p.id for p in alone.policies} <= {p.id for p in together.policies}
+
+
+@quick
+@given(policies(), situations())
+def test_a_locked_ask_is_never_lost(written, situation) -> None:
+    request, facts = situation
+    asked = plain_request(request, facts)
+    locked = {
+        w.name
+        for w in written
+        if w.effect == "forbid" and w.outcome == "ask" and w.locked and w.matches(request, facts, asked)[0]
+    }
+    decision = pdp_of(written).decide(request, facts)
+    if locked:
+        assert decision.outcome is not Outcome.ALLOW
+        assert not decision.standing
+        if decision.outcome is Outcome.ASK:
+            assert locked <= {p.id for p in decision.policies}
+
+
+def test_a_forbid_that_cannot_be_evaluated_denies_and_is_not_remembered() -> None:
+    pdp = user(
+        f'@id("ok") permit (principal, action, resource);\n@id("no") forbid (principal, action, resource) when {{ {BROKEN} }};'
+    )
+    request, facts = ordinary("ls")
+    for _ in range(2):
+        decision = pdp.decide(request, facts)
+        assert decision.outcome is Outcome.DENY
+        assert len(decision.errors) == 1 and "user/no" in decision.errors[0]
+
+
+def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        pass
+
+    pdp = user('@id("ok") permit (principal, action, resource);')
+    request, facts = ordinary("ls")
+
+    def break_down(*_: object) -> None:
+        raise Panic("the engine panicked")
+
+    monkeypatch.setattr(cedarpy, "is_authorized", break_down)
+    decision = pdp.decide(request, facts)
+    assert decision.outcome is Outcome.DENY
+    assert decision.errors == ("Panic: the engine panicked",)
+    monkeypatch.undo()
+    assert pdp.decide(request, facts).outcome is Outcome.ALLOW
+
+
+def test_nothing_matched_is_asked_and_may_be_granted() -> None:
+    request, facts = ordinary("ls")
+    decision = user("").decide(request, facts)
+    assert (decision.outcome, decision.policies, decision.standing) == (Outcome.ASK, (), True)
+
+
+def test_strongest_policy_first_then_locked_then_layer() -> None:
+    written = {
+        "user": '@id("a") @outcome("ask") @severity("low") forbid (principal, action, resource);'
+        '@id("b") @outcome("ask") @severity("critical") @reason("Why.") forbid (principal, action, resource);',
+        "org": '@id("c") @outcome("ask") @severity("low") forbid (principal, action, resource);'
+        '@id("d") @outcome("ask") @severity("low") @locked("true") forbid (principal, action, resource);',
+    }
+    loaded = bundle.build([source(layer, layer, text.encode()) for layer, text in written.items()], SCHEMA)
+    decision = PDP(loaded, WHO).decide(*ordinary("ls"))
+    assert [p.id for p in decision.policies] == ["user/b", "org/d", "org/c", "user/a"]
+    assert (decision.policies[0].reason, decision.policies[0].file, decision.policies[0].line) == ("Why.", "user", 1)
+    assert decision.bundle == loaded.digest
+
+
+def test_approvers_become_obligations_and_no_grant_answers_them() -> None:
+    pdp = user('@id("two") @outcome("ask") @approvers("2") @approver("other") forbid (principal, action, resource);')
+    decision = pdp.decide(*ordinary("ls"))
+    assert decision.obligations == ("approver:other", "approvers:2")
+    assert not decision.standing
+
+
+def test_every_action_is_decided_by_its_own_policies() -> None:
+    pdp = user(
+        '@id("exec") permit (principal, action == Action::"ProcessExec", resource);'
+        '@id("open") forbid (principal, action in Action::"FileOpen", resource);'
+    )
+    request, facts = ordinary("ls")
+    answers = {a: pdp.decide(msgspec.structs.replace(request, action=a, path="/x"), facts).outcome for a in Action}
+    assert answers == {
+        Action.PROCESS_EXEC: Outcome.ALLOW,
+        Action.FILE_WRITE: Outcome.DENY,
+        Action.FILE_DELETE: Outcome.ASK,
+        Action.LEASH_CONTROL: Outcome.ASK,
+    }
+
+
+def test_principal_resource_and_directories_are_what_the_schema_says() -> None:
+    pdp = user(
+        '@id("who") permit (principal in AgentKind::"mini", action, resource) when { principal in User::"dev" };'
+        '@id("tool") @outcome("ask") forbid (principal, action, resource in Dir::"/opt/tools");'
+        '@id("infra") forbid (principal, action, resource in Dir::"/home/dev/proj/infra/");'
+        '@id("one") forbid (principal, action, resource == File::"/home/dev/proj/one");'
+    )
+    request, facts = ordinary("ls")
+    of = {
+        "/usr/bin/ls": Outcome.ALLOW,
+        "/opt/tools/bin/ls": Outcome.ASK,
+        "/opt/toolsx/ls": Outcome.ALLOW,
+    }
+    for exe, expected in of.items():
+        assert pdp.decide(msgspec.structs.replace(request, exe=exe), facts).outcome is expected
+    of = {"infra/a/b": Outcome.DENY, "infrared": Outcome.ALLOW, "one": Outcome.DENY, "one/x": Outcome.ALLOW}
+    for path, expected in of.items():
+        asked = msgspec.structs.replace(request, action=Action.FILE_WRITE, path=f"/home/dev/proj/{path}")
+        assert pdp.decide(asked, facts).outcome is expected, path
+    other = PDP(pdp.bundle, Principal("s-2", "bash", "bash", "dev"))
+    assert other.decide(request, facts).outcome is Outcome.ASK
+
+
+def test_self_test_passes_and_notices_an_engine_that_permits_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdp = user("")
+    pdp.self_test()
+    honest = cedarpy.is_authorized
+
+    def lenient(*args: object) -> object:
+        answer = honest(*args)
+        answer.diagnostics.errors.clear()
+        return answer
+
+    monkeypatch.setattr(cedarpy, "is_authorized", lenient)
+    with pytest.raises(PolicyError, match="self-test"):
+        pdp.self_test()
