@@ -8,7 +8,7 @@ in a record is replaced everywhere in it; what replaces it, `[secret:NAME]`, say
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -94,22 +94,21 @@ class _Pass:
         if text in self._whole:
             self.count += 1
             return self._whole[text]
-        if self._pattern is not None:
-            text = self._pattern.sub(self._replace, text)
-        short = [f for f in find(text) if f.value.strip()] if self._whole else []
-        return self._cut(text, short) if short else text
+        places = [Found(self._marks[m[0]], *m.span(), m[0]) for m in self._known(text)]
+        if self._whole:
+            places += [Found(mark(f.label), f.start, f.end, f.value) for f in find(text)]
+        return self._paint(text, places) if places else text
 
-    def _replace(self, match: re.Match[str]) -> str:
-        self.count += 1
-        return self._marks[match[0]]
+    def _known(self, text: str) -> Iterator[re.Match[str]]:
+        return self._pattern.finditer(text) if self._pattern is not None else iter(())
 
-    def _cut(self, text: str, places: list[Found]) -> str:
-        """Replace values too short to be looked for everywhere, where they stand."""
+    def _paint(self, text: str, places: list[Found]) -> str:
+        """Every place replaced by its mark; places that overlap become one, named after the first."""
         out: list[str] = []
         at = 0
-        for found in sorted(places, key=lambda f: (f.start, -f.end)):
-            if found.start >= at:
-                out += (text[at : found.start], mark(found.label))
-                at = found.end
+        for place in sorted(places, key=lambda f: (f.start, -f.end)):
+            if place.start >= at:
+                out += (text[at : place.start], place.label)
                 self.count += 1
+            at = max(at, place.end)
         return "".join((*out, text[at:]))
