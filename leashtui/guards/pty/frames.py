@@ -1,8 +1,8 @@
 """The framing between the pump and its faces: one type byte, four bytes big-endian length, payload.
 
 Knows the envelope only, not what is inside an agent's output. Refuses to carry JSON but for the pump's hello. Pump to
-face: HELLO, OUTPUT, GAP, CLOSED. Face to pump: INPUT, RESIZE. Invariant: a decoder never holds more than one frame of
-MAX_PAYLOAD bytes, whatever a peer sends.
+face: HELLO, OUTPUT, GAP, SIZED, CLOSED. Face to pump, after the hello: INPUT, RESIZE. Invariant: a decoder never holds
+more than one frame of MAX_PAYLOAD bytes, whatever a peer sends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ GAP = b"G"
 """Pump to face, empty: your view lost bytes. Reset the engine; the tail of the ring follows as OUTPUT."""
 CLOSED = b"X"
 """Pump to face, empty: the agent's terminal is closed and everything before it was sent."""
+SIZED = b"S"
+"""Pump to face: the terminal has another size now, payload as in RESIZE. A face may ignore it, and any unknown kind."""
 INPUT = b"I"
 """Face to pump: bytes for the agent, unchanged."""
 RESIZE = b"R"
@@ -41,11 +43,16 @@ def encode(kind: bytes, payload: bytes = b"") -> bytes:
 
 def resize(cols: int, rows: int) -> bytes:
     """A RESIZE frame; both numbers are cut to 1..65535."""
-    return encode(RESIZE, _SIZE.pack(min(max(cols, 1), 0xFFFF), min(max(rows, 1), 0xFFFF)))
+    return encode(RESIZE, pack_size(cols, rows))
+
+
+def pack_size(cols: int, rows: int) -> bytes:
+    """The payload of RESIZE and SIZED; both numbers are cut to 1..65535."""
+    return _SIZE.pack(min(max(cols, 1), 0xFFFF), min(max(rows, 1), 0xFFFF))
 
 
 def size_of(payload: bytes) -> tuple[int, int]:
-    """(cols, rows) of a RESIZE payload. Raises FrameError on a wrong length or a zero."""
+    """(cols, rows) of a RESIZE or SIZED payload. Raises FrameError on a wrong length or a zero."""
     if len(payload) != _SIZE.size:
         raise FrameError(f"a resize has {_SIZE.size} bytes, not {len(payload)}")
     cols, rows = _SIZE.unpack(payload)
