@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from leashtui.audit.patterns import GAP, NEEDLES, Found, find
-from leashtui.audit.secrets import disguises
+from leashtui.audit.secrets import disguises, secrets_of
 from leashtui.audit.strings import Strings
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -41,6 +41,11 @@ class Masker:
                 self._marks.setdefault(spelling, mark(name))
         self._known = tuple(self._marks)
         self._strings = Strings()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Masker:
+        """Masks the secret values of this environment (which ones: secrets.secrets_of)."""
+        return cls(secrets_of(environ))
 
     def mask(self, text: str) -> str:
         """`text` without secrets."""

@@ -31,6 +31,7 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     host: str = ""
     exe: str = ""
     exe_digest: str = ""
+    machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
 
 
 class SessionEnded(_Event, frozen=True, tag="session.ended"):
@@ -136,6 +137,22 @@ class ControlRefused(_Event, frozen=True, tag="control.refused"):
     reason: str
 
 
+class ChainOpened(_Event, frozen=True, tag="chain.opened"):
+    """In the machine chain: a session's log begins. log: file name of its database."""
+
+    session: str
+    agent: str = ""
+    log: str = ""
+
+
+class ChainClosed(_Event, frozen=True, tag="chain.closed"):
+    """In the machine chain: a session's log ended with this many records and this chain head (hex)."""
+
+    session: str
+    head: str
+    count: int
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -152,6 +169,8 @@ Event = (
     | FaceJoined
     | FaceLeft
     | ControlRefused
+    | ChainOpened
+    | ChainClosed
 )
 
 

@@ -65,6 +65,11 @@ class Journal:
         return len(self._riding)
 
     @property
+    def following(self) -> int:
+        """The sequence number the next record gets."""
+        return self._next
+
+    @property
     def failed(self) -> StoreError | None:
         """Why nothing can be appended, or None."""
         return self._failed

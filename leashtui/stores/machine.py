@@ -1,0 +1,104 @@
+"""The machine chain: one small log a machine of which sessions began and with how many records each ended.
+
+Without it a whole session could vanish, or an ended one be cut, and nobody would notice. Many supervisors write it,
+each for a moment, under SQLite's own lock. Refuses to be a reason to stop: what cannot be written comes back as a
+Notice for the session's own log. Invariant: an entry's number and hash are drawn under the same lock that stores it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from leashtui.audit.chain import GENESIS, link
+from leashtui.model import codec
+from leashtui.model.errors import LeashError, StoreError
+from leashtui.model.event import ChainClosed, ChainOpened, Event, Notice, Record
+from leashtui.stores.database import failure, open_for_writing
+from leashtui.stores.directories import ensure_private
+
+NAME = "machine"
+"""The session id its records carry."""
+
+FILE = "machine.db"
+"""Its file below the state directory."""
+
+_TRIES = 8
+_PAUSE = 0.02
+
+
+class Entry(Struct, frozen=True):
+    """Where an entry went: mark is 'seq:hash' ('' when it could not be written, then notice says why)."""
+
+    mark: str = ""
+    notice: Notice | None = None
+
+
+class Machine:
+    """The machine chain at `path`. clock: microseconds since the epoch; ids: fresh record ids; pause: seconds."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        ids: Callable[[], str],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._ids = ids
+        self._pause = pause
+
+    def opened(self, session: str, *, agent: str = "", log: str = "") -> Entry:
+        """A session's log begins; the mark belongs into its first record (SessionStarted.machine)."""
+        return self._note(ChainOpened(session=session, agent=agent, log=log))
+
+    def closed(self, session: str, *, head: str, count: int) -> Entry:
+        """A session's log is closed for good. head: hex. Call it after Journal.close."""
+        return self._note(ChainClosed(session=session, head=head, count=count))
+
+    def _note(self, event: Event) -> Entry:
+        """Append, trying again while others write; at most some two seconds."""
+        found: LeashError | None = None
+        for attempt in range(_TRIES):
+            try:
+                seq, digest = self._append(event)
+            except LeashError as error:
+                found = error
+                self._pause(_PAUSE * (attempt + 1))
+            else:
+                return Entry(f"{seq}:{digest.hex()}")
+        reason = found.message if found else ""
+        return Entry(
+            notice=Notice(
+                level="warn",
+                text=f"the machine chain could not be written, so this session could vanish unnoticed: {reason}",
+                hint=found.hint if found else "",
+            )
+        )
+
+    def _append(self, event: Event) -> tuple[int, bytes]:
+        ensure_private(self._path.parent)
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}", f"make {self._path.parent} writable") from error
+        connection = open_for_writing(self._path)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+            seq, head = (last[0] + 1, bytes(last[1])) if last else (1, GENESIS)
+            body = codec.encode(Record(v=1, id=self._ids(), t=self._clock(), session=NAME, event=event))
+            digest = link(head, body)
+            connection.execute("INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)", (seq, body, digest))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise failure(self._path, error) from error
+        finally:
+            connection.close()
+        return seq, digest

@@ -1,0 +1,170 @@
+"""The one way into the log: mask, encode, chain, commit, and only then tell the subscribers.
+
+Knows the order of these steps and which records may wait for the next commit. Refuses to know faces and policies.
+Invariants: what a subscriber sees is committed; a subscriber that raises is dropped and named, never obeyed; while
+the log cannot be written every append raises, and the gap is recorded as soon as it can be again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections import deque
+from collections.abc import Callable
+
+from leashtui.audit.mask import Masker
+from leashtui.model import codec
+from leashtui.model.errors import StoreError
+from leashtui.model.event import ActEnded, Event, FaceJoined, FaceLeft, FileChanged, Notice, Record
+from leashtui.stores.journal import Journal
+from leashtui.supervisor.ulid import Ulids
+
+VERSION = 1
+"""Of the record's envelope."""
+
+_RIDES = (ActEnded, FileChanged, FaceJoined, FaceLeft, Notice)
+_RETRY_US = 500_000
+
+Subscriber = Callable[[int, Record, str], None]
+"""Told (seq, record, chain head after it in hex) once the record is committed; must return quickly."""
+
+
+class Stream:
+    """The stream of one session.
+
+    clock: microseconds since the epoch. ids: fresh record ids (ULIDs by default). later: runs a function some
+    milliseconds from now; without it nothing rides, every record has a commit of its own.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        masker: Masker,
+        session: str,
+        clock: Callable[[], int],
+        ids: Callable[[], str] | None = None,
+        later: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._masker = masker
+        self._session = session
+        self._clock = clock
+        self._ids = ids or Ulids(clock, secrets.randbits)
+        self._later = later
+        self._flush_due = False
+        self._subscribers: list[Subscriber] = []
+        self._undelivered: deque[tuple[int, Record, str]] = deque()
+        self._delivering = False
+        self._missing = 0
+        self._failed_at = 0
+        self._tried_at = 0
+
+    @property
+    def count(self) -> int:
+        """Committed records."""
+        return self._journal.count
+
+    @property
+    def head(self) -> str:
+        """Chain head of the committed records, hex."""
+        return self._journal.head.hex()
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Tell `callback` every record committed from now on; returns what ends that."""
+        self._subscribers.append(callback)
+        return lambda: self._drop(callback)
+
+    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record:
+        """Record an event; returns the record as it was stored (masked).
+
+        parent: id of the record it answers to. durable: survive power loss, not only kill -9. When this returns, a
+        verdict may be released. Raises StoreError: then it may not.
+        """
+        if self._journal.failed is not None:
+            self._try_again()
+        event, masked = self._masker.mask_event(event)
+        record = Record(
+            v=VERSION,
+            id=self._ids(),
+            t=self._clock(),
+            session=self._session,
+            event=event,
+            parent=parent,
+            masked=masked,
+        )
+        body = codec.encode(record)
+        rides = self._later is not None and not durable and isinstance(event, _RIDES)
+        try:
+            seq, digest = self._journal.ride(body) if rides else self._journal.append(body, durable=durable)
+        except StoreError:
+            self._missing += 1
+            self._failed_at = self._failed_at or record.t
+            raise
+        self._undelivered.append((seq, record, digest.hex()))
+        self._deliver()
+        if self._journal.riding:
+            self._flush_later()
+        return record
+
+    def flush(self) -> None:
+        """Commit and deliver what waits. Raises StoreError."""
+        self._journal.flush()
+        self._deliver()
+
+    def close(self) -> None:
+        """Commit what waits, tell the subscribers, close the journal. Raises StoreError."""
+        try:
+            if self._journal.failed is None:
+                self.flush()
+        finally:
+            self._journal.close()
+
+    def _flush_later(self) -> None:
+        if self._later is not None and not self._flush_due:
+            self._flush_due = True
+            self._later(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_due = False
+        with contextlib.suppress(StoreError):  # the journal remembers it and refuses the next append
+            self.flush()
+
+    def _try_again(self) -> None:
+        """The log failed before: go on with it if it works again, and say what is missing in it."""
+        now = self._clock()
+        if self._journal.failed is None or now - self._tried_at < _RETRY_US:
+            return
+        self._tried_at = now
+        try:
+            self._journal.recover()
+        except StoreError:
+            return
+        self._undelivered = deque(item for item in self._undelivered if item[0] < self._journal.following)
+        seconds = max(0, now - self._failed_at) // 1_000_000
+        text = f"the log could not be written for {seconds} s: {self._missing} records of that time are missing in it"
+        self._missing, self._failed_at = 0, 0
+        self.append(Notice(level="alarm", text=text, hint="every act of that time was refused"), durable=True)
+
+    def _deliver(self) -> None:
+        """Tell every subscriber what was committed. Appending from inside a subscriber is fine: the order holds."""
+        if self._delivering:
+            return
+        self._delivering = True
+        lost: list[str] = []
+        try:
+            while self._undelivered and self._undelivered[0][0] <= self._journal.count:
+                item = self._undelivered.popleft()
+                for subscriber in tuple(self._subscribers):
+                    try:
+                        subscriber(*item)
+                    except Exception as error:  # noqa: BLE001 - a view must not be able to stop the log
+                        self._drop(subscriber)
+                        lost.append(f"{type(error).__name__}: {error}")
+        finally:
+            self._delivering = False
+        for reason in lost:
+            self.append(Notice(level="warn", text=f"a view of the log failed and was disconnected: {reason}"))
+
+    def _drop(self, subscriber: Subscriber) -> None:
+        if subscriber in self._subscribers:
+            self._subscribers.remove(subscriber)
