@@ -123,6 +123,8 @@ def _parse(one: Source, schema: Schema) -> tuple[list[tuple[Policy, int]], list[
     """One file's policies with their columns, and what is wrong with single ones. Raises Flaw for the whole file."""
     text = read_text(one.file, one.raw)
     parts = statements(text, tokenise(text))
+    for part in parts:
+        _refuse_repeated(text, part)
     nodes = _nodes(text, parts)
     flaws: list[Flaw] = []
     loaded: list[tuple[Policy, int]] = []
@@ -135,6 +137,14 @@ def _parse(one: Source, schema: Schema) -> tuple[list[tuple[Policy, int]], list[
         for index, what in schema.complaints(text.text):
             flaws.append(locate_complaint(text, parts[index], what, FACTS))
     return loaded, flaws
+
+
+def _refuse_repeated(text: Text, part: Statement) -> None:
+    seen: set[str] = set()
+    for name, token in part.annotations():
+        if name in seen:
+            raise text.flaw(token.start, f"@{name} is given twice", "remove one of them")
+        seen.add(name)
 
 
 def _nodes(text: Text, parts: Sequence[Statement]) -> list[pst.Template]:

@@ -21,7 +21,7 @@ TEXT = 64 * 1024
 MEMBERS = 1024
 """Most members of a set."""
 ANCESTORS = 256
-"""Most directories above a path, counted from the root."""
+"""Most names of directories above a path (two for each), counted from the root."""
 WORDS = 64
 """Most words of a grant prefix."""
 
@@ -165,11 +165,19 @@ def resource(request: Request, facts: Facts) -> Uid:
 
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:
-    """The resource with the directories it is in; a command is in those of the program that would run."""
-    path = {"File": request.path, "Command": request.exe}.get(uid["type"], "")
+    """The resource with what it is in: a file in its directories, a command in its program's file and directories."""
+    if uid["type"] == "File":
+        return _placed(uid, request.path)
+    if uid["type"] == "Command" and request.exe.startswith("/"):
+        program = _uid("File", request.exe)
+        return [_entity(uid, [program]), *_placed(program, request.exe)]
+    return [_entity(uid, [])]
+
+
+def _placed(file: Uid, path: str) -> list[Entity]:
     above: list[str] = []
     for parent in reversed(PurePosixPath(path).parents if path.startswith("/") else ()):
         name = str(parent)
         above.extend([name] if name == "/" else [name, name + "/"])
     folders = [_uid("Dir", name) for name in above[:ANCESTORS]]
-    return [_entity(uid, folders), *(_entity(folder, []) for folder in folders)]
+    return [_entity(file, folders), *(_entity(folder, []) for folder in folders)]

@@ -14,11 +14,12 @@ from functools import reduce
 
 from cedarpy import PolicySet, pst
 
+from leashtui.model.codec import escape
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Facts, Parse, Severity
 from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.annotations import Answer, Meta
-from leashtui.policy.entities import WORDS, line, too_long
+from leashtui.policy.entities import WORDS, cap, line, too_long
 from leashtui.policy.policy import Policy
 
 SIGNS = (
@@ -41,6 +42,8 @@ KINDS = ("verbs", "touches", "hosts", "remotes", "packages")
 """Sets of which a later act may have no member that the approved one had not."""
 NEVER = ("destructive", "catastrophic", "guard_tamper", "sends_secret", "reverse_shell", "backdoor", "obfuscated")
 """Facts with which no grant is given at all."""
+LONGEST = 4096
+"""Most characters of a prefix."""
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CONTEXT = pst.Var(name="context")
 
@@ -83,7 +86,10 @@ def refusal(facts: Facts, decision: Decision) -> str:
         return "not fully understood: it is asked every time"
     if not facts.grant_prefix or len(facts.grant_prefix) > WORDS:
         return "no single simple command that could be named"
-    return "too long to be named" if too_long(facts) else ""
+    words = shlex.join(facts.grant_prefix)
+    if escape(words + line(facts)) != words + line(facts):
+        return "its bytes are not UTF-8, so it cannot be named exactly"
+    return "too long to be named" if too_long(facts) or len(words) > LONGEST else ""
 
 
 def from_ask(
@@ -100,11 +106,11 @@ def from_ask(
     if not _ID.fullmatch(grant_id) or expires < 0:
         raise PolicyError(f"{grant_id!r} cannot name a grant", "use a-z 0-9 . _ - for ids and a positive expiry")
     named = (
-        _op("eq", _fact("normalised"), pst.StringLit(value=line(facts)))
+        _op("eq", _fact("normalised"), _text(line(facts)))
         if exact
-        else _op("contains", _fact("prefixes"), pst.StringLit(value=shlex.join(facts.grant_prefix)))
+        else _op("contains", _fact("prefixes"), _text(shlex.join(facts.grant_prefix)))
     )
-    conditions = [named, _op("eq", _fact("parse"), pst.StringLit(value=str(Parse.FULL))), _not("capped")]
+    conditions = [named, _op("eq", _fact("parse"), _text(str(Parse.FULL))), _not("capped")]
     if facts.in_workspace:
         conditions.append(_fact("in_workspace"))
     conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
@@ -140,8 +146,12 @@ def _shown(facts: Facts, kind: str) -> tuple[str, ...]:
     return tuple(value() if callable(value) else value)
 
 
+def _text(value: str) -> pst.Expr:
+    return pst.StringLit(value=cap(value))
+
+
 def _uid(kind: str, name: str) -> pst.EntityUid:
-    return pst.EntityUid(type=pst.EntityType(basename=kind), id=name)
+    return pst.EntityUid(type=pst.EntityType(basename=kind), id=cap(name))
 
 
 def _fact(name: str) -> pst.Expr:
@@ -157,6 +167,6 @@ def _not(name: str) -> pst.Expr:
 
 
 def _within(name: str, shown: Iterable[str]) -> pst.Expr:
-    if not (members := tuple(pst.StringLit(value=member) for member in shown)):
+    if not (members := tuple(_text(member) for member in shown)):
         return pst.UnaryOp(op="is_empty", arg=_fact(name))
     return _op("contains_all", pst.Set(elements=members), _fact(name))

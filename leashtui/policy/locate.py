@@ -19,6 +19,8 @@ _UNFINISHED = "unexpected end of input"
 _QUOTED = re.compile(r"`([^`]+)`|'([^']+)'|scope: (\S+)|variable: (\S+)|effect: (\S+)")
 _PREFIXES = 600
 """Most prefixes tried before the start of the policy is named instead."""
+_LENGTH = 20_000
+"""Longest policy, characters, of which prefixes are tried."""
 _VARIABLES = ("principal", "action", "resource", "context", "permit", "forbid", "when", "unless")
 _CHECK = "compare it with the schema (leash.cedarschema)"
 _ATTRIBUTE = re.compile(r"attribute `(\w+)`")
@@ -38,6 +40,8 @@ def locate_parse_error(text: Text, parts: Sequence[Statement], message: str) -> 
 
 def _culprit(text: Text, part: Statement) -> Token | None:
     """The token that ends the shortest prefix which nothing could complete."""
+    if part.end - part.start > _LENGTH:
+        return None
     for token in part.tokens[: min(len(part.tokens) - 1, _PREFIXES)]:
         try:
             PolicySet.from_str(text.text[part.start : token.start + len(token.text)])

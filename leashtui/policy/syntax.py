@@ -22,7 +22,9 @@ SIZE = 1 << 20
 NESTING = 32
 """Deepest nesting of brackets and conditionals."""
 OPERATORS = 256
-"""Most operators (dots and comparisons included) in one policy."""
+"""Most operators (dots, comparisons and clauses included) in one policy."""
+TOKENS = 20_000
+"""Most words and signs in one policy."""
 STATEMENTS = 4096
 """Most policies in one file."""
 
@@ -37,7 +39,7 @@ _TOKEN = re.compile(
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSE = frozenset(_OPEN.values())
 _OPERATORS = frozenset({"&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "!", ".", "::", "/", "%", "="})
-_WORD_OPERATORS = frozenset({"in", "like", "has", "is"})
+_WORD_OPERATORS = frozenset({"in", "like", "has", "is", "when", "unless"})
 
 
 class Flaw(PolicyError):
@@ -187,6 +189,8 @@ def statements(text: Text, tokens: Sequence[Token]) -> list[Statement]:
                 f"more than {OPERATORS} operators in one policy",
                 "split it into several policies, or use a set and .contains(...)",
             )
+        if len(current) > TOKENS:
+            raise text.flaw(token.start, f"more than {TOKENS:,} words in one policy", "split it into several policies")
         if token.text == ";" and token.kind == "mark" and not expected:
             found.append(Statement(tuple(current)))
             current, operators, conditionals = [], 0, 0

@@ -1,4 +1,4 @@
-"""Random policies, facts and layers for property tests; plain Cedar text, so that the engine alone can be the oracle."""
+"""Random policies, facts and layers for property tests: plain Cedar text, so that the engine can be the oracle."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ def test_a_locked_ask_is_never_lost(written, situation) -> None:
 
 def test_a_forbid_that_cannot_be_evaluated_denies_and_is_not_remembered() -> None:
     pdp = user(
-        f'@id("ok") permit (principal, action, resource);\n@id("no") forbid (principal, action, resource) when {{ {BROKEN} }};'
+        '@id("ok") permit (principal, action, resource);'
+        f'@id("no") forbid (principal, action, resource) when {{ {BROKEN} }};'
     )
     request, facts = ordinary("ls")
     for _ in range(2):

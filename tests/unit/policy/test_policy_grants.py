@@ -5,7 +5,7 @@ from __future__ import annotations
 import cedarpy
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from random_policies import SCHEMA, WHO
 
@@ -150,6 +150,8 @@ def test_a_forbid_wins_over_every_grant() -> None:
         (push("git", "push", "origin", effects=(Effect(Verb.REMOTE_CHANGE), Effect(Verb.OPAQUE))), "understood"),
         (push("git", "push", "origin", grant_prefix=()), "simple"),
         (push("git", "push", "origin", command="x" * 70_000), "long"),
+        (push("git", "push", "\udc80"), "UTF-8"),
+        (push("git", "push", "x" * 5_000), "long"),
         (push("ls", effects=()), "only an ask"),
     ],
 )
@@ -181,11 +183,14 @@ hostile = st.text(
 
 
 @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@example(['"); permit (principal, action, resource); //'], "\udc80", '\\"', True)
+@example(["*", "\\*"], "\x00", "\u202e", False)
 @given(st.lists(hostile, min_size=1, max_size=4), hostile, hostile, st.booleans())
 def test_values_never_become_syntax(words: list[str], host: str, remote: str, exact: bool) -> None:
     command = " ".join(words)
     facts = push("git", command=command, grant_prefix=tuple(words), hosts=(host,), remotes=(remote,))
     pdp = desk()
+    assume(not refusal(facts, pdp.decide(ordinary("x")[0], facts)))
     grant = granted(pdp, facts, exact=exact)
     read_back = cedarpy.PolicySet.from_str(grant.text).to_pst()
     assert list(read_back.static_policies) == ["policy0"] and not read_back.templates
