@@ -1,0 +1,82 @@
+"""Numbers and calls of the x86-64 Linux interface that the guard stands on, as the kernel's headers define them.
+
+Knows constants and how to make a system call. Refuses to know why. Invariant: a failed call raises OSError with the
+kernel's errno; nothing here returns -1.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Any
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+libc.ptrace.restype = ctypes.c_long
+
+SYS_SECCOMP = 317
+SYS_PIDFD_GETFD = 438
+WALL = 0x40000000
+
+NOTIF_RECV = 0xC0502100
+NOTIF_SEND = 0xC0182101
+NOTIF_ID_VALID = 0x40082102
+NOTIF_SET_FLAGS = 0x40082104
+NOTIF_CONTINUE = 1
+NOTIF_SIZE = 80
+NOTIF = struct.Struct("QIIiIQ6Q")
+RESPONSE = struct.Struct("QqiI")
+
+PTRACE_CONT = 7
+PTRACE_GETREGS = 12
+PTRACE_SETREGS = 13
+PTRACE_DETACH = 17
+PTRACE_SYSCALL = 24
+PTRACE_GETEVENTMSG = 0x4201
+PTRACE_SEIZE = 0x4206
+O_TRACEEXEC = 0x10
+O_EXITKILL = 0x100000
+EVENT_EXEC = 4
+EVENT_STOP = 128
+
+REGS = struct.Struct("27Q")
+RAX, RDI, ORIG_RAX, RIP, CS = 10, 14, 15, 16, 17
+NR_EXIT_GROUP = 231
+CS_64 = 0x33
+
+
+def call(number: int, *args: int) -> int:
+    """A raw system call with integer arguments. Raises OSError."""
+    result = int(libc.syscall(ctypes.c_long(number), *(ctypes.c_long(a) for a in args)))
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+def control(fd: int, request: int, argument: Any) -> int:
+    """ioctl with a buffer. Raises OSError."""
+    result = int(libc.ioctl(fd, ctypes.c_ulong(request), argument))
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+def ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> None:
+    """ptrace(2). Raises OSError (ProcessLookupError when the tracee is gone or not stopped)."""
+    ctypes.set_errno(0)
+    if libc.ptrace(request, pid, address, data) == -1:
+        error = ctypes.get_errno()
+        if error:
+            raise OSError(error, os.strerror(error))
+
+
+def take_fd(pid: int, number: int) -> int:
+    """A duplicate of descriptor `number` of process `pid`, close-on-exec. Raises OSError."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        return call(SYS_PIDFD_GETFD, pidfd, number, 0)
+    finally:
+        os.close(pidfd)
