@@ -1,0 +1,189 @@
+"""One line for each thing that was recorded: the log and the panel's timeline read the same.
+
+Knows every kind of event and its English. Refuses to know colours and widths: a line has a tone and a mark, a face
+draws them. Invariants: the word alone tells what a mark and a colour tell (allow, ASK, DENY...); text of unknown
+origin is on one line and free of control characters; a kind nobody here knows is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from leashtui.model.event import (
+    ActEnded,
+    Answered,
+    Asked,
+    Braked,
+    ChainClosed,
+    ChainOpened,
+    ControlRefused,
+    Decided,
+    FaceJoined,
+    FaceLeft,
+    FileChanged,
+    GrantAdded,
+    GrantRevoked,
+    GuardLost,
+    Notice,
+    Record,
+    SessionEnded,
+    SessionStarted,
+)
+from leashtui.model.verdict import By, Outcome, Ruling, Verdict
+from leashtui.words.consequence import consequence
+from leashtui.words.plain import count, duration, one_line
+
+_LIMIT = 2000
+
+
+class Tone(StrEnum):
+    """What kind of news a line is; each has one mark and, where there are colours, one colour."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+    GONE = "gone"  # withdrawn: nothing was run, nobody refused it
+    FILE = "file"
+    ALARM = "alarm"
+    QUIET = "quiet"
+    FRAME = "frame"  # begin, end, brake
+
+
+MARKS = {
+    Tone.ALLOW: ("✓", "+"),
+    Tone.ASK: ("?", "?"),
+    Tone.DENY: ("✗", "x"),
+    Tone.GONE: ("–", "-"),
+    Tone.FILE: ("~", "~"),
+    Tone.ALARM: ("!", "!"),
+    Tone.QUIET: ("·", "."),
+    Tone.FRAME: ("▸", ">"),
+}
+"""tone -> (mark, the same in ASCII)."""
+
+
+class Line(Struct, frozen=True):
+    """word: at most 6 letters. text: what happened. why: reason, policy, person; '' when there is nothing to add.
+
+    quiet: told only to those who want everything (successful ends, cards that repeat an ask).
+    """
+
+    tone: Tone
+    word: str
+    text: str
+    why: str = ""
+    quiet: bool = False
+
+
+def tell(record: Record) -> Line:
+    """The line of a record."""
+    line = _TELL[type(record.event)](record.event)
+    return Line(line.tone, line.word, one_line(line.text, _LIMIT), one_line(line.why, _LIMIT), line.quiet)
+
+
+def tell_unknown(kind: str, body: str) -> Line:
+    """The line of a record whose kind a newer leash wrote: its kind and its JSON as it is."""
+    return Line(Tone.QUIET, "other", one_line(f"{kind} {body}", _LIMIT))
+
+
+def _because(verdict: Verdict, fallback: str = "") -> str:
+    """Whose word it was, and by which policy."""
+    who = {
+        By.POLICY: "policy",
+        By.PERSON: verdict.who or "a person",
+        By.GRANT: "granted for this session",
+        By.COVERED: "part of an approved act",
+        By.TIMEOUT: "nobody answered in time",
+        By.LOCK: "refused before",
+        By.NOBODY: "nobody to ask",
+        By.WITHDRAWN: "withdrawn",
+        By.ERROR: "leash could not judge it",
+    }[verdict.by]
+    named = ", ".join(verdict.policies[:3])
+    return " · ".join(part for part in (who, fallback, named) if part)
+
+
+def _decided(event: Decided) -> Line:
+    facts, verdict = event.facts, event.verdict
+    command = facts.command or event.request.path or event.request.exe
+    if verdict is None:
+        policies = ", ".join(p.id for p in event.decision.policies[:3])
+        why = " · ".join(p for p in (consequence(facts, event.decision.policies), policies) if p)
+        return Line(Tone.ASK if event.decision.outcome is Outcome.ASK else Tone.DENY, "ASK", command, why)
+    if verdict.ruling is Ruling.ALLOW:
+        return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
+    return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
+
+
+def _answered(event: Answered) -> Line:
+    verdict = event.verdict
+    waited = f"after {duration(event.waited_us / 1e6)}"
+    if verdict.by is By.WITHDRAWN:
+        return Line(Tone.GONE, "gone", f"{event.ask} withdrawn: the program that asked went away", waited)
+    scope = f"for this session ({event.grant})" if event.grant else "once"
+    if verdict.ruling is Ruling.ALLOW:
+        return Line(Tone.ALLOW, "allow", f"{event.ask} approved by {verdict.who or 'a person'} {scope}", waited)
+    said = verdict.feedback if ' said: "' in verdict.feedback else ""
+    by = f" by {verdict.who or 'a person'}" if verdict.by is By.PERSON else f": {_because(verdict)}"
+    return Line(Tone.DENY, "DENY", f"{event.ask} refused{by}", " · ".join(p for p in (waited, _quote(said)) if p))
+
+
+def _quote(feedback: str) -> str:
+    """The person's own words inside a refusal."""
+    words = feedback.partition(' said: "')[2].partition('"')[0]
+    return f'"{words}"' if words else ""
+
+
+def _file(event: FileChanged) -> Line:
+    more = f" and {event.count - 1:,} more" if event.count > 1 else ""
+    moved = f" -> {event.to}" if event.to else ""
+    size = f" +{event.plus} -{event.minus}" if event.plus or event.minus else ""
+    tone = Tone.ALARM if event.protected else Tone.FILE
+    return Line(tone, "file", f"{event.change} {event.path}{moved}{more}{size}", "protected" if event.protected else "")
+
+
+def _started(event: SessionStarted) -> Line:
+    text = f"{event.agent} begins in {event.workspace}, guard {event.tier}"
+    return Line(Tone.FRAME, "begin", text, "; ".join(event.lost))
+
+
+def _ended(event: SessionEnded) -> Line:
+    left = f", {count(len(event.leftovers), 'process', 'processes')} left over" if event.leftovers else ""
+    return Line(Tone.FRAME, "end", f"exit {event.code}{left}", event.reason)
+
+
+def _outcome(event: ActEnded) -> Line:
+    return Line(Tone.QUIET, "exit", f"exit {event.code}", duration(event.us / 1e6) if event.us else "", event.code == 0)
+
+
+def _notice(event: Notice) -> Line:
+    return Line(Tone.QUIET if event.level == "info" else Tone.ALARM, "note", event.text, event.hint)
+
+
+def _granted(event: GrantAdded) -> Line:
+    return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
+
+
+_TELL: dict[type, Callable[[Any], Line]] = {
+    SessionStarted: _started,
+    SessionEnded: _ended,
+    Decided: _decided,
+    Asked: lambda e: Line(Tone.ASK, "card", f"{e.card.id} {e.card.consequence}", quiet=False),
+    Answered: _answered,
+    ActEnded: _outcome,
+    FileChanged: _file,
+    Notice: _notice,
+    GuardLost: lambda e: Line(Tone.ALARM, "LOST", f"the {e.guard} guard", e.reason),
+    GrantAdded: _granted,
+    GrantRevoked: lambda e: Line(Tone.DENY, "revoke", f"grant {e.grant}", f"by {e.who}" if e.who else ""),
+    Braked: lambda e: Line(Tone.FRAME, e.what[:6], "the session", f"by {e.who}" if e.who else ""),
+    FaceJoined: lambda e: Line(Tone.QUIET, "panel", f"{e.face} joined as {e.role}", e.who),
+    FaceLeft: lambda e: Line(Tone.QUIET, "panel", f"{e.face} left", quiet=True),
+    ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
+    ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
+    ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
+}
