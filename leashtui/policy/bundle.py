@@ -56,7 +56,7 @@ def builtin_dir() -> Path:
 def load_schema() -> Schema:
     """The shipped schema. Raises Flaw when it does not parse."""
     path = builtin_dir() / SCHEMA_FILE
-    return Schema(path.read_text("utf-8"), str(path))
+    return Schema(sources.read_file(path).decode(), str(path))
 
 
 def load(layers: Sequence[tuple[str, Path]], *, trusted: frozenset[str] = frozenset()) -> Bundle:

@@ -51,7 +51,7 @@ def read(layers: Sequence[tuple[str, Path]]) -> list[Source]:
         paths = list(_files(root))
         if len(paths) > FILES:
             raise Flaw(str(root), 0, 0, f"more than {FILES} policy files", "join some of them")
-        found.extend(source(layer, str(path), _bytes(path)) for path in paths)
+        found.extend(source(layer, str(path), read_file(path)) for path in paths)
     return found
 
 
@@ -85,7 +85,8 @@ def _below(directory: Path, depth: int) -> Iterator[Path]:
             yield entry
 
 
-def _bytes(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A regular file's bytes, at most SIZE. Raises Flaw when it is larger, something else, or unreadable."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Flaw(str(path), 0, 0, "this is not a regular file", "put the policy text itself here")
