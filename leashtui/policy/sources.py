@@ -7,6 +7,7 @@ or a file that grows while it is read can neither smuggle text in nor make the r
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ def read(layers: Sequence[tuple[str, Path]]) -> list[Source]:
         paths = list(_files(root))
         if len(paths) > FILES:
             raise Flaw(str(root), 0, 0, f"more than {FILES} policy files", "join some of them")
-        found.extend(source(layer, str(path), read_file(path)) for path in paths)
+        found.extend(source(layer, str(path), read_file(path, follow=path == root)) for path in paths)
     return found
 
 
@@ -85,12 +86,16 @@ def _below(directory: Path, depth: int) -> Iterator[Path]:
             yield entry
 
 
-def read_file(path: Path) -> bytes:
-    """A regular file's bytes, at most SIZE. Raises Flaw when it is larger, something else, or unreadable."""
+def read_file(path: Path, follow: bool = True) -> bytes:
+    """A regular file's bytes, at most SIZE. follow: whether it may be a link.
+
+    Raises Flaw when it is larger, something else, or unreadable.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Flaw(str(path), 0, 0, "this is not a regular file", "put the policy text itself here")
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Flaw(str(path), 0, 0, "this is not a regular file", "put the policy text itself here")
             raw = file.read(SIZE + 1)
     except OSError as error:
         raise _unreadable(path, error) from error
