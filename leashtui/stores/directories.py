@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -18,23 +20,28 @@ from leashtui.model.errors import Exit, LeashError
 APP = "leashtui"
 
 
-def _place(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or fallback)
+def _place(variable: str, fallback: Callable[[str], str]) -> Path:
+    chosen = os.environ.get(variable)
+    if chosen:
+        return Path(chosen)
+    with warnings.catch_warnings():  # a fallback below /tmp is fine: ensure_private checks its owner and mode
+        warnings.simplefilter("ignore")
+        return Path(fallback(APP))
 
 
 def runtime_dir() -> Path:
     """Parent of the live sessions' directories (not created)."""
-    return _place("LEASH_RUNTIME_DIR", platformdirs.user_runtime_dir(APP))
+    return _place("LEASH_RUNTIME_DIR", platformdirs.user_runtime_dir)
 
 
 def state_dir() -> Path:
     """Parent of `sessions/` (journals) (not created)."""
-    return _place("LEASH_STATE_DIR", platformdirs.user_state_dir(APP))
+    return _place("LEASH_STATE_DIR", platformdirs.user_state_dir)
 
 
 def config_dir() -> Path:
     """Holds config.toml and policies/ (not created)."""
-    return _place("LEASH_CONFIG_DIR", platformdirs.user_config_dir(APP))
+    return _place("LEASH_CONFIG_DIR", platformdirs.user_config_dir)
 
 
 def sessions_dir() -> Path:

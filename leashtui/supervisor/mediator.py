@@ -43,10 +43,8 @@ class Recorder(Protocol):
     def append(self, event: Event, parent: str = "", durable: bool = False) -> Record: ...
 
 
-class Granter(Protocol):
-    """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
-
-    def __call__(self, facts: Facts, decision: Decision) -> GrantAdded: ...
+Granter = Callable[[Facts, Decision], GrantAdded]
+"""Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
 
 
 @dataclass

@@ -16,7 +16,10 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from leashtui.model.event import Braked, FileChanged, GrantRevoked, GuardLost, Notice, Record, SessionEnded
+import msgspec
+
+from leashtui.model.errors import Exit
+from leashtui.model.event import Braked, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
 from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
 from leashtui.model.wire import Done, Welcome
@@ -59,6 +62,12 @@ class Screen(Protocol):
     def close(self) -> None: ...
 
 
+class Closing(Protocol):
+    """A guard that only needs to be closed (the shim)."""
+
+    def close(self) -> None: ...
+
+
 class Watcher(Protocol):
     """The file watcher as the session sees it."""
 
@@ -78,40 +87,44 @@ class Session:
     def __init__(
         self,
         *,
-        agent: ProcessRef,
         channel: Channel,
         welcome: Welcome,
         desk: Desk,
         mediator: Mediator,
         stream: Recorder,
         counted: Callable[[], tuple[int, str]],
+        close_log: Callable[[], tuple[int, str]],
         revoke: Callable[[str], bool],
         linger: bool,
     ) -> None:
-        self._agent = agent
+        self._agent = ProcessRef(0, 0)
         self._channel = channel
         self._welcome = welcome
         self._desk = desk
         self._mediator = mediator
         self._stream = stream
         self._counted = counted
+        self._close_log = close_log
         self._revoke = revoke
         self._linger = linger
         self._frozen = False
         self._stopping = ""
+        self._refused_first = False
         self._code: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.control: Control | None = None
         self.guard: ExecGuard | None = None
         self.screen: Screen | None = None
         self.watcher: Watcher | None = None
-        self.shim: Any = None
+        self.shim: Closing | None = None
+
+    def adopt(self, agent: ProcessRef) -> None:
+        """The agent's root process, whose end is the session's."""
+        self._agent = agent
 
     # what faces may do besides answering -----------------------------------------------------------------------
     def welcome(self) -> Welcome:
         """The first message of every face."""
-        import msgspec
-
         return msgspec.structs.replace(self._welcome, frozen=self._frozen)
 
     def brake(self, what: str, who: str) -> str:
@@ -141,8 +154,9 @@ class Session:
 
     def signal(self, number: int) -> None:
         """Deliver a signal to the agent's process group, as a terminal would."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._agent.pid, number)
+        if self._agent.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._agent.pid, number)
 
     def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Give a checked connection to the pump; without a PTY it is simply closed."""
@@ -156,6 +170,13 @@ class Session:
     def changed(self, event: FileChanged) -> None:
         """The watcher saw a change."""
         self._stream.append(event)
+
+    def refuse_first(self, pid: int, sentence: str) -> None:
+        """The agent itself was refused before it ran (tier watch): end its launcher as the kernel guard would."""
+        self._refused_first = True
+        self._channel.tell(refused=sentence)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def guard_lost(self, guard: str, reason: str) -> None:
         """A guard died: nothing runs unwatched, so the session ends."""
@@ -217,7 +238,7 @@ class Session:
                 self._channel.tell(stopped=True)
             return
         if pid == self._agent.pid and self._code is not None and not self._code.done():
-            self._code.set_result(exit_code(status))
+            self._code.set_result(Exit.REFUSED if self._refused_first else exit_code(status))
         elif self.screen is not None and pid == self.screen.pid:
             self.screen.died()
 
@@ -268,6 +289,7 @@ class Session:
             await self.control.close(done)
         if self.screen is not None:
             self.screen.close()
+        records, head = self._close_log()
         self._channel.tell(done=code, log=done.log, records=records, head=head, summary=summary)
 
 
@@ -282,6 +304,3 @@ def reference(pid: int) -> ProcessRef:
 def microseconds() -> int:
     """Now, in microseconds since the epoch."""
     return time.time_ns() // 1000
-
-
-Recording = Callable[[int, Record, str], None]

@@ -1,0 +1,61 @@
+"""The supervisor's process: `python -I -m leashtui.supervisor CHANNEL_FD`.
+
+Hides itself from the agent first, then reads what to start, builds the session, starts the agent and runs until the
+end. Invariant: every way out tells the keeper something, and an error before the agent ran leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import socket
+import sys
+
+from leashtui.model.errors import Exit, LeashError
+from leashtui.supervisor.channel import Channel, Start
+
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG = 1
+_SIGTERM = 15
+
+
+def _hide() -> None:
+    """Not readable, not traceable, parent of all orphans below; a dead warden asks us to end."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_CHILD_SUBREAPER, 1), (_PR_SET_PDEATHSIG, _SIGTERM)):
+        if libc.prctl(option, value, 0, 0, 0) != 0:
+            error = ctypes.get_errno()
+            raise LeashError(f"prctl({option}) failed: {os.strerror(error)}", "run `leash doctor`")
+
+
+async def _live(start: Start, channel: Channel) -> int:
+    from leashtui.supervisor.startup import start_session
+
+    session = await start_session(start, channel)
+    return await session.run()
+
+
+def main() -> int:
+    """Returns the agent's exit code, or leash's own when it could not start."""
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        _hide()
+        start = channel.read_start()
+        return asyncio.run(_live(start, channel))
+    except LeashError as error:
+        code = error.code if error.code in {Exit.NOT_FOUND, Exit.REFUSED} else Exit.FAILED
+        channel.tell(error=error.message, hint=error.hint, code=int(code))
+        return int(code)
+    except Exception as error:  # noqa: BLE001 - the last place that can still tell the person
+        channel.tell(
+            error=f"the supervisor failed: {type(error).__name__}: {error}",
+            hint="nothing of the agent runs on; please report this with the output of `leash doctor`",
+            code=int(Exit.FAILED),
+        )
+        return int(Exit.FAILED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

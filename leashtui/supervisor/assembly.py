@@ -1,0 +1,265 @@
+"""Builds one session out of its rooms, in the only order that is safe: judge and log first, then the agent.
+
+Knows every constructor. Refuses to run anything itself. Invariant: when any part cannot be had, the agent was not
+started yet, and the error says what is missing and how to get it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from leashtui import __version__
+from leashtui.audit.mask import Masker
+from leashtui.classify.engine import Engine
+from leashtui.classify.places import Workspace
+from leashtui.model.errors import GuardError, LeashError
+from leashtui.model.event import GrantAdded, Notice, SessionStarted
+from leashtui.model.facts import Facts, Mode
+from leashtui.model.request import Tier
+from leashtui.model.verdict import Decision
+from leashtui.model.wire import Welcome
+from leashtui.policy import grants
+from leashtui.policy.entities import Principal
+from leashtui.policy.pdp import PDP
+from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
+from leashtui.stores.journal import Journal
+from leashtui.stores.machine import FILE, Machine
+from leashtui.supervisor import policyload
+from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.code import Code
+from leashtui.supervisor.control import Control
+from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.peers import sandbox_of
+from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.session import Session, microseconds
+from leashtui.supervisor.stream import Stream
+from leashtui.supervisor.tree import alive
+from leashtui.supervisor.ulid import Ulids
+
+GRANT_LIFE = 12 * 3600 * 1_000_000
+"""A session grant ends with the session, and after this many microseconds at the latest."""
+
+_RIDE = 0.05
+"""Seconds a record that explains no verdict may wait for a commit."""
+
+_RANK = {Tier.WATCH: 0, Tier.EXEC: 1, Tier.COMPAT: 2, Tier.STRICT: 3}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every guard and face of a session needs from it."""
+
+    id: str
+    directory: Path
+    session: Session
+    mediator: Mediator
+    acts: Acts
+    control: Control
+    stream: Stream
+    code: Code | None
+
+
+def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...]) -> Tier:
+    """The tier this session runs in. wanted: the minimum, '' for the best; watch asked for by name is what you get.
+
+    Raises GuardError when the host cannot give the minimum (exit 125).
+    """
+    if wanted and _RANK[Tier(wanted)] > _RANK[best]:
+        remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
+        raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
+    return Tier.WATCH if wanted == Tier.WATCH else best
+
+
+def new_id() -> str:
+    """A session id that sorts by time and can be typed: 20261121-093015-7f3a."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> Parts:
+    """Everything but the agent and its guards. Raises LeashError; nothing was started then."""
+    user = getpass.getuser()
+    session_id = new_id()
+    bundle = policyload.load(policyload.session_layers(config_dir()))
+    pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user), tier=tier, clock=microseconds)
+    pdp.self_test()
+    directory = ensure_private(ensure_private(runtime_dir()) / session_id)
+    journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
+    loop = asyncio.get_running_loop()
+    stream = Stream(
+        journal,
+        Masker.from_environment(start.env),
+        session_id,
+        microseconds,
+        later=lambda work: loop.call_later(_RIDE, work),
+    )
+    machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
+    workspace = Workspace(start.workspace, start.also)
+    mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
+    probe = RepositoryProbe(start.workspace)
+    engine = Engine(workspace, start.home, user, mode, probe)
+    room: dict[str, Control] = {}
+    desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
+    notices = _Notices(stream)
+    acts = Acts(alive)
+    mediator = Mediator(
+        classify=engine,
+        decider=pdp,
+        desk=desk,
+        stream=stream,
+        acts=acts,
+        breaker=Breaker(),
+        grant=_granter(pdp, session_id),
+        can_ask=lambda: start.on_ask == "wait",
+        clock=microseconds,
+        timer=lambda: time.perf_counter_ns() // 1000,
+        broken=notices.broken,
+    )
+    welcome = Welcome(
+        session=session_id,
+        agent=start.agent,
+        argv=start.argv,
+        workspace=start.workspace,
+        tier=tier.value,
+        lost=lost,
+        bundle=bundle.digest,
+        started=microseconds(),
+        user=user,
+        log=str(journal.path),
+    )
+    session = Session(
+        channel=channel,
+        welcome=welcome,
+        desk=desk,
+        mediator=mediator,
+        stream=stream,
+        counted=lambda: (stream.count, stream.head),
+        close_log=lambda: _close(stream, machine, session_id, directory),
+        revoke=pdp.revoke,
+        linger=start.linger,
+    )
+    code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
+    control = Control(
+        desk=desk,
+        powers=session,
+        record=stream.append,
+        own=sandbox_of("self"),
+        uid=os.getuid(),
+        code=code,
+    )
+    room["control"] = control
+    session.control = control
+    stream.subscribe(control.recorded)
+    entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
+    stream.append(_started(start, welcome, entry.mark), durable=True)
+    if entry.notice is not None:
+        stream.append(entry.notice)
+    return Parts(session_id, directory, session, mediator, acts, control, stream, code)
+
+
+def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:
+    return SessionStarted(
+        agent=start.agent,
+        argv=start.argv,
+        workspace=start.workspace,
+        tier=welcome.tier,
+        bundle=welcome.bundle,
+        on_ask=start.on_ask,
+        leash=__version__,
+        lost=welcome.lost,
+        identity=welcome.level,
+        user=welcome.user,
+        host=socket.gethostname(),
+        exe=start.exe,
+        machine=mark,
+    )
+
+
+def _close(stream: Stream, machine: Machine, session: str, directory: Path) -> tuple[int, str]:
+    """Close the log for good, note its end in the machine chain, leave no socket behind. Returns (count, head)."""
+    stream.close()
+    count, head = stream.count, stream.head
+    machine.closed(session, head=head, count=count)
+    for place in (directory / "shim", directory):
+        with contextlib.suppress(OSError):
+            place.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
+    return count, head
+
+
+def _granter(pdp: PDP, session: str) -> Callable[[Facts, Decision], GrantAdded]:
+    number = 0
+
+    def grant(facts: Facts, decision: Decision) -> GrantAdded:
+        nonlocal number
+        number += 1
+        expires = microseconds() + GRANT_LIFE
+        made = grants.from_ask(facts, decision, grant_id=f"g{number}", session=session, expires=expires)
+        pdp.add_grant(made)
+        return GrantAdded(
+            grant=made.id, policy=made.text, asks=tuple(sorted(made.grants)), prefix=made.prefix, expires=expires
+        )
+
+    return grant
+
+
+class _Notices:
+    """Says once, in the record, that a part failed."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._said: set[str] = set()
+
+    def broken(self, why: str) -> None:
+        """A component raised and the act was denied."""
+        if why not in self._said and len(self._said) < 100:
+            self._said.add(why)
+            self._try("alarm", f"leash could not judge an act and refused it: {why}", "run `leash doctor`")
+
+    def code_changed(self, code: str) -> None:
+        """Somebody guessed the approval code wrong three times."""
+        self._try("alarm", "the approval code was guessed wrong three times and has changed", "look at who tried")
+
+    def _try(self, level: str, text: str, hint: str) -> None:
+        try:
+            self._stream.append(Notice(level=level, text=text, hint=hint))
+        except LeashError:
+            return  # the log itself is what is broken; the verdict says so to the program
+
+
+async def open_door(parts: Parts, start: Start, supervisor_pid: int, welcome: Welcome) -> str:
+    """Listen for faces and publish where. Returns the abstract socket's name."""
+    name = f"leashtui/{os.getuid()}/{parts.id}/{secrets.token_hex(8)}"
+    await parts.control.listen(name)
+    published = {
+        "session": parts.id,
+        "pid": supervisor_pid,
+        "socket": name,
+        "agent": start.agent,
+        "argv": [a.encode("utf-8", "backslashreplace").decode() for a in start.argv],
+        "workspace": start.workspace.encode("utf-8", "backslashreplace").decode(),
+        "tier": welcome.tier,
+        "started": welcome.started,
+        "log": welcome.log,
+        "code": parts.code is not None,
+    }
+    place = parts.directory / "session.json"
+    draft = parts.directory / ".session.json"
+    draft.touch(mode=0o600)
+    draft.write_bytes(msgspec.json.encode(published))
+    draft.replace(place)
+    return name

@@ -1,0 +1,157 @@
+"""The classifier's eyes: read-only facts about the workspace, cached for moments, never through the agent's own tools.
+
+Runs git only as architecture.md allows it outside the guard (ls-files, check-ignore), found once outside the workspace,
+with a fixed environment and a time limit. What cannot be known is None, and the classifier then assumes the worse.
+Invariant: nothing here follows a path of the agent into executing anything of the repository's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+_LIMIT = 256 * 1024
+_FRESH = 2.0
+_PATIENCE = 2.0
+_GIT = (
+    "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false",
+    "--no-optional-locks",
+)  # fmt: skip
+
+
+class RepositoryProbe:
+    """Looks at `root` (the workspace, absolute)."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
+        self._git = shutil.which("git", path=outside)
+        self._env = {"PATH": outside, "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+        self._tracked: tuple[float, int, frozenset[str] | None] = (0.0, -1, None)
+        self._ignored: dict[str, tuple[float, bool | None]] = {}
+
+    def exists(self, path: str) -> bool | None:
+        """Whether `path` exists (a dangling link does)."""
+        try:
+            return os.path.lexists(path)
+        except (OSError, ValueError):
+            return None
+
+    def is_dir(self, path: str) -> bool | None:
+        """Whether `path` is a directory, links followed."""
+        try:
+            return os.path.isdir(path)
+        except (OSError, ValueError):
+            return None
+
+    def real(self, path: str) -> str:
+        """`path` with links resolved as far as they exist."""
+        try:
+            return os.path.realpath(path)
+        except (OSError, ValueError):
+            return path
+
+    def tracked(self, path: str) -> bool | None:
+        """Whether git tracks the file, or anything below the directory. None: not known."""
+        names = self._names()
+        if names is None:
+            return None
+        relative = self._relative(path)
+        if relative is None:
+            return None
+        return relative in names or any(n.startswith(relative + "/") for n in names) if relative else bool(names)
+
+    def ignored(self, path: str) -> bool | None:
+        """Whether git ignores `path`. None: not known."""
+        relative = self._relative(path)
+        if self._git is None or not relative:
+            return None
+        now = time.monotonic()
+        when, known = self._ignored.get(relative, (0.0, None))
+        if now - when < _FRESH:
+            return known
+        done = self._run("check-ignore", "-q", "--", relative)
+        answer = None if done is None or done.returncode not in (0, 1) else done.returncode == 0
+        if len(self._ignored) > 4096:
+            self._ignored.clear()
+        self._ignored[relative] = (now, answer)
+        return answer
+
+    def git_config(self, key: str) -> str | None:
+        """A key of the repository's own configuration file, read as a file. None: not set or not known.
+
+        The last value wins, as git has it; includes are not followed.
+        """
+        section, _, name = key.lower().rpartition(".")
+        try:
+            lines = Path(self._root, ".git", "config").read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return None
+        here, value = "", None
+        for line in (raw.strip() for raw in lines):
+            if line.startswith("["):
+                here = line.strip("[]").replace(' "', ".").replace('"', "").strip().lower()
+            elif here == section and line.partition("=")[0].strip().lower() == name:
+                value = line.partition("=")[2].strip()
+        return value
+
+    def read_text(self, path: str) -> str | None:
+        """The text of a regular file of at most 256 KiB. None: anything else."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            return None
+        with open(handle, "rb") as file:
+            try:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    return None
+                raw = file.read(_LIMIT + 1)
+            except OSError:
+                return None
+        return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
+
+    def _relative(self, path: str) -> str | None:
+        try:
+            relative = os.path.relpath(path, self._root)
+        except ValueError:
+            return None
+        return None if relative.startswith("..") else "" if relative == "." else relative
+
+    def _names(self) -> frozenset[str] | None:
+        """The tracked files, read again when the index changed."""
+        index = Path(self._root, ".git", "index")
+        try:
+            stamp = index.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        now = time.monotonic()
+        when, known, names = self._tracked
+        if known == stamp and (names is not None or now - when < _FRESH):
+            return names
+        done = self._run("ls-files", "-z", "-s")
+        found = None
+        if done is not None and done.returncode == 0:
+            entries = done.stdout.split(b"\0")
+            found = frozenset(os.fsdecode(e.partition(b"\t")[2]) for e in entries if e)
+        self._tracked = (now, stamp, found)
+        return found
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes] | None:
+        if self._git is None:
+            return None
+        try:
+            return subprocess.run(
+                [self._git, *_GIT, "-C", self._root, *words],
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None

@@ -1,0 +1,139 @@
+"""Starts one session: tier, rooms, agent under guard, terminal, watcher, door; and only then lets the agent exec.
+
+Knows the order, and what belongs to which tier. Refuses to judge. Invariant: until the last line of `start_session`
+the agent is a launcher that waits for one word; any error before it ends the launcher and reaches the keeper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+from pathlib import Path
+
+from leashtui.guards.kernel.execguard import ExecGuard
+from leashtui.guards.kernel.probe import NOT_IN_WATCH, Support, probe
+from leashtui.guards.kernel.spawn import Launched, launch
+from leashtui.guards.shim import ShimGuard
+from leashtui.guards.watcher import WatchGuard
+from leashtui.model.errors import GuardError
+from leashtui.model.request import Action, Layer, Request, Tier
+from leashtui.model.verdict import Ruling, Verdict
+from leashtui.stores.directories import runtime_dir
+from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
+from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.session import Session, reference
+from leashtui.supervisor.terminal import Terminal
+
+
+async def start_session(start: Start, channel: Channel) -> Session:
+    """A session whose agent was let go. Raises LeashError before anything of the agent ran."""
+    support = probe()
+    tier = choose_tier(support.tier, start.guard, support.fixes)
+    lost = NOT_IN_WATCH if tier is Tier.WATCH else support.lost
+    parts = build(start, channel, tier, lost)
+    session = parts.session
+    if tier is Tier.WATCH:
+        session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
+    env = start.env | {"LEASH_SESSION": parts.id}
+    shim = None
+    if tier is Tier.WATCH:
+        shim = ShimGuard(
+            parts.directory / "shim",
+            parts.mediator.submit,
+            os.getuid(),
+            asyncio.get_running_loop(),
+            login_shell=start.env.get("SHELL", ""),
+        )
+        session.shim = shim
+        env = shim.environment(env)
+    launched = launch(
+        start.argv,
+        exe=start.exe,
+        env=env,
+        cwd=start.cwd,
+        guarded=tier is not Tier.WATCH,
+        stdio=start.stdio,
+        size=None if start.face == "headless" else (start.rows, start.cols),
+    )
+    try:
+        await _surround(start, parts, launched, shim)
+    except BaseException:
+        os.kill(launched.pid, signal.SIGKILL)
+        raise
+    code = parts.code.text if parts.code is not None else ""
+    channel.tell(ready=str(parts.directory), session=parts.id, code=code)
+    _let_go(start, parts, launched, tier)
+    return session
+
+
+def _advice(support: Support) -> str:
+    return support.fixes[0] if support.fixes else "it was asked for with --guard watch; leave that out for more"
+
+
+async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None) -> None:
+    """Guards, terminal, watcher and door around a launcher that waits."""
+    session = parts.session
+    agent = reference(launched.pid)
+    session.adopt(agent)
+    parts.acts.adopt_agent(agent)
+    if shim is not None:
+        shim.started(launched.pid)
+    if launched.listener >= 0:
+        session.guard = ExecGuard(
+            launched.listener, parts.mediator.submit, start.env, lambda why: session.guard_lost("kernel", why)
+        )
+    if launched.master >= 0:
+        session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
+    session.watcher = _watch(start, parts)
+    await open_door(parts, start, os.getpid(), session.welcome())
+
+
+def _pump_died(session: Session, back: bool) -> None:
+    if back:
+        session.notice("warn", "the terminal's pump died and was started again", "what it had buffered is lost")
+    else:
+        session.guard_lost("terminal", "the pump keeps dying")
+
+
+def _watch(start: Start, parts: Parts) -> WatchGuard | None:
+    session = parts.session
+    try:
+        return WatchGuard(
+            asyncio.get_running_loop(),
+            session.changed,
+            lambda notice: session.notice(notice.level, notice.text, notice.hint),
+            lambda why: session.notice("warn", f"file changes are no longer seen: {why}", "acts are still guarded"),
+            root=Path(start.workspace),
+            also=[Path(p) for p in start.also],
+            home=Path(start.home) if start.home else None,
+            ignore=start.ignore,
+            lock=runtime_dir() / f"watch-{hashlib.sha256(os.fsencode(start.workspace)).hexdigest()[:16]}.lock",
+        )
+    except GuardError as error:
+        session.notice("warn", error.message, error.hint)
+        return None
+
+
+def _let_go(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:
+    """Let the launcher exec. The kernel guard judges that exec itself; without one it is judged here."""
+    if tier is not Tier.WATCH:
+        launched.go()
+        return
+
+    def settle(verdict: Verdict) -> None:
+        if verdict.ruling is Ruling.ALLOW:
+            launched.go()
+        else:
+            parts.session.refuse_first(launched.pid, verdict.feedback)
+
+    request = Request(
+        action=Action.PROCESS_EXEC,
+        layer=Layer.SHIM,
+        cwd=start.cwd,
+        argv=start.argv,
+        exe=start.exe,
+        process=reference(launched.pid),
+    )
+    parts.mediator.submit(request, settle)
