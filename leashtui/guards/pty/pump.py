@@ -31,6 +31,8 @@ _PR_SET_DUMPABLE = 4
 _READ = 64 << 10
 _INPUT_LIMIT = 256 << 10
 """Bytes waiting for the agent above which faces are not read (one frame may exceed it)."""
+_LAST_WORDS = 64
+"""Reads after quit, for what the kernel still holds of the agent's last output."""
 _GRACE = 1.0
 """After quit: seconds without progress before the remaining output is given up."""
 
@@ -89,7 +91,8 @@ class Pump:
         if isinstance(message, control.Seat):
             self._seat(message)
         elif message == control.QUIT:
-            self._read_master()
+            for _ in range(_LAST_WORDS):
+                self._read_master()
             self._close_master()
             self._quit_at = time.monotonic() + _GRACE
         return True
