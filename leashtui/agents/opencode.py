@@ -1,0 +1,5 @@
+"""OpenCode. Runs `$SHELL -c CMD` and kills it after 120 s; its prompts are a setting, not an argument."""
+
+from leashtui.agents.adapter import Adapter
+
+AGENT = Adapter(kind="opencode", names=("opencode",), patience=120)

@@ -1,0 +1,35 @@
+"""Which adapters exist. The one list to extend: a new agent is a module with `AGENT` and a line here."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+
+from leashtui.agents import aider, claude, codex, gemini, generic, mini, opencode, qwen
+from leashtui.agents.adapter import Adapter
+
+AGENTS: tuple[Adapter, ...] = (
+    claude.AGENT,
+    codex.AGENT,
+    gemini.AGENT,
+    opencode.AGENT,
+    qwen.AGENT,
+    mini.AGENT,
+    aider.AGENT,
+)
+
+
+def adapter_for(program: str) -> Adapter:
+    """The adapter of a program by its file name; the generic one for anything unknown."""
+    name = os.path.basename(program)
+    return next((agent for agent in AGENTS if name in agent.names), generic.AGENT)
+
+
+def names() -> tuple[str, ...]:
+    """The program names of all known agents, sorted."""
+    return tuple(sorted(name for agent in AGENTS for name in agent.names))
+
+
+def nearest(word: str) -> tuple[str, ...]:
+    """Known agent names that look like `word`, best first."""
+    return tuple(get_close_matches(word, names(), 3, 0.6))

@@ -1,0 +1,184 @@
+"""The user's configuration: one TOML file, every key optional, every mistake named with its place and its remedy.
+
+Knows the keys, their types and defaults, and which file each value came from. Refuses to read anything a project could
+have written: only the user's own file counts. Invariant: a file that is wrong anywhere is used nowhere, so that a
+misspelt key can never mean a weaker session than its author wanted.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from leashtui.model.errors import ConfigError
+
+FILE = "config.toml"
+"""Its name below `stores.directories.config_dir()`."""
+
+_LIMIT = 1 << 20
+
+
+class Panel(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+g'."""
+
+    leader: str = "ctrl+g"
+    bell: bool = True
+    theme: str = "leash"
+
+
+class Watch(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file watcher leaves out. ignore: directory names, besides the ones it always skips."""
+
+    ignore: tuple[str, ...] = ()
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of it. guard: the least tier, '' for the best there is. on_ask: '' is wait, or deny where nobody can answer.
+
+    own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
+    """
+
+    guard: Literal["", "strict", "compat", "exec", "watch"] = ""
+    on_ask: Literal["", "wait", "deny"] = ""
+    plain: bool = False
+    panel: Panel = Panel()
+    watch: Watch = Watch()
+    own_prompts: dict[str, Literal["keep", "quiet"]] = {}
+
+
+class Value(Struct, frozen=True):
+    """One value in force. source: the file it came from, 'default' when no file sets it."""
+
+    key: str
+    value: Any
+    source: str
+
+
+class Loaded(Struct, frozen=True):
+    """A configuration and where it came from. path: the file looked for; present: whether it exists."""
+
+    config: Config
+    path: Path
+    present: bool
+    set: frozenset[str]
+
+    def values(self) -> Iterator[Value]:
+        """Every key in the order of the definition, dotted."""
+        for key, value in _flatten(msgspec.to_builtins(self.config)):
+            given = any(key == name or name.startswith(key + ".") for name in self.set)
+            yield Value(key, value, str(self.path) if given else "default")
+
+
+def load(directory: Path) -> Loaded:
+    """The configuration in `directory`/config.toml; defaults when there is none.
+
+    Raises ConfigError naming file, line, key and the nearest valid key.
+    """
+    path = directory / FILE
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LIMIT + 1)
+    except FileNotFoundError:
+        return Loaded(Config(), path, False, frozenset())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", "make it readable, or remove it: leash works without") from error
+    if len(raw) > _LIMIT:
+        raise ConfigError(f"{path}: larger than 1 MiB", "keep only leash's own keys in it: leash config show")
+    try:
+        text = raw.decode()
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8", "save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}", "mend that line; see https://toml.io") from error
+    return Loaded(_checked(document, path, text), path, True, frozenset(_leaves(document)))
+
+
+def _checked(document: Mapping[str, Any], path: Path, text: str) -> Config:
+    unknown = next(_unknown(document, Config), None)
+    if unknown is not None:
+        key, near = unknown
+        remedy = f"did you mean {near!r}?" if near else "valid keys: " + ", ".join(sorted(keys()))
+        raise ConfigError(f"{_place(path, text, key)}: there is no key {key!r}", remedy)
+    try:
+        return msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        key = re.sub(r"\[[^]]*\]", "", where.strip("`").lstrip(".")) or "(top level)"
+        raise ConfigError(f"{_place(path, text, key)}: {key}: {what}", _remedy(key)) from error
+
+
+def keys() -> tuple[str, ...]:
+    """Every valid key, dotted; `own_prompts` stands for a table of agent kinds."""
+    return tuple(key for key, _ in _flatten(msgspec.to_builtins(Config())))
+
+
+def _flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def _unknown(document: Mapping[str, Any], shape: type[Struct], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(unknown key, nearest valid key or ''), in the order of the file."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(shape)}
+    for key, value in document.items():
+        if key not in fields:
+            dotted = prefix + key
+            near = get_close_matches(dotted, keys(), 1, 0.6) or [k for k in keys() if k.rpartition(".")[2] == key][:1]
+            yield dotted, near[0] if near else ""
+        elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], Struct):
+            yield from _unknown(value, fields[key], f"{prefix}{key}.")
+
+
+def _remedy(key: str) -> str:
+    """What is allowed at `key`, in words."""
+    shape: Any = Config
+    for part in key.split("."):
+        found = {field.name: field.type for field in msgspec.structs.fields(shape)} if _is_struct(shape) else {}
+        if part not in found:
+            break
+        shape = found[part]
+    allowed = getattr(shape, "__args__", ())
+    if allowed and all(isinstance(choice, str) for choice in allowed):
+        return "one of: " + ", ".join(repr(choice) for choice in allowed)
+    return "see `leash config show` for every key and its default"
+
+
+def _is_struct(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, Struct)
+
+
+def _place(path: Path, text: str, key: str) -> str:
+    """FILE:LINE of `key`, or FILE when its line cannot be told."""
+    *tables, last = key.split(".")
+    table, wanted = "", ".".join(tables)
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        if header:
+            table = header[1].replace('"', "").replace(" ", "")
+            if table == key:
+                return f"{path}:{number}"
+            continue
+        name = line.partition("=")[0].strip().replace('"', "").replace(" ", "")
+        if "=" in line and (f"{table}.{name}" if table else name) in {key, wanted and f"{wanted}.{last}"}:
+            return f"{path}:{number}"
+    return str(path)
