@@ -1,0 +1,254 @@
+"""The watcher's one loop: wait, look, compare, tell.
+
+Knows when to look (150 ms after the first sign, so that a save is one change) and how to say much in few words (a burst
+becomes one line a directory and kind). Refuses to know inotify and sockets. Invariant: `run` looks at everything that
+was signed before it waits again, and after anything was lost it reads the whole territory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from select import POLLHUP, POLLIN, poll
+
+from leashtui.guards.watcher.difference import Difference, compare
+from leashtui.guards.watcher.eyes import Eyes, Pending
+from leashtui.guards.watcher.messages import SETTLE, Message, Ready, Settled
+from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
+from leashtui.guards.watcher.snapshot import Known, Snapshot
+from leashtui.guards.watcher.territory import Territory
+from leashtui.model.event import FileChanged
+from leashtui.model.facts import Place
+
+QUIET_MS = 150
+BURST = 200  # of more changes than this in two seconds, the kinds with more than FEW at once are told as sums
+FEW = 20
+NOTICES = 50  # protected files named one by one at once
+POLL_MS = 5_000  # how often everything is read while some directory cannot be watched
+
+_Change = tuple[str, Known | None, Known | None]
+
+
+class Watch:
+    """send: says one message to the supervisor (may block). control: descriptor of the supervisor's bytes."""
+
+    def __init__(
+        self,
+        territory: Territory,
+        eyes: Eyes,
+        pending: Pending,
+        snapshot: Snapshot,
+        send: Callable[[Message], None],
+        control: int,
+    ) -> None:
+        self._territory = territory
+        self._eyes = eyes
+        self._pending = pending
+        self._snapshot = snapshot
+        self._send = send
+        self._control = control
+        self._credit, self._credited = float(BURST), 0.0
+        self._told_blind = self._told_full = self._told_gone = False
+
+    def start(self) -> None:
+        """Watch, then read everything once. What changes meanwhile is compared afterwards."""
+        began = time.monotonic()
+        for path in self._walk(self._territory.roots, self._territory.shallow):
+            self._snapshot.keep(path, self._snapshot.look(path, None))
+            if self._territory.protected(path, self._territory.place(path)):
+                self._snapshot.remember_baseline(path)
+        self._say_limits()
+        took = int((time.monotonic() - began) * 1e6)
+        self._send(Ready(files=len(self._snapshot.known), directories=len(self._eyes), us=took))
+
+    def run(self) -> None:
+        """Until the supervisor's end of the socket closes."""
+        waiting = poll()
+        waiting.register(self._control, POLLIN | POLLHUP)
+        waiting.register(self._pending.wake, POLLIN)
+        while True:
+            ready = dict(waiting.poll(POLL_MS if self._eyes.blind else None))
+            if not ready:
+                self.look(everything=True)
+            if self._control in ready:
+                said = os.read(self._control, 64)
+                if not said:
+                    return
+                if SETTLE in said:
+                    self.look(everything=True)
+                    self._send(Settled(files=len(self._snapshot.known), digest=self._snapshot.digest()))
+            elif self._pending.wake in ready:
+                self._rest()
+                self.look()
+
+    def _rest(self) -> None:
+        """Let a save finish; but hear a request to settle at once."""
+        control = poll()
+        control.register(self._control, POLLIN | POLLHUP)
+        control.poll(QUIET_MS)
+
+    # looking ------------------------------------------------------------------------------------------------------
+    def look(self, *, everything: bool = False) -> None:
+        """Compare what was signed (or everything) with the snapshot, and tell the difference."""
+        files, trees, all_of_it, lost = self._pending.take()
+        if lost:
+            self._send(overflow())
+        if everything or all_of_it:
+            paths = set(self._snapshot.known)
+            paths.update(self._walk(self._territory.roots, self._territory.shallow))
+        else:
+            paths = {p for p in files if self._told_of(p)}
+            trees = {t for t in trees if self._territory.enters(t)}
+            if trees:
+                paths |= {p for p in self._snapshot.known if not trees.isdisjoint(_parents(p))}
+                paths.update(self._walk(t for t in trees if os.path.isdir(t) and not os.path.islink(t)))
+        self._tell(self._compare(paths))
+        self._say_limits()
+
+    def _told_of(self, path: str) -> bool:
+        return self._territory.reports(path) or path in self._snapshot.known
+
+    def _walk(self, roots: Iterable[str], shallow: Iterable[str] = ()) -> Iterable[str]:
+        """Every reported file below `roots`, each directory watched before it is read. Unreadable ones are passed."""
+        flat = set(shallow)
+        stack = [*flat, *roots]
+        while stack:
+            directory = stack.pop()
+            self._eyes.watch(directory)
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if directory not in flat and self._territory.enters(entry.path):
+                                stack.append(entry.path)
+                        elif self._territory.reports(entry.path):
+                            yield entry.path
+            except OSError:
+                continue
+
+    def _compare(self, paths: Iterable[str]) -> list[_Change]:
+        changes: list[_Change] = []
+        for path in sorted(paths):
+            before = self._snapshot.known.get(path)
+            now = self._snapshot.look(path, before)
+            if now is before:
+                continue
+            if before is None and now is not None and self._snapshot.full:
+                continue  # no room to know it: neither new nor changed can be said
+            self._snapshot.keep(path, now)
+            changes.append((path, before, now))
+        return changes
+
+    # telling ------------------------------------------------------------------------------------------------------
+    def _tell(self, changes: list[_Change]) -> None:
+        moved = _with_moves(changes)
+        kinds = Counter(_kind(*change) for change in moved)
+        calm = self._calm(len(moved))
+        one_by_one: list[FileChanged] = []
+        summed: dict[str, list[str]] = {}
+        for path, before, now, to in moved:
+            place, protected = self._class_of(path, to)
+            kind = _kind(path, before, now, to)
+            few = calm or kinds[kind] <= FEW
+            if not (few or (protected and len(one_by_one) < BURST)):
+                summed.setdefault(kind, []).append(to or path)
+                continue
+            shown = self._territory.shown(path)
+            found = Difference() if to else self._difference(shown, before, now, secret=place is Place.SECRET)
+            event = FileChanged(
+                path=shown,
+                change=kind,
+                place=place,
+                protected=protected,
+                diff=found.diff,
+                plus=found.plus,
+                minus=found.minus,
+                to=self._territory.shown(to) if to else "",
+            )
+            one_by_one.append(event)
+        alarming = [event for event in one_by_one if event.protected]
+        for event in (*one_by_one, *self._sums(summed)):
+            self._send(event)
+        for event in alarming[:NOTICES]:
+            self._send(protected_change(event))
+        if len(alarming) > NOTICES:
+            self._send(protected_many(len(alarming) - NOTICES))
+
+    def _calm(self, changes: int) -> bool:
+        """Whether so many changes may be told one by one: a bucket of BURST that fills again in two seconds."""
+        now = time.monotonic()
+        self._credit = min(BURST, self._credit + (now - self._credited) * BURST / 2)
+        self._credited = now
+        if changes > self._credit:
+            return False
+        self._credit -= changes
+        return True
+
+    def _class_of(self, path: str, to: str) -> tuple[Place, bool]:
+        """Place and protection of a change; what was protected stays so when it is moved to a harmless name."""
+        for name in (to, path):
+            if name:
+                place = self._territory.place(name)
+                if self._territory.protected(name, place):
+                    return place, True
+        return self._territory.place(to or path), False
+
+    def _sums(self, summed: dict[str, list[str]]) -> Iterable[FileChanged]:
+        """One event for each kind of change: their number, and the directory they have in common."""
+        for change, paths in summed.items():
+            common = os.path.commonpath([os.path.dirname(path) for path in paths])
+            shown = "." if common == self._territory.root else self._territory.shown(common)
+            place = self._territory.place(common)
+            hit = any(self._territory.protected(path, self._territory.place(path)) for path in paths)
+            yield FileChanged(path=f"{shown}/", change=change, place=place, protected=hit, count=len(paths))
+
+    def _difference(self, name: str, before: Known | None, now: Known | None, *, secret: bool) -> Difference:
+        old = None if before is None else before.content()
+        new = None if now is None else now.content()
+        if (before is not None and old is None) or (now is not None and new is None):
+            return Difference()
+        found = compare(old, new, name, secret=secret)
+        if before is not None and now is not None and before.mode() != now.mode():
+            modes = f"old mode {before.mode():o}\nnew mode {now.mode():o}\n"
+            return Difference(modes + found.diff, found.plus, found.minus)
+        return found
+
+    def _say_limits(self) -> None:
+        if not self._told_gone and not os.path.isdir(self._territory.root):
+            self._told_gone = True
+            self._send(vanished(self._territory.root))
+        if self._eyes.blind and not self._told_blind:
+            self._told_blind = True
+            self._send(blindness(len(self._eyes.blind), self._eyes.why, POLL_MS // 1000))
+        if self._snapshot.full and not self._told_full:
+            self._told_full = True
+            self._send(too_many(len(self._snapshot.known)))
+
+
+def _kind(path: str, before: Known | None, now: Known | None, to: str) -> str:
+    return "moved" if to else "created" if before is None else "deleted" if now is None else "modified"
+
+
+def _parents(path: str) -> Iterable[str]:
+    while (path := os.path.dirname(path)) not in ("/", ""):
+        yield path
+
+
+def _with_moves(changes: list[_Change]) -> list[tuple[str, Known | None, Known | None, str]]:
+    """The changes, a vanished and an appeared name of one file joined into a move (same file, content and time)."""
+    gone = {b.sign[:4] + (b.digest,): path for path, b, now in changes if b is not None and now is None}
+    moved = {}
+    for path, before, now in changes:
+        if before is None and now is not None and stat.S_ISREG(now.mode()):
+            source = gone.pop((*now.sign[:4], now.digest), None)
+            if source is not None:
+                moved[path] = source
+    sources = set(moved.values())
+    return [
+        (moved.get(path, path), before, now, path if path in moved else "")
+        for path, before, now in changes
+        if path not in sources
+    ]
