@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from leashtui.model.errors import Exit
-from leashtui.model.event import Braked, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
+from leashtui.model.errors import Exit, StoreError
+from leashtui.model.event import Braked, Event, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
 from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
 from leashtui.model.wire import Done, Welcome
@@ -139,18 +139,24 @@ class Session:
             self._stopping = f"killed by {who}"
         else:
             return f"there is no brake called {what!r}: freeze, resume or kill"
-        self._stream.append(Braked(what=what, who=who), durable=True)
         if what == "kill":
             self._desk.deny_all(By.LOCK, f"{who} ended the session")
             tree.end_all(os.getpid(), self._own(), grace=0)
+        return self._try_record(Braked(what=what, who=who), durable=True)
+
+    def _try_record(self, event: Event, *, durable: bool = False) -> str:
+        """Record what has happened anyway; a log that cannot be written does not undo it. Returns '' or why."""
+        try:
+            self._stream.append(event, durable=durable)
+        except StoreError as error:
+            return f"done, but the log cannot be written: {error.message}"
         return ""
 
     def revoke(self, grant: str, who: str) -> str:
         """Take a session grant back."""
         if not self._revoke(grant):
             return f"there is no grant {grant!r}"
-        self._stream.append(GrantRevoked(grant=grant, who=who), durable=True)
-        return ""
+        return self._try_record(GrantRevoked(grant=grant, who=who), durable=True)
 
     def signal(self, number: int) -> None:
         """Deliver a signal to the agent's process group, as a terminal would."""
@@ -165,11 +171,11 @@ class Session:
 
     def notice(self, level: str, text: str, hint: str = "") -> None:
         """Record something a person should know."""
-        self._stream.append(Notice(level=level, text=text, hint=hint))
+        self._try_record(Notice(level=level, text=text, hint=hint))
 
     def changed(self, event: FileChanged) -> None:
         """The watcher saw a change."""
-        self._stream.append(event)
+        self._try_record(event)
 
     def refuse_first(self, pid: int, sentence: str) -> None:
         """The agent itself was refused before it ran (tier watch): end its launcher as the kernel guard would."""
@@ -180,7 +186,7 @@ class Session:
 
     def guard_lost(self, guard: str, reason: str) -> None:
         """A guard died: nothing runs unwatched, so the session ends."""
-        self._stream.append(GuardLost(guard=guard, reason=reason), durable=True)
+        self._try_record(GuardLost(guard=guard, reason=reason), durable=True)
         self._stopping = f"the {guard} guard was lost: {reason}"
         self._desk.deny_all(By.ERROR, self._stopping)
         tree.end_all(os.getpid(), self._own(), grace=0)
@@ -202,7 +208,7 @@ class Session:
         code = await self._code
         leftovers = await self._end()
         reason = self._stopping or "the agent ended"
-        self._stream.append(SessionEnded(code=code, reason=reason, leftovers=tuple(leftovers)), durable=True)
+        self._try_record(SessionEnded(code=code, reason=reason, leftovers=tuple(leftovers)), durable=True)
         await self._say_goodbye(code)
         return code
 
@@ -289,7 +295,8 @@ class Session:
             await self.control.close(done)
         if self.screen is not None:
             self.screen.close()
-        records, head = self._close_log()
+        with contextlib.suppress(StoreError):  # what could not be written was refused, and said, when it happened
+            records, head = self._close_log()
         self._channel.tell(done=code, log=done.log, records=records, head=head, summary=summary)
 
 
