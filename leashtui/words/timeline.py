@@ -33,7 +33,7 @@ from leashtui.model.event import (
     SessionEnded,
     SessionStarted,
 )
-from leashtui.model.verdict import By, Outcome, Ruling, Verdict
+from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
 
@@ -69,7 +69,7 @@ MARKS = {
 class Line(Struct, frozen=True):
     """word: at most 6 letters. text: what happened. why: reason, policy, person; '' when there is nothing to add.
 
-    quiet: told only to those who want everything (successful ends, cards that repeat an ask).
+    quiet: told only to those who want everything (ends without an error).
     """
 
     tone: Tone
@@ -113,7 +113,7 @@ def _decided(event: Decided) -> Line:
     if verdict is None:
         policies = ", ".join(p.id for p in event.decision.policies[:3])
         why = " · ".join(p for p in (consequence(facts, event.decision.policies), policies) if p)
-        return Line(Tone.ASK if event.decision.outcome is Outcome.ASK else Tone.DENY, "ASK", command, why)
+        return Line(Tone.ASK, "ASK", command, why)
     if verdict.ruling is Ruling.ALLOW:
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
@@ -172,7 +172,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     SessionStarted: _started,
     SessionEnded: _ended,
     Decided: _decided,
-    Asked: lambda e: Line(Tone.ASK, "card", f"{e.card.id} {e.card.consequence}", quiet=False),
+    Asked: lambda e: Line(Tone.ASK, "card", f"{e.card.id} {e.card.consequence}"),
     Answered: _answered,
     ActEnded: _outcome,
     FileChanged: _file,

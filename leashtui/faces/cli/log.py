@@ -1,0 +1,289 @@
+"""`leash log`: what was recorded, as a timeline for people or as one JSON object a line; `-f` follows a live session.
+
+Knows how to find a session, print its records and wait for more. Refuses to verify (`leash audit verify` does) and
+to interpret: sentences come from words. Invariant: whatever lies in a log can be shown; a record that cannot be read
+is a line that says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from leashtui.audit.chain import Row
+from leashtui.audit.query import Query, parse
+from leashtui.faces.cli.columns import Paper, fit, width
+from leashtui.model import codec
+from leashtui.model.errors import Exit, LeashError
+from leashtui.stores.directories import runtime_dir, sessions_dir
+from leashtui.stores.journal import read
+from leashtui.stores.sessions import SessionInfo, describe, find_session, list_sessions, paths
+from leashtui.words.plain import count, one_line
+from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
+
+FORMAT = 1
+"""Version of the JSON lines: {v, seq, hash, record}."""
+
+_TAKEN = len("12:00:00 x allow_ ")
+_LEAST = 12
+_POLL = 0.2
+_PATIENCE = 2.0
+_COLOURS = {
+    Tone.ALLOW: "green",
+    Tone.ASK: "yellow",
+    Tone.DENY: "red",
+    Tone.GONE: "dim",
+    Tone.FILE: "blue",
+    Tone.ALARM: "alarm",
+    Tone.QUIET: "dim",
+    Tone.FRAME: "bold",
+}
+_EPILOG = """\
+query: words and key:value, all must hold; a comma means or, a leading - negates (write -- before it), quotes hold
+  verdict:deny,ask  agent:claude  by:person  who:ann  path:infra/  path:*.tf  kind:act  policy:git  verb:delete
+  since:7d  until:2026-11-20  session:7f3a  act:L-12  text:"force push"
+examples: leash log -f    leash log --all verdict:deny since:7d    leash log 7f3a path:src/ -- -by:policy
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `leash log`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("query", nargs="*", metavar="[SESSION] QUERY", help="session id (or its end), then a query")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is recorded from now on")
+    parser.add_argument("-a", "--all", action="store_true", help="look in every session, not only the newest")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show also what went without saying")
+    parser.add_argument("--sessions", action="store_true", help="list the recorded sessions")
+    parser.add_argument("--json", action="store_true", help="one JSON object a record: v, seq, hash, record")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the log. Returns an Exit code. Raises LeashError (a wrong query, no such session, an unreadable log)."""
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing is left to say
+        return Exit.OK
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return code
+
+
+def _run(args: argparse.Namespace) -> int:
+    words: list[str] = list(args.query)
+    path = _named(words)
+    now = time.time_ns() // 1000
+    query = parse(" ".join(words), now=now, zone=datetime.now().astimezone().tzinfo or UTC)
+    if args.sessions:
+        return _print_sessions(query, as_json=args.json)
+    if args.follow and args.all:
+        raise LeashError("-f follows one session", "leave out --all, or name the session", Exit.USAGE)
+    chosen = [describe(path)] if path is not None else _chosen(args.all or query.mentions("session"))
+    if not chosen:
+        print("leash: no session is recorded here yet. Make one: leash demo, or leash AGENT", file=sys.stderr)
+        return Exit.OK
+    printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
+    for session in chosen:
+        if session.problem:
+            raise LeashError(
+                f"{session.path}: {session.problem}", "prove what is there: leash audit verify", Exit.STORE
+            )
+        for row in _rows(session, follow=args.follow):
+            value = _value(row)
+            if query.match(value, session.agent):
+                printer(session, row, value)
+            if args.follow:
+                sys.stdout.flush()
+    return Exit.OK
+
+
+def _named(words: list[str]) -> Path | None:
+    """The log the first word names, taken off the words; None when it is part of the query."""
+    if not words:
+        return None
+    first = words[0]
+    path = Path(first) if first.endswith(".db") and os.path.exists(first) else find_session(sessions_dir(), first)
+    if path is not None:
+        del words[0]
+    elif _looks_like_id(first):
+        raise LeashError(f"there is no session {first}", "see what is there: leash log --sessions", Exit.USAGE)
+    return path
+
+
+def _looks_like_id(word: str) -> bool:
+    date, _, rest = word.partition("-")
+    return len(date) == 8 and date.isdigit() and rest.partition("-")[0].isdigit()
+
+
+def _chosen(every: bool) -> list[SessionInfo]:
+    if every:
+        return [s for s in list_sessions(sessions_dir()) if not s.problem]
+    found = paths(sessions_dir())
+    newest = max(found, key=lambda p: (p.stem[:1].isdigit(), p.stem), default=None)
+    return [describe(newest)] if newest is not None else []
+
+
+def _rows(session: SessionInfo, *, follow: bool) -> Iterator[Row]:
+    """The rows of a log; with follow also those to come, until the session ends or nobody runs it any more."""
+    after = 0
+    silent_since = time.monotonic()
+    while True:
+        ended = False
+        for row in read(session.path, after):
+            yield row
+            if not isinstance(row.seq, int):
+                raise LeashError(f"{session.path} is damaged after record {after}", "leash audit verify", Exit.STORE)
+            after = row.seq
+            ended = isinstance(row.body, bytes) and b'"kind":"session.ended"' in row.body
+        if not follow or ended:
+            return
+        if _is_running(session.id):
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > _PATIENCE:
+            print(f"leash: session {session.id} is not running any more", file=sys.stderr)
+            return
+        time.sleep(_POLL)
+
+
+def _is_running(session: str) -> bool:
+    """Whether the supervisor of a session lives, as far as its runtime directory tells."""
+    try:
+        published = msgspec.json.decode((runtime_dir() / session / "session.json").read_bytes())
+        os.kill(int(published["pid"]), 0)
+    except PermissionError:
+        return True
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _value(row: Row) -> dict[str, Any]:
+    """The JSON value of a record; {} for what is none."""
+    try:
+        value = msgspec.json.decode(row.body) if isinstance(row.body, bytes) else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _print_json(session: SessionInfo, row: Row, value: dict[str, Any]) -> None:
+    digest = row.hash.hex() if isinstance(row.hash, bytes) else None
+    body: Any = msgspec.Raw(row.body) if value and isinstance(row.body, bytes) else None
+    line = {"v": FORMAT, "seq": row.seq, "hash": digest, "record": body}
+    if not value:
+        line |= {"session": session.id, "bad": "this record cannot be read: leash audit verify"}
+    print(msgspec.json.encode(line).decode())
+
+
+class _Timeline:
+    """Prints records as lines, a heading before each session and each new day."""
+
+    def __init__(self, paper: Paper, *, verbose: bool) -> None:
+        self._paper = paper
+        self._verbose = verbose
+        self._session = ""
+        self._day = ""
+
+    def show(self, session: SessionInfo, row: Row, value: dict[str, Any]) -> None:
+        """Print one record, unless it goes without saying."""
+        line = _line(row, value)
+        if line.quiet and not self._verbose:
+            return
+        when = datetime.fromtimestamp(_seconds(value)).astimezone()
+        self._head(session, when)
+        paper = self._paper
+        mark = MARKS[line.tone][0 if paper.utf8 else 1]
+        colour = _COLOURS[line.tone]
+        dash = "—" if paper.utf8 else "-"
+        text = paper.fit(line.text, _TAKEN)
+        why = f" {dash} {line.why}" if line.why else ""
+        if paper.cells:
+            room = paper.cells - _TAKEN - width(text)
+            why = fit(why, room) if room >= _LEAST else ""
+        stamp = paper.paint(when.strftime("%H:%M:%S"), "dim")
+        self._print(f"{stamp} {paper.paint(f'{mark} {line.word:<6}', colour)} {text}{paper.paint(why, 'dim')}")
+
+    def _head(self, session: SessionInfo, when: datetime) -> None:
+        day = when.strftime("%Y-%m-%d")
+        if session.id != self._session:
+            parts = (
+                f"session {session.id}",
+                session.agent,
+                session.workspace,
+                session.tier and f"guard {session.tier}",
+            )
+            text = " · ".join(one_line(part) for part in (*parts, day) if part)
+            self._print(self._paper.paint(self._paper.fit(text), "bold"))
+        elif day != self._day:
+            self._print(self._paper.paint(day, "bold"))
+        self._session, self._day = session.id, day
+
+    def _print(self, text: str) -> None:
+        if not self._paper.utf8:
+            text = text.encode(sys.stdout.encoding or "ascii", "backslashreplace").decode(
+                sys.stdout.encoding or "ascii"
+            )
+        print(text)
+
+
+def _seconds(value: dict[str, Any]) -> float:
+    time_us = value.get("t")
+    return min(time_us, 4_102_444_800_000_000) / 1e6 if isinstance(time_us, int) and time_us > 0 else 0.0
+
+
+def _line(row: Row, value: dict[str, Any]) -> Line:
+    """What to say of a record: of a known kind, of an unknown one, or of what is no record."""
+    if not value or not isinstance(row.body, bytes):
+        return Line(Tone.ALARM, "BAD", f"record {row.seq} cannot be read; prove the log: leash audit verify")
+    try:
+        return tell(codec.decode_record(row.body))
+    except msgspec.DecodeError:
+        event = value.get("event")
+        kind = str(event.get("kind", "?")) if isinstance(event, dict) else "?"
+        shown = {k: v for k, v in event.items() if k != "kind"} if isinstance(event, dict) else event
+        return tell_unknown(kind, msgspec.json.encode(shown).decode())
+
+
+def _print_sessions(query: Query, *, as_json: bool) -> int:
+    """One line a session; the query is matched with its id, agent and workspace as text."""
+    found = [s for s in list_sessions(sessions_dir()) if query.match(_summary(s), s.agent)]
+    show: Callable[[SessionInfo], None] = _print_session_json if as_json else _session_printer()
+    for session in found:
+        show(session)
+    if not found:
+        print("leash: no session is recorded here yet. Make one: leash demo, or leash AGENT", file=sys.stderr)
+    return Exit.OK
+
+
+def _summary(session: SessionInfo) -> dict[str, Any]:
+    event = {"agent": session.agent, "argv": session.argv, "workspace": session.workspace, "tier": session.tier}
+    return {"session": session.id, "t": session.started, "event": event}
+
+
+def _print_session_json(session: SessionInfo) -> None:
+    print(msgspec.json.encode({"v": FORMAT, **msgspec.to_builtins(session, enc_hook=str)}).decode())
+
+
+def _session_printer() -> Callable[[SessionInfo], None]:
+    paper = Paper(sys.stdout, os.environ)
+
+    def show(session: SessionInfo) -> None:
+        if session.problem:
+            print(paper.fit(f"{session.id:<22} cannot be read: {one_line(session.problem)}"))
+            return
+        began = datetime.fromtimestamp(session.started / 1e6).strftime("%Y-%m-%d %H:%M")
+        end = f"exit {session.code}" if session.ended else "running" if _is_running(session.id) else "cut off"
+        rest = f"{session.agent}  {session.workspace}"
+        print(paper.fit(f"{session.id:<22} {began}  {end:<8} {count(session.records, 'record'):>14}  {one_line(rest)}"))
+
+    return show
