@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from leashtui.guards.watcher import WatchGuard
+from leashtui.guards.watcher.guard import spawn_watcher
 from leashtui.guards.watcher.snapshot import digest_of
 from leashtui.model.event import FileChanged, Notice
 
@@ -352,6 +353,7 @@ async def test_the_watcher_ends_with_its_supervisor(root: Path) -> None:
     program = f"""
 import asyncio, pathlib
 from leashtui.guards.watcher import WatchGuard
+from leashtui.guards.watcher.guard import spawn_watcher
 async def main():
     guard = WatchGuard(asyncio.get_running_loop(), print, print, print, root=pathlib.Path({str(root)!r}))
     await guard.ready
@@ -378,3 +380,34 @@ async def test_a_workspace_that_vanishes_is_an_alarm(root: Path) -> None:
         await seen.until(path="src/app.py", change="deleted")
         await seen.settle()
         assert "alarm" in [n.level for n in seen.notices]
+
+
+UNSHARE = shutil.which("unshare")
+CAN_LIMIT = (
+    UNSHARE is not None
+    and subprocess.run(
+        [UNSHARE, "-Ur", "sh", "-c", "echo 9 > /proc/sys/user/max_inotify_watches"], capture_output=True, check=False
+    ).returncode
+    == 0
+)
+
+
+@pytest.mark.skipif(not CAN_LIMIT, reason="this host gives no user namespaces to set limits in")
+@pytest.mark.parametrize("limit", ["max_inotify_watches", "max_inotify_instances"])
+async def test_without_watches_it_says_so_and_reads_instead(root: Path, limit: str) -> None:
+    (root / "deep" / "er").mkdir(parents=True)
+
+    def spawn(argv: list[str], fd: int) -> int:
+        few = 2 if limit == "max_inotify_watches" else 0
+        program = f'echo {few} > /proc/sys/user/{limit} && exec "$@"'
+        return spawn_watcher([str(UNSHARE), "-Ur", "sh", "-c", program, "sh", *argv], fd)
+
+    async with watching(root, spawn=spawn) as seen:
+        assert [n.level for n in seen.notices] == ["warn"]
+        assert "fs.inotify.max_user_" + limit.removeprefix("max_inotify_") in seen.notices[0].hint
+        (root / "deep" / "er" / "x.txt").write_text("x\n")
+        if limit == "max_inotify_watches":
+            await seen.until(path="deep/er/x.txt", change="created")  # by the reading every five seconds
+        assert await seen.settle() == disk(root)
+        await seen.until(path="deep/er/x.txt", change="created")
+        assert len(seen.notices) == 1
