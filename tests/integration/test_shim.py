@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -397,3 +398,24 @@ async def test_a_failing_desk_is_a_refusal(tmp_path: Path) -> None:
         code, _, err = await desk.run("sh", "-c", "touch ran")
         assert code == 126 and "failed while judging" in err and not (desk.cwd / "ran").exists()
         assert [str(e) for e in heard] == ["boom"]
+
+
+async def test_a_directory_where_nothing_may_be_executed_is_an_error_and_no_silent_gap(tmp_path: Path) -> None:
+    program = """
+import asyncio, os, pathlib, sys
+from leashtui.guards.shim import ShimGuard
+from leashtui.model.errors import GuardError
+loop = asyncio.new_event_loop()
+try:
+    ShimGuard(pathlib.Path(sys.argv[1]), None, os.getuid(), loop)
+except GuardError as error:
+    print(error.message, "|", error.hint)
+"""
+    inner = 'mount -t tmpfs -o noexec none "$1" || exit 77; exec "$2" -c "$3" "$1/shim"'
+    process = await asyncio.create_subprocess_exec(
+        "unshare", "-Urm", "sh", "-c", inner, "sh", tmp_path, sys.executable, program, stdout=-1, stderr=-1
+    )
+    out, _ = await process.communicate()
+    if process.returncode in (1, 77):
+        pytest.skip("this host gives no user namespaces to mount in")
+    assert b"mounted noexec" in out and b"LEASH_RUNTIME_DIR" in out

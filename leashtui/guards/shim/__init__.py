@@ -7,4 +7,12 @@ are refusals. What shims alone cannot stop is written down in SECURITY.md and sh
 
 from leashtui.guards.shim.guard import ShimGuard
 
-__all__ = ["ShimGuard"]
+__all__ = ["LOST", "ShimGuard"]
+
+LOST = (
+    "programs that are started without a shell, and all that a program does itself, are not seen",
+    "shells started by absolute path are seen only if they are bash and read BASH_ENV; /bin/sh is not",
+    "commands typed into an interactive shell, and what an allowed command starts, are not seen",
+    "a program of the same user can take the shims away or answer in leash's place",
+)
+"""What a session rests on shims alone does not stop, in plain sentences (tests/attacks/test_shim_limits.py)."""

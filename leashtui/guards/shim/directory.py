@@ -81,6 +81,11 @@ class ShimDirectory:
                     name=ascii(name),
                 )
                 self._write(name, text.encode("utf-8", "surrogateescape"), 0o500)
+            if not os.access(self.path / "ask", os.X_OK):  # else lookups along PATH would pass over the entries
+                raise GuardError(
+                    f"{place} is on a file system mounted noexec: shell shims cannot run there",
+                    "point LEASH_RUNTIME_DIR at a private directory on another file system",
+                )
         except OSError as error:
             raise GuardError(
                 f"cannot write the shell shims to {place}: {error.strerror}", "check its owner and free space"
