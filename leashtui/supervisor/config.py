@@ -26,9 +26,9 @@ _LIMIT = 1 << 20
 
 
 class Panel(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+g'."""
+    """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+]'."""
 
-    leader: str = "ctrl+g"
+    leader: str = "ctrl+]"
     bell: bool = True
     theme: str = "leash"
 

@@ -1,0 +1,7 @@
+"""`python -m leashtui`: the same as `leash`."""
+
+import sys
+
+from leashtui.faces.cli.main import main
+
+sys.exit(main())

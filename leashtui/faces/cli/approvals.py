@@ -1,0 +1,44 @@
+"""`leash approvals`: what waits for an answer, over all sessions of this user."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from leashtui.faces.cli.call import waiting
+from leashtui.faces.cli.sessions import choose, live_sessions
+from leashtui.model import codec
+from leashtui.model.errors import Exit
+from leashtui.words.plain import duration, one_line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("session", nargs="?", default="", metavar="SESSION", help="only this session")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object a line: id, session, act, since, ..."
+    )
+    parser.add_argument("--code", default="", help="the code shown where the session was started (tier watch)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them, oldest first."""
+    sessions = live_sessions()
+    if args.session:
+        sessions = [choose(sessions, args.session)]
+    found = waiting(sessions, args.code)
+    if args.json:
+        for _, card in found:
+            print(codec.encode(card).decode())
+        return Exit.OK
+    if not found:
+        print("nothing waits")
+        return Exit.OK
+    now = time.time()
+    for live, card in found:
+        age = duration(now - card.since / 1_000_000)
+        name = card.id if len(sessions) == 1 else f"{live.session}/{card.id}"
+        print(f"{name}  {card.severity}  {age}  {one_line(card.command, 200)}")
+        print(f"    {one_line(card.consequence, 200)}")
+    print("answer: leash approve ID, or leash deny ID --because 'what to do instead'")
+    return Exit.OK

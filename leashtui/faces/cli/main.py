@@ -1,0 +1,112 @@
+"""`leash`: finds the command, builds the parser of that one command only, and turns errors into three lines.
+
+Knows the table and the exit codes. Refuses to know what any command does. Invariant: nothing heavy is imported before
+the command is known, so that a hook or a prompt may call leash freely.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from leashtui import __version__
+from leashtui.faces.cli.table import BY_NAME, Row, overview
+from leashtui.model.errors import Exit, LeashError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run leash with these words (default: the process's own). Returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(list(sys.argv[1:] if words is None else words))
+        sys.stdout.flush()
+    except LeashError as error:
+        complain(error)
+        return int(error.code)
+    except KeyboardInterrupt:
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:  # `leash log | head`: the reader has enough; nothing more may be written to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.OK)
+    return int(code)
+
+
+def complain(error: LeashError) -> None:
+    """What happened and the next command, on stderr."""
+    print(f"leash: {_printable(error.message)}", file=sys.stderr)
+    if error.hint:
+        print(f"leash: {_printable(error.hint)}", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """`text` without control characters: a file name must not paint over the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def _dispatch(words: list[str]) -> int:
+    from leashtui.faces.cli.options import split
+
+    first = words[0] if words else ""
+    if first == "help" and len(words) > 1 and words[1] in BY_NAME:
+        words = [words[1], "--help"]
+    elif first in ("-h", "--help", "help"):
+        print(overview())
+        return Exit.OK
+    elif first in ("-V", "--version"):
+        print(f"leash {__version__}")
+        return Exit.OK
+    elif not words:
+        print(overview(), file=sys.stderr)
+        return Exit.USAGE
+    if words[0] in BY_NAME:
+        return _command(BY_NAME[words[0]], words[1:])
+    ours, rest, literal = split(words)
+    if rest and not literal and rest[0] in BY_NAME:
+        raise LeashError(
+            f"{rest[0]!r} is a command of leash: its options go after it",
+            f"for a program of that name: leash {' '.join(ours)} -- {rest[0]}",
+            Exit.USAGE,
+        )
+    if not literal and rest[1:2] == ["--"]:
+        del rest[1]
+    return _command(BY_NAME["run"], [*ours, "--", *rest])
+
+
+def parser_of(row: Row) -> argparse.ArgumentParser:
+    """The parser of one command, with help and options."""
+    from argparse import ArgumentParser
+    from importlib import import_module
+
+    module = import_module(f"leashtui.faces.cli.{row.module}")
+    epilog = getattr(module, "EPILOG", None)
+    parser = ArgumentParser(
+        prog=f"leash {row.name}", description=_sentence(row.help), epilog=epilog, allow_abbrev=False
+    )
+    parser.set_defaults(run=module.run, command=row.name)
+    module.add_arguments(parser)
+    return parser
+
+
+def _command(row: Row, words: list[str]) -> int:
+    parser = parser_of(row)
+    if row.verbatim:
+        from leashtui.faces.cli.options import split
+
+        ours, rest, _ = split(words)
+        args = parser.parse_args(ours)
+        args.argv = rest
+    else:
+        args = parser.parse_args(words)
+    code: int = args.run(args)
+    return code
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,49 @@
+"""The options of a session, shared by `leash PROGRAM`, `leash run` and `leash demo`.
+
+Knows where leash's words end and the program's begin. Refuses to look at anything behind that point. Invariant: every
+word after the program's name reaches the program as it was typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+GUARDS = ("strict", "compat", "exec", "watch")
+ON_ASK = ("wait", "deny")
+_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare them."""
+    parser.add_argument(
+        "--guard", choices=GUARDS, default=None, help="the least guard tier; refuse to start below it (exit 125)"
+    )
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument("--plain", action="store_true", help="numbered questions in lines instead of the panel")
+    faces.add_argument("--headless", action="store_true", help="no terminal of its own: fds 0-2 pass through")
+    parser.add_argument(
+        "--on-ask",
+        choices=ON_ASK,
+        default=None,
+        help="wait for an answer, or refuse what needs one (default: wait, headless: deny)",
+    )
+    parser.add_argument(
+        "--workspace", metavar="DIR", default=None, help="the agent's workspace (default: the git repository here)"
+    )
+    parser.add_argument(
+        "--linger", action="store_true", help="keep watching what the agent left running, instead of ending it"
+    )
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:
+    """(leash's options, the rest, whether `--` ended the options)."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word == "--":
+            return list(words[:index]), list(words[index + 1 :]), True
+        if not word.startswith("-") or word == "-":
+            break
+        index += 2 if word in _WITH_VALUE else 1
+    return list(words[:index]), list(words[index:]), False

@@ -1,0 +1,170 @@
+"""`leash run` and `leash PROGRAM`: says what a session shall be, and hands it to the keeper.
+
+Knows the command line, the configuration, the terminal and the workspace. Refuses to start anything itself and to judge
+anything. Invariant: whatever is wrong here is said before any process of the session exists, with code 125, or 127 for
+a program that does not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from leashtui.agents.registry import adapter_for, names, nearest
+from leashtui.faces.cli import options, workspace
+from leashtui.faces.cli.nesting import outer_session
+from leashtui.faces.keeper import Face, Keeper
+from leashtui.model.errors import Exit, LeashError
+from leashtui.stores.directories import config_dir, runtime_dir, state_dir
+from leashtui.supervisor.config import Config, load
+
+EPILOG = "Everything after PROGRAM is the program's, as it was typed. Exit code: the program's, or 125, 126, 127."
+SMALLEST = (20, 5)
+"""Columns and rows below which no panel can be drawn."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options and the program."""
+    options.add_arguments(parser)
+    parser.add_argument("argv", nargs="...", metavar="PROGRAM ...", help="the program and its arguments")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a session to its end. Returns the program's exit code."""
+    try:
+        if not args.argv:
+            raise LeashError("no program to run", "leash run -- PROGRAM, for example: leash run -- bash")
+        return start(args, args.argv, load(config_dir()).config)
+    except LeashError as error:
+        if error.code not in {Exit.NOT_FOUND, Exit.REFUSED}:
+            error.code = Exit.FAILED
+        raise
+
+
+def start(
+    args: argparse.Namespace,
+    argv: Sequence[str],
+    config: Config,
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """One session of `argv` under these options. cwd, env: the agent's, by default our own. Raises LeashError."""
+    where = os.getcwd() if cwd is None else cwd
+    surroundings = dict(os.environ if env is None else env)
+    guard = args.guard or config.guard
+    _refuse_nesting(guard)
+    exe = resolve(argv[0], where, surroundings.get("PATH", os.defpath))
+    agent = adapter_for(argv[0])
+    place = workspace.find(where, args.workspace, (runtime_dir(), state_dir(), config_dir()))
+    face = choose_face(args, config)
+    quiet = bool(agent.quiet) and config.own_prompts.get(agent.kind) == "quiet" and _execs_are_held(guard)
+    if quiet:
+        print(f"leash: {agent.kind} runs without its own prompts (own_prompts.{agent.kind})", file=sys.stderr)
+    size = shutil.get_terminal_size()
+    letter: dict[str, Any] = {
+        "argv": agent.command(argv, quiet=quiet),
+        "exe": exe,
+        "agent": agent.kind if agent.names else os.path.basename(argv[0]),
+        "cwd": where,
+        "workspace": place.root,
+        "also": list(place.also),
+        "guard": guard,
+        "on_ask": args.on_ask or config.on_ask or ("deny" if face == "headless" else "wait"),
+        "face": face,
+        "env": agent.environment(surroundings),
+        "cols": size.columns,
+        "rows": size.lines,
+        "home": os.path.expanduser("~"),
+        "linger": args.linger,
+        "ignore": list(config.watch.ignore),
+    }
+    return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face)).run()
+
+
+def supervisor_command() -> list[str]:
+    """The command line of a supervisor, without its channel."""
+    return [sys.executable, "-I", "-m", "leashtui.supervisor"]
+
+
+def face_of(face: str) -> Face | None:
+    """How the keeper starts this face; None for headless."""
+    if face == "headless":
+        return None
+    return Face(command=_face_command(f"leashtui.faces.{face}"), paints=face == "tui")
+
+
+def _face_command(module: str) -> Callable[[str], Sequence[str]]:
+    return lambda directory: [sys.executable, "-I", "-m", module, directory]
+
+
+def choose_face(args: argparse.Namespace, config: Config) -> str:
+    """tui, plain or headless: what was asked for, else what the terminal can show."""
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    if args.headless or not interactive:
+        if args.plain:
+            raise LeashError("--plain needs a terminal on stdin and stdout", "without one: --headless")
+        return "headless"
+    if args.plain or config.plain or os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}:
+        return "plain"
+    size = shutil.get_terminal_size()
+    if size.columns < SMALLEST[0] or size.lines < SMALLEST[1]:
+        raise LeashError(
+            f"this terminal is {size.columns}x{size.lines}: too small for the panel",
+            "make it at least 80x24, or use --plain",
+        )
+    return "tui"
+
+
+def resolve(word: str, cwd: str, path: str) -> str:
+    """The absolute path of the program. Raises LeashError: 127 when there is none, 126 when it cannot be run."""
+    if "/" in word:
+        found = os.path.normpath(os.path.join(cwd, word))
+        if not os.path.lexists(found):
+            raise LeashError(f"there is no program {word}", "check the path", Exit.NOT_FOUND)
+        if os.path.isdir(found) or not os.access(found, os.X_OK):
+            raise LeashError(f"{word} cannot be run", f"if it is a program: chmod +x {word}", Exit.REFUSED)
+        return found
+    found_by_name = shutil.which(word, path=path)
+    if found_by_name is None:
+        raise LeashError(f"there is no command and no program {word!r} on PATH", _advice(word), Exit.NOT_FOUND)
+    return os.path.normpath(os.path.join(cwd, found_by_name))
+
+
+def _advice(word: str) -> str:
+    from difflib import get_close_matches
+
+    from leashtui.faces.cli.table import BY_NAME
+
+    if word in names():
+        return f"install {word} first, or give its path: leash /path/to/{word}"
+    near = [f"leash {name}" for name in (*nearest(word), *get_close_matches(word, BY_NAME, 2, 0.7))]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return "leash runs any program: leash bash; `leash --help` lists its own commands"
+
+
+def _refuse_nesting(guard: str) -> None:
+    if guard == "watch":
+        return
+    outer = outer_session(os.environ)
+    if outer:
+        name = "a leash session" if outer == "?" else f"leash session {outer}"
+        raise LeashError(
+            f"this is already inside {name}: what runs here is guarded there",
+            "run the program without leash, or watch it only: --guard watch",
+        )
+
+
+def _execs_are_held(guard: str) -> bool:
+    """Whether this session will have the exec guard, without which an agent keeps its own prompts."""
+    if guard == "watch":
+        return False
+    from leashtui.guards.kernel.probe import probe
+    from leashtui.model.request import Tier
+
+    return probe().tier is not Tier.WATCH

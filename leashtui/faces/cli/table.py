@@ -1,0 +1,61 @@
+"""The commands of leash: one row each, from which dispatch, help, completions and documentation come.
+
+Knows names, modules and one-line helps. Refuses to import any of the modules: `leash --help` must be fast. Invariant: a
+word that is not in this table is the name of a program to run.
+"""
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One command. module: below leashtui.faces.cli. verbatim: after its options everything is a command line."""
+
+    name: str
+    module: str
+    group: str
+    help: str
+    verbatim: bool = False
+
+
+COMMANDS = (
+    Row("run", "run", "Run", "run a program under leash (the long form of `leash PROGRAM`)", True),
+    Row("demo", "demo", "Run", "meet the first approval within a minute: no account, no network", True),
+    Row("status", "status", "Answer", "list the live sessions"),
+    Row("approvals", "approvals", "Answer", "list what waits for an answer"),
+    Row("approve", "answer", "Answer", "let a waiting act happen"),
+    Row("deny", "answer", "Answer", "refuse a waiting act, and tell the agent why"),
+    Row("attach", "attach", "Answer", "open another panel on a session"),
+    Row("freeze", "brake", "Brake", "stop every process of the agent where it stands"),
+    Row("resume", "brake", "Brake", "let a frozen session go on"),
+    Row("kill", "brake", "Brake", "end a session and everything it started"),
+    Row("log", "log", "Look back", "read what happened"),
+    Row("audit", "audit", "Look back", "prove that the log was not changed"),
+    Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
+    Row("policy", "policy", "Rules", "check, test and list policies"),
+    Row("config", "config", "Set up", "show the configuration and where it comes from"),
+    Row("doctor", "doctor", "Set up", "check this machine and say what to do"),
+    Row("completions", "completions", "Set up", "print the completion script of a shell"),
+)
+
+BY_NAME = {row.name: row for row in COMMANDS}
+
+
+def overview() -> str:
+    """The help of leash itself."""
+    width = max(len(row.name) for row in COMMANDS) + 2
+    lines = [
+        "usage: leash [options] PROGRAM [--] [arguments of the program]",
+        "       leash COMMAND [options]",
+        "",
+        "Runs a coding agent, or any program, and holds what is risky until you answer.",
+        "",
+        "  leash claude              run Claude Code with a panel beside it",
+        "  leash --guard exec bash   refuse to start where execs cannot be held",
+        "  leash demo                meet the first approval within a minute",
+        "  leash run -- status       run a program whose name is a command of leash",
+    ]
+    for group in dict.fromkeys(row.group for row in COMMANDS):
+        lines += ["", f"{group}:"]
+        lines += [f"  {row.name:<{width}}{row.help}" for row in COMMANDS if row.group == group]
+    lines += ["", "`leash COMMAND --help` says more; the options before PROGRAM are those of `leash run`."]
+    return "\n".join(lines)
