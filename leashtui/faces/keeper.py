@@ -1,0 +1,328 @@
+"""The keeper: the person's foreground job. It starts the warden, shows a face, and ends with the agent's exit code.
+
+Knows processes, signals and the terminal it was started in. Refuses to know cards, verdicts and bytes of the agent.
+Standard library only. Invariants: after any end the terminal is as it was; when supervisor and warden are both dead
+nothing of the agent is left; the keeper's own death ends nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from leashtui.faces.outer import OuterTerminal
+from leashtui.supervisor import warden
+
+DETACHED = 10
+"""Exit code of a face that the person left on purpose."""
+FAILED = 125
+
+_PR_SET_PDEATHSIG = 1
+_HEARD = (signal.SIGCHLD, signal.SIGCONT, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_FACE_LEAVES = 10.0
+_FACE_OBEYS = 2.0
+_FACE_STOPS = 1.0
+_WARDEN_ENDS = 10.0
+_NEWS = 2.0
+"""Seconds in which the end of the session must follow a face that left with code 0."""
+
+
+class Face(NamedTuple):
+    """command: from the session's directory to the face's command line. paints: it uses escape sequences."""
+
+    command: Callable[[str], Sequence[str]]
+    paints: bool
+
+
+class Keeper:
+    """One session from the person's side.
+
+    supervisor: its command line, to which the channel's descriptor is added. start: what the supervisor is told
+    first, opaque here; headless (no face) it gets `stdio`, the descriptors of the agent's standard streams.
+    """
+
+    def __init__(self, *, supervisor: Sequence[str], start: Mapping[str, Any], face: Face | None) -> None:
+        self._supervisor = list(supervisor)
+        self._start = dict(start)
+        self._face = face
+        self._terminal = OuterTerminal()
+        self._selector = selectors.DefaultSelector()
+        self._line: socket.socket | None = None
+        self._buffer = b""
+        self._errors = os.memfd_create("supervisor-stderr")
+        self._warden = 0
+        self._face_pid = 0
+        self._face_stopped = False
+        self._deaths = 0
+        self._verdict_on_zero: float | None = None
+        self._directory = ""
+        self._end: dict[str, Any] | None = None
+
+    def run(self) -> int:
+        """Until the end. Returns the agent's exit code, 0 after a detach, 125 when leash itself failed."""
+        warden.become_subreaper()
+        signals, wake = socket.socketpair()
+        signals.setblocking(False)
+        wake.setblocking(False)
+        with signals, wake:
+            before = {number: signal.signal(number, lambda *_: None) for number in _HEARD}
+            signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+            self._selector.register(signals, selectors.EVENT_READ, lambda: self._signalled(signals))
+            try:
+                self._start_warden()
+                self._loop(lambda: self._end is not None, None)
+                return self._finish(self._end or {})
+            except BaseException:
+                self._restore(died=True)
+                raise
+            finally:
+                signal.set_wakeup_fd(-1)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+                self._selector.close()
+                os.close(self._errors)
+
+    def _loop(self, over: Callable[[], bool], seconds: float | None) -> bool:
+        """Serve everybody until `over()`, at most `seconds`; returns whether it came true."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not over():
+            now = time.monotonic()
+            if self._verdict_on_zero is not None and now >= self._verdict_on_zero:
+                self._verdict_on_zero = None
+                self._face_died()
+                continue
+            limits = [limit - now for limit in (deadline, self._verdict_on_zero) if limit is not None]
+            if deadline is not None and now >= deadline:
+                return False
+            for key, _ in self._selector.select(max(0.0, min(limits)) if limits else None):
+                key.data()
+        return True
+
+    # the warden and the line to the supervisor ----------------------------------------------------------------------
+    def _start_warden(self) -> None:
+        ours, theirs = socket.socketpair()
+        streams = [] if self._face else [_copy(fd) for fd in (0, 1, 2)]
+        fds = [theirs.fileno(), *streams]
+        command = [sys.executable, "-I", "-S", warden.__file__, ",".join(map(str, fds)), "--"]
+        process = subprocess.Popen(
+            [*command, *self._supervisor, str(theirs.fileno())],
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
+        process.returncode = 0  # reaped by our own waitpid
+        self._warden = process.pid
+        theirs.close()
+        for fd in streams:
+            os.close(fd)
+        self._line = ours
+        self._selector.register(ours, selectors.EVENT_READ, self._hear)
+        self._tell(start=self._start | ({} if self._face else {"stdio": streams}))
+
+    def _tell(self, **message: Any) -> None:
+        """Send one message; a supervisor that is gone shows as the end of the line, not here."""
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                self._line.sendall(json.dumps(message).encode() + b"\n")
+
+    def _hear(self) -> None:
+        data = b""
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                data = self._line.recv(65536)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._told(json.loads(line))
+        if not data:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """The line ended: without a last word, the supervisor died."""
+        if self._line is not None:
+            self._selector.unregister(self._line)
+            self._line.close()
+            self._line = None
+        if self._end is None:
+            self._end = {"lost": True}
+
+    def _told(self, message: dict[str, Any]) -> None:
+        if self._end is not None:
+            return
+        if "done" in message or "error" in message:
+            self._end = message
+        elif "ready" in message:
+            self._directory = str(message["ready"])
+            self._show_face()
+        elif message.get("stopped"):
+            self._suspend()
+        elif "say" in message:
+            self._say(str(message["say"]))
+
+    # signals --------------------------------------------------------------------------------------------------------
+    def _signalled(self, signals: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for number in signals.recv(256):
+                self._handle(number)
+
+    def _handle(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._reap()
+        elif number == signal.SIGCONT:
+            self._continue()
+        elif number == signal.SIGHUP and self._face:
+            self._end = self._end or {"hangup": True}
+        elif number == signal.SIGTERM or not self._face_pid:
+            self._tell(signal=number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._face_pid and os.WIFSTOPPED(status):
+                self._face_stopped = True
+            elif pid == self._face_pid:
+                self._face_ended(os.waitstatus_to_exitcode(status))
+            elif pid == self._warden and not os.WIFSTOPPED(status):
+                self._warden = 0
+                if os.WIFEXITED(status):  # it ended everything before; killed, it leaves the supervisor to us
+                    self._hear_the_rest()
+
+    def _hear_the_rest(self) -> None:
+        if self._line is not None:
+            self._line.setblocking(False)
+            self._hear()
+        if self._line is not None:
+            self._hang_up()
+
+    def _suspend(self) -> None:
+        """The agent stopped itself (Ctrl-Z): so do the face and we, and the shell has its prompt."""
+        if self._face_pid:
+            self._face_stopped = False
+            os.kill(self._face_pid, signal.SIGTSTP)
+            obeyed = self._loop(lambda: self._face_stopped or not self._face_pid, _FACE_STOPS)
+            if not obeyed:
+                os.kill(self._face_pid, signal.SIGSTOP)
+            self._restore(died=not obeyed)
+        os.killpg(0, signal.SIGTSTP)
+        # Here again after SIGCONT, or at once where no shell could ever continue us (an orphaned process group).
+        self._continue()
+
+    def _continue(self) -> None:
+        if self._face_pid and self._face_stopped:
+            self._face_stopped = False
+            os.kill(self._face_pid, signal.SIGCONT)
+        self._tell(cont=True)
+
+    # the face -------------------------------------------------------------------------------------------------------
+    def _show_face(self) -> None:
+        if self._face is None or self._end is not None:
+            return
+        parent = os.getpid()
+        process = subprocess.Popen(list(self._face.command(self._directory)), preexec_fn=lambda: _die_with(parent))
+        process.returncode = 0  # reaped by our own waitpid
+        self._face_pid = process.pid
+        self._tell(face="here")
+
+    def _face_ended(self, code: int) -> None:
+        self._face_pid = 0
+        self._restore(died=code not in {0, DETACHED})
+        self._tell(face="gone")
+        if self._end is not None:
+            return
+        if code == DETACHED:
+            self._end = {"detached": True}
+        elif code == 0:
+            self._verdict_on_zero = time.monotonic() + _NEWS
+        else:
+            self._face_died()
+
+    def _face_died(self) -> None:
+        self._deaths += 1
+        if self._deaths == 1:
+            self._show_face()
+        else:
+            self._say("the panel died twice; the agent goes on and what it asks waits.")
+            self._say(f"from another terminal: leash attach {self._name()} (Ctrl-C here reaches the agent)")
+
+    def _restore(self, *, died: bool) -> None:
+        self._terminal.restore(painted=self._face is not None and self._face.paints, died=died)
+
+    def _end_face(self, patience: float) -> None:
+        if self._face_pid and not self._loop(lambda: not self._face_pid, patience):
+            for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
+                if self._face_pid:
+                    os.kill(self._face_pid, number)
+                if number != signal.SIGCONT and self._loop(lambda: not self._face_pid, _FACE_OBEYS):
+                    return
+
+    # the end --------------------------------------------------------------------------------------------------------
+    def _finish(self, end: dict[str, Any]) -> int:
+        if "hangup" in end:
+            return 128 + signal.SIGHUP
+        if "detached" in end:
+            self._say(f"detached; the agent goes on and what it asks waits. Come back: leash attach {self._name()}")
+            return 0
+        self._verdict_on_zero = None
+        self._end_face(_FACE_OBEYS if "lost" in end else _FACE_LEAVES)
+        self._loop(lambda: not self._warden, _WARDEN_ENDS)
+        warden.end_everything()
+        if "done" in end:
+            self._say(f"{end.get('summary') or 'the session is over'}; log: {end.get('log', '')}")
+            return int(end["done"])
+        if "error" in end:
+            self._say(str(end["error"]))
+            if end.get("hint"):
+                self._say(str(end["hint"]))
+            return int(end.get("code", FAILED))
+        self._say("the supervisor died, so the agent and all it started were ended; every decision so far is on disk.")
+        if words := self._last_words():
+            self._say(f"its last words: {words}")
+        self._say("see `leash log` and `leash audit verify`, then start again")
+        return FAILED
+
+    def _name(self) -> str:
+        return os.path.basename(self._directory)
+
+    def _last_words(self) -> str:
+        """The last line the supervisor or the warden wrote to stderr, printable."""
+        size = os.fstat(self._errors).st_size
+        text = os.pread(self._errors, 4096, max(0, size - 4096)).decode(errors="replace").strip()
+        return "".join(c if c.isprintable() else "?" for c in text.rpartition("\n")[2])[:300]
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"leash: {text}", file=sys.stderr, flush=True)
+
+
+def _copy(fd: int) -> int:
+    """A copy of a standard stream above the standard ones, /dev/null for one that is closed."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        copy = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.close(null)
+        return copy
+
+
+def _die_with(parent: int) -> None:
+    """In the face, before its exec: a face without a keeper would fight the shell for the terminal."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(FAILED)
