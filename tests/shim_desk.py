@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -92,6 +93,8 @@ class ShimDesk:
 @asynccontextmanager
 async def shim_desk(root: Path, base: dict[str, str] | None = None) -> AsyncIterator[ShimDesk]:
     """A session's shims below `root`, served until the end of the block."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job's shell ignores it, and so would ours
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     cwd = root / "work"
     cwd.mkdir(exist_ok=True)
     desk = ShimDesk(root / "shim", cwd)
