@@ -180,7 +180,7 @@ class Session:
     def refuse_first(self, pid: int, sentence: str) -> None:
         """The agent itself was refused before it ran (tier watch): end its launcher as the kernel guard would."""
         self._refused_first = True
-        self._channel.tell(refused=sentence)
+        self._channel.tell(say=sentence.removeprefix("leash: "))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
