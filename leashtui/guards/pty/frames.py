@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 HELLO = b"H"
-"""Pump to face, first: JSON object {"start": ring offset, "cols": n, "rows": n}."""
+"""Pump to face, first: JSON object {"start": ring offset, "end": what is past now, "cols": n, "rows": n}."""
 OUTPUT = b"O"
 """Pump to face: bytes the agent wrote, unchanged."""
 GAP = b"G"

@@ -44,7 +44,7 @@ class View:
         self.offset = (
             ring.start if ring.start == 0 else ring.boundary(max(ring.start, ring.end - ring.capacity + _SLACK))
         )
-        hello = {"start": self.offset, "cols": size[0], "rows": size[1]}
+        hello = {"start": self.offset, "end": ring.end, "cols": size[0], "rows": size[1]}
         self._queue(frames.encode(frames.HELLO, json.dumps(hello).encode()) + self._modes())
 
     def resized(self, size: tuple[int, int]) -> None:

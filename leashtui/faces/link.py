@@ -1,0 +1,169 @@
+"""The client side of the approver socket: how every face reaches the desk of one session.
+
+Knows the session's directory, NDJSON of `model.wire` and the pump's framing. Refuses to know how anything is shown.
+Invariant: nothing is sent before the other end proved to be a process of this user (any user can squat an abstract
+socket name), and what arrives in another shape than agreed ends the link instead of being guessed at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from leashtui.guards.pty import frames
+from leashtui.model import codec
+from leashtui.model.errors import LeashError, Unreachable
+from leashtui.model.wire import DeskMessage, Done, FaceMessage, Hello, Refused, Terminal, Welcome
+
+_LINE_LIMIT = 4 << 20
+_READ = 64 << 10
+_CHUNK = 32 << 10
+_TIMEOUT = 10.0
+
+
+def read_session(directory: Path) -> dict[str, Any]:
+    """The contents of session.json. Raises Unreachable when there is no such session any more."""
+    try:
+        found = json.loads((directory / "session.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise Unreachable(f"no live session in {directory}", "see `leash status`") from error
+    if not isinstance(found, dict) or not isinstance(found.get("socket"), str):
+        raise Unreachable(f"{directory}/session.json is not a session", "see `leash status`")
+    return found
+
+
+async def _dial(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the session's supervisor whose user was checked. Raises Unreachable."""
+    session = read_session(directory)
+    try:
+        opening = asyncio.open_unix_connection("\0" + session["socket"], limit=_LINE_LIMIT)
+        reader, writer = await asyncio.wait_for(opening, _TIMEOUT)
+    except (OSError, TimeoutError) as error:
+        raise Unreachable("the supervisor does not answer: nothing runs on", "see `leash status`") from error
+    raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    _pid, uid, _gid = struct.unpack("iII", raw)
+    if uid not in {os.getuid(), 0}:
+        writer.close()
+        raise Unreachable(f"the session's socket is held by uid {uid}, not by you", "end that process")
+    return reader, writer
+
+
+class Link:
+    """One face's conversation with the desk. Made by `Link.connect`; iterate for messages, `send` to answer."""
+
+    def __init__(
+        self,
+        directory: Path,
+        welcome: Welcome,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        code: str,
+    ) -> None:
+        self.directory = directory
+        self.welcome = welcome
+        self._reader = reader
+        self._writer = writer
+        self._code = code
+
+    @classmethod
+    async def connect(
+        cls, directory: Path, *, face: str, role: str = "reviewer", backlog: int = 0, code: str = ""
+    ) -> Link:
+        """Say hello and wait for the welcome. face: tui|plain|cli. backlog: earlier records wanted first.
+
+        Raises Unreachable when nobody answers, LeashError with the desk's reason when it turns us away.
+        """
+        reader, writer = await _dial(directory)
+        hello = Hello(face=face, role=role, backlog=backlog, code=code, pid=os.getpid())
+        writer.write(codec.encode(hello) + b"\n")
+        try:
+            first = codec.decode_desk(await asyncio.wait_for(reader.readline(), _TIMEOUT))
+        except (OSError, ValueError, TimeoutError, msgspec.DecodeError) as error:
+            writer.close()
+            raise Unreachable("the supervisor does not answer: nothing runs on", "see `leash status`") from error
+        if isinstance(first, Welcome):
+            return cls(directory, first, reader, writer, code)
+        writer.close()
+        if isinstance(first, Refused):
+            raise LeashError(first.reason, first.hint)
+        raise Unreachable("the session is over", "see `leash log`")
+
+    async def __aiter__(self) -> AsyncIterator[DeskMessage]:
+        """Messages in order. Ends after Done; raises Unreachable when the supervisor is gone without a Done."""
+        while True:
+            try:
+                line = await self._reader.readline()
+                message = codec.decode_desk(line) if line.endswith(b"\n") else None
+            except (OSError, ValueError, msgspec.DecodeError) as error:
+                raise Unreachable("the supervisor is gone: nothing runs on", "see `leash log`") from error
+            if message is None:
+                raise Unreachable("the supervisor is gone: nothing runs on", "see `leash log`")
+            yield message
+            if isinstance(message, Done):
+                return
+
+    def send(self, message: FaceMessage) -> None:
+        """Queue a message; a lost link shows in the iteration, not here."""
+        if not self._writer.is_closing():
+            self._writer.write(codec.encode(message) + b"\n")
+
+    async def drain(self) -> None:
+        """Wait until queued messages left. Raises Unreachable when they cannot."""
+        try:
+            await self._writer.drain()
+        except OSError as error:
+            raise Unreachable("the supervisor is gone: nothing runs on", "see `leash log`") from error
+
+    async def open_terminal(self, cols: int, rows: int) -> TerminalStream:
+        """A second connection that carries the agent's terminal. Raises Unreachable."""
+        reader, writer = await _dial(self.directory)
+        writer.write(codec.encode(Terminal(cols=cols, rows=rows, code=self._code)) + b"\n")
+        return TerminalStream(reader, writer)
+
+    def close(self) -> None:
+        """Hang up; the session goes on."""
+        self._writer.close()
+
+
+class TerminalStream:
+    """The agent's terminal in pump framing. Reads only when asked, so that a slow screen costs the pump nothing."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._decoder = frames.Decoder()
+
+    async def frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
+        """(kind, payload) pairs until the pump hangs up. Raises FrameError when the other end speaks rubbish."""
+        while True:
+            try:
+                data = await self._reader.read(_READ)
+            except OSError:
+                return
+            if not data:
+                return
+            for frame in self._decoder.feed(data):
+                yield frame
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for the agent. Never blocks: a big paste waits in memory, not in the event loop."""
+        if not self._writer.is_closing():
+            for at in range(0, len(data), _CHUNK):
+                self._writer.write(frames.encode(frames.INPUT, data[at : at + _CHUNK]))
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Tell the pump this face's window size in cells."""
+        if not self._writer.is_closing():
+            self._writer.write(frames.resize(cols, rows))
+
+    def close(self) -> None:
+        """Hang up; the agent goes on."""
+        self._writer.close()

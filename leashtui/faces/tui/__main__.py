@@ -1,0 +1,82 @@
+"""`python -I -m leashtui.faces.tui SESSION_DIR`: one panel of one live session, in this terminal.
+
+Knows the order that makes it quick: connect first, import Textual while the answer travels. Refuses to start on
+something that is not a terminal. Exit codes: 0 the session is over, 10 the person left, 4 the supervisor is gone,
+128+n a signal. Invariant: whatever is said on stderr is said after the terminal was given back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+
+from leashtui.faces.link import Link
+from leashtui.faces.tui import text as say
+from leashtui.model.errors import LeashError
+
+_BACKLOG = 500
+_PR_SET_DUMPABLE = 4
+
+
+def main() -> int:
+    """Run one face to its end. Returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m leashtui.faces.tui", allow_abbrev=False)
+    parser.add_argument("directory", type=Path, help="the session's directory")
+    parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
+    parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
+    arguments = parser.parse_args()
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
+        return 2
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    code = ""
+    if arguments.code_fd >= 0:
+        with open(arguments.code_fd, encoding="ascii") as pipe:
+            code = pipe.readline().strip()
+    gc.disable()  # until the first paint: a collection during imports costs more than it frees
+    os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
+    os.environ.setdefault("ESCDELAY", "25")
+    try:
+        end = asyncio.run(_face(arguments.directory, arguments.role, code))
+    except LeashError as error:
+        print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
+        return int(error.code)
+    if end == 4:
+        print(f"leash: {say.GONE}", file=sys.stderr)
+    return end
+
+
+async def _face(directory: Path, role: str, code: str) -> int:
+    connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
+    await asyncio.sleep(0)
+    from leashtui.faces.tui.app import End, LeashApp
+    from leashtui.faces.tui.bittty_engine import BitttyEngine
+    from leashtui.faces.tui.driver import PanelDriver
+
+    link = await connecting
+    columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    app = LeashApp(link, BitttyEngine(columns, rows), answers=role == "owner", driver_class=PanelDriver)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, app.exit, 128 + number, 128 + number)
+    loop.call_later(1.0, _collect_again)
+    try:
+        result = await app.run_async()
+    finally:
+        link.close()
+    return int(End.GONE if result is None and app.return_code is None else result or app.return_code or 0)
+
+
+def _collect_again() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,349 @@
+"""The panel on the screen: agent on the left, what it does and what waits on the right, one line above and below.
+
+Knows how to lay out and who hears what. Refuses to decide anything about keys or cards: that is `panel`. Invariant:
+every key and every paste goes through `Panel.press` or `Panel.paste` first, before any of Textual's own bindings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import Protocol
+
+from rich.text import Text
+from textual import events
+from textual._time import get_time
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal
+from textual.driver import Driver
+
+from leashtui.faces.tui import text as say
+from leashtui.faces.tui.bars import Line, banner, footer, header
+from leashtui.faces.tui.bell import Bell
+from leashtui.faces.tui.driver import Hangup
+from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
+from leashtui.faces.tui.engine import Engine, MouseAct
+from leashtui.faces.tui.feed import Intake, Stream, follow
+from leashtui.faces.tui.keys import working
+from leashtui.faces.tui.look import Look, coloured, plain
+from leashtui.faces.tui.panel import Panel
+from leashtui.faces.tui.sheet import Sheet
+from leashtui.faces.tui.side import side
+from leashtui.faces.tui.terminal import TerminalView
+from leashtui.model.errors import LeashError
+from leashtui.model.wire import DeskMessage, Done, FaceMessage, Welcome
+
+WIDE = 100
+"""From this many columns the card stands beside the agent instead of over it."""
+_AGENT_COLUMNS = 80
+_SIDE = (46, 60)
+_SMALLEST = (40, 10)
+_YOUNG = 5_000_000
+"""Microseconds after the session's start in which its first questions to a terminal may still be answered."""
+_TICK = 0.25
+_SOON = 0.02
+_RETRY = 0.3
+
+
+class End(IntEnum):
+    """Exit codes of the face."""
+
+    DONE = 0
+    """The session is over."""
+    GONE = 4
+    """The supervisor is gone."""
+    DETACHED = 10
+    """The person left; the agent goes on."""
+
+
+class Desk(Protocol):
+    """What the app needs of a link (faces.link.Link, or a scripted one)."""
+
+    welcome: Welcome
+
+    def __aiter__(self) -> AsyncIterator[DeskMessage]: ...
+
+    def send(self, message: FaceMessage) -> None: ...
+
+    async def open_terminal(self, cols: int, rows: int) -> Stream: ...
+
+
+class LeashApp(App[int], inherit_bindings=False):
+    """One panel of one session. Runs until the session is over, the link is lost or the person leaves.
+
+    answers: whether this face's engine answers the agent's questions to its terminal (one face of a session should).
+    clock: seconds, for arming and frames; wall: microseconds since the epoch; stamp: such a time as clock time.
+    """
+
+    CSS = """
+    Screen { layout: vertical; background: ansi_default; overflow: hidden; }
+    #header, #footer { height: 1; }
+    #body { height: 1fr; background: ansi_default; }
+    #agent { width: 1fr; height: 1fr; background: ansi_default; color: ansi_default; }
+    #side { width: 46; height: 1fr; }
+    #small { height: 1fr; display: none; }
+    .small #header, .small #footer, .small #body { display: none; }
+    .small #small { display: block; }
+    .narrow #side { display: none; }
+    .narrow.panel #side { display: block; width: 1fr; }
+    .narrow.panel #agent { display: none; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "leash"
+
+    def __init__(
+        self,
+        link: Desk,
+        engine: Engine,
+        *,
+        answers: bool = True,
+        clock: Callable[[], float] | None = None,
+        wall: Callable[[], int] = lambda: time.time_ns() // 1000,
+        stamp: Callable[[int], str] = lambda us: time.strftime("%H:%M:%S", time.localtime(us / 1e6)),
+        home: str | None = None,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(ansi_color=True, driver_class=driver_class)
+        self.look: Look = plain() if self.no_color else coloured()
+        self._link = link
+        self._engine = engine
+        self._answers = answers
+        self._typed = clock
+        self._clock = clock or get_time
+        self._wall = wall
+        self._stamp = stamp
+        self._home = str(Path.home()) if home is None else home
+        self._stream: Stream | None = None
+        self._intake = Intake(engine)
+        self._soon: asyncio.TimerHandle | None = None
+        self._bell = Bell(multiplexed="TMUX" in os.environ)
+        self.panel = Panel(link.welcome, send=link.send, leave=lambda: self.leave(End.DETACHED), wall=wall)
+        self.view = TerminalView(engine, clock=self._clock, pressed=self._mouse, name="agent")
+
+    def compose(self) -> ComposeResult:
+        """Header, agent and side, footer, and what stands in for all of it on a tiny terminal."""
+        yield Sheet(self.look.raised, "header")
+        with Horizontal(id="body"):
+            yield self.view
+            yield Sheet(self.look.ground, "side")
+        yield Sheet(self.look.raised, "footer")
+        yield Sheet(self.look.ground, "small")
+
+    def on_mount(self) -> None:
+        """Everything is in place: listen to the desk and to the agent."""
+        self._arrange()
+        self.run_worker(self._listen(), exit_on_error=True)
+        self.run_worker(self._watch_agent(), exit_on_error=True)
+        self.set_interval(_TICK, self._show)
+
+    def leave(self, code: End) -> None:
+        """Close this face."""
+        if self._stream is not None:
+            self._stream.close()
+        self.exit(int(code))
+
+    async def _listen(self) -> None:
+        try:
+            async for message in self._link:
+                if isinstance(message, Done):
+                    self.leave(End.DONE)
+                    return
+                if self.panel.hear(message, self._clock()):
+                    self._ring(fresh=True)
+                self._show_soon()
+        except LeashError:
+            pass  # said by whoever started this face, from its exit code
+        self.leave(End.GONE)
+
+    async def _watch_agent(self) -> None:
+        """Follow the agent's terminal; a pump that died is asked again while the link holds."""
+        while True:
+            try:
+                self._stream = await self._link.open_terminal(*self._room())
+            except LeashError:
+                await asyncio.sleep(_RETRY)
+                continue
+            self._intake = Intake(self._engine)
+            with contextlib.suppress(OSError, ValueError):
+                await follow(self._stream, self._intake, clock=self._clock, draw=self.view.draw, hello=self._replay)
+            if self._intake.closed:
+                return
+            await asyncio.sleep(_RETRY)
+            self._engine.reset()
+
+    def _replay(self, payload: bytes) -> None:
+        """The pump's hello: what it has in store was asked and answered before this face came."""
+        hello = json.loads(payload)
+        past = max(0, int(hello.get("end", hello.get("start", 0))) - int(hello.get("start", 0)))
+        young = self._wall() - self._link.welcome.started < _YOUNG
+        self._intake.replayed(0 if self._answers and young else past if self._answers else 1 << 62)
+
+    def _room(self) -> tuple[int, int]:
+        """(columns, rows) for the agent."""
+        width, height = self.size
+        rows = height - 1 - self._header_lines()
+        return max(1, width - self._side_columns()), max(1, rows)
+
+    def _header_lines(self) -> int:
+        return 2 if self._link.welcome.tier == "watch" else 1
+
+    def _side_columns(self) -> int:
+        width = self.size.width
+        return min(max(width - _AGENT_COLUMNS, _SIDE[0]), _SIDE[1]) if width >= WIDE else 0
+
+    def _arrange(self) -> None:
+        """Lay out for the size of the outer terminal and tell engine and pump."""
+        width, height = self.size
+        screen = self.screen
+        screen.set_class(width < _SMALLEST[0] or height < _SMALLEST[1], "small")
+        screen.set_class(width < WIDE, "narrow")
+        self.query_one("#header").styles.height = self._header_lines()
+        side_columns = self._side_columns()
+        if side_columns:
+            self.query_one("#side").styles.width = side_columns
+        else:
+            self.query_one("#side").styles.clear_rule("width")
+        self.panel.card_width = side_columns - 2 if side_columns else width
+        size = self._room()
+        if size != (self._engine.cols, self._engine.rows):
+            self._engine.resize(*size)
+            if self._stream is not None:
+                self._stream.resize(*size)
+        self.view.redraw()
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The outer terminal changed."""
+        self._arrange()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes are taken here, before Textual's bindings could swallow one."""
+        if isinstance(event, events.Key):
+            self._key(event)
+        elif isinstance(event, events.Paste):
+            if self.panel.paste(event.text) and self._stream is not None:
+                self._stream.send(paste_bytes(event.text, self._engine.modes()))
+            self._show()
+        elif isinstance(event, events.AppFocus | events.AppBlur):
+            self._engine.focus(isinstance(event, events.AppFocus))
+            self._pass_on()
+        else:
+            await super().on_event(event)
+
+    def _key(self, event: events.Key) -> None:
+        now = event.time if self._typed is None else self._typed()
+        had = self.panel.focused
+        if self.panel.press(event.key, event.character, raw_of(event), now):
+            if self._stream is not None:
+                self._stream.send(key_bytes(event, self._engine.modes()))
+            self._show_soon()
+            return
+        if self.panel.focused != had:
+            self.view.live = not self.panel.focused
+            self.screen.set_class(self.panel.focused, "panel")
+            self.view.redraw()
+        self._show()
+
+    def _mouse(self, act: MouseAct) -> None:
+        """A mouse act over the agent's terminal: a press there is as good as the leader key."""
+        if self.panel.focused:
+            if act.kind == "press" and act.button < 3:
+                self._switch(False)
+            return
+        self._engine.mouse(act)
+        self._pass_on()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """A press on the right column moves the keyboard there."""
+        if event.widget is self.query_one("#side") and not self.panel.focused:
+            self._switch(True)
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel over the right column."""
+        self.panel.press("pageup", None, "", self._clock()) if self.panel.focused else None
+        self._show()
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel over the right column."""
+        self.panel.press("pagedown", None, "", self._clock()) if self.panel.focused else None
+        self._show()
+
+    def _switch(self, panel: bool) -> None:
+        self.panel.give_keys(panel, self._clock())
+        self.view.live = not panel
+        self.screen.set_class(panel, "panel")
+        self.view.redraw()
+        self._show()
+
+    def on_hangup(self, message: Hangup) -> None:
+        """The person's terminal is gone; the agent goes on."""
+        self.leave(End.DETACHED)
+
+    def _pass_on(self) -> None:
+        if (replies := self._engine.replies()) and self._stream is not None:
+            self._stream.send(replies)
+
+    def _ring(self, *, fresh: bool = False) -> None:
+        out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
+        if out and self._driver is not None and not self._driver.is_headless:
+            self._driver.write(out)
+            self._driver.flush()
+        if wait and fresh:
+            self.set_timer(wait, self._ring)
+
+    def _show_soon(self) -> None:
+        """Draw header, side and footer within a frame or so, however many records arrive meanwhile."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(_SOON, self._show)
+
+    def _show(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        if not self.is_running:
+            return
+        panel, look, width, now = self.panel, self.look, self.size.width, self._clock()
+        small = self.screen.has_class("small")
+        narrow = self.screen.has_class("narrow")
+        visible = not small and not panel.help and (panel.focused or not narrow)
+        panel.queue.in_view(visible, now)
+        if small:
+            self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
+            return
+        self.query_one("#header", Sheet).show(
+            header(panel.welcome, panel.timeline, look, width, home=self._home, frozen=panel.frozen)
+        )
+        columns = self._side_columns() or width
+        if not narrow or panel.focused:
+            lines = side(
+                panel,
+                look,
+                columns,
+                self._room()[1],
+                now=now,
+                wall=self._wall(),
+                home=self._home,
+                stamp=self._stamp,
+                rule=not narrow,
+            )
+            self.query_one("#side", Sheet).show(lines)
+        self.query_one("#footer", Sheet).show([self._footer(width, narrow, now)])
+
+    def _footer(self, width: int, narrow: bool, now: float) -> Text:
+        panel = self.panel
+        if narrow and not panel.focused and panel.waiting:
+            return banner(panel.waiting, self.look, width)
+        asked = ""
+        if panel.killing:
+            asked = say.CONFIRM_KILL
+        elif panel.queue.confirming is not None:
+            asked = say.CONFIRM.format(what=say.CONFIRMED[panel.queue.confirming])
+        line = Line(panel.editor, asked, panel.hint(now))
+        keys = working(panel.situation(now))
+        return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())

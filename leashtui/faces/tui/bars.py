@@ -1,0 +1,142 @@
+"""The lines above and below everything: which session, which guard, which keys work, who has the keyboard.
+
+Knows what to say in one line of any width. Refuses to hide a weak guard: a session that is only watched says so in
+its own line. Invariant: the header never leaves out the tier, the footer never leaves out how to switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+
+from leashtui.faces.tui import text as say
+from leashtui.faces.tui.editor import LineEditor
+from leashtui.faces.tui.keys import KEYS, Key
+from leashtui.faces.tui.look import Look
+from leashtui.faces.tui.timeline import Timeline
+from leashtui.model.wire import Welcome
+from leashtui.words.plain import count, one_line, visible
+
+
+def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home: str, frozen: bool) -> list[Text]:
+    """One line, or two where the guard only watches."""
+    place = welcome.workspace
+    if home and (place == home or place.startswith(home + "/")):
+        place = "~" + place[len(home) :]
+    watch = welcome.tier == "watch"
+    left = Text(end="").append(" leash ", look.key).append(" ")
+    left.append(one_line(welcome.agent, 20), look.strong)
+    guard = Text(end="").append("  guard: ", look.muted)
+    guard.append(f" {welcome.tier} ".upper() if watch else welcome.tier, look.alarm if watch else look.strong)
+    if frozen:
+        guard.append("  ").append(f" {say.FROZEN} ", look.alarm)
+    rests = [
+        f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
+        f"chain {timeline.head[:8] or '-'}",
+        one_line(welcome.session, 30),
+    ]
+    line = left
+    room = width - cell_len(left.plain) - cell_len(guard.plain)
+    if room > len(place) + 3:
+        line = left.append(" · ", look.muted).append(visible(place), look.muted)
+    line.append_text(guard)
+    right = ""
+    for rest in rests:
+        longer = f"{right}  {rest}" if right else rest
+        if cell_len(line.plain) + cell_len(longer) + 3 <= width:
+            right = longer
+    gap = width - cell_len(line.plain) - cell_len(right) - 1
+    lines = [line.append(" " * max(0, gap)).append(right, look.muted)]
+    if watch:
+        lost = f": {'; '.join(welcome.lost)}" if welcome.lost else ""
+        lines.append(Text(end="").append(f" {one_line(say.WATCH + lost, width - 2):<{width - 1}}", look.alarm))
+    return lines
+
+
+def banner(waiting: int, look: Look, width: int) -> Text:
+    """In place of the footer while the agent has the keys and a card cannot be seen."""
+    verb = "waits" if waiting == 1 else "wait"
+    words = f" {count(waiting, 'act')} {verb} — {say.TO_ANSWER}"
+    return Text(end="").append(f"{words:<{width}}"[:width], look.banner)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the footer may have to say besides keys, strongest first: editor, asked, hint."""
+
+    editor: LineEditor | None = None
+    asked: str = ""
+    hint: str = ""
+
+
+def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: Line, title: str = "") -> Text:
+    """The last line of the screen. focused: the panel has the keys. title: the agent's words for its window."""
+    if line.editor is not None:
+        return _edited(line.editor, look, width)
+    if line.asked:
+        return Text(end="").append(f" {line.asked:<{width}}"[:width], look.alarm)
+    if not focused:
+        out = Text(end="").append(" ctrl+] ", look.key).append(" panel", look.text)
+        out.append("   every other key goes to the agent", look.muted)
+        words = line.hint or title
+        room = width - cell_len(out.plain) - 2
+        if words and room > 12:
+            shown = one_line(words, room - 1)
+            out.append(" " * (room - cell_len(shown) + 1)).append(shown, look.asked if line.hint else look.muted)
+        return out
+    out = Text(end="").append(" ")
+    if line.hint:
+        return out.append(one_line(line.hint, width - 2), look.asked)
+    last = (("ctrl+]", "agent"),)
+    shown_keys = [(k.shown, k.effect) for k in keys]
+    while shown_keys and _length((*shown_keys, *last)) > width - 1:
+        shown_keys.pop(_expendable(shown_keys))
+    for key, effect in (*shown_keys, *last):
+        out.append(f" {key} ", look.key).append(f" {effect}  ", look.text)
+    return out
+
+
+def _length(keys: Sequence[tuple[str, str]]) -> int:
+    return sum(len(k) + len(e) + 5 for k, e in keys)
+
+
+def _expendable(keys: Sequence[tuple[str, str]]) -> int:
+    """Which key a narrow footer leaves out first: the card repeats its own, the help page has all."""
+    for shown in ("v", "d", "/", "K", "s", "j/k"):
+        for at, (key, _) in enumerate(keys):
+            if key == shown:
+                return at
+    return len(keys) - 1
+
+
+def _edited(editor: LineEditor, look: Look, width: int) -> Text:
+    room = max(4, width - len(editor.prompt) - 3)
+    start = max(0, editor.at - room + 1)
+    shown = visible(editor.text[start : start + room]) + " "
+    at = editor.at - start
+    out = Text(end="").append(" " + editor.prompt, look.asked).append(shown[:at], look.strong)
+    return out.append(shown[at : at + 1], Style(reverse=True)).append(shown[at + 1 :], look.strong)
+
+
+def help_page(welcome: Welcome, look: Look, width: int) -> list[Text]:
+    """Every key, and what the guard of this session does not stop."""
+    lines = [Text(end="").append("keys", look.title)]
+    for key in KEYS:
+        if key.shown:
+            lines.append(Text(end="").append(f" {key.shown:<9} ", look.strong).append(key.help, look.text))
+    lines.append(Text(end="").append(" ctrl+]    ", look.strong).append("panel or agent: who gets the keys", look.text))
+    lines.append(Text(end=""))
+    lines.append(Text(end="").append(f"guard {welcome.tier}", look.title))
+    for sentence in welcome.lost or ("nothing known is lost in this tier",):
+        words = visible(sentence)
+        lines.append(Text(end="").append(" - ", look.muted).append(words[: width - 3], look.text))
+    lines.append(Text(end=""))
+    lines.append(Text(end="").append("log ", look.muted).append(visible(welcome.log), look.text))
+    lines.append(
+        Text(end="").append("attach elsewhere: ", look.muted).append(f"leash attach {welcome.session}", look.text)
+    )
+    return lines

@@ -1,0 +1,233 @@
+"""The pure Python engine: bittty 0.3.0 behind the Engine seam, with what an agent could abuse taken out.
+
+Knows bittty's insides where it must (the version is pinned). Refuses an agent the right to resize us, to read titles,
+clipboards or macros back as if the person had typed them, or to make an unfinished sequence grow. Invariant: every
+reply has one of the shapes in `_REPLY`, and those shapes cannot carry text an agent chose.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from bittty.caps import TerminalCaps
+from bittty.devices.board import Board
+from bittty.model import BITTTY
+from bittty.options import EDITING, XTERM_MODIFY_KEYS
+from rich.cells import cell_len
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from leashtui.faces.tui.engine import Modes, MouseAct
+from leashtui.words.plain import one_line
+
+_MODEL = replace(
+    BITTTY,
+    da1_response="\x1b[?62;22c",
+    options=frozenset(),
+    control_capabilities=EDITING | frozenset({XTERM_MODIFY_KEYS}),
+    macro_space=None,
+    upss=None,
+    keyboard_types=None,
+)
+_UNFINISHED = 64 << 10
+"""Characters a sequence without an end may hold before its contents are dropped."""
+_TITLE = 60
+_WINDOW_OPS = {14, 16, 18, 22, 23}
+_REPLY = re.compile(
+    rb"\x1b\[[?>]?[0-9;]{0,40}[cRnty]|\x1b\[\??[0-9;]{1,20}\$y|\x1b\]1[0-2];rgb:[0-9a-f/]{5,20}(?:\x07|\x1b\\)"
+    rb"|\x1b\]4;[0-9]{1,3};rgb:[0-9a-f/]{5,20}(?:\x07|\x1b\\)|\x1bP>\|[a-z]+\([0-9.]+\)\x1b\\"
+    rb"|\x1bP[01]\+r[0-9A-Fa-f]{1,64}(?:=[0-9A-Fa-f]{0,64})?\x1b\\|\x1bP[01]\$r[0-9;:]{0,64}(?:[mrst]| q|\"[pq])\x1b\\"
+    rb"|\x1b\[[IO]|\x1b\[<[0-9]+;-?[0-9]+;-?[0-9]+[Mm]|\x1b\[[0-9]+;[0-9]+;[0-9]+M|\x1b\[M[\x20-\xff]{3,9}"
+    rb"|(?:\x1b[\[O][AB]){1,9}"
+)
+
+
+class _Line:
+    """The host end of the board: collects what it would send to the agent."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+
+    def write(self, data: str) -> int:
+        return self.write_bytes(data.encode("utf-8", "replace"))
+
+    def write_bytes(self, data: bytes) -> int:
+        if _REPLY.fullmatch(data):
+            self.sent += data
+        return len(data)
+
+    def flush(self) -> None: ...
+    def configure_line(self, line: object) -> None: ...
+    def resize(self, rows: int, cols: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class BitttyEngine:
+    """Implements Engine. cols, rows: at least 1. background: the person's own, as (r, g, b), where it is known."""
+
+    def __init__(self, cols: int, rows: int, background: tuple[int, int, int] | None = None) -> None:
+        self.cols = max(1, cols)
+        self.rows = max(1, rows)
+        self._background = background
+        self.reset()
+
+    def reset(self) -> None:
+        """A terminal just switched on."""
+        overrides = {} if self._background is None else {"background": self._background}
+        self._board: Any = Board(width=self.cols, height=self.rows, model=_MODEL, palette_overrides=overrides)
+        self._board.set_caps(TerminalCaps(grapheme_mode="permanently-set"))
+        self._line = _Line()
+        self._board.host.attach(self._line)
+        self._board.title.title = ""
+        self._decode: Callable[[bytes], str] = getincrementaldecoder("utf-8")("replace").decode
+        self._page: Any = None
+        self._seen = 0
+        self._reversed = False
+        self._limit_window_requests()
+
+    def _limit_window_requests(self) -> None:
+        """Let only questions about size and the title stack through; a program may not resize our view."""
+        handle = self._board.registry["XTWINOPS"]
+
+        def limited(operation: Any) -> None:
+            params = operation.args[0]
+            if params and params[0] in _WINDOW_OPS:
+                handle(operation)
+
+        self._board.registry["XTWINOPS"] = limited
+
+    def feed(self, data: bytes) -> None:
+        """Take output, cut anywhere."""
+        board = self._board
+        board.parser.feed(self._decode(data))
+        parser = board.parser
+        if len(parser.buffer) > _UNFINISHED:
+            introducer = parser.buffer[parser._seq_start : parser._scan_from][:2]
+            parser.reset()
+            parser.feed(introducer)
+        if (board.width, board.height) != (self.cols, self.rows):
+            board.resize(self.cols, self.rows)
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Take the size the panel has for us, in cells."""
+        self.cols, self.rows = max(1, cols), max(1, rows)
+        self._board.resize_from_frontend(self.cols, self.rows)
+        self._page = None
+
+    def changed(self) -> list[int]:
+        """Rows to draw again."""
+        page = self._board.display.page
+        flipped = self._board.modes.reverse_screen
+        if page is not self._page or flipped != self._reversed:
+            self._page, self._reversed = page, flipped
+            self._seen = page.observe()
+            return list(range(self.rows))
+        rows: list[int] = page.dirty_rows(self._seen)
+        self._seen = page.observe()
+        return rows
+
+    def strip(self, y: int) -> Strip:
+        """Row `y` as exactly `cols` cells."""
+        page = self._board.display.page
+        if not 0 <= y < page.height:
+            return Strip.blank(self.cols)
+        segments: list[Segment] = []
+        text: list[str] = []
+        current: Any = None
+        row = page.grid[y]
+        last = len(row) - 1
+        for x, (style, char) in enumerate(row):
+            if style is not current and style != current:
+                if text:
+                    segments.append(Segment("".join(text), _rich(current, self._reversed)))
+                    text = []
+                current = style
+            if char:
+                text.append(char if char.isascii() else _fit(char, x < last and row[x + 1][1] == ""))
+        if text:
+            segments.append(Segment("".join(text), _rich(current, self._reversed)))
+        return Strip(segments, self.cols) if len(row) == self.cols else Strip(segments).adjust_cell_length(self.cols)
+
+    def cursor(self) -> tuple[int, int] | None:
+        """(x, y), or None while hidden."""
+        found = self._board.display.cursor
+        return None if found is None else (min(found[0], self.cols - 1), min(found[1], self.rows - 1))
+
+    def modes(self) -> Modes:
+        """What the agent's program asked for."""
+        modes = self._board.modes
+        return Modes(
+            application_cursor=modes.cursor_application_mode,
+            bracketed_paste=modes.bracketed_paste,
+            mouse=self._board.mouse.capture(),
+            alternate_screen=self._board.blitter.in_alt_screen,
+            synchronized=modes.synchronized_output,
+        )
+
+    def title(self) -> str:
+        """The agent's title, spelled out and cut."""
+        return one_line(self._board.title.title, _TITLE)
+
+    def mouse(self, act: MouseAct) -> None:
+        """Encode a mouse act."""
+        self._board.input_mouse(act.x + 1, act.y + 1, act.button, act.kind, set(act.held))
+
+    def focus(self, focused: bool) -> None:
+        """Report focus where asked for."""
+        self._board.set_focus(focused)
+
+    def replies(self) -> bytes:
+        """Answers and reports since the last call."""
+        sent = bytes(self._line.sent)
+        self._line.sent.clear()
+        return sent
+
+
+@lru_cache(4096)
+def _fit(char: str, wide: bool) -> str:
+    """One cell's text, free of what could move or reorder its neighbours, as wide as its cell."""
+    kept = "".join(
+        c for c in char if c in "\u200c\u200d" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    )
+    width = 2 if wide else 1
+    if kept and cell_len(kept) == width:
+        return kept
+    base = kept[:1]
+    return base if base and cell_len(base) == width else "\ufffd" + " " * (width - 1) if kept else " " * width
+
+
+@lru_cache(4096)
+def _rich(style: Any, flipped: bool) -> Style:
+    """bittty's style as Rich's; hyperlinks are the agent's words and are left out."""
+    return Style(
+        color=_colour(style.fg),
+        bgcolor=_colour(style.bg),
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+        underline=style.underline or None,
+        underline2=(style.underline and style.underline_style == "double") or None,
+        blink=style.blink or None,
+        reverse=(bool(style.reverse) != flipped) or None,
+        conceal=style.conceal or None,
+        strike=style.strike or None,
+        overline=style.overline or None,
+    )
+
+
+def _colour(colour: Any) -> Color | None:
+    if colour is None or colour.mode == "default":
+        return None
+    if colour.mode == "indexed":
+        return Color.from_ansi(min(max(colour.value, 0), 255))
+    return Color.from_rgb(*colour.value)

@@ -1,0 +1,261 @@
+"""One waiting act, drawn so that a newcomer answers it right: consequence, evidence, reason, undo, keys.
+
+Knows the card and the columns it has. Refuses to decide and to shorten silently: what does not fit is announced.
+Invariant: at most 58 columns and 16 lines, and the keys are always among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+
+from leashtui.faces.tui import text as say
+from leashtui.faces.tui.look import Look, plain
+from leashtui.faces.tui.queue import SEVERE
+from leashtui.faces.tui.spelled import cut, fold, spell, wrap
+from leashtui.model.card import Card, Choice
+from leashtui.words.plain import count, duration, one_line, visible
+
+MAX_COLUMNS = 58
+MAX_LINES = 16
+_COMMAND_LINES = 3
+_LABEL = 6
+_LONG = 2000
+_PLAIN = plain()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that drawing depends on besides the card. waited: seconds. home: shown as ~."""
+
+    width: int
+    height: int = MAX_LINES
+    waited: float = 0.0
+    position: int = 1
+    total: int = 1
+    focused: bool = True
+    ready: bool = True
+    confirming: Choice | None = None
+    home: str = ""
+
+
+def needs_second_key(card: Card, width: int) -> bool:
+    """Whether an approval takes two keys: a severe act, or one whose command does not fit the card."""
+    return (
+        card.severity in SEVERE
+        or len(card.command) > _LONG
+        or len(_lines(card, _PLAIN, _inner(width))) > _COMMAND_LINES
+    )
+
+
+def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
+    """The card in its frame."""
+    width = _inner(setting.width)
+    head = [*_command(card, look, width), *_where(card, look, width, setting.home)]
+    verdict = _severity(card, look, width)
+    evidence = _evidence(card, look, width)
+    why = _why(card, look, width)
+    undo = _labelled("Undo", card.undo or "cannot be undone", look, width)
+    keys = _keys(card, look, setting, width)
+    gaps = ([Text(end="")] for _ in range(3))
+    blocks = [head, next(gaps), verdict, evidence, next(gaps), why, undo, next(gaps), keys]
+    return _framed(_fit(blocks, min(setting.height, MAX_LINES) - 2), look, setting)
+
+
+def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
+    """Everything known about the act, unshortened and without a frame."""
+    width = max(10, setting.width - 2)
+    lines = [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
+    if card.normalised and card.normalised != card.command:
+        lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
+    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
+    lines += [_heading("what it would do", look), *_severity(card, look, width)]
+    for effect in card.evidence:
+        place = f" ({effect.place})" if effect.place else ""
+        target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
+        lines += _listed(f"{effect.sentence or effect.verb}{target}{place}", look, width)
+    for hidden in card.hidden:
+        lines += _listed(f"hidden character {hidden}", look, width)
+    lines += [_heading("why it asked", look)]
+    for policy in card.why:
+        source = f" ({policy.file}:{policy.line})" if policy.file else ""
+        lines += _listed(f"{policy.id}: {policy.reason or 'no reason given'}{source}", look, width)
+    lines += [_heading("undo", look), *fold(card.undo or "cannot be undone", width, look.text)]
+    return lines
+
+
+def _inner(width: int) -> int:
+    return max(10, min(width, MAX_COLUMNS) - 4)
+
+
+def _spans(card: Card) -> list[tuple[int, int]]:
+    return [e.span for e in card.evidence if e.span[1] > e.span[0]]
+
+
+def _lines(card: Card, look: Look, width: int) -> list[Text]:
+    return wrap(spell(card.command[:_LONG], _spans(card), look), width)
+
+
+def _command(card: Card, look: Look, width: int) -> list[Text]:
+    lines = _lines(card, look, width)
+    if len(lines) <= _COMMAND_LINES and len(card.command) <= _LONG:
+        return lines
+    kept = lines[: _COMMAND_LINES - 1]
+    left = len(visible(card.command)) - sum(len(line.plain) for line in kept)
+    return [*kept, _one(cut(say.CUT.format(count=f"{left:,}"), width), look.asked)]
+
+
+def _where(card: Card, look: Look, width: int, home: str) -> list[Text]:
+    cwd = card.cwd
+    if home and (cwd == home or cwd.startswith(home + "/")):
+        cwd = "~" + cwd[len(home) :]
+    who = one_line(card.agent, 16)
+    times = f"  x{card.count}" if card.count > 1 else ""
+    room = width - len(f"in   by {who}{times}")
+    place = visible(cwd)
+    if len(place) > room:
+        place = "…" + place[len(place) - max(4, room - 1) :]
+    line = Text(end="").append("in ", look.muted).append(place, look.text)
+    line.append("  by ", look.muted).append(who, look.text).append(times, look.asked)
+    return [line]
+
+
+def _severity(card: Card, look: Look, width: int) -> list[Text]:
+    word = say.SEVERITIES[card.severity]
+    indent = len(word) + 2
+    first, *rest = fold(card.consequence, width - indent, look.text)
+    lines = [Text(end="").append(word, look.severities[card.severity]).append("  ").append_text(first)]
+    if rest:
+        left = "".join(line.plain for line in rest)
+        lines.append(_one(" " * indent + cut(left, width - indent), look.text))
+    return lines
+
+
+def _evidence(card: Card, look: Look, width: int) -> list[Text]:
+    lines: list[Text] = []
+    if card.hidden:
+        lines.append(_one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
+    shown = [e for e in card.evidence if (e.sentence or e.target) and e.sentence != card.consequence]
+    for effect in shown:
+        words = visible(effect.sentence or effect.verb)
+        if effect.target and effect.target not in effect.sentence:
+            words += f": {visible(effect.target)}"
+        lines.append(_one("  " + cut(words, width - 2), look.text))
+    return lines
+
+
+def _why(card: Card, look: Look, width: int) -> list[Text]:
+    if not card.why:
+        return []
+    first = card.why[0]
+    more = f" and {count(len(card.why) - 1, 'more', 'more')}" if len(card.why) > 1 else ""
+    head = Text(end="").append(f"{'Why':<{_LABEL}}", look.muted)
+    lines = [head.append(cut(visible(first.id) + more, width - _LABEL), look.strong)]
+    if first.reason and first.reason != card.consequence:
+        lines.append(_one(" " * _LABEL + cut(visible(first.reason), width - _LABEL), look.muted))
+    return lines
+
+
+def _labelled(label: str, words: str, look: Look, width: int) -> list[Text]:
+    """At most two lines behind a label."""
+    first, *rest = fold(words, width - _LABEL, look.text)
+    lines = [Text(end="").append(f"{label:<{_LABEL}}", look.muted).append_text(first)]
+    if rest:
+        left = "".join(line.plain for line in rest)
+        lines.append(_one(" " * _LABEL + cut(left, width - _LABEL), look.text))
+    return lines
+
+
+def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
+    if setting.focused and setting.confirming is not None:
+        what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
+        line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
+        return [line, _one("any other key takes it back; nothing ran yet", look.muted)]
+    offered = {o.choice: o for o in card.options}
+    live, approving = setting.focused, setting.focused and setting.ready
+    second = " then !" if needs_second_key(card, setting.width) else ""
+    lines: list[Text] = []
+    if Choice.ONCE in offered:
+        lines.append(_key("y", say.ONCE + second, approving, look))
+    if Choice.SESSION in offered:
+        label = visible(offered[Choice.SESSION].label) or say.SESSION
+        wide = _key("s", cut(label, width - 4), approving, look)
+        joined = Text(end="").append_text(lines[0]).append("  ").append_text(wide) if lines else wide
+        lines = [joined] if cell_len(joined.plain) <= width else [*lines, wide]
+    deny = _key("n", say.DENY, live, look).append("  ").append_text(_key("d", say.DENY_BECAUSE, live, look))
+    lines.append(deny.append("  ").append_text(_key("v", "more", live, look)))
+    if not setting.focused:
+        lines.append(_one(say.TO_ANSWER, look.asked))
+    elif not setting.ready:
+        lines.append(_one(cut(say.REST, width), look.muted))
+    elif Choice.SESSION not in offered and card.no_wider:
+        lines.append(_one(cut(say.NO_WIDER + visible(card.no_wider), width), look.muted))
+    else:
+        lines.append(Text(end=""))
+    return lines
+
+
+def _key(key: str, label: str, live: bool, look: Look) -> Text:
+    if live:
+        return Text(end="").append(f" {key} ", look.key).append(f" {label}", look.text)
+    return Text(end="").append(f"({key})", look.key_off).append(f" {label}", look.muted)
+
+
+def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
+    """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay."""
+    head, first, verdict, evidence, second, why, undo, third, keys = blocks
+    for block, least in (
+        (evidence, 3),
+        (second, 0),
+        (third, 0),
+        (evidence, 1),
+        (why, 1),
+        (first, 0),
+        (verdict, 1),
+        (undo, 1),
+        (evidence, 0),
+        (undo, 0),
+        (why, 0),
+        (head, 1),
+    ):
+        while len(block) > least and sum(map(len, blocks)) > room:
+            block.pop()
+    lines = list(chain.from_iterable(blocks))
+    return lines if len(lines) <= room else lines[: max(0, room - len(keys))] + keys[: max(0, room)]
+
+
+def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:
+    """A heavy frame while keys come here, a light one otherwise."""
+    width = min(setting.width, MAX_COLUMNS)
+    edge = look.edge_live if setting.focused else look.edge
+    corners, bar, side = ("┏┓┗┛", "━", "┃") if setting.focused else ("╭╮╰╯", "─", "│")
+    place = f" {setting.position} of {setting.total} " if setting.total > 1 else ""
+    waited = f" waiting {duration(setting.waited)} "
+    title = f" {say.NEEDS_YOU} "
+    fill = width - 4 - len(title) - len(place) - len(waited) - (1 if place else 0)
+    top = Text(end="").append(corners[0] + bar, edge).append(title, look.title)
+    if place:
+        top.append(bar, edge).append(place, look.text)
+    top.append(bar * max(0, fill), edge).append(waited, look.text).append(bar + corners[1], edge)
+    framed = [top]
+    for line in lines:
+        pad = max(0, width - 4 - cell_len(line.plain))
+        framed.append(Text(end="").append(side + " ", edge).append_text(line).append(" " * pad + " " + side, edge))
+    return [*framed, Text(end="").append(corners[2] + bar * (width - 2) + corners[3], edge)]
+
+
+def _one(words: str, style: Style) -> Text:
+    return Text(end="").append(words, style)
+
+
+def _heading(words: str, look: Look) -> Text:
+    return _one(words, look.muted)
+
+
+def _listed(words: str, look: Look, width: int) -> list[Text]:
+    first, *rest = fold(words, width - 2, look.text)
+    return [Text(end="").append("- ", look.muted).append_text(first), *(_one("  ", look.text) + r for r in rest)]

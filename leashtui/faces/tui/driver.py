@@ -1,0 +1,52 @@
+"""The outer terminal: Textual's Linux driver reading through our parser.
+
+Knows the person's terminal only. Refuses to enable keyboard protocols that would change the bytes of keys: what the
+person types must reach the agent as typed. Invariant: bytes that are not UTF-8 neither end the input nor get lost.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+
+from textual._parser import ParseError
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from leashtui.faces.tui.parser import HOLD, RawParser
+
+_IDLE = 0.1
+_READ = 16 << 10
+
+
+class Hangup(Message):
+    """The person's terminal is gone."""
+
+
+class PanelDriver(LinuxDriver):
+    """Reads keys with their bytes; posts Hangup when the terminal closes."""
+
+    def run_input_thread(self) -> None:
+        """Read until asked to stop; runs in its own thread."""
+        parser = RawParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("surrogateescape").decode
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        while not self.exit_event.is_set():
+            if poll.poll((HOLD if parser.waiting else _IDLE) * 1000):
+                try:
+                    data = os.read(self.fileno, _READ)
+                except OSError:
+                    data = b""
+                if not data:
+                    self.send_message(Hangup())
+                    break
+                for message in parser.feed(decode(data)):
+                    self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+        try:
+            list(parser.feed(""))
+        except (EOFError, ParseError):
+            return

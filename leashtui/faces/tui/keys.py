@@ -1,0 +1,73 @@
+"""Every key of the panel, one row each: footer, help and dispatch are all made from this table.
+
+Knows names and when a key works. Refuses to act: the app maps ids to methods. Invariant: a key is shown in the footer
+exactly when pressing it would do something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What decides which keys work now. options: choices the chosen card offers."""
+
+    card: bool = False
+    cards: int = 0
+    ready: bool = False
+    once: bool = False
+    session: bool = False
+    whole: bool = False
+    help: bool = False
+    frozen: bool = False
+    filtered: bool = False
+
+
+@dataclass(frozen=True)
+class Key:
+    """One row. id: the action. names: Textual's names of the keys. shown: label of the key, effect, help sentence."""
+
+    id: str
+    names: tuple[str, ...]
+    shown: str
+    effect: str
+    help: str
+    works: Callable[[Situation], bool] = lambda s: True
+
+
+KEYS = (
+    Key("once", ("y",), "y", "once", "allow the act under the keys, once", lambda s: s.ready and s.once),
+    Key("session", ("s",), "s", "session", "allow its like until the session ends", lambda s: s.ready and s.session),
+    Key("deny", ("n",), "n", "deny", "deny it; works at once", lambda s: s.card),
+    Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", lambda s: s.card),
+    Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
+    Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
+    Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),
+    Key("freeze", ("f",), "f", "freeze", "stop every process of the session where it is", lambda s: not s.frozen),
+    Key("resume", ("f",), "f", "resume", "let a frozen session go on", lambda s: s.frozen),
+    Key("kill", ("K", "shift+k", "upper_k"), "K", "kill", "end the session and all it started; asks once more"),
+    Key("filter", ("slash", "/"), "/", "filter", "show only matching rows of the timeline"),
+    Key("older", ("pageup",), "PgUp/PgDn", "", "scroll the timeline, or the whole view of an act"),
+    Key("newer", ("pagedown",), "", "", ""),
+    Key("help", ("question_mark", "?"), "?", "help", "this page"),
+    Key("detach", ("q", "ctrl+q"), "q", "detach", "close the panel; the agent goes on"),
+    Key("literal", ("right_square_bracket", "]"), "]", "", "send ctrl+] itself to the agent"),
+    Key("back", ("escape",), "esc", "", "close what is open, else back to the agent"),
+)
+
+
+def find(name: str, situation: Situation) -> Key | None:
+    """The row a key means now, or None when it does nothing."""
+    return next((k for k in KEYS if name in k.names and k.works(situation)), None)
+
+
+def known(name: str) -> bool:
+    """Whether the key belongs to the panel at all, working now or not."""
+    return any(name in k.names for k in KEYS)
+
+
+def working(situation: Situation) -> list[Key]:
+    """Rows for the footer, in order."""
+    return [k for k in KEYS if k.effect and k.works(situation)]

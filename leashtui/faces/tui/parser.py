@@ -1,0 +1,130 @@
+"""Keys with the bytes they came from, so that the agent gets exactly what the person's terminal sent.
+
+Subclasses Textual's parser because Textual 8.2.8 loses Alt (ESC CR arrives as Enter, ESC b as ctrl+left; Textualize/
+textual #6663) and turns pasted escape sequences into keys. Knows bytes, refuses to know who gets the key. Invariant:
+the `raw` of all keys, joined, is what was typed; what was pasted never becomes a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+from textual import events
+from textual._time import get_time
+from textual._xterm_parser import XTermParser
+from textual.message import Message
+
+_PASTE_START = "\x1b[200~"
+_PASTE_END = "\x1b[201~"
+_ESC = "\x1b"
+_INTRODUCERS = "[O]P_^X\\"
+"""Second characters after ESC that begin a longer sequence; anything else makes ESC mean Alt at once."""
+_NAMES = {"\r": "enter", "\x7f": "backspace", "\t": "tab", " ": "space", "\x08": "ctrl+backspace"}
+HOLD = 0.025
+"""Seconds an unfinished sequence is kept before it counts as typed."""
+
+
+class RawKey(events.Key):
+    """A key event that remembers its bytes (as text, surrogateescape)."""
+
+    def __init__(self, key: str, character: str | None, raw: str) -> None:
+        super().__init__(key, character)
+        self.raw = raw
+
+
+class RawParser(XTermParser):
+    """Textual's parser, except for keys, Alt and pastes."""
+
+    def __init__(self, debug: bool = False) -> None:
+        self._held = ""
+        self._held_until = 0.0
+        self._pasting: list[str] | None = None
+        super().__init__(debug)
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Events of `data`; an empty `data` ends the parser."""
+        if not data:
+            yield from map(self._keep, super().feed(""))
+            return
+        data = self._held + data
+        self._held = ""
+        while data:
+            data = yield from (self._pasted(data) if self._pasting is not None else self._typed(data))
+
+    def tick(self) -> Iterable[Message]:
+        """Events that became certain because time passed."""
+        if self._held and self._pasting is None and get_time() >= self._held_until:
+            held, self._held = self._held, ""
+            yield from map(self._keep, super().feed(held))
+        yield from map(self._keep, super().tick())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an unfinished sequence waits for `tick`."""
+        return bool(self._held) or self._timeout_time is not None
+
+    def _typed(self, data: str) -> Generator[Message, None, str]:
+        """Parse up to a paste; returns the rest."""
+        before, start, rest = data.partition(_PASTE_START)
+        if start:
+            self._pasting = []
+        else:
+            keep = _suffix(before, _PASTE_START)
+            self._held, before = before[len(before) - keep :], before[: len(before) - keep]
+            self._held_until = get_time() + HOLD
+        if before:
+            yield from map(self._keep, super().feed(before))
+        return rest
+
+    def _pasted(self, data: str) -> Generator[Message, None, str]:
+        """Collect a paste; returns what follows its end."""
+        assert self._pasting is not None
+        body, end, rest = data.partition(_PASTE_END)
+        if not end:
+            keep = _suffix(body, _PASTE_END)
+            self._held, body = body[len(body) - keep :], body[: len(body) - keep]
+        self._pasting.append(body)
+        if end:
+            text = "".join(self._pasting)
+            self._pasting = None
+            yield events.Paste(text)
+        return rest
+
+    @staticmethod
+    def _keep(message: Message) -> Message:
+        """Undo two guesses of the base class: shift+F3 as a cursor report, and keys without their bytes."""
+        if isinstance(message, events.CursorPosition):
+            return RawKey("shift+f3", None, f"\x1b[{message.y + 1};{message.x + 1}R")
+        if isinstance(message, events.Key) and not isinstance(message, RawKey):
+            return RawKey(message.key, message.character, message.character or "")
+        return message
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        """Keys for `sequence`, the first carrying all its bytes."""
+        if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS and sequence[1] != _ESC:
+            yield RawKey(f"alt+{_named(sequence[1])}", None, sequence)
+            return
+        raw = (_ESC if alt else "") + sequence
+        for key in super()._sequence_to_key_events(sequence, alt):
+            name = key.key
+            if name == "escape" and not alt:
+                name = "ctrl+left_square_bracket"  # a bare ESC inside a broken sequence; the base would make it '^'
+            yield RawKey(name, key.character, raw)
+            raw = ""
+
+
+def _suffix(text: str, marker: str) -> int:
+    """Length of the longest proper prefix of `marker` that `text` ends with."""
+    for length in range(min(len(marker) - 1, len(text)), 0, -1):
+        if text.endswith(marker[:length]):
+            return length
+    return 0
+
+
+def _named(char: str) -> str:
+    """Textual's name of a plain key."""
+    if char in _NAMES:
+        return _NAMES[char]
+    if char < " ":
+        return f"ctrl+{chr(ord(char) + 96)}"
+    return f"shift+{char.lower()}" if char.isupper() else char

@@ -1,0 +1,90 @@
+"""The right column as lines: the card, then the timeline; or the whole view of an act; or the help page.
+
+Knows how the pieces share the height. Refuses to hide a waiting card behind anything but help. Invariant: returns at
+most `height` lines of at most `width` columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.text import Text
+
+from leashtui.faces.tui import text as say
+from leashtui.faces.tui.bars import help_page
+from leashtui.faces.tui.card import Setting, draw, draw_whole
+from leashtui.faces.tui.look import Look
+from leashtui.faces.tui.panel import Panel
+from leashtui.faces.tui.timeline import draw_row
+from leashtui.words.plain import count
+
+
+def side(
+    panel: Panel,
+    look: Look,
+    width: int,
+    height: int,
+    *,
+    now: float,
+    wall: int,
+    home: str,
+    stamp: Callable[[int], str],
+    rule: bool,
+) -> list[Text]:
+    """rule: whether the first column divides us from the agent's terminal. now: seconds; wall: microseconds."""
+    inner = width - 2 if rule else width
+    if panel.help:
+        lines = _scrolled(help_page(panel.welcome, look, inner), panel, height)
+    elif panel.whole and panel.queue.card is not None:
+        setting = Setting(width=inner)
+        lines = _scrolled(draw_whole(panel.queue.card, look, setting), panel, height - 1)
+        lines.append(Text(end="").append("v back to the card  PgUp/PgDn scroll", look.muted))
+    else:
+        lines = _card(panel, look, inner, height, now, wall, home)
+        lines += _timeline(panel, look, inner, height - len(lines), stamp)
+    if not rule:
+        return lines[:height]
+    lines += [Text(end="") for _ in range(height - len(lines))]
+    return [Text(end="").append("│ ", look.edge).append_text(line) for line in lines[:height]]
+
+
+def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: int, home: str) -> list[Text]:
+    card = panel.queue.card
+    if card is None:
+        return []
+    setting = Setting(
+        width=width,
+        height=height,
+        waited=(wall - card.since) / 1e6,
+        position=panel.queue.position,
+        total=panel.waiting,
+        focused=panel.focused,
+        ready=panel.queue.ready(now),
+        confirming=panel.queue.confirming,
+        home=home,
+    )
+    return draw(card, look, setting)
+
+
+def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:
+    if height < 2:
+        return []
+    title = Text(end="").append("timeline", look.title if panel.focused else look.muted)
+    if panel.query is not None:
+        title.append(f"  /{panel.query.text}", look.asked)
+    rows = panel.timeline.rows(panel.query.match if panel.query is not None else None)
+    room = height - 1
+    most = max(0, len(rows) - room)
+    panel.scroll = min(panel.scroll, most)
+    end = len(rows) - panel.scroll
+    if panel.scroll:
+        title.append(f"  {count(len(rows) - end, 'newer row')} below", look.muted)
+    if not rows:
+        return [title, Text(end="").append(say.NOTHING_YET if panel.query is None else say.NO_MATCH, look.muted)]
+    return [title, *(draw_row(row, look, width, stamp) for row in rows[max(0, end - room) : end])]
+
+
+def _scrolled(lines: list[Text], panel: Panel, height: int) -> list[Text]:
+    """At most `height` lines from the panel's page position."""
+    panel.page = max(0, min(panel.page, len(lines) - height))
+    return lines[panel.page : panel.page + height]

@@ -1,0 +1,38 @@
+"""The panel's own sentences: headings, hints, names of keys. Sentences about verdicts live in `leashtui.words`.
+
+Knows English only. Invariant: every sentence fits one line of 76 columns.
+"""
+
+from __future__ import annotations
+
+NEEDS_YOU = "NEEDS YOU"
+LEADER = "ctrl+]"
+TO_ANSWER = "ctrl+] to answer"
+TO_AGENT = "ctrl+] back to the agent"
+TOO_SMALL = ("terminal too small", "leash needs 40 x 10", "the agent goes on")
+GONE = "supervisor gone: nothing runs on"
+TERMINAL_CLOSED = "the agent's terminal is closed"
+DETACHED = "detached: the agent goes on. Come back with: leash attach {session}"
+CONNECTING = "waiting for the agent's first output"
+NOTHING_WAITS = "nothing waits for you"
+NOT_ARMED = "too quick for an approval: rest your keys half a second"
+NOT_OFFERED = "this session is not offered: {why}"
+CONFIRM = "press ! to {what} — any other key takes it back"
+CONFIRM_KILL = "press ! to kill the session and all it started — any other key takes it back"
+CHANGED = "the card changed under your key: nothing was answered"
+REASON = "why not? the agent reads this: "
+FILTER = "filter: "
+WATCH = "WATCH ONLY: nothing is stopped by the kernel"
+FROZEN = "FROZEN"
+CUT = "… {count} more characters: v shows all"
+REST = "approvals open when your keys have rested"
+HELD_BACK = "needs a second key: !"
+ONCE = "once"
+SESSION = "this session"
+DENY = "deny"
+DENY_BECAUSE = "deny, say why"
+CONFIRMED = {"once": "run it once", "session": "allow it for this session"}
+NO_WIDER = "no “this session”: "
+SEVERITIES = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
+NOTHING_YET = "nothing happened yet"
+NO_MATCH = "no row matches; esc shows all again"
