@@ -1,0 +1,222 @@
+"""No secret value survives the masker, in whatever disguise; what is no secret survives it unchanged."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import time
+from urllib.parse import quote, quote_plus
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from log_samples import allowed, asked
+
+from leashtui.audit.mask import Masker
+from leashtui.audit.patterns import NEEDLES, find
+from leashtui.audit.secrets import disguises, secrets_of
+from leashtui.model import codec
+from leashtui.model.event import Decided, FileChanged, Notice, SessionStarted
+
+VALUE = "q7/Zt+9=x Kd'w%&2"
+SECRET = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=("Cs", "Cc")), min_size=8)
+
+
+@pytest.mark.parametrize(
+    "wear",
+    [
+        lambda v: v,
+        shlex.quote,
+        lambda v: json.dumps({"k": v}),
+        lambda v: quote(v, safe=""),
+        quote_plus,
+        lambda v: quote(v, safe="").lower().replace("zt", "Zt").replace("kd", "Kd"),
+        lambda v: v.encode().hex(),
+        lambda v: base64.b64encode(v.encode()).decode(),
+        lambda v: base64.urlsafe_b64encode(b"user:" + v.encode()).decode(),
+        lambda v: base64.b64encode(b"me:" + v.encode() + b"\n").decode(),
+        lambda v: base64.b64encode(b"\xff" + v.encode() + b"tail").decode(),
+    ],
+)
+def test_a_known_value_is_masked_in_every_disguise(wear) -> None:  # type: ignore[no-untyped-def]
+    masker = Masker({"MY_TOKEN": VALUE})
+    worn = wear(VALUE)
+    masked = masker.mask(f"before {worn} after")
+    assert "[secret:MY_TOKEN]" in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    assert not any(spelling in masked for spelling in disguises(VALUE))
+
+
+@settings(deadline=None)
+@given(SECRET, st.text(max_size=40), st.text(max_size=40), st.integers(0, 2))
+def test_no_spelling_of_any_value_survives(value: str, before: str, after: str, offset: int) -> None:
+    assume(value.strip() == value)
+    masker = Masker({"N": value})
+    assume(value not in "[secret:N]")
+    encoded = base64.b64encode(bytes(offset) + value.encode()).decode()
+    for text in (before + value + after, before + shlex.quote(value) + after, before + encoded + after):
+        masked = masker.mask(text)
+        assert value not in masked
+        assert encoded.rstrip("=")[4:-4] not in masked or len(encoded) < 20
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_masking_twice_is_masking_once(text: str) -> None:
+    masker = Masker({"N": "hunter22"})
+    once = masker.mask(f"{text} password=hunter22 {text}")
+    assert masker.mask(once) == once
+    assert "hunter22" not in once
+
+
+@settings(deadline=None)
+@given(st.text("abc=:/@-_'\" {}[]\\\n\x1fKkTtOoEeNnPpSsWwRrDdyBb.", max_size=200))
+def test_the_first_look_misses_nothing_the_patterns_find(text: str) -> None:
+    if any(find(text)):
+        assert any(needle in text.lower() for needle in NEEDLES)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mysql -u root -phunter2 db", "mysql -u root -p[secret:password] db"),
+        ("export DB_PASSWORD=hunter2", "export DB_PASSWORD=[secret:password]"),
+        ("tool --api-key 'a b c d' x", "tool --api-key '[secret:api-key]' x"),
+        ('{"client_secret": "abcd1234"}', '{"client_secret": "[secret:secret]"}'),
+        ('"{\\"token\\":\\"abcd1234\\"}"', '"{\\"token\\":\\"[secret:token]\\"}"'),
+        ("curl -H 'Authorization: Bearer abc.def' x", "curl -H 'Authorization: Bearer [secret:authorization]' x"),
+        ("curl -u ann:hunter2 https://h/", "curl -u ann:[secret:password] https://h/"),
+        ("git clone https://ann:pw@h/x.git", "git clone https://ann:[secret:url-password]@h/x.git"),
+        ("AKIAABCDEFGHIJKLMNOP!", "[secret:aws-key]!"),
+        ("x=ghp_0123456789abcdefABCDEF", "x=[secret:github-token]"),
+        ("sk-proj-0123456789abcdefgh", "[secret:api-key]"),
+        ("a\n-----BEGIN PRIVATE KEY-----\nMII\nE=\n-----END PRIVATE KEY-----\nb", None),
+    ],
+)
+def test_what_looks_secret_is_masked(text: str, masked: str | None) -> None:
+    got = Masker({}).mask(text)
+    if masked is None:
+        assert "MII" not in got
+        assert got.startswith("a\n-----BEGIN PRIVATE KEY-----[secret:private-key]")
+        assert got.endswith("\nb")
+    else:
+        assert got == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git push origin main",
+        "export TOKEN=$OTHER",
+        "password: ${PASSWORD}",
+        "token = get_token()",
+        "reads the secret /home/ann/.aws/credentials",
+        "--token-file /run/secrets/x",
+        "secret: /run/secrets/x",
+        "https://github.com/ann/x.git",
+        "ssh git@github.com",
+        "task-runner-long-name-without-digits",
+        "passive: everything",
+        "sk-learn-contrib-something",
+        "def tokenize(text: str) -> list[str]:",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Masker({"MY_TOKEN": VALUE}).mask(text) == text
+
+
+def test_which_variables_are_secret() -> None:
+    found = secrets_of(
+        {
+            "AWS_SECRET_ACCESS_KEY": "/abc+def/0123456789abcdef0123456789abcde",
+            "GITHUB_TOKEN": "ghp_x" * 4,
+            "MY_CREDENTIALS": "something",
+            "DATABASE_URL": "postgres://ann:hunter22@db/x",
+            "GH_PAT": "12345678",
+            "GOOGLE_APPLICATION_CREDENTIALS": "/home/ann/key.json",
+            "SSH_AUTH_SOCK": "/tmp/ssh-x/agent.1",
+            "TOKENIZERS_PARALLELISM": "disabled",
+            "SOME_KEY": "short",
+            "USE_TOKEN": "required",
+            "PWD": "/srv/with-a-long-name",
+            "OLDPWD": "relative-name",
+            "PATH": "/usr/bin:/bin",
+            "EDITOR": "a-secret-looking-editor",
+        }
+    )
+    assert set(found) == {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "MY_CREDENTIALS", "DATABASE_URL", "GH_PAT"}
+    assert found["DATABASE_URL"] == "hunter22"
+
+
+def test_every_string_of_an_event_is_masked_and_nothing_else_changes() -> None:
+    masker = Masker({"KEY": "abcdefgh12"})
+    argv = ("psql", "--password", "pw99", "abcdefgh12")
+    event = allowed(*argv)
+    masked, count = masker.mask_event(event)
+    assert masked.request.argv == ("psql", "--password", "[secret:password]", "[secret:KEY]")
+    assert masked.facts.command == "psql --password [secret:password] [secret:KEY]"
+    assert count >= 4
+    assert b"abcdefgh12" not in codec.encode(masked)
+    assert msgspec.structs.replace(masked, request=event.request, facts=event.facts) == event
+
+
+def test_a_value_found_beside_its_key_is_masked_where_it_stands_alone() -> None:
+    event = SessionStarted("x", ("x", "--token", "tr0ub4dor"), "/w", "exec", "b", "wait", "0", lost=("saw tr0ub4dor",))
+    masked, _ = Masker({}).mask_event(event)
+    assert masked.argv == ("x", "--token", "[secret:token]")
+    assert masked.lost == ("saw [secret:token]",)
+
+
+def test_closed_sets_survive_a_secret_that_spells_like_them() -> None:
+    event = asked()
+    masked, _ = Masker({"A_TOKEN": "ProcessExec", "B_TOKEN": "history_rewrite", "C_TOKEN": "act.decided"}).mask_event(
+        event
+    )
+    again = msgspec.json.decode(codec.encode(masked), type=Decided)
+    assert again.facts.effects[0].verb == event.facts.effects[0].verb
+    assert again.request.action == event.request.action
+
+
+def test_nothing_to_mask_gives_the_same_event_back() -> None:
+    event = allowed("git", "status")
+    masked, count = Masker({"MY_TOKEN": VALUE}).mask_event(event)
+    assert masked is event
+    assert count == 0
+    assert Masker({}).mask_event(Notice("info", "the token is fine"))[1] == 0
+
+
+def test_a_secret_of_several_lines_is_found_in_a_diff() -> None:
+    key = "-----BEGIN X-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END X-----"
+    diff = "".join(f"+{line}\n" for line in key.splitlines())
+    masked, _ = Masker({"TLS_KEY": key}).mask_event(FileChanged("k", "created", "source", False, diff))
+    assert "MIIE" not in masked.diff
+    assert "AQEF" not in masked.diff
+
+
+@pytest.mark.parametrize(
+    "unit", ["token=", "eyJ", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--token ", "curl -u "]
+)
+def test_hostile_text_costs_time_in_proportion_only(unit: str) -> None:
+    masker = Masker({})
+
+    def cost(size: int) -> float:
+        text = unit * (size // len(unit))
+        return min(_timed(masker, text) for _ in range(3))
+
+    assert cost(64_000) < 100 * max(cost(4_000), 0.0005)
+
+
+def _timed(masker: Masker, text: str) -> float:
+    began = time.perf_counter()
+    masker.mask(text)
+    return time.perf_counter() - began
+
+
+def test_a_flood_of_secrets_leaves_none() -> None:
+    text = " ".join(f"token=abcdef{n}" for n in range(2000))
+    masked = Masker({}).mask(text)
+    assert "abcdef" not in masked
+    assert masked.count("[secret:token]") == 2000
