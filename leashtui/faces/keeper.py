@@ -26,20 +26,27 @@ from leashtui.supervisor import warden
 
 DETACHED = 10
 """Exit code of a face that the person left on purpose."""
+GONE = 4
+"""Exit code of a face that lost its supervisor."""
 FAILED = 125
 
+_LEFT = (0, GONE, DETACHED)
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _HEARD = (signal.SIGCHLD, signal.SIGCONT, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _FACE_LEAVES = 10.0
 _FACE_OBEYS = 2.0
 _FACE_STOPS = 1.0
 _WARDEN_ENDS = 10.0
 _NEWS = 2.0
-"""Seconds in which the end of the session must follow a face that left with code 0."""
+"""Seconds in which the end of the session must follow a face that left because it saw the end."""
 
 
 class Face(NamedTuple):
-    """command: from the session's directory to the face's command line. paints: it uses escape sequences."""
+    """command: from the session's directory to the face's command line. paints: it uses escape sequences.
+
+    Where the tier needs a code, `--code-fd N` is added: a descriptor to read it from.
+    """
 
     command: Callable[[str], Sequence[str]]
     paints: bool
@@ -65,13 +72,15 @@ class Keeper:
         self._face_pid = 0
         self._face_stopped = False
         self._deaths = 0
-        self._verdict_on_zero: float | None = None
+        self._news_due: float | None = None
         self._directory = ""
+        self._code = ""
         self._end: dict[str, Any] | None = None
 
     def run(self) -> int:
         """Until the end. Returns the agent's exit code, 0 after a detach, 125 when leash itself failed."""
         warden.become_subreaper()
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         signals, wake = socket.socketpair()
         signals.setblocking(False)
         wake.setblocking(False)
@@ -98,11 +107,11 @@ class Keeper:
         deadline = None if seconds is None else time.monotonic() + seconds
         while not over():
             now = time.monotonic()
-            if self._verdict_on_zero is not None and now >= self._verdict_on_zero:
-                self._verdict_on_zero = None
+            if self._news_due is not None and now >= self._news_due:
+                self._news_due = None
                 self._face_died()
                 continue
-            limits = [limit - now for limit in (deadline, self._verdict_on_zero) if limit is not None]
+            limits = [limit - now for limit in (deadline, self._news_due) if limit is not None]
             if deadline is not None and now >= deadline:
                 return False
             for key, _ in self._selector.select(max(0.0, min(limits)) if limits else None):
@@ -164,6 +173,9 @@ class Keeper:
             self._end = message
         elif "ready" in message:
             self._directory = str(message["ready"])
+            self._code = str(message.get("code", ""))
+            if self._code:
+                self._say(f"the code for approvals from other terminals is {self._code}; keep it from the agent")
             self._show_face()
         elif message.get("stopped"):
             self._suspend()
@@ -234,21 +246,27 @@ class Keeper:
         if self._face is None or self._end is not None:
             return
         parent = os.getpid()
-        process = subprocess.Popen(list(self._face.command(self._directory)), preexec_fn=lambda: _die_with(parent))
+        command, fds = list(self._face.command(self._directory)), []
+        if self._code:
+            fds = [_sealed(self._code)]
+            command += ["--code-fd", str(fds[0])]
+        process = subprocess.Popen(command, pass_fds=fds, preexec_fn=lambda: _die_with(parent))
         process.returncode = 0  # reaped by our own waitpid
+        for fd in fds:
+            os.close(fd)
         self._face_pid = process.pid
         self._tell(face="here")
 
     def _face_ended(self, code: int) -> None:
         self._face_pid = 0
-        self._restore(died=code not in {0, DETACHED})
+        self._restore(died=code < 0 or code not in _LEFT and code < 128)
         self._tell(face="gone")
         if self._end is not None:
             return
         if code == DETACHED:
             self._end = {"detached": True}
-        elif code == 0:
-            self._verdict_on_zero = time.monotonic() + _NEWS
+        elif code in _LEFT:
+            self._news_due = time.monotonic() + _NEWS
         else:
             self._face_died()
 
@@ -278,7 +296,7 @@ class Keeper:
         if "detached" in end:
             self._say(f"detached; the agent goes on and what it asks waits. Come back: leash attach {self._name()}")
             return 0
-        self._verdict_on_zero = None
+        self._news_due = None
         self._end_face(_FACE_OBEYS if "lost" in end else _FACE_LEAVES)
         self._loop(lambda: not self._warden, _WARDEN_ENDS)
         warden.end_everything()
@@ -319,6 +337,14 @@ def _copy(fd: int) -> int:
         copy = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 3)
         os.close(null)
         return copy
+
+
+def _sealed(text: str) -> int:
+    """A descriptor from which `text` and a newline can be read, and nothing on any disk."""
+    fd = os.memfd_create("code")
+    os.write(fd, text.encode() + b"\n")
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def _die_with(parent: int) -> None:

@@ -46,7 +46,7 @@ start = hear()["start"]
 
 PANEL = """
 import os, signal, sys, termios, time, tty
-directory, tmp = sys.argv[1:]
+directory, tmp = sys.argv[1:3]
 old = termios.tcgetattr(0)
 tty.setraw(0)
 def write(text): os.write(1, text)
@@ -247,6 +247,16 @@ def test_a_face_is_shown_and_leaves_at_the_end(world: World) -> None:
     assert settings(child) == before
     child.close()
     assert child.exitstatus == 9
+
+
+def test_the_code_reaches_the_face_and_the_person_but_no_command_line(world: World) -> None:
+    child = world.terminal(
+        "tell(ready='/run/S-1', code='123456')\nwhile 'gone' != hear().get('face'): pass\ntell(done=0)",
+        "write(repr([a for a in sys.argv if '123456' in a]).encode() + os.read(int(sys.argv[4]), 99))\nleave(0)",
+    )
+    child.expect_exact("other terminals is 123456")
+    child.expect_exact("[]123456")
+    child.expect(pexpect.EOF)
 
 
 def test_a_killed_face_is_cleaned_up_after_and_shown_again_once(world: World) -> None:
