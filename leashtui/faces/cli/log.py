@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
 FORMAT = 1
 """Version of the JSON lines: {v, seq, hash, record}."""
 
+_NEGATED = re.compile(r"-(?=[A-Za-z]{2,}:)")
 _TAKEN = len("12:00:00 x allow_ ")
 _LEAST = 12
 _POLL = 0.2
@@ -47,10 +50,10 @@ _COLOURS = {
     Tone.FRAME: "bold",
 }
 _EPILOG = """\
-query: words and key:value, all must hold; a comma means or, a leading - negates (write -- before it), quotes hold
+query: words and key:value, all must hold; a comma means or, a leading - negates, quotes hold
   verdict:deny,ask  agent:claude  by:person  who:ann  path:infra/  path:*.tf  kind:act  policy:git  verb:delete
   since:7d  until:2026-11-20  session:7f3a  act:L-12  text:"force push"
-examples: leash log -f    leash log --all verdict:deny since:7d    leash log 7f3a path:src/ -- -by:policy
+examples: leash log -f    leash log --all verdict:deny since:7d    leash log 7f3a path:src/ -by:policy
 """
 
 
@@ -64,22 +67,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="show also what went without saying")
     parser.add_argument("--sessions", action="store_true", help="list the recorded sessions")
     parser.add_argument("--json", action="store_true", help="one JSON object a record: v, seq, hash, record")
+    parser.set_defaults(parse=partial(_parse, parser))
+
+
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Options and query terms in any order; `-key:value` is a negated term and no bundle of options."""
+    return parser.parse_intermixed_args([_NEGATED.sub("!", word, count=1) for word in words])
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the log. Returns an Exit code. Raises LeashError (a wrong query, no such session, an unreadable log)."""
-    try:
-        code = _run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing is left to say
-        return Exit.OK
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    return code
-
-
-def _run(args: argparse.Namespace) -> int:
     words: list[str] = list(args.query)
     path = _named(words)
     now = time.time_ns() // 1000
@@ -211,7 +208,7 @@ class _Timeline:
             room = paper.cells - _TAKEN - width(text)
             why = fit(why, room) if room >= _LEAST else ""
         stamp = paper.paint(when.strftime("%H:%M:%S"), "dim")
-        self._print(f"{stamp} {paper.paint(f'{mark} {line.word:<6}', colour)} {text}{paper.paint(why, 'dim')}")
+        print(f"{stamp} {paper.paint(f'{mark} {line.word:<6}', colour)} {text}{paper.paint(why, 'dim')}")
 
     def _head(self, session: SessionInfo, when: datetime) -> None:
         day = when.strftime("%Y-%m-%d")
@@ -223,17 +220,10 @@ class _Timeline:
                 session.tier and f"guard {session.tier}",
             )
             text = " · ".join(one_line(part) for part in (*parts, day) if part)
-            self._print(self._paper.paint(self._paper.fit(text), "bold"))
+            print(self._paper.paint(self._paper.fit(text), "bold"))
         elif day != self._day:
-            self._print(self._paper.paint(day, "bold"))
+            print(self._paper.paint(day, "bold"))
         self._session, self._day = session.id, day
-
-    def _print(self, text: str) -> None:
-        if not self._paper.utf8:
-            text = text.encode(sys.stdout.encoding or "ascii", "backslashreplace").decode(
-                sys.stdout.encoding or "ascii"
-            )
-        print(text)
 
 
 def _seconds(value: dict[str, Any]) -> float:

@@ -103,7 +103,8 @@ def _command(row: Row, words: list[str]) -> int:
         args = parser.parse_args(ours)
         args.argv = rest
     else:
-        args = parser.parse_args(words)
+        parse = parser.get_default("parse") or parser.parse_args  # `leash log` reads -key:value as a query
+        args = parse(words)
     code: int = args.run(args)
     return code
 
