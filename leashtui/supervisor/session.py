@@ -73,6 +73,8 @@ class Watcher(Protocol):
 
     pid: int
 
+    async def settled(self, timeout: float) -> object: ...
+
     def close(self) -> None: ...
 
 
@@ -276,6 +278,7 @@ class Session:
         if self.screen is not None:
             await self.screen.drained(_DRAIN)
         if self.watcher is not None:
+            await self.watcher.settled(_DRAIN)
             self.watcher.close()
         if self.guard is not None:
             asyncio.get_running_loop().remove_reader(self.guard.fd)

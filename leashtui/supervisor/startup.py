@@ -13,9 +13,9 @@ import signal
 from pathlib import Path
 
 from leashtui.guards.kernel.execguard import ExecGuard
-from leashtui.guards.kernel.probe import NOT_IN_WATCH, Support, probe
+from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
-from leashtui.guards.shim import ShimGuard
+from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.guards.watcher import WatchGuard
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Action, Layer, Request, Tier
@@ -31,7 +31,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     """A session whose agent was let go. Raises LeashError before anything of the agent ran."""
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes)
-    lost = NOT_IN_WATCH if tier is Tier.WATCH else support.lost
+    lost = tuple(LOST) if tier is Tier.WATCH else support.lost
     parts = build(start, channel, tier, lost)
     session = parts.session
     if tier is Tier.WATCH:

@@ -181,7 +181,7 @@ def test_a_tampered_log_is_named(world: World, agent: Path) -> None:
     assert world.leash("audit", "verify").returncode == 0
     with sqlite3.connect(database) as db:
         db.execute("DROP TRIGGER IF EXISTS no_update")
-        db.execute("UPDATE event SET body = replace(body, 'pwd', 'cwd') WHERE seq = 3")
+        db.execute("UPDATE event SET body = CAST(replace(CAST(body AS TEXT), 'allow', 'deny!') AS BLOB) WHERE seq = 3")
     done = world.leash("audit", "verify")
     assert done.returncode == 1
     assert "3" in done.stdout + done.stderr

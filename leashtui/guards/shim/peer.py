@@ -9,28 +9,9 @@ import os
 from collections.abc import Mapping
 
 from leashtui.model.request import ProcessRef
+from leashtui.model.variables import carries_code
 
 _FAR = 64  # generations looked at
-
-# fmt: off
-_CODE = frozenset(
-    {
-        "BASH_ENV", "ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH", "PROMPT_COMMAND",
-        "PS4", "SHELLOPTS", "BASHOPTS", "IFS", "PAGER", "EDITOR", "VISUAL", "BROWSER", "MANPAGER",
-        "LESSOPEN", "LESSCLOSE", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PERL5LIB", "PERL5OPT",
-        "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS",
-        "RSYNC_RSH", "MAKEFLAGS", "CC", "CXX", "RUSTC_WRAPPER", "SUDO_ASKPASS", "SSH_ASKPASS",
-        "TAR_OPTIONS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_EDITOR",
-        "GIT_ASKPASS", "GIT_SEQUENCE_EDITOR", "GIT_PROXY_COMMAND", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR",
-        "GIT_DIR", "GIT_WORK_TREE",
-    }
-)
-# fmt: on
-
-
-def carries_code(name: str) -> bool:
-    """Whether a variable of this name can make a program run something else."""
-    return name in _CODE or name.startswith(("GIT_CONFIG", "BASH_FUNC_", "npm_config_"))
 
 
 def reference(pid: int) -> ProcessRef:

@@ -1,0 +1,23 @@
+"""Which environment variables can make some program run code, or another program: what `Request.env` is about.
+
+Knows names only. Refuses to say whether a value is dangerous (the classifier does). Invariant: the kernel guard and the
+shell shim report the same variables, because both ask here.
+"""
+
+from __future__ import annotations
+
+_NAMES = """
+LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH GCONV_PATH BASH_ENV ENV PROMPT_COMMAND PS4 SHELLOPTS BASHOPTS IFS
+PYTHONSTARTUP PYTHONPATH PYTHONHOME PYTHONBREAKPOINT PERL5OPT PERL5LIB PERL5DB RUBYOPT RUBYLIB NODE_OPTIONS NODE_PATH
+JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS LUA_INIT PAGER MANPAGER LESSOPEN LESSCLOSE EDITOR VISUAL BROWSER
+GIT_SSH GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_PAGER GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS GIT_PROXY_COMMAND
+GIT_EXEC_PATH GIT_TEMPLATE_DIR GIT_DIR GIT_WORK_TREE SSH_ASKPASS SUDO_ASKPASS RSYNC_RSH CVS_RSH TAR_OPTIONS MAKEFLAGS
+MAKEFILES CC CXX RUSTC_WRAPPER CARGO_HOME DOCKER_HOST KUBECONFIG
+"""
+NAMES = frozenset(_NAMES.split())
+PREFIXES = ("GIT_CONFIG", "BASH_FUNC_", "npm_config_")
+
+
+def carries_code(name: str) -> bool:
+    """Whether a variable of this name can make a program run something else."""
+    return name in NAMES or name.startswith(PREFIXES)
