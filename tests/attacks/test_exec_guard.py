@@ -304,7 +304,7 @@ def test_calls_that_reach_past_the_filter_fail(name: str, tmp_path: Path) -> Non
     script.write_text(CALL % FORBIDDEN_CALLS[name])
     report, done = guarded({}, sys.executable, str(script), cwd=tmp_path)
     assert done.stdout.startswith("-1 "), done
-    assert "permitted" in done.stdout or "not implemented" in done.stdout, done.stdout
+    assert "permitted" in done.stdout or "not implemented" in done.stdout or "busy" in done.stdout, done.stdout
     assert report["status"] == 0
 
 

@@ -15,35 +15,43 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
 
+PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 4, 1, 38
 SYS_SECCOMP = 317
 SYS_PIDFD_GETFD = 438
+SYS_LANDLOCK_CREATE = 444
+LANDLOCK_VERSION = 1
+SECCOMP_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE = 1, 8, 32
 WALL = 0x40000000
 
 NOTIF_RECV = 0xC0502100
 NOTIF_SEND = 0xC0182101
-NOTIF_ID_VALID = 0x40082102
 NOTIF_SET_FLAGS = 0x40082104
 NOTIF_CONTINUE = 1
 NOTIF_SIZE = 80
-NOTIF = struct.Struct("QIIiIQ6Q")
+NOTIF_HEAD = struct.Struct("QI")
 RESPONSE = struct.Struct("QqiI")
 
-PTRACE_CONT = 7
 PTRACE_GETREGS = 12
 PTRACE_SETREGS = 13
 PTRACE_DETACH = 17
 PTRACE_SYSCALL = 24
 PTRACE_GETEVENTMSG = 0x4201
 PTRACE_SEIZE = 0x4206
+PTRACE_INTERRUPT = 0x4207
 O_TRACEEXEC = 0x10
 O_EXITKILL = 0x100000
 EVENT_EXEC = 4
-EVENT_STOP = 128
 
 REGS = struct.Struct("27Q")
 RAX, RDI, ORIG_RAX, RIP, CS = 10, 14, 15, 16, 17
 NR_EXIT_GROUP = 231
 CS_64 = 0x33
+
+
+class Program(ctypes.Structure):
+    """struct sock_fprog: how many instructions, and where they are."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
 def call(number: int, *args: int) -> int:
@@ -66,11 +74,9 @@ def control(fd: int, request: int, argument: Any) -> int:
 
 def ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> None:
     """ptrace(2). Raises OSError (ProcessLookupError when the tracee is gone or not stopped)."""
-    ctypes.set_errno(0)
     if libc.ptrace(request, pid, address, data) == -1:
         error = ctypes.get_errno()
-        if error:
-            raise OSError(error, os.strerror(error))
+        raise OSError(error, os.strerror(error))
 
 
 def take_fd(pid: int, number: int) -> int:
@@ -80,3 +86,10 @@ def take_fd(pid: int, number: int) -> int:
         return call(SYS_PIDFD_GETFD, pidfd, number, 0)
     finally:
         os.close(pidfd)
+
+
+def listen(code: bytes, flags: int) -> int:
+    """Load a filter into the calling thread; its listener's descriptor. Raises OSError."""
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = Program(len(code) // 8, ctypes.addressof(buffer))
+    return call(SYS_SECCOMP, SECCOMP_MODE_FILTER, NEW_LISTENER | flags, ctypes.addressof(program))

@@ -57,11 +57,11 @@ def program() -> bytes:
     for number, answer in answers.items():
         emit(_JEQ, 0, 1, number)
         emit(_RET, 0, 0, answer)
-    # a second listener inside would let the agent answer its own notifications
+    # a second listener: what the kernel itself would say, in every version; a nested leash knows itself by it
     emit(_JEQ, 0, 4, _SECCOMP)
     emit(_LD_W_ABS, 0, 0, _ARG1)
     emit(_JSET, 0, 1, _NEW_LISTENER)
-    emit(_RET, 0, 0, _ERRNO | errno.EPERM)
+    emit(_RET, 0, 0, _ERRNO | errno.EBUSY)
     emit(_RET, 0, 0, _ALLOW)
     # only the low 32 bits of the request count in the kernel, so only they are compared
     emit(_JEQ, 0, 5, _IOCTL)

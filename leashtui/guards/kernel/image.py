@@ -1,7 +1,10 @@
 """What a process is, read from /proc while it stands still: program, words, directory, variables, ancestors.
 
-At the exec stop these are the new image's own and nobody but it could change them. Refuses to judge. Invariant: text
-that is not UTF-8 is kept as lone surrogates, never dropped.
+At the exec stop these are the new image's own and final: nobody but it could change them, and it has not run yet. For a
+`#!` script the program is the interpreter and the script one of its words. Refuses to judge. Hazards: words beyond what
+is read could hide the telling one, so an image with more than LIMIT bytes of them is not read at all; nothing here opens
+or stats a path that the agent chose, which could wait for a file system of its own. Invariant: text that is not UTF-8
+is kept as lone surrogates, never dropped.
 """
 
 from __future__ import annotations
@@ -10,48 +13,99 @@ import os
 
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 
-_NAMES = """
-    LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH GCONV_PATH BASH_ENV ENV PROMPT_COMMAND PS4 SHELLOPTS BASHOPTS IFS
-    PYTHONSTARTUP PYTHONPATH PYTHONHOME PYTHONBREAKPOINT PERL5OPT PERL5LIB PERL5DB RUBYOPT RUBYLIB NODE_OPTIONS
-    NODE_PATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS LUA_INIT PAGER MANPAGER LESSOPEN LESSCLOSE EDITOR VISUAL
-    BROWSER GIT_SSH GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_PAGER GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS SSH_ASKPASS
-    GIT_PROXY_COMMAND GIT_EXEC_PATH GIT_TEMPLATE_DIR GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS GIT_CONFIG GIT_DIR
-    GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM RSYNC_RSH CVS_RSH MAKEFLAGS MAKEFILES RUSTC_WRAPPER CARGO_HOME
-    npm_config_script_shell DOCKER_HOST KUBECONFIG
-"""
-CODE_VARIABLES = frozenset(_NAMES.split())
-"""Environment variables that make some program run code, or another program."""
-_COMMAND_LIMIT = 2 << 20
+CODE_VARIABLES = frozenset(
+    [
+        "BASH_ENV",
+        "ENV",
+        "PROMPT_COMMAND",
+        "PS4",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "IFS",
+        "GCONV_PATH",
+        "PYTHONSTARTUP",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONBREAKPOINT",
+        "PERL5OPT",
+        "PERL5LIB",
+        "PERL5DB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "LUA_INIT",
+        "PAGER",
+        "MANPAGER",
+        "LESSOPEN",
+        "LESSCLOSE",
+        "EDITOR",
+        "VISUAL",
+        "BROWSER",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_EDITOR",
+        "GIT_SEQUENCE_EDITOR",
+        "GIT_ASKPASS",
+        "SSH_ASKPASS",
+        "GIT_PROXY_COMMAND",
+        "GIT_EXEC_PATH",
+        "GIT_TEMPLATE_DIR",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_CONFIG",
+        "GIT_DIR",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "RSYNC_RSH",
+        "CVS_RSH",
+        "MAKEFLAGS",
+        "MAKEFILES",
+        "RUSTC_WRAPPER",
+        "CARGO_HOME",
+        "npm_config_script_shell",
+        "DOCKER_HOST",
+        "KUBECONFIG",
+    ]
+)
+"""Variables that can carry code or send it elsewhere; so do all that start with one of the prefixes below."""
+CODE_PREFIXES = ("LD_", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "BASH_FUNC_")
+LIMIT = 8 << 20
+"""Bytes; the kernel itself allows 6 MiB of words and variables together (three quarters of the stack's 8)."""
+_NAMES = frozenset(name.encode() for name in CODE_VARIABLES)
+_PREFIXES = tuple(prefix.encode() for prefix in CODE_PREFIXES)
 _DEPTH = 64
 
 
-def stat_of(pid: int) -> tuple[int, int] | None:
-    """(parent pid, start time in ticks), None when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
+def carries_code(name: str) -> bool:
+    """Whether the variable can carry code."""
+    return name in CODE_VARIABLES or name.startswith(CODE_PREFIXES)
+
+
+def stat_of(pid: int) -> tuple[int, int]:
+    """(parent pid, start time in ticks). Raises OSError when it is gone."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
     return int(fields[1]), int(fields[19])
 
 
 def words_of(pid: int) -> tuple[str, ...]:
-    """The command line, a word an element. Raises OSError."""
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        raw = file.read(_COMMAND_LIMIT)
-    return tuple(os.fsdecode(word) for word in raw.removesuffix(b"\0").split(b"\0"))
+    """The command line, a word an element. Raises OSError, ValueError when it is longer than LIMIT."""
+    return tuple(os.fsdecode(word) for word in _read(pid, "cmdline").removesuffix(b"\0").split(b"\0"))
 
 
 def variables_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """The variables that can carry code, in order. Raises OSError."""
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        raw = file.read(_COMMAND_LIMIT)
+    """The variables that can carry code, in order. Raises OSError, ValueError when they are longer than LIMIT."""
     found = []
-    for entry in raw.split(b"\0"):
+    for entry in _read(pid, "environ").split(b"\0"):
         name, _, value = entry.partition(b"=")
-        text = name.decode("latin-1")
-        if text in CODE_VARIABLES or text.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "BASH_FUNC_")):
-            found.append((text, os.fsdecode(value)))
+        if name in _NAMES or name.startswith(_PREFIXES):
+            found.append((os.fsdecode(name), os.fsdecode(value)))
     return tuple(found)
 
 
@@ -60,20 +114,22 @@ def ancestors_of(parent: int, top: int) -> tuple[ProcessRef, ...]:
     found: list[ProcessRef] = []
     pid = parent
     while pid not in (0, 1, top) and len(found) < _DEPTH:
-        stat = stat_of(pid)
-        if stat is None:
+        try:
+            above, start = stat_of(pid)
+        except OSError:
             break
-        found.append(ProcessRef(pid, stat[1]))
-        pid = stat[0]
+        found.append(ProcessRef(pid, start))
+        pid = above
     return tuple(found)
 
 
-def request_of(pid: int, execs: int, top: int, base: frozenset[tuple[str, str]]) -> Request:
-    """The request that the stopped new image of `pid` stands for. base: variables the session started with, which are
-    the person's own. Raises OSError or ValueError when it cannot be read."""
-    stat = stat_of(pid)
-    if stat is None:
-        raise ProcessLookupError(pid)
+def request_of(process: ProcessRef, parent: int, top: int, base: frozenset[tuple[str, str]]) -> Request:
+    """The request that the stopped new image of `process` stands for.
+
+    parent: its parent's pid. top: our own pid. base: variables the session started with, which are the person's own.
+    Raises OSError or ValueError when it cannot be read (a program without read permission, too many words).
+    """
+    pid = process.pid
     return Request(
         action=Action.PROCESS_EXEC,
         layer=Layer.KERNEL,
@@ -81,6 +137,14 @@ def request_of(pid: int, execs: int, top: int, base: frozenset[tuple[str, str]])
         argv=words_of(pid),
         exe=os.readlink(f"/proc/{pid}/exe"),
         env=tuple(v for v in variables_of(pid) if v not in base),
-        process=ProcessRef(pid, stat[1], execs),
-        ancestry=ancestors_of(stat[0], top),
+        process=process,
+        ancestry=ancestors_of(parent, top),
     )
+
+
+def _read(pid: int, name: str) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+        whole = file.readall()
+    if len(whole) > LIMIT:
+        raise ValueError(f"more than {LIMIT >> 20} MiB of words or variables")
+    return whole

@@ -2,26 +2,32 @@
 
 Standard library only, and its own copy of the few numbers it needs: it runs in a bare interpreter that imports nothing
 of leash. Order matters: die with the supervisor, drop capabilities, NO_NEW_PRIVS, Landlock scopes, filter, hand the
-listener over, wait for the word, close everything, exec. Invariant: any step that fails ends it before the exec.
+listener over, wait for the word, close everything, exec. Hazards: the interpreter ignores SIGPIPE and SIGXFSZ, which
+exec would pass on to the agent; the death signal is lost if the supervisor dies before it is set, so the parent is
+compared after. It stays dumpable, else the supervisor could not trace its exec. Invariant: any step that fails ends it
+before the exec with 125; an exec that fails ends it with 127 (not found) or 126, as a shell would.
 """
 
 import ctypes
+import errno
 import marshal
 import os
+import signal
 import socket
 import struct
 import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 24, 38, 47
-SYS_CAPSET, SYS_SECCOMP, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_RESTRICT = 126, 317, 444, 446
+PR_SET_PDEATHSIG, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 23, 24, 38, 47
+SYS_CAPGET, SYS_CAPSET, SYS_SECCOMP, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_RESTRICT = 125, 126, 317, 444, 446
 NEW_LISTENER, WAIT_KILLABLE = 8, 32
 SCOPES = 3  # abstract unix sockets, signals
 KEPT = (0, 1, 3, 6, 7)  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
 
 
 def check(result: int) -> int:
+    """A system call's result. Raises OSError."""
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
@@ -29,20 +35,21 @@ def check(result: int) -> int:
 
 
 def drop_capabilities() -> None:
-    """As root: keep what tar and package managers need, lose the rest for good."""
+    """As root: keep what tar and package managers need, lose the rest for good. A container may hold less already."""
     check(libc.prctl(PR_CAP_AMBIENT, 4, 0, 0, 0))
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
         last = int(file.read())
     for capability in range(last + 1):
-        if capability not in KEPT:
+        if capability not in KEPT and libc.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1:
             check(libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
-    mask = sum(1 << c for c in KEPT)
-    data = struct.pack("6I", mask, mask, 0, 0, 0, 0)
-    check(libc.syscall(SYS_CAPSET, struct.pack("Ii", 0x20080522, 0), data))
+    header, data = struct.pack("Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    check(libc.syscall(SYS_CAPGET, header, data))
+    mask = sum(1 << c for c in KEPT) & struct.unpack("6I", data.raw)[1]
+    check(libc.syscall(SYS_CAPSET, header, struct.pack("6I", mask, mask, 0, 0, 0, 0)))
 
 
 def scope() -> None:
-    """Landlock, ABI 6 and later: no signals and no abstract sockets to anybody outside."""
+    """Landlock, ABI 6 and later: no signals and no abstract sockets to anybody outside, nor tracing them."""
     if libc.syscall(SYS_LANDLOCK_CREATE, None, 0, 1) < 6:
         return
     attributes = struct.pack("QQQ", 0, 0, SCOPES)
@@ -52,15 +59,15 @@ def scope() -> None:
 
 
 def install(code: bytes) -> int:
-    """Load the filter; the listener's descriptor."""
+    """Load the filter; the listener's descriptor. Before Linux 5.19 without the flag that spares repeated notices."""
 
     class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
     buffer = ctypes.create_string_buffer(code, len(code))
     program = Program(len(code) // 8, ctypes.addressof(buffer))
     listener = libc.syscall(SYS_SECCOMP, 1, NEW_LISTENER | WAIT_KILLABLE, ctypes.byref(program))
-    if listener < 0:
+    if listener < 0 and ctypes.get_errno() == errno.EINVAL:
         listener = libc.syscall(SYS_SECCOMP, 1, NEW_LISTENER, ctypes.byref(program))
     return check(listener)
 
@@ -68,40 +75,60 @@ def install(code: bytes) -> int:
 def hand_over(line: socket.socket, listener: int) -> None:
     """Pass the listener up. sendmsg is not filtered in this tier, so the plain way works everywhere."""
     socket.send_fds(line, [b"listener"], [listener])
-    if line.recv(2) != b"go":
-        raise OSError("the supervisor did not take the listener")
+    os.close(listener)
+
+
+def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-arg]
+    """Everything that must hold before the agent runs. Raises OSError."""
+    check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
+    if os.getppid() != settings["parent"]:
+        os._exit(125)
+    for number, source in enumerate([os.dup(s) for s in settings["stdio"]]):
+        os.dup2(source, number)
+    os.chdir(settings["cwd"])
+    if settings["guarded"]:
+        if os.geteuid() == 0:
+            drop_capabilities()
+        check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        scope()
+        hand_over(line, install(settings["filter"]))
+    else:
+        line.sendall(b"ready")
+
+
+def become(exe: str, argv: list, env: dict) -> None:  # type: ignore[type-arg]
+    """Exec; a text file without `#!` is given to /bin/sh, as every shell does."""
+    try:
+        os.execve(exe, argv, env)
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            os.execve("/bin/sh", [b"sh", os.fsencode(exe), *argv[1:]], env)
+        raise
 
 
 def main() -> None:
+    """The whole life of a launcher."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     line = socket.socket(fileno=int(sys.argv[1]))
     with line.makefile("rb") as letter:
         settings = marshal.loads(letter.read(int(letter.readline())))
     try:
-        check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
-        if os.getppid() != settings["parent"]:
-            os._exit(125)
-        for number, source in enumerate(settings["stdio"]):
-            os.dup2(source, number)
-        os.chdir(settings["cwd"])
-        if settings["guarded"]:
-            if os.geteuid() == 0:
-                drop_capabilities()
-            check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-            scope()
-            hand_over(line, install(settings["filter"]))
-        else:
-            line.sendall(b"ready")
-            line.recv(2)
+        lock_up(line, settings)
     except OSError as error:
-        line.sendall(f"failed {error}".encode())
+        line.sendall(f"failed {error}".encode("utf-8", "backslashreplace"))
+        os._exit(125)
+    if line.recv(2) != b"go":
         os._exit(125)
     line.close()
     os.closerange(3, 1 << 20)
     try:
-        os.execve(settings["exe"], settings["argv"], settings["env"])
+        become(settings["exe"], settings["argv"], settings["env"])
     except OSError as error:
-        os.write(2, f"leash: cannot run {settings['exe']!r}: {error.strerror}\n".encode())
-        os._exit(127 if error.errno == 2 else 126)
+        message = f"leash: cannot run {settings['exe']!r}: {error.strerror}\n"
+        os.write(2, message.encode("utf-8", "backslashreplace"))
+        os._exit(127 if error.errno == errno.ENOENT else 126)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,31 +1,38 @@
 """What this host lets leash enforce, found by trying, never by assuming from a version.
 
-A forked child installs the very filter and hands nothing over: its errno says what is missing. Knows what each missing
-part costs and how to get it, in sentences. Refuses to change anything on the host. Invariant: `tier` is never better
-than what was just shown to work.
+A forked child takes the very filter and tries to become a program; the very guard meets it and refuses it. Where that
+fails, smaller trials say which part is missing. Knows what each missing part costs and how to get it, in sentences.
+Refuses to change anything on the host. Hazard: the supervisor is not dumpable and its children inherit that, so each
+child makes itself dumpable first, as the launcher's exec does. Invariant: `tier` is never better than what was just
+shown to work.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import platform
+import select
 import signal
+import socket
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel.execguard import ExecGuard
 from leashtui.guards.kernel.filter import program
-from leashtui.model.request import Tier
+from leashtui.model.ports import Reply
+from leashtui.model.request import Request, Tier
+from leashtui.model.verdict import By, Ruling, Verdict
 
-_PR_SET_NO_NEW_PRIVS = 38
-_NEW_LISTENER = 8
-_LANDLOCK_CREATE = 444
-
+_PATIENCE = 5.0
+_PROGRAM = "/proc/self/exe"
+_CAP_SYS_PTRACE = 19
 NOT_IN_EXEC = (
     "file writes and reads inside a program are not held (only the programs it starts)",
     "network connections are not held (only programs known to make them)",
@@ -36,6 +43,8 @@ NOT_IN_WATCH = (
     "nothing is enforced by the kernel: an agent that wants to can walk around the shell shim",
     "the agent cannot be told from you: approving from another terminal needs a code",
 )
+_SIGNALS = "the agent can send signals to leash's own processes (it dies with them); Linux 6.12 closes this"
+_USERS = "programs that change their user (su, apt's helpers) cannot start others: CAP_SYS_PTRACE is missing"
 
 
 class Support(Struct, frozen=True):
@@ -50,27 +59,35 @@ class Support(Struct, frozen=True):
     found: tuple[tuple[str, bool, str], ...]
 
 
+class _Trial:
+    """What one trial found: whether it works, in which words, and the remedy when it does not."""
+
+    def __init__(self, ok: bool, detail: str, fix: str = "") -> None:
+        self.ok, self.detail, self.fix = ok, detail, fix
+
+
 def probe() -> Support:
-    """Try everything the exec tier needs. Forks two short-lived children."""
-    found: list[tuple[str, bool, str]] = []
-    fixes: list[str] = []
+    """Try everything the exec tier needs, in short-lived forked children; about 5 ms. Call it in the main thread."""
     machine, system = platform.machine(), platform.system()
     supported = system == "Linux" and machine == "x86_64"
-    found.append(("kernel", supported, f"{system} {platform.release()} {machine}"))
+    found = [("kernel", supported, f"{system} {platform.release()} {machine}")]
     if not supported:
-        fixes.append("the kernel guard runs on Linux x86-64; elsewhere leash uses the shell shim")
-        return Support(Tier.WATCH, NOT_IN_WATCH, tuple(fixes), tuple(found))
-    for check, (ok, detail, fix) in {"seccomp notification": _listener(), "ptrace": _trace()}.items():
-        found.append((check, ok, detail))
-        if fix:
-            fixes.append(fix)
-    abi_level = landlock_abi()
-    found.append(("landlock scopes", abi_level >= 6, f"ABI {abi_level}" if abi_level > 0 else "not in this kernel"))
+        fix = "the kernel guard runs on Linux x86-64; elsewhere leash uses the shell shim"
+        return Support(Tier.WATCH, NOT_IN_WATCH, (fix,), tuple(found))
+    trials = {"seccomp notification": _listener(), "ptrace": _trace()}
+    if all(trial.ok for trial in trials.values()):
+        trials["refusing a program"] = _refusal()
+    found.extend((check, trial.ok, trial.detail) for check, trial in trials.items())
+    fixes = [trial.fix for trial in trials.values() if trial.fix]
     lost = list(NOT_IN_EXEC)
-    if abi_level < 6:
-        lost.append("the agent can send signals to leash's own processes (it dies with them); Linux 6.12 closes this")
+    level = landlock_abi()
+    found.append(("landlock scopes", level >= 6, f"ABI {level}" if level > 0 else "not in this kernel"))
+    if level < 6:
+        lost.append(_SIGNALS)
         fixes.append("use Linux 6.12 or later with Landlock enabled (lsm=landlock,...)")
-    if not all(ok for check, ok, _ in found if check != "landlock scopes"):
+    if os.geteuid() == 0 and not _may_trace_others():
+        lost.append(_USERS)
+    if not all(trial.ok for trial in trials.values()):
         return Support(Tier.WATCH, NOT_IN_WATCH, tuple(fixes), tuple(found))
     return Support(Tier.EXEC, tuple(lost), tuple(fixes), tuple(found))
 
@@ -78,71 +95,165 @@ def probe() -> Support:
 def landlock_abi() -> int:
     """The Landlock ABI of this kernel, 0 when it has none."""
     try:
-        return abi.call(_LANDLOCK_CREATE, 0, 0, 1)
+        return abi.call(abi.SYS_LANDLOCK_CREATE, 0, 0, abi.LANDLOCK_VERSION)
     except OSError:
         return 0
 
 
-def _listener() -> tuple[bool, str, str]:
+def _may_trace_others() -> bool:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        line = next(line for line in status if line.startswith("CapEff:"))
+    return bool(int(line.split()[1], 16) >> _CAP_SYS_PTRACE & 1)
+
+
+def _listener() -> _Trial:
     """Install the filter in a child that then ends."""
     code = _in_child(_install)
     if code == 0:
-        return True, "works", ""
+        return _Trial(True, "works")
     if code == errno.EBUSY:
-        return False, "another listener is above us (a nested leash, or WSL2 mirrored networking)", (
-            "run leash outside the other sandbox; under WSL2 set networkingMode=nat"
-        )  # fmt: skip
+        return _Trial(
+            False,
+            "another listener is above us (a nested leash, or WSL2 mirrored networking)",
+            "run leash outside the other sandbox; under WSL2 set networkingMode=nat",
+        )
     if code in (errno.ENOSYS, errno.EINVAL):
-        return False, "this kernel has no seccomp user notification", "use Linux 5.9 or later"
-    return False, os.strerror(code), "the container's seccomp profile forbids it: allow seccomp and ptrace"
+        return _Trial(False, "this kernel has no seccomp user notification", "use Linux 5.9 or later")
+    fix = "the container's seccomp profile forbids it: allow seccomp and ptrace"
+    return _Trial(False, os.strerror(code), fix)
 
 
 def _install() -> int:
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-
-    code = program()
-    buffer = ctypes.create_string_buffer(code, len(code))
-    filled = Program(len(code) // 8, ctypes.addressof(buffer))
-    abi.libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    abi.call(abi.SYS_SECCOMP, 1, _NEW_LISTENER, ctypes.addressof(filled))
-    return 0
+    abi.libc.prctl(abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return min(abi.listen(program(), 0), 0)
 
 
-def _trace() -> tuple[bool, str, str]:
+def _trace() -> _Trial:
     """Seize a child."""
     ready, told = os.pipe()
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         os.close(told)
         os.read(ready, 1)
         os._exit(0)
     os.close(ready)
     try:
+        _until_dumpable(pid)
         abi.ptrace(abi.PTRACE_SEIZE, pid, 0, abi.O_TRACEEXEC | abi.O_EXITKILL)
     except OSError as error:
         yama = Path("/proc/sys/kernel/yama/ptrace_scope")
         scope = yama.read_text().strip() if yama.exists() else "absent"
-        return False, f"{error.strerror} (yama ptrace_scope {scope})", (
-            "sudo sysctl kernel.yama.ptrace_scope=1, or allow ptrace in the container's profile"
-        )  # fmt: skip
+        fix = "sudo sysctl kernel.yama.ptrace_scope=1, or allow ptrace in the container's profile"
+        return _Trial(False, f"{error.strerror} (yama ptrace_scope {scope})", fix)
     else:
-        return True, "works", ""
+        return _Trial(True, "works")
     finally:
-        os.kill(pid, signal.SIGKILL)
         os.close(told)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, abi.WALL)
+        _end(pid)
 
 
-def _in_child(work: object) -> int:
+def _refusal() -> _Trial:
+    """The whole chain: a child takes the filter, hands the listener over, execs, and is made to exit 126."""
+    ours, theirs = socket.socketpair()
+    pid = _fork()
+    if pid == 0:
+        ours.close()
+        _become(theirs)
+    theirs.close()
+    try:
+        with ours:
+            ours.settimeout(_PATIENCE)
+            _, fds, _, _ = socket.recv_fds(ours, 16, 1)
+            status = _meet(pid, fds[0], ours) if fds else -1
+    except OSError as error:
+        status = -1
+        detail = str(error)
+    else:
+        detail = "a refused program was not stopped" if status >= 0 else "no exec was met in time"
+    if status == 126 << 8:
+        return _Trial(True, "works")
+    _end(pid)
+    return _Trial(False, detail, "run `leash doctor` and report what it says; leash does not trust this kernel with it")
+
+
+def _become(line: socket.socket) -> None:
+    """In the child: guarded, try to become a program that would exit 0 or 1, never 126."""
+    try:
+        abi.libc.prctl(abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        socket.send_fds(line, [b"listener"], [abi.listen(program(), 0)])
+        line.recv(1)
+        os.execve(_PROGRAM, ["leash-probe", "-I", "-S", "-c", ""], {})
+    finally:
+        os._exit(99)
+
+
+def _meet(pid: int, listener: int, line: socket.socket) -> int:
+    """Serve the child's exec with a guard that refuses it; its wait status, -1 when time ran out."""
+
+    def deny(request: Request, reply: Reply) -> _Nothing:
+        reply(Verdict(Ruling.DENY, By.POLICY))
+        return _Nothing()
+
+    guard = ExecGuard(listener, deny, {}, lambda why: None)
+    try:
+        line.send(b"g")
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if select.select([guard.fd], [], [], 0.001)[0]:
+                guard.readable()
+            reaped, status = os.waitpid(pid, os.WNOHANG | abi.WALL)
+            if reaped and not guard.reaped(reaped, status) and not os.WIFSTOPPED(status):
+                return status
+    finally:
+        guard.close()
+    return -1
+
+
+class _Nothing:
+    """A ticket of nothing."""
+
+    act = ""
+
+    def withdraw(self, reason: str) -> None:
+        """Nothing was asked."""
+
+
+def _fork() -> int:
+    pid = os.fork()
+    if pid == 0:
+        abi.libc.prctl(abi.PR_SET_DUMPABLE, 1, 0, 0, 0)
+    return pid
+
+
+def _until_dumpable(pid: int) -> None:
+    """Wait until the child has made itself dumpable: its /proc entries belong to root before."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            os.readlink(f"/proc/{pid}/exe")
+            return
+        time.sleep(0.0005)
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while os.WIFSTOPPED(os.waitpid(pid, abi.WALL)[1]):
+            continue
+
+
+def _in_child(work: Callable[[], int]) -> int:
     """Run `work` in a forked child; its result or errno."""
     result, answer = os.pipe()
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         code = errno.EIO
         try:
-            code = work()  # type: ignore[operator]
+            code = work()
         except OSError as error:
             code = error.errno or errno.EIO
         finally:

@@ -1,13 +1,17 @@
 """Starts the agent through the launcher, in a PTY or on given descriptors, and takes the listener from it.
 
-Knows how the two speak. Refuses to judge. Invariant: when `launch` returns, the launcher has locked itself up and waits
-for `go`; nothing of the agent has run yet.
+Knows how the two speak. Refuses to judge. Hazards: ptyprocess waits for the end of its child's first exec, so that one
+is the launcher's own, before any filter; the listener comes by SCM_RIGHTS, which works where a container's profile
+forbids pidfd_getfd. Invariant: when `launch` returns, the launcher has locked itself up and waits for `go`; nothing of
+the agent has run yet. When it raises, the launcher is dead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,9 +37,9 @@ class Launched:
         self._line = line
 
     def go(self) -> None:
-        """Let it exec. The exec itself is the first act the guard sees."""
-        self._line.sendall(b"go")
-        self._line.close()
+        """Let it exec. The exec itself is the first act the guard sees. A launcher that died meanwhile is reaped."""
+        with self._line, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._line.sendall(b"go")
 
 
 def launch(
@@ -53,23 +57,8 @@ def launch(
     Raises GuardError with what the launcher said when it cannot lock itself up.
     """
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-I", "-S", _LAUNCHER, str(theirs.fileno())]
-    passed = (theirs.fileno(), *stdio)
-    master = -1
-    bare = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
     with theirs:
-        if size is None:
-            child = subprocess.Popen(
-                command, pass_fds=passed, env=bare, start_new_session=True, stdin=subprocess.DEVNULL
-            )
-            child.returncode = 0  # reaped by the session's own waitpid
-            pid = child.pid
-        else:
-            os.set_inheritable(theirs.fileno(), True)
-            terminal = PtyProcess.spawn(command, env=bare, dimensions=size, pass_fds=passed)
-            pid, master = terminal.pid, os.dup(terminal.fd)
-            terminal.fileobj.close()
-            terminal.closed = True  # the pump owns the terminal; ptyprocess must not end the child when collected
+        pid, master = _start(theirs.fileno(), stdio, size)
     settings = {
         "parent": os.getpid(),
         "cwd": cwd,
@@ -80,11 +69,43 @@ def launch(
         "guarded": guarded,
         "filter": program(),
     }
-    letter = marshal.dumps(settings)
-    ours.settimeout(_PATIENCE)
     try:
-        ours.sendall(b"%d\n" % len(letter) + letter)
-        word, fds, _, _ = socket.recv_fds(ours, 4096, 1)
+        listener = _converse(ours, marshal.dumps(settings))
+    except GuardError:
+        ours.close()
+        if master >= 0:
+            os.close(master)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        raise
+    return Launched(pid, ours, listener, master)
+
+
+def _start(line: int, stdio: tuple[int, ...], size: tuple[int, int] | None) -> tuple[int, int]:
+    """(pid, master) of a fresh launcher; master -1 without a PTY."""
+    command = [sys.executable, "-I", "-S", _LAUNCHER, str(line)]
+    bare = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+    if size is None:
+        stdin = None if 0 in stdio else subprocess.DEVNULL
+        child = subprocess.Popen(command, pass_fds=(line, *stdio), env=bare, start_new_session=True, stdin=stdin)
+        child.returncode = 0  # reaped by the session's own waitpid
+        return child.pid, -1
+    os.set_inheritable(line, True)
+    terminal = PtyProcess.spawn(command, env=bare, dimensions=size, pass_fds=(line,))
+    master = os.dup(terminal.fd)
+    terminal.fileobj.close()
+    terminal.closed = True  # the pump owns the terminal; ptyprocess must not end the child when collected
+    return terminal.pid, master
+
+
+def _converse(line: socket.socket, letter: bytes) -> int:
+    """Tell the launcher what to become; the listener it hands back, -1 unguarded. Raises GuardError."""
+    line.settimeout(_PATIENCE)
+    try:
+        line.sendall(b"%d\n" % len(letter) + letter)
+        word, fds, _, _ = socket.recv_fds(line, 4096, 1)
     except OSError as error:
         raise GuardError(f"the launcher did not answer: {error}", "run `leash doctor`") from error
     if word not in (b"listener", b"ready"):
@@ -92,6 +113,4 @@ def launch(
             f"the agent could not be put under guard: {word.decode(errors='replace') or 'the launcher ended'}",
             "run `leash doctor`, or accept less with --guard watch",
         )
-    if fds:
-        os.set_blocking(fds[0], False)
-    return Launched(pid, ours, fds[0] if fds else -1, master)
+    return fds[0] if fds else -1

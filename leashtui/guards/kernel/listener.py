@@ -1,0 +1,82 @@
+"""The supervisor's end of the seccomp filter: what the kernel asks, one notice at a time, and the answers.
+
+Knows the notification ioctls. Refuses to know what an exec is. Hazards: NOTIF_RECV ignores O_NONBLOCK and would wait for
+ever, so each is preceded by a poll; when the last guarded process is gone the descriptor hangs up for good, which would
+spin a loop that watches it, so the outside sees an epoll set from which it is then removed. Invariant: there is no
+second copy of the listener in this process's care, so when it dies the kernel answers ENOSYS to every later exec.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import select
+from collections.abc import Callable, Iterator
+
+from leashtui.guards.kernel import abi
+
+_BATCH = 64
+_EPERM = -errno.EPERM
+
+
+class Listener:
+    """descriptor: the listener, owned from now on. lost: told once, in words, when the kernel no longer serves it."""
+
+    def __init__(self, descriptor: int, lost: Callable[[str], None]) -> None:
+        self._descriptor = descriptor
+        self._lost = lost
+        self._poll = select.epoll()
+        self._poll.register(descriptor, select.EPOLLIN)
+        self.fd = self._poll.fileno()
+        self._notice = ctypes.create_string_buffer(abi.NOTIF_SIZE)
+        self._answer = ctypes.create_string_buffer(abi.RESPONSE.size)
+        with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
+            abi.control(descriptor, abi.NOTIF_SET_FLAGS, ctypes.c_ulong(1))
+
+    def take(self) -> Iterator[tuple[int, int]]:
+        """(notice id, thread id) of what waits now, at most a batch, so that reaping is not starved in a fork storm."""
+        for _ in range(_BATCH):
+            ready = self._poll.poll(0)
+            if not ready:
+                return
+            if not ready[0][1] & select.EPOLLIN:
+                self._poll.unregister(self._descriptor)
+                return
+            ctypes.memset(self._notice, 0, abi.NOTIF_SIZE)  # the kernel refuses a buffer that is not zero
+            try:
+                abi.control(self._descriptor, abi.NOTIF_RECV, self._notice)
+            except (InterruptedError, FileNotFoundError):  # the caller was killed meanwhile
+                continue
+            except OSError as error:
+                self._poll.unregister(self._descriptor)
+                self._lost(f"the kernel listener failed: {error.strerror}")
+                return
+            yield abi.NOTIF_HEAD.unpack_from(self._notice)
+
+    def resume(self, notice: int) -> bool:
+        """Let the call happen. False when nobody waits for it any more."""
+        return self._send(notice, 0, abi.NOTIF_CONTINUE)
+
+    def refuse(self, notice: int) -> bool:
+        """EPERM, not EACCES, on which execvp would search on. False when nobody waits for it any more."""
+        return self._send(notice, _EPERM, 0)
+
+    def _send(self, notice: int, error: int, flags: int) -> bool:
+        abi.RESPONSE.pack_into(self._answer, 0, notice, 0, error, flags)
+        try:
+            abi.control(self._descriptor, abi.NOTIF_SEND, self._answer)
+        except FileNotFoundError:
+            return False
+        except OSError as error_:
+            self._lost(f"the kernel listener failed: {error_.strerror}")
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the listener up: the kernel answers ENOSYS to what waits and to all that follows. May be repeated."""
+        if self._descriptor >= 0:
+            self._poll.close()
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,153 @@
+"""One thread or image under ptrace: seize it, let it go, make it exit; and what /proc says about its signals.
+
+Knows ptrace requests. Refuses to know verdicts. Hazards: a request on a thread that is gone fails with ESRCH, which is
+never an error here; PTRACE_SEIZE of a thread waits while another thread of its process execs, see execguard.
+Invariant: an image that `make_exit` or `kill` was called on never runs an instruction of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+
+from leashtui.guards.kernel import abi
+
+_VDSO_LIMIT = 1 << 20
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
+_ENDING_MASK = sum(1 << (s - 1) for s in _ENDING)
+
+
+def seize(tid: int) -> bool:
+    """Trace it from now on, killed if we die. False when the kernel forbids that or the thread is gone.
+
+    A thread that is ours already (its last exec failed) answers EPERM too; who traces it is then read, not remembered,
+    because a remembered number could by now be another thread's.
+    """
+    try:
+        abi.ptrace(abi.PTRACE_SEIZE, tid, 0, abi.O_TRACEEXEC | abi.O_EXITKILL)
+    except OSError:
+        return _status(tid).get(b"TracerPid", b"").strip() == b"%d" % os.getpid()
+    return True
+
+
+def interrupt(tid: int) -> bool:
+    """Make a seized thread stop as soon as it leaves the kernel. False when it is gone."""
+    try:
+        abi.ptrace(abi.PTRACE_INTERRUPT, tid)
+    except OSError:
+        return False
+    return True
+
+
+def release(pid: int, number: int = 0) -> bool:
+    """Let a stopped thread go on with signal `number` (0: none). False when it is gone or not ours."""
+    try:
+        abi.ptrace(abi.PTRACE_DETACH, pid, 0, number)
+    except OSError:
+        return False
+    return True
+
+
+def former_thread(pid: int) -> int:
+    """At the exec stop: the id that the thread which called exec had before, 0 when unknown."""
+    former = ctypes.c_ulong()
+    with contextlib.suppress(OSError):
+        abi.ptrace(abi.PTRACE_GETEVENTMSG, pid, 0, ctypes.addressof(former))
+    return int(former.value)
+
+
+def is_64_bit(pid: int) -> bool:
+    """Whether a stopped image will run 64-bit code; the filter kills any other at its first call."""
+    registers = ctypes.create_string_buffer(abi.REGS.size)
+    abi.ptrace(abi.PTRACE_GETREGS, pid, 0, ctypes.addressof(registers))
+    return bool(abi.REGS.unpack(registers)[abi.CS] == abi.CS_64)
+
+
+def to_end_of_exec(pid: int) -> bool:
+    """From the exec stop on to the stop at the end of the execve call. False when it is gone."""
+    try:
+        abi.ptrace(abi.PTRACE_SYSCALL, pid)
+    except OSError:
+        return False
+    return True
+
+
+def make_exit(pid: int, code: int) -> None:
+    """At the end of its execve: turn what it would do next into exit_group(code), and let it go.
+
+    A signal that is pending by then is taken first, so a program told to end ends by that signal; where it cannot (an
+    ignored one, the init of a pid namespace) the injected exit stands behind it. Without a vdso: SIGKILL.
+    """
+    try:
+        place = _syscall_instruction(pid)
+        registers = ctypes.create_string_buffer(abi.REGS.size)
+        abi.ptrace(abi.PTRACE_GETREGS, pid, 0, ctypes.addressof(registers))
+        values = list(abi.REGS.unpack(registers))
+        if values[abi.CS] != abi.CS_64 or not place:
+            kill(pid)
+            return
+        values[abi.RAX], values[abi.RDI] = abi.NR_EXIT_GROUP, code
+        values[abi.ORIG_RAX], values[abi.RIP] = (1 << 64) - 1, place
+        abi.REGS.pack_into(registers, 0, *values)
+        abi.ptrace(abi.PTRACE_SETREGS, pid, 0, ctypes.addressof(registers))
+        abi.ptrace(abi.PTRACE_DETACH, pid)
+    except OSError:
+        kill(pid)
+
+
+def kill(pid: int) -> None:
+    """SIGKILL to a traced image: it is stopped, so it runs nothing before it dies."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def ending_signals(pid: int) -> int:
+    """Mask of the signals pending for a stopped image that would end it. Ignored ones (nohup) do not count: the kernel
+    keeps even those while it is traced."""
+    return _ending(_status(pid))
+
+
+def kept_back(pid: int) -> int:
+    """Those of its ending signals that it inherited blocked and pending: they say nothing about this program."""
+    status = _status(pid)
+    return _ending(status) & _mask(status, b"SigBlk")
+
+
+def group_of(tid: int) -> int:
+    """The process a thread belongs to; `tid` itself when it leads it or is gone."""
+    try:
+        os.close(os.pidfd_open(tid))  # a pidfd is to be had of leaders only: cheaper than reading /proc
+    except OSError:
+        return int(_status(tid).get(b"Tgid", b"%d" % tid))
+    return tid
+
+
+def _ending(status: dict[bytes, bytes]) -> int:
+    pending = _mask(status, b"SigPnd") | _mask(status, b"ShdPnd")
+    return pending & ~_mask(status, b"SigIgn") & _ENDING_MASK
+
+
+def _mask(status: dict[bytes, bytes], name: bytes) -> int:
+    return int(status.get(name, b"0"), 16)
+
+
+def _status(pid: int) -> dict[bytes, bytes]:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
+    except OSError:
+        return {}
+
+
+def _syscall_instruction(pid: int) -> int:
+    """The address of a `syscall` instruction in the image's vdso, 0 when it has none. Raises OSError."""
+    with open(f"/proc/{pid}/maps", "rb") as maps:
+        for line in maps:
+            if line.rstrip().endswith(b"[vdso]"):
+                low, high = (int(part, 16) for part in line.split(None, 1)[0].split(b"-"))
+                with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                    found = os.pread(memory.fileno(), min(high - low, _VDSO_LIMIT), low).find(b"\x0f\x05")
+                return low + found if found >= 0 else 0
+    return 0

@@ -1,0 +1,77 @@
+"""One sentence to a stopped program's stderr, if it takes it at once.
+
+Knows what kind of thing descriptor 2 is and how to write to each without waiting. Refuses to read. Hazards: the agent
+chose what that descriptor is: a full pipe, a stopped terminal or a file on its own FUSE mount would hold the guard for
+ever, so pipes and terminals are opened afresh without waiting, and files only written on mounts of our own that answer.
+Invariant: a closed, full or foreign stderr says nothing; it never delays and never fails a refusal.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import termios
+
+from leashtui.guards.kernel import abi
+
+LIMIT = 1000
+"""Bytes: below PIPE_BUF, so that no other writer's output lands inside the sentence."""
+_REMOTE = ("fuse", "nfs", "cifs", "smb", "9p", "afs", "ceph", "virtiofs", "autofs", "lustre", "glusterfs")
+
+
+def say(pid: int, sentence: str) -> bool:
+    """Write `sentence` and a newline to the program's stderr. False when it could not be said at once."""
+    line = sentence.encode("utf-8", "backslashreplace")[:LIMIT] + b"\n"
+    try:
+        kind = os.readlink(f"/proc/{pid}/fd/2")
+        if kind.startswith("socket:"):
+            return _to_socket(pid, line)
+        if kind.startswith("pipe:"):
+            return _afresh(pid, line)
+        if not _answers(pid):
+            return False
+        if stat.S_ISREG(os.stat(f"/proc/{pid}/fd/2").st_mode):
+            return _to_file(pid, line)
+        return _afresh(pid, line)
+    except OSError:
+        return False
+
+
+def _to_socket(pid: int, line: bytes) -> bool:
+    with socket.socket(fileno=abi.take_fd(pid, 2)) as end:
+        return end.send(line, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) > 0
+
+
+def _to_file(pid: int, line: bytes) -> bool:
+    """Through a duplicate, which shares the file's position and O_APPEND."""
+    fd = abi.take_fd(pid, 2)
+    try:
+        return os.write(fd, line) > 0
+    finally:
+        os.close(fd)
+
+
+def _afresh(pid: int, line: bytes) -> bool:
+    """A pipe or terminal through a description of our own: O_NONBLOCK on a shared one would reach its other users."""
+    fd = os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        if os.isatty(fd) and not termios.tcgetattr(fd)[1] & termios.OPOST:
+            line = line.removesuffix(b"\n") + b"\r\n"
+        return os.write(fd, line) > 0
+    except termios.error:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _answers(pid: int) -> bool:
+    """Whether its stderr lies on a mount of our own namespace whose file system runs in this kernel. Raises OSError."""
+    with open(f"/proc/{pid}/fdinfo/2", "rb") as info:
+        mount = next((line.split()[1] for line in info if line.startswith(b"mnt_id:")), b"")
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        for line in mounts:
+            if line.split(b" ", 1)[0] == mount:
+                kind = line.partition(b" - ")[2].split()[0].decode("latin-1")
+                return not kind.startswith(_REMOTE)
+    return False
