@@ -1,0 +1,89 @@
+"""What a person types: a line for the agent, or a command that begins with `!`.
+
+Knows the little grammar and its help. Refuses to know which questions wait. Pure. Invariant: a line is leash's only
+when its first character is `!`; `!!x` sends the agent a literal `!x`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from leashtui.model.card import Choice
+
+HELP = (
+    "!1 y             allow question 1 once (of high severity: then !1 yes)",
+    "!1 s             allow what question 1 offers for this session",
+    "!1 n             deny it; !1 n because WORDS tells the agent why",
+    "!list            ask all waiting questions again",
+    "!freeze  !resume stop everything the agent runs, and let it go on",
+    "!kill            end the session",
+    "!detach          leave; the agent goes on and what it asks waits",
+    "!!text           send the agent a line that begins with !",
+    "anything else    goes to the agent as you typed it",
+)
+
+_WORDS = {"list", "freeze", "resume", "kill", "detach", "help"}
+_CHOICES = {"y": Choice.ONCE, "s": Choice.SESSION, "n": Choice.DENY}
+
+
+class ToAgent(Struct, frozen=True):
+    """The line without its newline."""
+
+    line: bytes
+
+
+class Reply(Struct, frozen=True):
+    """An answer to a question. because: the person's words for the agent."""
+
+    number: int
+    choice: Choice
+    because: str = ""
+
+
+class Confirm(Struct, frozen=True):
+    """The second word on a severe question."""
+
+    number: int
+
+
+class Order(Struct, frozen=True):
+    """One of list, freeze, resume, kill, detach, help."""
+
+    what: str
+
+
+class Unknown(Struct, frozen=True):
+    """Begins with `!` and is none of these. problem: one sentence."""
+
+    problem: str
+
+
+Typed = ToAgent | Reply | Confirm | Order | Unknown
+
+
+def parse(line: bytes) -> Typed:
+    """What a line means. line: without its newline."""
+    if not line.startswith(b"!"):
+        return ToAgent(line)
+    if line.startswith(b"!!"):
+        return ToAgent(line[1:])
+    words = line[1:].decode(errors="replace").split(maxsplit=2)
+    first = words[0].lower() if words else ""
+    if first in _WORDS:
+        return Order(first) if len(words) == 1 else Unknown(f"!{first} stands alone")
+    number = first.removeprefix("l-")
+    if not (number.isascii() and number.isdigit()) or len(number) > 9:
+        return Unknown(f"there is no command {line[:60].decode(errors='replace')!r}")
+    return _reply(int(number), words[1].lower() if len(words) > 1 else "", words[2] if len(words) > 2 else "")
+
+
+def _reply(number: int, choice: str, rest: str) -> Typed:
+    if choice == "yes" and not rest:
+        return Confirm(number)
+    if choice not in _CHOICES:
+        return Unknown(f"answer question {number} with y, s or n")
+    if choice == "n":
+        return Reply(number, Choice.DENY, rest.removeprefix("because ").strip())
+    if rest:
+        return Unknown(f"!{number} {choice} stands alone; only a denial can have words")
+    return Reply(number, _CHOICES[choice])

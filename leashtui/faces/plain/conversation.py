@@ -1,0 +1,179 @@
+"""One person and one session in lines: questions out, answers back, everything else to and from the agent.
+
+Knows which questions wait and which wait for a second word. Refuses to decide: an answer is sent to the desk, and what
+became of it is printed when the desk says so. Invariant: an approval names a question that was on the paper for at
+least ARMED seconds before, and a severe one is given twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from leashtui.faces.plain.commands import HELP, Confirm, Order, Reply, ToAgent, Typed, Unknown
+from leashtui.faces.plain.paper import Paper
+from leashtui.faces.plain.question import SEVERE, ask, number_of
+from leashtui.model.card import Card, Choice
+from leashtui.model.event import Braked, ControlRefused, Decided, Event, GuardLost, Notice, Record
+from leashtui.model.verdict import Ruling
+from leashtui.model.wire import (
+    Answer,
+    Brake,
+    CardGone,
+    CardShown,
+    DeskMessage,
+    FaceMessage,
+    Recorded,
+    Refused,
+    Welcome,
+)
+from leashtui.words.plain import one_line, visible
+from leashtui.words.timeline import tell
+
+ARMED = 0.25
+_RING = 10.0
+
+
+class Line(Protocol):
+    """Where answers and the agent's lines go."""
+
+    def send(self, message: FaceMessage) -> None: ...
+
+    def type(self, data: bytes) -> None: ...
+
+
+class Conversation:
+    """clock: monotonic seconds."""
+
+    def __init__(self, paper: Paper, line: Line, clock: Callable[[], float]) -> None:
+        self._paper = paper
+        self._line = line
+        self._clock = clock
+        self._cards: dict[int, Card] = {}
+        self._shown: dict[int, float] = {}
+        self._half: dict[int, Choice] = {}
+        self._rang = -_RING
+        self.detached = False
+
+    def begin(self, welcome: Welcome) -> None:
+        """Say what this is."""
+        self._paper.say(
+            f"session {welcome.session}, {visible(welcome.agent)} in {visible(welcome.workspace)}",
+            f"guard {welcome.tier}" + "".join(f"; not stopped: {visible(lost)}" for lost in welcome.lost),
+            "only lines that begin like this one are leash's; all others are the agent's",
+            "what you type goes to the agent; !help lists leash's own commands",
+            *(["the session is frozen: !resume lets it go on"] if welcome.frozen else []),
+        )
+
+    # from the desk --------------------------------------------------------------------------------------------------
+    def hear(self, message: DeskMessage) -> None:
+        """Print what the desk says."""
+        match message:
+            case CardShown(card=card):
+                self._ask(card)
+            case CardGone(ask=gone, why=why, who=who):
+                self._gone(number_of(gone), why, who)
+            case Recorded(record=record):
+                self._news(record)
+            case Refused(reason=reason, hint=hint):
+                self._paper.say(f"not done: {visible(reason)}", *([visible(hint)] if hint else []))
+
+    def _ask(self, card: Card) -> None:
+        number = number_of(card.id)
+        before = self._cards.get(number)
+        self._cards[number] = card
+        self._half.pop(number, None)
+        if before is not None and before.command == card.command:
+            self._paper.say(f"question {number} stands for {card.count} such acts now")
+            return
+        self._shown[number] = self._clock()
+        self._paper.say(*ask(card))
+        if self._clock() - self._rang >= _RING:
+            self._rang = self._clock()
+            self._paper.ring()
+
+    def _gone(self, number: int, why: str, who: str) -> None:
+        self._cards.pop(number, None)
+        self._shown.pop(number, None)
+        self._half.pop(number, None)
+        self._paper.say(f"question {number}: {why}" + (f" by {visible(who)}" if who else ""))
+
+    def _news(self, record: Record) -> None:
+        if _is_telling(record.event):
+            line = tell(record)
+            self._paper.say(f"{line.word} {line.text}" + (f" · {line.why}" if line.why else ""))
+
+    # from the person ------------------------------------------------------------------------------------------------
+    def obey(self, typed: Typed) -> None:
+        """Do what a line says."""
+        match typed:
+            case ToAgent(line=line):
+                self._line.type(line + b"\r")
+            case Unknown(problem=problem):
+                self._paper.say(f"{one_line(problem)}; !help lists the commands, !! begins a line for the agent")
+            case Order(what=what):
+                self._order(what)
+            case Reply():
+                self._reply(typed)
+            case Confirm(number=number):
+                self._confirm(number)
+
+    def _order(self, what: str) -> None:
+        if what == "help":
+            self._paper.say(*HELP)
+        elif what == "detach":
+            self.detached = True
+        elif what == "list":
+            self._list()
+        else:
+            self._line.send(Brake(what=what))
+
+    def _list(self) -> None:
+        if not self._cards:
+            self._paper.say("no question waits")
+        for card in self._cards.values():
+            self._paper.say(*ask(card))
+
+    def _waiting(self, number: int) -> Card | None:
+        card = self._cards.get(number)
+        if card is None:
+            self._paper.say(f"no question {number} waits; !list shows those that do")
+        return card
+
+    def _reply(self, reply: Reply) -> None:
+        card = self._waiting(reply.number)
+        if card is None:
+            return
+        if reply.choice is Choice.DENY:
+            self._line.send(Answer(ask=card.id, choice=Choice.DENY, feedback=reply.because))
+        elif reply.choice not in {o.choice for o in card.options}:
+            self._paper.say(f"question {reply.number} does not offer that; {visible(card.no_wider)}".rstrip("; "))
+        elif self._clock() - self._shown[reply.number] < ARMED:
+            self._paper.say(f"question {reply.number} had only just appeared: read it, then answer again")
+        elif card.severity in SEVERE:
+            self._half[reply.number] = reply.choice
+            self._paper.say(f"nothing ran yet: type !{reply.number} yes to allow it, !{reply.number} n to deny it")
+        else:
+            self._line.send(Answer(ask=card.id, choice=reply.choice))
+
+    def _confirm(self, number: int) -> None:
+        card = self._waiting(number)
+        if card is None:
+            return
+        choice = self._half.pop(number, None)
+        if choice is None:
+            self._paper.say(f"say what first: !{number} y, or !{number} n")
+        else:
+            self._line.send(Answer(ask=card.id, choice=choice))
+
+
+def _is_telling(event: Event) -> bool:
+    """Whether a record is news for somebody who reads every line."""
+    match event:
+        case Decided(verdict=verdict):
+            return verdict is not None and verdict.ruling is Ruling.DENY
+        case Notice(level=level):
+            return level != "info"
+        case Braked() | GuardLost() | ControlRefused():
+            return True
+    return False

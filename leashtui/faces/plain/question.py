@@ -1,0 +1,56 @@
+"""A card as lines of text: everything it knows, in the order a person needs it, and what to type.
+
+Knows the card. Refuses to shorten the command it shows and to offer what the card does not. Pure. Invariant: every line
+is printable, whatever the agent put into its command.
+"""
+
+from __future__ import annotations
+
+from leashtui.model.card import Card, Choice
+from leashtui.model.facts import Severity
+from leashtui.words.plain import count, visible
+
+SEVERE = frozenset({Severity.HIGH, Severity.CRITICAL})
+
+
+def number_of(ask: str) -> int:
+    """The number of an ask's id ('L-12' -> 12), -1 for another shape."""
+    digits = ask.rpartition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
+
+
+def ask(card: Card) -> list[str]:
+    """The lines of a question."""
+    number = number_of(card.id)
+    lines = [f"question {number}, severity {card.severity.value}: {visible(card.consequence)}"]
+    lines.append(f"  command: {visible(card.command)}")
+    if card.normalised and card.normalised != card.command:
+        lines.append(f"  which comes to: {visible(card.normalised)}")
+    if card.hidden:
+        lines.append(f"  hidden characters: {visible(', '.join(card.hidden))}")
+    many = f", {count(card.count, 'act')} like this" if card.count > 1 else ""
+    lines.append(f"  in: {visible(card.cwd)}, by {visible(card.agent)}, process {card.pid}{many}")
+    for effect in card.evidence:
+        words = effect.sentence or effect.verb.value
+        target = f": {effect.target}" if effect.target and effect.target not in words else ""
+        place = f" ({effect.place.value})" if effect.place else ""
+        lines.append(f"  would: {visible(words + target + place)}")
+    for policy in card.why:
+        source = f" ({policy.file}:{policy.line})" if policy.file else ""
+        lines.append(
+            f"  asked by: {visible(policy.id)}: {visible(policy.reason or 'no reason given')}{visible(source)}"
+        )
+    lines.append(f"  undo: {visible(card.undo or 'cannot be undone')}")
+    lines.extend(_answers(card, number))
+    return lines
+
+
+def _answers(card: Card, number: int) -> list[str]:
+    keys = {Choice.ONCE: "y", Choice.SESSION: "s", Choice.DENY: "n"}
+    lines = [f"  type !{number} {keys[o.choice]} : {visible(o.label)}" for o in card.options]
+    lines.append(f"  type !{number} n because WORDS : deny and tell the agent why")
+    if card.severity in SEVERE:
+        lines.append(f"  an approval needs a second line: !{number} yes")
+    if card.no_wider:
+        lines.append(f"  {visible(card.no_wider)}")
+    return lines

@@ -1,0 +1,57 @@
+"""Each line a person can type means one thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from leashtui.faces.plain.commands import HELP, Confirm, Order, Reply, ToAgent, Typed, Unknown, parse
+from leashtui.model.card import Choice
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        (b"ls -l", ToAgent(b"ls -l")),
+        (b"", ToAgent(b"")),
+        (b" !1 y", ToAgent(b" !1 y")),
+        (b"!!ls", ToAgent(b"!ls")),
+        (b"\xff\xfe", ToAgent(b"\xff\xfe")),
+        (b"!1 y", Reply(1, Choice.ONCE)),
+        (b"!12 S", Reply(12, Choice.SESSION)),
+        (b"!L-3 y", Reply(3, Choice.ONCE)),
+        (b"!1 n", Reply(1, Choice.DENY)),
+        (b"!1 n because it is wrong", Reply(1, Choice.DENY, "it is wrong")),
+        (b"!1 n keep my notes", Reply(1, Choice.DENY, "keep my notes")),
+        (b"!1 yes", Confirm(1)),
+        (b"!list", Order("list")),
+        (b"!freeze", Order("freeze")),
+        (b"!kill", Order("kill")),
+    ],
+)
+def test_a_line_means(line: bytes, meaning: Typed) -> None:
+    assert parse(line) == meaning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"!",
+        b"!1",
+        b"!1 maybe",
+        b"!y",
+        b"!1 y please",
+        b"!kill it",
+        b"!9999999999 y",
+        "!² y".encode(),
+        b"!\xff y",
+        b"!-1 y",
+    ],
+)
+def test_a_command_that_is_none_goes_nowhere(line: bytes) -> None:
+    assert isinstance(parse(line), Unknown)
+
+
+def test_every_command_is_in_the_help() -> None:
+    told = " ".join(HELP)
+    for word in ("!1 y", "!1 s", "!1 n", "!1 yes", "!list", "!freeze", "!resume", "!kill", "!detach", "!!"):
+        assert word in told
