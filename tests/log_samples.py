@@ -80,7 +80,9 @@ def request(*argv: str) -> Request:
 
 
 ALLOWED = Verdict(Ruling.ALLOW, By.POLICY, policies=("builtin/allow.read",))
-FORCE = Effect(Verb.HISTORY_REWRITE, "origin/main", Place.NONE, "rewrites the history of origin/main", (0, 8))
+FORCE = Effect(
+    Verb.HISTORY_REWRITE, "origin/main", Place.NONE, "rewrites the history of origin/main", (0, 8), Severity.HIGH
+)
 REF = PolicyRef("builtin/git.force", "a force push rewrites what others have", Severity.HIGH, "git.cedar", 12)
 
 

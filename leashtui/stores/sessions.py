@@ -17,6 +17,9 @@ from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Record, SessionEnded, SessionStarted
 from leashtui.stores.journal import ends
 
+EMPTY = "it has no records"
+"""The problem of a log that was created and never written."""
+
 
 class SessionInfo(Struct, frozen=True):
     """One recorded session. started, ended: microseconds since the epoch (ended 0: running, or it was cut off)."""
@@ -39,7 +42,7 @@ def describe(path: Path) -> SessionInfo:
     try:
         found = ends(path)
         if found is None:
-            return SessionInfo(path.stem, path, problem="it has no records")
+            return SessionInfo(path.stem, path, problem=EMPTY)
         first, last = (_record(row) for row in found)
     except LeashError as error:
         return SessionInfo(path.stem, path, problem=error.message)

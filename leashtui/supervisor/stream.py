@@ -99,6 +99,7 @@ class Stream:
         except StoreError:
             self._missing += 1
             self._failed_at = self._failed_at or record.t
+            self._tried_at = self._tried_at or record.t
             raise
         self._undelivered.append((seq, record, digest.hex()))
         self._deliver()
@@ -142,8 +143,8 @@ class Stream:
         self._undelivered = deque(item for item in self._undelivered if item[0] < self._journal.following)
         seconds = max(0, now - self._failed_at) // 1_000_000
         text = f"the log could not be written for {seconds} s: {self._missing} records of that time are missing in it"
-        self._missing, self._failed_at = 0, 0
         self.append(Notice(level="alarm", text=text, hint="every act of that time was refused"), durable=True)
+        self._missing, self._failed_at, self._tried_at = 0, 0, 0
 
     def _deliver(self) -> None:
         """Tell every subscriber what was committed. Appending from inside a subscriber is fine: the order holds."""

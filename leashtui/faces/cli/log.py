@@ -24,10 +24,10 @@ from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
 from leashtui.faces.cli.columns import Paper, fit, width
 from leashtui.model import codec
-from leashtui.model.errors import Exit, LeashError
+from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import runtime_dir, sessions_dir
 from leashtui.stores.journal import read
-from leashtui.stores.sessions import SessionInfo, describe, find_session, list_sessions, paths
+from leashtui.stores.sessions import EMPTY, SessionInfo, describe, find_session, list_sessions, paths
 from leashtui.words.plain import count, one_line
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
 
@@ -55,6 +55,9 @@ query: words and key:value, all must hold; a comma means or, a leading - negates
   since:7d  until:2026-11-20  session:7f3a  act:L-12  text:"force push"
 examples: leash log -f    leash log --all verdict:deny since:7d    leash log 7f3a path:src/ -by:policy
 """
+
+
+Printer = Callable[[SessionInfo, Row, dict[str, Any]], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,19 +92,28 @@ def run(args: argparse.Namespace) -> int:
     if not chosen:
         print("leash: no session is recorded here yet. Make one: leash demo, or leash AGENT", file=sys.stderr)
         return Exit.OK
-    printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
+    printer: Printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
+    unread = 0
     for session in chosen:
-        if session.problem:
-            raise LeashError(
-                f"{session.path}: {session.problem}", "prove what is there: leash audit verify", Exit.STORE
-            )
-        for row in _rows(session, follow=args.follow):
-            value = _value(row)
-            if query.match(value, session.agent):
-                printer(session, row, value)
-            if args.follow:
-                sys.stdout.flush()
-    return Exit.OK
+        try:
+            _print_session(session, query, printer, follow=args.follow)
+        except StoreError as error:
+            if len(chosen) == 1:
+                raise
+            unread += 1
+            print(f"leash: {one_line(error.message, 400)}", file=sys.stderr)
+    return Exit.STORE if unread else Exit.OK
+
+
+def _print_session(session: SessionInfo, query: Query, printer: Printer, *, follow: bool) -> None:
+    if session.problem == EMPTY:
+        print(f"leash: session {session.id} has no records", file=sys.stderr)
+    for row in _rows(session, follow=follow):
+        value = _value(row)
+        if query.match(value, session.agent):
+            printer(session, row, value)
+        if follow:
+            sys.stdout.flush()
 
 
 def _named(words: list[str]) -> Path | None:
@@ -124,7 +136,7 @@ def _looks_like_id(word: str) -> bool:
 
 def _chosen(every: bool) -> list[SessionInfo]:
     if every:
-        return [s for s in list_sessions(sessions_dir()) if not s.problem]
+        return list_sessions(sessions_dir())
     found = paths(sessions_dir())
     newest = max(found, key=lambda p: (p.stem[:1].isdigit(), p.stem), default=None)
     return [describe(newest)] if newest is not None else []
@@ -139,7 +151,7 @@ def _rows(session: SessionInfo, *, follow: bool) -> Iterator[Row]:
         for row in read(session.path, after):
             yield row
             if not isinstance(row.seq, int):
-                raise LeashError(f"{session.path} is damaged after record {after}", "leash audit verify", Exit.STORE)
+                raise StoreError(f"{session.path} is damaged after record {after}", "see: leash audit verify")
             after = row.seq
             ended = isinstance(row.body, bytes) and b'"kind":"session.ended"' in row.body
         if not follow or ended:
