@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--guard", choices=GUARDS, default=None, help="the least guard tier; refuse to start below it (exit 125)"
     )
     faces = parser.add_mutually_exclusive_group()
-    faces.add_argument("--plain", action="store_true", help="numbered questions in lines instead of the panel")
+    _add_plain(faces)
     faces.add_argument("--headless", action="store_true", help="no terminal of its own: fds 0-2 pass through")
     parser.add_argument(
         "--on-ask",
@@ -34,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--linger", action="store_true", help="keep watching what the agent left running, instead of ending it"
     )
+
+
+def add_face(parser: argparse.ArgumentParser) -> None:
+    """Declare only the choice between panel and lines."""
+    _add_plain(parser)
+    parser.set_defaults(headless=False)
+
+
+def _add_plain(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--plain", action="store_true", help="numbered questions in lines instead of the panel")
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str], bool]:

@@ -79,7 +79,7 @@ def start(
         "env": agent.environment(surroundings),
         "cols": size.columns,
         "rows": size.lines,
-        "home": os.path.expanduser("~"),
+        "home": surroundings.get("HOME") or os.path.expanduser("~"),
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
     }

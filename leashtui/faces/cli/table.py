@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 COMMANDS = (
     Row("run", "run", "Run", "run a program under leash (the long form of `leash PROGRAM`)", True),
-    Row("demo", "demo", "Run", "meet the first approval within a minute: no account, no network", True),
+    Row("demo", "demo", "Run", "meet the first approval within a minute: no account, no network"),
     Row("status", "status", "Answer", "list the live sessions"),
     Row("approvals", "approvals", "Answer", "list what waits for an answer"),
     Row("approve", "answer", "Answer", "let a waiting act happen"),

@@ -1,0 +1,50 @@
+"""`leash doctor`: one line a check, a mark, and what to do where something is missing.
+
+Knows how to print findings. Refuses to change anything on the machine. Invariant: exit code 1 when and only when a
+session could not be started, or could not be trusted, as things are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import msgspec
+
+from leashtui.faces.cli.checks import BAD, Check, examine
+from leashtui.model.errors import Exit
+from leashtui.words.plain import one_line
+
+_MARKS = {"ok": "✓", "note": "!", "bad": "✗"}
+_PLAIN_MARKS = {"ok": "ok ", "note": "!  ", "bad": "BAD"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object a check: name, state, detail, fix")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine this machine. Returns FINDINGS when something is broken."""
+    found = examine()
+    if args.json:
+        for check in found:
+            print(msgspec.json.encode(check).decode())
+    else:
+        _show(found)
+    return Exit.FINDINGS if any(check.state == BAD for check in found) else Exit.OK
+
+
+def _show(found: list[Check]) -> None:
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf") and os.environ.get("TERM") != "dumb"
+    marks = _MARKS if unicode else _PLAIN_MARKS
+    width = max(len(check.name) for check in found)
+    for check in found:
+        print(f"{marks[check.state]} {check.name:<{width}}  {one_line(check.detail, 400)}")
+        for line in check.more:
+            print(f"  {'':<{width}}  - {one_line(line, 400)}")
+        if check.fix:
+            print(f"  {'':<{width}}  → {one_line(check.fix, 400)}" if unicode else f"  {'':<{width}}  fix: {check.fix}")
+    bad = sum(check.state == BAD for check in found)
+    print("all is well" if not bad else f"{bad} of {len(found)} checks are broken")
