@@ -33,7 +33,8 @@ class Paper:
             text = text.replace("\r", "\n")
         if text:
             self._write(text)
-            self._fresh = text[-1] == "\n"
+        if shown := text.rstrip("\r"):
+            self._fresh = shown[-1] == "\n"
 
     def typed(self) -> None:
         """The person ended a line with Enter on this terminal."""
