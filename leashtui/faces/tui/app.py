@@ -33,6 +33,7 @@ from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.keys import working
 from leashtui.faces.tui.look import Look, coloured, plain
 from leashtui.faces.tui.panel import Panel
+from leashtui.faces.tui.parser import Background
 from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
@@ -122,6 +123,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._stream: Stream | None = None
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
+        self._hinted = False
         self._bell = Bell(multiplexed="TMUX" in os.environ)
         self.panel = Panel(link.welcome, send=link.send, leave=lambda: self.leave(End.DETACHED), wall=wall)
         self.view = TerminalView(engine, clock=self._clock, pressed=self._mouse, name="agent")
@@ -140,7 +142,12 @@ class LeashApp(App[int], inherit_bindings=False):
         self._arrange()
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
-        self.set_interval(_TICK, self._show)
+        self.set_interval(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        """Waiting times and hints change by themselves; nothing else does."""
+        if self.panel.waiting or self._hinted:
+            self._show()
 
     def leave(self, code: End) -> None:
         """Close this face."""
@@ -281,6 +288,10 @@ class LeashApp(App[int], inherit_bindings=False):
         self.view.redraw()
         self._show()
 
+    def on_background(self, message: Background) -> None:
+        """The person's terminal told its background, so that the agent can tell light from dark."""
+        self._engine.background = message.colour
+
     def on_hangup(self, message: Hangup) -> None:
         """The person's terminal is gone; the agent goes on."""
         self.leave(End.DETACHED)
@@ -345,5 +356,6 @@ class LeashApp(App[int], inherit_bindings=False):
         elif panel.queue.confirming is not None:
             asked = say.CONFIRM.format(what=say.CONFIRMED[panel.queue.confirming])
         line = Line(panel.editor, asked, panel.hint(now))
+        self._hinted = bool(line.hint)
         keys = working(panel.situation(now))
         return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())

@@ -17,6 +17,7 @@ from leashtui.faces.tui import text as say
 from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.keys import KEYS, Key
 from leashtui.faces.tui.look import Look
+from leashtui.faces.tui.spelled import clip
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.wire import Welcome
 from leashtui.words.plain import count, one_line, visible
@@ -87,7 +88,7 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
         if words and room > 12:
             shown = one_line(words, room - 1)
             out.append(" " * (room - cell_len(shown) + 1)).append(shown, look.asked if line.hint else look.muted)
-        return out
+        return clip(out, width)
     out = Text(end="").append(" ")
     if line.hint:
         return out.append(one_line(line.hint, width - 2), look.asked)
@@ -97,7 +98,7 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
         shown_keys.pop(_expendable(shown_keys))
     for key, effect in (*shown_keys, *last):
         out.append(f" {key} ", look.key).append(f" {effect}  ", look.text)
-    return out
+    return clip(out, width)
 
 
 def _length(keys: Sequence[tuple[str, str]]) -> int:

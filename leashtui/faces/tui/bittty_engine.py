@@ -40,6 +40,9 @@ _MODEL = replace(
 _UNFINISHED = 64 << 10
 """Characters a sequence without an end may hold before its contents are dropped."""
 _TITLE = 60
+_BROKEN = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
+_JOINERS = "\u200c\u200d"
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _WINDOW_OPS = {14, 16, 18, 22, 23}
 _REPLY = re.compile(
     rb"\x1b\[[?>]?[0-9;]{0,40}[cRnty]|\x1b\[\??[0-9;]{1,20}\$y|\x1b\]1[0-2];rgb:[0-9a-f/]{5,20}(?:\x07|\x1b\\)"
@@ -73,18 +76,30 @@ class _Line:
 
 
 class BitttyEngine:
-    """Implements Engine. cols, rows: at least 1. background: the person's own, as (r, g, b), where it is known."""
+    """Implements Engine. cols, rows: at least 1."""
 
-    def __init__(self, cols: int, rows: int, background: tuple[int, int, int] | None = None) -> None:
+    def __init__(self, cols: int, rows: int) -> None:
         self.cols = max(1, cols)
         self.rows = max(1, rows)
-        self._background = background
+        self._background: tuple[int, int, int] | None = None
         self.reset()
+
+    @property
+    def background(self) -> tuple[int, int, int] | None:
+        """The person's background as (r, g, b); agents that ask are told it."""
+        return self._background
+
+    @background.setter
+    def background(self, colour: tuple[int, int, int] | None) -> None:
+        self._background = colour
+        if colour is not None:
+            light = sum(colour) > 3 * 127
+            self._board.palette.background = colour
+            self._board.palette.foreground = (0, 0, 0) if light else (229, 229, 229)
 
     def reset(self) -> None:
         """A terminal just switched on."""
-        overrides = {} if self._background is None else {"background": self._background}
-        self._board: Any = Board(width=self.cols, height=self.rows, model=_MODEL, palette_overrides=overrides)
+        self._board: Any = Board(width=self.cols, height=self.rows, model=_MODEL)
         self._board.set_caps(TerminalCaps(grapheme_mode="permanently-set"))
         self._line = _Line()
         self._board.host.attach(self._line)
@@ -94,6 +109,7 @@ class BitttyEngine:
         self._seen = 0
         self._reversed = False
         self._limit_window_requests()
+        self.background = self._background
 
     def _limit_window_requests(self) -> None:
         """Let only questions about size and the title stack through; a program may not resize our view."""
@@ -109,7 +125,11 @@ class BitttyEngine:
     def feed(self, data: bytes) -> None:
         """Take output, cut anywhere."""
         board = self._board
-        board.parser.feed(self._decode(data))
+        try:
+            board.parser.feed(self._decode(data))
+        except _BROKEN:  # what the library cannot digest costs this screen, never the panel
+            self.reset()
+            return
         parser = board.parser
         if len(parser.buffer) > _UNFINISHED:
             introducer = parser.buffer[parser._seq_start : parser._scan_from][:2]
@@ -196,9 +216,8 @@ class BitttyEngine:
 @lru_cache(4096)
 def _fit(char: str, wide: bool) -> str:
     """One cell's text, free of what could move or reorder its neighbours, as wide as its cell."""
-    kept = "".join(
-        c for c in char if c in "\u200c\u200d" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    )
+    shown = [c for c in char if c in _JOINERS or unicodedata.category(c) not in _UNSEEN]
+    kept = "".join(shown).strip(_JOINERS)  # at its edge a joiner would reach into the next cell
     width = 2 if wide else 1
     if kept and cell_len(kept) == width:
         return kept

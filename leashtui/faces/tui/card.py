@@ -16,7 +16,7 @@ from rich.text import Text
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.look import Look, plain
 from leashtui.faces.tui.queue import SEVERE
-from leashtui.faces.tui.spelled import cut, fold, spell, wrap
+from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
 from leashtui.model.card import Card, Choice
 from leashtui.words.plain import count, duration, one_line, visible
 
@@ -174,7 +174,7 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
     if setting.focused and setting.confirming is not None:
         what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
         line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
-        return [line, _one("any other key takes it back; nothing ran yet", look.muted)]
+        return [line, _one("any other key takes it back", look.muted)]
     offered = {o.choice: o for o in card.options}
     live, approving = setting.focused, setting.focused and setting.ready
     second = " then !" if needs_second_key(card, setting.width) else ""
@@ -237,13 +237,19 @@ def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:
     waited = f" waiting {duration(setting.waited)} "
     title = f" {say.NEEDS_YOU} "
     fill = width - 4 - len(title) - len(place) - len(waited) - (1 if place else 0)
+    if fill < 0:
+        waited, fill = "", fill + len(waited)
+    if fill < 0:
+        place, fill = "", fill + len(place) + 1
     top = Text(end="").append(corners[0] + bar, edge).append(title, look.title)
     if place:
         top.append(bar, edge).append(place, look.text)
     top.append(bar * max(0, fill), edge).append(waited, look.text).append(bar + corners[1], edge)
     framed = [top]
     for line in lines:
-        pad = max(0, width - 4 - cell_len(line.plain))
+        if cell_len(line.plain) > width - 4:
+            line = clip(line, width - 4)
+        pad = width - 4 - cell_len(line.plain)
         framed.append(Text(end="").append(side + " ", edge).append_text(line).append(" " * pad + " " + side, edge))
     return [*framed, Text(end="").append(corners[2] + bar * (width - 2) + corners[3], edge)]
 

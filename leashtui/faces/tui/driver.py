@@ -27,6 +27,13 @@ class Hangup(Message):
 class PanelDriver(LinuxDriver):
     """Reads keys with their bytes; posts Hangup when the terminal closes."""
 
+    def start_application_mode(self) -> None:
+        """Take the terminal, and ask it for its background."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._writer_thread is not None:
+            self.write("\x1b]11;?\x1b\\")
+            self.flush()
+
     def run_input_thread(self) -> None:
         """Read until asked to stop; runs in its own thread."""
         parser = RawParser(self._debug)

@@ -42,6 +42,8 @@ class Engine(Protocol):
 
     cols: int
     rows: int
+    background: tuple[int, int, int] | None
+    """The person's own background, to answer an agent that asks; None where it is not known."""
 
     def feed(self, data: bytes) -> None:
         """Take the agent's output, cut anywhere, even inside a character."""

@@ -1,7 +1,8 @@
 """Colours and styles of the panel, in two versions: with colour and without.
 
-Knows Rich styles only. Refuses to carry meaning: every style accompanies a word or a mark that says the same.
-Invariant: each foreground here has a contrast of at least 4.5:1 on the backgrounds it is used on (a test measures it).
+Knows Rich styles only; the colours are those of the 256-colour palette, so that they look the same everywhere. Refuses
+to carry meaning: every style accompanies a word or a mark that says the same. Invariant: each foreground here has a
+contrast of at least 4.5:1 on the backgrounds it is used on (a test measures it).
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from rich.style import Style
 
 from leashtui.model.facts import Severity
 
-GROUND = "#12151b"
-RAISED = "#1d222b"
-TEXT = "#e4e7ec"
-MUTED = "#9aa4b2"
-AMBER = "#ffb74d"
-RED = "#ff8a80"
-GREEN = "#81c995"
-BLUE = "#8ab4f8"
-YELLOW = "#fdd663"
-EDGE = "#5b6675"
-INK = "#12151b"
+GROUND = "#121212"
+RAISED = "#262626"
+TEXT = "#e4e4e4"
+MUTED = "#a8a8a8"
+AMBER = "#ffaf5f"
+RED = "#ff8787"
+GREEN = "#87d787"
+BLUE = "#87afff"
+YELLOW = "#ffd75f"
+EDGE = "#6c6c6c"
+INK = "#121212"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ the `raw` of all keys, joined, is what was typed; what was pasted never becomes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 
 from textual import events
+from textual._parser import ParseEOF, ParseTimeout, Peek1, Read1, TokenCallback
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.message import Message
@@ -20,8 +22,22 @@ _ESC = "\x1b"
 _INTRODUCERS = "[O]P_^X\\"
 """Second characters after ESC that begin a longer sequence; anything else makes ESC mean Alt at once."""
 _NAMES = {"\r": "enter", "\x7f": "backspace", "\t": "tab", " ": "space", "\x08": "ctrl+backspace"}
+UNKNOWN = "unknown sequence"
+"""Name of a key that only the agent can make sense of."""
 HOLD = 0.025
 """Seconds an unfinished sequence is kept before it counts as typed."""
+
+
+_COLOUR = re.compile(r"\x1b\]11;rgb:([0-9a-fA-F]{2,4})/([0-9a-fA-F]{2,4})/([0-9a-fA-F]{2,4})(?:\x07|\x1b\\)")
+_COLOUR_BEGUN = re.compile(r"\x1b(?:\](?:1(?:1(?:;[rgb:0-9a-fA-F/]{0,20}\x1b?)?)?)?)?\Z")
+
+
+class Background(Message):
+    """The terminal's background, as (r, g, b) of 0..255 each."""
+
+    def __init__(self, colour: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.colour = colour
 
 
 class RawKey(events.Key):
@@ -66,10 +82,14 @@ class RawParser(XTermParser):
     def _typed(self, data: str) -> Generator[Message, None, str]:
         """Parse up to a paste; returns the rest."""
         before, start, rest = data.partition(_PASTE_START)
+        if told := _COLOUR.search(before):
+            yield Background((_level(told[1]), _level(told[2]), _level(told[3])))
+            before = before[: told.start()] + before[told.end() :]
         if start:
             self._pasting = []
         else:
-            keep = _suffix(before, _PASTE_START)
+            begun = _COLOUR_BEGUN.search(before)
+            keep = max(_suffix(before, _PASTE_START), len(before) - begun.start() if begun else 0)
             self._held, before = before[len(before) - keep :], before[: len(before) - keep]
             self._held_until = get_time() + HOLD
         if before:
@@ -99,6 +119,29 @@ class RawParser(XTermParser):
             return RawKey(message.key, message.character, message.character or "")
         return message
 
+    def parse(self, token_callback: TokenCallback[Message]) -> Generator[Read1 | Peek1, str, None]:
+        """The base's parsing, except that keys made from one sequence stay one key.
+
+        The base spells an unknown sequence out as keys, and `y` in the middle of one must not answer a card.
+        """
+        batch: list[Message] = []
+        inner = super().parse(batch.append)
+        try:
+            awaiting = next(inner)
+            while True:
+                try:
+                    character = yield awaiting
+                except (ParseTimeout, ParseEOF) as late:
+                    awaiting = inner.throw(late)
+                else:
+                    awaiting = inner.send(character)
+                for message in _joined(batch):
+                    token_callback(message)
+                batch.clear()
+        except StopIteration:
+            for message in _joined(batch):
+                token_callback(message)
+
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         """Keys for `sequence`, the first carrying all its bytes."""
         if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS and sequence[1] != _ESC:
@@ -109,8 +152,19 @@ class RawParser(XTermParser):
             name = key.key
             if name == "escape" and not alt:
                 name = "ctrl+left_square_bracket"  # a bare ESC inside a broken sequence; the base would make it '^'
+            if alt and not name.startswith("alt+"):
+                name = f"alt+{name}"
             yield RawKey(name, key.character, raw)
             raw = ""
+
+
+def _joined(batch: list[Message]) -> list[Message]:
+    """The messages of one step of the parser, several keys among them made one that means nothing to the panel."""
+    keys = [RawParser._keep(m) for m in batch if isinstance(m, events.Key)]
+    if len(keys) < 2:
+        return batch
+    raw = "".join(key.raw for key in keys if isinstance(key, RawKey))
+    return [*(m for m in batch if not isinstance(m, events.Key)), RawKey(UNKNOWN, None, raw)]
 
 
 def _suffix(text: str, marker: str) -> int:
@@ -119,6 +173,11 @@ def _suffix(text: str, marker: str) -> int:
         if text.endswith(marker[:length]):
             return length
     return 0
+
+
+def _level(digits: str) -> int:
+    """An X11 colour component of two to four hex digits as 0..255."""
+    return int(digits[:2], 16)
 
 
 def _named(char: str) -> str:

@@ -68,9 +68,19 @@ def cut(words: str, width: int) -> str:
     """`words` in at most `width` cells, with an ellipsis when something is missing."""
     if cell_len(words) <= width:
         return words
+    words = words[: max(0, width)]
     while words and cell_len(words) > width - 1:
         words = words[:-1]
-    return words + "…"
+    return words + "…" if width > 0 else ""
+
+
+def clip(line: Text, width: int) -> Text:
+    """A styled line in at most `width` cells, with an ellipsis when something is missing."""
+    if cell_len(line.plain) <= width:
+        return line
+    short = line.copy()
+    short.right_crop(len(line.plain) - len(cut(line.plain, width)) + 1)
+    return short.append("…")
 
 
 def _joined(shown: Sequence[tuple[str, Style]]) -> Text:

@@ -179,7 +179,7 @@ def draw_row(row: Row, look: Look, width: int, stamp: Callable[[int], str]) -> T
     line = Text(end="", no_wrap=True).append((time if width >= _ROOMY else time[:5]) + " ", look.muted)
     line.append(f"{_MARKS[row.kind]} {row.word[:8]:<8} ", style)
     room = max(0, width - cell_len(line.plain))
-    tail = cut(row.tail, max(8, room // 3))
+    tail = cut(row.tail, max(8, room // 3)) if room > 16 else ""
     words = cut(row.text, room - (len(tail) + 1 if tail else 0))
     line.append(words, look.muted if row.kind == "quiet" else look.text)
     if tail:

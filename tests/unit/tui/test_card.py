@@ -1,0 +1,126 @@
+"""The card: small enough, exact, and never a lie about what it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+from tui_desk import force_push, install
+
+from leashtui.faces.tui.card import MAX_COLUMNS, MAX_LINES, Setting, draw, draw_whole, needs_second_key
+from leashtui.faces.tui.look import coloured
+from leashtui.faces.tui.spelled import spell, wrap
+from leashtui.model.card import Card, Choice
+from leashtui.model.facts import Effect, Severity, Verb
+from leashtui.model.verdict import PolicyRef
+
+LOOK = coloured()
+NASTY = "echo [bold]hi[/bold] \x1b[2J\x07\u202e日本\ud800 \\[x] \n" + "x" * 300
+LONG = "x" * 5000
+
+
+def text(card: Card, **setting: object) -> str:
+    setting.setdefault("width", 58)
+    return "\n".join(line.plain for line in draw(card, LOOK, Setting(**setting)))  # type: ignore[arg-type]
+
+
+CARDS = [
+    force_push(),
+    install(),
+    force_push(command=NASTY, hidden=("U+202E",)),
+    force_push(command=LONG, cwd="/" + "d/" * 200, agent="a" * 90, consequence="c " * 300, undo="u " * 200),
+    force_push(
+        evidence=tuple(Effect(Verb.DELETE, f"/tmp/{i}", sentence=f"removes file number {i}") for i in range(50))
+    ),
+    force_push(evidence=(), why=(), undo="", no_wider=""),
+    install(why=tuple(PolicyRef(f"team/p{i}", "r" * 100) for i in range(9)), count=12, severity=Severity.CRITICAL),
+]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=range(len(CARDS)))  # type: ignore[arg-type]
+@pytest.mark.parametrize("width", [24, 40, 44, 58, 80])
+@pytest.mark.parametrize("height", [8, 16, 40])
+@pytest.mark.parametrize("state", ["agent", "wait", "ready", "confirm"])
+def test_every_card_fits_and_keeps_its_keys(card: Card, width: int, height: int, state: str) -> None:
+    setting = Setting(
+        width=width, height=height, total=3, position=2, waited=3723.0,
+        focused=state != "agent", ready=state == "ready",
+        confirming=Choice.ONCE if state == "confirm" else None,
+    )  # fmt: skip
+    lines = draw(card, LOOK, setting)
+    assert len(lines) <= min(height, MAX_LINES)
+    widths = {cell_len(line.plain) for line in lines}
+    assert max(widths) <= min(width, MAX_COLUMNS)
+    if width >= 44:
+        assert len(widths) == 1
+    shown = "\n".join(line.plain for line in lines)
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    if width >= 44:
+        if state == "confirm":
+            assert " ! " in shown
+        else:
+            assert "deny" in shown and ("n" in shown)
+            assert ("ctrl+] to answer" in shown) == (state == "agent")
+
+
+def test_what_a_newcomer_reads() -> None:
+    shown = text(force_push(), home="/home/ada", waited=12.0)
+    for words in (
+        "NEEDS YOU", "waiting 0:12", "git push --force origin main", "in ~/proj/api", "by claude", "HIGH",
+        "rewrites the history of origin/main", "--force replaces 3 commits", "sends to github.com",
+        "builtin/git.force-push", "reflog", " y ", "once", " n ", "deny", "no “this session”: a forced push",
+    ):  # fmt: skip
+        assert words in shown
+    assert " s " not in shown
+
+
+def test_this_session_shows_its_exact_effect() -> None:
+    assert "this session: npm install …" in text(install())
+
+
+def test_text_is_exact_and_never_markup() -> None:
+    command = "echo '[bold red]' \\[x] [/] [link=x]"
+    assert command in text(force_push(command=command))
+
+
+def test_control_characters_are_spelled_out_and_marked() -> None:
+    lines = wrap(spell("a\x1b[2Jb\u202ec", (), LOOK), 40)
+    assert lines[0].plain == "a\\e[2Jb\\u202ec"
+    marked = [lines[0].plain[s.start : s.end] for s in lines[0].spans if s.style == LOOK.hidden]
+    assert marked == ["\\e", "\\u202e"]
+
+
+def test_the_dangerous_span_is_underlined_even_behind_spelled_out_characters() -> None:
+    command = "a\x07 --force b"
+    lines = wrap(spell(command, [(3, 10)], LOOK), 40)
+    marked = [lines[0].plain[s.start : s.end] for s in lines[0].spans if s.style == LOOK.danger]
+    assert marked == ["--force"]
+
+
+@pytest.mark.parametrize("width", [5, 17, 54])
+def test_wrapping_loses_nothing(width: int) -> None:
+    command = "find . -name '*.py' -exec sed -i 's/a/b/' {} + && git add -A; 日本語 " * 5
+    lines = wrap(spell(command, (), LOOK), width)
+    assert "".join(line.plain for line in lines) == command
+    assert all(cell_len(line.plain) <= width for line in lines)
+
+
+def test_a_command_that_is_cut_says_so_and_needs_a_second_key() -> None:
+    card = install(command="echo " + "word " * 200 + "; rm -rf ~")
+    assert "more characters: v shows all" in text(card)
+    assert needs_second_key(card, 58)
+    assert not needs_second_key(install(), 58)
+    assert needs_second_key(force_push(), 58)
+    whole = "\n".join(line.plain for line in draw_whole(card, LOOK, Setting(width=44)))
+    assert "rm -rf ~" in whole
+
+
+def test_the_whole_view_leaves_nothing_out() -> None:
+    card = force_push(
+        command=NASTY, normalised="echo hi", hidden=("U+202E right-to-left override",),
+        evidence=tuple(Effect(Verb.DELETE, f"/tmp/{i}", sentence=f"removes file number {i}") for i in range(50)),
+        why=(PolicyRef("team/a", "because", file="/etc/a.cedar", line=3), PolicyRef("team/b", "")),
+    )  # fmt: skip
+    whole = "\n".join(line.plain for line in draw_whole(card, LOOK, Setting(width=200)))
+    for words in ("removes file number 49", "team/b", "/etc/a.cedar:3", "echo hi", "U+202E", "x" * 100, "\\e[2J"):
+        assert words in whole
+    assert "\x1b" not in whole

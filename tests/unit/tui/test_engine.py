@@ -1,0 +1,193 @@
+"""The engine draws what an agent writes and gives it no way to speak through us."""
+
+from __future__ import annotations
+
+import random
+import time
+import unicodedata
+
+import pytest
+from rich.cells import cell_len
+
+from leashtui.faces.tui.bittty_engine import BitttyEngine
+from leashtui.faces.tui.engine import MouseAct
+
+
+def row(engine: BitttyEngine, y: int = 0) -> str:
+    return engine.strip(y).text.rstrip()
+
+
+def test_text_is_never_markup() -> None:
+    engine = BitttyEngine(40, 3)
+    engine.feed(b"[bold]x[/bold] [red]\\[y] [link=http://x]z")
+    assert row(engine) == "[bold]x[/bold] [red]\\[y] [link=http://x]z"[:40]
+    assert all(not (s.style and s.style.link) for s in engine.strip(0))
+
+
+def test_utf8_cut_anywhere() -> None:
+    text = "größe 日本 👩‍💻 e\u0301!"
+    whole = BitttyEngine(40, 3)
+    whole.feed(text.encode())
+    bytewise = BitttyEngine(40, 3)
+    for byte in text.encode():
+        bytewise.feed(bytes([byte]))
+    assert row(bytewise) == row(whole) == text
+
+
+@pytest.mark.parametrize("text", ["日本語", "👨‍👩‍👧x", "e\u0301z", "❤️q", "🇩🇪w", "한x", "☺️", "a\u0300\u0301b", "1️⃣2"])
+def test_wide_and_combining_characters_keep_their_columns(text: str) -> None:
+    engine = BitttyEngine(30, 2)
+    engine.feed(text.encode() + b"|")
+    strip = engine.strip(0)
+    assert strip.cell_length == cell_len(strip.text) == 30
+    cursor = engine.cursor()
+    assert cursor is not None
+    assert cell_len(strip.text[: strip.text.index("|") + 1]) == cursor[0]
+
+
+def test_characters_that_reorder_or_hide_are_not_passed_on() -> None:
+    engine = BitttyEngine(30, 2)
+    engine.feed("a\u202eb\u2066c\u200bd\x85e\u2028f".encode())
+    assert not set(engine.strip(0).text) & set("\u202e\u2066\u200b\x85\u2028")
+
+
+def test_colours_and_attributes_reach_the_screen() -> None:
+    engine = BitttyEngine(20, 2)
+    engine.feed(b"\x1b[1;31;4mA\x1b[0;48;5;200mB\x1b[0;38;2;1;2;3mC")
+    styles = [s.style for s in engine.strip(0)]
+    assert styles[0] and styles[0].bold and styles[0].underline and styles[0].color
+    assert styles[0].color.number == 1
+    assert styles[1] and styles[1].bgcolor and styles[1].bgcolor.number == 200
+    assert styles[2] and styles[2].color and styles[2].color.triplet == (1, 2, 3)
+
+
+def test_only_changed_rows_are_named() -> None:
+    engine = BitttyEngine(20, 10)
+    assert engine.changed() == list(range(10))
+    assert engine.changed() == []
+    engine.feed(b"\x1b[5;1Hx")
+    assert engine.changed() == [4]
+    engine.feed(b"\x1b[?1049h")
+    assert engine.changed() == list(range(10))
+    assert engine.modes().alternate_screen
+
+
+def test_modes_are_told() -> None:
+    engine = BitttyEngine(20, 10)
+    engine.feed(b"\x1b[?1h\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?2026h\x1b[?25l")
+    modes = engine.modes()
+    assert modes.application_cursor and modes.bracketed_paste and modes.synchronized
+    assert modes.mouse == "button"
+    assert engine.cursor() is None
+    engine.reset()
+    assert engine.modes() == BitttyEngine(20, 10).modes()
+
+
+QUESTIONS = {
+    b"\x1b[c": b"\x1b[?62;22c",
+    b"\x1b[5n": b"\x1b[0n",
+    b"\x1b[3;4H\x1b[6n": b"\x1b[3;4R",
+    b"\x1b[18t": b"\x1b[8;10;20t",
+    b"\x1b[?2026$p": b"\x1b[?2026;2$y",
+    b"\x1b[?u": b"",  # no kitty keyboard: keys arrive as the person's terminal sends them
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_questions_are_answered(question: bytes) -> None:
+    engine = BitttyEngine(20, 10)
+    engine.feed(question)
+    assert engine.replies() == QUESTIONS[question]
+    assert engine.replies() == b""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\x1b]0;\nrm -rf /\n\x07\x1b[20t\x1b[21t",
+        b"\x1b]52;c;cm0gLXJmIC8K\x07\x1b]52;c;?\x07",
+        b"\x1bP$q\nrm -rf /\n\x1b\\",
+        b"\x1b]50;\nrm\n\x07\x1b]50;?\x07",
+        b"\x1b[?1;2;3$p\x05",
+    ],
+)
+def test_an_agent_cannot_type_through_its_terminal(words: bytes) -> None:
+    engine = BitttyEngine(20, 10)
+    engine.feed(words)
+    answer = engine.replies()
+    assert b"rm" not in answer
+    assert b"\n" not in answer
+
+
+def test_the_background_of_the_person_is_told() -> None:
+    engine = BitttyEngine(20, 10)
+    engine.background = (255, 255, 255)
+    engine.reset()
+    engine.feed(b"\x1b]11;?\x07")
+    assert engine.replies() == b"\x1b]11;rgb:ffff/ffff/ffff\x07"
+
+
+def test_an_agent_cannot_change_our_size() -> None:
+    engine = BitttyEngine(20, 10)
+    engine.feed(b"\x1b[8;500;500t\x1b[?40h\x1b[?3h\x1b[500*|\x1b[500$|")
+    assert len(engine.changed()) == 10
+    assert engine.strip(0).cell_length == 20
+
+
+@pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_", b"\x1b[", b"\x1b^"])
+def test_a_sequence_without_an_end_does_not_grow(start: bytes) -> None:
+    engine = BitttyEngine(20, 3)
+    engine.feed(start)
+    began = time.monotonic()
+    for _ in range(200):
+        engine.feed(b"1" * 4096)
+    assert len(engine._board.parser.buffer) <= 70_000
+    assert time.monotonic() - began < 5
+    engine.feed(b"\x1b\\\x18\x1b[2J\x1b[Hback")
+    assert row(engine) == "back"
+
+
+def test_titles_are_spelled_out_and_short() -> None:
+    engine = BitttyEngine(20, 3)
+    assert engine.title() == ""
+    engine.feed("\x1b]0;[red]a\u202eb\x9c".encode() + b"c" * 200 + b"\x07")
+    assert "\u202e" not in engine.title()
+    assert len(engine.title()) <= 60
+
+
+def test_the_mouse_speaks_as_the_agent_asked() -> None:
+    engine = BitttyEngine(20, 10)
+    engine.mouse(MouseAct(2, 3, 0, "press"))
+    assert engine.replies() == b""
+    engine.feed(b"\x1b[?1000h\x1b[?1006h")
+    engine.mouse(MouseAct(2, 3, 0, "press"))
+    engine.mouse(MouseAct(2, 3, 0, "release", frozenset({"ctrl"})))
+    assert engine.replies() == b"\x1b[<0;3;4M\x1b[<16;3;4m"
+
+
+def test_garbage_and_resizes_never_break_a_row() -> None:
+    chance = random.Random(7)
+    engine = BitttyEngine(40, 12)
+    parts = [
+        b"\x1b[",
+        b"\x1b]",
+        b"\x1bP",
+        b"\x1b",
+        b";",
+        b"m",
+        b"H",
+        b"J",
+        b"h",
+        b"?1049",
+        "日".encode(),
+        "👩‍💻".encode(),
+    ]
+    for step in range(400):
+        data = b"".join(chance.choice(parts) if chance.random() < 0.5 else chance.randbytes(3) for _ in range(20))
+        engine.feed(data)
+        if step % 25 == 0:
+            engine.resize(chance.randrange(1, 90), chance.randrange(1, 30))
+        for y in engine.changed():
+            strip = engine.strip(y)
+            assert strip.cell_length == engine.cols == cell_len(strip.text), (step, y, strip.text)
+            assert not {unicodedata.category(c) for c in strip.text} & {"Cc", "Cs", "Zl", "Zp"}

@@ -1,0 +1,216 @@
+"""Header, footer, timeline, bell, editor and colours: the small pure parts of the panel."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from rich.cells import cell_len
+from rich.color import Color
+from rich.style import Style
+from tui_desk import NOON, a_morning, decided, force_push, install, recorded, welcome
+
+from leashtui.faces.tui import text as say
+from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
+from leashtui.faces.tui.bell import EVERY, Bell
+from leashtui.faces.tui.editor import LIMIT, LineEditor
+from leashtui.faces.tui.keys import KEYS, Situation, working
+from leashtui.faces.tui.look import GROUND, RAISED, Look, coloured, plain
+from leashtui.faces.tui.timeline import KEEP, Timeline, draw_row
+from leashtui.model.event import Answered, Asked
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.model.wire import Recorded
+
+LOOK = coloured()
+
+
+def morning() -> Timeline:
+    timeline = Timeline()
+    for message in a_morning():
+        if isinstance(message, Recorded):
+            timeline.add(message)
+    return timeline
+
+
+# the timeline --------------------------------------------------------------------------------------------------------
+def test_an_asked_act_stays_one_row_and_changes_when_answered() -> None:
+    rows = [(r.kind, r.word, r.text, r.tail) for r in morning().rows()]
+    assert ("allow", "allow", "npm install", "ada 0:06") in rows
+    assert ("ask", "ask", "git push --force origin main", "L-12") in rows
+    assert sum(r[2] == "npm install" for r in rows) == 1
+
+
+def test_counts_and_exit_codes() -> None:
+    timeline = morning()
+    assert (timeline.acts, timeline.asked, timeline.refused) == (6, 2, 1)
+    assert next(r.tail for r in timeline.rows() if r.text == "npm test") == "dev exit 1"
+    assert timeline.head.startswith("9c41")
+
+
+def test_a_withdrawn_ask_is_never_called_a_denial() -> None:
+    timeline = Timeline()
+    gone = Answered("L-12", Verdict(Ruling.DENY, By.WITHDRAWN))
+    for message in recorded([Asked(force_push()), gone]):
+        timeline.add(message)
+    assert [r.word for r in timeline.rows()] == ["gone"]
+    assert timeline.refused == 0
+
+
+def test_the_same_record_counts_once_and_old_rows_go() -> None:
+    timeline = Timeline()
+    messages = recorded([decided(f"run {n}") for n in range(KEEP + 100)])
+    for message in [*messages, *messages[-10:]]:
+        timeline.add(message)
+    assert timeline.acts == KEEP + 100
+    assert len(timeline.rows()) == KEEP
+    assert timeline.rows()[0].text == "run 100"
+
+
+@pytest.mark.parametrize("width", [20, 30, 44, 80, 200])
+@pytest.mark.parametrize("command", ["ls", "x" * 900, "日本語" * 40, "a\x1b[2Jb\u202e [bold]"], ids=range(4))
+def test_every_row_fits(width: int, command: str) -> None:
+    timeline = Timeline()
+    for message in recorded([decided(command), decided(command, Ruling.DENY, "team/" + "p" * 60)]):
+        timeline.add(message)
+    for row in timeline.rows():
+        line = draw_row(row, LOOK, width, lambda us: "12:00:00")
+        assert cell_len(line.plain) <= width
+        assert line.plain.isprintable()
+
+
+def test_verdicts_are_told_by_word_and_mark_not_by_colour_alone() -> None:
+    marks = {draw_row(r, plain(), 100, lambda us: "12:00:00").plain[9:17].strip() for r in morning().rows()}
+    assert {"✓ allow", "✗ deny", "? ask"} <= marks
+
+
+# header and footer ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_the_header_always_names_the_tier(width: int) -> None:
+    for tier in ("exec", "watch"):
+        lines = header(welcome(tier=tier), morning(), LOOK, width, home="/home/ada", frozen=True)
+        assert all(cell_len(line.plain) <= width for line in lines)
+        assert tier in lines[0].plain.lower()
+        assert "FROZEN" in lines[0].plain
+    assert say.WATCH[:30] in lines[1].plain
+
+
+def test_a_watched_session_says_loudly_what_is_lost() -> None:
+    lines = header(welcome(tier="watch", lost=("execs pass unseen",)), morning(), LOOK, 120, home="", frozen=False)
+    assert "WATCH ONLY" in lines[1].plain
+    assert "execs pass unseen" in lines[1].plain
+    assert any(s.style == LOOK.alarm for s in lines[1].spans)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_footer_fits_and_tells_how_to_switch(width: int) -> None:
+    keys = working(Situation(card=True, cards=3, ready=True, once=True, session=True))
+    for focused in (True, False):
+        line = footer(keys, LOOK, width, focused=focused, line=Line(), title="[bold]title " * 20)
+        assert cell_len(line.plain) <= width
+        assert "ctrl+]" in line.plain
+    assert cell_len(banner(3, LOOK, width).plain) <= width
+    assert banner(1, LOOK, 80).plain.strip() == "1 act waits — ctrl+] to answer"
+    assert banner(3, LOOK, 80).plain.strip().startswith("3 acts wait ")
+
+
+def test_the_help_page_has_every_key_and_what_the_guard_loses() -> None:
+    words = "\n".join(line.plain for line in help_page(welcome(), LOOK, 100))
+    assert all(k.help in words for k in KEYS)
+    assert "files and network are not guarded" in words
+    assert "leash attach 01K5Q8" in words
+
+
+# the bell ------------------------------------------------------------------------------------------------------------
+def test_the_bell_rings_once_in_ten_seconds_and_names_the_act() -> None:
+    bell = Bell()
+    out, wait = bell.ring([install()], 0.0, fresh=True)
+    assert out == "\x07\x1b]9;leash: 1 act waits: npm install left-pad\x07"
+    assert wait == 0
+    out, wait = bell.ring([install(), force_push()], 4.0, fresh=True)
+    assert out == ""
+    assert wait == EVERY - 4.0
+    out, _ = bell.ring([install(), force_push()], 10.0, fresh=False)
+    assert "2 acts wait" in out
+    assert bell.ring([install()], 99.0, fresh=False) == ("", 0.0)
+
+
+def test_the_bell_keeps_silent_when_the_card_is_gone_meanwhile() -> None:
+    bell = Bell()
+    bell.ring([install()], 0.0, fresh=True)
+    bell.ring([install()], 1.0, fresh=True)
+    assert bell.ring([], 10.0, fresh=False) == ("", 0.0)
+
+
+def test_an_agents_words_cannot_speak_through_the_bell() -> None:
+    out, _ = Bell(multiplexed=True).ring([install(command="a\x07\x1b]0;evil\x07;x\u202e" * 30)], 0.0, fresh=True)
+    body = out.removeprefix("\x07\x1bPtmux;\x1b\x1b]9;").removesuffix("\x07\x1b\\")
+    assert len(body) <= 120
+    assert not set(body) & set("\x07\x1b\u202e;")
+
+
+# the line editor -----------------------------------------------------------------------------------------------------
+def test_editing() -> None:
+    line = LineEditor("", "deny")
+    for name in [*"helo wrld", "left", "left", "left", "o", "home", "right", "right", "right", "l", "end", "!"]:
+        line.key(name, name if len(name) == 1 else " " if name == "space" else None)
+    assert line.text == "hello world!"
+    line.key("ctrl+w", None)
+    assert line.text == "hello "
+    line.key("backspace", None)
+    line.key("home", None)
+    line.key("delete", None)
+    assert line.text == "ello"
+    line.key("end", None)
+    line.key("ctrl+u", None)
+    assert line.text == ""
+
+
+def test_the_editor_takes_no_control_characters_and_no_novels() -> None:
+    line = LineEditor("", "deny")
+    line.insert("a\x1b[2J\x07\nb" + "x" * 1000)
+    assert line.text.startswith("a[2J b")
+    assert len(line.text) == LIMIT
+    assert line.key("ctrl+c", "\x03") is False
+
+
+# colours -------------------------------------------------------------------------------------------------------------
+def luminance(colour: Color) -> float:
+    parts = [c / 255 for c in colour.get_truecolor()]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: Color, other: Color) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def styles(look: Look) -> dict[str, Style]:
+    found = {f.name: getattr(look, f.name) for f in fields(look) if f.name != "severities"}
+    return found | {f"severity {k}": v for k, v in look.severities.items()}
+
+
+WORDLESS = {"edge"}
+"""Styles that only ever draw lines."""
+
+
+@pytest.mark.parametrize("name", sorted(set(styles(LOOK)) - WORDLESS))
+def test_contrast_is_enough(name: str) -> None:
+    style = styles(LOOK)[name]
+    assert style.color is not None
+    for ground in (GROUND, RAISED):
+        behind = style.bgcolor or Color.parse(ground)
+        assert contrast(style.color, behind) >= 4.5, (name, ground)
+        small = (style.color.downgrade(2), behind.downgrade(2))  # type: ignore[arg-type]
+        assert contrast(*small) >= 4.5, (name, ground, "in 256 colours")
+
+
+def test_without_colour_no_style_has_any() -> None:
+    assert all(s.color is None and s.bgcolor is None for s in styles(plain()).values())
+
+
+def test_every_sentence_of_the_panel_fits_a_line() -> None:
+    for name, words in vars(say).items():
+        if name.isupper() and isinstance(words, str):
+            assert len(words) <= 80, name
+    assert NOON > 0
