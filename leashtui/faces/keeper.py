@@ -301,7 +301,11 @@ class Keeper:
         self._loop(lambda: not self._warden, _WARDEN_ENDS)
         warden.end_everything()
         if "done" in end:
-            self._say(f"{end.get('summary') or 'the session is over'}; log: {end.get('log', '')}")
+            name = self._name() or "SESSION"
+            self._say(
+                f"{end.get('summary') or 'the session is over'}; log: leash log {name}; "
+                f"verify: leash audit verify {name}"
+            )
             return int(end["done"])
         if "error" in end:
             self._say(str(end["error"]))

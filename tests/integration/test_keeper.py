@@ -159,7 +159,7 @@ def test_standard_streams_and_the_exit_code_are_the_agents(world: World) -> None
     text = bytes(range(256)) * 400
     out, err = keeper.communicate(text, timeout=20)
     assert out == text
-    assert err == b"to stderr\nleash: 2 acts; log: /x/y.db\n"
+    assert err == b"to stderr\nleash: 2 acts; log: leash log SESSION; verify: leash audit verify SESSION\n"
     assert keeper.returncode == 7
 
 
@@ -242,7 +242,7 @@ def test_a_face_is_shown_and_leaves_at_the_end(world: World) -> None:
     child.expect_exact("<panel /run/S-1>")
     assert settings(child) != before
     (world.tmp / "end").touch()
-    child.expect_exact("leash: 4 acts; log: /x/y.db")
+    child.expect_exact("leash: 4 acts; log: leash log S-1; verify: leash audit verify S-1")
     child.expect(pexpect.EOF)
     assert settings(child) == before
     child.close()

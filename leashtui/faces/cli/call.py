@@ -30,7 +30,7 @@ class Call:
         self._connection = dial(live)
         self._buffer = b""
         try:
-            self.send(Hello(face="cli", role=role, code=code or _ask_code(live), pid=os.getpid()))
+            self.send(Hello(face="cli", role=role, code=code or ask_code(live), pid=os.getpid()))
             first = self.receive()
         except LeashError:
             self._connection.close()
@@ -92,7 +92,7 @@ class Call:
         return Unreachable(f"session {self.live.session}: its supervisor does not answer", "leash status")
 
 
-def _ask_code(live: Live) -> str:
+def ask_code(live: Live) -> str:
     """The approval code, typed by the person; '' where none is needed or nobody can type."""
     if not live.code or not sys.stdin.isatty():
         return ""
