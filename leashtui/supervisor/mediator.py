@@ -188,9 +188,10 @@ class Mediator:
                 waited_us=self._clock() - waiting.since,
             )
             self._stream.append(answered, parent=waiting.act, durable=True)
-        except LeashError as error:
-            self._broken(error.message)
-            text = refusal(by=By.ERROR, what=waiting.facts.command, why=error.message)
+        except Exception as error:  # noqa: BLE001 - an answer that cannot be recorded must not leave the act held
+            why = error.message if isinstance(error, LeashError) else f"{type(error).__name__}: {error}"
+            self._broken(why)
+            text = refusal(by=By.ERROR, what=waiting.facts.command, why=why)
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
             act.approve(waiting.facts)

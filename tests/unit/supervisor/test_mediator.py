@@ -279,11 +279,12 @@ def test_ending_the_session_denies_what_waits() -> None:
     assert world.verdicts[0].ruling is Ruling.DENY
 
 
-def test_a_grant_that_cannot_be_made_denies() -> None:
+@pytest.mark.parametrize("error", [LeashError("no grant for that"), RuntimeError("the engine fell over")])
+def test_a_grant_that_cannot_be_made_denies(error: Exception) -> None:
     world = World()
 
     def refuse(facts: Facts, decision: Decision) -> GrantAdded:
-        raise LeashError("no grant for that")
+        raise error
 
     world.mediator._grant = refuse
     world.submit("rm src")
