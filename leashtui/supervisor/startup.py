@@ -82,7 +82,11 @@ async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGu
         shim.started(launched.pid)
     if launched.listener >= 0:
         session.guard = ExecGuard(
-            launched.listener, parts.mediator.submit, start.env, lambda why: session.guard_lost("kernel", why)
+            launched.listener,
+            parts.mediator.submit,
+            start.env,
+            lambda why: session.guard_lost("kernel", why),
+            lambda sentence: session.notice("alarm", sentence, "nothing of it was run"),
         )
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
