@@ -27,6 +27,7 @@ _IGNORED = (
     signal.SIGTTOU,
     signal.SIGPIPE,
 )
+_WAITED = (signal.SIGTERM, signal.SIGCHLD)
 _PATIENCE = 30.0
 """Seconds after which a process that even SIGKILL does not end (a dead disk) is given up."""
 
@@ -110,9 +111,7 @@ def _start(command: list[str], inherited: list[int]) -> int:
     os.closerange(highest, os.sysconf("SC_OPEN_MAX"))
     for fd in inherited:
         os.set_inheritable(fd, True)
-    return os.posix_spawn(
-        command[0], command, os.environ, setsigdef=[*_IGNORED, signal.SIGTERM], setsigmask=[], setpgroup=0
-    )
+    return os.posix_spawn(command[0], command, os.environ, setsigdef=_IGNORED, setsigmask=[], setpgroup=0)
 
 
 def _is_open(fd: int) -> bool:
@@ -135,12 +134,22 @@ def _forget(inherited: list[int]) -> None:
 
 
 def _wait_for(supervisor: int) -> int:
-    """Reap orphans until the supervisor ends; returns its code, or 128 + signal."""
+    """Reap orphans until the supervisor ends, and pass SIGTERM on to it; returns its code, or 128 + signal.
+
+    Signals are waited for, not handled: a Python handler that comes just before waitpid would never run.
+    """
     while True:
-        pid, status = os.waitpid(-1, _WALL)
-        if pid == supervisor:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+        number = signal.sigwait(_WAITED)
+        if number == signal.SIGTERM:
+            os.kill(supervisor, signal.SIGTERM)
+            continue
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
+            if pid == supervisor:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            if pid == 0:
+                break
 
 
 def main(argv: list[str]) -> int:
@@ -150,19 +159,17 @@ def main(argv: list[str]) -> int:
     _prctl(_PR_SET_DUMPABLE, 0)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     inherited = [int(fd) for fd in argv[0].split(",") if fd]
     command = argv[2:]
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED)
     try:
         supervisor = _start(command, inherited)
     except OSError as error:
         print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)
         return _CANNOT
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(supervisor, signal.SIGTERM))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     _forget(inherited)
     code = _wait_for(supervisor)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_everything()
     return code
 

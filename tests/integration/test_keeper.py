@@ -135,6 +135,7 @@ def settings(child: Any) -> list[Any]:
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
+    (tmp_path / "end").touch()
     for process in made.spawned:
         if isinstance(process, subprocess.Popen):
             process.kill()

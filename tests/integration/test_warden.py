@@ -57,6 +57,12 @@ def test_its_code_is_the_supervisors(code: str, wanted: int) -> None:
     assert start(code).wait(20) == wanted
 
 
+def test_a_parent_that_ignores_its_children_does_not_matter() -> None:
+    argv = [sys.executable, "-I", "-S", SCRIPT, "", "--", sys.executable, "-c", "raise SystemExit(6)"]
+    code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    assert subprocess.run([sys.executable, "-c", code, *argv], timeout=20, check=False).returncode == 6
+
+
 def test_a_supervisor_that_cannot_start_is_said() -> None:
     done = subprocess.run([sys.executable, "-I", "-S", SCRIPT, "", "--", "/no/such"], capture_output=True, timeout=20)
     assert done.returncode == 125
