@@ -114,7 +114,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     engine = Engine(workspace, start.home, user, mode, probe)
     room: dict[str, Control] = {}
     desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
-    notices = _Notices(stream)
+    notices = _Notices(stream, channel)
     acts = Acts(alive)
     mediator = Mediator(
         classify=engine,
@@ -220,8 +220,9 @@ def _granter(pdp: PDP, session: str) -> Callable[[Facts, Decision], GrantAdded]:
 class _Notices:
     """Says once, in the record, that a part failed."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, channel: Channel) -> None:
         self._stream = stream
+        self._channel = channel
         self._said: set[str] = set()
 
     def broken(self, why: str) -> None:
@@ -232,6 +233,7 @@ class _Notices:
 
     def code_changed(self, code: str) -> None:
         """Somebody guessed the approval code wrong three times."""
+        self._channel.tell(say=f"the approval code was guessed wrong three times; it is now {code}")
         self._try("alarm", "the approval code was guessed wrong three times and has changed", "look at who tried")
 
     def _try(self, level: str, text: str, hint: str) -> None:

@@ -31,7 +31,10 @@ from leashtui.supervisor.mediator import Mediator, Recorder
 
 _WALL = 0x40000000
 _POLL = 0.1
-_DRAIN = 1.0
+_SETTLE = 1.0
+_DRAIN = 10.0
+"""The pump itself gives up a face that takes nothing for a second."""
+_STOPS = (signal.SIGTSTP, signal.SIGSTOP)
 
 
 class ExecGuard(Protocol):
@@ -242,7 +245,7 @@ class Session:
 
     def _child(self, pid: int, status: int) -> None:
         if os.WIFSTOPPED(status):
-            if pid == self._agent.pid and os.WSTOPSIG(status) == signal.SIGTSTP and not self._frozen:
+            if pid == self._agent.pid and os.WSTOPSIG(status) in _STOPS and not self._frozen:
                 self._channel.tell(stopped=True)
             return
         if pid == self._agent.pid and self._code is not None and not self._code.done():
@@ -278,7 +281,7 @@ class Session:
         if self.screen is not None:
             await self.screen.drained(_DRAIN)
         if self.watcher is not None:
-            await self.watcher.settled(_DRAIN)
+            await self.watcher.settled(_SETTLE)
             self.watcher.close()
         if self.guard is not None:
             asyncio.get_running_loop().remove_reader(self.guard.fd)
@@ -308,7 +311,7 @@ def reference(pid: int) -> ProcessRef:
     found = tree.stat_of(pid)
     if found is None:
         raise ProcessLookupError(pid)
-    return ProcessRef(pid, found[2])
+    return ProcessRef(pid, found.start)
 
 
 def microseconds() -> int:

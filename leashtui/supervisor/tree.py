@@ -6,30 +6,46 @@ Invariant: ending is repeated until nothing is left, because a tree that forks c
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from leashtui.model.request import ProcessRef
 
 _ROUNDS = 50
 
 
-def stat_of(pid: int) -> tuple[int, str, int] | None:
-    """(parent pid, state letter, start time in ticks) of a process, None when it is gone."""
+class Stat(NamedTuple):
+    """The part of /proc/PID/stat that matters here. running: some thread of it still can; start: in clock ticks."""
+
+    parent: int
+    group: int
+    session: int
+    running: bool
+    start: int
+
+
+def stat_of(pid: int) -> Stat | None:
+    """What /proc says of a process, None when it is gone.
+
+    A zombie whose other threads live on still runs: its main thread has ended, it has not.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), fields[0].decode("ascii"), int(fields[19])
+    running = fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
+    return Stat(int(fields[1]), int(fields[2]), int(fields[3]), running, int(fields[19]))
 
 
 def alive(process: ProcessRef) -> bool:
     """Whether this very process (not a later one of the same pid) still runs."""
     found = stat_of(process.pid)
-    return found is not None and found[1] not in "ZX" and found[2] == process.start
+    return found is not None and found.running and found.start == process.start
 
 
 def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
@@ -37,8 +53,8 @@ def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
     children: dict[int, list[int]] = {}
     for pid in _pids():
         found = stat_of(pid)
-        if found is not None and found[1] not in "ZX":
-            children.setdefault(found[0], []).append(pid)
+        if found is not None and found.running:
+            children.setdefault(found.parent, []).append(pid)
     found_below: list[int] = []
     queue = [root]
     while queue:
@@ -67,10 +83,8 @@ def command_of(pid: int) -> str:
 def send(pids: Collection[int], number: int) -> None:
     """Signal each; those already gone do not matter."""
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            continue
 
 
 def stop_all(root: int, spare: Collection[int] = ()) -> int:
@@ -99,10 +113,19 @@ def end_all(root: int, spare: Collection[int] = (), grace: float = 0.5) -> None:
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and descendants(root, spare):
             time.sleep(0.02)
-    for _ in range(_ROUNDS * 4):
-        stop_all(root, spare)
+    for _ in range(_ROUNDS * 20):
         below = descendants(root, spare)
         if not below:
             return
+        for group in _groups(root, below):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         send(below, signal.SIGKILL)
-        time.sleep(0.005)
+        time.sleep(0.002)
+
+
+def _groups(root: int, pids: Collection[int]) -> set[int]:
+    """Process groups that can only hold descendants of `root`: a fork cannot slip through a signal to its group."""
+    own = stat_of(root)
+    found = {stat for stat in map(stat_of, pids) if stat is not None}
+    return {s.group for s in found if own is not None and s.session != own.session and s.group != own.group}

@@ -52,6 +52,14 @@ def processes(mark: str) -> dict[int, str]:
     return {p: line for p, line in found.items() if mark in line}
 
 
+def alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def below(pid: int) -> dict[int, str]:
     """The command lines of all descendants of `pid`, itself included."""
     parents: dict[int, int] = {}
@@ -99,7 +107,7 @@ def test_a_session_survives_or_ends_cleanly(world: World, target: str, number: i
     assert termios.tcgetattr(leash.child_fd)[:4] == before[:4]
     leash.close()
     eventually(lambda: not processes(str(storm)), 20)
-    eventually(lambda: not [p for p in pids if p != leash.pid and Path(f"/proc/{p}/exe").exists()], 20)
+    eventually(lambda: not [p for p in pids if p != leash.pid and alive(p)], 20)
     ran = {line for line in ledger.read_text().split() if line.isdigit()}
     allowed = set()
     for record in world.records():
