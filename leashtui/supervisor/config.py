@@ -143,7 +143,9 @@ def _unknown(document: Mapping[str, Any], shape: type[Struct], prefix: str = "")
     for key, value in document.items():
         if key not in fields:
             dotted = prefix + key
-            near = get_close_matches(dotted, keys(), 1, 0.6) or [k for k in keys() if k.rpartition(".")[2] == key][:1]
+            tables = {name.partition(".")[0] for name in keys()}
+            near = get_close_matches(dotted, sorted({*keys(), *tables}), 1, 0.6)
+            near = near or [name for name in keys() if name.rpartition(".")[2] == key][:1]
             yield dotted, near[0] if near else ""
         elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], Struct):
             yield from _unknown(value, fields[key], f"{prefix}{key}.")
