@@ -163,8 +163,12 @@ class FakeStream:
         self._output.put_nowait((frames.OUTPUT, data))
 
     async def frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
-        while True:
-            yield await self._output.get()
+        while (frame := await self._output.get())[0]:
+            yield frame
+
+    def end(self) -> None:
+        """Hang up, as a pump that died."""
+        self._output.put_nowait((b"", b""))
 
     def send(self, data: bytes) -> None:
         self.typed += data

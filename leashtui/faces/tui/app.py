@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,7 @@ from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.keys import working
+from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.look import Look, coloured, plain
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background
@@ -40,11 +42,6 @@ from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
 from leashtui.model.wire import DeskMessage, Done, FaceMessage, Welcome
 
-WIDE = 100
-"""From this many columns the card stands beside the agent instead of over it."""
-_AGENT_COLUMNS = 80
-_SIDE = (46, 60)
-_SMALLEST = (40, 10)
 _YOUNG = 5_000_000
 """Microseconds after the session's start in which its first questions to a terminal may still be answered."""
 _TICK = 0.25
@@ -79,7 +76,8 @@ class LeashApp(App[int], inherit_bindings=False):
     """One panel of one session. Runs until the session is over, the link is lost or the person leaves.
 
     answers: whether this face's engine answers the agent's questions to its terminal (one face of a session should).
-    clock: seconds, for arming and frames; wall: microseconds since the epoch; stamp: such a time as clock time.
+    clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
+    as clock time.
     """
 
     CSS = """
@@ -124,9 +122,12 @@ class LeashApp(App[int], inherit_bindings=False):
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
+        self._layout = Layout(80, 24)
         self._bell = Bell(multiplexed="TMUX" in os.environ)
-        self.panel = Panel(link.welcome, send=link.send, leave=lambda: self.leave(End.DETACHED), wall=wall)
-        self.view = TerminalView(engine, clock=self._clock, pressed=self._mouse, name="agent")
+        self.panel = Panel(
+            link.welcome, send=link.send, type_=self._to_agent, leave=lambda: self.leave(End.DETACHED), wall=wall
+        )
+        self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
 
     def compose(self) -> ComposeResult:
         """Header, agent and side, footer, and what stands in for all of it on a tiny terminal."""
@@ -139,6 +140,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Everything is in place: listen to the desk and to the agent."""
+        self._layout = Layout(*self.size, 2 if self._link.welcome.tier == "watch" else 1)
         self._arrange()
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
@@ -153,7 +155,7 @@ class LeashApp(App[int], inherit_bindings=False):
         """Close this face."""
         if self._stream is not None:
             self._stream.close()
-        self.exit(int(code))
+        self.exit(int(code), return_code=int(code))
 
     async def _listen(self) -> None:
         try:
@@ -172,13 +174,13 @@ class LeashApp(App[int], inherit_bindings=False):
         """Follow the agent's terminal; a pump that died is asked again while the link holds."""
         while True:
             try:
-                self._stream = await self._link.open_terminal(*self._room())
+                self._stream = await self._link.open_terminal(self._layout.columns, self._layout.rows)
             except LeashError:
                 await asyncio.sleep(_RETRY)
                 continue
             self._intake = Intake(self._engine)
             with contextlib.suppress(OSError, ValueError):
-                await follow(self._stream, self._intake, clock=self._clock, draw=self.view.draw, hello=self._replay)
+                await follow(self._stream, self._intake, clock=get_time, draw=self.view.draw, hello=self._replay)
             if self._intake.closed:
                 return
             await asyncio.sleep(_RETRY)
@@ -191,34 +193,19 @@ class LeashApp(App[int], inherit_bindings=False):
         young = self._wall() - self._link.welcome.started < _YOUNG
         self._intake.replayed(0 if self._answers and young else past if self._answers else 1 << 62)
 
-    def _room(self) -> tuple[int, int]:
-        """(columns, rows) for the agent."""
-        width, height = self.size
-        rows = height - 1 - self._header_lines()
-        return max(1, width - self._side_columns()), max(1, rows)
-
-    def _header_lines(self) -> int:
-        return 2 if self._link.welcome.tier == "watch" else 1
-
-    def _side_columns(self) -> int:
-        width = self.size.width
-        return min(max(width - _AGENT_COLUMNS, _SIDE[0]), _SIDE[1]) if width >= WIDE else 0
-
     def _arrange(self) -> None:
         """Lay out for the size of the outer terminal and tell engine and pump."""
-        width, height = self.size
-        screen = self.screen
-        screen.set_class(width < _SMALLEST[0] or height < _SMALLEST[1], "small")
-        screen.set_class(width < WIDE, "narrow")
-        self.query_one("#header").styles.height = self._header_lines()
-        side_columns = self._side_columns()
-        if side_columns:
-            self.query_one("#side").styles.width = side_columns
-        else:
+        layout, screen = self._layout, self.screen
+        screen.set_class(layout.small, "small")
+        screen.set_class(layout.narrow, "narrow")
+        self.query_one("#header").styles.height = layout.head
+        if layout.narrow:
             self.query_one("#side").styles.clear_rule("width")
-        self.panel.card_width = side_columns - 2 if side_columns else width
-        size = self._room()
-        if size != (self._engine.cols, self._engine.rows):
+        else:
+            self.query_one("#side").styles.width = layout.side
+        self.panel.card_width = layout.card
+        size = (layout.columns, layout.rows)
+        if size != (self._engine.cols, self._engine.rows) and not layout.small:
             self._engine.resize(*size)
             if self._stream is not None:
                 self._stream.resize(*size)
@@ -226,7 +213,8 @@ class LeashApp(App[int], inherit_bindings=False):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        """The outer terminal changed."""
+        """The outer terminal changed; Textual itself hears of it after us."""
+        self._layout = replace(self._layout, width=event.size.width, height=event.size.height)
         self._arrange()
 
     async def on_event(self, event: events.Event) -> None:
@@ -234,12 +222,12 @@ class LeashApp(App[int], inherit_bindings=False):
         if isinstance(event, events.Key):
             self._key(event)
         elif isinstance(event, events.Paste):
-            if self.panel.paste(event.text) and self._stream is not None:
-                self._stream.send(paste_bytes(event.text, self._engine.modes()))
+            if self.panel.paste(event.text):
+                self._to_agent(paste_bytes(event.text, self._engine.modes()))
             self._show()
         elif isinstance(event, events.AppFocus | events.AppBlur):
             self._engine.focus(isinstance(event, events.AppFocus))
-            self._pass_on()
+            self._to_agent(self._engine.replies())
         else:
             await super().on_event(event)
 
@@ -247,8 +235,7 @@ class LeashApp(App[int], inherit_bindings=False):
         now = event.time if self._typed is None else self._typed()
         had = self.panel.focused
         if self.panel.press(event.key, event.character, raw_of(event), now):
-            if self._stream is not None:
-                self._stream.send(key_bytes(event, self._engine.modes()))
+            self._to_agent(key_bytes(event, self._engine.modes()))
             self._show_soon()
             return
         if self.panel.focused != had:
@@ -264,7 +251,7 @@ class LeashApp(App[int], inherit_bindings=False):
                 self._switch(False)
             return
         self._engine.mouse(act)
-        self._pass_on()
+        self._to_agent(self._engine.replies())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A press on the right column moves the keyboard there."""
@@ -296,9 +283,9 @@ class LeashApp(App[int], inherit_bindings=False):
         """The person's terminal is gone; the agent goes on."""
         self.leave(End.DETACHED)
 
-    def _pass_on(self) -> None:
-        if (replies := self._engine.replies()) and self._stream is not None:
-            self._stream.send(replies)
+    def _to_agent(self, data: bytes) -> None:
+        if data and self._stream is not None:
+            self._stream.send(data)
 
     def _ring(self, *, fresh: bool = False) -> None:
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
@@ -319,36 +306,33 @@ class LeashApp(App[int], inherit_bindings=False):
             self._soon = None
         if not self.is_running:
             return
-        panel, look, width, now = self.panel, self.look, self.size.width, self._clock()
-        small = self.screen.has_class("small")
-        narrow = self.screen.has_class("narrow")
-        visible = not small and not panel.help and (panel.focused or not narrow)
-        panel.queue.in_view(visible, now)
-        if small:
+        panel, look, layout, now = self.panel, self.look, self._layout, self._clock()
+        beside = panel.focused or not layout.narrow
+        panel.queue.in_view(beside and not layout.small and not panel.help, now)
+        if layout.small:
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return
         self.query_one("#header", Sheet).show(
-            header(panel.welcome, panel.timeline, look, width, home=self._home, frozen=panel.frozen)
+            header(panel.welcome, panel.timeline, look, layout.width, home=self._home, frozen=panel.frozen)
         )
-        columns = self._side_columns() or width
-        if not narrow or panel.focused:
+        if beside:
             lines = side(
                 panel,
                 look,
-                columns,
-                self._room()[1],
+                layout.side,
+                layout.rows,
                 now=now,
                 wall=self._wall(),
                 home=self._home,
                 stamp=self._stamp,
-                rule=not narrow,
+                rule=not layout.narrow,
             )
             self.query_one("#side", Sheet).show(lines)
-        self.query_one("#footer", Sheet).show([self._footer(width, narrow, now)])
+        self.query_one("#footer", Sheet).show([self._footer(now)])
 
-    def _footer(self, width: int, narrow: bool, now: float) -> Text:
-        panel = self.panel
-        if narrow and not panel.focused and panel.waiting:
+    def _footer(self, now: float) -> Text:
+        panel, width = self.panel, self._layout.width
+        if self._layout.narrow and not panel.focused and panel.waiting:
             return banner(panel.waiting, self.look, width)
         asked = ""
         if panel.killing:

@@ -17,7 +17,7 @@ from leashtui.faces.tui import text as say
 from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.keys import KEYS, Key
 from leashtui.faces.tui.look import Look
-from leashtui.faces.tui.spelled import clip
+from leashtui.faces.tui.spelled import clip, fold
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.wire import Welcome
 from leashtui.words.plain import count, one_line, visible
@@ -125,19 +125,26 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
 
 def help_page(welcome: Welcome, look: Look, width: int) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
-    lines = [Text(end="").append("keys", look.title)]
+    lines = [_line("keys", look.title)]
     for key in KEYS:
-        if key.shown:
-            lines.append(Text(end="").append(f" {key.shown:<9} ", look.strong).append(key.help, look.text))
-    lines.append(Text(end="").append(" ctrl+]    ", look.strong).append("panel or agent: who gets the keys", look.text))
-    lines.append(Text(end=""))
-    lines.append(Text(end="").append(f"guard {welcome.tier}", look.title))
+        if key.help:
+            lines += _item(f"{key.shown:<8}", key.help, look, width)
+    lines += _item(f"{say.LEADER:<8}", "panel or agent: who gets the keys", look, width)
+    lines += [_line(""), _line(f"guard {welcome.tier}", look.title)]
     for sentence in welcome.lost or ("nothing known is lost in this tier",):
-        words = visible(sentence)
-        lines.append(Text(end="").append(" - ", look.muted).append(words[: width - 3], look.text))
-    lines.append(Text(end=""))
-    lines.append(Text(end="").append("log ", look.muted).append(visible(welcome.log), look.text))
-    lines.append(
-        Text(end="").append("attach elsewhere: ", look.muted).append(f"leash attach {welcome.session}", look.text)
-    )
-    return lines
+        lines += _item("-", sentence, look, width)
+    lines += [_line(""), _line("elsewhere", look.title)]
+    lines += _item("log", welcome.log, look, width)
+    return lines + _item("another panel", f"leash attach {welcome.session}", look, width)
+
+
+def _line(words: str, style: Style | None = None) -> Text:
+    return Text(end="").append(words, style)
+
+
+def _item(label: str, words: str, look: Look, width: int) -> list[Text]:
+    """A label and a sentence that hangs behind it."""
+    indent = len(label) + 2
+    first, *rest = fold(words, max(8, width - indent), look.text)
+    head = Text(end="").append(f" {label} ", look.strong).append_text(first)
+    return [head, *(_line(" " * indent).append_text(line) for line in rest)]

@@ -40,6 +40,7 @@ class Setting:
     focused: bool = True
     ready: bool = True
     confirming: Choice | None = None
+    typing: bool = False
     home: str = ""
 
 
@@ -175,9 +176,12 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
         what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
         line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
         return [line, _one("any other key takes it back", look.muted)]
+    if setting.typing:
+        enter = Text(end="").append(" enter ", look.key).append(" deny, with these words", look.strong)
+        return [enter, Text(end="").append(" esc ", look.key).append(" take it back", look.text)]
     offered = {o.choice: o for o in card.options}
     live, approving = setting.focused, setting.focused and setting.ready
-    second = " then !" if needs_second_key(card, setting.width) else ""
+    second = ", then !" if needs_second_key(card, setting.width) else ""
     lines: list[Text] = []
     if Choice.ONCE in offered:
         lines.append(_key("y", say.ONCE + second, approving, look))

@@ -45,8 +45,10 @@ KEYS = (
     Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
     Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
     Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),
-    Key("freeze", ("f",), "f", "freeze", "stop every process of the session where it is", lambda s: not s.frozen),
-    Key("resume", ("f",), "f", "resume", "let a frozen session go on", lambda s: s.frozen),
+    Key(
+        "freeze", ("f",), "f", "freeze", "stop every process where it is; again: let all go on", lambda s: not s.frozen
+    ),
+    Key("resume", ("f",), "f", "resume", "", lambda s: s.frozen),
     Key("kill", ("K", "shift+k", "upper_k"), "K", "kill", "end the session and all it started; asks once more"),
     Key("filter", ("slash", "/"), "/", "filter", "show only matching rows of the timeline"),
     Key("older", ("pageup",), "PgUp/PgDn", "", "scroll the timeline, or the whole view of an act"),

@@ -1,6 +1,6 @@
 """What the panel knows and what each key means: the part of the face that could answer a card.
 
-Knows queue, timeline, who has the keyboard. Refuses to draw and to do input or output: effects go through the two
+Knows queue, timeline, who has the keyboard. Refuses to draw and to do input or output: effects go through the
 callables it is given. Invariant: while the agent has the keyboard every key but the leader is the agent's, and
 nothing but a person's own leader key moves the keyboard to the panel.
 """
@@ -26,13 +26,14 @@ STEP = 5
 
 
 class Panel:
-    """State of one face. send: to the desk. leave: detach. wall: microseconds since the epoch."""
+    """State of one face. send: to the desk. type_: bytes to the agent. leave: detach. wall: us since the epoch."""
 
     def __init__(
         self,
         welcome: Welcome,
         *,
         send: Callable[[FaceMessage], None],
+        type_: Callable[[bytes], None],
         leave: Callable[[], None],
         wall: Callable[[], int],
     ) -> None:
@@ -52,6 +53,7 @@ class Panel:
         self._hint_until = 0.0
         self._sent: dict[str, Card] = {}
         self._send = send
+        self._type = type_
         self._leave = leave
         self._wall = wall
 
@@ -261,6 +263,10 @@ class Panel:
 
     def _do_detach(self, now: float) -> None:
         self._leave()
+
+    def _do_literal(self, now: float) -> None:
+        self._type(LEADER.encode())
+        self.give_keys(False, now)
 
     def _do_back(self, now: float) -> None:
         if self.help or self.whole:

@@ -61,6 +61,7 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         focused=panel.focused,
         ready=panel.queue.ready(now),
         confirming=panel.queue.confirming,
+        typing=panel.editor is not None and panel.editor.subject == card.id,
         home=home,
     )
     return draw(card, look, setting)

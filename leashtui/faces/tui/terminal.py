@@ -94,12 +94,11 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
         """Row `y` with the cursor in it."""
         strip = self._strips.get(y)
         if strip is None:
-            strip = self.engine.strip(y) if y < self.engine.rows else Strip.blank(self.size.width)
+            strip = self.engine.strip(y) if y < self.engine.rows else Strip([])
             if self._cursor is not None and self._cursor[1] == y:
                 strip = _with_cursor(strip, self._cursor[0], _LIVE if self.live else _IDLE)
-            strip = strip.adjust_cell_length(self.size.width)
             self._strips[y] = strip
-        return strip
+        return strip.adjust_cell_length(self.size.width)
 
     def _act(self, event: events.MouseEvent, kind: str, button: int) -> None:
         held = {n for n, on in (("shift", event.shift), ("meta", event.meta), ("ctrl", event.ctrl)) if on}

@@ -18,8 +18,11 @@ class Hand:
     def __init__(self, *cards: object) -> None:
         self.sent: list[FaceMessage] = []
         self.left = 0
+        self.typed: list[bytes] = []
         self.at = 100.0
-        self.panel = Panel(welcome(), send=self.sent.append, leave=self._leave, wall=lambda: NOON)
+        self.panel = Panel(
+            welcome(), send=self.sent.append, type_=self.typed.append, leave=self._leave, wall=lambda: NOON
+        )
         self.panel.queue.in_view(True, 0.0)
         for card in cards:
             self.panel.hear(CardShown(card), 0.0)  # type: ignore[arg-type]
@@ -176,6 +179,18 @@ def test_leader_and_escape_give_the_keyboard_back() -> None:
     assert hand.left == 0
     hand.keys("leader", "q")
     assert hand.left == 1
+
+
+def test_the_leader_itself_can_be_sent() -> None:
+    hand = Hand()
+    hand.keys("leader", "]")
+    assert hand.typed == [b"\x1d"]
+    assert not hand.panel.focused
+
+
+def test_every_row_of_the_key_table_has_its_deed() -> None:
+    asked = {"once", "session"}  # answered by the arming rules
+    assert all(hasattr(Panel, f"_do_{k.id}") for k in KEYS if k.id not in asked)
 
 
 def test_escape_closes_what_is_open_first() -> None:

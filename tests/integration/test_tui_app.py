@@ -1,0 +1,251 @@
+"""The real app on a scripted desk: who gets the keys, what is drawn where, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, shown
+
+from leashtui.faces.tui.app import End, LeashApp
+from leashtui.faces.tui.parser import RawKey
+from leashtui.faces.tui.terminal import HOLD
+from leashtui.model.card import Choice
+from leashtui.model.wire import Answer, CardGone, CardShown, Done
+
+LEADER = "ctrl+right_square_bracket"
+
+
+class Play:
+    """A running app and what surrounds it."""
+
+    def __init__(self, desk: FakeDesk | None = None, size: tuple[int, int] = (120, 40)) -> None:
+        self.desk = desk or FakeDesk([], [SCREEN])
+        self.clock = StillClock()
+        self.app: LeashApp = app_of(self.desk, self.clock)
+        self._running = self.app.run_test(size=size)
+        self.pilot: Pilot[Any]
+
+    async def __aenter__(self) -> Play:
+        self.pilot = await self._running.__aenter__()
+        await self.until(lambda: len(self.desk.stream.sizes) > 0)
+        return self
+
+    async def __aexit__(self, *what: Any) -> None:
+        await self._running.__aexit__(*what)
+
+    async def until(self, look: Callable[[], object], timeout: float = 10) -> None:
+        async with asyncio.timeout(timeout):
+            while not look():
+                await asyncio.sleep(0.01)
+
+    async def shows(self, text: str) -> list[str]:
+        try:
+            await self.until(lambda: text in "\n".join(shown(self.app)))
+        except TimeoutError:
+            raise AssertionError(f"{text!r} never appeared on\n" + "\n".join(shown(self.app))) from None
+        return shown(self.app)
+
+    async def key(self, raw: str, name: str = "x") -> None:
+        self.app.post_message(RawKey(name, None, raw))
+        await self.pilot.pause()
+
+    async def card(self, card: object) -> None:
+        self.desk.say(CardShown(card))  # type: ignore[arg-type]
+        await self.until(lambda: self.app.panel.waiting)
+        self.clock.at += 1
+
+    async def press(self, *names: str) -> None:
+        for name in names:
+            await self.pilot.press(name)
+            self.clock.at += 1
+
+    def answers(self) -> list[tuple[str, Choice]]:
+        return [(m.ask, m.choice) for m in self.desk.sent if isinstance(m, Answer)]
+
+
+EVERY = [*(f"ctrl+{c}" for c in "abcdefghijklmnopqrstuvwxyz"), "tab", "shift+tab", "escape", "enter", "up", "y", "n"]
+
+
+async def test_every_key_but_the_leader_reaches_the_agent() -> None:
+    async with Play() as play:
+        await play.card(install())
+        for name in EVERY:
+            await play.pilot.press(name)
+        letters = bytes(range(1, 27))
+        assert bytes(play.desk.stream.typed) == letters + b"\t\x1b[Z\x1b\r\x1b[Ayn"
+        assert play.answers() == []
+        assert play.app.is_running
+
+
+@pytest.mark.parametrize("raw", ["\x1b\r", "\x1b\x7f", "\x1bb", "\x1bOP", "\x1b[24~", "\x1b[1;5C", "\x00", "\x11"])
+async def test_raw_bytes_reach_the_agent_unchanged(raw: str) -> None:
+    async with Play() as play:
+        await play.key(raw)
+        assert bytes(play.desk.stream.typed) == raw.encode()
+
+
+async def test_a_card_appears_beside_the_agent_and_takes_nothing() -> None:
+    async with Play() as play:
+        await play.shows("212 tests pass")
+        await play.card(force_push())
+        lines = await play.shows("NEEDS YOU")
+        assert "212 tests pass" in "\n".join(lines)
+        assert not play.app.panel.focused
+        await play.press("y", LEADER, "y", "exclamation_mark")
+        assert bytes(play.desk.stream.typed) == b"y"
+        assert play.answers() == [("L-12", Choice.ONCE)]
+
+
+async def test_a_narrow_terminal_shows_a_banner_then_the_card() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.shows("212 tests pass")
+        assert play.desk.stream.sizes[-1] == (80, 22)
+        await play.card(force_push())
+        lines = await play.shows("1 act waits — ctrl+] to answer")
+        assert "NEEDS YOU" not in "\n".join(lines)
+        await play.press(LEADER)
+        lines = await play.shows("NEEDS YOU")
+        assert "212 tests pass" not in "\n".join(lines)
+        await play.press("n", LEADER)
+        await play.shows("212 tests pass")
+        assert play.answers() == [("L-12", Choice.DENY)]
+        assert len(set(play.desk.stream.sizes)) == 1
+
+
+async def test_a_card_in_view_only_now_is_not_open_at_once() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.card(install())
+        await play.pilot.press(LEADER, "y")
+        assert play.answers() == []
+        play.clock.at += 1
+        await play.pilot.press("y")
+        assert play.answers() == [("L-13", Choice.ONCE)]
+
+
+async def test_text_of_the_agent_is_text() -> None:
+    async with Play(FakeDesk([], [b"[bold red]not markup[/] \x1b]0;[b]title\x07[@click=app.quit]x[/]"])) as play:
+        lines = await play.shows("[@click=app.quit]x[/]")
+        assert "[bold red]not markup[/]" in lines[1]
+        assert "\x1b" not in "".join(lines)
+
+
+async def test_a_paste_goes_to_the_agent_as_a_paste() -> None:
+    async with Play(FakeDesk([], [b"\x1b[?2004h$ "])) as play:
+        await play.shows("$ ")
+        await play.card(install())
+        play.app.post_message(events.Paste("y\x1b[201~\ny"))
+        await play.until(lambda: play.desk.stream.typed)
+        assert bytes(play.desk.stream.typed) == b"\x1b[200~y[201~\ry\x1b[201~"
+        await play.press(LEADER)
+        play.app.post_message(events.Paste("y"))
+        await play.pilot.pause()
+        assert play.answers() == []
+
+
+async def test_the_agents_questions_are_answered() -> None:
+    async with Play(FakeDesk([], [b"\x1b[c"])) as play:
+        await play.until(lambda: play.desk.stream.typed)
+        assert bytes(play.desk.stream.typed) == b"\x1b[?62;22c"
+
+
+async def test_an_observers_engine_answers_nothing() -> None:
+    desk = FakeDesk([], [b"\x1b[cready"])
+    app = app_of(desk, StillClock(), answers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        async with asyncio.timeout(10):
+            while "ready" not in "\n".join(shown(app)):
+                await pilot.pause(0.01)
+        assert bytes(desk.stream.typed) == b""
+
+
+async def test_the_mouse_reaches_an_agent_that_asked_for_it() -> None:
+    async with Play(FakeDesk([], [b"\x1b[?1000h\x1b[?1006hready"])) as play:
+        await play.shows("ready")
+        await play.pilot.click("#agent", offset=(3, 2))
+        assert bytes(play.desk.stream.typed) == b"\x1b[<0;4;3M\x1b[<0;4;3m"
+        await play.pilot.click("#side", offset=(5, 30))
+        assert play.app.panel.focused
+        await play.pilot.click("#agent", offset=(3, 2))
+        assert not play.app.panel.focused
+
+
+async def test_a_resize_reaches_engine_and_pump() -> None:
+    async with Play() as play:
+        await play.shows("212 tests pass")
+        await play.pilot.resize_terminal(80, 24)
+        await play.until(lambda: play.desk.stream.sizes[-1] == (80, 22))
+        assert (play.app._engine.cols, play.app._engine.rows) == (80, 22)
+        await play.pilot.resize_terminal(39, 9)
+        lines = await play.shows("terminal too small")
+        assert "leash needs 40 x 10" in "\n".join(lines)
+        await play.pilot.resize_terminal(120, 40)
+        await play.shows("212 tests pass")
+
+
+async def test_a_held_frame_is_not_drawn_until_released_or_late() -> None:
+    async with Play(FakeDesk([], [b"old"])) as play:
+        await play.shows("old")
+        held = play.app.view
+        play.desk.stream.write(b"\x1b[?2026h\x1b[2J\x1b[Hnew")
+        await play.until(lambda: play.app._engine.modes().synchronized)
+        began = held._held_since
+        if "new" in "\n".join(shown(play.app)):
+            assert began is not None
+            assert held._clock() - began >= HOLD
+        play.desk.stream.write(b"est\x1b[?2026l")
+        assert "newest" in (await play.shows("newest"))[1]
+        play.desk.stream.write(b"\x1b[?2026h\x1b[2J\x1b[Hstuck")
+        await play.shows("stuck")
+
+
+async def test_a_pump_that_died_is_asked_again() -> None:
+    async with Play() as play:
+        await play.shows("212 tests pass")
+        old, play.desk.stream = play.desk.stream, FakeStream([b"after the pump came back"])
+        old.end()
+        lines = await play.shows("after the pump came back")
+        assert "212 tests pass" not in "\n".join(lines)
+
+
+async def test_it_ends_with_the_session() -> None:
+    async with Play() as play:
+        play.desk.say(Done(7, "log", 1, "head"))
+        await play.until(lambda: play.app.return_code is not None)
+        assert play.app.return_code == End.DONE == 0
+
+
+async def test_it_ends_with_the_supervisor() -> None:
+    async with Play() as play:
+        play.desk.lose()
+        await play.until(lambda: play.app.return_code is not None)
+        assert play.app.return_code == End.GONE == 4
+
+
+async def test_the_person_may_leave() -> None:
+    async with Play() as play:
+        await play.press("q")
+        assert play.app.is_running
+        await play.press(LEADER, "q")
+        await play.until(lambda: play.app.return_code is not None)
+        assert play.app.return_code == End.DETACHED == 10
+        assert play.desk.stream.closed
+
+
+async def test_a_card_answered_elsewhere_goes_and_says_so() -> None:
+    async with Play() as play:
+        await play.card(force_push())
+        await play.shows("NEEDS YOU")
+        play.desk.say(CardGone("L-12", "denied", "bob"))
+        lines = await play.shows("L-12 denied by bob")
+        assert "NEEDS YOU" not in "\n".join(lines)
+
+
+async def test_a_thousand_records_are_drawn_without_falling_behind() -> None:
+    async with Play(FakeDesk(a_morning() * 100, [SCREEN])) as play:
+        await play.until(lambda: play.app.panel.timeline.records == 14)
+        await play.shows("npm test")
