@@ -7,11 +7,9 @@ started yet, and the error says what is missing and how to get it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import os
 import secrets
-import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -36,7 +34,7 @@ from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
-from leashtui.supervisor import policyload
+from leashtui.supervisor import leavings, policyload
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
@@ -46,7 +44,7 @@ from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.repository import RepositoryProbe
-from leashtui.supervisor.session import Session, microseconds
+from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
@@ -97,7 +95,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     bundle = policyload.load(policyload.session_layers(config_dir()))
     pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user), tier=tier, clock=microseconds)
     pdp.self_test()
-    directory = ensure_private(ensure_private(runtime_dir()) / session_id)
+    leavings.sweep(ensure_private(runtime_dir()))
+    directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
     loop = asyncio.get_running_loop()
     stream = Stream(
@@ -194,10 +193,7 @@ def _close(stream: Stream, machine: Machine, session: str, directory: Path) -> t
     stream.close()
     count, head = stream.count, stream.head
     machine.closed(session, head=head, count=count)
-    for place in (directory / "shim", directory):
-        with contextlib.suppress(OSError):
-            place.chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
+    leavings.remove(directory)
     return count, head
 
 
@@ -250,6 +246,7 @@ async def open_door(parts: Parts, start: Start, supervisor_pid: int, welcome: We
     published = {
         "session": parts.id,
         "pid": supervisor_pid,
+        "born": reference(supervisor_pid).start,
         "socket": name,
         "agent": start.agent,
         "argv": [a.encode("utf-8", "backslashreplace").decode() for a in start.argv],
