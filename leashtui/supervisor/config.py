@@ -30,7 +30,6 @@ class Panel(Struct, frozen=True, forbid_unknown_fields=True):
 
     leader: str = "ctrl+]"
     bell: bool = True
-    theme: str = "leash"
 
 
 class Watch(Struct, frozen=True, forbid_unknown_fields=True):
