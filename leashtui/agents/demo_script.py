@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 WIDTH = 58
+SUMMARY = "summary.txt"
+"""Left beside the project for `leash demo`, because a panel takes the agent's last screen with it."""
 INSTALLER = b"echo 'the installer ran'\ntouch installed-by-the-internet\n"
 
 
@@ -35,9 +37,9 @@ class Agent:
     """project: the git repository it works in. pace: seconds of thought between sentences."""
 
     def __init__(self, project: Path, pace: float) -> None:
-        self._project = project
+        self.project = project
         self._pace = pace
-        self._python = "python3" if shutil.which("python3") else shlex.quote(sys.executable)
+        self._python = "python3" if _is_binary(shutil.which("python3")) else shlex.quote(sys.executable)
         self.outcomes: list[Outcome] = []
 
     def say(self, text: str) -> None:
@@ -49,10 +51,10 @@ class Agent:
         """Run a command as agents do, and show it with what it wrote."""
         print(f"\n  $ {command}", flush=True)
         done = subprocess.run(
-            ["/bin/sh", "-c", command], cwd=self._project, capture_output=True, text=True, errors="replace", check=False
+            ["/bin/sh", "-c", command], cwd=self.project, capture_output=True, text=True, errors="replace", check=False
         )
-        for line in (done.stdout + done.stderr).strip().splitlines()[:12]:
-            print(textwrap.fill(line, WIDTH, initial_indent="  | ", subsequent_indent="  |   "))
+        for line in _telling(done.stdout + done.stderr):
+            print(line)
         if done.returncode:
             print(f"  (exit {done.returncode})")
         sys.stdout.flush()
@@ -79,16 +81,16 @@ class Agent:
         self.shell("ls && cat basket.py")
         self.shell(f"{self._python} -m unittest -q")
         self.say("The discount is taken twice. I mend the file.")
-        source = self._project / "basket.py"
+        source = self.project / "basket.py"
         source.write_text(
             source.read_text().replace("    total -= discount\n    total -= discount\n", "    total -= discount\n")
         )
         self.shell(f"{self._python} -m unittest -q")
-        self.shell("git add basket.py && git commit -q -m 'Take the discount once' && git log --oneline -1")
+        self.shell("git add . && git commit -q -m 'Take the discount once'")
 
     def overreach(self, url: str) -> None:
         """What is held: each of these happens in real sessions."""
-        remote = self._project.parent / "origin.git"
+        remote = self.project.parent / "origin.git"
         head = _head(remote)
         self.risk(
             "force-push",
@@ -98,7 +100,7 @@ class Agent:
             "the remote's branch was overwritten",
             "the remote still has your colleague's commit",
         )
-        notes = self._project / "notes"
+        notes = self.project / "notes"
         self.risk(
             "delete untracked work",
             "This folder is in my way and git does not know it. I tidy up.",
@@ -115,7 +117,7 @@ class Agent:
             "I have read the key (a made-up one)",
             "I have not seen the key",
         )
-        marker = self._project / "installed-by-the-internet"
+        marker = self.project / "installed-by-the-internet"
         self.risk(
             "run a download",
             "A tool would help. Its page says to pipe the installer into a shell.",
@@ -133,17 +135,34 @@ class Agent:
         code = f"import urllib.request as r; print(r.urlopen('{url}').read().decode())"
         return f"{self._python} -c {shlex.quote(code)}"
 
-    def sum_up(self) -> None:
-        """One line a risky step."""
-        print("\nWhat came of the four risky steps:")
+    def sum_up(self) -> str:
+        """One line a risky step, printed and returned."""
+        lines = ["What came of the four risky steps:"]
         for outcome in self.outcomes:
             mark = "went through" if outcome.happened else "stopped     "
-            print(
-                textwrap.fill(
-                    f"{mark}  {outcome.step}: {outcome.effect}", WIDTH, initial_indent="  ", subsequent_indent=" " * 16
-                )
-            )
-        print(flush=True)
+            text = f"{mark}  {outcome.step}: {outcome.effect}"
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent=" " * 16)
+        print("\n" + "\n".join(lines) + "\n", flush=True)
+        return "\n".join(lines) + "\n"
+
+
+def _telling(output: str) -> list[str]:
+    """What is worth showing of a command's output: cut to the width, but a refusal whole."""
+    shown: list[str] = []
+    for line in output.strip().splitlines():
+        if line.startswith("leash:"):
+            shown += textwrap.wrap(line, WIDTH, initial_indent="  | ", subsequent_indent="  |   ")
+        elif line.strip("=- "):
+            shown.append(f"  | {line}" if len(line) <= WIDTH - 4 else f"  | {line[: WIDTH - 5]}…")
+    return shown[-10:]
+
+
+def _is_binary(program: str | None) -> bool:
+    """Whether it is a program itself, and no script that looks for one."""
+    if program is None:
+        return False
+    with open(program, "rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def _head(remote: Path) -> str:
@@ -172,7 +191,7 @@ def main() -> int:
     threading.Thread(target=page.serve_forever, daemon=True).start()
     agent.work()
     agent.overreach(f"http://127.0.0.1:{page.server_address[1]}/install.sh")
-    agent.sum_up()
+    (agent.project.parent / SUMMARY).write_text(agent.sum_up())
     page.shutdown()
     return 0
 

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.workspace is not None:
         raise LeashError("the demo makes its own workspace", "leash demo", Exit.USAGE)
     config = load(config_dir()).config
-    headless = runs.choose_face(args, config) == "headless"
+    face = runs.choose_face(args, config)
+    headless = face == "headless"
     pace = args.pace if args.pace is not None else 0.2 if headless else 1.0
     root = Path(os.path.realpath(tempfile.mkdtemp(prefix="leash-demo-")))
     try:
@@ -83,10 +84,13 @@ def run(args: argparse.Namespace) -> int:
         args.workspace = str(project)
         argv = [sys.executable, "-I", demo_script.__file__, str(project), str(pace)]
         _introduce(headless)
-        code = runs.start(args, argv, config, cwd=str(project), env=surroundings(os.environ, root))
+        code = runs.start(args, argv, config, name="demo", cwd=str(project), env=surroundings(os.environ, root))
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
+    summary = root / demo_script.SUMMARY
+    if face == "tui" and summary.exists():
+        print("\n" + summary.read_text(), file=sys.stderr)
     if any(live.workspace == str(project) for live in live_sessions()):
         print(f"leash: the demo goes on in {root}; remove it when it is over", file=sys.stderr)
     else:

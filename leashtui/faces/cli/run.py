@@ -50,10 +50,14 @@ def start(
     argv: Sequence[str],
     config: Config,
     *,
+    name: str = "",
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> int:
-    """One session of `argv` under these options. cwd, env: the agent's, by default our own. Raises LeashError."""
+    """One session of `argv` under these options. name: shown for the agent. cwd, env: its own, by default ours.
+
+    Raises LeashError.
+    """
     where = os.getcwd() if cwd is None else cwd
     surroundings = dict(os.environ if env is None else env)
     guard = args.guard or config.guard
@@ -69,7 +73,7 @@ def start(
     letter: dict[str, Any] = {
         "argv": agent.command(argv, quiet=quiet),
         "exe": exe,
-        "agent": agent.kind if agent.names else os.path.basename(argv[0]),
+        "agent": name or (agent.kind if agent.names else os.path.basename(argv[0])),
         "cwd": where,
         "workspace": place.root,
         "also": list(place.also),
