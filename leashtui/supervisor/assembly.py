@@ -43,6 +43,7 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.peers import sandbox_of
+from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
@@ -109,14 +110,14 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     workspace = Workspace(start.workspace, start.also)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
-    probe = RepositoryProbe(start.workspace)
-    engine = Engine(workspace, start.home, user, mode, probe)
+    witness = Witness(RepositoryProbe(start.workspace))
+    classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
     desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
     notices = _Notices(stream, channel)
     acts = Acts(alive)
     mediator = Mediator(
-        classify=engine,
+        classify=classify,
         decider=pdp,
         desk=desk,
         stream=stream,

@@ -30,6 +30,7 @@ from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tree import alive
@@ -61,9 +62,10 @@ def room(place: Path) -> tuple[Mediator, Stream]:
     pdp = PDP(bundle, Principal(session, "demo", "demo", "dev"), tier=Tier.EXEC, clock=now)
     stream = Stream(Journal.create(place / f"{session}.db", session), Masker({}), session, now)
     desk = Desk(session, "demo", now, lambda message: None)
-    engine = Engine(Workspace(str(place), ()), str(place.parent), "dev", Mode.KERNEL, RepositoryProbe(str(place)))
+    witness = Witness(RepositoryProbe(str(place)))
+    engine = Engine(Workspace(str(place), ()), str(place.parent), "dev", Mode.KERNEL, witness)
     return Mediator(
-        classify=engine,
+        classify=Recall(engine, witness),
         decider=pdp,
         desk=desk,
         stream=stream,
