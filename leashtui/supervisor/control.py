@@ -84,7 +84,7 @@ class Control:
         self._uid = uid
         self._code = code
         self._faces: dict[asyncio.StreamWriter, str] = {}
-        self._tail: deque[bytes] = deque(maxlen=_BACKLOG)
+        self._tail: deque[Recorded] = deque(maxlen=_BACKLOG)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -100,15 +100,19 @@ class Control:
 
     def show(self, message: CardShown | CardGone) -> None:
         """Send a card message to every face."""
-        self._broadcast(codec.encode(message) + b"\n")
+        self._broadcast(message)
 
     def recorded(self, seq: int, record: Record, head: str) -> None:
         """Send a committed record to every face and remember it for later ones."""
-        line = codec.encode(Recorded(seq=seq, record=record, head=head)) + b"\n"
-        self._tail.append(line)
-        self._broadcast(line)
+        message = Recorded(seq=seq, record=record, head=head)
+        self._tail.append(message)
+        self._broadcast(message)
 
-    def _broadcast(self, line: bytes) -> None:
+    def _broadcast(self, message: DeskMessage) -> None:
+        """Encode once, and only when somebody looks: a headless session has thousands of records and no face."""
+        if not self._faces:
+            return
+        line = codec.encode(message) + b"\n"
         for writer in list(self._faces):
             if writer.transport.get_write_buffer_size() > _SLOW:
                 self._drop(writer)
@@ -123,7 +127,7 @@ class Control:
         """Tell every face the end, then stop."""
         if self._server is not None:
             self._server.close()
-        self._broadcast(codec.encode(done) + b"\n")
+        self._broadcast(done)
         writers = list(self._faces)
         self._faces.clear()
         for writer in writers:
@@ -188,16 +192,16 @@ class Control:
         face = f"{hello.face[:16]}:{peer.pid}"
         self._send(writer, self._powers.welcome())
         backlog = min(max(hello.backlog, 0), _BACKLOG)
-        for line in list(self._tail)[len(self._tail) - backlog :] if backlog else ():
-            writer.write(line)
+        for message in list(self._tail)[-backlog:] if backlog else ():
+            self._send(writer, message)
         for card in self._desk.cards():
             self._send(writer, CardShown(card=card))
         self._faces[writer] = face
         if not face.startswith("cli"):
             self._record(FaceJoined(face=face, role=hello.role, who=peer.user, pid=peer.pid))
         while line := await reader.readline():
-            message = codec.decode_face(line)
-            refusal = "observers watch only" if hello.role == "observer" else self._obey(message, peer, face)
+            wish = codec.decode_face(line)
+            refusal = "observers watch only" if hello.role == "observer" else self._obey(wish, peer, face)
             if refusal:
                 self._send(writer, Refused(reason=refusal))
 
