@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -25,10 +25,14 @@ FILE = "config.toml"
 _LIMIT = 1 << 20
 
 
+Leader = Annotated[str, msgspec.Meta(pattern=r"^ctrl\+[abefgklnopqrstuvwxy\]\\^_]$")]
+"""Not those that terminals and shells cannot do without: c, d, z, and h, i, j, m, which are other keys."""
+
+
 class Panel(Struct, frozen=True, forbid_unknown_fields=True):
     """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+]'."""
 
-    leader: str = "ctrl+]"
+    leader: Leader = "ctrl+]"
     bell: bool = True
 
 
@@ -158,6 +162,8 @@ def _remedy(key: str) -> str:
         if part not in found:
             break
         shape = found[part]
+    if key == "panel.leader":
+        return "ctrl+ and one of a b e f g k l n o p q r s t u v w x y ] \\ ^ _, for example 'ctrl+g'"
     allowed = getattr(shape, "__args__", ())
     if allowed and all(isinstance(choice, str) for choice in allowed):
         return "one of: " + ", ".join(repr(choice) for choice in allowed)

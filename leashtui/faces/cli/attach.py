@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show a panel until it is left or the session ends. Returns 0 then."""
     live = choose(live_sessions(), args.session)
-    face = face_of(choose_face(args, load(config_dir()).config))
+    config = load(config_dir()).config
+    face = face_of(choose_face(args, config), config)
     if face is None:
         raise LeashError(
             "attach needs a terminal on stdin and stdout", "without one: leash approvals, leash approve ID", Exit.USAGE

@@ -11,7 +11,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leashtui.agents.registry import adapter_for, names, nearest
@@ -87,7 +87,7 @@ def start(
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
     }
-    return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face)).run()
+    return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
 
 def supervisor_command() -> list[str]:
@@ -95,15 +95,18 @@ def supervisor_command() -> list[str]:
     return [sys.executable, "-I", "-m", "leashtui.supervisor"]
 
 
-def face_of(face: str) -> Face | None:
+def face_of(face: str, config: Config) -> Face | None:
     """How the keeper starts this face; None for headless."""
     if face == "headless":
         return None
-    return Face(command=_face_command(f"leashtui.faces.{face}"), paints=face == "tui")
+    chosen = ["--leader", config.panel.leader] if face == "tui" else []
+    if face == "tui" and not config.panel.bell:
+        chosen.append("--no-bell")
 
+    def command(directory: str) -> Sequence[str]:
+        return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]
 
-def _face_command(module: str) -> Callable[[str], Sequence[str]]:
-    return lambda directory: [sys.executable, "-I", "-m", module, directory]
+    return Face(command=command, paints=face == "tui")
 
 
 def choose_face(args: argparse.Namespace, config: Config) -> str:

@@ -30,6 +30,8 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="the session's directory")
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
+    parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
+    parser.add_argument("--no-bell", action="store_true", help="never ring")
     arguments = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
@@ -43,7 +45,7 @@ def main() -> int:
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
     os.environ.setdefault("ESCDELAY", "25")
     try:
-        end = asyncio.run(_face(arguments.directory, arguments.role, code))
+        end = asyncio.run(_face(arguments, code))
     except LeashError as error:
         print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
         return int(error.code)
@@ -52,16 +54,25 @@ def main() -> int:
     return end
 
 
-async def _face(directory: Path, role: str, code: str) -> int:
+async def _face(arguments: argparse.Namespace, code: str) -> int:
+    directory, role = arguments.directory, arguments.role
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
     from leashtui.faces.tui.app import End, LeashApp
     from leashtui.faces.tui.bittty_engine import BitttyEngine
     from leashtui.faces.tui.driver import PanelDriver
+    from leashtui.faces.tui.leader import leader_of
 
     link = await connecting
     columns, rows = os.get_terminal_size(sys.stderr.fileno())
-    app = LeashApp(link, BitttyEngine(columns, rows), answers=role == "owner", driver_class=PanelDriver)
+    app = LeashApp(
+        link,
+        BitttyEngine(columns, rows),
+        answers=role == "owner",
+        driver_class=PanelDriver,
+        leader=leader_of(arguments.leader),
+        bell=not arguments.no_bell,
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, app.exit, 128 + number, 128 + number)

@@ -33,6 +33,7 @@ from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.keys import working
 from leashtui.faces.tui.layout import Layout
+from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import Look, coloured, plain
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background
@@ -107,6 +108,8 @@ class LeashApp(App[int], inherit_bindings=False):
         stamp: Callable[[int], str] = lambda us: time.strftime("%H:%M:%S", time.localtime(us / 1e6)),
         home: str | None = None,
         driver_class: type[Driver] | None = None,
+        leader: Leader = DEFAULT,
+        bell: bool = True,
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class)
         self.look: Look = plain() if self.no_color else coloured()
@@ -123,9 +126,14 @@ class LeashApp(App[int], inherit_bindings=False):
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
         self._layout = Layout(80, 24)
-        self._bell = Bell(multiplexed="TMUX" in os.environ)
+        self._bell = Bell(multiplexed="TMUX" in os.environ) if bell else None
         self.panel = Panel(
-            link.welcome, send=link.send, type_=self._to_agent, leave=lambda: self.leave(End.DETACHED), wall=wall
+            link.welcome,
+            send=link.send,
+            type_=self._to_agent,
+            leave=lambda: self.leave(End.DETACHED),
+            wall=wall,
+            leader=leader,
         )
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
 
@@ -288,6 +296,8 @@ class LeashApp(App[int], inherit_bindings=False):
             self._stream.send(data)
 
     def _ring(self, *, fresh: bool = False) -> None:
+        if self._bell is None:
+            return
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
         if out and self._driver is not None and not self._driver.is_headless:
             self._driver.write(out)
@@ -333,13 +343,13 @@ class LeashApp(App[int], inherit_bindings=False):
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
         if self._layout.narrow and not panel.focused and panel.waiting:
-            return banner(panel.waiting, self.look, width)
+            return banner(panel.waiting, self.look, width, panel.leader.shown)
         asked = ""
         if panel.killing:
             asked = say.CONFIRM_KILL
         elif panel.queue.confirming is not None:
             asked = say.CONFIRM.format(what=say.CONFIRMED[panel.queue.confirming])
-        line = Line(panel.editor, asked, panel.hint(now))
+        line = Line(panel.leader.shown, panel.editor, asked, panel.hint(now))
         self._hinted = bool(line.hint)
         keys = working(panel.situation(now))
         return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())

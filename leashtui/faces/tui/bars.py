@@ -58,17 +58,18 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
     return lines
 
 
-def banner(waiting: int, look: Look, width: int) -> Text:
+def banner(waiting: int, look: Look, width: int, leader: str) -> Text:
     """In place of the footer while the agent has the keys and a card cannot be seen."""
     verb = "waits" if waiting == 1 else "wait"
-    words = f" {count(waiting, 'act')} {verb} — {say.TO_ANSWER}"
+    words = f" {count(waiting, 'act')} {verb} — {say.TO_ANSWER.format(leader=leader)}"
     return Text(end="").append(f"{words:<{width}}"[:width], look.banner)
 
 
 @dataclass(frozen=True)
 class Line:
-    """What the footer may have to say besides keys, strongest first: editor, asked, hint."""
+    """What the footer may have to say besides keys, strongest first: editor, asked, hint. leader: its name."""
 
+    leader: str
     editor: LineEditor | None = None
     asked: str = ""
     hint: str = ""
@@ -81,7 +82,7 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
     if line.asked:
         return Text(end="").append(f" {line.asked:<{width}}"[:width], look.alarm)
     if not focused:
-        out = Text(end="").append(" ctrl+] ", look.key).append(" panel", look.text)
+        out = Text(end="").append(f" {line.leader} ", look.key).append(" panel", look.text)
         out.append("   every other key goes to the agent", look.muted)
         words = line.hint or title
         room = width - cell_len(out.plain) - 2
@@ -92,7 +93,7 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
     out = Text(end="").append(" ")
     if line.hint:
         return out.append(one_line(line.hint, width - 2), look.asked)
-    last = (("ctrl+]", "agent"),)
+    last = ((line.leader, "agent"),)
     shown_keys = [(k.shown, k.effect) for k in keys]
     while shown_keys and _length((*shown_keys, *last)) > width - 1:
         shown_keys.pop(_expendable(shown_keys))
@@ -123,13 +124,13 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
     return out.append(shown[at : at + 1], Style(reverse=True)).append(shown[at + 1 :], look.strong)
 
 
-def help_page(welcome: Welcome, look: Look, width: int) -> list[Text]:
+def help_page(welcome: Welcome, look: Look, width: int, leader: str) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
     for key in KEYS:
         if key.help:
             lines += _item(f"{key.shown:<8}", key.help, look, width)
-    lines += _item(f"{say.LEADER:<8}", "panel or agent: who gets the keys", look, width)
+    lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)
     lines += [_line(""), _line(f"guard {welcome.tier}", look.title)]
     for sentence in welcome.lost or ("nothing known is lost in this tier",):
         lines += _item("-", sentence, look, width)

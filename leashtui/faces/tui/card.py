@@ -14,6 +14,7 @@ from rich.style import Style
 from rich.text import Text
 
 from leashtui.faces.tui import text as say
+from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.look import Look, plain
 from leashtui.faces.tui.queue import SEVERE
 from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
@@ -42,6 +43,7 @@ class Setting:
     confirming: Choice | None = None
     typing: bool = False
     home: str = ""
+    leader: str = DEFAULT.shown
 
 
 def needs_second_key(card: Card, width: int) -> bool:
@@ -193,7 +195,7 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
     deny = _key("n", say.DENY, live, look).append("  ").append_text(_key("d", say.DENY_BECAUSE, live, look))
     lines.append(deny.append("  ").append_text(_key("v", "more", live, look)))
     if not setting.focused:
-        lines.append(_one(say.TO_ANSWER, look.asked))
+        lines.append(_one(say.TO_ANSWER.format(leader=setting.leader), look.asked))
     elif not setting.ready:
         lines.append(_one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:

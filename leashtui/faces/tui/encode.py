@@ -13,9 +13,6 @@ from textual import events
 from leashtui.faces.tui.engine import Modes
 from leashtui.faces.tui.parser import RawKey
 
-LEADER = "\x1d"
-"""ctrl+]: the one key that never reaches the agent by itself."""
-
 _CURSOR = re.compile(r"\x1b[\[O]([ABCDHF])")
 _NAMED = {
     "up": "\x1b[A",
@@ -34,7 +31,7 @@ _NAMED = {
     "escape": "\x1b",
     "backspace": "\x7f",
     "space": " ",
-    "ctrl+right_square_bracket": LEADER,
+    "ctrl+right_square_bracket": "\x1d",
 }
 
 

@@ -55,7 +55,7 @@ KEYS = (
     Key("newer", ("pagedown",), "", "", ""),
     Key("help", ("question_mark", "?"), "?", "help", "this page"),
     Key("detach", ("q", "ctrl+q"), "q", "detach", "close the panel; the agent goes on"),
-    Key("literal", ("right_square_bracket", "]"), "]", "", "send ctrl+] itself to the agent"),
+    Key("literal", ("right_square_bracket", "]"), "]", "", "send the leader key itself to the agent"),
     Key("back", ("escape",), "esc", "", "close what is open, else back to the agent"),
 )
 

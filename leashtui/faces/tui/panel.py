@@ -13,8 +13,8 @@ from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
 from leashtui.faces.tui.editor import LineEditor
-from leashtui.faces.tui.encode import LEADER
 from leashtui.faces.tui.keys import Situation, find, known
+from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.card import Card, Choice
@@ -36,8 +36,10 @@ class Panel:
         type_: Callable[[bytes], None],
         leave: Callable[[], None],
         wall: Callable[[], int],
+        leader: Leader = DEFAULT,
     ) -> None:
         self.welcome = welcome
+        self.leader = leader
         self.queue = Queue()
         self.timeline = Timeline()
         self.focused = False
@@ -110,7 +112,7 @@ class Panel:
         """A key typed at `now`. Returns whether it is the agent's."""
         ready = self.queue.ready(now)
         self.queue.key(now)
-        if raw == LEADER:
+        if raw == self.leader.raw:
             self.give_keys(not self.focused, now)
             return False
         if not self.focused:
@@ -265,7 +267,7 @@ class Panel:
         self._leave()
 
     def _do_literal(self, now: float) -> None:
-        self._type(LEADER.encode())
+        self._type(self.leader.raw.encode())
         self.give_keys(False, now)
 
     def _do_back(self, now: float) -> None:

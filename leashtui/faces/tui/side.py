@@ -34,7 +34,7 @@ def side(
     """rule: whether the first column divides us from the agent's terminal. now: seconds; wall: microseconds."""
     inner = width - 2 if rule else width
     if panel.help:
-        lines = _scrolled(help_page(panel.welcome, look, inner), panel, height)
+        lines = _scrolled(help_page(panel.welcome, look, inner, panel.leader.shown), panel, height)
     elif panel.whole and panel.queue.card is not None:
         setting = Setting(width=inner)
         lines = _scrolled(draw_whole(panel.queue.card, look, setting), panel, height - 1)
@@ -63,6 +63,7 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         confirming=panel.queue.confirming,
         typing=panel.editor is not None and panel.editor.subject == card.id,
         home=home,
+        leader=panel.leader.shown,
     )
     return draw(card, look, setting)
 

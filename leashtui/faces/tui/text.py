@@ -6,9 +6,7 @@ Knows English only. Invariant: every sentence fits one line of 76 columns.
 from __future__ import annotations
 
 NEEDS_YOU = "NEEDS YOU"
-LEADER = "ctrl+]"
-TO_ANSWER = "ctrl+] to answer"
-TO_AGENT = "ctrl+] back to the agent"
+TO_ANSWER = "{leader} to answer"
 TOO_SMALL = ("terminal too small", "leash needs 40 x 10", "the agent goes on")
 GONE = "supervisor gone: nothing runs on"
 TERMINAL_CLOSED = "the agent's terminal is closed"

@@ -72,3 +72,10 @@ def test_a_directory_in_its_place_is_an_error_not_a_default(tmp_path: Path) -> N
 
 def test_keys_are_dotted() -> None:
     assert {"guard", "on_ask", "panel.leader", "watch.ignore", "own_prompts"} <= set(keys())
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "ctrl+i", "x", "ctrl+ab", "f1"])
+def test_a_leader_that_cannot_be_one_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match="panel.leader") as caught:
+        load(write(tmp_path, f'panel.leader = "{key}"\n'))
+    assert "'ctrl+g'" in caught.value.hint

@@ -105,18 +105,18 @@ def test_a_watched_session_says_loudly_what_is_lost() -> None:
 def test_the_footer_fits_and_tells_how_to_switch(width: int) -> None:
     keys = working(Situation(card=True, cards=3, ready=True, once=True, session=True))
     for focused in (True, False):
-        line = footer(keys, LOOK, width, focused=focused, line=Line(), title="[bold]title " * 20)
+        line = footer(keys, LOOK, width, focused=focused, line=Line("ctrl+]"), title="[bold]title " * 20)
         assert cell_len(line.plain) <= width
         assert "ctrl+]" in line.plain
-    assert cell_len(banner(3, LOOK, width).plain) <= width
-    assert banner(1, LOOK, 80).plain.strip() == "1 act waits — ctrl+] to answer"
-    assert banner(3, LOOK, 80).plain.strip().startswith("3 acts wait ")
+    assert cell_len(banner(3, LOOK, width, "ctrl+]").plain) <= width
+    assert banner(1, LOOK, 80, "ctrl+]").plain.strip() == "1 act waits — ctrl+] to answer"
+    assert banner(3, LOOK, 80, "ctrl+]").plain.strip().startswith("3 acts wait ")
 
 
 def test_the_help_page_has_every_key_and_what_the_guard_loses() -> None:
-    words = "\n".join(line.plain for line in help_page(welcome(), LOOK, 100))
+    words = "\n".join(line.plain for line in help_page(welcome(), LOOK, 100, "ctrl+]"))
     assert all(k.help in words for k in KEYS)
-    assert all(cell_len(line.plain) <= 44 for line in help_page(welcome(), LOOK, 44))
+    assert all(cell_len(line.plain) <= 44 for line in help_page(welcome(), LOOK, 44, "ctrl+]"))
     assert "files and network are not guarded" in words
     assert "leash attach 01K5Q8" in words
 

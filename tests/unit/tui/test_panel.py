@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tui_desk import NOON, a_morning, force_push, install, welcome
 
-from leashtui.faces.tui.encode import LEADER
 from leashtui.faces.tui.keys import KEYS
+from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.panel import Panel
 from leashtui.model.card import Choice
 from leashtui.model.wire import Answer, Brake, CardGone, CardShown, FaceMessage, Refused
@@ -32,7 +32,7 @@ class Hand:
 
     def key(self, name: str, quick: bool = False) -> bool:
         self.at += 0.05 if quick else 1.0
-        raw = {"leader": LEADER}.get(name, name if len(name) == 1 else "")
+        raw = {"leader": DEFAULT.raw}.get(name, name if len(name) == 1 else "")
         return self.panel.press(name, name if len(name) == 1 else None, raw, self.at)
 
     def keys(self, *names: str) -> None:
