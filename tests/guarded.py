@@ -1,8 +1,9 @@
 """Runs a program under the real exec guard with a rule instead of a policy; a process of its own, for tests.
 
-`python guarded.py REPORT RULES PROGRAM ARGS...` where RULES is JSON {deny: [...], hold: [...], seconds: n}: an exec
-whose command line holds a denied word is refused, one that holds a held word is allowed after `seconds`. The first
-exec is always allowed. At the end REPORT is one JSON object: {status, seen: [[argv], ...], withdrawn: [...]}.
+`python guarded.py REPORT RULES PROGRAM ARGS...` where RULES is JSON {deny: [...], hold: [...], seconds: n, pty: bool,
+linger: n, base: bool}: an exec whose command line holds a denied word is refused, one that holds a held word is allowed
+after `seconds`; the first exec is always allowed. `linger` more seconds are served after the end. `base`: the
+environment counts as the person's own. REPORT is one JSON object, see `watch`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from leashtui.guards.kernel.execguard import ExecGuard
-from leashtui.guards.kernel.spawn import launch
+from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.model.ports import Reply
 from leashtui.model.request import Request
 from leashtui.model.verdict import By, Ruling, Verdict
 
 _WALL = 0x40000000
+_RULES = {"deny": [], "hold": [], "seconds": 1.0, "pty": False, "linger": 0, "base": True}
+ALLOW = Verdict(Ruling.ALLOW, By.POLICY)
+DENY = Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: by the test")
 
 
 class _Ticket:
@@ -35,32 +43,52 @@ class _Ticket:
         self._withdrawn.append(reason)
 
 
-async def watch(rules: str, argv: list[str]) -> dict[str, object]:
-    """Run argv under the guard; what became of it."""
-    rule = {"deny": [], "hold": [], "seconds": 1.0} | json.loads(rules)
+class Judge:
+    """Answers by words, and remembers."""
+
+    def __init__(self, rules: dict[str, Any]) -> None:
+        self._rules = rules
+        self.requests: list[Request] = []
+        self.withdrawn: list[str] = []
+
+    def submit(self, request: Request, reply: Reply) -> _Ticket:
+        """The Submit port."""
+        line = " ".join(request.argv)
+        first = not self.requests
+        self.requests.append(request)
+        if not first and any(word in line for word in self._rules["deny"]):
+            reply(DENY)
+        elif not first and any(word in line for word in self._rules["hold"]):
+            asyncio.get_running_loop().call_later(self._rules["seconds"], reply, ALLOW)
+        else:
+            reply(ALLOW)
+        return _Ticket(self.withdrawn)
+
+
+def start(argv: list[str], pty: bool) -> Launched:
+    """A launcher that waits, on our own descriptors or in a PTY."""
+    return launch(
+        argv,
+        exe=shutil.which(argv[0]) or argv[0],
+        env=dict(os.environ),
+        cwd=os.getcwd(),
+        guarded=True,
+        stdio=() if pty else (0, 1, 2),
+        size=(24, 80) if pty else None,
+    )
+
+
+async def watch(rules: dict[str, Any], argv: list[str]) -> dict[str, object]:
+    """Run argv under the guard; what became of it. idle_cpu: seconds of CPU spent while lingering."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     loop = asyncio.get_running_loop()
-    seen: list[list[str]] = []
-    withdrawn: list[str] = []
-
-    def submit(request: Request, reply: Reply) -> _Ticket:
-        line = " ".join(request.argv)
-        first = not seen
-        seen.append([*request.argv])
-        allow = Verdict(Ruling.ALLOW, By.POLICY)
-        if first:
-            reply(allow)
-        elif any(word in line for word in rule["deny"]):
-            reply(Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: by the test"))
-        elif any(word in line for word in rule["hold"]):
-            loop.call_later(rule["seconds"], reply, allow)
-        else:
-            reply(allow)
-        return _Ticket(withdrawn)
-
-    exe = shutil.which(argv[0]) or argv[0]
-    agent = launch(argv, exe=exe, env=dict(os.environ), cwd=os.getcwd(), guarded=True, stdio=(0, 1, 2))
-    guard = ExecGuard(agent.listener, submit, dict(os.environ), withdrawn.append)
+    judge = Judge(rules)
+    lost: list[str] = []
+    unread: list[str] = []
+    screen = bytearray()
+    agent = start(argv, rules["pty"])
+    base = dict(os.environ) if rules["base"] else {}
+    guard = ExecGuard(agent.listener, judge.submit, base, lost.append, unread.append)
     ended: asyncio.Future[int] = loop.create_future()
 
     def reap() -> None:
@@ -74,6 +102,12 @@ async def watch(rules: str, argv: list[str]) -> dict[str, object]:
             if not guard.reaped(pid, status) and pid == agent.pid and not os.WIFSTOPPED(status):
                 ended.set_result(os.waitstatus_to_exitcode(status))
 
+    def read() -> None:
+        try:
+            screen.extend(os.read(agent.master, 65536))
+        except OSError:
+            loop.remove_reader(agent.master)
+
     async def poll() -> None:
         while True:
             guard.poll_held()
@@ -81,11 +115,28 @@ async def watch(rules: str, argv: list[str]) -> dict[str, object]:
 
     loop.add_signal_handler(signal.SIGCHLD, reap)
     loop.add_reader(guard.fd, guard.readable)
+    if agent.master >= 0:
+        loop.add_reader(agent.master, read)
     polling = asyncio.ensure_future(poll())
     agent.go()
     status = await ended
+    before = time.process_time()
+    await asyncio.sleep(rules["linger"])
+    idle = time.process_time() - before
     polling.cancel()
-    return {"status": status, "seen": seen, "withdrawn": withdrawn}
+    return {
+        "status": status,
+        "seen": [r.argv for r in judge.requests],
+        "requests": [msgspec.to_builtins(r) for r in judge.requests],
+        "withdrawn": judge.withdrawn,
+        "unread": unread,
+        "lost": lost,
+        "met": guard.met,
+        "screen": screen.decode("utf-8", "replace"),
+        "idle_cpu": idle,
+    }
 
 
-Path(sys.argv[1]).write_text(json.dumps(asyncio.run(watch(sys.argv[2], sys.argv[3:]))))
+if __name__ == "__main__":
+    report = asyncio.run(watch(_RULES | json.loads(sys.argv[2]), sys.argv[3:]))
+    Path(sys.argv[1]).write_text(json.dumps(report))

@@ -2,15 +2,16 @@
 
 At the exec stop these are the new image's own and final: nobody but it could change them, and it has not run yet. For a
 `#!` script the program is the interpreter and the script one of its words. Refuses to judge. Hazards: words beyond what
-is read could hide the telling one, so an image with more than LIMIT bytes of them is not read at all; nothing here opens
-or stats a path that the agent chose, which could wait for a file system of its own. Invariant: text that is not UTF-8
-is kept as lone surrogates, never dropped.
+is read could hide the telling one, so an image with more than LIMIT bytes of them is not read at all; nothing here
+opens or stats a path that the agent chose, which could wait for a file system of its own. Invariant: text that is not
+UTF-8 is kept as lone surrogates, never dropped.
 """
 
 from __future__ import annotations
 
 import os
 
+from leashtui.guards.kernel.procfs import read_proc
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 
 CODE_VARIABLES = frozenset(
@@ -89,20 +90,19 @@ def carries_code(name: str) -> bool:
 
 def stat_of(pid: int) -> tuple[int, int]:
     """(parent pid, start time in ticks). Raises OSError when it is gone."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
+    fields = read_proc(pid, "stat").rpartition(b")")[2].split(None, 21)
     return int(fields[1]), int(fields[19])
 
 
 def words_of(pid: int) -> tuple[str, ...]:
     """The command line, a word an element. Raises OSError, ValueError when it is longer than LIMIT."""
-    return tuple(os.fsdecode(word) for word in _read(pid, "cmdline").removesuffix(b"\0").split(b"\0"))
+    return tuple(os.fsdecode(word) for word in read_proc(pid, "cmdline", LIMIT).removesuffix(b"\0").split(b"\0"))
 
 
 def variables_of(pid: int) -> tuple[tuple[str, str], ...]:
     """The variables that can carry code, in order. Raises OSError, ValueError when they are longer than LIMIT."""
     found = []
-    for entry in _read(pid, "environ").split(b"\0"):
+    for entry in read_proc(pid, "environ", LIMIT).split(b"\0"):
         name, _, value = entry.partition(b"=")
         if name in _NAMES or name.startswith(_PREFIXES):
             found.append((os.fsdecode(name), os.fsdecode(value)))
@@ -140,11 +140,3 @@ def request_of(process: ProcessRef, parent: int, top: int, base: frozenset[tuple
         process=process,
         ancestry=ancestors_of(parent, top),
     )
-
-
-def _read(pid: int, name: str) -> bytes:
-    with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
-        whole = file.readall()
-    if len(whole) > LIMIT:
-        raise ValueError(f"more than {LIMIT >> 20} MiB of words or variables")
-    return whole

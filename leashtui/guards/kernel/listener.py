@@ -1,9 +1,9 @@
 """The supervisor's end of the seccomp filter: what the kernel asks, one notice at a time, and the answers.
 
-Knows the notification ioctls. Refuses to know what an exec is. Hazards: NOTIF_RECV ignores O_NONBLOCK and would wait for
-ever, so each is preceded by a poll; when the last guarded process is gone the descriptor hangs up for good, which would
-spin a loop that watches it, so the outside sees an epoll set from which it is then removed. Invariant: there is no
-second copy of the listener in this process's care, so when it dies the kernel answers ENOSYS to every later exec.
+Knows the notification ioctls. Refuses to know what an exec is. Hazards: NOTIF_RECV ignores O_NONBLOCK and would wait
+for ever, so each is preceded by a poll; when the last guarded process is gone the descriptor hangs up for good, which
+would spin a loop that watches it, so the outside sees an epoll set from which it is then removed. Invariant: there is
+no second copy of the listener in this process's care, so when it dies the kernel answers ENOSYS to every later exec.
 """
 
 from __future__ import annotations

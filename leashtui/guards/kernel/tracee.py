@@ -13,6 +13,7 @@ import os
 import signal
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel.procfs import field, status_of
 
 _VDSO_LIMIT = 1 << 20
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
@@ -28,7 +29,7 @@ def seize(tid: int) -> bool:
     try:
         abi.ptrace(abi.PTRACE_SEIZE, tid, 0, abi.O_TRACEEXEC | abi.O_EXITKILL)
     except OSError:
-        return _status(tid).get(b"TracerPid", b"").strip() == b"%d" % os.getpid()
+        return field(status_of(tid), b"TracerPid") == b"%d" % os.getpid()
     return True
 
 
@@ -106,12 +107,12 @@ def kill(pid: int) -> None:
 def ending_signals(pid: int) -> int:
     """Mask of the signals pending for a stopped image that would end it. Ignored ones (nohup) do not count: the kernel
     keeps even those while it is traced."""
-    return _ending(_status(pid))
+    return _ending(status_of(pid))
 
 
 def kept_back(pid: int) -> int:
     """Those of its ending signals that it inherited blocked and pending: they say nothing about this program."""
-    status = _status(pid)
+    status = status_of(pid)
     return _ending(status) & _mask(status, b"SigBlk")
 
 
@@ -120,25 +121,17 @@ def group_of(tid: int) -> int:
     try:
         os.close(os.pidfd_open(tid))  # a pidfd is to be had of leaders only: cheaper than reading /proc
     except OSError:
-        return int(_status(tid).get(b"Tgid", b"%d" % tid))
+        return int(field(status_of(tid), b"Tgid") or tid)
     return tid
 
 
-def _ending(status: dict[bytes, bytes]) -> int:
+def _ending(status: bytes) -> int:
     pending = _mask(status, b"SigPnd") | _mask(status, b"ShdPnd")
     return pending & ~_mask(status, b"SigIgn") & _ENDING_MASK
 
 
-def _mask(status: dict[bytes, bytes], name: bytes) -> int:
-    return int(status.get(name, b"0"), 16)
-
-
-def _status(pid: int) -> dict[bytes, bytes]:
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            return dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
-    except OSError:
-        return {}
+def _mask(status: bytes, name: bytes) -> int:
+    return int(field(status, name) or b"0", 16)
 
 
 def _syscall_instruction(pid: int) -> int:

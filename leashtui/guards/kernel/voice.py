@@ -25,11 +25,14 @@ def say(pid: int, sentence: str) -> bool:
     line = sentence.encode("utf-8", "backslashreplace")[:LIMIT] + b"\n"
     try:
         kind = os.readlink(f"/proc/{pid}/fd/2")
+        mount, writable = _description(pid)
+        if not writable:
+            return False
         if kind.startswith("socket:"):
             return _to_socket(pid, line)
         if kind.startswith("pipe:"):
             return _afresh(pid, line)
-        if not _answers(pid):
+        if not _answers(mount):
             return False
         if stat.S_ISREG(os.stat(f"/proc/{pid}/fd/2").st_mode):
             return _to_file(pid, line)
@@ -65,10 +68,15 @@ def _afresh(pid: int, line: bytes) -> bool:
         os.close(fd)
 
 
-def _answers(pid: int) -> bool:
-    """Whether its stderr lies on a mount of our own namespace whose file system runs in this kernel. Raises OSError."""
+def _description(pid: int) -> tuple[bytes, bool]:
+    """(mount id, whether it is open for writing) of its stderr. Raises OSError."""
     with open(f"/proc/{pid}/fdinfo/2", "rb") as info:
-        mount = next((line.split()[1] for line in info if line.startswith(b"mnt_id:")), b"")
+        fields = dict(line.split(b":", 1) for line in info if b":" in line)
+    return fields.get(b"mnt_id", b"").strip(), int(fields.get(b"flags", b"0"), 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def _answers(mount: bytes) -> bool:
+    """Whether the mount is of our own namespace and its file system runs in this kernel. Raises OSError."""
     with open("/proc/self/mountinfo", "rb") as mounts:
         for line in mounts:
             if line.split(b" ", 1)[0] == mount:
