@@ -41,7 +41,7 @@ def refusal(
     if not reason:
         reason = why or (policies[0].reason if policies else "")
     parts = [head]
-    if reason:
+    if reason and reason.rstrip(".") != what.rstrip("."):
         parts.append(f" — {one_line(reason, 280).rstrip('.')}")
     if policies:
         parts.append(f" [{policies[0].id}]")

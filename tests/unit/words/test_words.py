@@ -33,3 +33,11 @@ def test_small_words() -> None:
     assert duration(7) == "0:07"
     assert duration(11000) == "3:03:20"
     assert one_line("x" * 300, 10) == "x" * 9 + "…"
+
+
+def test_a_refusal_does_not_say_the_same_twice() -> None:
+    line = refusal(
+        by=By.POLICY, what="This hides what runs", policies=(PolicyRef("builtin/x", "This hides what runs."),)
+    )
+    assert line.count("hides what runs") == 1
+    assert "[builtin/x]" in line
