@@ -61,13 +61,15 @@ def _find(ask: str, wanted: str, code: str) -> tuple[Live, Card]:
         sessions = [choose(sessions, wanted)]
     elif not sessions:
         choose(sessions)
-    every = waiting(sessions, code)
+    every, closed = waiting(sessions, code)
     found = [(live, card) for live, card in every if card.id == ask]
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(f"{live.session}/{card.id}" for live, card in found)
         raise LeashError(f"{ask} waits in {len(found)} sessions", f"name one: {names}", Exit.USAGE)
+    if closed:
+        raise closed[0]
     names = ", ".join(f"{live.session}/{card.id}" if len(sessions) > 1 else card.id for live, card in every)
     raise LeashError(
         f"{ask} is not waiting: it was answered, withdrawn, or never asked",

@@ -6,6 +6,7 @@ import argparse
 import time
 
 from leashtui.faces.cli.call import waiting
+from leashtui.faces.cli.complaint import complain
 from leashtui.faces.cli.sessions import choose, live_sessions
 from leashtui.model import codec
 from leashtui.model.errors import Exit
@@ -26,14 +27,17 @@ def run(args: argparse.Namespace) -> int:
     sessions = live_sessions()
     if args.session:
         sessions = [choose(sessions, args.session)]
-    found = waiting(sessions, args.code)
+    found, closed = waiting(sessions, args.code)
+    for error in closed:
+        complain(error)
+    code = Exit.DENIED if closed else Exit.OK
     if args.json:
         for _, card in found:
             print(codec.encode(card).decode())
-        return Exit.OK
+        return code
     if not found:
-        print("nothing waits")
-        return Exit.OK
+        print("nothing waits" + (" in the others" if closed else ""))
+        return code
     now = time.time()
     for live, card in found:
         age = duration(now - card.since / 1_000_000)
@@ -41,4 +45,4 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}  {card.severity}  {age}  {one_line(card.command, 200)}")
         print(f"    {one_line(card.consequence, 200)}")
     print("answer: leash approve ID, or leash deny ID --because 'what to do instead'")
-    return Exit.OK
+    return code

@@ -1,7 +1,8 @@
 """`leash freeze`, `leash resume` and `leash kill`: the brake, from any terminal.
 
 Knows how to ask a supervisor for it and how to see that it happened. A kill does not depend on a supervisor that still
-answers: one that does not is ended, and with it, by the kernel and the warden, everything below it.
+answers, or on a code: a signal that any process of this user could send ends the supervisor, and with it, by the kernel
+and the warden, everything below it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import time
 
 from leashtui.faces.cli.call import Call
-from leashtui.faces.cli.sessions import Live, choose, dial, live_sessions
+from leashtui.faces.cli.sessions import TIMEOUT, Live, choose, dial, live_sessions
 from leashtui.model.errors import Exit, LeashError, Unreachable
 from leashtui.model.event import Braked
 from leashtui.model.wire import Brake, Done, Recorded, Refused
 
+_AGAIN = 0.2
 _DONE = {"freeze": "frozen", "resume": "goes on", "kill": "ended"}
 
 
@@ -51,7 +54,7 @@ def _brake(live: Live, what: str, code: str) -> None:
             call.send(Brake(what=what))
             while not _happened(call, what):
                 continue
-    except Unreachable:
+    except LeashError:
         if what != "kill":
             raise
         _end(live)
@@ -70,9 +73,13 @@ def _happened(call: Call, what: str) -> bool:
 
 
 def _end(live: Live) -> None:
-    """Kill a supervisor that does not answer, if it is still the one that holds the session's socket."""
-    try:
-        dial(live).close()
-    except Unreachable:
-        return  # it is gone, and what was below it with it
-    os.kill(live.pid, signal.SIGKILL)
+    """End a supervisor by signal, the hard one when it does not obey, while it still holds the session's socket."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline:
+            try:
+                dial(live).close()
+            except Unreachable:
+                return  # it is gone, and what was below it with it
+            os.kill(live.pid, number)
+            time.sleep(_AGAIN)

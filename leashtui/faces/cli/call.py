@@ -101,13 +101,19 @@ def ask_code(live: Live) -> str:
     return getpass(f"leash: code shown in the terminal of session {live.session}: ")
 
 
-def waiting(sessions: Sequence[Live], code: str = "") -> list[tuple[Live, Card]]:
-    """Everything that waits in these sessions, oldest first. Sessions that end meanwhile have nothing waiting."""
+def waiting(sessions: Sequence[Live], code: str = "") -> tuple[list[tuple[Live, Card]], list[LeashError]]:
+    """(what waits in these sessions, oldest first; what the sessions said that turned us away).
+
+    A session that ends meanwhile has nothing waiting.
+    """
     found: list[tuple[Live, Card]] = []
+    closed: list[LeashError] = []
     for live in sessions:
         try:
             with Call(live, role="observer", code=code) as call:
                 found += [(live, card) for card in call.cards()]
         except Unreachable:
             continue
-    return sorted(found, key=lambda one: one[1].since)
+        except LeashError as error:
+            closed.append(error)
+    return sorted(found, key=lambda one: one[1].since), closed

@@ -47,7 +47,8 @@ class Prices(unittest.TestCase):
         self.assertEqual(price([100, 250], 50), 300)
 
 
-unittest.main() if __name__ == "__main__" else None
+if __name__ == "__main__":
+    unittest.main()
 """
 _FILES = {
     "basket.py": _BASKET,
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"leash: the demo goes on in {root}; remove it when it is over", file=sys.stderr)
     else:
         shutil.rmtree(root, ignore_errors=True)
+    if code == 0:
         print("leash: that was the demo; its repository is gone, its log stays", file=sys.stderr)
     return code
 

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from leashtui import __version__
+from leashtui.faces.cli.complaint import complain
 from leashtui.faces.cli.table import BY_NAME, Row, overview
 from leashtui.model.errors import Exit, LeashError
 
@@ -36,18 +37,6 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.OK)
     return int(code)
-
-
-def complain(error: LeashError) -> None:
-    """What happened and the next command, on stderr."""
-    print(f"leash: {_printable(error.message)}", file=sys.stderr)
-    if error.hint:
-        print(f"leash: {_printable(error.hint)}", file=sys.stderr)
-
-
-def _printable(text: str) -> str:
-    """`text` without control characters: a file name must not paint over the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -23,7 +23,7 @@ from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.config import Config, load
 
 EPILOG = "Everything after PROGRAM is the program's, as it was typed. Exit code: the program's, or 125, 126, 127."
-SMALLEST = (20, 5)
+SMALLEST = (40, 10)
 """Columns and rows below which no panel can be drawn."""
 
 
