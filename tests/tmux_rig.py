@@ -142,7 +142,7 @@ class Tmux:
             "set -g status off\nset -s escape-time 0\nset -g default-terminal tmux-256color\nset -g remain-on-exit on\n"
         )
         self._name = f"t{uuid.uuid4().hex[:8]}"
-        line = shlex.join(command)
+        line = "exec " + shlex.join(command)
         self._run("-f", str(root / "tmux.conf"), "new-session", "-d", "-x", str(columns), "-y", str(rows), line)
 
     def _run(self, *args: str, **more: Any) -> str:

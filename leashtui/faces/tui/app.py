@@ -153,6 +153,12 @@ class LeashApp(App[int], inherit_bindings=False):
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
         self.set_interval(_TICK, self._tick)
+        self.app_resume_signal.subscribe(self, self._again)
+
+    def _again(self, _: object) -> None:
+        """Back from the background: the terminal shows nothing of ours any more."""
+        self.refresh(layout=True)
+        self.screen.refresh(layout=True)
 
     def _tick(self) -> None:
         """Waiting times and hints change by themselves; nothing else does."""

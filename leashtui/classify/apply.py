@@ -1,0 +1,242 @@
+"""Applies a program's table to one call: subcommand, rules, deeds, roles of its words, then its mini-language.
+
+Knows the meaning of every key of a table. Refuses to know any program by name. Invariant: a subcommand that the table
+does not list is never taken for a harmless one unless the table says that unlisted ones are.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options, split
+from leashtui.classify.roles import play
+from leashtui.classify.spec import Rule, Spec, deed, positions
+from leashtui.classify.values import Stream, Word, bare, show
+from leashtui.model.facts import Severity, Verb
+
+_HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
+_HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
+_DESTROYS = frozenset((Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE,
+                       Verb.CONTAINER_CHANGE, Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE))  # fmt: skip
+
+_SAYS = {
+    Verb.REMOTE_SESSION: "opens a session on another machine with {tool}",
+    Verb.REMOTE_CHANGE: "changes a remote with {tool} {sub}",
+    Verb.PUBLISH: "publishes with {tool} {sub}",
+    Verb.DISCARD_WORK: "discards work with {tool} {sub}",
+    Verb.HISTORY_REWRITE: "rewrites history with {tool} {sub}",
+    Verb.PRIVILEGE: "raises privilege or loosens permissions with {tool}",
+    Verb.PERSIST: "makes something stay or run later with {tool} {sub}",
+    Verb.PROCESS_KILL: "stops processes with {tool}",
+    Verb.SECRET_READ: "shows a secret with {tool} {sub}",
+    Verb.PACKAGE_ADD: "adds {args} with {tool}",
+    Verb.RUN_FETCHED: "runs code from the network with {tool} {sub}",
+    Verb.CLOUD_CHANGE: "changes cloud or cluster resources with {tool} {sub}",
+    Verb.DATA_CHANGE: "changes data with {tool} {sub}",
+    Verb.CONTAINER_CHANGE: "changes containers, images or volumes with {tool} {sub}",
+    Verb.SYSTEM_CHANGE: "changes the machine with {tool} {sub}",
+    Verb.LISTEN: "listens for connections with {tool}",
+    Verb.NET_SEND: "sends data with {tool} {sub}",
+    Verb.NET_GET: "reads from the network with {tool} {sub}",
+    Verb.GUARD_TOUCH: "reaches for leash with {tool} {sub}",
+    Verb.DELETE: "removes something with {tool} {sub}",
+    Verb.OPAQUE: "runs something that leash does not know with {tool} {sub}",
+}
+
+
+def apply(call: Call, spec: Spec) -> Stream:
+    """Evaluate a call by its table; gives what it prints."""
+    words = call.words[1:]
+    if _inert(words, spec):
+        return Stream(0, None)
+    limit = _limit(spec)
+    options = split(words, spec, None, limit)
+    chosen, sub = spec, ""
+    if spec.commands:
+        found = _command(spec, options)
+        if found is None:
+            if not options.args:
+                _deeds(call, spec, options, spec.bare, "", "")
+                return _finish(call, spec, options, "")
+            _unknown(call, spec, options)
+            call.direct = True
+            return call.out()
+        chosen, used = found
+        options = split(words, spec, chosen, _limit(chosen) + used if chosen.posix else 99)
+        sub = " ".join(show(w) for w in options.args[:used])
+        options.args = options.args[used:]
+        if any(o in _HELP for o in options.given) and not chosen.posix:
+            return Stream(0, None)
+    if _is_dry(call, spec, chosen, options):
+        call.sign("dry_run")
+        call.direct = True
+        return call.out()
+    if chosen is not spec and spec.handler.startswith("*"):
+        _handler(call, spec, options, spec.handler[1:])
+    return _finish(call, chosen, options, sub)
+
+
+def _inert(words: list[Word], spec: Spec) -> bool:
+    """Whether it only prints its help or version."""
+    if len(words) == 1 and words[0] in _HELP_ALONE and spec.style != "nohelp":
+        return True
+    if spec.posix:
+        return bool(words) and words[0] in _HELP
+    if any(w in _HELP for w in words):
+        return spec.style != "nohelp" and words[words.index(next(w for w in words if w in _HELP)) - 1 :] != []
+    return bool(spec.inert) and any(w in spec.inert.split() for w in words)
+
+
+def _limit(spec: Spec) -> int:
+    """After how many positionals a POSIX style program takes everything as it stands."""
+    if not spec.posix:
+        return 99
+    head, repeat, _ = spec.positions
+    return len(head) + (1 if repeat else 0) or 1
+
+
+def _command(spec: Spec, options: Options) -> tuple[Spec, int] | None:
+    """The subcommand's table and how many words name it."""
+    words = [bare(w) for w in options.args]
+    for pattern, command in spec.patterns:
+        if len(pattern) <= len(words) and all(
+            p == w or ("*" in p and fnmatchcase(w, p)) for p, w in zip(pattern, words, strict=False)
+        ):
+            return command, len(pattern)
+    return None
+
+
+def _unknown(call: Call, spec: Spec, options: Options) -> None:
+    """A subcommand that no table lists."""
+    sub = show(options.args[0])
+    if spec.unknown in ("", "opaque"):
+        if spec.unknown == "opaque":
+            call.opaque(f"runs {call.name} {sub}, which leash does not know")
+        return
+    _deeds(call, spec, options, (spec.unknown,), "", sub)
+
+
+def _is_dry(call: Call, spec: Spec, chosen: Spec, options: Options) -> bool:
+    dries = chosen.dries if chosen.dry else spec.dries
+    if not dries:
+        return False
+    for option in options.given:
+        if option in dries:
+            return True
+    return any(f"{n}={v}" in dries for n, v in options.values)
+
+
+def _finish(call: Call, spec: Spec, options: Options, sub: str) -> Stream:
+    """Rules, deeds, roles, handler of the table that fits."""
+    call.direct = True
+    args = spec.args
+    for rule in spec.rules:
+        if _holds(rule, options, call):
+            _deeds(call, spec, options, rule.do, rule.say, sub)
+            if rule.args:
+                args = rule.args
+            if rule.stop:
+                return call.out()
+    _deeds(call, spec, options, spec.do, spec.say, sub)
+    for name, value in options.values:
+        role = spec.roles.get(name)
+        if role:
+            play(call, spec, options, role, value)
+    arguments(call, spec, options, args)
+    out = _handler(call, spec, options, spec.handler) if spec.handler and spec.handler[0] != "*" else None
+    if out is not None:
+        return out
+    if spec.output == "quiet":
+        return Stream(0, "")
+    if spec.output == "count":
+        return Stream(call.taint() & ~15, None)
+    return call.out()
+
+
+def _handler(call: Call, spec: Spec, options: Options, name: str) -> Stream | None:
+    from leashtui.classify.handlers import HANDLERS
+
+    return HANDLERS[name](call, spec, options)
+
+
+def arguments(call: Call, spec: Spec, options: Options, args: str) -> None:
+    """Give every positional its role."""
+    head, repeat, tail = positions(args) if args != spec.args else spec.positions
+    given = options.args
+    for index, word in enumerate(given):
+        left = len(given) - index
+        if index < len(head):
+            role = head[index]
+        elif left <= len(tail) and index >= len(head):
+            role = tail[len(tail) - left]
+        else:
+            role = repeat
+        if role in ("command", "shells"):
+            play(call, spec, options, role, Word(""), given[index:])
+            return
+        if role and role != "text":
+            play(call, spec, options, role, word)
+
+
+def _holds(rule: Rule, options: Options, call: Call) -> bool:
+    """Whether a rule's conditions are met."""
+    given = options.given
+    if rule.when and not any(o in given for o in rule.when.split()):
+        return False
+    if rule.every and not all(o in given for o in rule.every.split()):
+        return False
+    if rule.unless and any(o in given for o in rule.unless.split()):
+        return False
+    if not rule.least <= len(options.args) <= rule.most:
+        return False
+    if rule.piped is not None and rule.piped != (call.stdin.text is not None or bool(call.stdin.taint)):
+        return False
+    if rule.first and not (options.args and _any(rule.first, options.args[:1])):
+        return False
+    if rule.value and not _any(rule.value, [Word(f"{n}={v}") for n, v in options.values]):
+        return False
+    return not rule.arg or _any(rule.arg, options.args)
+
+
+def _any(patterns: str, words: list[Word]) -> bool:
+    return any(fnmatchcase(bare(w).lower(), p) for w in words for p in patterns.lower().split())
+
+
+def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say: str, sub: str) -> None:
+    """Report what a table lists under `do`."""
+    for text in deeds:
+        what = deed(text)
+        if what.verb is None:
+            call.sign(what.sign)
+            continue
+        if what.fatal:
+            call.sign("catastrophic", "destructive")
+        elif what.lost and what.verb in _DESTROYS:
+            call.sign("destructive")
+        if what.verb is Verb.OPAQUE:
+            call.opaque(_filled(_SAYS[Verb.OPAQUE], call, options, sub))
+            continue
+        sentence = _filled(say or spec.say or _SAYS.get(what.verb, "{tool} {sub} " + what.verb), call, options, sub)
+        target = _filled(spec.target or "{args}", call, options, sub)
+        grade = Severity.CRITICAL if what.fatal else Severity.HIGH if what.lost else None
+        if what.verb in (Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.CLOUD_CHANGE, Verb.NET_SEND, Verb.NET_GET, Verb.REMOTE_SESSION):
+            call.sign("network")
+        call.add(what.verb, target, sentence, grade, place=what.place, lost=what.lost)
+
+
+def _filled(template: str, call: Call, options: Options, sub: str) -> str:
+    """A sentence with {tool}, {sub}, {args}, {1} and {last} put in."""
+    if "{" not in template:
+        return template
+    args = [show(w) for w in options.args]
+    joined = " ".join(args)
+    shown = joined if len(joined) <= 80 else joined[:79] + "…"
+    return (
+        template.replace("{tool}", call.name)
+        .replace("{sub}", sub)
+        .replace("{args}", shown)
+        .replace("{1}", args[0] if args else "")
+        .replace("{last}", args[-1] if args else "")
+        .strip()
+    )

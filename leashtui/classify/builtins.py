@@ -1,0 +1,345 @@
+"""What the shell does itself: cd, export, eval, source, trap, read, echo, printf and the rest.
+
+Each builtin changes the world it runs in and reports what a person would want to know. Refuses to know programs.
+Invariant: a builtin that runs text (eval, source, trap) evaluates it with the same engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from leashtui.classify.call import Call
+from leashtui.classify.environment import judge_set, judge_unset
+from leashtui.classify.formats import echo_text, printf_text
+from leashtui.classify.places import resolve
+from leashtui.classify.secrets import is_secret_variable
+from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, is_pattern, show, taint_of
+from leashtui.model.facts import Place, Severity, Verb
+
+Builtin = Callable[[Call], Stream | None]
+
+_SNAPSHOT = re.compile(r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$")
+_ACTIVATE = re.compile(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
+_INDEX = re.compile(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
+
+
+def _quiet(call: Call) -> Stream:
+    return NOTHING
+
+
+def _cd(call: Call) -> Stream:
+    args = [w for w in call.words[1:] if not (w.startswith("-") and len(w) > 1)]
+    state = call.state
+    home = call.machine.setting.home
+    target = args[0] if args else Word(home)
+    new = state.old if target == "-" else resolve(target, state.cwd, home)
+    state.old = state.cwd
+    state.cwd = "" if UNKNOWN in new or is_pattern(new) else new
+    call.ledger.simple.append(tuple(call.words))
+    return Stream(0, state.cwd + "\n") if target == "-" or call.name == "pushd" else NOTHING
+
+
+def _pwd(call: Call) -> Stream:
+    return Stream(0, (call.state.cwd or UNKNOWN) + "\n")
+
+
+def _echo(call: Call) -> Stream:
+    words = call.words[1:]
+    text = echo_text(words)
+    taint = taint_of(words)
+    if taint & Taint.SECRET:
+        _shows(call, words)
+    return Stream(taint, text)
+
+
+def _shows(call: Call, words: list[Word]) -> None:
+    for word in words:
+        if word.taint & Taint.SECRET:
+            call.add(Verb.SECRET_READ, "", "shows the value of a secret variable", place=Place.SECRET)
+            return
+
+
+def _printf(call: Call) -> Stream:
+    words = call.words[1:]
+    if words[:1] == ["-v"] and len(words) > 2:
+        name = str(words[1])
+        _index_trick(call, name)
+        call.state.assign(name.partition("[")[0], Word(printf_text(words[2:]), taint_of(words[2:])))
+        return NOTHING
+    if words[:1] == ["--"]:
+        words = words[1:]
+    taint = taint_of(words)
+    if taint & Taint.SECRET:
+        _shows(call, words)
+    text = printf_text(words)
+    escaped = bool(words) and re.search(r"\\(?:x[0-9a-fA-F]|[0-7]{2})", words[0]) is not None
+    return Stream(taint | (Taint.DECODED if escaped else 0), text)
+
+
+def _index_trick(call: Call, text: str) -> None:
+    """`test -v 'a[$(cmd)]'` and `printf -v` run what stands in the index."""
+    found = _INDEX.search(text)
+    if found is not None:
+        call.sign("obfuscated")
+        call.shell(Word(found.group(1)))
+
+
+def _test(call: Call) -> Stream:
+    for word in call.words[1:]:
+        if "[" in word:
+            _index_trick(call, word)
+    return NOTHING
+
+
+def _export(call: Call) -> Stream:
+    flags = {c for w in call.words[1:] if w.startswith("-") for c in w[1:]}
+    names = [w for w in call.words[1:] if not w.startswith("-")]
+    if "f" in flags and names:
+        return NOTHING
+    if not names or "p" in flags:
+        if not names or any(is_secret_variable(n) for n in names):
+            if flags & set("fF") or (call.name == "readonly" and not names) or (call.name == "local"):
+                return NOTHING
+            call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
+            return Stream(Taint.SECRET, None)
+        return Stream(0, None)
+    for word in names:
+        name, sign, value = word.partition("=")
+        if not sign and name in call.state.vars:
+            current = call.state.vars[name]
+            judge_set(call.machine, name, current[0] if current else Word(""), call.span, exported=True)
+        elif sign:
+            judge_set(call.machine, name, Word(value, word.taint), call.span, exported=call.name != "local")
+            if name not in call.state.vars:
+                call.state.assign(name, Word(value, word.taint))
+        if "n" in flags and sign:
+            call.state.assign(name, Word(UNKNOWN, 0, many=True))
+    return NOTHING
+
+
+def _unset(call: Call) -> Stream:
+    for word in call.words[1:]:
+        if not word.startswith("-"):
+            judge_unset(call, word)
+            call.state.forget(str(word))
+            call.state.functions = {k: v for k, v in call.state.functions.items() if k != word}
+    return NOTHING
+
+
+def _read_lines(call: Call) -> Stream:
+    flags_with_value = ("-d", "-i", "-n", "-N", "-p", "-t", "-u", "-a", "-O", "-s", "-c", "-C")
+    names: list[str] = []
+    words = call.words[1:]
+    at = 0
+    array = ""
+    while at < len(words):
+        if words[at].startswith("-") and len(words[at]) > 1:
+            if words[at][-1:] == "a" and call.name == "read" and at + 1 < len(words):
+                array = str(words[at + 1])
+            at += 2 if words[at] in flags_with_value or words[at][-1] in "dpatnNu" else 1
+            continue
+        names.append(str(words[at]))
+        at += 1
+    stream = call.stdin
+    text = (stream.text or "").partition("\n")[0] if call.name == "read" else stream.text
+    if stream.text is None:
+        text = UNKNOWN
+    taint = stream.taint | Taint.LOCAL
+    if call.name != "read":
+        lines = [Word(x, taint) for x in (text or "").splitlines()] or [Word("")]
+        call.state.assign(names[-1] if names else "MAPFILE", *lines)
+        return NOTHING
+    if array:
+        call.state.assign(array, *[Word(x, taint) for x in (text or "").split()])
+        return NOTHING
+    pieces = (text or "").split(None, len(names) - 1) if len(names) > 1 else [(text or "").strip()]
+    for index, name in enumerate(names or ["REPLY"]):
+        value = pieces[index] if index < len(pieces) else (UNKNOWN if text and UNKNOWN in text else "")
+        call.state.assign(name, Word(value, taint, UNKNOWN in value))
+    return NOTHING
+
+
+def _eval(call: Call) -> Stream:
+    words = call.words[1:]
+    text = " ".join(words)
+    taint = taint_of(words)
+    hook = ("direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
+            "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain", "go")  # fmt: skip
+    made = [t[0] for t in call.ledger.simple[-1:]]
+    if text == UNKNOWN and made and made[0].rpartition("/")[2] in hook and not taint & Taint.FETCHED:
+        return NOTHING
+    return call.shell(Word(text, taint), same=True)
+
+
+def _source(call: Call) -> Stream:
+    if len(call.words) < 2:
+        return NOTHING
+    word = call.words[1]
+    path = call.path(word)
+    if _SNAPSHOT.match(path) or _ACTIVATE.match(path):
+        return NOTHING
+    known = call.state.files.get(path) if path else None
+    stream = call.read(word)
+    if word == "/dev/stdin":
+        stream, known = call.stdin, call.stdin
+    former = call.state.params
+    if len(call.words) > 2:
+        call.state.params = tuple(call.words[2:])
+    if known is not None and known.text is not None:
+        call.shell(Word(known.text, known.taint & ~Taint.LOCAL), same=True)
+    elif stream.taint & (Taint.FETCHED | Taint.SOCKET):
+        call.judge_source(UNKNOWN, stream.taint)
+    elif call.place(word) is not Place.SECRET:
+        _run_source(call, word, path)
+    call.state.params = former
+    return NOTHING
+
+
+def _run_source(call: Call, word: Word, path: str) -> None:
+    if path.startswith("/dev/fd/") or path == "/dev/stdin":
+        call.opaque("runs a text that is known only when it runs")
+        return
+    where = call.run_file(word, "loads")
+    text = call.machine.setting.probe.read_text(path) if path and UNKNOWN not in path else None
+    if text is not None and len(text) < 65536 and call.machine.depth < 4:
+        call.shell(Word(text), same=True)
+    elif where in (Place.OUTSIDE, Place.UNKNOWN):
+        call.opaque(f"loads {call.say(word)}, which leash has not read")
+
+
+def _trap(call: Call) -> Stream:
+    words = [w for w in call.words[1:] if w != "--"]
+    if words and not words[0].startswith("-") and words[0] not in ("", "-") and len(words) > 1:
+        call.shell(words[0])
+    return NOTHING
+
+
+def _exec(call: Call) -> Stream:
+    words = call.words[1:]
+    at = 0
+    while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
+        at += 2 if words[at][-1] == "a" else 1
+    if at >= len(words):
+        call.state.fds = {**call.state.fds, **call.made.fds}
+        if call.made.socket_out:
+            call.made.silent = False
+        return NOTHING
+    return call.words_run(words[at:])
+
+
+def _command(call: Call) -> Stream:
+    words = call.words[1:]
+    while words and words[0] in ("-p", "--"):
+        words = words[1:]
+    if not words or words[0] in ("-v", "-V"):
+        return Stream(0, None)
+    state = call.state
+    functions, state.functions = state.functions, {}
+    aliases, state.aliases = state.aliases, {}
+    from leashtui.classify.commands import invoke
+
+    out = invoke(call.machine, state, words, call.stdin, call.span, call.made, call.env)
+    state.functions, state.aliases = functions, aliases
+    return out
+
+
+def _alias(call: Call) -> Stream:
+    for word in call.words[1:]:
+        name, sign, value = word.partition("=")
+        if not sign:
+            continue
+        if name == "leash" or re.search(r"\bleash\b", value):
+            call.sign("guard_tamper")
+            call.add(Verb.GUARD_TOUCH, name, "replaces leash by an alias")
+        call.state.aliases = {**call.state.aliases, name: value}
+    return NOTHING
+
+
+def _set(call: Call) -> Stream:
+    words = call.words[1:]
+    if not words:
+        call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
+        return Stream(Taint.SECRET, None)
+    if "--" in words:
+        call.state.params = tuple(words[words.index("--") + 1 :])
+    elif not words[0].startswith(("-", "+")):
+        call.state.params = tuple(words)
+    if list(words[:2]) == ["+o", "history"]:
+        call.sign("hides_tracks")
+    return NOTHING
+
+
+def _shift(call: Call) -> Stream:
+    count = int(call.words[1]) if len(call.words) > 1 and call.words[1].isdigit() else 1
+    call.state.params = call.state.params[count:]
+    return NOTHING
+
+
+def _history(call: Call) -> Stream:
+    if any(w.startswith(("-c", "-d", "-w")) for w in call.words[1:]):
+        call.sign("hides_tracks")
+        call.add(Verb.DELETE, call.machine.setting.home + "/.bash_history", "clears the shell's history", Severity.MEDIUM, place=Place.HOME)
+        return NOTHING
+    call.add(Verb.SECRET_READ, "", "shows the shell's history, which may hold secrets", place=Place.SECRET)
+    return Stream(Taint.SECRET, None)
+
+
+def _let(call: Call) -> Stream:
+    for word in call.words[1:]:
+        _index_trick(call, word)
+        name, sign, _ = word.partition("=")
+        if sign and name.isidentifier():
+            call.state.assign(name, Word(UNKNOWN))
+    return NOTHING
+
+
+def _enable(call: Call) -> Stream:
+    if "-f" in call.words and len(call.words) > 2:
+        call.run_file(call.words[call.words.index(Word("-f")) + 1], "loads")
+        call.sign("obfuscated")
+    return NOTHING
+
+
+def _complete(call: Call) -> Stream:
+    for index, word in enumerate(call.words[:-1]):
+        if word == "-C":
+            call.shell(call.words[index + 1])
+    return NOTHING
+
+
+def _bind(call: Call) -> Stream:
+    if "-x" in call.words:
+        call.sign("obfuscated")
+        call.opaque("binds a key to a command")
+    return NOTHING
+
+
+def _umask(call: Call) -> Stream:
+    return NOTHING
+
+
+def _hash(call: Call) -> Stream:
+    if "-p" in call.words:
+        call.sign("obfuscated")
+        call.add(Verb.EXEC, show(" ".join(call.words[1:])), "lets a name stand for another program", Severity.HIGH)
+    return NOTHING
+
+
+def _ulimit(call: Call) -> Stream:
+    return Stream(0, None)
+
+
+BUILTINS: dict[str, Builtin] = {
+    "cd": _cd, "pushd": _cd, "popd": _quiet, "chdir": _cd, "pwd": _pwd, "dirs": _quiet,
+    "echo": _echo, "printf": _printf, "test": _test, "[": _test,
+    "export": _export, "declare": _export, "typeset": _export, "local": _export, "readonly": _export,
+    "unset": _unset, "read": _read_lines, "mapfile": _read_lines, "readarray": _read_lines,
+    "eval": _eval, "source": _source, ".": _source, "trap": _trap, "exec": _exec,
+    "command": _command, "builtin": _command, "alias": _alias, "unalias": _quiet, "set": _set, "shift": _shift,
+    "history": _history, "fc": _quiet, "let": _let, "enable": _enable, "complete": _complete, "compopt": _quiet,
+    "compgen": _complete, "bind": _bind, "umask": _umask, "hash": _hash, "ulimit": _ulimit,
+    **dict.fromkeys((":", "true", "false", "exit", "return", "break", "continue", "wait", "jobs", "bg", "fg", "type",
+                     "getopts", "times", "disown", "suspend", "caller", "help", "logout", "shopt", "setopt", "unsetopt",
+                     "autoload", "emulate", "zmodload", "whence", "where", "rehash"), _quiet),
+}  # fmt: skip

@@ -1,0 +1,202 @@
+"""One program about to run, with everything a rule may ask about it and every way it may report what it found.
+
+Knows words, directory, input and output of this one call. Refuses to know tables. Invariant: whatever a rule reports
+goes into the ledger with the span of the command that caused it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leashtui.classify import touch
+from leashtui.classify.redirects import Plumbing, is_local
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, taint_of
+from leashtui.model.facts import Place, Severity, Verb
+from leashtui.model.request import Mode
+
+if TYPE_CHECKING:
+    from leashtui.classify.ledger import Ledger, Span
+    from leashtui.classify.machine import Machine
+    from leashtui.classify.state import State
+
+
+class Call:
+    """name: base name; words: argv; stdin: what flows in; made: redirections; env: assignments before the command."""
+
+    __slots__ = ("direct", "env", "ledger", "machine", "made", "name", "reads", "span", "state", "stdin", "words")
+
+    def __init__(
+        self,
+        machine: Machine,
+        state: State,
+        words: list[Word],
+        stdin: Stream,
+        span: Span,
+        made: Plumbing,
+        env: tuple[tuple[str, Word], ...] = (),
+    ) -> None:
+        self.machine = machine
+        self.ledger: Ledger = machine.ledger
+        self.state = state
+        self.words = words
+        self.name = words[0].rpartition("/")[2] if words else ""
+        self.stdin = stdin
+        self.span = span
+        self.made = made
+        self.env = env
+        self.reads = 0
+        self.direct = False
+
+    # ---- reporting
+
+    def add(
+        self, verb: Verb, target: str = "", sentence: str = "", severity: Severity | None = None, *,
+        place: Place = Place.NONE, lost: bool = False, recursive: bool = False,
+    ) -> None:  # fmt: skip
+        """Note an effect of this call."""
+        self.ledger.add(
+            verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
+        )
+
+    def sign(self, *names: str) -> None:
+        """Raise warning signs."""
+        self.ledger.sign(*names)
+
+    def opaque(self, sentence: str) -> None:
+        """Something runs that is not understood; where inner programs are judged again, that is only partial."""
+        if self.shim:
+            self.ledger.opaque(sentence, self.span)
+        else:
+            self.machine.partial()
+
+    @property
+    def shim(self) -> bool:
+        """Whether this is the only look at what runs."""
+        return self.machine.setting.mode is Mode.SHIM
+
+    # ---- paths
+
+    def read(self, path: str, *, recursive: bool = False, look: bool = False) -> Stream:
+        """A file is read."""
+        found = touch.read(self.machine, self.state, path, self.span, recursive=recursive, look=look)
+        self.reads |= found.taint
+        return found
+
+    def write(self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False) -> None:
+        """A file is written."""
+        stream = Stream(self.reads | self.stdin.taint, None) if content is None else content
+        touch.write(self.machine, self.state, path, stream, self.span, append=append, empties=empties)
+
+    def delete(self, path: str, *, recursive: bool = False, how: str = "removes") -> None:
+        """A file is removed."""
+        touch.delete(self.machine, self.state, path, self.span, recursive=recursive, how=how)
+
+    def run_file(self, path: str, what: str = "runs") -> Place:
+        """A file is executed."""
+        return touch.run_file(self.machine, self.state, path, self.span, what)
+
+    def path(self, word: str) -> str:
+        """The absolute path of a word, '' when unknown."""
+        return touch._target(self.machine, self.state, word)
+
+    def place(self, word: str) -> Place:
+        """The class of a path."""
+        return touch.place(self.machine, self.path(word))
+
+    def say(self, word: str) -> str:
+        """A path in words."""
+        return touch.short(self.machine, self.path(word))
+
+    # ---- the network
+
+    def fetch(self, url: str, say: str = "") -> Stream:
+        """Something is requested from an address; what the address carries leaves the machine."""
+        host = host_of(url)
+        taint = getattr(url, "taint", 0)
+        if is_local(host):
+            return Stream(0, None)
+        self.ledger.hosts[bare(host)] = None
+        self.sign("network")
+        if taint & Taint.SECRET:
+            self.sign("sends_secret")
+        if taint & (Taint.SECRET | Taint.LOCAL):
+            self.add(Verb.NET_SEND, host, f"sends local data to {host} in an address", Severity.MEDIUM)
+        else:
+            self.add(Verb.NET_GET, host, say or f"downloads from {host}")
+        return Stream(Taint.FETCHED, None, show(host))
+
+    def send(self, host: str, content: Stream, what: str = "data") -> None:
+        """Data leaves the machine for a host ('' when not known)."""
+        if host and is_local(host):
+            return
+        if host:
+            self.ledger.hosts[bare(host)] = None
+        self.sign("network")
+        to = f" to {host}" if host and UNKNOWN not in host else ""
+        if touch.leaks(content):
+            self.sign("sends_secret")
+            self.add(Verb.NET_SEND, host, f"sends a secret{to}", Severity.CRITICAL, lost=True)
+        else:
+            self.add(Verb.NET_SEND, host, f"sends {what}{to}")
+
+    # ---- code
+
+    def shell(self, text: str, stdin: Stream | None = None, *, same: bool = False) -> Stream:
+        """A shell text runs: in this very shell when `same`, else in one of its own."""
+        taint = getattr(text, "taint", 0)
+        self.judge_source(text, taint)
+        if not text.strip(UNKNOWN + " \t\n"):
+            return Stream(taint, None)
+        state = self.state if same else self.state.copy()
+        if not same:
+            state.functions, state.aliases = {}, {}
+        worlds = [state]
+        out = self.machine.text(str(text), worlds, self.stdin if stdin is None else stdin, self.span)
+        if same:
+            _adopt(self.state, worlds[0])
+        elif worlds[0].files is not self.state.files:
+            self.state.files = worlds[0].files
+        return out
+
+    def judge_source(self, text: str, taint: int) -> None:
+        """Code of this origin runs: from the network, from a decoder, or not known at all."""
+        if taint & (Taint.FETCHED | Taint.SOCKET):
+            self.sign("pipe_to_shell")
+            self.add(Verb.RUN_FETCHED, "", "runs what comes from the network, unseen")
+            if taint & Taint.SOCKET:
+                self.sign("reverse_shell")
+        elif UNKNOWN in text and (not text.strip(UNKNOWN + " \t\n") or taint & Taint.LOCAL):
+            self.opaque("runs a text that is known only when it runs")
+        if taint & Taint.DECODED:
+            self.sign("obfuscated")
+
+    def words_run(self, words: list[Word], stdin: Stream | None = None) -> Stream:
+        """Another program is started with these words."""
+        from leashtui.classify.commands import invoke
+
+        return invoke(self.machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made)
+
+    def taint(self) -> int:
+        """What flows through: input, words and files read."""
+        return self.stdin.taint | taint_of(self.words) | self.reads
+
+    def out(self, text: str | None = None) -> Stream:
+        """What this call prints, when it passes on what it got."""
+        return Stream(self.taint(), text)
+
+
+def _adopt(state: State, other: State) -> None:
+    """`state` becomes what `other` knows."""
+    if other is not state:
+        for name in type(state).__slots__:
+            setattr(state, name, getattr(other, name))
+
+
+def host_of(url: str) -> str:
+    """The host of an address, or of user@host:path."""
+    rest = url.partition("://")[2] or url
+    rest = rest.partition("/")[0].partition("?")[0].partition("#")[0]
+    rest = rest.rpartition("@")[2]
+    if rest.startswith("["):
+        return bare(rest.partition("]")[0].lstrip("["))
+    return bare(rest.partition(":")[0])

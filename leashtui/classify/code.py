@@ -1,0 +1,91 @@
+"""Code of other languages: one-liners, scripts by file, scripts on standard input.
+
+Python is read through `python_code`, shells through the machine itself, all others by the marks of `marks`. Refuses to
+run or import anything. Invariant: code that came from the network is never read as if it were the person's own.
+"""
+
+from __future__ import annotations
+
+from leashtui.classify.call import Call
+from leashtui.classify.marks import judge_marks
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
+from leashtui.model.facts import Place
+
+SHELL_LIKE = frozenset(("shell", "sh", "bash"))
+_LIMIT = 64 * 1024
+_BY_SUFFIX = {
+    "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node", "mjs": "node",
+    "cjs": "node", "php": "php", "lua": "lua",
+}  # fmt: skip
+
+
+def judge_code(call: Call, language: str, text: Word | str, stdin: Stream | None = None) -> Stream:
+    """Report what a text of code would do."""
+    word = text if isinstance(text, Word) else Word(text)
+    if language in SHELL_LIKE:
+        call.direct = False
+        return call.shell(word, stdin)
+    call.judge_source(word, word.taint)
+    if len(word) > _LIMIT:
+        call.opaque(f"runs more {language} code than leash reads")
+        return call.out()
+    if language == "python":
+        from leashtui.classify.python_code import judge_python
+
+        return judge_python(call, bare(word))
+    return judge_marks(call, language, bare(word))
+
+
+def judge_stream(call: Call, language: str, stdin: Stream) -> Stream:
+    """Code that comes on standard input."""
+    if stdin.taint & (Taint.FETCHED | Taint.SOCKET):
+        call.judge_source(UNKNOWN, stdin.taint)
+        if stdin.text is None:
+            return Stream(Taint.SHELL | stdin.taint, None)
+    if stdin.text is not None:
+        return judge_code(call, language, Word(stdin.text, stdin.taint & ~Taint.LOCAL), Stream(0, ""))
+    if stdin.taint or call.stdin is not call.machine.stdin or call.made.changed:
+        if stdin.taint & Taint.DECODED:
+            call.sign("obfuscated")
+        if stdin.taint & Taint.LOCAL or call.made.changed:
+            _from_file(call, language, stdin)
+    return Stream(Taint.SHELL, None)
+
+
+def _from_file(call: Call, language: str, stdin: Stream) -> None:
+    """`sh < script` and `cat script | sh`: the origin is the script."""
+    where = call.place(stdin.origin) if stdin.origin.startswith("/") else Place.UNKNOWN
+    if where is Place.UNKNOWN or not call.made.changed and not stdin.origin.startswith("/"):
+        call.opaque("runs a text that is known only when it runs")
+        return
+    run_script(call, language, Word(stdin.origin))
+
+
+def run_script(call: Call, language: str, word: Word) -> None:
+    """An interpreter runs a file."""
+    path = call.path(word)
+    if path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")):
+        known = call.state.files.get(path, call.stdin)
+        judge_stream(call, language, known)
+        return
+    where = call.run_file(word)
+    known_file = call.state.files.get(path)
+    if where is Place.UNKNOWN:
+        if UNKNOWN in word:
+            call.opaque("runs a script whose name is known only when it runs")
+        return
+    if where in (Place.HOME, Place.OUTSIDE, Place.SHELL_RC):
+        call.machine.partial()
+    if known_file is not None and known_file.text is not None:
+        judge_code(call, language, Word(known_file.text, known_file.taint & ~Taint.LOCAL))
+
+
+def read_script(call: Call, known: Stream, path: str) -> None:
+    """A file written by this very command is started: what was written is what runs."""
+    text = known.text or ""
+    first = text.partition("\n")[0] if text.startswith("#!") else ""
+    program = first.rpartition("/")[2].split()
+    name = (program[-1] if program[:1] == ["env"] else program[0] if program else "").rstrip("0123456789.")
+    language = {"python": "python", "perl": "perl", "ruby": "ruby", "node": "node", "php": "php"}.get(name)
+    suffix = _BY_SUFFIX.get(path.rpartition(".")[2], "shell")
+    judge_code(call, language or ("shell" if first else suffix), Word(text, known.taint & ~Taint.LOCAL))

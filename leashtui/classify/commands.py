@@ -1,0 +1,308 @@
+"""Simple commands: expand, plumb, then find out what the first word names: function, alias, builtin or program.
+
+Knows the order in which a shell looks names up. Refuses to know what programs do. Invariant: a command whose name is
+not certain is opaque, however harmless its other words look.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leashtui.classify import touch
+from leashtui.classify.apply import apply
+from leashtui.classify.call import Call
+from leashtui.classify.redirects import Plumbing, plumb, pour
+from leashtui.classify.syntax import Assign, Function, Simple, Words
+from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
+from leashtui.model.facts import Place, Severity, Verb
+
+if TYPE_CHECKING:
+    from leashtui.classify.ledger import Span
+    from leashtui.classify.machine import Machine, Worlds
+    from leashtui.classify.state import State
+
+_BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
+_SHELLS = frozenset("sh bash dash zsh ksh ash fish rbash mksh csh tcsh busybox".split())
+
+
+def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Stream:
+    """Evaluate one simple command in one world; gives what it prints."""
+    span = machine.span(node.start, node.end)
+    expander = machine.expander
+    env = [_assigned(machine, a, state) for a in node.assigns]
+    words: list[Word] = []
+    for item in node.words:
+        if isinstance(item, Assign):
+            words.append(_declared(machine, item, state))
+        else:
+            words.extend(expander.words(item, state))
+    made = plumb(machine, node.redirects, state, stdin)
+    if node.assigns or made.fds or made.changed or any(t != "/dev/null" for t, _, _ in made.outputs):
+        machine.ledger.decorated = True
+    if not words:
+        for assign, (name, value) in zip(node.assigns, env, strict=True):
+            _set(machine, state, assign, name, value, span)
+        if node.words:
+            return pour(machine, made, state, NOTHING, command=True)
+        return pour(machine, made, state, made.stdin if made.changed else NOTHING, command=False)
+    if env:
+        from leashtui.classify.environment import judge_variables
+
+        judge_variables(Call(machine, state, words, made.stdin, span, made), env)
+    known = _prefixed(state, env)
+    out = invoke(machine, known, words, made.stdin, span, made, tuple(env))
+    if known is not state:
+        _settle(state, known, {name for name, _ in env})
+    empties = words[0] in (":", "true") or (made.outputs != [] and out is NOTHING and words[0] == "cat")
+    return pour(machine, made, state, out, command=not empties)
+
+
+def _settle(state: State, known: State, passing: set[str]) -> None:
+    """Keep what a builtin or function changed, but not the assignments that held for it only."""
+    former = {n: v for n, v in state.vars.items() if n in passing}
+    for slot in type(state).__slots__:
+        setattr(state, slot, getattr(known, slot))
+    state.vars = {**{n: v for n, v in known.vars.items() if n not in passing}, **former}
+
+
+def _prefixed(state: State, env: list[tuple[str, Word]]) -> State:
+    """The world in which a command with assignments before it runs: only functions and eval see them."""
+    if not env:
+        return state
+    made = state.copy()
+    for name, value in env:
+        made.assign(name, value)
+    return made
+
+
+def _assigned(machine: Machine, assign: Assign, state: State) -> tuple[str, Word]:
+    if assign.items is not None:
+        taint = 0
+        for item in assign.items:
+            for value in machine.expander.words(item, state):
+                taint |= value.taint
+        return assign.name, Word("", taint)
+    return assign.name, machine.expander.one(assign.value, state)
+
+
+def _declared(machine: Machine, assign: Assign, state: State) -> Word:
+    """An assignment among the words of export, declare and their kin; it takes effect at once."""
+    name, value = _assigned(machine, assign, state)
+    _set(machine, state, assign, name, value, machine.span(assign.start, assign.end))
+    return Word(f"{name}={value}", value.taint)
+
+
+def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
+    """Give a shell variable its value."""
+    from leashtui.classify.environment import judge_set
+
+    judge_set(machine, name, value, span)
+    if assign.items is not None:
+        items: list[Word] = list(state.vars.get(name, ())) if assign.append else []
+        for item in assign.items:
+            items.extend(machine.expander.words(item, state))
+        state.assign(name, *items)
+    elif assign.index:
+        kept = list(state.vars.get(name, ()))
+        if assign.index.isdigit() and int(assign.index) <= len(kept):
+            number = int(assign.index)
+            kept[number : number + 1] = [value]
+            state.assign(name, *kept)
+        else:
+            state.assign(name, *kept, Word(UNKNOWN, value.taint))
+    elif assign.append:
+        former = state.vars.get(name, (Word(""),))
+        first = former[0] if former else Word("")
+        state.assign(name, Word(first + value, first.taint | value.taint), *former[1:])
+    else:
+        state.assign(name, value)
+
+
+def define(machine: Machine, node: Function, worlds: Worlds) -> None:
+    """A function definition."""
+    if node.name == "leash":
+        machine.ledger.sign("guard_tamper")
+        machine.ledger.add(Verb.GUARD_TOUCH, "leash", Place.NONE, "replaces leash by a function", machine.span(node.start, node.end))
+    for world in worlds:
+        world.functions = {**world.functions, node.name: node.body}
+
+
+def invoke(
+    machine: Machine,
+    state: State,
+    words: list[Word],
+    stdin: Stream,
+    span: Span,
+    made: Plumbing,
+    env: tuple[tuple[str, Word], ...] = (),
+) -> Stream:
+    """A command with its final words; gives what it prints."""
+    name = words[0]
+    call = Call(machine, state, words, stdin, span, made, env)
+    if name in state.functions:
+        return _function(call, str(name))
+    if name in state.aliases:
+        return _alias(call, str(name))
+    if not name.known or name.taint & (Taint.FETCHED | Taint.SOCKET | Taint.DECODED):
+        call.judge_source(name, name.taint)
+    if not name.known or is_pattern(name):
+        return _nameless(call)
+    from leashtui.classify.builtins import BUILTINS
+
+    builtin = BUILTINS.get(str(name))
+    if builtin is not None:
+        machine.ledger.programs[str(name)] = None
+        out = builtin(call)
+        if out is not None:
+            return out
+    return external(call)
+
+
+def _nameless(call: Call) -> Stream:
+    """The program's name is known only at run time."""
+    if call.shim:
+        call.opaque(f"runs a program whose name is known only when it runs: {show(' '.join(call.words))[:80]}")
+    call.machine.partial()
+    last = call.words[0].rpartition("/")[2]
+    if call.words[0] == UNKNOWN and len(call.words) > 1 and bare(call.words[1]) in _SHELLS:
+        call.words_run(call.words[1:])
+    elif last and UNKNOWN not in last and not is_pattern(last):
+        call.words_run([Word(last, call.words[0].taint), *call.words[1:]])
+    _tail(call)
+    return call.out()
+
+
+def _function(call: Call, name: str) -> Stream:
+    machine, state = call.machine, call.state
+    if machine.calls.count(name) > 1 or (name in machine.calls and machine.forked > 0) or machine.depth > 10:
+        if machine.forked > 0 and name in machine.calls:
+            call.sign("catastrophic")
+            call.add(Verb.SYSTEM_CHANGE, "", "starts itself over and over until the machine stops (a fork bomb)", Severity.CRITICAL)
+        return NOTHING
+    former, state.params = state.params, tuple(call.words[1:])
+    machine.calls.append(name)
+    outer, machine.outer = machine.outer, machine.outer or call.span
+    machine.depth += 1
+    worlds = [state]
+    out = machine.run(state.functions[name], worlds, call.stdin)
+    machine.depth -= 1
+    machine.outer = outer
+    machine.calls.pop()
+    first = worlds[0]
+    if first is not state:
+        for slot in type(state).__slots__:
+            setattr(state, slot, getattr(first, slot))
+    state.params = former
+    return out
+
+
+def _alias(call: Call, name: str) -> Stream:
+    """An alias: its text, then the other words, as one command."""
+    import shlex
+
+    text = call.state.aliases[name]
+    rest = " ".join(shlex.quote(w) for w in call.words[1:])
+    former = call.state.aliases
+    call.state.aliases = {k: v for k, v in former.items() if k != name}
+    out = call.shell(Word(f"{text} {rest}", taint_of(call.words)), same=True)
+    call.state.aliases = former
+    return out
+
+
+def external(call: Call) -> Stream:
+    """A program: by its table, as a file of the workspace, or unknown."""
+    machine, word = call.machine, call.words[0]
+    name = call.name
+    machine.ledger.programs[name] = None
+    tools = machine.setting.tools
+    if "/" in word:
+        path = call.path(word)
+        known = call.state.files.get(path)
+        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not _is_installed(path, call):
+            return _own_file(call, path)
+        call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
+    spec = tools.find(name)
+    if spec is None:
+        return _unknown(call)
+    if call.made.socket_in or call.made.socket_out or call.stdin.taint & Taint.SOCKET:
+        _on_socket(call, name)
+    if word.taint & Taint.FETCHED:
+        call.sign("pipe_to_shell")
+    out = apply(call, spec)
+    if call.direct:
+        machine.ledger.simple.append(tuple(call.words))
+    return out
+
+
+def _is_installed(path: str, call: Call) -> bool:
+    """Whether a path names a program that was installed, not one that was written here."""
+    if call.place(path) is Place.TEMP:
+        return False
+    return any(folder in path for folder in _BIN_FOLDERS) and not path.startswith(
+        call.machine.setting.workspace.root + "/bin/"
+    )
+
+
+def _own_file(call: Call, path: str) -> Stream:
+    """A program by its path that is no installed one."""
+    from leashtui.classify.code import read_script
+
+    call.machine.ledger.simple.append(tuple(call.words))
+    where = call.run_file(call.words[0])
+    spec = call.machine.setting.tools.find("./" + call.name)
+    if spec is not None:
+        return apply(call, spec)
+    if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):
+        call.machine.partial()
+    known = call.state.files.get(path)
+    if known is not None and known.text is not None:
+        read_script(call, known, path)
+    call.ledger.inner.append(path)
+    _sends_input(call)
+    return call.out()
+
+
+def _sends_input(call: Call) -> None:
+    """An unknown program that gets a secret could do anything with it: the reading was reported already."""
+
+
+def _unknown(call: Call) -> Stream:
+    """A program that leash has no table for."""
+    machine = call.machine
+    machine.ledger.simple.append(tuple(call.words))
+    if any(w in ("--help", "--version") for w in call.words[1:]) and len(call.words) < 4:
+        return Stream(0, None)
+    machine.partial()
+    call.add(Verb.EXEC, call.name, f"runs {call.name}, which leash does not know")
+    if call.name == "leashd" or "leash" in call.name:
+        call.sign("guard_tamper")
+    _tail(call)
+    for word in call.words[1:]:
+        _value = word.partition("=")[2] if word.startswith("-") else word
+        if _value and touch.place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):
+            call.read(_value)
+    return call.out()
+
+
+def _tail(call: Call) -> None:
+    """When an unknown program's words name a known one, that command is judged too."""
+    tools = call.machine.setting.tools
+    words = call.words
+    for index in range(1, min(len(words), 8)):
+        word = words[index]
+        base = word.rpartition("/")[2]
+        if base in _SHELLS or base in ("sudo", "rm", "dd", "env", "eval", "curl", "wget", "git", "nc", "xargs", "find"):
+            if tools.find(base) is not None:
+                call.words_run(words[index:])
+            return
+
+
+def _on_socket(call: Call, name: str) -> None:
+    """A shell or interpreter whose input or output is a connection."""
+    interpreters = ("python", "python3", "perl", "ruby", "php", "node", "lua", "awk", "expect")
+    if name in _SHELLS or name in interpreters:
+        call.sign("reverse_shell")
+        call.add(Verb.REMOTE_SESSION, "", "gives another machine a shell here", Severity.CRITICAL, lost=True)
+
+
+__all__ = ["Words", "define", "external", "invoke", "simple"]

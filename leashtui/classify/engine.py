@@ -1,0 +1,176 @@
+"""The classifier's door: a request or a shell text in, Facts out. Every guard and `leash explain` come through here.
+
+Knows how evaluation starts (argv of an exec, text of a shell line, a file act) and how findings become Facts. Refuses
+to judge. Invariant: an internal error never becomes harmless facts; it is raised, and the mediator denies.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from leashtui.classify.call import Call
+from leashtui.classify.commands import invoke
+from leashtui.classify.environment import judge_variables
+from leashtui.classify.ledger import Ledger
+from leashtui.classify.machine import TEXT, Machine, Setting
+from leashtui.classify.normalise import cleaned, hidden
+from leashtui.classify.places import Workspace
+from leashtui.classify.probe import Probe
+from leashtui.classify.redirects import Plumbing
+from leashtui.classify.state import State
+from leashtui.classify.summary import facts_of
+from leashtui.classify.toolbox import Toolbox
+from leashtui.classify.touch import delete, write
+from leashtui.classify.values import TERMINAL, Stream, Word
+from leashtui.model.facts import Facts, Verb
+from leashtui.model.request import Action, Layer, Mode, Request
+
+_CACHE = 4096
+_MULTI = frozenset("busybox toybox coreutils uutils bash sh dash git".split())
+_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
+
+
+class _Watched:
+    """A probe that remembers whether it was asked, because answers about the disk must not be cached."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self.asked = 0
+
+    def exists(self, path: str) -> bool | None:
+        self.asked += 1
+        return self._probe.exists(path)
+
+    def is_dir(self, path: str) -> bool | None:
+        self.asked += 1
+        return self._probe.is_dir(path)
+
+    def real(self, path: str) -> str:
+        self.asked += 1
+        return self._probe.real(path)
+
+    def tracked(self, path: str) -> bool | None:
+        self.asked += 1
+        return self._probe.tracked(path)
+
+    def ignored(self, path: str) -> bool | None:
+        self.asked += 1
+        return self._probe.ignored(path)
+
+    def git_config(self, key: str) -> str | None:
+        self.asked += 1
+        return self._probe.git_config(key)
+
+    def read_text(self, path: str) -> str | None:
+        self.asked += 1
+        return self._probe.read_text(path)
+
+
+class Engine:
+    """Classifies requests of one session. home: absolute; user: the account's name; mode: how deep the guard sees."""
+
+    def __init__(
+        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox | None = None
+    ) -> None:
+        self.workspace = workspace
+        self.mode = mode
+        self._probe = _Watched(probe)
+        self._setting = Setting(workspace, home, user, mode, self._probe, tools or Toolbox())
+        self._known: dict[tuple[object, ...], Facts] = {}
+
+    def __call__(self, request: Request) -> Facts:
+        """Facts about an exec or a file act."""
+        if request.action is not Action.PROCESS_EXEC:
+            return self._file(request)
+        if not request.argv and request.script:
+            return self.text(request.script, request.cwd)
+        key = (request.argv, request.cwd, request.env, request.exe, request.script)
+        found = self._known.get(key)
+        if found is None:
+            before = self._probe.asked
+            found = self._exec(request)
+            if self._probe.asked == before:
+                if len(self._known) >= _CACHE:
+                    self._known.clear()
+                self._known[key] = found
+        return found
+
+    def text(self, command: str, cwd: str) -> Facts:
+        """Facts about a shell command line that would be run in `cwd` (absolute)."""
+        ledger = Ledger()
+        machine = Machine(self._setting, ledger)
+        found = hidden(command)
+        clean = cleaned(command)
+        if len(clean) > TEXT:
+            ledger.opaque("is longer than leash reads", (0, 0))
+        else:
+            self._line(machine, clean, State(cwd))
+        return facts_of(ledger, command, self.mode, found)
+
+    @staticmethod
+    def _line(machine: Machine, text: str, state: State) -> None:
+        """Evaluate the outermost text: its own positions are the spans."""
+        from leashtui.classify.machine import parsed
+        from leashtui.classify.reader import Unparsable
+
+        tree = parsed(text)
+        if isinstance(tree, Unparsable):
+            machine.ledger.opaque(f"cannot be read as a shell command: {tree}", (0, len(text)))
+            return
+        machine.run(tree, [state], TERMINAL)
+
+    def _exec(self, request: Request) -> Facts:
+        """A program with its final words."""
+        ledger = Ledger()
+        machine = Machine(self._setting, ledger)
+        words = [Word(cleaned(w)) for w in request.argv]
+        words[0] = Word(_program(request))
+        command = shlex.join(request.argv)
+        found = hidden(" ".join(request.argv)) if not command.isascii() or not command.isprintable() else ()
+        state = State(request.cwd)
+        stdin = Stream(0, request.script) if request.script else TERMINAL
+        made = Plumbing(stdin)
+        machine.stdin = stdin
+        span = (0, len(command))
+        if request.env:
+            env = [(n, Word(cleaned(v))) for n, v in request.env]
+            judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
+        invoke(machine, state, words, stdin, span, made)
+        return facts_of(ledger, command, self.mode, found)
+
+    def _file(self, request: Request) -> Facts:
+        """A file act that a guard saw, or an order to leash."""
+        ledger = Ledger()
+        machine = Machine(self._setting, ledger)
+        state = State(request.cwd or "/")
+        command = request.path or " ".join(request.argv)
+        span = (0, len(command))
+        if request.action is Action.FILE_DELETE:
+            delete(machine, state, Word(request.path), span, certain=True)
+        elif request.action is Action.FILE_WRITE:
+            write(machine, state, Word(request.path), Stream(0, None), span, append=True, follow=request.layer is not Layer.WATCHER)
+        else:
+            ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
+        return facts_of(ledger, command, self.mode, hidden(command))
+
+
+def _program(request: Request) -> str:
+    """The name to judge a program by: the file that really runs, unless that file serves many names."""
+    called = request.argv[0].lstrip("-") or "unknown"
+    real = request.exe
+    if not real:
+        return called
+    name, alias = real.rpartition("/")[2], called.rpartition("/")[2]
+    if name == alias or name in _MULTI:
+        return called if "/" in called or not real.startswith(("/home", "/tmp", "/root")) else real
+    if real.startswith(_SYSTEM):
+        return alias if _kin(name, alias) else real
+    return real
+
+
+def _kin(name: str, alias: str) -> bool:
+    """Whether two names are one program under a version or an alternative: python3.11 and python, mawk and awk."""
+    if name.startswith(alias) or alias.startswith(name):
+        return True
+    pairs = (("awk", "awk"), ("nc", "nc"), ("vi", "vi"), ("pager", "less"), ("editor", "nano"), ("sh", "sh"), ("gcc", "cc"), ("g++", "c++"), ("clang", "cc"))
+    return any(a in name and b in alias for a, b in pairs) or alias in name

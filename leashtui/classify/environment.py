@@ -1,0 +1,164 @@
+"""Variables that make some program run code, point at the guard, or hide tracks; before a command, exported, or unset.
+
+Knows names and what their value means. Refuses to know commands. Invariant: a variable that can carry code is judged by
+the code it carries, not by its name alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Severity, Verb
+
+if TYPE_CHECKING:
+    from leashtui.classify.call import Call
+    from leashtui.classify.ledger import Span
+    from leashtui.classify.machine import Machine
+
+_COMMANDS = frozenset(
+    "PAGER MANPAGER GIT_PAGER GH_PAGER AWS_PAGER SYSTEMD_PAGER PSQL_PAGER BAT_PAGER EDITOR VISUAL GIT_EDITOR GIT_SEQUENCE_EDITOR"
+    " KUBE_EDITOR FCEDIT HGEDITOR SVN_EDITOR GIT_ASKPASS SSH_ASKPASS SUDO_ASKPASS GIT_SSH GIT_SSH_COMMAND RSYNC_RSH CVS_RSH SVN_SSH"
+    " GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND LESSOPEN LESSCLOSE PROMPT_COMMAND BROWSER RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTC"
+    " MANROFFOPT MANROFFSEQ KUBECTL_EXTERNAL_DIFF DELTA_PAGER TAR_RSH RSH BASH_COMMAND FZF_DEFAULT_COMMAND TERM_PROGRAM_COMMAND"
+    " ANSIBLE_SSH_EXECUTABLE PIP_EDITOR CARGO_BUILD_RUSTC_WRAPPER SYSTEMD_EDITOR SYSTEMD_LESS_COMMAND XDG_UTILS_OPEN MAKESHELL SHELL"
+    " TERRAFORM_EDITOR CONFIG_SHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split()
+)
+_LIBRARIES = frozenset(
+    "LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH OPENSSL_CONF OPENSSL_ENGINES GIO_EXTRA_MODULES GTK_MODULES"
+    " PERL5DB LD_LIBRARY_PATH DYLD_LIBRARY_PATH NODE_EXTRA_PRELOAD".split()
+)
+_FILES = frozenset("BASH_ENV ENV PYTHONSTARTUP ZDOTDIR INPUTRC VIMINIT GVIMINIT EXINIT".split())
+_OPTIONS = re.compile(
+    r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError=|-XX:OnOutOfMemoryError=)"
+)
+_OPTION_VARIABLES = frozenset("NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split())
+_CODE = {"LUA_INIT": "lua", "PERL5DB": "perl", "PYTHONINSPECT": "", "PS4": "shell", "PS1": "shell", "PYTHONBREAKPOINT": ""}
+_PROXY = re.compile(r"^(https?_proxy|all_proxy|ftp_proxy|HTTPS?_PROXY|ALL_PROXY)$")
+_INDEX = re.compile(r"^(PIP_(EXTRA_)?INDEX_URL|UV_(EXTRA_|DEFAULT_)?INDEX(_URL)?|NPM_CONFIG_REGISTRY|npm_config_registry|GOPROXY|CARGO_REGISTRIES_.*_INDEX|GONOSUMDB|GONOSUMCHECK|GOFLAGS)$")
+_GUARD = re.compile(r"^LEASH(TUI)?(_|$)")
+_TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
+_WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
+
+
+def judge_variables(call: Call, env: list[tuple[str, Word]]) -> None:
+    """Assignments that hold for one command."""
+    for name, value in env:
+        _judge(call, name, value)
+
+
+def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported: bool = False) -> None:
+    """An assignment that holds for the shell from now on."""
+    if _GUARD.match(name):
+        machine.ledger.sign("guard_tamper")
+        machine.ledger.add(Verb.GUARD_TOUCH, name, Place.NONE, f"changes {name}, which leash relies on", span)
+    if name in _TRACKS and (name == "HISTFILE" or str(value) in ("0", "")):
+        machine.ledger.sign("hides_tracks")
+    carries = name in _LIBRARIES or name in _FILES or name in _COMMANDS or name in _OPTION_VARIABLES or name == "LUA_INIT"
+    if carries and name != "SHELL":
+        from leashtui.classify.call import Call
+        from leashtui.classify.redirects import Plumbing
+        from leashtui.classify.state import State
+
+        stream = Stream(0, "")
+        call = Call(machine, State(machine.setting.workspace.root), [Word("export")], stream, span, Plumbing(stream))
+        _judge(call, name, value)
+    elif exported:
+        _judge_index(machine, name, value, span)
+
+
+def judge_unset(call: Call, name: str) -> None:
+    """A variable goes away."""
+    if _GUARD.match(name):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, name, f"removes {name}, which leash relies on")
+    if name in _TRACKS:
+        call.sign("hides_tracks")
+
+
+def _judge(call: Call, name: str, value: Word) -> None:
+    from leashtui.classify.roles import indirect
+
+    text = bare(value)
+    if _GUARD.match(name):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, name, f"changes {name}, which leash relies on")
+    elif name in _COMMANDS:
+        if name == "LESSOPEN":
+            text = text.lstrip("|-")
+        if name == "SHELL" and text.rpartition("/")[2] in ("sh", "bash", "zsh", "fish", "dash"):
+            return
+        indirect(call, Word(text, value.taint))
+    elif name in _LIBRARIES:
+        _library(call, name, value)
+    elif name in _FILES and text:
+        call.sign("obfuscated")
+        call.run_file(value, f"loads, through {name},")
+    elif name in _OPTION_VARIABLES:
+        if _OPTIONS.search(text):
+            call.sign("obfuscated")
+            call.add(Verb.EXEC, text, f"loads code through {name}", Severity.HIGH)
+    elif name == "MAKEFLAGS" and "--eval" in text:
+        call.sign("obfuscated")
+    elif name in _CODE:
+        _code(call, name, value)
+    elif name == "GIT_CONFIG_PARAMETERS" or name.startswith("GIT_CONFIG_VALUE_"):
+        from leashtui.classify.handlers.git import judge_setting
+
+        key = next((str(v) for n, v in call.env if n == name.replace("VALUE", "KEY")), "core.pager")
+        judge_setting(call, key, value, once=True)
+    elif name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
+        call.read(value, look=True)
+        if name in ("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
+            call.sign("obfuscated")
+    elif name == "PATH":
+        _path(call, value)
+    else:
+        _judge_index(call.machine, name, value, call.span)
+
+
+def _library(call: Call, name: str, value: Word) -> None:
+    if not value or name in _WORKSPACE_LIBRARIES and not call.place(value.partition(":")[0]).value == "temp":
+        return
+    call.sign("obfuscated")
+    for path in value.replace(":", " ").split():
+        call.run_file(path, f"loads, through {name},")
+    call.add(Verb.EXEC, show(value), f"loads code into the program through {name}", Severity.HIGH)
+
+
+def _code(call: Call, name: str, value: Word) -> None:
+    from leashtui.classify.code import judge_code
+
+    if _CODE[name] == "shell":
+        if "$(" in value or "`" in value:
+            inner = value.replace("`", "$(", 1)
+            call.sign("obfuscated")
+            call.shell(Word(": " + inner.replace("`", ")"), value.taint))
+    elif _CODE[name]:
+        judge_code(call, _CODE[name], value)
+
+
+def _path(call: Call, value: Word) -> None:
+    """A search path that starts with a temporary folder lets anything be run under any name."""
+    from leashtui.model.facts import Place as P
+
+    first = value.partition(":")[0]
+    if first and call.place(first) is P.TEMP:
+        call.sign("obfuscated")
+        call.add(Verb.EXEC, show(first), f"searches programs in {show(first)} first", Severity.HIGH, place=P.TEMP)
+
+
+def _judge_index(machine: Machine, name: str, value: Word, span: Span) -> None:
+    from leashtui.classify.call import host_of
+    from leashtui.classify.redirects import is_local
+
+    if (_INDEX.match(name) or _PROXY.match(name)) and "://" in value and not is_local(host_of(value)):
+        host = host_of(value)
+        machine.ledger.hosts[host] = None
+        if _PROXY.match(name):
+            machine.ledger.add(Verb.NET_SEND, host, Place.NONE, f"sends all requests through {host}", span)
+        elif not host.endswith(("pypi.org", "npmjs.org", "proxy.golang.org", "yarnpkg.com")):
+            machine.ledger.add(Verb.PACKAGE_ADD, host, Place.NONE, f"takes packages from {host}", span)
+    if value.taint & Taint.FETCHED and name in ("PATH", "LD_PRELOAD"):
+        machine.ledger.sign("pipe_to_shell")

@@ -1,0 +1,302 @@
+"""Expands shell words in one possible world: braces, tildes, variables, substitutions, splitting, live globs.
+
+Knows the order of bash's expansions. Refuses to look at the disk: a glob stays a pattern. Invariant: a word whose
+value is not certain says so (unknown piece, `many`), and keeps the taint of all that went into it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from leashtui.classify.arith import compute
+from leashtui.classify.secrets import is_secret_variable
+from leashtui.classify.state import State
+from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Sub, Words
+from leashtui.classify.transform import transform
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, live
+
+Runner = Callable[[Sequence, State], Stream]
+"""Runs the commands of a substitution and gives what they print."""
+
+_SPLIT = re.compile(r"[ \t\n]+")
+_HOLE = 0x100000
+_BRACE_LIMIT = 256
+_SEQUENCE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
+_MANY = 512
+
+
+class Expander:
+    """run: evaluates substitutions. home, user: of the person. assign: notes `${x:=y}`."""
+
+    def __init__(self, run: Runner, home: str, user: str) -> None:
+        self._run = run
+        self._fixed = {"HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "TMPDIR": "/tmp", "UID": "1000",
+                       "EUID": "1000", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu", "SHLVL": "1",
+                       "BASH": "/bin/bash", "0": "bash", "$": "4242", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
+                       "LINENO": "1", "PPID": "4241", "BASHPID": "4242", "HISTFILE": home + "/.bash_history", "_": "bash",
+                       "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache",
+                       "XDG_DATA_HOME": home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
+                       }  # fmt: skip
+        self.home = home
+
+    # ---- words
+
+    def words(self, word: Words, state: State) -> list[Word]:
+        """The words that one shell word becomes."""
+        parts = word.parts
+        if len(parts) == 1:
+            part = parts[0]
+            if type(part) is Lit:
+                if part.quoted:
+                    return [Word(part.text)]
+                if "{" not in part.text and part.text[:1] != "~":
+                    return [Word(live(part.text))]
+        found: list[Word] = []
+        for option in self._braces(parts):
+            found.extend(self._fields(option, state))
+            if len(found) > _MANY:
+                break
+        return found
+
+    def one(self, word: Words | None, state: State, *, tilde: bool = True) -> Word:
+        """The single text of a word where nothing is split (assignments, targets, here-documents)."""
+        if word is None:
+            return Word("")
+        texts: list[str] = []
+        taint = 0
+        for index, part in enumerate(word.parts):
+            if type(part) is Lit:
+                text = part.text
+                if not part.quoted and tilde and text[:1] == "~" and (index == 0):
+                    text = self._tilde(text)
+                texts.append(text)
+                continue
+            values = self.value(part, state)
+            taint |= _taint(values)
+            texts.append(" ".join(values))
+        return Word("".join(texts), taint)
+
+    def pattern(self, word: Words, state: State) -> Word:
+        """Like `one`, but unquoted globs are live (redirection targets, case patterns)."""
+        if len(word.parts) == 1 and type(word.parts[0]) is Lit and not word.parts[0].quoted:
+            return Word(live(self._tilde(word.parts[0].text)))
+        return self.one(word, state)
+
+    def _tilde(self, text: str) -> str:
+        if not text.startswith("~"):
+            return text
+        head, slash, rest = text.partition("/")
+        return (self.home if head == "~" else "/root" if head == "~root" else "/home/" + head[1:]) + slash + rest
+
+    def _fields(self, parts: tuple[Part, ...], state: State) -> list[Word]:
+        """Expand and split one brace alternative."""
+        fields: list[tuple[list[str], int, bool]] = []
+        current: list[str] | None = None
+        taint, many = 0, False
+
+        def close() -> None:
+            nonlocal current, taint, many
+            if current is not None:
+                fields.append((current, taint, many))
+            current, taint, many = None, 0, False
+
+        for index, part in enumerate(parts):
+            if type(part) is Lit:
+                text = part.text
+                if not part.quoted:
+                    text = live(self._tilde(text) if index == 0 else text)
+                current = [text] if current is None else [*current, text]
+                continue
+            values = self.value(part, state)
+            if getattr(part, "quoted", True):
+                for number, value in enumerate(values):
+                    if number:
+                        close()
+                    current = [*(current or []), value]
+                    taint |= value.taint
+                if not values and not (type(part) is Param and part.name in "@*"):
+                    current = [*(current or []), ""]
+                continue
+            for number, value in enumerate(values):
+                if number:
+                    close()
+                pieces = self._split(value, state)
+                for place, piece in enumerate(pieces):
+                    if place:
+                        close()
+                    if piece or place or current is not None:
+                        current = [*(current or []), live(piece)]
+                        taint |= value.taint
+                        many = many or UNKNOWN in piece
+                if pieces and pieces[-1] == "" and len(pieces) > 1:
+                    current = None
+        close()
+        return [Word("".join(texts), marks, several) for texts, marks, several in fields]
+
+    def _split(self, value: Word, state: State) -> list[str]:
+        """Field splitting by IFS."""
+        ifs = state.vars.get("IFS")
+        if ifs is None or str(ifs[0] if ifs else "") in (" \t\n", UNKNOWN):
+            if not value or not _SPLIT.search(value):
+                return [value] if value else []
+            pieces = _SPLIT.split(value)
+            if pieces[0] == "":
+                pieces = pieces[1:]
+            return pieces
+        marks = str(ifs[0]) if ifs else ""
+        return re.split("[" + re.escape(marks) + "]", value) if marks and value else [value] if value else []
+
+    # ---- braces
+
+    def _braces(self, parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
+        """All brace alternatives; the parts themselves when there are none."""
+        if not any(type(p) is Lit and not p.quoted and "{" in p.text for p in parts):
+            return [parts]
+        text = "".join(
+            p.text if type(p) is Lit and not p.quoted else chr(_HOLE + index) for index, p in enumerate(parts)
+        )
+        if "}" not in text:
+            return [parts]
+        options = _alternatives(text)
+        if len(options) == 1 and options[0] == text:
+            return [parts]
+        return [_filled(option, parts) for option in options[:_BRACE_LIMIT]]
+
+    # ---- single parts
+
+    def value(self, part: Part, state: State) -> list[Word]:
+        """The value of one part; several words for arrays and "$@"."""
+        kind = type(part)
+        if kind is Param:
+            assert isinstance(part, Param)
+            return self._param(part, state)
+        if isinstance(part, Sub):
+            stream = self._run(part.body, state)
+            taint = stream.taint | Taint.LOCAL
+            if stream.text is None:
+                return [Word(UNKNOWN, taint, many=True)]
+            clean = stream.text.rstrip("\n").replace("\0", "")
+            return [Word(clean, taint if stream.taint or clean else 0)]
+        if isinstance(part, Arith):
+            inside = self.one(part.inside, state)
+            return [Word(compute(inside, lambda n: self._number(n, state)), inside.taint & ~Taint.LOCAL)]
+        if isinstance(part, Proc):
+            stream = self._run(part.body, state)
+            name = "/dev/fd/63" if part.direction == "<" else "/dev/fd/62"
+            state.files = {**state.files, name: stream}
+            return [Word(name, stream.taint if part.direction == "<" else 0)]
+        assert isinstance(part, Lit)
+        return [Word(part.text)]
+
+    def _number(self, name: str, state: State) -> str:
+        return " ".join(self.variable(name, state))
+
+    def variable(self, name: str, state: State) -> tuple[Word, ...]:
+        """The value of a variable or parameter; unknown for what the session's environment may hold."""
+        found = state.vars.get(name)
+        if found is not None:
+            return found
+        if name in ("@", "*"):
+            return state.params
+        if name.isdigit() and name != "0":
+            index = int(name) - 1
+            return (state.params[index],) if index < len(state.params) else ()
+        if name == "#":
+            return (Word(str(len(state.params))),)
+        if name == "PWD":
+            return (Word(state.cwd or UNKNOWN),)
+        if name == "OLDPWD":
+            return (Word(state.old or UNKNOWN),)
+        fixed = self._fixed.get(name)
+        if fixed is not None:
+            return (Word(fixed),)
+        return (Word(UNKNOWN, Taint.SECRET if is_secret_variable(name) else 0, many=True),)
+
+    def is_set(self, name: str, state: State) -> bool | None:
+        """Whether a variable is set; None when the environment decides."""
+        if name in state.vars:
+            return bool(state.vars[name])
+        if name in self._fixed or name in ("PWD", "OLDPWD", "#"):
+            return True
+        if name in ("@", "*") or name.isdigit():
+            return bool(self.variable(name, state))
+        return None
+
+    def _param(self, part: Param, state: State) -> list[Word]:
+        if not part.op and not part.prefix and not part.index:
+            values = self.variable(part.name, state)
+            if part.name == "*" and part.quoted:
+                return [Word(" ".join(values), _taint(values))]
+            if len(values) > 1 and part.name not in "@*":
+                return [values[0]]
+            return list(values)
+        return transform(self, part, state)
+
+
+def _taint(values: list[Word] | tuple[Word, ...]) -> int:
+    found = 0
+    for value in values:
+        found |= value.taint
+    return found
+
+
+def _filled(option: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Parts again, from text in which holes stand for parts."""
+    made: list[Part] = []
+    run = ""
+    for char in option:
+        index = ord(char) - _HOLE
+        if 0 <= index < len(parts):
+            if run:
+                made.append(Lit(run, quoted=False))
+                run = ""
+            made.append(parts[index])
+        else:
+            run += char
+    if run or not made:
+        made.append(Lit(run, quoted=False))
+    return tuple(made)
+
+
+def _alternatives(text: str) -> list[str]:
+    """Brace expansion of plain text."""
+    start = text.find("{")
+    while start >= 0:
+        level, commas, at = 0, [], start
+        while at < len(text):
+            char = text[at]
+            if char == "{":
+                level += 1
+            elif char == "}":
+                level -= 1
+                if level == 0:
+                    break
+            elif char == "," and level == 1:
+                commas.append(at)
+            at += 1
+        if level == 0 and at < len(text):
+            options = _options(text[start + 1 : at], [c - start - 1 for c in commas])
+            if options is not None:
+                head = text[:start]
+                tails = _alternatives(text[at + 1 :])
+                return [head + o + t for option in options for o in _alternatives(option) for t in tails][:_BRACE_LIMIT]
+        start = text.find("{", start + 1)
+    return [text]
+
+
+def _options(inside: str, commas: list[int]) -> list[str] | None:
+    """What stands between two braces, or None when it is no expansion."""
+    if commas:
+        edges = [-1, *commas, len(inside)]
+        return [inside[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+    found = _SEQUENCE.fullmatch(inside)
+    if found is None:
+        return None
+    first, last, step, low, high = found.groups()
+    if low:
+        codes = range(ord(low), ord(high) + 1) if low <= high else range(ord(low), ord(high) - 1, -1)
+        return [chr(c) for c in codes]
+    begin, end, by = int(first), int(last), abs(int(step or 1)) or 1
+    numbers = range(begin, end + 1, by) if begin <= end else range(begin, end - 1, -by)
+    return [str(n) for n in numbers[:_BRACE_LIMIT]]

@@ -1,0 +1,50 @@
+"""The mini-languages: programs whose words are a language of their own, too rich for a table.
+
+Each handler gets the call, its table and its parsed options, and gives what the program prints, or None when the table
+has said all. Refuses to decide. Invariant: a handler adds to what the table says; it never takes anything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leashtui.classify.call import Call
+from leashtui.classify.handlers import (
+    archives,
+    code,
+    containers,
+    files,
+    filters,
+    finding,
+    git,
+    guard,
+    packages,
+    processes,
+    remote,
+    sql,
+    streams,
+    transfer,
+)
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import Stream
+
+Handler = Callable[[Call, Spec, Options], Stream | None]
+
+HANDLERS: dict[str, Handler] = {
+    **archives.HANDLERS,
+    **code.HANDLERS,
+    **containers.HANDLERS,
+    **files.HANDLERS,
+    **filters.HANDLERS,
+    **finding.HANDLERS,
+    **git.HANDLERS,
+    **guard.HANDLERS,
+    **packages.HANDLERS,
+    **processes.HANDLERS,
+    **remote.HANDLERS,
+    **sql.HANDLERS,
+    **streams.HANDLERS,
+    **transfer.HANDLERS,
+}
+"""Every handler a table may name."""

@@ -1,0 +1,253 @@
+"""Text tools that can do more than filter: sed, awk, grep, less, man, vim, sort; and what they let through.
+
+Knows the commands of sed and vim that write or run, and awk's ways out. Invariant: a script that holds none of them is
+a filter, and what merely mentions a command is not one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.roles import indirect
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
+from leashtui.model.facts import Place, Verb
+
+_SED_RUN = re.compile(r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$|[;\n}])")
+_SED_SUBSTITUTE = re.compile(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
+_SED_FILE = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
+_SED_READ = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
+_AWK_RUN = re.compile(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
+_AWK_PIPE = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)")
+_AWK_FILE = re.compile(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
+_AWK_READ = re.compile(r"getline\s*\w*\s*<\s*(\"(?:[^\"\\]|\\.)*\")")
+_AWK_NET = re.compile(r"/inet[46]?/(?:tcp|udp)/\d*/([^/\"]+)/")
+_VIM_RUN = re.compile(r"^:?\s*(?:silent\s*!?\s*)?(?:(?:%|\d+(?:,\d+)?|\.)?\s*!|r(?:ead)?\s*!|w(?:rite)?\s+!|term(?:inal)?\s+)\s*(.+)$|system(?:list)?\(['\"](.*?)['\"]\)", re.S)
+_VIM_CODE = re.compile(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
+
+
+def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """sed."""
+    scripts = options.all("-e", "--expression")
+    files = list(options.args)
+    for file in options.all("-f", "--file"):
+        call.read(file)
+    if not scripts and not options.has("-f", "--file") and files:
+        scripts = [files.pop(0)]
+    for script in scripts:
+        _sed_script(call, script)
+    in_place = any(re.match(r"-[nErsuz]*i|--in-place", w) for w in call.words[1:])
+    out = NOTHING if files else call.stdin
+    empties = in_place and any(bare(s).strip() in ("d", "1,$d", "c\\", "Q", "q0") for s in scripts) or in_place and options.has("-n") and not any("p" in s for s in scripts)
+    for file in files:
+        out = out.joined(call.read(file))
+        if in_place:
+            call.write(file, Stream(0, None), append=not empties, empties=empties)
+    return NOTHING if in_place else Stream(out.taint, None if out.text is None else _through(out.text, scripts))
+
+
+def _through(text: str, scripts: list[Word]) -> str | None:
+    """The text after one plain s///, else unknown (an untouched text when it holds patterns)."""
+    if STAR in text:
+        return text
+    if len(scripts) == 1:
+        found = _SED_SUBSTITUTE.fullmatch(bare(scripts[0]))
+        if found is not None and not re.search(r"[\\.*\[\]^$()+?{}|&]", found.group(2) + found.group(3)):
+            many = -1 if "g" in found.group(4) else 1
+            return "\n".join(line.replace(found.group(2), found.group(3), many) for line in text.split("\n"))
+    return None
+
+
+def _sed_script(call: Call, script: Word) -> None:
+    text = bare(script)
+    rest = text
+    for found in _SED_SUBSTITUTE.finditer(text):
+        flags, file = found.group(4), found.group(5)
+        if "e" in flags:
+            call.sign("obfuscated")
+            call.shell(Word(found.group(3) or "\U0010fff0", script.taint))
+        if "w" in flags and file:
+            call.write(Word(file))
+        rest = rest.replace(found.group(), "", 1)
+    for run in _SED_RUN.finditer(rest):
+        call.sign("obfuscated")
+        call.shell(Word(run.group(1) or "\U0010fff0", script.taint | Taint.LOCAL))
+    for file_found in _SED_FILE.finditer(rest):
+        call.write(Word(file_found.group(1).strip()))
+    for read_found in _SED_READ.finditer(rest):
+        call.read(Word(read_found.group(1).strip()))
+
+
+def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """awk, gawk, mawk."""
+    files = list(options.args)
+    programs = options.all("-e", "--source")
+    loads = options.all("-f", "--file")
+    for file in loads:
+        call.run_file(file, "runs")
+    if not programs and not loads and files:
+        programs = [files.pop(0)]
+    taint = call.stdin.taint if not files else 0
+    for file in files:
+        if "=" not in file or file.startswith(("/", ".")):
+            taint |= call.read(file).taint
+    for program in programs:
+        taint |= _awk_program(call, program, taint)
+    in_place = any(v.startswith("inplace") for v in options.all("-i", "--include"))
+    if in_place:
+        silent = not any(re.search(r"\bprint\b|^\s*1\s*;?$|[};]\s*1\s*;?$|^[^{]*$", bare(p)) for p in programs)
+        for file in files:
+            call.write(file, Stream(0, None), append=not silent, empties=silent)
+    for value in options.all("-l", "--load"):
+        call.run_file(value, "loads")
+    return Stream(taint | call.reads, None)
+
+
+def _unquoted(text: str) -> Word:
+    return Word(text[1:-1].replace('\\"', '"').replace("\\\\", "\\")) if text.startswith('"') else Word("\U0010fff0", Taint.LOCAL)
+
+
+def _awk_program(call: Call, program: Word, taint: int) -> int:
+    text = bare(program)
+    for found in _AWK_RUN.finditer(text):
+        inside = found.group(1).strip()
+        literal = re.match(r'"(?:[^"\\]|\\.)*"', inside)
+        whole = _unquoted(literal.group()) if literal else Word("\U0010fff0", Taint.LOCAL)
+        if literal and literal.group() != inside:
+            whole = Word(whole + "\U0010fff0")
+        call.shell(whole)
+    for found in _AWK_PIPE.finditer(text):
+        command = _unquoted(found.group(1) or found.group(2))
+        call.shell(command, Stream(taint, None))
+    for found in _AWK_FILE.finditer(text):
+        target = _unquoted(found.group(2))
+        if target not in ("/dev/stderr", "/dev/stdout") and (found.group(2).startswith('"') or found.group(2)[:1] in "$"):
+            call.write(target, Stream(taint, None), append=found.group(1) == ">>")
+    for found in _AWK_READ.finditer(text):
+        taint |= call.read(_unquoted(found.group(1))).taint
+    for found in _AWK_NET.finditer(text):
+        call.send(found.group(1), Stream(taint))
+        if "getline" in text and ("system" in text or "| getline" in text or "|&" in text and "while" in text):
+            call.sign("reverse_shell")
+    if "ENVIRON" in text and not re.search(r'ENVIRON\["?\w+', text):
+        call.add(Verb.SECRET_READ, "", "reads all variables, secret ones too", place=Place.SECRET)
+        taint |= Taint.SECRET
+    return taint
+
+
+def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """grep, rg, ag: a pattern, then files; what passes keeps its nature."""
+    files = list(options.args)
+    if not options.has("-e", "-f", "--regexp", "--file", "--files", "--type-list") and files:
+        files.pop(0)
+    for value in options.all("--pre"):
+        indirect(call, value)
+    for value in options.all("-f", "--file"):
+        call.read(value)
+    deep = options.has("-r", "-R", "--recursive", "--dereference-recursive") or call.name in ("rg", "ag", "ack", "ugrep")
+    quiet = options.has("-l", "-L", "-c", "-q", "--count", "--quiet", "--files-with-matches", "--files-without-match", "--files")
+    out = call.stdin if not files else NOTHING
+    for file in files:
+        out = out.joined(call.read(file, recursive=deep))
+    if quiet:
+        return Stream(out.taint & ~Taint.LOCAL, None)
+    return Stream(out.taint, out.text if out.text is not None and STAR in out.text else None, out.origin)
+
+
+def through(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """head, tail, sort, uniq, cut, fold: some of the lines, some of their text."""
+    files = list(options.args)
+    out = call.stdin if not files else NOTHING
+    for file in files:
+        out = out.joined(call.read(file))
+    for target in options.all("-o", "--output"):
+        call.write(target, Stream(out.taint, None))
+    for value in options.all("--compress-program"):
+        indirect(call, value)
+    if out.text is not None and (call.name in ("head", "tail", "sort", "uniq", "fold", "tac", "cat", "nl", "column", "unexpand", "expand") or STAR in out.text):
+        return Stream(out.taint, out.text if out.text.count("\n") < 2 or STAR in out.text or call.name == "sort" else None, out.origin)
+    return Stream(out.taint, None, out.origin)
+
+
+def pager(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """less, more, most: `+!command` runs it."""
+    out = call.stdin
+    for word in call.words[1:]:
+        if word.startswith("+"):
+            found = re.search(r"[!|]\s*(.+)", word)
+            if found is not None:
+                call.sign("obfuscated")
+                call.shell(Word(found.group(1), word.taint))
+    for file in options.args:
+        out = out.joined(call.read(file))
+    for target in options.all("-o", "-O", "--log-file"):
+        call.write(target)
+    return out
+
+
+def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """vim, nvim, ex, emacs --eval: editor commands on the command line."""
+    commands = [*options.all("-c", "--cmd", "--eval", "-eval", "--execute"), *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+"))]
+    for command in commands:
+        text = bare(command)
+        found = _VIM_RUN.search(text)
+        code = _VIM_CODE.match(text)
+        if found is not None:
+            call.shell(Word(found.group(1) or found.group(2) or "", command.taint))
+        elif code is not None:
+            from leashtui.classify.code import judge_code
+
+            judge_code(call, "lua" if code.group(1) == "lua" else "python" if code.group(1).startswith("py") else code.group(1), code.group(2))
+        elif re.search(r"shell-command|call-process|start-process|delete-file|delete-directory", text):
+            _lisp(call, text)
+        elif re.match(r":?\s*(?:w|wq|write|saveas|sav)\s+([^!].*)", text) and (target := text.split(None, 1)[1:]):
+            call.write(Word(target[0]))
+        elif re.match(r":?\s*(so(urce)?|luafile)\s+(.+)", text):
+            call.run_file(Word(text.split(None, 1)[1]), "loads")
+    for file in options.all("-S", "-u", "-s", "--script", "-l", "--load"):
+        if file not in ("NONE", "NORC", "DEFAULTS"):
+            call.run_file(file, "loads")
+    for file in options.args:
+        call.read(file)
+        if not options.has("-R", "-M"):
+            call.write(file, Stream(0, None), append=True)
+    if any(w == "-es" or w == "-Es" for w in call.words) and call.stdin.text:
+        for line in call.stdin.text.splitlines():
+            run = _VIM_RUN.match(line)
+            if run is not None:
+                call.shell(Word(run.group(1) or run.group(2) or ""))
+    return Stream(call.reads, None)
+
+
+def _lisp(call: Call, text: str) -> None:
+    for found in re.finditer(r"\((?:async-)?shell-command(?:-to-string)?\s+\"((?:[^\"\\]|\\.)*)\"", text):
+        call.shell(Word(found.group(1)))
+    for found in re.finditer(r"\((?:call-process|start-process)\s+(.*)\)", text):
+        words = re.findall(r"\"((?:[^\"\\]|\\.)*)\"", found.group(1))
+        if words:
+            call.words_run([Word(w) for w in words])
+    for found in re.finditer(r"\(delete-(?:file|directory)\s+\"((?:[^\"\\]|\\.)*)\"", text):
+        call.delete(Word(found.group(1)), recursive=True)
+
+
+def manual(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """man: the pager is a command line."""
+    for value in options.all("-P", "--pager", "-H", "--html"):
+        indirect(call, value)
+    for value in options.all("-l", "--local-file"):
+        call.read(value)
+    return Stream(0, None)
+
+
+HANDLERS = {
+    "sed": sed,
+    "awk": awk,
+    "grep": grep,
+    "through": through,
+    "pager": pager,
+    "vim": vim,
+    "manual": manual,
+}
+"""See handlers/__init__.py."""

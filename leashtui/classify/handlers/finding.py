@@ -1,0 +1,215 @@
+"""find and fd: where they look, what they filter, what they do with what they found; and xargs, parallel.
+
+Knows that a filter limits what goes. Invariant: an action on a whole tree without a filter is an action on that tree.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.places import covered_folder
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word, bare, live
+from leashtui.classify.wrappers import input_items, run_for_input
+from leashtui.model.facts import Place
+
+_NAMING = ("-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-lname")
+_FILTERS = frozenset(
+    "-mtime -atime -ctime -mmin -amin -cmin -newer -size -empty -user -group -perm -links -inum -samefile -nouser -nogroup -type -newermt".split()
+)
+_VALUED = frozenset((*_NAMING, "-type", "-mtime", "-atime", "-ctime", "-mmin", "-amin", "-cmin", "-newer", "-newermt", "-size", "-user",
+                     "-group", "-perm", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-fstype", "-xtype", "-uid",
+                     "-gid", "-used", "-context", "-files0-from", "-D", "-regextype", "-anewer", "-cnewer"))  # fmt: skip
+_EXECS = ("-exec", "-execdir", "-ok", "-okdir")
+
+
+class _Hunt:
+    """A parsed find command."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.starts: list[Word] = []
+        self.names: list[Word] = []
+        self.filtered = False
+        self.negated = False
+        self.actions: list[tuple[str, list[Word]]] = []
+        at = 0
+        while at < len(words) and words[at] in ("-H", "-L", "-P", "-O1", "-O2", "-O3"):
+            at += 1
+        while at < len(words) and not words[at].startswith(("-", "(", "!", ")")):
+            self.starts.append(words[at])
+            at += 1
+        self._expression(words, at)
+        if not self.starts:
+            self.starts = [Word(".")]
+
+    def _expression(self, words: list[Word], at: int) -> None:
+        no = False
+        while at < len(words):
+            word = words[at]
+            at += 1
+            if word in ("!", "-not"):
+                no = True
+                continue
+            if word in _EXECS:
+                end = at
+                while end < len(words) and words[end] not in (";", "+", "\\;"):
+                    end += 1
+                self.actions.append((str(word), words[at:end]))
+                at = end + 1
+            elif word in ("-delete", "-ls", "-print", "-print0"):
+                self.actions.append((str(word), []))
+            elif word in ("-fprint", "-fprint0", "-fls", "-fprintf"):
+                self.actions.append(("-fprint", words[at : at + 1]))
+                at += 2 if word == "-fprintf" else 1
+            elif word in _VALUED:
+                if word in _NAMING and at < len(words):
+                    if no:
+                        self.negated = True
+                    else:
+                        self.names.append(words[at])
+                if word in _FILTERS and word != "-type":
+                    self.filtered = True
+                if word == "-type" and at < len(words) and words[at] not in ("f", "d", "f,d"):
+                    self.filtered = True
+                at += 1
+            elif word in _FILTERS:
+                self.filtered = True
+            no = False
+
+    def found(self, start: Word) -> list[Word]:
+        """What it may find below `start`, as words with live globs."""
+        base = start.rstrip("/") or "/"
+        if not self.names:
+            if self.filtered:
+                return [Word(f"{base}/{UNKNOWN}{STAR}", start.taint)]
+            return [Word(base, start.taint)]
+        made = []
+        for name in self.names:
+            text = bare(name)
+            if text.startswith(("./", "*/", "/")) or "/" in text:
+                text = text.removeprefix("./").removeprefix("*/")
+                full = text if text.startswith("/") else f"{base}/{text}"
+                made.append(Word(live(full), start.taint))
+            else:
+                made.append(Word(f"{base}/{live(text)}", start.taint))
+        return made
+
+
+def find(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """find."""
+    hunt = _Hunt(call.words[1:])
+    call.direct = True
+    printed: list[str] = []
+    acts = [a for a in hunt.actions if a[0] not in ("-print", "-print0", "-ls")]
+    for start in hunt.starts:
+        found = hunt.found(start)
+        if not acts:
+            call.read(start, look=True)
+        for word in found:
+            printed.append(word if hunt.names or hunt.filtered else f"{word.rstrip('/')}/{STAR}")
+            _act(call, hunt, start, word)
+    for name, words in acts:
+        if name == "-fprint" and words:
+            call.write(words[0])
+    return Stream(Taint.NONE, "\n".join(printed) + "\n")
+
+
+def _act(call: Call, hunt: _Hunt, start: Word, word: Word) -> None:
+    for name, words in hunt.actions:
+        if name == "-delete":
+            if hunt.filtered and not hunt.names:
+                _filtered(call, start)
+            else:
+                call.delete(word, recursive=not hunt.names, how="removes")
+        elif name in _EXECS and words:
+            call.direct = False
+            here = word
+            if hunt.filtered and not hunt.names:
+                here = Word(f"{start.rstrip('/')}/{UNKNOWN}", start.taint) if _deadly(call, start) is False else start
+            elif not hunt.names:
+                here = Word(word, word.taint)
+            argv = [Word(w.replace("{}", here), w.taint | here.taint) for w in words]
+            if not hunt.names and not hunt.filtered and argv and argv[0].rpartition("/")[2] in ("rm", "shred", "unlink"):
+                call.delete(here, recursive=True)
+            out = call.words_run(argv, Stream(0, None))
+            call.reads |= out.taint
+
+
+def _deadly(call: Call, start: Word) -> bool:
+    """Whether even a part of what lies below `start` is too much to lose."""
+    return call.place(covered_folder(call.path(start))) is Place.ROOT
+
+
+def _filtered(call: Call, start: Word) -> None:
+    """Some of a tree goes, picked by age or size."""
+    where = call.place(start)
+    if where in (Place.TEMP, Place.GENERATED):
+        call.delete(start, recursive=False, how="removes some of")
+    else:
+        call.delete(Word(f"{start.rstrip('/')}/{STAR}.picked"), how="removes some of what is in")
+
+
+def input_runner(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """xargs."""
+    words = list(options.args)
+    place = options.last("-I", "-i", "--replace", "-J")
+    if place is None and options.has("-i", "--replace"):
+        place = Word("{}")
+    source = options.last("-a", "--arg-file")
+    stdin = call.read(source) if source is not None else call.stdin
+    if options.has("-d") and stdin.text is not None and (mark := options.last("-d")) is not None:
+        stdin = Stream(stdin.taint, stdin.text.replace(bare(mark), "\n"), stdin.origin)
+    call.direct = False
+    if not words:
+        words = [Word("echo")]
+    return run_for_input(call, words, str(place) if place is not None else "", stdin)
+
+
+def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """GNU parallel: a command template, then ::: and its items."""
+    words = list(options.args)
+    items: list[Word] = []
+    for index, word in enumerate(words):
+        if word in (":::", "::::", ":::+"):
+            items = [w for w in words[index + 1 :] if not w.startswith("::")]
+            if word == "::::":
+                items = [Word(UNKNOWN, call.read(w).taint, many=True) for w in items]
+            words = words[:index]
+            break
+    if not items:
+        items = [i for chunk in input_items(call.stdin) for i in chunk][:16]
+    call.direct = False
+    text = " ".join(words)
+    taint = 0
+    for word in words:
+        taint |= word.taint
+    if not text:
+        for item in items[:16]:
+            call.shell(item)
+        return call.out()
+    for item in items[:16]:
+        line = re.sub(r"\{[./]*\}", lambda _, i=item: str(i), text) if re.search(r"\{[./]*\}", text) else f"{text} {item}"  # type: ignore[misc]
+        call.shell(Word(line, taint | item.taint))
+    return call.out()
+
+
+def fd_find(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """fd: -x and -X run a command."""
+    words = call.words[1:]
+    for index, word in enumerate(words):
+        if word in ("-x", "-X", "--exec", "--exec-batch"):
+            tail = [w for w in words[index + 1 :] if w != ";"]
+            before = [w for w in words[:index] if not w.startswith("-")]
+            item = Word(f"./{STAR}{before[0].lstrip('.') if before else ''}") if before else Word(STAR)
+            argv = [Word(w.replace("{}", item), w.taint) for w in tail]
+            if not any("{" in w for w in tail):
+                argv.append(item)
+            call.direct = False
+            return call.words_run(argv, Stream(0, None))
+    return Stream(0, f"./{UNKNOWN}\n")
+
+
+HANDLERS = {"find": find, "xargs": input_runner, "parallel": parallel, "fd": fd_find}
+"""See handlers/__init__.py."""

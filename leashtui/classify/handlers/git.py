@@ -1,0 +1,258 @@
+"""git's many ways to run programs, and where a push goes: -c settings, aliases, config, refspecs, force in any spelling.
+
+Knows which settings name programs or send code elsewhere. Refuses to run git. Invariant: a setting that runs a program
+is judged by that program, whether it is given for once, written, or already stands in the repository.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.options import Options
+from leashtui.classify.redirects import is_local
+from leashtui.classify.roles import indirect
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Severity, Verb
+
+_RUNS = re.compile(
+    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor|diff\.external|diff\..*\.(command|textconv)"
+    r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*|credential\.(.*\.)?helper|gpg\.(.*\.)?program|gpg\.ssh\.defaultkeycommand"
+    r"|interactive\.difffilter|sendemail\..*cmd|man\..*\.cmd|browser\..*\.cmd|web\.browser|help\.browser|uploadpack\.packobjectshook|remote\..*\.(uploadpack|receivepack|vcs)"
+    r"|ssh\.variant|instaweb\..*|init\.templatedir|include(if)?\..*path|trailer\..*\.(cmd|command)|protocol\..*allow|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
+)
+_BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
+_REROUTES = re.compile(r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$")
+_HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
+_PROTECTED = re.compile(r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$")
+_COMMIT_HOOKS = frozenset(("commit", "push", "merge", "rebase", "am"))
+
+
+def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool = False) -> None:
+    """One git setting. once: given with -c for one command; wide: for the whole account or machine."""
+    text = bare(value).strip()
+    low = key.lower()
+    if low.startswith("alias."):
+        _alias_setting(call, key, value, once=once)
+        return
+    if _REROUTES.match(low):
+        _reroute(call, key, value, once=once, wide=wide)
+        return
+    if not _RUNS.match(low):
+        return
+    if low == "core.hookspath":
+        _hooks(call, value, once=once, wide=wide)
+        return
+    if low in ("core.fsmonitor", "core.askpass") and text.lower() in _BOOLS or low.startswith("pager.") and text.lower() in _BOOLS:
+        return
+    if low.startswith("credential") and (text.split() or [""])[0] in (*_HELPERS, ""):
+        if not once:
+            call.add(Verb.PERSIST, key, f"sets git's {key}", Severity.MEDIUM, place=Place.GIT)
+        return
+    command = Word(text.lstrip("!"), value.taint)
+    if once:
+        indirect(call, command)
+        return
+    call.add(Verb.PERSIST, key, f"sets git's {key}, which names a program to run", place=Place.GIT)
+    if wide and (_strange(call, command) or low in ("core.sshcommand", "core.fsmonitor", "core.gitproxy", "init.templatedir")):
+        call.sign("backdoor")
+    _later(call, command)
+
+
+def _strange(call: Call, command: Word) -> bool:
+    """Whether a program in a setting is a stranger: a text of several commands, or a file from a temporary folder."""
+    words = command.split()
+    return bool(words) and (any(c in command for c in ";|&`$<>") or (words[0].startswith("/tmp") or "/tmp/" in command))
+
+
+def _later(call: Call, command: Word) -> None:
+    from leashtui.classify.touch import judge_later
+
+    judge_later(call.machine, str(command), call.span)
+
+
+def _alias_setting(call: Call, key: str, value: Word, *, once: bool) -> None:
+    text = bare(value)
+    if not text.startswith("!"):
+        return
+    if once:
+        call.shell(Word(text[1:], value.taint))
+    else:
+        call.add(Verb.PERSIST, key, f"sets the git alias {key[6:]}, which runs {text[1:61]}", place=Place.GIT)
+        _later(call, Word(text[1:]))
+
+
+def _reroute(call: Call, key: str, value: Word, *, once: bool, wide: bool) -> None:
+    low, text = key.lower(), bare(value)
+    target = key if "insteadof" in low else text
+    host = host_of(target.partition("url.")[2] or target) if "://" in target or "@" in target else ""
+    if low.endswith("sslverify"):
+        if text.lower() in ("false", "0", "no", "off"):
+            call.add(Verb.PRIVILEGE, key, "turns off the check of who a server is")
+        return
+    if host and is_local(host):
+        return
+    if wide and ("insteadof" in low or low.endswith("proxy")) and not _same_host(key, text):
+        call.sign("backdoor")
+    if host:
+        call.ledger.hosts[host] = None
+    call.add(Verb.REMOTE_CHANGE, show(target), f"changes where git sends and fetches: {show(key)}", Severity.HIGH)
+
+
+def _same_host(key: str, text: str) -> bool:
+    """`url.git@github.com:.insteadOf https://github.com/` only changes the way to the same host."""
+    a = re.search(r"([\w-]+\.[\w.-]+)", key.partition("url.")[2].rpartition(".")[0])
+    b = re.search(r"([\w-]+\.[\w.-]+)", text)
+    return a is not None and b is not None and a.group(1).strip(".") == b.group(1).strip(".")
+
+
+def _hooks(call: Call, value: Word, *, once: bool, wide: bool) -> None:
+    place = call.place(value)
+    if once:
+        call.add(Verb.PERSIST, "core.hooksPath", f"runs git with the hooks of {show(value)}", place=Place.HOOK)
+        if place is Place.TEMP:
+            call.sign("obfuscated")
+        return
+    call.add(Verb.PERSIST, "core.hooksPath", f"sets where git finds its hooks to {show(value)}", place=Place.HOOK)
+    if wide and value not in ("/dev/null", ""):
+        call.sign("backdoor")
+
+
+def top(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Options before the subcommand: -c key=value, --config-env, --exec-path, -C dir, -p."""
+    for value in options.all("-c", "--config-env"):
+        key, _, text = value.partition("=")
+        judge_setting(call, key, Word(text, value.taint), once=True)
+    for option in ("--exec-path",):
+        for value in options.all(option):
+            call.sign("obfuscated")
+            call.run_file(value, "takes git's programs from")
+    for folder in options.all("-C", "--git-dir", "--work-tree"):
+        path = call.path(folder)
+        if UNKNOWN in path:
+            path = ""
+        if folder == options.last("-C"):
+            call.state.cwd = path
+    _repository(call, options)
+    return None
+
+
+def _repository(call: Call, options: Options) -> None:
+    """Programs that the repository's own settings would run."""
+    probe = call.machine.setting.probe
+    sub = str(options.args[0]) if options.args else ""
+    keys = ["core.fsmonitor"] if sub in ("status", "diff", "add", "commit", "stash", "checkout", "switch") else []
+    if sub in ("fetch", "pull", "push", "clone", "ls-remote"):
+        keys.append("core.sshcommand")
+    if sub == "diff":
+        keys.append("diff.external")
+    for key in keys:
+        value = probe.git_config(key)
+        if value and value.lower() not in _BOOLS:
+            indirect(call, Word(value))
+    if sub and sub not in ("status",):
+        alias = probe.git_config(f"alias.{sub}")
+        if alias and alias.startswith("!"):
+            call.shell(Word(alias[1:]))
+
+
+def config(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """git config."""
+    wide = options.has("--global", "--system")
+    file = options.last("-f", "--file")
+    words = [w for w in options.args if w not in ("set", "get", "unset", "list", "edit", "get-all")]
+    verb = str(options.args[0]) if options.args and options.args[0] in ("set", "get", "unset", "list", "edit") else ""
+    if verb in ("get", "list") or options.has("--get", "--get-all", "--get-regexp", "-l", "--list", "--get-urlmatch", "--show-origin", "--get-color", "--get-colorbool"):
+        if any(re.search(r"(?i)token|password|extraheader|secret", w) for w in words):
+            call.add(Verb.SECRET_READ, words[0], f"shows the secret setting {show(words[0])}", place=Place.SECRET)
+        return Stream(0, None)
+    if options.has("-e", "--edit") or verb == "edit":
+        return None
+    target = bare(file) if file is not None else "~/.gitconfig" if options.has("--global") else "/etc/gitconfig" if options.has("--system") else ""
+    unset = verb == "unset" or options.has("--unset", "--unset-all", "--remove-section", "--rename-section")
+    if len(words) < 2 and not unset:
+        return Stream(0, None)
+    if target:
+        call.write(Word(target), Stream(0, None), append=True)
+    key = bare(words[0]) if words else ""
+    if unset:
+        if _RUNS.match(key) or _REROUTES.match(key.lower()):
+            call.add(Verb.PERSIST, key, f"removes git's setting {key}", Severity.MEDIUM, place=Place.GIT)
+        return Stream(0, None)
+    judge_setting(call, key, words[1], once=False, wide=wide)
+    return Stream(0, None)
+
+
+def push(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """git push: where to, which refs, forced or not, deleted or not."""
+    words = list(options.args)
+    remote = bare(words[0]) if words else bare(options.last("--repo") or "origin")
+    refs = [bare(w) for w in words[1:]]
+    force = options.has("-f", "--force", "--force-with-lease", "--mirror", "--force-if-includes") or any(r.startswith("+") for r in refs)
+    force = force or any(o.startswith("--force") for o in options.given)
+    removes = options.has("-d", "--delete", "--prune") or any(r.startswith(":") and len(r) > 1 for r in refs)
+    for value in options.all("--receive-pack", "--exec"):
+        if value not in ("git-receive-pack",):
+            indirect(call, value)
+    call.ledger.remotes[remote] = None
+    call.sign("network")
+    host = host_of(remote) if "://" in remote or "@" in remote else ""
+    if host:
+        call.ledger.hosts[host] = None
+    if force:
+        call.sign("git_force")
+    if any(_PROTECTED.match(r) for r in refs):
+        call.sign("git_protected")
+    what = "force-pushes" if force else "deletes refs" if removes else "pushes"
+    refs_text = " ".join(refs) or ("everything" if options.has("--all", "--mirror", "--branches") else "the current branch")
+    grade = Severity.HIGH if force or removes else Severity.MEDIUM
+    call.add(Verb.REMOTE_CHANGE, f"{remote} {' '.join(refs)}".strip(), f"{what} {refs_text} {'on' if removes else 'to'} {remote}", grade, lost=force or removes)
+    if options.has("--follow-tags", "--tags") and not refs:
+        call.add(Verb.REMOTE_CHANGE, f"{remote} tags", f"pushes tags to {remote}")
+    return Stream(0, None)
+
+
+def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """git clone, fetch, ls-remote with an address: ext:: and upload-pack run programs."""
+    for value in options.all("-u", "--upload-pack", "--exec"):
+        if value != "git-upload-pack":
+            indirect(call, value)
+    for value in options.all("-c", "--config"):
+        key, _, text = value.partition("=")
+        judge_setting(call, key, Word(text, value.taint), once=True)
+    for value in options.all("--template"):
+        call.run_file(value, "takes hooks from")
+    for word in options.args[:1]:
+        if word.startswith("ext::"):
+            call.sign("obfuscated")
+            call.shell(Word(word[5:].replace("% ", " "), word.taint))
+        elif "://" in word or re.match(r"[\w.-]+@[\w.-]+:", word):
+            if word.taint & (Taint.SECRET | Taint.LOCAL):
+                call.fetch(word)
+            elif not is_local(host_of(word)):
+                call.ledger.hosts[host_of(word)] = None
+                call.sign("network")
+                call.add(Verb.NET_GET, host_of(word), f"downloads from {host_of(word)}")
+    if call.words[1:2] == ["clone"] or "clone" in call.words:
+        target = options.args[1] if len(options.args) > 1 else Word(bare(options.args[0]).rstrip("/").removesuffix(".git").rpartition("/")[2].rpartition(":")[2]) if options.args else None
+        if target:
+            call.write(target, Stream(Taint.NONE, None), append=True)
+    return None
+
+
+def run_text(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Subcommands whose words are a command: bisect run, submodule foreach, rebase --exec, filter-branch."""
+    for value in options.all("-x", "--exec", "--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter", "--tag-name-filter", "--parent-filter", "--setup"):
+        call.shell(value)
+    for option in ("-O", "--open-files-in-pager", "--extcmd"):
+        for value in options.all(option):
+            indirect(call, value)
+    for word in call.words:
+        if word.startswith(("--open-files-in-pager=", "-O")) and len(word) > 2 and "grep" in call.words:
+            indirect(call, Word(word.partition("=")[2] if "=" in word else word[2:]))
+    return None
+
+
+HANDLERS = {"git": top, "git_config": config, "git_push": push, "git_clone": clone, "git_run": run_text}
+"""See handlers/__init__.py."""

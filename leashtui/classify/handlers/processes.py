@@ -1,0 +1,158 @@
+"""Processes, timers and accounts: kill and pkill, crontab, at, systemctl, ssh-keygen, useradd, tmux, sudo -l.
+
+Knows how they name their targets. Invariant: whatever aims at leash's own processes is tampering, by name or by a
+number that came out of looking for it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.touch import judge_later
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Severity, Verb
+
+_LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
+
+
+def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """kill, pkill, killall, xkill, fuser -k."""
+    words = list(call.words[1:])
+    if call.name == "kill" and (words[:1] == ["-l"] or words[:1] == ["-L"] or words[:1] == ["-0"] or words[:2] == ["-s", "0"]):
+        return Stream(0, None)
+    targets = [w for w in words if not re.match(r"-(?:[A-Z0-9]+|SIG\w+|\w)$", w)]
+    jobs = [w for w in targets if w.startswith("%") or w in ("$!",)]
+    if call.name == "kill" and targets and len(jobs) == len(targets):
+        call.add(Verb.READ, "", "stops a job of this shell")
+        return Stream(0, None)
+    if any(_LEASH.search(w) or w.taint & Taint.GUARD for w in words):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, "leash", "stops leash itself", Severity.CRITICAL)
+    everything = call.name == "kill" and any(w in ("-1", "1") for w in targets[-1:]) and len(words) > 1
+    if everything:
+        call.sign("catastrophic")
+        call.add(Verb.SYSTEM_CHANGE, "", "stops every process", Severity.CRITICAL)
+    call.add(Verb.PROCESS_KILL, show(" ".join(targets)), f"stops {show(' '.join(targets))[:60] or 'processes'}")
+    return Stream(0, None)
+
+
+def look_for(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """pgrep, pidof, ps: numbers of processes; those of leash are marked."""
+    guard = any(_LEASH.search(w) for w in call.words[1:])
+    return Stream(Taint.GUARD if guard else 0, UNKNOWN + "\n")
+
+
+def timers(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """crontab: -l reads, -r removes all, a file or - replaces all."""
+    if options.has("-l"):
+        return Stream(0, UNKNOWN + "\n")
+    if options.has("-r"):
+        call.sign("destructive")
+        call.add(Verb.PERSIST, "crontab", "removes all timers of the account", Severity.HIGH, lost=True)
+        return Stream(0, "")
+    if options.has("-e"):
+        call.add(Verb.PERSIST, "crontab", "edits the account's timers")
+        return Stream(0, "")
+    source = options.args[0] if options.args else Word("-")
+    content = call.stdin if source == "-" else call.read(source)
+    call.add(Verb.PERSIST, "crontab", "replaces the account's timers: something will run later by itself")
+    judge_later(call.machine, content.text, call.span)
+    if content.taint & (Taint.FETCHED | Taint.SOCKET):
+        call.sign("backdoor")
+    return Stream(0, "")
+
+
+def later(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """at, batch, systemd-run --on-*: a text that runs later."""
+    if options.has("-l", "-c", "-q") or call.name == "atq":
+        return Stream(0, None)
+    call.add(Verb.PERSIST, "at", "makes something run later by itself")
+    judge_later(call.machine, call.stdin.text, call.span)
+    return Stream(0, "")
+
+
+def service(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """systemctl, service, launchctl: leash's own service is not to be touched."""
+    if any(_LEASH.search(w) for w in call.words[1:]):
+        words = {bare(w) for w in call.words}
+        if words & {"stop", "disable", "mask", "kill", "restart", "unload", "bootout", "remove", "revert", "edit"}:
+            call.sign("guard_tamper")
+            call.add(Verb.GUARD_TOUCH, "leash", "stops leash's own service", Severity.CRITICAL)
+    return None
+
+
+def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """useradd, usermod, passwd, chpasswd: a second root is a back door."""
+    text = " ".join(bare(w) for w in call.words)
+    if re.search(r"(?:-u|--uid)[ =]?0\b", text) or (call.name in ("usermod", "gpasswd", "adduser") and re.search(r"\b(sudo|wheel|root|admin|docker)\b", text) and not options.has("--help")):
+        call.sign("backdoor")
+    if call.name in ("userdel", "deluser") and options.args and bare(options.args[-1]) in ("root", call.machine.setting.user):
+        call.sign("catastrophic", "destructive")
+    return None
+
+
+def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """tmux, screen: what they are told to type or start runs."""
+    words = list(call.words[1:])
+    for index, word in enumerate(words):
+        if word in ("send-keys", "send", "stuff"):
+            typed = [w for w in words[index + 1 :] if not w.startswith("-") and w not in ("Enter", "C-m", "C-j")]
+            if words[index + 1 : index + 2] == ["-t"]:
+                typed = typed[1:]
+            call.shell(Word(" ".join(typed)))
+            return None
+        if word in ("new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane", "run-shell", "run", "if-shell", "pipe-pane", "display-popup", "popup"):
+            tail = _after_options(words[index + 1 :])
+            if tail:
+                call.shell(Word(" ".join(tail)))
+            return None
+        if word in ("kill-server", "kill-session", "kill-window", "kill-pane"):
+            call.add(Verb.PROCESS_KILL, show(" ".join(words[index:])), "stops terminal sessions")
+            return None
+    if call.name == "screen":
+        tail = _after_options(words)
+        if tail:
+            call.words_run(tail)
+    return None
+
+
+def _after_options(words: list[Word]) -> list[Word]:
+    at = 0
+    while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
+        at += 2 if words[at][-1] in "sntcFxyXYTeSpLh" else 1
+    return words[at:]
+
+
+def keys(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """ssh-keygen: new keys, fingerprints, printing a private key's public half."""
+    file = options.last("-f")
+    if options.has("-l", "-F", "-B", "-L", "-H"):
+        return Stream(0, None)
+    if options.has("-y"):
+        return Stream(0, None)
+    if options.has("-R"):
+        call.write(Word("~/.ssh/known_hosts"), Stream(0, None), append=True)
+        return None
+    if options.has("-D"):
+        call.run_file(options.last("-D") or Word(""), "loads")
+        call.sign("obfuscated")
+    if file is not None and call.place(file) in (Place.TEMP, Place.SOURCE, Place.GENERATED):
+        return None
+    call.add(Verb.WRITE, bare(file) if file is not None else "~/.ssh", "makes a key pair", Severity.MEDIUM, place=Place.HOME)
+    return None
+
+
+HANDLERS = {
+    "kill": kill,
+    "look_for": look_for,
+    "crontab": timers,
+    "at": later,
+    "service": service,
+    "accounts": accounts,
+    "terminal": terminal,
+    "keys": keys,
+}
+"""See handlers/__init__.py."""

@@ -1,0 +1,108 @@
+"""Everything found out about one command: effects in order, programs, hosts, warning signs, how much was understood.
+
+Knows how effects merge. Refuses to evaluate anything. Invariant: it only grows; nothing that was found is ever taken
+back, and understanding only sinks (full -> partial -> opaque).
+"""
+
+from __future__ import annotations
+
+from leashtui.model.facts import Effect, Parse, Place, Severity, Verb
+
+Span = tuple[int, int]
+
+RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
+_PARSE_RANK = {Parse.FULL: 0, Parse.PARTIAL: 1, Parse.OPAQUE: 2}
+_MOST = 512
+
+SEVERITY = {
+    Verb.NET_SEND: Severity.MEDIUM,
+    Verb.LISTEN: Severity.MEDIUM,
+    Verb.REMOTE_SESSION: Severity.HIGH,
+    Verb.REMOTE_CHANGE: Severity.MEDIUM,
+    Verb.PUBLISH: Severity.HIGH,
+    Verb.DISCARD_WORK: Severity.HIGH,
+    Verb.HISTORY_REWRITE: Severity.HIGH,
+    Verb.PRIVILEGE: Severity.HIGH,
+    Verb.PERSIST: Severity.HIGH,
+    Verb.PROCESS_KILL: Severity.MEDIUM,
+    Verb.SECRET_READ: Severity.HIGH,
+    Verb.PACKAGE_ADD: Severity.MEDIUM,
+    Verb.RUN_FETCHED: Severity.HIGH,
+    Verb.CLOUD_CHANGE: Severity.HIGH,
+    Verb.DATA_CHANGE: Severity.HIGH,
+    Verb.CONTAINER_CHANGE: Severity.MEDIUM,
+    Verb.SYSTEM_CHANGE: Severity.HIGH,
+    Verb.GUARD_TOUCH: Severity.CRITICAL,
+    Verb.OPAQUE: Severity.MEDIUM,
+}
+"""How bad an effect is when nobody says otherwise; verbs left out are low."""
+
+SIGNS = frozenset(
+    "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
+    " git_force git_protected dry_run network outside hides_tracks".split()
+)
+"""Warning signs that evaluation may raise."""
+
+
+class Ledger:
+    """One command's findings. Several evaluations of the same command (possible worlds) write into one ledger."""
+
+    def __init__(self) -> None:
+        self.effects: dict[tuple[Verb, str, Place], Effect] = {}
+        self.programs: dict[str, None] = {}
+        self.hosts: dict[str, None] = {}
+        self.remotes: dict[str, None] = {}
+        self.packages: dict[str, None] = {}
+        self.signs: set[str] = set()
+        self.parse = Parse.FULL
+        self.full = False
+        self.simple: list[tuple[str, ...]] = []
+        self.inner: list[str] = []
+        self.decorated = False
+
+    def add(
+        self,
+        verb: Verb,
+        target: str = "",
+        place: Place = Place.NONE,
+        sentence: str = "",
+        span: Span = (0, 0),
+        severity: Severity | None = None,
+        *,
+        reversible: bool = True,
+        recursive: bool = False,
+    ) -> None:
+        """Note an effect; the worse of two equal ones stays."""
+        key = (verb, target, place)
+        grade = severity or SEVERITY.get(verb, Severity.LOW)
+        known = self.effects.get(key)
+        if known is not None:
+            if RANK[known.severity] >= RANK[grade] and (known.recursive or not recursive):
+                return
+            recursive = recursive or known.recursive
+            reversible = reversible and known.reversible
+            if RANK[known.severity] > RANK[grade]:
+                grade, sentence = known.severity, known.sentence
+        elif len(self.effects) >= _MOST:
+            self.full = True
+            self.lower(Parse.OPAQUE)
+            return
+        self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive)
+
+    def sign(self, *names: str) -> None:
+        """Raise warning signs."""
+        self.signs.update(names)
+
+    def lower(self, parse: Parse) -> None:
+        """Say that no more than `parse` was understood."""
+        if _PARSE_RANK[parse] > _PARSE_RANK[self.parse]:
+            self.parse = parse
+
+    def opaque(self, sentence: str, span: Span) -> None:
+        """Something runs that could not be understood."""
+        self.lower(Parse.OPAQUE)
+        self.add(Verb.OPAQUE, "", Place.NONE, sentence, span)
+
+    def has(self, *verbs: Verb) -> bool:
+        """Whether an effect with one of these verbs was found."""
+        return any(verb in verbs for verb, _, _ in self.effects)

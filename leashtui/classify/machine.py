@@ -1,0 +1,371 @@
+"""The abstract evaluator: walks the tree in all possible worlds at once and lets every command report its effects.
+
+Knows control flow, pipes, subshells, functions and budgets. Refuses to know programs (`commands` and the tool tables
+do). Invariant: every simple command of the tree is evaluated in every world that can reach it, or the result says that
+it is opaque; branches are never left out because they look unlikely.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from leashtui.classify.expand import Expander
+from leashtui.classify.ledger import Ledger, Span
+from leashtui.classify.parser import parse
+from leashtui.classify.reader import Unparsable
+from leashtui.classify.state import State, merged
+from leashtui.classify.syntax import (
+    Case,
+    Chain,
+    Compute,
+    CountFor,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Node,
+    Pipeline,
+    Prefixed,
+    Redirected,
+    Sequence,
+    Simple,
+    Test,
+    Words,
+)
+from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word
+from leashtui.model.facts import Parse
+from leashtui.model.request import Mode
+
+if TYPE_CHECKING:
+    from leashtui.classify.places import Workspace
+    from leashtui.classify.probe import Probe
+    from leashtui.classify.toolbox import Toolbox
+
+DEPTH = 12
+"""How deep texts may stand inside texts (sh -c, eval, functions)."""
+NODES = 2000
+"""How many simple commands one request may come to."""
+TEXT = 64 * 1024
+"""Longest text that is read, characters."""
+_LOOP = 64
+
+Worlds = list[State]
+
+
+@lru_cache(maxsize=2048)
+def parsed(text: str) -> Sequence | Unparsable:
+    """The tree of a text, or why there is none."""
+    try:
+        return parse(text)
+    except Unparsable as error:
+        return error
+    except RecursionError:
+        return Unparsable("nested too deeply", 0)
+
+
+class Setting:
+    """What stays the same for a session: workspace, home, user, mode, probe, tables."""
+
+    __slots__ = ("home", "mode", "probe", "tools", "user", "workspace")
+
+    def __init__(
+        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox
+    ) -> None:
+        self.workspace = workspace
+        self.home = home
+        self.user = user
+        self.mode = mode
+        self.probe = probe
+        self.tools = tools
+
+
+class Machine:
+    """Evaluates one request into one ledger."""
+
+    def __init__(self, setting: Setting, ledger: Ledger) -> None:
+        self.setting = setting
+        self.ledger = ledger
+        self.expander = Expander(self._substitute, setting.home, setting.user)
+        self.depth = 0
+        self.nodes = 0
+        self.outer: Span | None = None
+        self.calls: list[str] = []
+        self.forked = 0
+        self.stdin = TERMINAL
+        self.piped_out = False
+
+    # ---- texts
+
+    def text(self, source: str, worlds: Worlds, stdin: Stream, span: Span) -> Stream:
+        """Evaluate a text that stands inside another one, in `worlds`; its findings point at `span`."""
+        if len(source) > TEXT or self.depth >= DEPTH:
+            self.ledger.opaque("nests or runs on further than leash follows", span)
+            return Stream(stdin.taint, None)
+        tree = parsed(source)
+        if isinstance(tree, Unparsable):
+            self.ledger.opaque(f"starts a shell text that leash cannot read: {tree}", span)
+            return Stream(stdin.taint, None)
+        outer, self.outer = self.outer, self.outer or span
+        self.depth += 1
+        out = self.run(tree, worlds, stdin)
+        self.depth -= 1
+        self.outer = outer
+        return out
+
+    def span(self, start: int, end: int) -> Span:
+        """The span to report for a node: its own, or that of the word it came out of."""
+        return self.outer if self.outer is not None else (start, end)
+
+    def _substitute(self, body: Sequence, state: State) -> Stream:
+        worlds = [state.copy()]
+        piped, self.piped_out = self.piped_out, True
+        out = self.run(body, worlds, self.stdin)
+        self.piped_out = piped
+        if len(worlds) == 1 and worlds[0].files is not state.files:
+            state.files = worlds[0].files
+        return out
+
+    # ---- control flow
+
+    def run(self, node: Node, worlds: Worlds, stdin: Stream) -> Stream:
+        """Evaluate a node; `worlds` become those after it. Gives what it prints."""
+        kind = type(node)
+        if kind is Simple:
+            from leashtui.classify.commands import simple
+
+            assert isinstance(node, Simple)
+            self.nodes += 1
+            if self.nodes > NODES:
+                self.ledger.opaque("comes to more commands than leash follows", self.span(node.start, node.end))
+                return NOTHING
+            out = NOTHING
+            before, self.stdin = self.stdin, stdin
+            for index in range(len(worlds)):
+                one = simple(self, node, worlds[index], stdin)
+                out = one if index == 0 else out.joined(one)
+            self.stdin = before
+            return out
+        if isinstance(node, Sequence):
+            return self._sequence(node, worlds, stdin)
+        if isinstance(node, Chain):
+            return self._chain(node, worlds, stdin)
+        if isinstance(node, Pipeline):
+            return self._pipeline(node, worlds, stdin)
+        return self._compound(node, worlds, stdin)
+
+    def _sequence(self, node: Sequence, worlds: Worlds, stdin: Stream) -> Stream:
+        out = NOTHING
+        for item, background in node.items:
+            if background:
+                side = [w.copy() for w in worlds]
+                self.forked += 1
+                one = self.run(item, side, stdin)
+                self.forked -= 1
+                self._keep_files(worlds, side)
+            else:
+                one = self.run(item, worlds, stdin)
+            out = one if out is NOTHING else out.joined(one)
+        return out
+
+    def _chain(self, node: Chain, worlds: Worlds, stdin: Stream) -> Stream:
+        out = self.run(node.links[0][1], worlds, stdin)
+        skipped: Worlds = []
+        sure = _succeeds(node.links[0][1])
+        for op, command in node.links[1:]:
+            if not (op == "&&" and sure):
+                skipped.extend(w.copy() for w in worlds)
+            if op == "||" and _leaves(command):
+                self.run(command, [w.copy() for w in worlds], stdin)
+                skipped = skipped[: -len(worlds)] if skipped else skipped
+                continue
+            out = out.joined(self.run(command, worlds, stdin))
+            sure = sure and _succeeds(command)
+        if skipped:
+            worlds[:] = merged([*worlds, *skipped])
+        return out
+
+    def _pipeline(self, node: Pipeline, worlds: Worlds, stdin: Stream) -> Stream:
+        stream = stdin
+        last = len(node.commands) - 1
+        outer = self.piped_out
+        self.ledger.decorated = True
+        self.forked += 1
+        for index, command in enumerate(node.commands):
+            side = [w.copy() for w in worlds]
+            self.piped_out = outer or index < last
+            stream = self.run(command, side, stream)
+            self._keep_files(worlds, side)
+        self.forked -= 1
+        self.piped_out = outer
+        return stream
+
+    @staticmethod
+    def _keep_files(worlds: Worlds, side: Worlds) -> None:
+        """Files that a subshell wrote stay written."""
+        for index, world in enumerate(worlds):
+            for other in side[index : index + 1]:
+                if other.files is not world.files:
+                    world.files = {**world.files, **other.files}
+
+    def _compound(self, node: Node, worlds: Worlds, stdin: Stream) -> Stream:
+        if isinstance(node, Group):
+            if not node.subshell:
+                return self._sequence(node.body, worlds, stdin)
+            side = [w.copy() for w in worlds]
+            out = self._sequence(node.body, side, stdin)
+            self._keep_files(worlds, side)
+            return out
+        if isinstance(node, Prefixed):
+            return self.run(node.node, worlds, stdin)
+        if isinstance(node, Redirected):
+            from leashtui.classify.redirects import around
+
+            return around(self, node, worlds, stdin)
+        if isinstance(node, If):
+            return self._if(node, worlds, stdin)
+        if isinstance(node, For):
+            return self._for(node, worlds, stdin)
+        if isinstance(node, Loop):
+            return self._while(node, worlds, stdin)
+        if isinstance(node, CountFor):
+            self._read_words((node.head,), worlds)
+            return self._repeated(node.body, worlds, stdin)
+        if isinstance(node, Case):
+            return self._case(node, worlds, stdin)
+        if isinstance(node, Function):
+            from leashtui.classify.commands import define
+
+            define(self, node, worlds)
+            return NOTHING
+        if isinstance(node, Test):
+            self._read_words(node.words, worlds)
+            self._index_tricks(node.words, worlds, (node.start, node.end))
+            return NOTHING
+        assert isinstance(node, Compute)
+        self._read_words((node.inside,), worlds)
+        return NOTHING
+
+    def _read_words(self, words: tuple[Words, ...], worlds: Worlds) -> None:
+        """Expand words only for the substitutions in them."""
+        for word in words:
+            if any(type(part).__name__ != "Lit" for part in word.parts):
+                for world in worlds:
+                    self.expander.one(word, world)
+
+    def _index_tricks(self, words: tuple[Words, ...], worlds: Worlds, span: Span) -> None:
+        """`[[ -v 'a[$(cmd)]' ]]` runs the command in the quoted index."""
+        for word in words:
+            for part in word.parts:
+                text = getattr(part, "text", "")
+                if "[" in text and ("$(" in text or "`" in text):
+                    self.ledger.sign("obfuscated")
+                    inside = text[text.find("$(") + 2 : text.rfind(")")] if "$(" in text else text.split("`")[1]
+                    self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
+
+    def _if(self, node: If, worlds: Worlds, stdin: Stream) -> Stream:
+        out = NOTHING
+        ends: Worlds = []
+        for condition, body in node.branches:
+            self.run(condition, worlds, stdin)
+            branch = [w.copy() for w in worlds]
+            out = out.joined(self.run(body, branch, stdin))
+            ends.extend(branch)
+        if node.otherwise is not None:
+            out = out.joined(self.run(node.otherwise, worlds, stdin))
+        worlds[:] = merged([*ends, *worlds])
+        return out
+
+    def _case(self, node: Case, worlds: Worlds, stdin: Stream) -> Stream:
+        self._read_words((node.subject,), worlds)
+        out = NOTHING
+        ends: Worlds = []
+        for patterns, body in node.items:
+            self._read_words(patterns, worlds)
+            branch = [w.copy() for w in worlds]
+            out = out.joined(self.run(body, branch, stdin))
+            ends.extend(branch)
+        worlds[:] = merged([*worlds, *ends])
+        return out
+
+    def _for(self, node: For, worlds: Worlds, stdin: Stream) -> Stream:
+        out = NOTHING
+        ends: Worlds = []
+        for world in worlds:
+            values: list[Word] = []
+            if node.words is None:
+                values = list(world.params)
+            else:
+                for word in node.words:
+                    values.extend(self.expander.words(word, world))
+            if len(values) > _LOOP:
+                taint = 0
+                for value in values:
+                    taint |= value.taint
+                values = [*values[:_LOOP], Word(UNKNOWN, taint)]
+            side = [world]
+            for value in values:
+                for one in side:
+                    one.assign(node.name, Word(value, value.taint))
+                out = out.joined(self.run(node.body, side, stdin))
+            ends.extend(side)
+        worlds[:] = merged(ends)
+        return out
+
+    def _while(self, node: Loop, worlds: Worlds, stdin: Stream) -> Stream:
+        lines = _lines(stdin)
+        out = NOTHING
+        before = [w.copy() for w in worlds]
+        for line in lines:
+            self.run(node.condition, worlds, line)
+            out = out.joined(self._repeated(node.body, worlds, stdin))
+        worlds[:] = merged([*worlds, *before])
+        return out
+
+    def _repeated(self, body: Sequence, worlds: Worlds, stdin: Stream) -> Stream:
+        """A body that runs any number of times: once, and once more when it changed what is known."""
+        before = [w.copy() for w in worlds]
+        self.forked += 1
+        out = self.run(body, worlds, stdin)
+        changed = len(before) != len(worlds) or any(not a.same(b) for a, b in zip(before, worlds, strict=False))
+        if changed:
+            out = out.joined(self.run(body, worlds, stdin))
+        self.forked -= 1
+        worlds[:] = merged([*worlds, *before])
+        return out
+
+    def partial(self) -> None:
+        """Something was understood only in part."""
+        self.ledger.lower(Parse.PARTIAL)
+
+
+def _lines(stdin: Stream) -> list[Stream]:
+    """What `read` gets, time after time."""
+    if stdin.text and UNKNOWN not in stdin.text and stdin.text.count("\n") <= _LOOP:
+        return [Stream(stdin.taint, line + "\n", stdin.origin) for line in stdin.text.splitlines()]
+    return [stdin]
+
+
+def _first(node: Node) -> str:
+    """The plain first word of a simple command, or ''."""
+    if isinstance(node, Simple) and node.words and isinstance(node.words[0], Words):
+        return node.words[0].plain() or ""
+    return ""
+
+
+def _succeeds(node: Node) -> bool:
+    """Whether leash assumes that a command succeeds: changing directory, making things, doing nothing."""
+    if isinstance(node, Simple) and not node.words:
+        return True
+    return _first(node) in ("cd", "pushd", "popd", "true", ":", "mkdir", "export", "set", "echo", "printf", "source", ".", "umask")
+
+
+def _leaves(node: Node) -> bool:
+    """Whether a command ends the shell or the loop."""
+    if isinstance(node, Group):
+        return bool(node.body.items) and _leaves(node.body.items[-1][0])
+    return _first(node) in ("exit", "return", "break", "continue", "false")
+
+
+__all__ = ["NOTHING", "Machine", "Setting", "Taint", "Worlds", "parsed"]

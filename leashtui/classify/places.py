@@ -1,0 +1,259 @@
+"""Path classes: what kind of place an absolute path is, by its name and by where the workspace is.
+
+Knows conventional names. Refuses to look at the disk (callers resolve links first where they can). Invariant: a path
+that cannot be placed is `unknown`, and protected names are found at any depth.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from posixpath import normpath
+
+from msgspec import Struct
+
+from leashtui.classify.secrets import is_secret_path
+from leashtui.classify.values import BRACKET, MARK, STAR, UNKNOWN
+from leashtui.model.facts import Place
+
+
+class Workspace(Struct, frozen=True):
+    """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere."""
+
+    root: str
+    also: tuple[str, ...] = ()
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SYSTEM_TOPS = _names(
+    "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys usr var System Library"
+    " Applications Users Volumes private cores nix snap"
+)
+_TEMPS = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp", "/dev/shm", "/var/folders", "/private/var/folders")
+_HARMLESS_DEVICES = _names("null zero full random urandom tty stdin stdout stderr fd ptmx pts console")
+_GENERATED_DIRS = _names(
+    "node_modules bower_components jspm_packages __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox .nox"
+    " .venv venv virtualenv .eggs eggs dist build out target bin-debug obj coverage htmlcov .nyc_output .next .nuxt .output"
+    " .svelte-kit .astro .docusaurus .vite .vitepress-cache .parcel-cache .turbo .cache cache .gradle .kotlin .dart_tool"
+    " .angular .expo .serverless .terraform .aws-sam cdk.out storybook-static _site site-packages .sass-cache .jekyll-cache"
+    " DerivedData CMakeFiles cmake-build-debug cmake-build-release Debug Release .bundle _build .stack-work dist-newstyle"
+    " elm-stuff zig-cache zig-out .zig-cache bazel-bin bazel-out bazel-testlogs .ipynb_checkpoints .pnpm-store .yarn-cache"
+    " .swc .webpack .rollup.cache .rpt2_cache .eslintcache-dir tmp temp .tmp .temp logs log test-results"
+    " playwright-report allure-results junit pip-wheel-metadata wheelhouse .pdm-build __pypackages__ .ccls-cache .clangd"
+    " .hg-cache .metals .bloop .ensime_cache project-target .benchmarks .pyre .pytype .import_linter_cache"
+    " .ruff .trunk-cache .nx-cache release-artifacts artifacts .buildx-cache deps .fetch .lein-deps-sum .cpcache"
+)
+_GENERATED_FILES = re.compile(
+    r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda|gcno|gcov"
+    r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz|stackdump"
+    r"|cache|out|prof|lcov|nupkg|coverprofile|dump|test|min\.js|hprof|trace)"
+    r"|(?:a\.out|\.coverage(?:\..*)?|coverage\.(?:xml|json|out|lcov|txt|html)|lcov\.info|\.DS_Store|Thumbs\.db|nohup\.out|\.eslintcache"
+    r"|\.stylelintcache|junit.*\.xml|test-?(?:results?|report).*\.(?:xml|json|html)|core(?:\.\d+)?|.*~|\.\#.*|npm-debug\.log.*"
+    r"|yarn-error\.log|CMakeCache\.txt|config\.status|\.installed\.cfg|\.mypy_cache|pytestdebug\.log|c\.out|cover\.out|gmon\.out"
+    r"|profile\.out|cpu\.prof|mem\.prof|stats\.json)"
+)
+_HOOK_FOLDERS = _names(".husky .githooks")
+_CI_FOLDERS = _names(".circleci .buildkite .woodpecker .tekton")
+_AGENT_FOLDERS = _names(
+    ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
+    " .amazonq .vscode .idea .devcontainer .goose"
+)
+_GUARD_FOLDERS = _names(".leash leashtui .leashtui leash")
+_PAIRS = {
+    (".github", "workflows"): Place.CI,
+    (".github", "actions"): Place.CI,
+    (".forgejo", "workflows"): Place.CI,
+    (".gitea", "workflows"): Place.CI,
+    (".github", "hooks"): Place.AGENT_CONFIG,
+}
+_BY_NAME = {
+    name: place
+    for place, names in {
+        Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc",
+        Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
+        " appveyor.yml .woodpecker.yml .cirrus.yml",
+        Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json mcp.json"
+        " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
+        " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json",
+        Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
+        " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession .pam_environment"
+        " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc .irbrc"
+        " .Rprofile .curlrc .wgetrc .emacs",
+        Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
+        Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
+        " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock pylock.toml"
+        " Podfile.lock pubspec.lock .terraform.lock.hcl deno.lock",
+    }.items()
+    for name in names.split()
+}
+_RC_PARTS = (
+    "/.config/fish/", "/.config/autostart/", "/.config/systemd/", "/.local/share/systemd/", "/Library/LaunchAgents/",
+    "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/", "/.config/environment.d/",
+    "/.emacs.d/", "/.config/direnv/", "/.local/share/nautilus/scripts/", "/.ipython/profile_default/startup/",
+)  # fmt: skip
+_GUARD_PARTS = (
+    "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
+    "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
+)  # fmt: skip
+SYSTEM_DIRS = frozenset(
+    "/" + d
+    for d in (
+        *SYSTEM_TOPS,
+        *("usr/" + n for n in "bin lib lib32 lib64 libexec sbin share local include src games".split()),
+        *("usr/local/" + n for n in "bin lib lib64 sbin share include etc opt".split()),
+        *("var/" + n for n in "lib log spool mail cache db run lock backups www opt local".split()),
+        *("etc/" + n for n in "ssh ssl pam.d systemd apt cron.d init.d sudoers.d network profile.d default".split()),
+        "lib/modules", "lib/systemd", "var/lib/dpkg", "var/lib/docker", "var/lib/postgresql", "var/lib/mysql", "var/spool/cron",
+        "boot/grub", "boot/efi", "usr/lib/systemd", "var/lib/rpm", "var/lib/pacman",
+    )
+)  # fmt: skip
+"""Folders whose removal breaks the machine."""
+VITAL_FILES = re.compile(
+    r"/etc/(passwd|shadow|group|gshadow|sudoers|fstab|hosts|resolv\.conf|ld\.so\.\w+|crypttab|nsswitch\.conf)"
+    r"|/boot/.*|/s?bin/(sh|bash|init)|/usr/s?bin/(sh|bash|env|sudo)|/lib.*/ld-linux.*|/proc/sysrq-trigger"
+)
+"""Files whose loss breaks the machine."""
+_DISK = re.compile(
+    r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d|ram\d|vg|nbd)"
+)
+_EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
+
+
+def is_disk(path: str) -> bool:
+    """Whether writing to `path` writes to a disk, memory or kernel device."""
+    return _DISK.match(path.replace(STAR, "*").replace(MARK, "?")) is not None
+
+
+def resolve(path: str, cwd: str, home: str) -> str:
+    """`path` as an absolute, normalised one. '' when nothing is known of where it starts."""
+    if path.startswith("~"):
+        path = home + path[1:] if path[1:2] in ("", "/") else "/home/" + path[1:]
+    if path.startswith(UNKNOWN):
+        return ""
+    if not path.startswith("/"):
+        if not cwd:
+            return ""
+        path = cwd + "/" + path
+    whole = normpath(path)
+    return whole[1:] if whole.startswith("//") else whole
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or below it."""
+    return path == folder or path.startswith(folder + "/" if folder != "/" else "/")
+
+
+def parent_of(path: str) -> str:
+    """The folder that holds `path`."""
+    return path.rpartition("/")[0] or "/"
+
+
+def covered_folder(path: str) -> str:
+    """The folder that a trailing glob or slash-dot names as a whole: /a/* and /a/.* and /a/** are /a; else the path."""
+    folder, _, last = path.rpartition("/")
+    stripped = last.replace(STAR, "").replace(MARK, "")
+    if last and (stripped in ("", ".") or (last.startswith((BRACKET, "." + BRACKET)) and STAR in last)):
+        return folder or "/"
+    return path
+
+
+@lru_cache(maxsize=8192)
+def place_of(path: str, workspace: Workspace, home: str) -> Place:
+    """The class of an absolute normalised path."""
+    if not path:
+        return Place.UNKNOWN
+    root = workspace.root
+    if path == root:
+        return Place.WORKSPACE
+    inside = path.startswith(root + "/")
+    if UNKNOWN in path:
+        known = path[: path.index(UNKNOWN)]
+        if not inside and not any(is_within(known.rstrip("/"), t) and known != t for t in _TEMPS):
+            return Place.UNKNOWN
+    name = path.rpartition("/")[2]
+    special = _special(path, name, home, inside, root)
+    if special is not Place.NONE:
+        return special
+    if inside:
+        return _inside(path[len(root) + 1 :], name)
+    if any(is_within(path, folder) for folder in workspace.also):
+        return Place.GIT
+    return _outside(path, root, home)
+
+
+def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
+    """Places that count wherever they stand."""
+    local = path[len(root) :] if inside else path
+    if any(part in local for part in _GUARD_PARTS):
+        return Place.GUARD
+    folders = local.split("/")[:-1]
+    if ".leash" in local.split("/") or ".leashtui" in local.split("/"):
+        return Place.GUARD
+    if is_secret_path(path, home):
+        return Place.SECRET
+    named = _BY_NAME.get(name)
+    if named is not None and not (named is Place.LOCKFILE and not inside):
+        return named
+    for folder in folders:
+        if folder in _HOOK_FOLDERS:
+            return Place.HOOK
+        if folder in _AGENT_FOLDERS and not (folder in (".vscode", ".idea") and not inside):
+            return Place.AGENT_CONFIG
+        if inside and folder in _CI_FOLDERS:
+            return Place.CI
+    if inside:
+        for pair in zip(folders, folders[1:], strict=False):
+            if pair in _PAIRS:
+                return _PAIRS[pair]
+    if "/.git/hooks" in local:
+        return Place.HOOK
+    if any(part in path for part in _RC_PARTS):
+        return Place.SHELL_RC
+    return Place.NONE
+
+
+def _inside(relative: str, name: str) -> Place:
+    """A path in the workspace that is nothing special."""
+    folders = relative.split("/")
+    if folders[0] == ".git" or ".git" in folders:
+        return Place.GIT
+    if is_generated(folders):
+        return Place.GENERATED
+    return Place.SOURCE
+
+
+def is_generated(folders: list[str]) -> bool:
+    """Whether a relative path (its components) is conventionally made by a tool and can be made again."""
+    if any(f in _GENERATED_DIRS for f in folders):
+        return True
+    name = folders[-1].replace(STAR, "x").replace(MARK, "x").replace(BRACKET, "x")
+    bare = name.rstrip("x").rstrip(".") if STAR in folders[-1] else name
+    if bare in _GENERATED_DIRS and bare:
+        return True
+    if any(f.endswith((".egg-info", ".dSYM", ".dist-info")) for f in folders):
+        return True
+    if name.startswith(("cmake-build-", "bazel-")) or re.fullmatch(r"(build|dist|out)[-_]\w+", name):
+        return True
+    return _GENERATED_FILES.fullmatch(name) is not None
+
+
+def _outside(path: str, root: str, home: str) -> Place:
+    """A path outside the workspace that is nothing special."""
+    if path == "/" or path == home or root.startswith(path + "/"):
+        return Place.ROOT
+    if any(is_within(path, t) for t in _TEMPS):
+        return Place.TEMP
+    if path.startswith("/dev/"):
+        first = path[5:].split("/")[0]
+        return Place.NONE if first in _HARMLESS_DEVICES else Place.DEVICE
+    if path.startswith(("/proc/", "/sys/")) or path in ("/proc", "/sys"):
+        return Place.PROC
+    if path.startswith(home + "/"):
+        return Place.HOME
+    top = path.split("/")[1]
+    if top in ("home", "Users", "mnt", "media", "srv", "Volumes") and path.count("/") > 1:
+        return Place.OUTSIDE
+    return Place.SYSTEM if top in SYSTEM_TOPS else Place.OUTSIDE

@@ -1,0 +1,73 @@
+"""What the classifier may ask about the machine: questions only, and an answer may always be 'not known'.
+
+Refuses to look by itself: the supervisor injects eyes that read, tests inject a dictionary, `explain` may inject none.
+Invariant: no answer runs anything, and None never makes a command look more harmless than a known answer would.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Probe(Protocol):
+    """Read-only questions about absolute paths and the workspace's git configuration."""
+
+    def exists(self, path: str) -> bool | None:
+        """Whether something is there. None: not known."""
+        ...
+
+    def is_dir(self, path: str) -> bool | None:
+        """Whether it is a folder, links followed. None: not known."""
+        ...
+
+    def real(self, path: str) -> str:
+        """The path with links resolved as far as they exist; the path itself when not known."""
+        ...
+
+    def tracked(self, path: str) -> bool | None:
+        """Whether git tracks it, or something below it. None: not known."""
+        ...
+
+    def ignored(self, path: str) -> bool | None:
+        """Whether git ignores it. None: not known."""
+        ...
+
+    def git_config(self, key: str) -> str | None:
+        """A key of the repository's own configuration. None: not set, or not known."""
+        ...
+
+    def read_text(self, path: str) -> str | None:
+        """The text of a small regular file. None: anything else."""
+        ...
+
+
+class NoProbe:
+    """Knows nothing: the workspace is a repository root about which nobody answers."""
+
+    def exists(self, path: str) -> bool | None:
+        """See Probe."""
+        return None
+
+    def is_dir(self, path: str) -> bool | None:
+        """See Probe."""
+        return None
+
+    def real(self, path: str) -> str:
+        """See Probe."""
+        return path
+
+    def tracked(self, path: str) -> bool | None:
+        """See Probe."""
+        return None
+
+    def ignored(self, path: str) -> bool | None:
+        """See Probe."""
+        return None
+
+    def git_config(self, key: str) -> str | None:
+        """See Probe."""
+        return None
+
+    def read_text(self, path: str) -> str | None:
+        """See Probe."""
+        return None

@@ -1,0 +1,235 @@
+"""What a word means by its role in a table: a path that is read or removed, an address, a program, a text of code.
+
+One function a role. Refuses to know programs. Invariant: every role that a table may name is here; an unknown one is an
+error in the tests that read all tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Severity, Verb
+
+Role = Callable[[Call, Spec, Options, Word], None]
+
+_ORDINARY = frozenset(
+    "less more cat most bat delta diff-so-fancy vim vi nvim nano emacs emacsclient code subl micro helix hx ed true : ''"
+    " head tail pg view colordiff difft ssh open xdg-open echo false firefox chromium w3m lynx sensible-pager sensible-editor"
+    " meld vimdiff nvimdiff kdiff3 opendiff ydiff batcat riff moar ov nvimpager vimpager".split()
+)
+
+
+def play(call: Call, spec: Spec, options: Options, role: str, word: Word, tail: list[Word] | None = None) -> None:
+    """Report what `word` means in `role`. tail: all words from there on, for roles that take the rest."""
+    if role == "command":
+        from leashtui.classify.wrappers import run_tail
+
+        run_tail(call, spec, options, tail if tail is not None else [word])
+        return
+    if role == "shells":
+        text = " ".join(tail or [word])
+        taint = 0
+        for each in tail or [word]:
+            taint |= each.taint
+        call.direct = False
+        call.shell(Word(text, taint))
+        return
+    name, _, kind = role.partition(":")
+    if kind:
+        _KINDS[name](call, word, kind)
+    else:
+        ROLES[name](call, spec, options, word)
+
+
+def _deep(spec: Spec, options: Options) -> bool:
+    return any(o in spec.deep for o in options.given)
+
+
+def _read(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.read(word, recursive=_deep(spec, options))
+
+
+def _tree(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.read(word, recursive=True)
+
+
+def _look(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.read(word, look=True)
+
+
+def _write(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    if word != "-":
+        call.write(word)
+
+
+def _append(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.write(word, append=True)
+
+
+def _edit(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.read(word)
+    call.write(word, Stream(0, None), append=True)
+
+
+def _delete(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.delete(word, recursive=_deep(spec, options))
+
+
+def _delete_tree(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.delete(word, recursive=True)
+
+
+def _truncate(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.write(word, Stream(0, ""), empties=True)
+
+
+def _destroy(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.delete(word, how="destroys")
+    call.sign("destructive")
+    call.add(Verb.DELETE, call.path(word), f"destroys {call.say(word)}", Severity.HIGH, place=call.place(word), lost=True)
+
+
+def _url(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    if looks_like_url(word) or "." in word or UNKNOWN in word:
+        call.reads |= call.fetch(word).taint
+
+
+def _query(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """A host whose name or address is looked up: the name itself travels."""
+    if not word.startswith(("+", "@", "-")):
+        call.fetch(word, f"looks up {show(word)}")
+
+
+def _host(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    from leashtui.classify.call import host_of
+    from leashtui.classify.redirects import is_local
+
+    host = host_of(word)
+    if not is_local(host):
+        call.ledger.hosts[bare(host)] = None
+        call.sign("network")
+
+
+def _upload(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    stream = call.stdin if word == "-" else call.read(word, recursive=True)
+    call.send("", stream, f"{call.say(word)}" if word != "-" else "data")
+
+
+def _shell(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.direct = False
+    call.shell(word)
+
+
+def _exec(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.run_file(word)
+
+
+def _program(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """A program named by an option or variable where nobody expects one: judged, and said to be hidden."""
+    indirect(call, word)
+
+
+def indirect(call: Call, text: Word) -> None:
+    """A command line that an option or variable smuggles in. Pagers and editors are ordinary there."""
+    words = text.split()
+    if not words or words == ["-"]:
+        return
+    first = words[0].rpartition("/")[2]
+    if first in _ORDINARY and not any(c in text for c in ";|&`$<>") and "/" not in words[0].replace("/usr/bin/", ""):
+        return
+    call.sign("obfuscated")
+    call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)
+    call.shell(text)
+
+
+def _chdir(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    state = call.state
+    path = call.path(word)
+    state.cwd = path if UNKNOWN not in path else ""
+
+
+def _secret(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    call.reads |= Taint.SECRET
+    call.add(Verb.SECRET_READ, word, f"shows the secret {show(word)}", place=Place.SECRET)
+
+
+def _silent(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """A word that means nothing for effects."""
+
+
+def _listen(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """An address to listen at: loopback is nobody's business but ours."""
+    from leashtui.classify.redirects import is_local
+
+    host = word.rpartition(":")[0] if ":" in word else word
+    if host and (host == "0.0.0.0" or not is_local(host)) and not host.isdigit() and "/" not in host:
+        call.add(Verb.LISTEN, word, f"listens at {show(word)}, where others can reach it")
+
+
+def _sql(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    from leashtui.classify.handlers.sql import judge
+
+    judge(call, word)
+
+
+def _package(call: Call, word: Word, kind: str) -> None:
+    """A package that is added by name; a path or an archive in the workspace is none."""
+    text = bare(word)
+    if text.startswith((".", "/")) and "://" not in text:
+        call.read(word, look=True)
+        return
+    call.ledger.packages[f"{kind}:{text}"] = None
+    call.sign("network")
+    call.add(Verb.PACKAGE_ADD, f"{kind}:{text}", f"adds the package {text}")
+
+
+def _code(call: Call, word: Word, kind: str) -> None:
+    from leashtui.classify.code import judge_code
+
+    judge_code(call, kind, word)
+
+
+def _script(call: Call, word: Word, kind: str) -> None:
+    from leashtui.classify.code import run_script
+
+    run_script(call, kind, word)
+
+
+def looks_like_url(word: str) -> bool:
+    """Whether a word is an address with a scheme."""
+    return "://" in word[:12]
+
+
+ROLES: dict[str, Role] = {
+    "read": _read,
+    "tree": _tree,
+    "look": _look,
+    "write": _write,
+    "append": _append,
+    "edit": _edit,
+    "delete": _delete,
+    "deltree": _delete_tree,
+    "truncate": _truncate,
+    "destroy": _destroy,
+    "url": _url,
+    "query": _query,
+    "host": _host,
+    "upload": _upload,
+    "shell": _shell,
+    "exec": _exec,
+    "program": _program,
+    "chdir": _chdir,
+    "secret": _secret,
+    "text": _silent,
+    "listen": _listen,
+    "sql": _sql,
+}
+_KINDS: dict[str, Callable[[Call, Word, str], None]] = {"package": _package, "code": _code, "script": _script}
+NAMES = frozenset(ROLES) | {"command", "shells"}
+"""Every role without a kind."""
+KINDS = frozenset(_KINDS)
+"""Roles that are written `role:kind`."""

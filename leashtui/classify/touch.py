@@ -1,0 +1,280 @@
+"""Turns 'this command reads, writes, deletes that path' into effects: resolved, placed, graded, in plain words.
+
+Knows what places mean for people. Refuses to know which command did it. Invariant: a path is judged where it really
+leads as far as the probe can tell, and an unknown path never counts as a harmless one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from leashtui.classify.places import (
+    SYSTEM_DIRS,
+    VITAL_FILES,
+    covered_folder,
+    is_disk,
+    is_within,
+    parent_of,
+    place_of,
+    resolve,
+)
+from leashtui.classify.secrets import has_secret_value
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, is_fixed, is_pattern, show
+from leashtui.model.facts import Place, Severity, Verb
+from leashtui.model.request import Mode
+
+if TYPE_CHECKING:
+    from leashtui.classify.ledger import Span
+    from leashtui.classify.machine import Machine
+    from leashtui.classify.state import State
+
+_KEYS = re.compile(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
+_LATER = re.compile(
+    r"^/etc/(cron[^/]*/|crontab|systemd/|init\.d/|rc\.local|profile|profile\.d/|bash\.bashrc|ld\.so\.preload|pam\.d/|xdg/autostart"
+    r"|sudoers|environment|udev/)|^/var/spool/cron|^/(usr/)?lib/systemd/|/\.config/(systemd|autostart)/|/Library/Launch"
+    r"|/\.local/share/systemd/"
+)
+_GIT_SETTINGS = re.compile(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
+_WIDE = {Place.ROOT, Place.HOME}
+_FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
+
+
+def _target(machine: Machine, state: State, word: str) -> str:
+    """The absolute path of a word, '' when unknown."""
+    return resolve(word, state.cwd, machine.setting.home)
+
+
+def place(machine: Machine, path: str) -> Place:
+    """The class of an absolute path."""
+    return place_of(path, machine.setting.workspace, machine.setting.home)
+
+
+def _really(machine: Machine, path: str, *, follow: bool) -> str:
+    """Where a path leads once links are followed (the last one only when `follow`)."""
+    if not path or not is_fixed(path):
+        return path
+    if follow:
+        return machine.setting.probe.real(path)
+    folder = parent_of(path)
+    real = machine.setting.probe.real(folder)
+    return path if real == folder else real.rstrip("/") + "/" + path.rpartition("/")[2]
+
+
+def short(machine: Machine, path: str) -> str:
+    """A path as a person would say it: relative in the workspace, ~ in the home."""
+    if not path:
+        return "a path known only at run time"
+    root, home = machine.setting.workspace.root, machine.setting.home
+    if path == root:
+        return "the whole workspace"
+    if path.startswith(root + "/"):
+        return show(path[len(root) + 1 :])
+    if path == home:
+        return "the home folder"
+    return show("~" + path[len(home) :] if path.startswith(home + "/") else path)
+
+
+def read(
+    machine: Machine, state: State, word: str, span: Span, *, recursive: bool = False, look: bool = False
+) -> Stream:
+    """A file is read; gives what it holds. look: only names and sizes are read, never contents."""
+    if not word or word == "-":
+        return NOTHING
+    path = _target(machine, state, word)
+    taint = getattr(word, "taint", 0) & ~Taint.LOCAL
+    known = state.files.get(path) if path else None
+    if known is not None:
+        if known.taint & Taint.SECRET:
+            machine.ledger.add(Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, a copy of a secret", span)
+        return known
+    real = _really(machine, path, follow=True)
+    where = place(machine, path)
+    if real != path and place(machine, real) is Place.SECRET:
+        path, where = real, Place.SECRET
+    if where is Place.NONE:
+        name = path.rpartition("/")[2]
+        return Stream(Taint.RANDOM if name.endswith("random") else 0, "" if name == "null" else None)
+    _outside(machine, where)
+    if look:
+        machine.ledger.add(Verb.READ, show(path), Place.HOME if where is Place.SECRET else where, f"looks at {short(machine, path)}", span)
+        return Stream(Taint.LOCAL)
+    secret = where is Place.SECRET or (recursive and _holds_secrets(path, machine))
+    if secret:
+        machine.ledger.add(Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, which holds secrets", span)
+        return Stream(Taint.SECRET | Taint.LOCAL, None, show(path))
+    machine.ledger.add(Verb.READ, show(path), where, f"reads {short(machine, path)}", span, recursive=recursive)
+    local = Taint.NONE if where is Place.PROC else Taint.LOCAL
+    return Stream(taint | local, None, show(path))
+
+
+def _holds_secrets(path: str, machine: Machine) -> bool:
+    """Whether a whole folder is likely to hold secrets."""
+    folder = covered_folder(path)
+    home = machine.setting.home
+    if folder in ("/", home, "/etc", "/root") or is_within(home, folder):
+        return True
+    return any(folder == home + tail for tail in ("/.config", "/.local/share", "/.local", "/Library"))
+
+
+def _outside(machine: Machine, where: Place) -> None:
+    if where in (Place.HOME, Place.SHELL_RC, Place.OUTSIDE, Place.SYSTEM, Place.ROOT, Place.DEVICE, Place.PROC, Place.TEMP):
+        machine.ledger.sign("outside")
+
+
+def write(
+    machine: Machine,
+    state: State,
+    word: str,
+    content: Stream,
+    span: Span,
+    *,
+    append: bool = False,
+    empties: bool = False,
+    follow: bool = True,
+) -> None:
+    """A file is created or overwritten with `content`. empties: its former content is replaced by nothing useful."""
+    path = _target(machine, state, word)
+    if not path and not word:
+        return
+    real = _really(machine, path, follow=follow)
+    where = place(machine, real) if real != path else place(machine, path)
+    ledger = machine.ledger
+    if where is Place.NONE:
+        return
+    if path and is_fixed(path):
+        state.wrote(path, content, append=append)
+    _outside(machine, where)
+    shown = short(machine, real)
+    if is_disk(real) or real in ("/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"):
+        ledger.sign("catastrophic", "destructive")
+        ledger.add(Verb.WRITE, show(real), Place.DEVICE, f"overwrites {real}, a device", span, Severity.CRITICAL, reversible=False)
+        return
+    if not append and VITAL_FILES.fullmatch(real):
+        ledger.sign("catastrophic", "destructive")
+    if where is Place.GUARD:
+        ledger.sign("guard_tamper")
+    _stays(machine, real, content, span)
+    grade = Severity.LOW
+    if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
+        grade = Severity.MEDIUM
+    elif where not in (Place.SOURCE, Place.GENERATED, Place.TEMP, Place.WORKSPACE, Place.GIT, Place.LOCKFILE, Place.CI):
+        grade = Severity.HIGH
+    if empties and where in (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.HOOK, Place.AGENT_CONFIG, Place.SECRET):
+        ledger.sign("destructive")
+        ledger.add(Verb.TRUNCATE, show(real), where, f"empties {shown}", span, Severity.HIGH, reversible=False)
+        return
+    what = "adds to" if append else "writes"
+    if where is Place.UNKNOWN and machine.setting.mode is Mode.KERNEL and not word:
+        return
+    ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
+
+
+def _stays(machine: Machine, path: str, content: Stream, span: Span) -> None:
+    """Whether what is written would run later, or lets a stranger in."""
+    ledger = machine.ledger
+    if _KEYS.search(path):
+        ledger.sign("backdoor")
+        ledger.add(Verb.PERSIST, show(path), Place.HOME, f"adds a key to {short(machine, path)}", span, Severity.CRITICAL)
+    elif path == "/etc/ld.so.preload":
+        ledger.sign("backdoor")
+    elif _LATER.search(path):
+        ledger.add(Verb.PERSIST, show(path), place(machine, path), f"makes something run later through {short(machine, path)}", span)
+        judge_later(machine, content.text, span)
+    elif _GIT_SETTINGS.search(path):
+        ledger.add(Verb.PERSIST, show(path), Place.GIT, f"edits {short(machine, path)}, which can name programs to run", span)
+    elif place(machine, path) in (Place.SHELL_RC, Place.HOOK):
+        judge_later(machine, content.text, span)
+        if content.taint & (Taint.FETCHED | Taint.SOCKET):
+            ledger.sign("backdoor")
+
+
+def judge_later(machine: Machine, text: str | None, span: Span) -> None:
+    """Raise `backdoor` when a text that will run later talks to strangers or runs foreign code."""
+    if not text:
+        return
+    from leashtui.classify.foresee import foresee
+
+    if foresee(machine, text):
+        machine.ledger.sign("backdoor")
+
+
+def delete(
+    machine: Machine, state: State, word: str, span: Span, *, recursive: bool = False, how: str = "removes", certain: bool = True
+) -> None:
+    """A file or folder is removed. certain: false when only some of what it names goes (a filter)."""
+    path = _target(machine, state, word)
+    if not path and not word:
+        return
+    ledger = machine.ledger
+    real = _really(machine, path, follow=False)
+    folder = covered_folder(real)
+    whole = recursive or folder != real
+    where = place(machine, folder if folder != real else real)
+    shown = short(machine, real)
+    if where is Place.NONE:
+        return
+    _outside(machine, where)
+    if (where is Place.ROOT or folder in SYSTEM_DIRS) and whole:
+        ledger.sign("catastrophic", "destructive")
+        what = f"{how} {short(machine, folder)} with everything in it"
+        ledger.add(Verb.DELETE, show(real), Place.ROOT if where is Place.ROOT else where, what, span, Severity.CRITICAL, reversible=False, recursive=True)
+        return
+    if VITAL_FILES.fullmatch(real) or is_disk(real):
+        ledger.sign("catastrophic", "destructive")
+    if where is Place.GUARD:
+        ledger.sign("guard_tamper")
+    if where is Place.UNKNOWN:
+        tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
+        grade = Severity.HIGH
+        ledger.sign("destructive")
+        ledger.add(Verb.DELETE, show(real), where, f"{how} {shown if tail or real else 'something whose name is known only when it runs'}", span, grade, reversible=False, recursive=recursive)
+        return
+    if _regenerable(machine, real, where):
+        ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}, which can be made again", span, Severity.LOW, recursive=recursive)
+        return
+    if where is Place.TEMP and certain:
+        ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}", span, Severity.LOW, recursive=recursive)
+        return
+    ledger.sign("destructive")
+    if where is Place.WORKSPACE and not whole:
+        where = Place.SOURCE
+    grade = Severity.CRITICAL if where in (Place.WORKSPACE, Place.GIT, Place.ROOT) and whole else Severity.HIGH
+    inside = " with everything in it" if recursive and not is_pattern(real) else ""
+    ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}{inside}", span, grade, reversible=False, recursive=recursive)
+
+
+def _regenerable(machine: Machine, path: str, where: Place) -> bool:
+    """Whether what is removed can be made again: its name says so, and git does not track it."""
+    if where is not Place.GENERATED:
+        return False
+    return not (is_fixed(path) and machine.setting.probe.tracked(path) is True)
+
+
+def run_file(machine: Machine, state: State, word: str, span: Span, what: str = "runs") -> Place:
+    """A file is executed or loaded as code."""
+    path = _target(machine, state, word)
+    where = place(machine, path)
+    known = state.files.get(path)
+    ledger = machine.ledger
+    if known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET):
+        ledger.sign("pipe_to_shell")
+        ledger.add(Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span)
+        return where
+    if where is Place.TEMP:
+        ledger.sign("outside")
+        ledger.add(Verb.EXEC, show(path), where, f"{what} {short(machine, path)}, a file in a temporary folder", span, Severity.HIGH)
+    elif where is Place.UNKNOWN:
+        if machine.setting.mode is Mode.SHIM:
+            ledger.add(Verb.EXEC, show(path), where, f"{what} a program whose name is known only when it runs", span, Severity.MEDIUM)
+        machine.partial()
+    elif where in (Place.DEVICE, Place.SECRET, Place.PROC) or (where is Place.NONE and path.startswith("/dev/")):
+        machine.partial()
+    else:
+        ledger.add(Verb.EXEC, show(path), where, f"{what} {short(machine, path)}", span)
+    return where
+
+
+def leaks(content: Stream) -> bool:
+    """Whether data that leaves the machine holds a secret."""
+    return bool(content.taint & Taint.SECRET) or has_secret_value(content.text or "")

@@ -1,0 +1,61 @@
+"""Programs that start other programs: the tail of their words is judged as the command it is.
+
+Knows how a tail is cut and what a wrapper adds (privilege, placeholders). Refuses to know which programs wrap (tables
+do). Invariant: a wrapped command is never judged more leniently than the same command alone.
+"""
+
+from __future__ import annotations
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word
+
+
+def run_tail(call: Call, spec: Spec, options: Options, tail: list[Word]) -> None:
+    """The words from here on are a command."""
+    call.direct = False
+    words = list(tail)
+    env: list[tuple[str, Word]] = []
+    while words and _is_assignment(words[0]) and spec.style == "env":
+        name, _, value = words.pop(0).partition("=")
+        env.append((name, Word(value, tail[len(env)].taint)))
+    if env:
+        from leashtui.classify.environment import judge_variables
+
+        judge_variables(call, env)
+    if not words:
+        return
+    out = call.words_run(words)
+    call.reads |= out.taint
+
+
+def _is_assignment(word: Word) -> bool:
+    name, sign, _ = word.partition("=")
+    return bool(sign) and name.replace("_", "a").isalnum() and not name[:1].isdigit()
+
+
+def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> Stream:
+    """xargs and parallel: a command once for every item of the input. place: the placeholder, '' to append."""
+    items = input_items(stdin)
+    out = Stream(stdin.taint, None)
+    for chunk in items:
+        if not place:
+            out = call.words_run([*words, *chunk], Stream(0, "")).joined(out)
+            continue
+        for item in chunk[:32]:
+            argv = [Word(w.replace(place, item), w.taint | (item.taint if place in w else 0), w.many) for w in words]
+            out = call.words_run(argv, Stream(0, "")).joined(out)
+    return out
+
+
+def input_items(stdin: Stream) -> list[list[Word]]:
+    """The items of an input as lists of words: known ones one by one, else one unknown item."""
+    text = stdin.text
+    if text is not None and UNKNOWN not in text and len(text) < 8192:
+        items = [Word(w, stdin.taint) for w in text.replace("\0", " ").replace("\n", " ").split()]
+        return [items] if items else [[Word(STAR, stdin.taint)]]
+    if text is not None and text.strip(UNKNOWN + " \n\0"):
+        pieces = [Word(w, stdin.taint, UNKNOWN in w) for w in text.replace("\0", "\n").splitlines() if w]
+        return [pieces[:32]]
+    return [[Word(UNKNOWN, stdin.taint | Taint.LOCAL, many=True)]]

@@ -1,0 +1,348 @@
+"""The panel in a real terminal, around real programs behind a real PTY and pump."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tmux_rig import DeskServer, Tmux, bash_env, face_of, until
+from tui_desk import force_push, install
+
+from leashtui.model.card import Choice
+from leashtui.model.wire import Answer, Brake, CardShown
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+BASH = ["bash", "--norc", "--noprofile", "-i"]
+SIZES = [(80, 24), (120, 40)]
+
+NESTED = """
+from textual.app import App
+from textual.widgets import Footer, Header, Input, Static
+class Nested(App):
+    TITLE = "nested app"
+    BINDINGS = [("ctrl+q", "quit", "leave it"), ("f2", "mark", "mark")]
+    def compose(self):
+        yield Header()
+        yield Static("inner text")
+        yield Input()
+        yield Footer()
+    def action_mark(self):
+        self.query_one(Static).update("marked by f2")
+Nested().run()
+"""
+
+
+class Scene:
+    """A desk, a bash behind it, and the panel in tmux."""
+
+    def __init__(self, root: Path, size: tuple[int, int], agent: list[str], **changes: Any) -> None:
+        self.columns, self.rows = size
+        self.desk = DeskServer(root, agent, bash_env(root), **changes)
+        self.tmux = Tmux(root, face_of(self.desk), *size)
+        self.tmux.shows(" leash ")
+
+    def run(self, line: str) -> None:
+        self.tmux.type(line)
+        self.tmux.keys("Enter")
+
+    def answers(self) -> list[tuple[str, Choice, str]]:
+        return [(m.ask, m.choice, m.feedback) for m in self.desk.received if isinstance(m, Answer)]
+
+    def face(self) -> int:
+        """The panel's process: tmux starts it without a shell in between."""
+        return self.tmux.pid()
+
+    def close(self) -> None:
+        self.tmux.close()
+        self.desk.close()
+
+
+@pytest.fixture(params=SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path, request.param, BASH)
+    made.tmux.shows("\n$")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path, (80, 24), BASH)
+    made.tmux.shows("\n$")
+    yield made
+    made.close()
+
+
+def agent_size(scene: Scene) -> tuple[int, int]:
+    return (scene.columns if scene.columns < 100 else scene.columns - 46, scene.rows - 2)
+
+
+def test_bash_knows_its_size_and_its_keys(scene: Scene) -> None:
+    columns, rows = agent_size(scene)
+    scene.run("stty size; echo a''fter")
+    screen = scene.tmux.shows("after")
+    assert f"{rows} {columns}" in screen
+    scene.run("sleep 1000")
+    scene.tmux.keys("C-c")
+    scene.run("echo st''atus=$?")
+    scene.tmux.shows("status=130")
+    scene.tmux.type("one two")
+    scene.tmux.keys("M-b", "M-d")
+    scene.tmux.keys("C-a")
+    scene.tmux.type("echo X")
+    scene.tmux.keys("Enter")
+    scene.tmux.shows("Xone")
+    scene.run("cat")
+    scene.tmux.keys("C-z")
+    scene.tmux.shows("Stopped")
+    scene.run("kill %1; echo grüße 日本 👩")
+    scene.tmux.shows("grüße 日本 👩")
+
+
+def test_vim_edits_a_file(scene: Scene, tmp_path: Path) -> None:
+    if shutil.which("vim") is None:
+        pytest.skip("needs vim")
+    scene.run("vim -u NONE -N -i NONE note.txt")
+    scene.tmux.shows("\n~")
+    scene.tmux.keys("i")
+    scene.tmux.type("first line")
+    scene.tmux.keys("Enter")
+    scene.tmux.type("second")
+    scene.tmux.keys("Escape", "k", "$")
+    scene.tmux.type("a!")
+    scene.tmux.keys("Escape")
+    scene.run(":set number")
+    screen = scene.tmux.shows("  1 first line!")
+    assert "  2 second" in screen
+    scene.run(":wq")
+    until(lambda: (tmp_path / "note.txt").exists(), "the file")
+    assert (tmp_path / "note.txt").read_text() == "first line!\nsecond\n"
+    scene.tmux.shows("\n$")
+
+
+def test_less_pages_and_htop_paints(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("".join(f"line {n} of it\n" for n in range(500)))
+    _, rows = agent_size(scene)
+    scene.run("less long.txt")
+    scene.tmux.shows(f"line {rows - 2} of it")
+    scene.tmux.keys("PageDown")
+    scene.tmux.shows(f"line {2 * rows - 4} of it")
+    scene.tmux.keys("G")
+    scene.tmux.shows("line 499 of it")
+    scene.tmux.keys("q")
+    if shutil.which("htop"):
+        scene.run("htop -d 5")
+        screen = scene.tmux.shows("F8Nice")
+        assert "PID" in screen and "Mem[" in screen
+        scene.tmux.keys("F10")
+        until(lambda: "F8Nice" not in scene.tmux.screen(), "the end of htop")
+
+
+def test_a_nested_textual_program_gets_its_own_keys(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "nested.py").write_text(NESTED)
+    scene.run(f"{sys.executable} -I nested.py")
+    screen = scene.tmux.shows("inner text")
+    assert "nested app" in screen
+    scene.tmux.type("typed")
+    scene.tmux.keys("F2")
+    screen = scene.tmux.shows("marked by f2")
+    assert "typed" in screen
+    scene.tmux.keys("C-q")
+    scene.tmux.shows("\n$")
+    assert " leash " in scene.tmux.screen()
+
+
+def test_git_commit_opens_its_editor(small: Scene, tmp_path: Path) -> None:
+    if shutil.which("vim") is None:
+        pytest.skip("needs vim")
+    small.run("git init -q . && git config user.email a@example.invalid && git config user.name a")
+    small.run("GIT_EDITOR='vim -u NONE -N -i NONE' git commit --allow-empty")
+    small.tmux.shows("Please enter the commit message")
+    small.tmux.keys("i")
+    small.tmux.type("made inside")
+    small.tmux.keys("Escape")
+    small.run(":wq")
+    small.tmux.shows("made inside")
+    log = subprocess.run(["git", "log", "--format=%s"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert log.stdout == "made inside\n"
+
+
+def test_a_card_waits_beside_the_typing_and_only_the_leader_answers(scene: Scene) -> None:
+    scene.tmux.type("echo y")
+    scene.desk.say(CardShown(install()))
+    scene.tmux.shows("act waits" if scene.columns < 100 else "NEEDS YOU")
+    scene.tmux.type("yyysny")
+    scene.tmux.keys("Enter")
+    scene.tmux.shows("\nyyyysny")
+    assert scene.answers() == []
+    scene.tmux.keys("C-]")
+    scene.tmux.shows(" y  once")
+    scene.tmux.keys("y")
+    until(scene.answers, "an answer")
+    assert scene.answers() == [("L-13", Choice.ONCE, "")]
+
+
+def test_a_severe_card_needs_two_keys_and_a_denial_may_carry_words(small: Scene) -> None:
+    small.desk.say(CardShown(force_push()))
+    small.desk.say(CardShown(force_push("L-20")))
+    small.tmux.shows("2 acts wait ")
+    small.tmux.keys("C-]")
+    small.tmux.shows(" y  once, then !")
+    small.tmux.keys("y")
+    small.tmux.shows("press ! to run it once")
+    small.tmux.keys("!")
+    until(small.answers, "the approval")
+    small.tmux.shows("L-12: allowed")
+    small.tmux.keys("d")
+    small.tmux.type("use a branch, y?")
+    small.tmux.shows("use a branch, y?")
+    small.tmux.keys("Enter")
+    until(lambda: len(small.answers()) == 2, "the denial")
+    assert small.answers() == [("L-12", Choice.ONCE, ""), ("L-20", Choice.DENY, "use a branch, y?")]
+
+
+def test_freeze_and_kill(small: Scene) -> None:
+    small.tmux.keys("C-]", "f", "K")
+    small.tmux.shows("press ! to kill the session")
+    small.tmux.keys("!")
+    until(lambda: Brake("kill") in small.desk.received, "the brake")
+    assert small.desk.received == [Brake("freeze"), Brake("kill")]
+
+
+def test_a_big_paste_arrives_whole(small: Scene, tmp_path: Path) -> None:
+    text = "".join(f"{n:07d}\n" for n in range(20_000))
+    small.run("printf '\\033[?2004l'; stty -echo -icanon; head -c 160000 > pasted; stty sane; echo do''ne")
+    until(lambda: (tmp_path / "pasted").exists(), "the reader")
+    small.tmux.paste(text)
+    small.tmux.shows("done", timeout=30)
+    assert (tmp_path / "pasted").read_text() == text
+
+
+def test_a_paste_is_bracketed_and_cannot_answer(small: Scene) -> None:
+    small.desk.say(CardShown(install()))
+    small.tmux.shows("1 act waits")
+    small.tmux.paste("\x1d\x1d y\n")
+    small.tmux.keys("C-u")
+    small.run("cat -v")
+    small.tmux.raw(b"\x1b[200~in \x1b[31m y\x1b[201~")
+    small.tmux.keys("Enter")
+    small.tmux.shows("in [31m y")
+    assert small.answers() == []
+
+
+def test_a_flood_does_not_stop_the_panel(small: Scene) -> None:
+    small.run("yes 'a line of output'")
+    small.tmux.shows("a line of output")
+    small.desk.say(CardShown(force_push()))
+    small.tmux.shows("1 act waits")
+    small.tmux.keys("C-]")
+    small.tmux.shows("NEEDS YOU", timeout=5)
+    rss = int(Path(f"/proc/{small.face()}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert rss < 120 << 20
+    small.tmux.keys("n", "C-]", "C-c")
+    small.run("echo still''here")
+    small.tmux.shows("stillhere")
+
+
+def test_a_resize_reaches_the_agent(small: Scene) -> None:
+    small.tmux.resize(120, 30)
+    small.tmux.shows("timeline")
+    small.run("stty size")
+    small.tmux.shows("28 74")
+    small.tmux.resize(30, 8)
+    small.tmux.shows("terminal too small")
+    small.tmux.resize(90, 20)
+    small.tmux.shows(" leash ")
+    small.run("stty size")
+    small.tmux.shows("18 90")
+
+
+def test_no_colour_means_none(tmp_path: Path) -> None:
+    with DeskServer(tmp_path, BASH, bash_env(tmp_path)) as desk:
+        desk.say(CardShown(force_push()))
+        with Tmux(tmp_path, ["env", "NO_COLOR=1", *face_of(desk)], 120, 40) as tmux:
+            tmux.shows("NEEDS YOU")
+            drawn = tmux.screen(colours=True)
+    assert "\x1b[38" not in drawn
+    assert "\x1b[48" not in drawn
+    assert not any(f"\x1b[{n}m" in drawn for n in (*range(30, 38), *range(40, 48)))
+
+
+def test_a_second_face_sees_the_same_and_a_killed_one_harms_nothing(small: Scene, tmp_path: Path) -> None:
+    small.run("echo some''thing")
+    small.tmux.shows("something")
+    (tmp_path / "two").mkdir()
+    with Tmux(tmp_path / "two", face_of(small.desk, "--role", "reviewer"), 80, 24) as second:
+        second.shows("something")
+        os.kill(small.face(), signal.SIGKILL)
+        small.tmux.ended()
+        until(lambda: small.desk.faces() == 1, "one face less")
+        second.type("echo af''ter")
+        second.keys("Enter")
+        second.shows("after")
+        assert small.desk.agent.poll() is None
+
+
+def test_it_ends_with_the_session(small: Scene) -> None:
+    small.desk.done()
+    assert small.tmux.ended() == 0
+
+
+def test_a_lost_supervisor_is_told_on_the_terminal_as_it_was(tmp_path: Path) -> None:
+    with outer_shell(tmp_path) as (desk, tmux):
+        desk.vanish()
+        screen = tmux.shows("leash: supervisor gone: nothing runs on")
+        assert screen.startswith("outer$")
+        tmux.type("echo co''de=$?; stty -a | grep -o ' icanon'")
+        tmux.keys("Enter")
+        assert "code=4" in tmux.shows("\n icanon")
+        assert tmux.value("#{alternate_on} #{cursor_flag} #{mouse_any_flag}") == "0 1 0"
+
+
+def test_leaving_lets_the_agent_go_on(small: Scene) -> None:
+    small.tmux.keys("C-]", "q")
+    assert small.tmux.ended() == 10
+    assert small.desk.agent.poll() is None
+    assert small.tmux.value("#{alternate_on} #{mouse_any_flag}") == "0 0"
+
+
+def test_it_stops_and_comes_back_like_any_job(tmp_path: Path) -> None:
+    with outer_shell(tmp_path) as (_, tmux):
+        tmux.type("echo in''side")
+        tmux.keys("Enter")
+        tmux.shows("inside")
+        face = int(Path(f"/proc/{tmux.pid()}/task/{tmux.pid()}/children").read_text().split()[0])
+        os.kill(face, signal.SIGTSTP)
+        tmux.shows("Stopped")
+        assert tmux.value("#{alternate_on} #{mouse_any_flag}") == "0 0"
+        tmux.type("stty -a | grep -o ' icanon'")
+        tmux.keys("Enter")
+        tmux.shows("\n icanon")
+        tmux.type("fg")
+        tmux.keys("Enter")
+        screen = tmux.shows("every other key goes to the agent")
+        assert " leash " in screen
+        assert "inside" in screen
+        tmux.type("echo a''gain")
+        tmux.keys("Enter")
+        tmux.shows("again")
+
+
+@contextmanager
+def outer_shell(root: Path) -> Iterator[tuple[DeskServer, Tmux]]:
+    """The panel as a job of an interactive shell."""
+    with DeskServer(root, BASH, bash_env(root)) as desk, Tmux(root, BASH, 80, 24, PS1="outer$ ") as tmux:
+        tmux.shows("outer$")
+        tmux.type(" ".join(face_of(desk)))
+        tmux.keys("Enter")
+        tmux.shows(" leash ")
+        tmux.shows("\n$")
+        yield desk, tmux
