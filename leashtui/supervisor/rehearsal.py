@@ -1,0 +1,72 @@
+"""Judges a command that nobody runs: the classifier and the policies of a session, without a session.
+
+Knows how the two are put together for one directory and home. Refuses to run, record or ask anything. Invariant: the
+answer is the one a new session with these policies and this depth of guard would begin with.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from leashtui.classify.engine import Engine
+from leashtui.classify.places import Workspace
+from leashtui.classify.probe import Probe
+from leashtui.classify.toolbox import Toolbox
+from leashtui.model.facts import Facts, Mode
+from leashtui.model.request import Action, Layer, Request, Tier
+from leashtui.model.verdict import Decision
+from leashtui.policy.entities import Principal
+from leashtui.policy.pdp import PDP
+from leashtui.supervisor import policyload
+
+_ENGINES = 64
+
+
+class Judged(Struct, frozen=True):
+    """What leash would say. microseconds: how long understanding and deciding took."""
+
+    facts: Facts
+    decision: Decision
+    microseconds: int
+
+
+class Rehearsal:
+    """mode: how deep the guard would see. config: `stores.directories.config_dir()`. user: the account's name.
+
+    look: what the classifier may see of a workspace (its root in, a Probe out). Raises PolicyError.
+    """
+
+    def __init__(self, mode: Mode, config: Path, user: str, look: Callable[[str], Probe]) -> None:
+        self._mode = mode
+        self._user = user
+        self._look = look
+        self._tools = Toolbox()
+        tier = Tier.WATCH if mode is Mode.SHIM else Tier.EXEC
+        bundle = policyload.load(policyload.session_layers(config))
+        self._pdp = PDP(bundle, Principal("explain", "explain", "explain", user), tier=tier)
+        self._pdp.self_test()
+        self._engines: dict[tuple[str, str], Engine] = {}
+
+    def judge(self, command: str, *, cwd: str, home: str, workspace: str, also: tuple[str, ...] = ()) -> Judged:
+        """The facts and the decision of a shell command line. cwd, home, workspace: absolute, need not exist."""
+        engine = self._engine(workspace, home, also)
+        begun = time.perf_counter_ns()
+        facts = engine.text(command, os.path.normpath(cwd))
+        request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, cwd, argv=("bash", "-c", command), exe="/bin/bash")
+        decision = self._pdp.decide(request, facts)
+        return Judged(facts, decision, (time.perf_counter_ns() - begun) // 1000)
+
+    def _engine(self, workspace: str, home: str, also: tuple[str, ...]) -> Engine:
+        found = self._engines.get((workspace, home))
+        if found is None:
+            if len(self._engines) >= _ENGINES:
+                self._engines.clear()
+            place = Workspace(workspace, also)
+            found = Engine(place, home, self._user, self._mode, self._look(workspace), self._tools)
+            self._engines[workspace, home] = found
+        return found
