@@ -74,7 +74,7 @@ def apply(call: Call, spec: Spec) -> Stream:
         return call.out()
     if chosen is not spec and spec.handler.startswith("*"):
         _handler(call, spec, options, spec.handler[1:])
-    return _finish(call, chosen, options, sub)
+    return _finish(call, chosen, options, sub, spec)
 
 
 def _inert(words: list[Word], spec: Spec) -> bool:
@@ -127,7 +127,7 @@ def _is_dry(call: Call, spec: Spec, chosen: Spec, options: Options) -> bool:
     return any(f"{n}={v}" in dries for n, v in options.values)
 
 
-def _finish(call: Call, spec: Spec, options: Options, sub: str) -> Stream:
+def _finish(call: Call, spec: Spec, options: Options, sub: str, whole: Spec | None = None) -> Stream:
     """Rules, deeds, roles, handler of the table that fits."""
     call.direct = True
     args = spec.args
@@ -140,7 +140,7 @@ def _finish(call: Call, spec: Spec, options: Options, sub: str) -> Stream:
                 return call.out()
     _deeds(call, spec, options, spec.do, spec.say, sub)
     for name, value in options.values:
-        role = spec.roles.get(name)
+        role = spec.roles.get(name) or (whole.roles.get(name) if whole is not None else None)
         if role:
             play(call, spec, options, role, value)
     arguments(call, spec, options, args)

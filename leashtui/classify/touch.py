@@ -244,6 +244,16 @@ def delete(
     ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}{inside}", span, grade, reversible=False, recursive=recursive)
 
 
+def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
+    """A tool that keeps versions puts another version of a file in place: what steers programs is a write all the same."""
+    path = _target(machine, state, word)
+    where = place(machine, path)
+    if where is Place.GUARD:
+        machine.ledger.sign("guard_tamper")
+    if where in (Place.GUARD, Place.HOOK, Place.AGENT_CONFIG):
+        machine.ledger.add(Verb.WRITE, show(path), where, f"replaces {short(machine, path)}", span, Severity.HIGH)
+
+
 def _regenerable(machine: Machine, path: str, where: Place) -> bool:
     """Whether what is removed can be made again: its name says so, and git does not track it."""
     if where is not Place.GENERATED:

@@ -26,7 +26,7 @@ def run_tail(call: Call, spec: Spec, options: Options, tail: list[Word]) -> None
         judge_variables(call, env)
     if not words:
         return
-    out = call.words_run(words)
+    out = call.shell(words[1]) if words[0] == "-c" and len(words) > 1 else call.words_run(words)
     call.reads |= out.taint
 
 

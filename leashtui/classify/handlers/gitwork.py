@@ -1,0 +1,260 @@
+"""git's everyday subcommands: which of them lose work, rewrite history, show secrets or change what a remote means.
+
+Knows what git keeps (commits, the index) and what it throws away (edits, untracked files). Refuses to know settings and
+pushes (`git` does). Invariant: whatever git could not give back is discarded work, however the subcommand is spelled.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.options import Options
+from leashtui.classify.redirects import is_local
+from leashtui.classify.roles import indirect
+from leashtui.classify.spec import Spec
+from leashtui.classify.touch import judge_path
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_pattern, show
+from leashtui.model.facts import Place, Severity, Verb
+
+_VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
+_NAMED_FILE = re.compile(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
+_BLOB = re.compile(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
+_HOOKED = frozenset(("commit", "merge", "push", "am", "rebase", "cherry-pick", "revert"))
+
+
+def subcommand(call: Call) -> tuple[str, list[Word]]:
+    """git's subcommand and all words after it."""
+    words = call.words
+    at = 1
+    while at < len(words):
+        if words[at] in _VALUED:
+            at += 2
+        elif words[at].startswith("-"):
+            at += 1
+        else:
+            return bare(words[at]), words[at + 1 :]
+    return "", []
+
+
+def work(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Subcommands that change the work tree, the index or local refs."""
+    sub, words = subcommand(call)
+    if options.has("--abort", "--continue", "--skip", "--quit", "--edit-todo", "--show-current-patch"):
+        return None
+    judge = _JUDGES.get(sub)
+    if judge is not None:
+        judge(call, options, words)
+    run_text(call, spec, options)
+    if sub in _HOOKED and options.has("--no-verify") or sub == "commit" and "-n" in options.given:
+        call.add(Verb.EXEC, sub, f"skips the project's hooks at git {sub}")
+    return None
+
+
+def _discards(call: Call, what: str) -> None:
+    call.sign("destructive")
+    call.add(Verb.DISCARD_WORK, what, f"throws away {what}", Severity.HIGH, lost=True)
+
+
+def _rewrites(call: Call, what: str) -> None:
+    call.add(Verb.HISTORY_REWRITE, what, what, Severity.HIGH)
+
+
+def _checkout(call: Call, options: Options, words: list[Word]) -> None:
+    paths = _paths_after(words)
+    for path in paths:
+        judge_path(call.machine, call.state, path, call.span)
+    if options.has("-f", "--force", "--discard-changes"):
+        _discards(call, "uncommitted edits")
+    elif options.has("-b", "-B", "--orphan", "--detach", "--ours", "--theirs", "-p", "--patch"):
+        return
+    elif paths or any(_is_path(call, w) for w in options.args):
+        _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
+
+
+def _paths_after(words: list[Word]) -> list[Word]:
+    return words[words.index(Word("--")) + 1 :] if "--" in words else []
+
+
+def _is_path(call: Call, word: Word) -> bool:
+    """Whether an argument of checkout is a path rather than a branch."""
+    if word in (".", "./", "..", ":/", "*") or is_pattern(word):
+        return True
+    if _NAMED_FILE.fullmatch(bare(word).rpartition("/")[2] or "/") and not re.fullmatch(r"v?\d+(\.\d+)*", word):
+        return True
+    path = call.path(word)
+    return bool(path) and UNKNOWN not in path and call.machine.setting.probe.tracked(path) is True
+
+
+def _switch(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("-f", "--force", "--discard-changes"):
+        _discards(call, "uncommitted edits")
+
+
+def _restore(call: Call, options: Options, words: list[Word]) -> None:
+    for path in options.args:
+        judge_path(call.machine, call.state, path, call.span)
+    if options.has("--staged", "-S") and not options.has("--worktree", "-W") or options.has("-p", "--patch"):
+        return
+    _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
+
+
+def _reset(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("--hard", "--merge"):
+        _discards(call, "uncommitted edits, and commits the branch then no longer holds")
+
+
+def _rm(call: Call, options: Options, words: list[Word]) -> None:
+    for path in options.args:
+        judge_path(call.machine, call.state, path, call.span)
+    if options.has("-f", "--force") and not options.has("--cached"):
+        _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
+    elif options.has("-r") and any(w in (".", "./", "*", ":/") or is_pattern(w) and w.strip("*./\x00") == "" for w in options.args) and not options.has("--cached"):
+        _discards(call, "every tracked file")
+
+
+def _branch(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("-D") or options.has("-d", "--delete") and options.has("-f", "--force"):
+        _rewrites(call, f"drops the branch {show(' '.join(options.args))[:60]} even when it was not merged")
+    elif options.has("-f", "--force", "-C") and options.args:
+        _rewrites(call, f"moves the branch {show(options.args[0])}")
+
+
+def _tag(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("-d", "--delete"):
+        _rewrites(call, f"drops the tag {show(' '.join(options.args))[:60]}")
+    elif options.has("-f", "--force"):
+        _rewrites(call, f"moves the tag {show(' '.join(options.args))[:60]}")
+
+
+def _rebase(call: Call, options: Options, words: list[Word]) -> None:
+    _rewrites(call, "rewrites the commits of this branch")
+
+
+def _commit(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("--amend"):
+        _rewrites(call, "rewrites the last commit")
+    for file in options.all("-F", "--file", "-t", "--template"):
+        if file != "-":
+            call.read(file)
+
+
+def _gc(call: Call, options: Options, words: list[Word]) -> None:
+    if any(re.match(r"--prune=(now|all|\d)", w) for w in words):
+        _rewrites(call, "drops commits that no branch holds, which no one can bring back")
+
+
+def _fetch(call: Call, options: Options, words: list[Word]) -> None:
+    for word in options.args[:1]:
+        if "://" in word or word.startswith("ext::") or re.match(r"[\w.-]+@[\w.-]+:", word):
+            _from_address(call, options, word)
+    for value in options.all("--upload-pack"):
+        if value != "git-upload-pack":
+            indirect(call, value)
+    if options.has("--force") and "pull" in call.words:
+        _discards(call, "local commits that the remote does not have")
+
+
+def _from_address(call: Call, options: Options, word: Word) -> None:
+    clone(call, Spec(), options)
+    if "pull" in call.words and not is_local(host_of(word)):
+        call.add(Verb.REMOTE_CHANGE, show(word), f"merges from {show(word)[:80]}, a remote the project does not declare")
+
+
+def _stash(call: Call, options: Options, words: list[Word]) -> None:
+    """Stashing keeps work; `drop` and `clear` have a table of their own."""
+
+
+def _worktree(call: Call, options: Options, words: list[Word]) -> None:
+    if words[:1] == ["add"] and options.args:
+        call.write(options.args[0], Stream(0, None), append=True)
+
+
+def _init(call: Call, options: Options, words: list[Word]) -> None:
+    for value in options.all("--template"):
+        call.run_file(value, "takes hooks from")
+    if options.args:
+        call.write(options.args[0], Stream(0, None), append=True)
+
+
+def _add(call: Call, options: Options, words: list[Word]) -> None:
+    for word in options.args:
+        if call.place(word) is Place.SECRET:
+            call.add(Verb.SECRET_READ, call.path(word), f"puts {call.say(word)}, which holds secrets, into git", place=Place.SECRET)
+
+
+def _move(call: Call, options: Options, words: list[Word]) -> None:
+    for path in options.args:
+        judge_path(call.machine, call.state, path, call.span)
+    if options.has("-f", "--force"):
+        _discards(call, "the file that is overwritten")
+
+
+def _submodule(call: Call, options: Options, words: list[Word]) -> None:
+    if words[:1] == ["deinit"] and options.has("-f", "--force"):
+        _discards(call, "edits in submodules")
+
+
+def _patch(call: Call, options: Options, words: list[Word]) -> None:
+    for path in options.args:
+        call.read(path)
+    if call.stdin.taint & Taint.FETCHED:
+        call.add(Verb.RUN_FETCHED, "patch", "applies a patch that came from the network, unseen")
+
+
+def _replace(call: Call, options: Options, words: list[Word]) -> None:
+    _rewrites(call, "makes git see other objects in place of the real ones")
+
+
+_JUDGES = {
+    "checkout": _checkout, "switch": _switch, "restore": _restore, "reset": _reset, "rm": _rm, "branch": _branch,
+    "tag": _tag, "rebase": _rebase, "commit": _commit, "gc": _gc, "fetch": _fetch, "pull": _fetch, "stash": _stash,
+    "worktree": _worktree, "init": _init, "add": _add, "stage": _add, "mv": _move, "submodule": _submodule,
+    "apply": _patch, "am": _patch, "replace": _replace, "fast-import": _replace,
+}  # fmt: skip
+
+
+def view(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Subcommands that only show: unless what they show is a secret, or they start a program, or they are sent."""
+    sub, words = subcommand(call)
+    run_text(call, spec, options)
+    for word in options.args:
+        found = _BLOB.match(bare(word))
+        name = Word(found.group(1), word.taint) if found is not None and "://" not in word else word
+        if call.place(name) is Place.SECRET:
+            call.reads |= Taint.SECRET
+            call.add(Verb.SECRET_READ, call.path(name), f"shows {call.say(name)}, which holds secrets", place=Place.SECRET)
+    if sub == "diff" and "--no-index" in call.words:
+        for word in options.args:
+            call.read(word)
+    if sub in ("ls-remote", "archive") and (options.args[:1] and "://" in options.args[0] or options.has("--remote")):
+        clone(call, spec, options)
+    if sub == "hash-object":
+        for word in options.args:
+            call.read(word)
+    return Stream(call.taint() | Taint.LOCAL, None)
+
+
+def remote(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """git remote add, set-url, rename, remove: which remote a name means."""
+    words = subcommand(call)[1]
+    act = bare(words[0]) if words else ""
+    if act in ("update", "prune", "set-head", "set-branches", "show", "get-url"):
+        return None
+    url = bare(options.args[1]) if len(options.args) > 1 else ""
+    if url.startswith("ext::"):
+        call.sign("obfuscated")
+        call.shell(Word(url[5:].replace("% ", " ")))
+    host = host_of(url) if "://" in url or "@" in url else ""
+    if host and not is_local(host):
+        call.ledger.hosts[host] = None
+    name = show(options.args[0]) if options.args else ""
+    verbs = {"add": "adds the remote", "set-url": "changes where the remote", "rename": "renames the remote"}
+    tail = f" leads: {show(url)}" if act == "set-url" else f", {show(url)}" if url else ""
+    call.add(Verb.REMOTE_CHANGE, url or name, f"{verbs.get(act, 'removes the remote')} {name}{tail}")
+    return None
+
+
+HANDLERS = {"git_work": work, "git_show": view, "git_remote": remote}
+"""See handlers/__init__.py."""

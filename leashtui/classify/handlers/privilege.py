@@ -1,0 +1,60 @@
+"""Becoming somebody else, and env: whose tail is a command, whose words are variables, whose text is split again.
+
+Knows sudo, su and their kin, and env. Invariant: a command behind them is judged as the command it is, and the raised
+privilege besides.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from leashtui.classify.call import Call
+from leashtui.classify.handlers.streams import variables
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import Stream, Word
+from leashtui.classify.wrappers import run_tail
+
+
+def sudo(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """sudo: its tail was judged; -e edits files as root."""
+    if options.has("-e", "--edit") and call.name == "sudo":
+        for word in options.args:
+            call.write(word, Stream(0, None), append=True)
+    return Stream(call.taint(), None)
+
+
+def su(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """runuser -u USER CMD, sg GROUP CMD, machinectl shell USER@ CMD: commands that no option announces."""
+    words = call.words[1:]
+    if call.name == "runuser" and "-u" in words:
+        tail = words[words.index(Word("-u")) + 2 :]
+        run_tail(call, spec, options, tail[1:] if tail[:1] == ["--"] else tail)
+    elif call.name == "sg" and len(options.args) > 1:
+        call.shell(options.args[1])
+    elif call.name == "machinectl" and len(options.args) > 2:
+        call.words_run(options.args[2:])
+    return Stream(call.taint(), None)
+
+
+def env(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """env: alone it prints every variable; -S splits a text into words."""
+    texts = options.all("-S", "--split-string")
+    for text in texts:
+        try:
+            words = [Word(w, text.taint) for w in shlex.split(text)]
+        except ValueError:
+            call.opaque("splits a text that cannot be split")
+            continue
+        run_tail(call, spec, options, [*words, *options.args])
+    bare = all("=" in w for w in options.args)
+    if texts or not bare:
+        return Stream(call.reads | call.stdin.taint, None)
+    if options.has("-i", "--ignore-environment") or any(w == "-" for w in call.words[1:]):
+        return Stream(0, None)
+    nothing = Options()
+    return variables(call, spec, nothing)
+
+
+HANDLERS = {"sudo": sudo, "su": su, "env": env}
+"""See handlers/__init__.py."""

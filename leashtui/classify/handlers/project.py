@@ -1,0 +1,135 @@
+"""Task runners, frameworks and debuggers of a project: names of tasks that reach outside, code on the command line.
+
+Knows how they name tasks and take code. Refuses to read the project's files. Invariant: a task is judged by its name
+only where the name says that it leaves the machine or removes data.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.code import judge_code
+from leashtui.classify.handlers.code import interpreter, judge_targets
+from leashtui.classify.options import Options
+from leashtui.classify.spec import Spec
+from leashtui.classify.touch import leaks
+from leashtui.classify.values import Stream, Word, bare, show
+from leashtui.model.facts import Place, Verb
+
+_OPEN_HOSTS = frozenset(("0.0.0.0", "::", "[::]", "*", "true", ""))
+_CMAKE = {"rm": "rm", "remove": "rm", "remove_directory": "rm -r", "copy": "cp", "copy_directory": "cp -r", "rename": "mv", "touch": "touch",
+          "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C", "create_symlink": "ln -s", "tar": "tar"}  # fmt: skip
+_SHELLS = re.compile(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
+_CALLS = re.compile(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
+
+
+def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """just, task, gradle, mvn, rake, bazel, cmake: task names; cmake -E is a tool box of its own."""
+    if call.name == "cmake":
+        _cmake(call, options)
+        return None
+    names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
+    judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
+    for file in options.all("-f", "--file", "-G", "--justfile"):
+        if "/" in file and call.place(file) is Place.TEMP:
+            call.run_file(file)
+    return None
+
+
+def _cmake(call: Call, options: Options) -> None:
+    words = call.words[1:]
+    if "-E" in words:
+        tail = words[words.index(Word("-E")) + 1 :]
+        known = _CMAKE.get(bare(tail[0])) if tail else None
+        if known is not None:
+            call.words_run([*(Word(w) for w in known.split()), *tail[1:]])
+        return
+    if "-P" in words:
+        call.run_file(words[words.index(Word("-P")) + 1] if words.index(Word("-P")) + 1 < len(words) else Word(""))
+    if "--install" in words and not any("--prefix" in w for w in words):
+        call.add(Verb.WRITE, "", "installs the project outside the workspace", place=Place.OUTSIDE)
+
+
+def listening(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Development servers: loopback by default, everybody when a host is given."""
+    words = call.words[1:]
+    for index, word in enumerate(words):
+        name, sign, value = word.partition("=")
+        if name not in ("--host", "-H", "--hostname", "--bind", "-b", "--ip", "--address", "--listen"):
+            continue
+        given = value if sign else words[index + 1] if index + 1 < len(words) else ""
+        if given.startswith("-"):
+            given = ""
+        if (given in _OPEN_HOSTS and (sign or name in ("--host", "--bind", "-b", "--ip", "-H", "--hostname"))) or given.startswith("0.0.0.0"):
+            call.add(Verb.LISTEN, show(given), f"lets others reach {call.name} on this machine")
+    for word in options.args:
+        if re.match(r"(?:0\.0\.0\.0|\[::\])(?::\d+)?$", word):
+            call.add(Verb.LISTEN, show(word), f"lets others reach {call.name} on this machine")
+    return None
+
+
+def javascript(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Test runners, bundlers, linters of JavaScript."""
+    for file in options.all("-o", "--out", "--outputFile"):
+        call.write(file)
+    first = bare(options.args[0]) if options.args else ""
+    if first in ("deploy", "publish", "release"):
+        judge_targets(call, [first])
+    return listening(call, spec, options)
+
+
+def php(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """php: -S serves, a framework's console is judged by its own table."""
+    for value in options.all("-S"):
+        if value.startswith(("0.0.0.0", "[::]")):
+            call.add(Verb.LISTEN, show(value), "serves files to everybody who can reach this machine")
+    return interpreter(call, spec, options)
+
+
+def debugger(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """gdb, lldb: commands given with -ex run shells and code."""
+    for text in options.all("-ex", "--eval-command", "-iex", "-o", "--one-line"):
+        found = _SHELLS.match(text) or _CALLS.search(text)
+        if found is not None:
+            call.sign("obfuscated")
+            call.shell(Word(found.group(1), text.taint))
+        elif re.match(r"\s*(?:python|py|script)\s+", text):
+            judge_code(call, "python", Word(re.sub(r"^\s*(?:python|py|script)\s+", "", text), text.taint))
+    for file in options.all("-x", "--command", "-s", "--source", "-S"):
+        call.run_file(file)
+    return None
+
+
+def mailing(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """mail, sendmail: the text that is sent comes on standard input."""
+    if leaks(Stream(call.stdin.taint | call.reads, call.stdin.text)):
+        call.send("", Stream(call.stdin.taint | call.reads, call.stdin.text))
+    return Stream(0, "")
+
+
+def framework_code(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """rails runner, manage.py shell -c, artisan tinker --execute: code on the command line or standard input."""
+    language = {"rails": "ruby", "bin/rails": "ruby", "rake": "ruby", "manage.py": "python", "django-admin": "python", "flask": "python"}.get(call.name, "php")
+    texts = options.all("-c", "--command", "--execute")
+    if "runner" in call.words or "eval" in call.words or "r" in call.words:
+        texts = [*texts, *options.args[:1]]
+    for text in texts:
+        if re.fullmatch(r"[\w./-]+\.(rb|py|php)", text):
+            call.run_file(text)
+        else:
+            judge_code(call, language, text)
+    if not texts and call.stdin.text is not None:
+        judge_code(call, language, Word(call.stdin.text, call.stdin.taint))
+    return None
+
+
+HANDLERS = {
+    "tasks": tasks,
+    "js": javascript,
+    "php": php,
+    "debugger": debugger,
+    "mailing": mailing,
+    "framework_code": framework_code,
+}
+"""See handlers/__init__.py."""
