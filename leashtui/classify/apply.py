@@ -17,8 +17,10 @@ from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
-_DESTROYS = frozenset((Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE,
-                       Verb.CONTAINER_CHANGE, Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE))  # fmt: skip
+_DESTROYS = frozenset((
+    Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE, Verb.CONTAINER_CHANGE,
+    Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE,
+))  # fmt: skip
 
 _SAYS = {
     Verb.REMOTE_SESSION: "opens a session on another machine with {tool}",
@@ -59,6 +61,8 @@ def apply(call: Call, spec: Spec) -> Stream:
             if not options.args:
                 _deeds(call, spec, options, spec.bare, "", "")
                 return _finish(call, spec, options, "")
+            if spec.handler.startswith("*"):
+                _handler(call, spec, options, spec.handler[1:])
             _unknown(call, spec, options)
             call.direct = True
             return call.out()
@@ -220,7 +224,14 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
         sentence = _filled(say or spec.say or _SAYS.get(what.verb, "{tool} {sub} " + what.verb), call, options, sub)
         target = _filled(spec.target or "{args}", call, options, sub)
         grade = Severity.CRITICAL if what.fatal else Severity.HIGH if what.lost else None
-        if what.verb in (Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.CLOUD_CHANGE, Verb.NET_SEND, Verb.NET_GET, Verb.REMOTE_SESSION):
+        if what.verb in (
+            Verb.REMOTE_CHANGE,
+            Verb.PUBLISH,
+            Verb.CLOUD_CHANGE,
+            Verb.NET_SEND,
+            Verb.NET_GET,
+            Verb.REMOTE_SESSION,
+        ):
             call.sign("network")
         call.add(what.verb, target, sentence, grade, place=what.place, lost=what.lost)
 

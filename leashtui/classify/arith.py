@@ -36,7 +36,15 @@ def _walk(node: ast.expr) -> int:
     if isinstance(node, ast.UnaryOp):
         inner = _walk(node.operand)
         kind = type(node.op)
-        return -inner if kind is ast.USub else ~inner if kind is ast.Invert else int(not inner) if kind is ast.Not else inner
+        return (
+            -inner
+            if kind is ast.USub
+            else ~inner
+            if kind is ast.Invert
+            else int(not inner)
+            if kind is ast.Not
+            else inner
+        )
     if isinstance(node, ast.BinOp):
         left, right = _walk(node.left), _walk(node.right)
         kind_of = type(node.op)

@@ -19,7 +19,10 @@ from leashtui.model.facts import Place, Severity, Verb
 
 Builtin = Callable[[Call], Stream | None]
 
-_SNAPSHOT = re.compile(r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$")
+_SNAPSHOT = re.compile(
+    r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$"
+    r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$"
+)
 _ACTIVATE = re.compile(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
 _INDEX = re.compile(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
 
@@ -164,8 +167,11 @@ def _eval(call: Call) -> Stream:
     words = call.words[1:]
     text = " ".join(words)
     taint = taint_of(words)
-    hook = ("direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
-            "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain", "go")  # fmt: skip
+    hook = (
+        "direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
+        "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain",
+        "go",
+    )  # fmt: skip
     made = [t[0] for t in call.ledger.simple[-1:]]
     if text == UNKNOWN and made and made[0].rpartition("/")[2] in hook and not taint & Taint.FETCHED:
         return NOTHING
@@ -262,7 +268,7 @@ def _set(call: Call) -> Stream:
         call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
         return Stream(Taint.SECRET, None)
     if "--" in words:
-        call.state.params = tuple(words[words.index("--") + 1 :])
+        call.state.params = tuple(words[words.index(Word("--")) + 1 :])
     elif not words[0].startswith(("-", "+")):
         call.state.params = tuple(words)
     if list(words[:2]) == ["+o", "history"]:
@@ -279,7 +285,13 @@ def _shift(call: Call) -> Stream:
 def _history(call: Call) -> Stream:
     if any(w.startswith(("-c", "-d", "-w")) for w in call.words[1:]):
         call.sign("hides_tracks")
-        call.add(Verb.DELETE, call.machine.setting.home + "/.bash_history", "clears the shell's history", Severity.MEDIUM, place=Place.HOME)
+        call.add(
+            Verb.DELETE,
+            call.machine.setting.home + "/.bash_history",
+            "clears the shell's history",
+            Severity.MEDIUM,
+            place=Place.HOME,
+        )
         return NOTHING
     call.add(Verb.SECRET_READ, "", "shows the shell's history, which may hold secrets", place=Place.SECRET)
     return Stream(Taint.SECRET, None)

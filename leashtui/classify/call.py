@@ -174,7 +174,9 @@ class Call:
         """Another program is started with these words."""
         from leashtui.classify.commands import invoke
 
-        return invoke(self.machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made)
+        return invoke(
+            self.machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made
+        )
 
     def taint(self) -> int:
         """What flows through: input, words and files read."""

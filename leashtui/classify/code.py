@@ -14,8 +14,8 @@ from leashtui.model.facts import Place
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
-    "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node", "mjs": "node",
-    "cjs": "node", "php": "php", "lua": "lua",
+    "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
+    "mjs": "node", "cjs": "node", "php": "php", "lua": "lua",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leashtui.classify.state import State
 
 _BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
-_SHELLS = frozenset("sh bash dash zsh ksh ash fish rbash mksh csh tcsh busybox".split())
+_SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
 
 def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Stream:
@@ -122,7 +122,9 @@ def define(machine: Machine, node: Function, worlds: Worlds) -> None:
     """A function definition."""
     if node.name == "leash":
         machine.ledger.sign("guard_tamper")
-        machine.ledger.add(Verb.GUARD_TOUCH, "leash", Place.NONE, "replaces leash by a function", machine.span(node.start, node.end))
+        machine.ledger.add(
+            Verb.GUARD_TOUCH, "leash", Place.NONE, "replaces leash by a function", machine.span(node.start, node.end)
+        )
     for world in worlds:
         world.functions = {**world.functions, node.name: node.body}
 
@@ -177,7 +179,12 @@ def _function(call: Call, name: str) -> Stream:
     if machine.calls.count(name) > 1 or (name in machine.calls and machine.forked > 0) or machine.depth > 10:
         if machine.forked > 0 and name in machine.calls:
             call.sign("catastrophic")
-            call.add(Verb.SYSTEM_CHANGE, "", "starts itself over and over until the machine stops (a fork bomb)", Severity.CRITICAL)
+            call.add(
+                Verb.SYSTEM_CHANGE,
+                "",
+                "starts itself over and over until the machine stops (a fork bomb)",
+                Severity.CRITICAL,
+            )
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
     machine.calls.append(name)

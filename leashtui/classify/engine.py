@@ -26,7 +26,7 @@ from leashtui.model.facts import Facts, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
 _CACHE = 4096
-_MULTI = frozenset("busybox toybox coreutils uutils bash sh dash git".split())
+_MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
 
 
@@ -148,7 +148,15 @@ class Engine:
         if request.action is Action.FILE_DELETE:
             delete(machine, state, Word(request.path), span, certain=True)
         elif request.action is Action.FILE_WRITE:
-            write(machine, state, Word(request.path), Stream(0, None), span, append=True, follow=request.layer is not Layer.WATCHER)
+            write(
+                machine,
+                state,
+                Word(request.path),
+                Stream(0, None),
+                span,
+                append=True,
+                follow=request.layer is not Layer.WATCHER,
+            )
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
         return facts_of(ledger, command, self.mode, hidden(command))
@@ -172,5 +180,15 @@ def _kin(name: str, alias: str) -> bool:
     """Whether two names are one program under a version or an alternative: python3.11 and python, mawk and awk."""
     if name.startswith(alias) or alias.startswith(name):
         return True
-    pairs = (("awk", "awk"), ("nc", "nc"), ("vi", "vi"), ("pager", "less"), ("editor", "nano"), ("sh", "sh"), ("gcc", "cc"), ("g++", "c++"), ("clang", "cc"))
+    pairs = (
+        ("awk", "awk"),
+        ("nc", "nc"),
+        ("vi", "vi"),
+        ("pager", "less"),
+        ("editor", "nano"),
+        ("sh", "sh"),
+        ("gcc", "cc"),
+        ("g++", "c++"),
+        ("clang", "cc"),
+    )
     return any(a in name and b in alias for a, b in pairs) or alias in name

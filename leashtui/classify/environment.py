@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from leashtui.classify.machine import Machine
 
 _COMMANDS = frozenset(
-    "PAGER MANPAGER GIT_PAGER GH_PAGER AWS_PAGER SYSTEMD_PAGER PSQL_PAGER BAT_PAGER EDITOR VISUAL GIT_EDITOR GIT_SEQUENCE_EDITOR"
-    " KUBE_EDITOR FCEDIT HGEDITOR SVN_EDITOR GIT_ASKPASS SSH_ASKPASS SUDO_ASKPASS GIT_SSH GIT_SSH_COMMAND RSYNC_RSH CVS_RSH SVN_SSH"
-    " GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND LESSOPEN LESSCLOSE PROMPT_COMMAND BROWSER RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTC"
-    " MANROFFOPT MANROFFSEQ KUBECTL_EXTERNAL_DIFF DELTA_PAGER TAR_RSH RSH BASH_COMMAND FZF_DEFAULT_COMMAND TERM_PROGRAM_COMMAND"
-    " ANSIBLE_SSH_EXECUTABLE PIP_EDITOR CARGO_BUILD_RUSTC_WRAPPER SYSTEMD_EDITOR SYSTEMD_LESS_COMMAND XDG_UTILS_OPEN MAKESHELL SHELL"
+    "PAGER MANPAGER GIT_PAGER GH_PAGER AWS_PAGER SYSTEMD_PAGER PSQL_PAGER BAT_PAGER EDITOR VISUAL GIT_EDITOR"
+    " GIT_SEQUENCE_EDITOR"
+    " KUBE_EDITOR FCEDIT HGEDITOR SVN_EDITOR GIT_ASKPASS SSH_ASKPASS SUDO_ASKPASS GIT_SSH GIT_SSH_COMMAND RSYNC_RSH"
+    " CVS_RSH SVN_SSH"
+    " GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND LESSOPEN LESSCLOSE PROMPT_COMMAND BROWSER RUSTC_WRAPPER"
+    " RUSTC_WORKSPACE_WRAPPER RUSTC"
+    " MANROFFOPT MANROFFSEQ KUBECTL_EXTERNAL_DIFF DELTA_PAGER TAR_RSH RSH BASH_COMMAND FZF_DEFAULT_COMMAND"
+    " TERM_PROGRAM_COMMAND"
+    " ANSIBLE_SSH_EXECUTABLE PIP_EDITOR CARGO_BUILD_RUSTC_WRAPPER SYSTEMD_EDITOR SYSTEMD_LESS_COMMAND XDG_UTILS_OPEN"
+    " MAKESHELL SHELL"
     " TERRAFORM_EDITOR CONFIG_SHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split()
 )
 _LIBRARIES = frozenset(
@@ -31,12 +36,25 @@ _LIBRARIES = frozenset(
 )
 _FILES = frozenset("BASH_ENV ENV PYTHONSTARTUP ZDOTDIR INPUTRC VIMINIT GVIMINIT EXINIT".split())
 _OPTIONS = re.compile(
-    r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError=|-XX:OnOutOfMemoryError=)"
+    r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
+    r"|-XX:OnOutOfMemoryError=)"
 )
-_OPTION_VARIABLES = frozenset("NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split())
-_CODE = {"LUA_INIT": "lua", "PERL5DB": "perl", "PYTHONINSPECT": "", "PS4": "shell", "PS1": "shell", "PYTHONBREAKPOINT": ""}
+_OPTION_VARIABLES = frozenset(
+    "NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split()
+)
+_CODE = {
+    "LUA_INIT": "lua",
+    "PERL5DB": "perl",
+    "PYTHONINSPECT": "",
+    "PS4": "shell",
+    "PS1": "shell",
+    "PYTHONBREAKPOINT": "",
+}
 _PROXY = re.compile(r"^(https?_proxy|all_proxy|ftp_proxy|HTTPS?_PROXY|ALL_PROXY)$")
-_INDEX = re.compile(r"^(PIP_(EXTRA_)?INDEX_URL|UV_(EXTRA_|DEFAULT_)?INDEX(_URL)?|NPM_CONFIG_REGISTRY|npm_config_registry|GOPROXY|CARGO_REGISTRIES_.*_INDEX|GONOSUMDB|GONOSUMCHECK|GOFLAGS)$")
+_INDEX = re.compile(
+    r"^(PIP_(EXTRA_)?INDEX_URL|UV_(EXTRA_|DEFAULT_)?INDEX(_URL)?|NPM_CONFIG_REGISTRY|npm_config_registry|GOPROXY"
+    r"|CARGO_REGISTRIES_.*_INDEX|GONOSUMDB|GONOSUMCHECK|GOFLAGS)$"
+)
 _GUARD = re.compile(r"^LEASH(TUI)?(_|$)")
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
@@ -55,7 +73,9 @@ def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported:
         machine.ledger.add(Verb.GUARD_TOUCH, name, Place.NONE, f"changes {name}, which leash relies on", span)
     if name in _TRACKS and (name == "HISTFILE" or str(value) in ("0", "")):
         machine.ledger.sign("hides_tracks")
-    carries = name in _LIBRARIES or name in _FILES or name in _COMMANDS or name in _OPTION_VARIABLES or name == "LUA_INIT"
+    carries = (
+        name in _LIBRARIES or name in _FILES or name in _COMMANDS or name in _OPTION_VARIABLES or name == "LUA_INIT"
+    )
     if carries and name != "SHELL":
         from leashtui.classify.call import Call
         from leashtui.classify.redirects import Plumbing
@@ -119,7 +139,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
 
 
 def _library(call: Call, name: str, value: Word) -> None:
-    if not value or name in _WORKSPACE_LIBRARIES and not call.place(value.partition(":")[0]).value == "temp":
+    if not value or name in _WORKSPACE_LIBRARIES and call.place(value.partition(":")[0]) is not Place.TEMP:
         return
     call.sign("obfuscated")
     for path in value.replace(":", " ").split():

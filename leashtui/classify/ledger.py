@@ -38,8 +38,23 @@ SEVERITY = {
 """How bad an effect is when nobody says otherwise; verbs left out are low."""
 
 SIGNS = frozenset(
-    "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
-    " git_force git_protected dry_run network outside hides_tracks".split()
+    [
+        "destructive",
+        "catastrophic",
+        "sends_secret",
+        "pipe_to_shell",
+        "reverse_shell",
+        "backdoor",
+        "obfuscated",
+        "privileged",
+        "guard_tamper",
+        "git_force",
+        "git_protected",
+        "dry_run",
+        "network",
+        "outside",
+        "hides_tracks",
+    ]
 )
 """Warning signs that evaluation may raise."""
 

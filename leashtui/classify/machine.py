@@ -70,9 +70,7 @@ class Setting:
 
     __slots__ = ("home", "mode", "probe", "tools", "user", "workspace")
 
-    def __init__(
-        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox
-    ) -> None:
+    def __init__(self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox) -> None:
         self.workspace = workspace
         self.home = home
         self.user = user
@@ -358,7 +356,21 @@ def _succeeds(node: Node) -> bool:
     """Whether leash assumes that a command succeeds: changing directory, making things, doing nothing."""
     if isinstance(node, Simple) and not node.words:
         return True
-    return _first(node) in ("cd", "pushd", "popd", "true", ":", "mkdir", "export", "set", "echo", "printf", "source", ".", "umask")
+    return _first(node) in (
+        "cd",
+        "pushd",
+        "popd",
+        "true",
+        ":",
+        "mkdir",
+        "export",
+        "set",
+        "echo",
+        "printf",
+        "source",
+        ".",
+        "umask",
+    )
 
 
 def _leaves(node: Node) -> bool:

@@ -17,42 +17,78 @@ from leashtui.model.facts import Place, Severity, Verb
 
 _STRING = r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[\[.*?\]\])"
 _STARTS = re.compile(
-    r"(?<![\w.$>])(?:system|popen|shell_exec|passthru|proc_open|pcntl_exec|os\.execute|io\.popen|exec(?:Sync|File|FileSync)?|spawn(?:Sync)?"
-    r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2|Runtime\.getRuntime\(\)\.exec"
+    r"(?<![\w.$>])(?:system|popen|shell_exec|passthru|proc_open|pcntl_exec|os\.execute|io\.popen|exec(?:Sync|File"
+    r"|FileSync)?|spawn(?:Sync)?"
+    r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2"
+    r"|Runtime\.getRuntime\(\)\.exec"
     r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run|Command)|Bun\.spawn\w*"
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
 _QUOTED = re.compile(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
 _DELETES = re.compile(
-    r"\b(?:rmSync|rmdirSync|unlinkSync|rm_rf|rm_r|rm_f|remove_entry\w*|rmtree|remove_tree|unlink|rmdir|File\.delete|FileUtils\.(?:rm\w*|remove\w*)"
-    r"|Dir\.(?:rmdir|delete|unlink)|os\.remove|fs\.(?:promises\.)?(?:rm|unlink|rmdir)|emptyDirSync|removeSync|Deno\.remove\w*|rimraf(?:\.sync)?"
+    r"\b(?:rmSync|rmdirSync|unlinkSync|rm_rf|rm_r|rm_f|remove_entry\w*|rmtree|remove_tree|unlink|rmdir|File\.delete"
+    r"|FileUtils\.(?:rm\w*|remove\w*)"
+    r"|Dir\.(?:rmdir|delete|unlink)|os\.remove|fs\.(?:promises\.)?(?:rm|unlink|rmdir)|emptyDirSync|removeSync"
+    r"|Deno\.remove\w*|rimraf(?:\.sync)?"
     r"|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)\b\s*\(?\s*"
 )
 _WRITES = re.compile(
-    r"\b(?:writeFile(?:Sync)?|appendFile(?:Sync)?|createWriteStream|outputFile(?:Sync)?|File\.(?:write|binwrite)|IO\.write|file_put_contents"
-    r"|Deno\.write\w+|Bun\.write|copyFile(?:Sync)?|renameSync|File\.rename|FileUtils\.(?:cp\w*|mv|touch|ln\w*|chmod\w*)|rename|symlink(?:Sync)?"
+    r"\b(?:writeFile(?:Sync)?|appendFile(?:Sync)?|createWriteStream|outputFile(?:Sync)?|File\.(?:write|binwrite)"
+    r"|IO\.write|file_put_contents"
+    r"|Deno\.write\w+|Bun\.write|copyFile(?:Sync)?|renameSync|File\.rename|FileUtils\.(?:cp\w*|mv|touch|ln\w*|chmod\w*)"
+    r"|rename|symlink(?:Sync)?"
     r"|chmod(?:Sync)?|chown(?:Sync)?)\b\s*\(?\s*"
 )
-_READS = re.compile(r"\b(?:readFile(?:Sync)?|createReadStream|File\.(?:read|open|readlines|foreach)|IO\.read\w*|file_get_contents|readfile|file|fopen|slurp|io\.(?:open|lines)|open|require)\b")
+_READS = re.compile(
+    r"\b(?:readFile(?:Sync)?|createReadStream|File\.(?:read|open|readlines|foreach)|IO\.read\w*|file_get_contents"
+    r"|readfile|file|fopen|slurp|io\.(?:open|lines)|open|require)\b"
+)
 _NETWORK = re.compile(
     r"\bfetch\s*\(|XMLHttpRequest|\bhttps?\.(?:request|get)\b|require\(['\"](?:node:)?(?:https?|net|dgram|tls|axios|got|node-fetch)['\"]\)"
-    r"|\baxios\b|Net::HTTP|open-uri|URI\.open|URI\(|TCPSocket|UDPSocket|Socket\.|IO::Socket|LWP::|HTTP::|Mojo::UserAgent|use Socket\b|\bsocket\b"
-    r"|curl_exec|curl_init|fsockopen|stream_socket_client|pfsockopen|socket\.http|ssl\.https|LuaSocket|net\.connect|net\.Socket|HttpClient"
-    r"|url\(|download\.file|URLConnection|\bnew URL\(|Invoke-WebRequest|WebSocket|HTTParty|Faraday|Typhoeus|RestClient|Excon"
+    r"|\baxios\b|Net::HTTP|open-uri|URI\.open|URI\(|TCPSocket|UDPSocket|Socket\.|IO::Socket|LWP::|HTTP::"
+    r"|Mojo::UserAgent|use Socket\b|\bsocket\b"
+    r"|curl_exec|curl_init|fsockopen|stream_socket_client|pfsockopen|socket\.http|ssl\.https|LuaSocket|net\.connect"
+    r"|net\.Socket|HttpClient"
+    r"|url\(|download\.file|URLConnection|\bnew URL\(|Invoke-WebRequest|WebSocket|HTTParty|Faraday|Typhoeus|RestClient"
+    r"|Excon"
 )
-_SENDS = re.compile(r"(?i)\bpost\b|\bput\b|method\s*:|\.write\(|\.send\(|syswrite|print\s*\{?\$?s|body\s*:|\.end\(|->print|puts\(|fwrite|fputs|sendto|dgram")
-_WHOLE_ENV = re.compile(r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)")
-_ONE_ENV = re.compile(r"(?:process\.env\.|process\.env\[['\"]|ENV\[['\"]|ENV\.fetch\(['\"]|\$ENV\{['\"]?|getenv\(['\"]|\$_ENV\[['\"]|\$_SERVER\[['\"]|Sys\.getenv\(['\"])(\w+)")
-_EVALS = re.compile(r"\beval\b|\bFunction\s*\(|instance_eval|class_eval|loadstring|\bload\s*\(|vm\.run\w+|assert\s*\(\s*\$|create_function|\bcompile\b")
-_DECODES = re.compile(r"(?i)base64|atob\(|unpack\s*\(?['\"][umH]|pack\s*\(?['\"]H|fromCharCode|hex2bin|gzinflate|str_rot13|Buffer\.from\([^)]*['\"](?:base64|hex)['\"]|\.from_?hex|chr\(\d+\)\s*[.+]|\\x[0-9a-f]{2}\\x[0-9a-f]{2}|MIME::Base64|rot13|tr/a-z")
-_SHELL_WORD = re.compile(r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh")
+_SENDS = re.compile(
+    r"(?i)\bpost\b|\bput\b|method\s*:|\.write\(|\.send\(|syswrite|print\s*\{?\$?s|body\s*:|\.end\(|->print|puts\("
+    r"|fwrite|fputs|sendto|dgram"
+)
+_WHOLE_ENV = re.compile(
+    r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
+)
+_ONE_ENV = re.compile(
+    r"(?:process\.env\.|process\.env\[['\"]|ENV\[['\"]|ENV\.fetch\(['\"]|\$ENV\{['\"]?|getenv\(['\"]|\$_ENV\[['\"]|\$_SERVER\[['\"]|Sys\.getenv\(['\"])(\w+)"
+)
+_EVALS = re.compile(
+    r"\beval\b|\bFunction\s*\(|instance_eval|class_eval|loadstring|\bload\s*\(|vm\.run\w+|assert\s*\(\s*\$"
+    r"|create_function|\bcompile\b"
+)
+_DECODES = re.compile(
+    r"(?i)base64|atob\(|unpack\s*\(?['\"][umH]|pack\s*\(?['\"]H|fromCharCode|hex2bin|gzinflate|str_rot13|Buffer\.from\([^)]*['\"](?:base64|hex)['\"]|\.from_?hex|chr\(\d+\)\s*[.+]|\\x[0-9a-f]{2}\\x[0-9a-f]{2}|MIME::Base64|rot13|tr/a-z"
+)
+_SHELL_WORD = re.compile(
+    r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh"
+)
 _KILLS = re.compile(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
-_FORKS = re.compile(r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo|goto)")
-_LISTENS = re.compile(r"\.listen\s*\(|TCPServer|WEBrick|http\.createServer|SimpleHTTPServer|-S 0\.0\.0\.0|Socket\.tcp_server|stream_socket_server")
-_HOME = re.compile(r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|getenv\(['\"]HOME['\"]\)|os\.getenv\(['\"]HOME['\"]\)")
+_FORKS = re.compile(
+    r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo"
+    r"|goto)"
+)
+_LISTENS = re.compile(
+    r"\.listen\s*\(|TCPServer|WEBrick|http\.createServer|SimpleHTTPServer|-S 0\.0\.0\.0|Socket\.tcp_server"
+    r"|stream_socket_server"
+)
+_HOME = re.compile(
+    r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|getenv\(['\"]HOME['\"]\)|os\.getenv\(['\"]HOME['\"]\)"
+)
 _LITERAL = re.compile(_STRING, re.S)
-_HOST = re.compile(r"https?://([^/'\"\s:?]+)|['\"]((?:\d{1,3}\.){3}\d{1,3}|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|dev|example|test|co|me|sh|xyz|ru|cn|evil|local|app|cloud|site))['\"]")
+_HOST = re.compile(
+    r"https?://([^/'\"\s:?]+)|['\"]((?:\d{1,3}\.){3}\d{1,3}|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|dev|example|test|co|me|sh|xyz|ru|cn|evil|local|app|cloud|site))['\"]"
+)
 
 
 def _plain(literal: str) -> str:
@@ -69,7 +105,10 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
     home = _HOME.match(rest)
     if home is not None:
         tail = _LITERAL.search(rest[home.end() :].lstrip(" +,.("))
-        return [call.machine.setting.home + (_plain(tail.group()) if tail and rest[home.end() :].lstrip().startswith("+") else "")]
+        return [
+            call.machine.setting.home
+            + (_plain(tail.group()) if tail and rest[home.end() :].lstrip().startswith("+") else "")
+        ]
     found: list[str] = []
     position = 0
     while True:
@@ -115,7 +154,12 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
 def _programs(call: Call, code: str, language: str) -> None:
     started = [m.end() for m in _STARTS.finditer(code)]
     for at in started:
-        if language == "node" and re.search(r"(?:/|\w)\.exec\s*\($", code[:at]) and "child_process" not in code and "cp." not in code:
+        if (
+            language == "node"
+            and re.search(r"(?:/|\w)\.exec\s*\($", code[:at])
+            and "child_process" not in code
+            and "cp." not in code
+        ):
             continue
         texts = _argument(code, at, call)
         if texts is None:
@@ -133,17 +177,29 @@ def _programs(call: Call, code: str, language: str) -> None:
 
 def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
     texts = _argument(code, found.end(), call)
-    recursive = bool(re.search(r"recursive\s*[:=]>?\s*true|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync", code))
+    recursive = bool(
+        re.search(r"recursive\s*[:=]>?\s*true|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync", code)
+    )
     if texts is None:
         if verb is Verb.DELETE and re.match(r"\s*[\w$@]", code[found.end() :]):
             call.sign("destructive")
-            call.add(Verb.DELETE, "", "removes files whose names are known only when it runs", Severity.HIGH, place=Place.UNKNOWN, lost=True)
+            call.add(
+                Verb.DELETE,
+                "",
+                "removes files whose names are known only when it runs",
+                Severity.HIGH,
+                place=Place.UNKNOWN,
+                lost=True,
+            )
         return
     if verb is Verb.DELETE:
         call.delete(texts[0], recursive=recursive)
     elif len(texts[0]) < 4096:
         name = found.group().rstrip("( ")
-        if name.startswith(("copyFile", "rename", "symlink", "File.rename", "FileUtils.cp", "FileUtils.mv")) and len(texts) > 1:
+        if (
+            name.startswith(("copyFile", "rename", "symlink", "File.rename", "FileUtils.cp", "FileUtils.mv"))
+            and len(texts) > 1
+        ):
             call.read(texts[0])
             call.write(texts[1])
         elif not name.startswith(("rename", "chmod", "chown")):
@@ -171,7 +227,9 @@ def _secrets(call: Call, code: str, literals: list[str]) -> int:
         taint |= Taint.SECRET
     for found in _ONE_ENV.finditer(code):
         if is_secret_variable(found.group(1)):
-            call.add(Verb.SECRET_READ, found.group(1), f"reads the secret variable {found.group(1)}", place=Place.SECRET)
+            call.add(
+                Verb.SECRET_READ, found.group(1), f"reads the secret variable {found.group(1)}", place=Place.SECRET
+            )
             taint |= Taint.SECRET
     return taint
 

@@ -16,16 +16,18 @@ _HIDDEN = re.compile(
     "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
 _SENTINEL = re.compile(f"[{SENTINELS}]")
-_JOINED_EMOJI = re.compile("(?<=[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])")
+_JOINED_EMOJI = re.compile(
+    "(?<=[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])"
+)
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 def hidden(text: str) -> tuple[str, ...]:
-    """Characters of `text` that a person cannot see or that reorder what is seen, as 'U+202E RIGHT-TO-LEFT OVERRIDE'."""
+    """Characters of `text` that a person cannot see or that reorder what is seen, as 'U+202E NAME'."""
     if text.isascii() and text.isprintable():
         return ()
     rest = _COLOURS.sub("", _JOINED_EMOJI.sub("", text)).replace("\r\n", "\n")
-    found = {c for c in _HIDDEN.findall(rest)}
+    found = set(_HIDDEN.findall(rest))
     if "\r" in rest:
         found.add("\r")
     return tuple(sorted(f"U+{ord(c):04X} {unicodedata.name(c, 'CONTROL CHARACTER')}" for c in found))

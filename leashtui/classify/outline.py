@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from leashtui.classify.normalise import cleaned
 from leashtui.classify.machine import parsed
+from leashtui.classify.normalise import cleaned
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.syntax import (
     Assign,

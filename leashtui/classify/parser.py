@@ -34,9 +34,32 @@ from leashtui.classify.syntax import (
 
 _ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
 _REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
-_RESERVED = frozenset("if then elif else fi while until do done for select case esac function { } ! [[ time coproc".split())
-_CLOSING = frozenset("then elif else fi do done esac }".split())
-_DECLARING = frozenset("export declare typeset local readonly".split())
+_RESERVED = frozenset(
+    [
+        "if",
+        "then",
+        "elif",
+        "else",
+        "fi",
+        "while",
+        "until",
+        "do",
+        "done",
+        "for",
+        "select",
+        "case",
+        "esac",
+        "function",
+        "{",
+        "}",
+        "!",
+        "[[",
+        "time",
+        "coproc",
+    ]
+)
+_CLOSING = frozenset(["then", "elif", "else", "fi", "do", "done", "esac", "}"])
+_DECLARING = frozenset(["export", "declare", "typeset", "local", "readonly"])
 _FUNCTION = re.compile(r"[ \t]*\([ \t]*\)")
 _KEYWORD_END = frozenset(" \t\n;&|<>()")
 _TEST_STOPS = frozenset(" \t\n;&|<>()")
@@ -289,7 +312,7 @@ class Parser(Reader):
         if subject is None or not re.compile(r"in(?=\s)").match(self.text, self.at):
             raise self.fail("'in' is missing")
         self.at += 2
-        items = []
+        items: list[tuple[tuple[Words, ...], Sequence]] = []
         while True:
             self.lines()
             if self.keyword() == "esac":
@@ -421,7 +444,7 @@ class Parser(Reader):
     # ---- redirections
 
     def redirects(self) -> tuple[Redirect, ...]:
-        found = []
+        found: list[Redirect] = []
         while True:
             self.blanks()
             redirect = self.redirect() if self.at < self.size else None

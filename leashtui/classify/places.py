@@ -35,24 +35,36 @@ SYSTEM_TOPS = _names(
 _TEMPS = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp", "/dev/shm", "/var/folders", "/private/var/folders")
 _HARMLESS_DEVICES = _names("null zero full random urandom tty stdin stdout stderr fd ptmx pts console")
 _GENERATED_DIRS = _names(
-    "node_modules bower_components jspm_packages __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox .nox"
-    " .venv venv virtualenv .eggs eggs dist build out target bin-debug obj coverage htmlcov .nyc_output .next .nuxt .output"
-    " .svelte-kit .astro .docusaurus .vite .vitepress-cache .parcel-cache .turbo .cache cache .gradle .kotlin .dart_tool"
-    " .angular .expo .serverless .terraform .aws-sam cdk.out storybook-static _site site-packages .sass-cache .jekyll-cache"
-    " DerivedData CMakeFiles cmake-build-debug cmake-build-release Debug Release .bundle _build .stack-work dist-newstyle"
-    " elm-stuff zig-cache zig-out .zig-cache bazel-bin bazel-out bazel-testlogs .ipynb_checkpoints .pnpm-store .yarn-cache"
+    "node_modules bower_components jspm_packages __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox"
+    " .nox"
+    " .venv venv virtualenv .eggs eggs dist build out target bin-debug obj coverage htmlcov .nyc_output .next .nuxt"
+    " .output"
+    " .svelte-kit .astro .docusaurus .vite .vitepress-cache .parcel-cache .turbo .cache cache .gradle .kotlin"
+    " .dart_tool"
+    " .angular .expo .serverless .terraform .aws-sam cdk.out storybook-static _site site-packages .sass-cache"
+    " .jekyll-cache"
+    " DerivedData CMakeFiles cmake-build-debug cmake-build-release Debug Release .bundle _build .stack-work"
+    " dist-newstyle"
+    " elm-stuff zig-cache zig-out .zig-cache bazel-bin bazel-out bazel-testlogs .ipynb_checkpoints .pnpm-store"
+    " .yarn-cache"
     " .swc .webpack .rollup.cache .rpt2_cache .eslintcache-dir tmp temp .tmp .temp logs log test-results"
-    " playwright-report allure-results junit pip-wheel-metadata wheelhouse .pdm-build __pypackages__ .ccls-cache .clangd"
+    " playwright-report allure-results junit pip-wheel-metadata wheelhouse .pdm-build __pypackages__ .ccls-cache"
+    " .clangd"
     " .hg-cache .metals .bloop .ensime_cache project-target .benchmarks .pyre .pytype .import_linter_cache"
     " .ruff .trunk-cache .nx-cache release-artifacts artifacts .buildx-cache deps .fetch .lein-deps-sum .cpcache"
 )
 _GENERATED_FILES = re.compile(
-    r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda|gcno|gcov"
-    r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz|stackdump"
+    r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda"
+    r"|gcno|gcov"
+    r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz"
+    r"|stackdump"
     r"|cache|out|prof|lcov|nupkg|coverprofile|dump|test|min\.js|hprof|trace)"
-    r"|(?:a\.out|\.coverage(?:\..*)?|coverage\.(?:xml|json|out|lcov|txt|html)|lcov\.info|\.DS_Store|Thumbs\.db|nohup\.out|\.eslintcache"
-    r"|\.stylelintcache|junit.*\.xml|test-?(?:results?|report).*\.(?:xml|json|html)|core(?:\.\d+)?|.*~|\.\#.*|npm-debug\.log.*"
-    r"|yarn-error\.log|CMakeCache\.txt|config\.status|\.installed\.cfg|\.mypy_cache|pytestdebug\.log|c\.out|cover\.out|gmon\.out"
+    r"|(?:a\.out|\.coverage(?:\..*)?|coverage\.(?:xml|json|out|lcov|txt|html)|lcov\.info|\.DS_Store|Thumbs\.db"
+    r"|nohup\.out|\.eslintcache"
+    r"|\.stylelintcache|junit.*\.xml|test-?(?:results?|report).*\.(?:xml|json|html)|core(?:\.\d+)?|.*~|\.\#.*"
+    r"|npm-debug\.log.*"
+    r"|yarn-error\.log|CMakeCache\.txt|config\.status|\.installed\.cfg|\.mypy_cache|pytestdebug\.log|c\.out|cover\.out"
+    r"|gmon\.out"
     r"|profile\.out|cpu\.prof|mem\.prof|stats\.json)"
 )
 _HOOK_FOLDERS = _names(".husky .githooks")
@@ -75,24 +87,29 @@ _BY_NAME = {
         Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc",
         Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
         " appveyor.yml .woodpecker.yml .cirrus.yml",
-        Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json mcp.json"
+        Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json"
+        " mcp.json"
         " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
         " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json",
         Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
-        " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession .pam_environment"
-        " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc .irbrc"
+        " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession"
+        " .pam_environment"
+        " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc"
+        " .irbrc"
         " .Rprofile .curlrc .wgetrc .emacs",
         Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
         Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
-        " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock pylock.toml"
+        " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock"
+        " pylock.toml"
         " Podfile.lock pubspec.lock .terraform.lock.hcl deno.lock",
     }.items()
     for name in names.split()
 }
 _RC_PARTS = (
     "/.config/fish/", "/.config/autostart/", "/.config/systemd/", "/.local/share/systemd/", "/Library/LaunchAgents/",
-    "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/", "/.config/environment.d/",
-    "/.emacs.d/", "/.config/direnv/", "/.local/share/nautilus/scripts/", "/.ipython/profile_default/startup/",
+    "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/",
+    "/.config/environment.d/", "/.emacs.d/", "/.config/direnv/", "/.local/share/nautilus/scripts/",
+    "/.ipython/profile_default/startup/",
 )  # fmt: skip
 _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
@@ -106,7 +123,8 @@ SYSTEM_DIRS = frozenset(
         *("usr/local/" + n for n in "bin lib lib64 sbin share include etc opt".split()),
         *("var/" + n for n in "lib log spool mail cache db run lock backups www opt local".split()),
         *("etc/" + n for n in "ssh ssl pam.d systemd apt cron.d init.d sudoers.d network profile.d default".split()),
-        "lib/modules", "lib/systemd", "var/lib/dpkg", "var/lib/docker", "var/lib/postgresql", "var/lib/mysql", "var/spool/cron",
+        "lib/modules", "lib/systemd", "var/lib/dpkg", "var/lib/docker", "var/lib/postgresql", "var/lib/mysql",
+        "var/spool/cron",
         "boot/grub", "boot/efi", "usr/lib/systemd", "var/lib/rpm", "var/lib/pacman",
     )
 )  # fmt: skip
@@ -117,7 +135,8 @@ VITAL_FILES = re.compile(
 )
 """Files whose loss breaks the machine."""
 _DISK = re.compile(
-    r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d|ram\d|vg|nbd)"
+    r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d"
+    r"|ram\d|vg|nbd)"
 )
 _EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
 

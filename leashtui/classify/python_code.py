@@ -14,19 +14,50 @@ from leashtui.classify.secrets import is_secret_path, is_secret_variable
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
 
-_SHELLS = frozenset("os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput asyncio.create_subprocess_shell".split())
-_STARTS = frozenset("subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn asyncio.create_subprocess_exec".split())
+_SHELLS = frozenset(
+    "os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput"
+    " asyncio.create_subprocess_shell".split()
+)
+_STARTS = frozenset(
+    "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn"
+    " asyncio.create_subprocess_exec".split()
+)
 _EXECS = re.compile(r"os\.(exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)$")
-_DELETES = frozenset("os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split())
+_DELETES = frozenset(
+    "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split()
+)
 _PATH_DELETES = frozenset("unlink rmdir rmtree".split())
 _WRITES = frozenset("write_text write_bytes touch symlink_to hardlink_to rename replace".split())
 _READS = frozenset("read_text read_bytes".split())
-_MOVES = frozenset("shutil.copy shutil.copy2 shutil.copyfile shutil.move shutil.copytree os.rename os.replace os.link os.symlink".split())
-_LIBRARIES = frozenset("requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko xmlrpc pycurl".split())
+_MOVES = frozenset(
+    "shutil.copy shutil.copy2 shutil.copyfile shutil.move shutil.copytree os.rename os.replace os.link"
+    " os.symlink".split()
+)
+_LIBRARIES = frozenset(
+    "requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko"
+    " xmlrpc pycurl".split()
+)
 _SENDS = re.compile(r"(?:^|\.)(post|put|patch|send|sendall|sendto|sendmail|storbinary|storlines|request|send_message)$")
-_GETS = re.compile(r"(?:^|\.)(get|urlopen|urlretrieve|Request|head|download|create_connection|connect|getaddrinfo|gethostbyname|HTTPS?Connection|stream)$")
-_DECODERS = re.compile(r"(?:b64decode|b32decode|a85decode|fromhex|unhexlify|decompress|rot13|marshal\.loads|codecs\.decode|pickle\.loads)$")
-_RUNS = frozenset(("exec", "eval", "compile", "__import__", "builtins.exec", "builtins.eval", "runpy.run_path", "runpy.run_module", "importlib.import_module"))
+_GETS = re.compile(
+    r"(?:^|\.)(get|urlopen|urlretrieve|Request|head|download|create_connection|connect|getaddrinfo|gethostbyname"
+    r"|HTTPS?Connection|stream)$"
+)
+_DECODERS = re.compile(
+    r"(?:b64decode|b32decode|a85decode|fromhex|unhexlify|decompress|rot13|marshal\.loads|codecs\.decode|pickle\.loads)$"
+)
+_RUNS = frozenset(
+    (
+        "exec",
+        "eval",
+        "compile",
+        "__import__",
+        "builtins.exec",
+        "builtins.eval",
+        "runpy.run_path",
+        "runpy.run_module",
+        "importlib.import_module",
+    )
+)
 _SHELL_NAMES = re.compile(r"(?:^|/)(?:ba|z|da|k)?sh$")
 
 
@@ -58,13 +89,17 @@ class _Reader(ast.NodeVisitor):
         self.constants: dict[str, str] = {}
         self.taint = call.stdin.taint & Taint.SECRET
         self.host = ""
-        self.network = self.sends = self.socket = self.shell = self.dup = self.decodes = self.runs = self.fetches = False
+        self.network = self.sends = self.socket = self.shell = self.dup = self.decodes = self.runs = self.fetches = (
+            False
+        )
 
     # ---- names and constants
 
     def visit_Import(self, node: ast.Import) -> None:  # noqa: N802 - named by ast
         for alias in node.names:
-            self.names[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else alias.name.partition(".")[0]
+            self.names[alias.asname or alias.name.partition(".")[0]] = (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            )
             self._imported(alias.name)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802 - named by ast
@@ -112,7 +147,13 @@ class _Reader(ast.NodeVisitor):
         if node is None:
             return None
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, str) else node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value)
+            return (
+                node.value
+                if isinstance(node.value, str)
+                else node.value.decode("latin-1")
+                if isinstance(node.value, bytes)
+                else str(node.value)
+            )
         if isinstance(node, ast.Name):
             return self.constants.get(node.id)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
@@ -121,7 +162,10 @@ class _Reader(ast.NodeVisitor):
                 return None
             return left + ("/" if isinstance(node.op, ast.Div) else "") + right
         if isinstance(node, ast.JoinedStr):
-            return "".join(str(v.value) if isinstance(v, ast.Constant) else self.text(getattr(v, "value", None)) or UNKNOWN for v in node.values)
+            return "".join(
+                str(v.value) if isinstance(v, ast.Constant) else self.text(getattr(v, "value", None)) or UNKNOWN
+                for v in node.values
+            )
         if isinstance(node, ast.Subscript) and self.dotted(node.value) == "os.environ":
             return self._variable(self.text(node.slice))
         if isinstance(node, ast.Call):
@@ -141,7 +185,11 @@ class _Reader(ast.NodeVisitor):
             return home
         if name in ("os.getenv", "os.environ.get"):
             return self._variable(first)
-        if name in ("pathlib.Path", "Path", "str", "os.fspath", "os.path.abspath", "os.path.realpath", "pathlib.PosixPath") and first is not None:
+        if (
+            name
+            in ("pathlib.Path", "Path", "str", "os.fspath", "os.path.abspath", "os.path.realpath", "pathlib.PosixPath")
+            and first is not None
+        ):
             return first
         if name in ("os.path.join", "pathlib.Path.joinpath"):
             parts = [self.text(a) for a in node.args]
@@ -210,10 +258,21 @@ class _Reader(ast.NodeVisitor):
         elif name in _STARTS or _EXECS.match(name):
             self._start(name, node)
         elif name in _DELETES or (last in _PATH_DELETES and isinstance(node.func, ast.Attribute)):
-            target = text if name in _DELETES or last == "rmtree" else self.text(node.func.value) if isinstance(node.func, ast.Attribute) else None
+            target = (
+                text
+                if name in _DELETES or last == "rmtree"
+                else self.text(node.func.value)
+                if isinstance(node.func, ast.Attribute)
+                else None
+            )
             self._delete(target, recursive=last in ("rmtree", "removedirs"))
         elif name in ("open", "io.open", "codecs.open", "builtins.open"):
-            self._open(text, self.text(node.args[1]) if len(node.args) > 1 else next((self.text(k.value) for k in node.keywords if k.arg == "mode"), None))
+            self._open(
+                text,
+                self.text(node.args[1])
+                if len(node.args) > 1
+                else next((self.text(k.value) for k in node.keywords if k.arg == "mode"), None),
+            )
         elif (last in _WRITES or last in _READS) and isinstance(node.func, ast.Attribute):
             self._path(last, self.text(node.func.value), text)
         elif name in _MOVES:
@@ -267,7 +326,14 @@ class _Reader(ast.NodeVisitor):
     def _delete(self, target: str | None, *, recursive: bool) -> None:
         if target is None:
             self.call.sign("destructive")
-            self.call.add(Verb.DELETE, "", "removes files whose names are known only when it runs", Severity.HIGH, place=Place.UNKNOWN, lost=True)
+            self.call.add(
+                Verb.DELETE,
+                "",
+                "removes files whose names are known only when it runs",
+                Severity.HIGH,
+                place=Place.UNKNOWN,
+                lost=True,
+            )
         else:
             self.call.delete(target, recursive=recursive)
 
@@ -307,11 +373,17 @@ class _Reader(ast.NodeVisitor):
 
     def _network(self, name: str, node: ast.Call, text: str | None) -> None:
         top = name.partition(".")[0].removesuffix("()")
-        if top not in _LIBRARIES and not (self.socket and name.rpartition(".")[2] in ("connect", "send", "sendall", "sendto")):
+        if top not in _LIBRARIES and not (
+            self.socket and name.rpartition(".")[2] in ("connect", "send", "sendall", "sendto")
+        ):
             return
         if name.endswith("serve_forever") or name.startswith("http.server"):
             return
-        words = [text, *(self.text(a) for a in node.args[1:]), *(self.text(k.value) for k in node.keywords if k.arg in ("url", "host"))]
+        words = [
+            text,
+            *(self.text(a) for a in node.args[1:]),
+            *(self.text(k.value) for k in node.keywords if k.arg in ("url", "host")),
+        ]
         for argument in node.args:
             if isinstance(argument, ast.Tuple):
                 words.extend(self.text(e) for e in argument.elts)
@@ -320,7 +392,12 @@ class _Reader(ast.NodeVisitor):
                 self.host = host_of(word)
         self.network = self.network or bool(_SENDS.search(name) or _GETS.search(name))
         keywords = {k.arg for k in node.keywords}
-        self.sends = self.sends or bool(_SENDS.search(name)) or bool(keywords & {"data", "json", "files"}) or (name.endswith("urlopen") and len(node.args) > 1)
+        self.sends = (
+            self.sends
+            or bool(_SENDS.search(name))
+            or bool(keywords & {"data", "json", "files"})
+            or (name.endswith("urlopen") and len(node.args) > 1)
+        )
         self.fetches = self.fetches or bool(_GETS.search(name))
 
     def close(self) -> None:
@@ -335,7 +412,9 @@ class _Reader(ast.NodeVisitor):
                 call.judge_source("", Taint.FETCHED)
             if self.socket and (self.shell or self.dup):
                 call.sign("reverse_shell")
-                call.add(Verb.REMOTE_SESSION, self.host, "gives another machine a shell here", Severity.CRITICAL, lost=True)
+                call.add(
+                    Verb.REMOTE_SESSION, self.host, "gives another machine a shell here", Severity.CRITICAL, lost=True
+                )
         if self.decodes and self.runs:
             call.sign("obfuscated")
             call.opaque("runs Python code that it decodes first")

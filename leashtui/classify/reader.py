@@ -17,7 +17,9 @@ _PLAIN = re.compile(r"[^\s;&|<>()$`\"'\\?*+@!]+")
 _IN_QUOTES = re.compile(r"[^$`\"\\]+")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SPECIAL = re.compile(r"[0-9@*#?$!-]")
-_ANSI = re.compile(r"\\(?:([0-7]{1,3})|x\{?([0-9A-Fa-f]{1,2})\}?|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.)|(.))", re.S)
+_ANSI = re.compile(
+    r"\\(?:([0-7]{1,3})|x\{?([0-9A-Fa-f]{1,2})\}?|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.)|(.))", re.S
+)
 _ANSI_CHARS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
 _BLANK = re.compile(r"(?:[ \t]|\\\n)*")
 _BREAKS = frozenset(" \t\n;&|<>()")
@@ -285,7 +287,11 @@ class Reader:
         end = self.at + 1
         inner: list[str] = []
         while end < self.size and self.text[end] != "`":
-            if self.text[end] == "\\" and end + 1 < self.size and self.text[end + 1] in '$`\\' + ('"' if quoted else ""):
+            if (
+                self.text[end] == "\\"
+                and end + 1 < self.size
+                and self.text[end + 1] in "$`\\" + ('"' if quoted else "")
+            ):
                 end += 1
             inner.append(self.text[end])
             end += 1

@@ -17,9 +17,59 @@ from leashtui.model.facts import Place, Severity, Verb
 Role = Callable[[Call, Spec, Options, Word], None]
 
 _ORDINARY = frozenset(
-    "less more cat most bat delta diff-so-fancy vim vi nvim nano emacs emacsclient code subl micro helix hx ed true : ''"
-    " head tail pg view colordiff difft ssh open xdg-open echo false firefox chromium w3m lynx sensible-pager sensible-editor"
-    " meld vimdiff nvimdiff kdiff3 opendiff ydiff batcat riff moar ov nvimpager vimpager".split()
+    [
+        "less",
+        "more",
+        "cat",
+        "most",
+        "bat",
+        "delta",
+        "diff-so-fancy",
+        "vim",
+        "vi",
+        "nvim",
+        "nano",
+        "emacs",
+        "emacsclient",
+        "code",
+        "subl",
+        "micro",
+        "helix",
+        "hx",
+        "ed",
+        "true",
+        ":",
+        "''",
+        "head",
+        "tail",
+        "pg",
+        "view",
+        "colordiff",
+        "difft",
+        "ssh",
+        "open",
+        "xdg-open",
+        "echo",
+        "false",
+        "firefox",
+        "chromium",
+        "w3m",
+        "lynx",
+        "sensible-pager",
+        "sensible-editor",
+        "meld",
+        "vimdiff",
+        "nvimdiff",
+        "kdiff3",
+        "opendiff",
+        "ydiff",
+        "batcat",
+        "riff",
+        "moar",
+        "ov",
+        "nvimpager",
+        "vimpager",
+    ]
 )
 
 
@@ -90,7 +140,9 @@ def _truncate(call: Call, spec: Spec, options: Options, word: Word) -> None:
 def _destroy(call: Call, spec: Spec, options: Options, word: Word) -> None:
     call.delete(word, how="destroys")
     call.sign("destructive")
-    call.add(Verb.DELETE, call.path(word), f"destroys {call.say(word)}", Severity.HIGH, place=call.place(word), lost=True)
+    call.add(
+        Verb.DELETE, call.path(word), f"destroys {call.say(word)}", Severity.HIGH, place=call.place(word), lost=True
+    )
 
 
 def _url(call: Call, spec: Spec, options: Options, word: Word) -> None:

@@ -12,68 +12,97 @@ from leashtui.classify.values import BRACKET, MARK, STAR
 
 _EXAMPLE = re.compile(r"\.(example|sample|template|tmpl|dist|defaults?|schema|pub|md|rst|txt\.example)$")
 _SOURCE = re.compile(
-    r"\.(py|pyi|js|mjs|cjs|jsx|ts|tsx|go|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|scala|ex|exs|lua|md|rst|html|css|vue|svelte"
+    r"\.(py|pyi|js|mjs|cjs|jsx|ts|tsx|go|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|scala|ex|exs|lua|md|rst|html|css|vue"
+    r"|svelte"
     r"|proto|tf|sh|sql|test\.\w+)$"
 )
 _NAME = re.compile(
     r"(?ix)"
-    r"\.env(rc)?(\.(?!example|sample|template|dist|defaults?|schema|test\.example)[\w.-]+)? | [\w-]+\.env | env\.(local|prod|production)"
-    r"| \.netrc | _netrc | \.pgpass | \.my\.cnf | \.mylogin\.cnf | \.npmrc | \.yarnrc\.yml | \.pypirc | \.git-credentials | \.htpasswd"
-    r"| id_(rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk) | .*\.(pem|p12|pfx|key|jks|keystore|kdbx|kdb|ppk|asc|gpg|p8|ovpn|agekey)"
+    r"\.env(rc)?(\.(?!example|sample|template|dist|defaults?|schema|test\.example)[\w.-]+)? | [\w-]+\.env | env\.(local"
+    r"|prod|production)"
+    r"| \.netrc | _netrc | \.pgpass | \.my\.cnf | \.mylogin\.cnf | \.npmrc | \.yarnrc\.yml | \.pypirc "
+    r"| \.git-credentials | \.htpasswd"
+    r"| id_(rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk) | .*\.(pem|p12|pfx|key|jks|keystore|kdbx|kdb|ppk|asc|gpg|p8|ovpn"
+    r"|agekey)"
     r"| credentials?(\.(json|ya?ml|toml|ini|xml|db|csv|txt))? | \.?vault[-_]?(token|pass(word)?)(\.txt)?"
-    r"| secrets?\.(json|ya?ml|toml|ini|env|txt|xml|properties|enc|tfvars) | service[-_]?account.*\.json | .*-credentials?\.json"
-    r"| client_secret.*\.json | application_default_credentials\.json | access_tokens?\.(db|json) | master\.key | \.?auth\.json | auth\.toml"
-    r"| shadow-? | gshadow-? | tokens?\.(json|txt|ya?ml) | .*[-_]token | \.?api[-_]?keys?(\.\w+)? | passwords?(\.(txt|json|ya?ml|csv|kdbx))?"
-    r"| login\s?data | cookies(\.sqlite)? | key[34]\.db | logins\.json | signons\.sqlite | wallet\.dat | keystore | \.boto | \.s3cfg | \.dockercfg"
-    r"| \.terraformrc | terraform\.tfstate(\.backup)? | .*\.auto\.tfvars | prod(uction)?\.tfvars | kubeconfig(\.\w+)? | \.dbshell | hosts\.yml"
-    r"| \.bash_history | \.zsh_history | \.sh_history | \.history | \.python_history | \.psql_history | \.mysql_history | \.node_repl_history"
+    r"| secrets?\.(json|ya?ml|toml|ini|env|txt|xml|properties|enc|tfvars) | service[-_]?account.*\.json "
+    r"| .*-credentials?\.json"
+    r"| client_secret.*\.json | application_default_credentials\.json | access_tokens?\.(db|json) | master\.key "
+    r"| \.?auth\.json | auth\.toml"
+    r"| shadow-? | gshadow-? | tokens?\.(json|txt|ya?ml) | .*[-_]token | \.?api[-_]?keys?(\.\w+)? | passwords?(\.(txt"
+    r"|json|ya?ml|csv|kdbx))?"
+    r"| login\s?data | cookies(\.sqlite)? | key[34]\.db | logins\.json | signons\.sqlite | wallet\.dat | keystore "
+    r"| \.boto | \.s3cfg | \.dockercfg"
+    r"| \.terraformrc | terraform\.tfstate(\.backup)? | .*\.auto\.tfvars | prod(uction)?\.tfvars | kubeconfig(\.\w+)? "
+    r"| \.dbshell | hosts\.yml"
+    r"| \.bash_history | \.zsh_history | \.sh_history | \.history | \.python_history | \.psql_history "
+    r"| \.mysql_history | \.node_repl_history"
     r"| \.rediscli_history | \.sqlite_history | fish_history | \.lesshst-secret | \.?htpasswd"
-    r"| ssh_host_\w+_key | krb5\.keytab | .*\.keytab | krb5cc_.* | \.Xauthority | \.esd_auth | \.msmtprc | \.fetchmailrc | \.authinfo(\.gpg)?"
-    r"| \.rclone\.conf | rclone\.conf | \.mc | \.circleci-token | \.cargo-credentials | credentials\.tfrc\.json | accounts\.json-secret"
+    r"| ssh_host_\w+_key | krb5\.keytab | .*\.keytab | krb5cc_.* | \.Xauthority | \.esd_auth | \.msmtprc "
+    r"| \.fetchmailrc | \.authinfo(\.gpg)?"
+    r"| \.rclone\.conf | rclone\.conf | \.mc | \.circleci-token | \.cargo-credentials | credentials\.tfrc\.json "
+    r"| accounts\.json-secret"
 )
 _HOSTS_YML = re.compile(r"/gh/hosts\.ya?ml$|/glab-cli/config\.yml$|/hub$")
 _FOLDERS = re.compile(
-    r"/(\.ssh|\.aws|\.gnupg|\.password-store|\.kube|\.azure|\.oci|\.vault\.d|\.docker|\.config/gcloud|\.config/gh|\.config/hub"
-    r"|\.config/op|\.config/1Password|\.config/Bitwarden( CLI)?|\.config/sops|\.config/doctl|\.config/rclone|\.config/heroku"
-    r"|\.config/stripe|\.config/netlify|\.config/configstore|\.local/share/keyrings|\.mozilla|\.config/google-chrome|\.config/chromium"
-    r"|\.config/BraveSoftware|\.thunderbird|Library/Keychains|Library/Application Support/Google/Chrome|\.electrum|\.bitcoin"
-    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings-security\.xml|\.gem/credentials|\.terraform\.d"
+    r"/(\.ssh|\.aws|\.gnupg|\.password-store|\.kube|\.azure|\.oci|\.vault\.d|\.docker|\.config/gcloud|\.config/gh"
+    r"|\.config/hub"
+    r"|\.config/op|\.config/1Password|\.config/Bitwarden( CLI)?|\.config/sops|\.config/doctl|\.config/rclone"
+    r"|\.config/heroku"
+    r"|\.config/stripe|\.config/netlify|\.config/configstore|\.local/share/keyrings|\.mozilla|\.config/google-chrome"
+    r"|\.config/chromium"
+    r"|\.config/BraveSoftware|\.thunderbird|Library/Keychains|Library/Application Support/Google/Chrome|\.electrum"
+    r"|\.bitcoin"
+    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings-security\.xml|\.gem/credentials"
+    r"|\.terraform\.d"
     r"|\.fly|\.railway|\.vercel|\.wrangler|\.snowsql|\.databrickscfg|\.config/age|\.minikube/certs)(/|$)"
 )
 _FOLDER_PUBLIC = re.compile(
-    r"\.pub$|/known_hosts(\.old)?$|/\.ssh/(config|authorized_keys2?|environment|rc)$|/\.docker/(cli-plugins|contexts|buildx|desktop)"
-    r"|/\.kube/(cache|kubectx)|/\.terraform\.d/(plugins|plugin-cache)|/\.aws/(config|cli/cache-public)$|/\.gnupg/(gpg\.conf|pubring\.\w+)$"
+    r"\.pub$|/known_hosts(\.old)?$|/\.ssh/(config|authorized_keys2?|environment|rc)$|/\.docker/(cli-plugins|contexts"
+    r"|buildx|desktop)"
+    r"|/\.kube/(cache|kubectx)|/\.terraform\.d/(plugins|plugin-cache)|/\.aws/(config|cli/cache-public)$"
+    r"|/\.gnupg/(gpg\.conf|pubring\.\w+)$"
     r"|/\.mozilla/(extensions|native)|/\.cargo/(bin|registry)"
 )
 _PROC = re.compile(r"^/proc/([^/]+)/(environ|mem|auxv|maps-secret|fd/.*)$")
 _SYSTEM = re.compile(
-    r"^/etc/(shadow|gshadow|sudoers|sudoers\.d(/.*)?|ssl/private(/.*)?|ssh/ssh_host_\w*key|krb5\.keytab|wireguard(/.*)?|openvpn(/.*)?"
-    r"|kubernetes/.*|NetworkManager/system-connections(/.*)?|security/opasswd|master\.passwd|letsencrypt/(live|archive)(/.*)?|ppp/.*-secrets"
+    r"^/etc/(shadow|gshadow|sudoers|sudoers\.d(/.*)?|ssl/private(/.*)?|ssh/ssh_host_\w*key|krb5\.keytab|wireguard(/.*)?"
+    r"|openvpn(/.*)?"
+    r"|kubernetes/.*|NetworkManager/system-connections(/.*)?|security/opasswd|master\.passwd|letsencrypt/(live"
+    r"|archive)(/.*)?|ppp/.*-secrets"
     r"|docker/key\.json|rancher/.*)[-~]?$|^/run/secrets(/.*)?$|^/var/run/secrets(/.*)?$|^/root/\.(?!bashrc|profile).+$"
     r"|^/var/lib/(docker/.*config|kubelet/.*)$"
 )
 _VARIABLE = re.compile(
-    r"(?i)(^|_)(secrets?|tokens?|passwd|passwords?|passphrase|passcode|pwd_?secret|credentials?|creds|apikeys?|api_keys?|auth_?key|private_?key"
-    r"|access_?keys?|secret_?keys?|client_?secret|signing_?key|encryption_?key|session_?key|master_?key|pat|jwt|bearer|cookie|dsn|database_url"
-    r"|db_url|redis_url|mongo(db)?_ur[il]|amqp_url|connection_?string|webhook_?url|sentry_auth|kubeconfig_data|pgpassword|mysql_pwd"
-    r"|service_role_key|license_?key|deploy_?key|ssh_?key|gpg_?key)(_(id|b64|base64|file_contents|v\d|prod|dev|staging|test))?(_|$)"
-    r"|^(pgpassword|mysql_pwd|redis_?password|vault_token|gh_token|npm_token|.*_pat|.*_pw|.*_key_?b?64?|.*apikey|.*_api_key|.*_secret)$"
+    r"(?i)(^|_)(secrets?|tokens?|passwd|passwords?|passphrase|passcode|pwd_?secret|credentials?|creds|apikeys?"
+    r"|api_keys?|auth_?key|private_?key"
+    r"|access_?keys?|secret_?keys?|client_?secret|signing_?key|encryption_?key|session_?key|master_?key|pat|jwt|bearer"
+    r"|cookie|dsn|database_url"
+    r"|db_url|redis_url|mongo(db)?_ur[il]|amqp_url|connection_?string|webhook_?url|sentry_auth|kubeconfig_data"
+    r"|pgpassword|mysql_pwd"
+    r"|service_role_key|license_?key|deploy_?key|ssh_?key|gpg_?key)(_(id|b64|base64|file_contents|v\d|prod|dev|staging"
+    r"|test))?(_|$)"
+    r"|^(pgpassword|mysql_pwd|redis_?password|vault_token|gh_token|npm_token|.*_pat|.*_pw|.*_key_?b?64?|.*apikey"
+    r"|.*_api_key|.*_secret)$"
     r"|^[A-Z0-9_]*(TOKEN|SECRET|PASSWORD|PASSWD|APIKEY|API_KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)[A-Z0-9_]*$"
 )
 _VARIABLE_PUBLIC = re.compile(
-    r"(?i)^(ssh_auth_sock|ssh_askpass|git_askpass|.*_token_(type|url|ttl|count|limit)|max_tokens|.*max_tokens.*|tokenizers?_.*|.*tokenizer.*"
-    r"|.*_(file|path|dir|name|id_file|length|len|count|ttl|url_prefix)|public_key|.*_public_key|.*_pub|keyboard|password_store_dir"
+    r"(?i)^(ssh_auth_sock|ssh_askpass|git_askpass|.*_token_(type|url|ttl|count|limit)|max_tokens|.*max_tokens.*"
+    r"|tokenizers?_.*|.*tokenizer.*"
+    r"|.*_(file|path|dir|name|id_file|length|len|count|ttl|url_prefix)|public_key|.*_public_key|.*_pub|keyboard"
+    r"|password_store_dir"
     r"|num_tokens|total_tokens|no_token|.*pat(h|tern)s?|secret_santa|cookie_?jar|cookies_accepted)$"
 )
 _VALUE = re.compile(
-    r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[\w-]{10,}"
+    r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bsk-[A-Za-z0-9_-]{20,}"
+    r"|\bxox[abprs]-[\w-]{10,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|\bglpat-[\w-]{16,}|\bnpm_[A-Za-z0-9]{30,}|\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}"
     r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+|\b(sk|rk|pk)_live_\w{16,}|\bpypi-[\w-]{40,}|\bhf_[A-Za-z0-9]{30,}"
 )
 
 
 def is_secret_path(path: str, home: str) -> bool:
-    """Whether the file at this absolute path is expected to hold a secret. Live globs count as what they could match."""
+    """Whether the file at this absolute path is expected to hold a secret. Globs count as what they could match."""
     if STAR in path or MARK in path or BRACKET in path:
         path = _tried(path)
     if _SYSTEM.match(path) or _PROC.match(path):
@@ -86,9 +115,23 @@ def is_secret_path(path: str, home: str) -> bool:
     if _NAME.fullmatch(name) is None or _EXAMPLE.search(name):
         return False
     lower = name.lower()
-    if lower in ("credentials", "credential", "shadow", "cookies", "keystore", "passwords", "password", "hosts.yml", "login data"):
-        return folder.endswith(("/.aws", "/.cargo", "/.gem", "/etc", "/Default", ".default")) or lower.startswith("cred")
-    if lower.endswith((".asc", ".gpg", ".key", ".env")) and ("/docs/" in path or "/keyrings/" in path or "/public" in path):
+    if lower in (
+        "credentials",
+        "credential",
+        "shadow",
+        "cookies",
+        "keystore",
+        "passwords",
+        "password",
+        "hosts.yml",
+        "login data",
+    ):
+        return folder.endswith(("/.aws", "/.cargo", "/.gem", "/etc", "/Default", ".default")) or lower.startswith(
+            "cred"
+        )
+    if lower.endswith((".asc", ".gpg", ".key", ".env")) and (
+        "/docs/" in path or "/keyrings/" in path or "/public" in path
+    ):
         return False
     if lower.endswith(".json") and ("auth.json" in lower) and folder.endswith("/src"):
         return False

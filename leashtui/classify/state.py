@@ -38,7 +38,9 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether both worlds know the same."""
-        return all(getattr(self, n) is getattr(other, n) or getattr(self, n) == getattr(other, n) for n in State.__slots__)
+        return all(
+            getattr(self, n) is getattr(other, n) or getattr(self, n) == getattr(other, n) for n in State.__slots__
+        )
 
     def assign(self, name: str, *values: Word) -> None:
         """Set a variable (several values: an array)."""

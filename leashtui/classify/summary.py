@@ -12,7 +12,19 @@ from leashtui.classify.values import bare, is_fixed, show
 from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Mode
 
-_OUTSIDE = frozenset((Place.TEMP, Place.HOME, Place.SHELL_RC, Place.OUTSIDE, Place.SYSTEM, Place.ROOT, Place.DEVICE, Place.PROC, Place.UNKNOWN))
+_OUTSIDE = frozenset(
+    (
+        Place.TEMP,
+        Place.HOME,
+        Place.SHELL_RC,
+        Place.OUTSIDE,
+        Place.SYSTEM,
+        Place.ROOT,
+        Place.DEVICE,
+        Place.PROC,
+        Place.UNKNOWN,
+    )
+)
 _PREFIX = 4
 
 
@@ -73,7 +85,12 @@ def _normalised(words: tuple[str, ...], command: str) -> str:
 
 def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
     """The words a grant may name: those before the first option, or all when that is the program alone."""
-    if not words or ledger.parse is not Parse.FULL or "destructive" in ledger.signs or not all(is_fixed(w) for w in words):
+    if (
+        not words
+        or ledger.parse is not Parse.FULL
+        or "destructive" in ledger.signs
+        or not all(is_fixed(w) for w in words)
+    ):
         return ()
     leading: list[str] = []
     for word in words:

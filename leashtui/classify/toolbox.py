@@ -50,7 +50,7 @@ class Toolbox:
         return tuple(sorted(self._chunks))
 
     def find(self, name: str) -> Spec | None:
-        """The table of a program by its base name; versions (python3.12) and .exe count as the same. Raises SpecError."""
+        """The table of a program by its base name; a version (python3.12) or .exe is the same. Raises SpecError."""
         if name in self._specs:
             return self._specs[name]
         chunk = self._chunks.get(name) or self._chunks.get(_VERSION.sub("", name))

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _KEYS = re.compile(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
 _LATER = re.compile(
-    r"^/etc/(cron[^/]*/|crontab|systemd/|init\.d/|rc\.local|profile|profile\.d/|bash\.bashrc|ld\.so\.preload|pam\.d/|xdg/autostart"
+    r"^/etc/(cron[^/]*/|crontab|systemd/|init\.d/|rc\.local|profile|profile\.d/|bash\.bashrc|ld\.so\.preload|pam\.d/"
+    r"|xdg/autostart"
     r"|sudoers|environment|udev/)|^/var/spool/cron|^/(usr/)?lib/systemd/|/\.config/(systemd|autostart)/|/Library/Launch"
     r"|/\.local/share/systemd/"
 )
@@ -86,7 +87,9 @@ def read(
     known = state.files.get(path) if path else None
     if known is not None:
         if known.taint & Taint.SECRET:
-            machine.ledger.add(Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, a copy of a secret", span)
+            machine.ledger.add(
+                Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, a copy of a secret", span
+            )
         return known
     real = _really(machine, path, follow=True)
     where = place(machine, path)
@@ -97,11 +100,19 @@ def read(
         return Stream(Taint.RANDOM if name.endswith("random") else 0, "" if name == "null" else None)
     _outside(machine, where)
     if look:
-        machine.ledger.add(Verb.READ, show(path), Place.HOME if where is Place.SECRET else where, f"looks at {short(machine, path)}", span)
+        machine.ledger.add(
+            Verb.READ,
+            show(path),
+            Place.HOME if where is Place.SECRET else where,
+            f"looks at {short(machine, path)}",
+            span,
+        )
         return Stream(Taint.LOCAL)
     secret = where is Place.SECRET or (recursive and _holds_secrets(path, machine))
     if secret:
-        machine.ledger.add(Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, which holds secrets", span)
+        machine.ledger.add(
+            Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, which holds secrets", span
+        )
         return Stream(Taint.SECRET | Taint.LOCAL, None, show(path))
     machine.ledger.add(Verb.READ, show(path), where, f"reads {short(machine, path)}", span, recursive=recursive)
     local = Taint.NONE if where is Place.PROC else Taint.LOCAL
@@ -118,7 +129,16 @@ def _holds_secrets(path: str, machine: Machine) -> bool:
 
 
 def _outside(machine: Machine, where: Place) -> None:
-    if where in (Place.HOME, Place.SHELL_RC, Place.OUTSIDE, Place.SYSTEM, Place.ROOT, Place.DEVICE, Place.PROC, Place.TEMP):
+    if where in (
+        Place.HOME,
+        Place.SHELL_RC,
+        Place.OUTSIDE,
+        Place.SYSTEM,
+        Place.ROOT,
+        Place.DEVICE,
+        Place.PROC,
+        Place.TEMP,
+    ):
         machine.ledger.sign("outside")
 
 
@@ -148,7 +168,15 @@ def write(
     shown = short(machine, real)
     if is_disk(real) or real in ("/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"):
         ledger.sign("catastrophic", "destructive")
-        ledger.add(Verb.WRITE, show(real), Place.DEVICE, f"overwrites {real}, a device", span, Severity.CRITICAL, reversible=False)
+        ledger.add(
+            Verb.WRITE,
+            show(real),
+            Place.DEVICE,
+            f"overwrites {real}, a device",
+            span,
+            Severity.CRITICAL,
+            reversible=False,
+        )
         return
     if not append and VITAL_FILES.fullmatch(real):
         ledger.sign("catastrophic", "destructive")
@@ -175,14 +203,24 @@ def _stays(machine: Machine, path: str, content: Stream, span: Span) -> None:
     ledger = machine.ledger
     if _KEYS.search(path):
         ledger.sign("backdoor")
-        ledger.add(Verb.PERSIST, show(path), Place.HOME, f"adds a key to {short(machine, path)}", span, Severity.CRITICAL)
+        ledger.add(
+            Verb.PERSIST, show(path), Place.HOME, f"adds a key to {short(machine, path)}", span, Severity.CRITICAL
+        )
     elif path == "/etc/ld.so.preload":
         ledger.sign("backdoor")
     elif _LATER.search(path):
-        ledger.add(Verb.PERSIST, show(path), place(machine, path), f"makes something run later through {short(machine, path)}", span)
+        ledger.add(
+            Verb.PERSIST,
+            show(path),
+            place(machine, path),
+            f"makes something run later through {short(machine, path)}",
+            span,
+        )
         judge_later(machine, content.text, span)
     elif _GIT_SETTINGS.search(path):
-        ledger.add(Verb.PERSIST, show(path), Place.GIT, f"edits {short(machine, path)}, which can name programs to run", span)
+        ledger.add(
+            Verb.PERSIST, show(path), Place.GIT, f"edits {short(machine, path)}, which can name programs to run", span
+        )
     elif place(machine, path) in (Place.SHELL_RC, Place.HOOK):
         judge_later(machine, content.text, span)
         if content.taint & (Taint.FETCHED | Taint.SOCKET):
@@ -200,7 +238,14 @@ def judge_later(machine: Machine, text: str | None, span: Span) -> None:
 
 
 def delete(
-    machine: Machine, state: State, word: str, span: Span, *, recursive: bool = False, how: str = "removes", certain: bool = True
+    machine: Machine,
+    state: State,
+    word: str,
+    span: Span,
+    *,
+    recursive: bool = False,
+    how: str = "removes",
+    certain: bool = True,
 ) -> None:
     """A file or folder is removed. certain: false when only some of what it names goes (a filter)."""
     path = _target(machine, state, word)
@@ -218,7 +263,16 @@ def delete(
     if (where is Place.ROOT or folder in SYSTEM_DIRS) and whole:
         ledger.sign("catastrophic", "destructive")
         what = f"{how} {short(machine, folder)} with everything in it"
-        ledger.add(Verb.DELETE, show(real), Place.ROOT if where is Place.ROOT else where, what, span, Severity.CRITICAL, reversible=False, recursive=True)
+        ledger.add(
+            Verb.DELETE,
+            show(real),
+            Place.ROOT if where is Place.ROOT else where,
+            what,
+            span,
+            Severity.CRITICAL,
+            reversible=False,
+            recursive=True,
+        )
         return
     if VITAL_FILES.fullmatch(real) or is_disk(real):
         ledger.sign("catastrophic", "destructive")
@@ -228,10 +282,27 @@ def delete(
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
         grade = Severity.HIGH
         ledger.sign("destructive")
-        ledger.add(Verb.DELETE, show(real), where, f"{how} {shown if tail or real else 'something whose name is known only when it runs'}", span, grade, reversible=False, recursive=recursive)
+        ledger.add(
+            Verb.DELETE,
+            show(real),
+            where,
+            f"{how} {shown if tail or real else 'something whose name is known only when it runs'}",
+            span,
+            grade,
+            reversible=False,
+            recursive=recursive,
+        )
         return
     if _regenerable(machine, real, where):
-        ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}, which can be made again", span, Severity.LOW, recursive=recursive)
+        ledger.add(
+            Verb.DELETE,
+            show(real),
+            where,
+            f"{how} {shown}, which can be made again",
+            span,
+            Severity.LOW,
+            recursive=recursive,
+        )
         return
     if where is Place.TEMP and certain:
         ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}", span, Severity.LOW, recursive=recursive)
@@ -241,11 +312,13 @@ def delete(
         where = Place.SOURCE
     grade = Severity.CRITICAL if where in (Place.WORKSPACE, Place.GIT, Place.ROOT) and whole else Severity.HIGH
     inside = " with everything in it" if recursive and not is_pattern(real) else ""
-    ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}{inside}", span, grade, reversible=False, recursive=recursive)
+    ledger.add(
+        Verb.DELETE, show(real), where, f"{how} {shown}{inside}", span, grade, reversible=False, recursive=recursive
+    )
 
 
 def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
-    """A tool that keeps versions puts another version of a file in place: what steers programs is a write all the same."""
+    """A tool that keeps versions puts another one in place: a write all the same, where it steers programs."""
     path = _target(machine, state, word)
     where = place(machine, path)
     if where is Place.GUARD:
@@ -269,14 +342,30 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     ledger = machine.ledger
     if known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET):
         ledger.sign("pipe_to_shell")
-        ledger.add(Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span)
+        ledger.add(
+            Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span
+        )
         return where
     if where is Place.TEMP:
         ledger.sign("outside")
-        ledger.add(Verb.EXEC, show(path), where, f"{what} {short(machine, path)}, a file in a temporary folder", span, Severity.HIGH)
+        ledger.add(
+            Verb.EXEC,
+            show(path),
+            where,
+            f"{what} {short(machine, path)}, a file in a temporary folder",
+            span,
+            Severity.HIGH,
+        )
     elif where is Place.UNKNOWN:
         if machine.setting.mode is Mode.SHIM:
-            ledger.add(Verb.EXEC, show(path), where, f"{what} a program whose name is known only when it runs", span, Severity.MEDIUM)
+            ledger.add(
+                Verb.EXEC,
+                show(path),
+                where,
+                f"{what} a program whose name is known only when it runs",
+                span,
+                Severity.MEDIUM,
+            )
         machine.partial()
     elif where in (Place.DEVICE, Place.SECRET, Place.PROC) or (where is Place.NONE and path.startswith("/dev/")):
         machine.partial()

@@ -22,9 +22,9 @@ def transform(expander: Expander, part: Param, state: State) -> list[Word]:
     """The value of a braced expansion with an operator, a prefix or an index."""
     name, op = part.name, part.op
     if part.prefix == "#":
-        values = expander.variable(name, state)
-        whole = " ".join(values)
-        return [Word(UNKNOWN if UNKNOWN in whole else str(len(values) if part.index in ("@", "*") else len(whole)))]
+        held = expander.variable(name, state)
+        whole = " ".join(held)
+        return [Word(UNKNOWN if UNKNOWN in whole else str(len(held) if part.index in ("@", "*") else len(whole)))]
     if part.prefix == "!":
         if op or part.index in ("@", "*"):
             return [Word(UNKNOWN, 0, many=True)]

@@ -73,10 +73,7 @@ class Stream(Struct, frozen=True):
         """Either of the two, or both."""
         if self is other or self == other:
             return self
-        if self.text is None or other.text is None:
-            text = None
-        else:
-            text = self.text + other.text
+        text = None if self.text is None or other.text is None else self.text + other.text
         return Stream(self.taint | other.taint, text, self.origin or other.origin)
 
 

@@ -24,8 +24,8 @@ from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
-from leashtui.model.facts import Facts, Mode
-from leashtui.model.request import Tier
+from leashtui.model.facts import Facts
+from leashtui.model.request import Mode, Tier
 from leashtui.model.verdict import Decision
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants

@@ -17,8 +17,8 @@ from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.probe import Probe
 from leashtui.classify.toolbox import Toolbox
-from leashtui.model.facts import Facts, Mode
-from leashtui.model.request import Action, Layer, Request, Tier
+from leashtui.model.facts import Facts
+from leashtui.model.request import Action, Layer, Mode, Request, Tier
 from leashtui.model.verdict import Decision
 from leashtui.policy.entities import Principal
 from leashtui.policy.pdp import PDP

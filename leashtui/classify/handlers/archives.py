@@ -32,8 +32,29 @@ def tar(call: Call, spec: Spec, options: Options) -> Stream | None:
         from leashtui.classify.options import split
 
         options = split([*rebuilt, *words], spec)
-    for value in options.all("-I", "--use-compress-program", "--to-command", "-F", "--info-script", "--new-volume-script", "--rsh-command", "--rmt-command"):
-        if value.split() and value.split()[0].rpartition("/")[2] not in ("gzip", "pigz", "zstd", "xz", "bzip2", "pbzip2", "lz4", "lzma", "zstdmt", "pixz", "brotli"):
+    for value in options.all(
+        "-I",
+        "--use-compress-program",
+        "--to-command",
+        "-F",
+        "--info-script",
+        "--new-volume-script",
+        "--rsh-command",
+        "--rmt-command",
+    ):
+        if value.split() and value.split()[0].rpartition("/")[2] not in (
+            "gzip",
+            "pigz",
+            "zstd",
+            "xz",
+            "bzip2",
+            "pbzip2",
+            "lz4",
+            "lzma",
+            "zstdmt",
+            "pixz",
+            "brotli",
+        ):
             indirect(call, value)
     for value in options.all("--checkpoint-action"):
         if value.startswith("exec="):
@@ -119,7 +140,9 @@ def zip_files(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def compress(call: Call, spec: Spec, options: Options) -> Stream | None:
     """gzip, xz, zstd: files in place, or a stream."""
-    if call.name in ("gunzip", "unxz", "bunzip2", "unzstd", "uncompress", "unlz4") or options.has("-d", "--decompress", "-t", "--test", "-l", "--list", "-c", "--stdout"):
+    if call.name in ("gunzip", "unxz", "bunzip2", "unzstd", "uncompress", "unlz4") or options.has(
+        "-d", "--decompress", "-t", "--test", "-l", "--list", "-c", "--stdout"
+    ):
         from leashtui.classify.handlers.streams import unpack
 
         out = unpack(call, spec, options)

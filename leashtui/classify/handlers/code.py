@@ -17,13 +17,19 @@ from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Severity, Verb
 
 _LANGUAGE = {
-    "python": "python", "pypy": "python", "ipython": "python", "bpython": "python", "perl": "perl", "ruby": "ruby", "node": "node",
-    "nodejs": "node", "deno": "node", "bun": "node", "tsx": "node", "ts-node": "node", "php": "php", "lua": "lua", "luajit": "lua",
-    "Rscript": "r", "R": "r", "julia": "julia", "elixir": "elixir", "groovy": "groovy", "osascript": "osascript", "pwsh": "powershell",
-    "powershell": "powershell", "tclsh": "tcl", "expect": "tcl", "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang",
-    "irb": "ruby", "jruby": "ruby", "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
+    "python": "python", "pypy": "python", "ipython": "python", "bpython": "python", "perl": "perl", "ruby": "ruby",
+    "node": "node", "nodejs": "node", "deno": "node", "bun": "node", "tsx": "node", "ts-node": "node", "php": "php",
+    "lua": "lua", "luajit": "lua", "Rscript": "r", "R": "r", "julia": "julia", "elixir": "elixir", "groovy": "groovy",
+    "osascript": "osascript", "pwsh": "powershell", "powershell": "powershell", "tclsh": "tcl", "expect": "tcl",
+    "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
+    "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
 }  # fmt: skip
-_SERVERS = frozenset(("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress"))
+_CONSOLES = frozenset(
+    ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
+)
+_SERVERS = frozenset(
+    ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
+)
 
 
 def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -97,11 +103,18 @@ def language_of(name: str) -> str:
 def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
     """python, perl, ruby, node, php, lua and others."""
     language = language_of(call.name)
-    codes = options.all(*spec.enders.split(), *(o for o, r in spec.roles.items() if r == "text" and o in ("-e", "-E", "-r", "-c", "-p", "--eval", "--print", "-pe", "--exec")))
+    codes = options.all(
+        *spec.enders.split(),
+        *(
+            o
+            for o, r in spec.roles.items()
+            if r == "text" and o in ("-e", "-E", "-r", "-c", "-p", "--eval", "--print", "-pe", "--exec")
+        ),
+    )
     for name, value in options.values:
-        if name in ("-r", "--require", "--import", "--loader", "-I") and language in ("node", "ruby", "perl") and name != "-I":
-            if value.startswith((".", "/")):
-                call.run_file(value, "loads")
+        loads = name in ("-r", "--require", "--import", "--loader") and language in ("node", "ruby", "perl")
+        if loads and value.startswith((".", "/")):
+            call.run_file(value, "loads")
     if language == "python" and options.has("-m"):
         return _module(call, options)
     if codes:
@@ -112,6 +125,9 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
         return Stream(out.taint, None)
     if options.args and options.args[0] != "-":
         run_script(call, language, options.args[0])
+        console = options.args[0].rpartition("/")[2]
+        if console in _CONSOLES and call.machine.setting.tools.find(console) is not None:
+            call.words_run([Word(console), *call.words[call.words.index(options.args[0]) + 1 :]])
         return Stream(call.stdin.taint | call.reads, None)
     if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
         return Stream(Taint.SHELL, None)
@@ -121,12 +137,20 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
 def _typed(call: Call, code: Word) -> str:
     """The code, with the modules that options load put before it."""
     loads = [w[2:] for w in call.words[1:] if re.match(r"-[rM][a-z/:A-Z]", w)]
-    return "".join(f"require '{m}';\n" for m in loads) + code if loads and language_of(call.name) in ("ruby", "perl") else str(code)
+    return (
+        "".join(f"require '{m}';\n" for m in loads) + code
+        if loads and language_of(call.name) in ("ruby", "perl")
+        else str(code)
+    )
 
 
 def _in_place(call: Call, language: str, options: Options, codes: list[Word]) -> None:
-    edits = language in ("perl", "ruby") and any(re.match(r"-[a-zA-Z0]*i", w) and "-e" not in w[:2] for w in call.words[1:])
-    silent = edits and any(re.match(r"-[a-zA-Z0]*n", w) for w in call.words[1:]) and not any("print" in c for c in codes)
+    edits = language in ("perl", "ruby") and any(
+        re.match(r"-[a-zA-Z0]*i", w) and "-e" not in w[:2] for w in call.words[1:]
+    )
+    silent = (
+        edits and any(re.match(r"-[a-zA-Z0]*n", w) for w in call.words[1:]) and not any("print" in c for c in codes)
+    )
     reads = edits or any(re.match(r"-[a-zA-Z0]*[np]", w) for w in call.words[1:])
     for file in options.args:
         if reads:
@@ -141,11 +165,21 @@ def _module(call: Call, options: Options) -> Stream | None:
     tail = list(options.args)
     if module in _SERVERS or module == "http.server":
         words = " ".join(tail)
-        if module in ("http.server", "SimpleHTTPServer") and not re.search(r"(-b|--bind)[= ]?(127\.|localhost|::1)", words):
+        if module in ("http.server", "SimpleHTTPServer") and not re.search(
+            r"(-b|--bind)[= ]?(127\.|localhost|::1)", words
+        ):
             call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
             return Stream(0, None)
-    program = {"pip": "pip", "venv": "python-venv", "ensurepip": "python-venv", "json.tool": "json.tool"}.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
-    if call.machine.setting.tools.find(program) is not None and program not in ("test", "time", "timeit", "sh", "select"):
+    program = {"pip": "pip", "venv": "python-venv", "ensurepip": "python-venv", "json.tool": "json.tool"}.get(
+        module, module.partition(".")[0] if module.startswith("coverage") else module
+    )
+    if call.machine.setting.tools.find(program) is not None and program not in (
+        "test",
+        "time",
+        "timeit",
+        "sh",
+        "select",
+    ):
         call.direct = False
         return call.words_run([Word(program), *tail])
     call.add(Verb.EXEC, module, f"runs the Python module {module}")
@@ -164,7 +198,9 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.sign("obfuscated")
     for file in options.all("-f", "--file", "--makefile"):
         if file == "-":
-            call.opaque("runs rules from its standard input") if call.stdin.text is None else _rules(call, call.stdin.text)
+            call.opaque("runs rules from its standard input") if call.stdin.text is None else _rules(
+                call, call.stdin.text
+            )
         else:
             call.run_file(file)
     for word in options.args:
@@ -194,8 +230,14 @@ def _make_variable(call: Call, name: str, value: Word) -> None:
         call.shell(Word(found.group(1) or found.group(2)))
 
 
-_OUTWARD = re.compile(r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes|build|docs?$)))|^(?:push|push-images?|docker-push)$")
-_REMOVES = re.compile(r"^(?:db[:_-](?:drop|reset|wipe|purge|nuke|truncate)|(?:drop|reset|wipe|nuke|destroy|purge)[:_-]?(?:db|database|data|all|prod\w*)|nuke|destroy|teardown|uninstall)$")
+_OUTWARD = re.compile(
+    r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
+    r"|build|docs?$)))|^(?:push|push-images?|docker-push)$"
+)
+_REMOVES = re.compile(
+    r"^(?:db[:_-](?:drop|reset|wipe|purge|nuke|truncate)|(?:drop|reset|wipe|nuke|destroy|purge)[:_-]?(?:db|database"
+    r"|data|all|prod\w*)|nuke|destroy|teardown|uninstall)$"
+)
 
 
 def judge_targets(call: Call, targets: list[str]) -> None:
@@ -203,10 +245,17 @@ def judge_targets(call: Call, targets: list[str]) -> None:
     for target in targets:
         if _OUTWARD.match(target):
             call.sign("network")
-            call.add(Verb.PUBLISH, target, f"runs the target {show(target)}, which by its name reaches outside", Severity.MEDIUM)
+            call.add(
+                Verb.PUBLISH,
+                target,
+                f"runs the target {show(target)}, which by its name reaches outside",
+                Severity.MEDIUM,
+            )
         elif _REMOVES.match(target):
             call.sign("destructive")
-            call.add(Verb.DATA_CHANGE, target, f"runs the target {show(target)}, which by its name removes data", lost=True)
+            call.add(
+                Verb.DATA_CHANGE, target, f"runs the target {show(target)}, which by its name removes data", lost=True
+            )
         elif target == "install" and call.name in ("make", "gmake", "ninja", "cmake", "just", "task"):
             call.add(Verb.WRITE, "", "installs the project outside the workspace", Severity.MEDIUM, place=Place.OUTSIDE)
 

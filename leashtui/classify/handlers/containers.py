@@ -30,7 +30,9 @@ def _mounts(call: Call, options: Options) -> None:
         place = call.place(source)
         if path.endswith(("docker.sock", "podman.sock", "containerd.sock")):
             call.add(Verb.PRIVILEGE, path, "hands the container engine itself into a container", Severity.HIGH)
-        elif place in (Place.ROOT, Place.SYSTEM, Place.DEVICE, Place.PROC) and not re.fullmatch(r"/etc/(localtime|timezone|resolv\.conf|hosts)", path):
+        elif place in (Place.ROOT, Place.SYSTEM, Place.DEVICE, Place.PROC) and not re.fullmatch(
+            r"/etc/(localtime|timezone|resolv\.conf|hosts)", path
+        ):
             call.add(Verb.PRIVILEGE, path, f"hands {call.say(source)} into a container", Severity.HIGH)
         elif place is Place.SECRET:
             call.read(source)
@@ -41,7 +43,9 @@ def _mounts(call: Call, options: Options) -> None:
 def run(call: Call, spec: Spec, options: Options) -> Stream | None:
     """docker run, create: image, then command."""
     _mounts(call, options)
-    if options.has(*_LOOSE) or any(v in ("host", "ALL", "SYS_ADMIN") for v in options.all("--pid", "--cap-add", "--userns", "--uts", "--ipc")):
+    if options.has(*_LOOSE) or any(
+        v in ("host", "ALL", "SYS_ADMIN") for v in options.all("--pid", "--cap-add", "--userns", "--uts", "--ipc")
+    ):
         call.add(Verb.PRIVILEGE, "", "starts a container with rights over this machine", Severity.HIGH)
     for value in options.all("--security-opt"):
         if "unconfined" in value:
@@ -69,7 +73,11 @@ def execute(call: Call, spec: Spec, options: Options) -> Stream | None:
         inner = call.words[call.words.index(Word("--")) + 1 :]
     if inner and not _inside(call, inner):
         verb = Verb.CLOUD_CHANGE if call.name in ("kubectl", "oc", "k3s", "k") else Verb.CONTAINER_CHANGE
-        call.add(verb, " ".join(bare(w) for w in inner)[:80], f"runs {show(' '.join(inner))[:60]} inside {show(options.args[0]) if options.args else 'a container'}")
+        call.add(
+            verb,
+            " ".join(bare(w) for w in inner)[:80],
+            f"runs {show(' '.join(inner))[:60]} inside {show(options.args[0]) if options.args else 'a container'}",
+        )
     elif not inner:
         call.machine.partial()
     return Stream(Taint.LOCAL, None)
@@ -93,12 +101,17 @@ def _inside(call: Call, words: list[Word]) -> bool:
             call.sign(sign)
     if ledger.has(Verb.SECRET_READ):
         call.reads |= Taint.SECRET
-        call.add(Verb.SECRET_READ, "", f"shows secrets of a container with {show(' '.join(words))[:60]}", place=Place.SECRET)
+        call.add(
+            Verb.SECRET_READ, "", f"shows secrets of a container with {show(' '.join(words))[:60]}", place=Place.SECRET
+        )
     for verb in (Verb.NET_SEND, Verb.RUN_FETCHED, Verb.DATA_CHANGE, Verb.REMOTE_CHANGE, Verb.PUBLISH):
         if ledger.has(verb):
             call.add(verb, "", f"inside a container: {show(' '.join(words))[:60]}")
     grave = {e.verb for e in ledger.effects.values() if e.severity not in (Severity.LOW,)}
-    writes = any(e.verb in (Verb.WRITE, Verb.DELETE, Verb.TRUNCATE, Verb.PACKAGE_ADD) and e.place is not Place.TEMP for e in ledger.effects.values())
+    writes = any(
+        e.verb in (Verb.WRITE, Verb.DELETE, Verb.TRUNCATE, Verb.PACKAGE_ADD) and e.place is not Place.TEMP
+        for e in ledger.effects.values()
+    )
     return not grave and not writes
 
 

@@ -15,8 +15,14 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOSE = re.compile(r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*|\+t?s|[2467][0-7]{3})$")
-_WORLD = re.compile(r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)|(?:,o\+\w*w)")
+_LOOSE = re.compile(
+    r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
+    r"|\+t?s|[2467][0-7]{3})$"
+)
+_WORLD = re.compile(
+    r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
+    r"|(?:,o\+\w*w)"
+)
 
 
 def _split(options: Options) -> tuple[list[Word], Word | None]:
@@ -33,7 +39,11 @@ def _target_path(call: Call, source: Word, target: Word) -> Word:
     """Where a source lands: below the target when that is a folder."""
     name = source.rstrip("/").rpartition("/")[2]
     path = call.path(target)
-    into = target.endswith("/") or target in (".", "..") or (path and is_fixed(path) and call.machine.setting.probe.is_dir(path))
+    into = (
+        target.endswith("/")
+        or target in (".", "..")
+        or (path and is_fixed(path) and call.machine.setting.probe.is_dir(path))
+    )
     if not into and path in (call.machine.setting.workspace.root, call.machine.setting.home, "/tmp"):
         into = True
     return Word(f"{target.rstrip('/') or '/'}/{name}", target.taint) if into and name else target
@@ -78,9 +88,25 @@ def _leaves(call: Call, source: Word, target: Word) -> None:
     folder = covered_folder(path)
     if where in (Place.ROOT, Place.WORKSPACE) or folder in SYSTEM_DIRS or call.place(folder) in (Place.ROOT,):
         call.delete(source, recursive=True, how="moves away")
-    elif where in (Place.SYSTEM, Place.HOME, Place.OUTSIDE, Place.SHELL_RC, Place.GUARD, Place.HOOK, Place.AGENT_CONFIG, Place.GIT):
+    elif where in (
+        Place.SYSTEM,
+        Place.HOME,
+        Place.OUTSIDE,
+        Place.SHELL_RC,
+        Place.GUARD,
+        Place.HOOK,
+        Place.AGENT_CONFIG,
+        Place.GIT,
+    ):
         call.delete(source, how="moves away")
-    elif where is Place.SOURCE and lands in (Place.TEMP, Place.HOME, Place.OUTSIDE, Place.DEVICE, Place.UNKNOWN, Place.SYSTEM):
+    elif where is Place.SOURCE and lands in (
+        Place.TEMP,
+        Place.HOME,
+        Place.OUTSIDE,
+        Place.DEVICE,
+        Place.UNKNOWN,
+        Place.SYSTEM,
+    ):
         call.delete(source, how="moves out of the workspace:")
 
 
@@ -90,7 +116,14 @@ def permissions(call: Call, spec: Spec, options: Options) -> Stream | None:
     by_reference = options.has("--reference")
     mode = "" if by_reference or not args else bare(args[0])
     flags = [str(w) for w in call.words[1:] if re.fullmatch(r"-[rwxXst]+", w)]
-    if call.name == "chmod" and flags and flags[0][1:].strip("rwxXst") == "" and not options.has("-R") and mode and len(args) >= 1:
+    if (
+        call.name == "chmod"
+        and flags
+        and flags[0][1:].strip("rwxXst") == ""
+        and not options.has("-R")
+        and mode
+        and len(args) >= 1
+    ):
         mode = flags[0]
         targets = args
     else:
@@ -106,18 +139,41 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     folder = covered_folder(path)
     if deep and (folder in SYSTEM_DIRS or call.place(folder) is Place.ROOT) or (where is Place.ROOT and path == "/"):
         call.sign("catastrophic")
-        call.add(Verb.PRIVILEGE, path, f"changes who may use {call.say(folder)} and everything in it", Severity.CRITICAL, place=where, lost=True, recursive=True)
+        call.add(
+            Verb.PRIVILEGE,
+            path,
+            f"changes who may use {call.say(folder)} and everything in it",
+            Severity.CRITICAL,
+            place=where,
+            lost=True,
+            recursive=True,
+        )
         return
     if where is Place.GUARD:
         call.sign("guard_tamper")
     owner = call.name in ("chown", "chgrp")
-    inside = where in (Place.SOURCE, Place.GENERATED, Place.TEMP, Place.WORKSPACE, Place.GIT, Place.CI, Place.LOCKFILE, Place.UNKNOWN)
+    inside = where in (
+        Place.SOURCE,
+        Place.GENERATED,
+        Place.TEMP,
+        Place.WORKSPACE,
+        Place.GIT,
+        Place.CI,
+        Place.LOCKFILE,
+        Place.UNKNOWN,
+    )
     if where is Place.HOOK and call.name == "chmod":
         call.add(Verb.WRITE, path, f"changes the mode of {call.say(target)}, a hook", Severity.HIGH, place=where)
         return
     loosens = call.name == "chmod" and _WORLD.search(mode) is not None
     if owner or loosens:
-        call.add(Verb.PRIVILEGE, path, f"{'changes the owner of' if owner else 'loosens the permissions of'} {call.say(target)}", place=where, recursive=deep)
+        call.add(
+            Verb.PRIVILEGE,
+            path,
+            f"{'changes the owner of' if owner else 'loosens the permissions of'} {call.say(target)}",
+            place=where,
+            recursive=deep,
+        )
     elif not inside:
         grade = Severity.HIGH if where is Place.SYSTEM else Severity.MEDIUM
         tightens = where is Place.SECRET and re.fullmatch(r"0?[4-7]00|go?-\w+|o-\w+|u\+r\w?", mode) is not None
@@ -158,7 +214,11 @@ def make_temp(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mktemp prints a fresh path below the temporary folder."""
     folder = options.last("-p", "--tmpdir")
     template = bare(options.args[0]) if options.args else "tmp.XXXXXXXXXX"
-    base = template if template.startswith("/") or (options.args and not options.has("-t", "--tmpdir", "-p")) else f"{bare(folder) if folder else '/tmp'}/{template}"
+    base = (
+        template
+        if template.startswith("/") or (options.args and not options.has("-t", "--tmpdir", "-p"))
+        else f"{bare(folder) if folder else '/tmp'}/{template}"
+    )
     return Stream(0, base + "\n")
 
 
@@ -185,7 +245,9 @@ def wipe(call: Call, spec: Spec, options: Options) -> Stream | None:
         path = call.path(word)
         if path.startswith("/dev/") or word == UNKNOWN:
             call.sign("catastrophic", "destructive")
-            call.add(Verb.WRITE, path, f"destroys what is on {show(word)}", Severity.CRITICAL, place=Place.DEVICE, lost=True)
+            call.add(
+                Verb.WRITE, path, f"destroys what is on {show(word)}", Severity.CRITICAL, place=Place.DEVICE, lost=True
+            )
             return Stream(0, None)
     for word in options.args[:1]:
         call.write(word)

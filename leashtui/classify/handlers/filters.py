@@ -15,16 +15,26 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
-_SED_RUN = re.compile(r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$|[;\n}])")
-_SED_SUBSTITUTE = re.compile(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
+_SED_RUN = re.compile(
+    r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$"
+    r"|[;\n}])"
+)
+_SED_SUBSTITUTE = re.compile(
+    r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S
+)
 _SED_FILE = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
 _SED_READ = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
 _AWK_RUN = re.compile(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
-_AWK_PIPE = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)")
+_AWK_PIPE = re.compile(
+    r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)"
+)
 _AWK_FILE = re.compile(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
 _AWK_READ = re.compile(r"getline\s*\w*\s*<\s*(\"(?:[^\"\\]|\\.)*\")")
 _AWK_NET = re.compile(r"/inet[46]?/(?:tcp|udp)/\d*/([^/\"]+)/")
-_VIM_RUN = re.compile(r"^:?\s*(?:silent\s*!?\s*)?(?:(?:%|\d+(?:,\d+)?|\.)?\s*!|r(?:ead)?\s*!|w(?:rite)?\s+!|term(?:inal)?\s+)\s*(.+)$|system(?:list)?\(['\"](.*?)['\"]\)", re.S)
+_VIM_RUN = re.compile(
+    r"^:?\s*(?:silent\s*!?\s*)?(?:(?:%|\d+(?:,\d+)?|\.)?\s*!|r(?:ead)?\s*!|w(?:rite)?\s+!|term(?:inal)?\s+)\s*(.+)$|system(?:list)?\(['\"](.*?)['\"]\)",
+    re.S,
+)
 _VIM_CODE = re.compile(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
 
 
@@ -40,7 +50,13 @@ def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
         _sed_script(call, script)
     in_place = any(re.match(r"-[nErsuz]*i|--in-place", w) for w in call.words[1:])
     out = NOTHING if files else call.stdin
-    empties = in_place and any(bare(s).strip() in ("d", "1,$d", "c\\", "Q", "q0") for s in scripts) or in_place and options.has("-n") and not any("p" in s for s in scripts)
+    empties = (
+        in_place
+        and any(bare(s).strip() in ("d", "1,$d", "c\\", "Q", "q0") for s in scripts)
+        or in_place
+        and options.has("-n")
+        and not any("p" in s for s in scripts)
+    )
     for file in files:
         out = out.joined(call.read(file))
         if in_place:
@@ -106,7 +122,11 @@ def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _unquoted(text: str) -> Word:
-    return Word(text[1:-1].replace('\\"', '"').replace("\\\\", "\\")) if text.startswith('"') else Word("\U0010fff0", Taint.LOCAL)
+    return (
+        Word(text[1:-1].replace('\\"', '"').replace("\\\\", "\\"))
+        if text.startswith('"')
+        else Word("\U0010fff0", Taint.LOCAL)
+    )
 
 
 def _awk_program(call: Call, program: Word, taint: int) -> int:
@@ -123,7 +143,9 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
         call.shell(command, Stream(taint, None))
     for found in _AWK_FILE.finditer(text):
         target = _unquoted(found.group(2))
-        if target not in ("/dev/stderr", "/dev/stdout") and (found.group(2).startswith('"') or found.group(2)[:1] in "$"):
+        if target not in ("/dev/stderr", "/dev/stdout") and (
+            found.group(2).startswith('"') or found.group(2)[:1] in "$"
+        ):
             call.write(target, Stream(taint, None), append=found.group(1) == ">>")
     for found in _AWK_READ.finditer(text):
         taint |= call.read(_unquoted(found.group(1))).taint
@@ -146,8 +168,15 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
         indirect(call, value)
     for value in options.all("-f", "--file"):
         call.read(value)
-    deep = options.has("-r", "-R", "--recursive", "--dereference-recursive") or call.name in ("rg", "ag", "ack", "ugrep")
-    quiet = options.has("-l", "-L", "-c", "-q", "--count", "--quiet", "--files-with-matches", "--files-without-match", "--files")
+    deep = options.has("-r", "-R", "--recursive", "--dereference-recursive") or call.name in (
+        "rg",
+        "ag",
+        "ack",
+        "ugrep",
+    )
+    quiet = options.has(
+        "-l", "-L", "-c", "-q", "--count", "--quiet", "--files-with-matches", "--files-without-match", "--files"
+    )
     out = call.stdin if not files else NOTHING
     for file in files:
         out = out.joined(call.read(file, recursive=deep))
@@ -166,8 +195,15 @@ def through(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.write(target, Stream(out.taint, None))
     for value in options.all("--compress-program"):
         indirect(call, value)
-    if out.text is not None and (call.name in ("head", "tail", "sort", "uniq", "fold", "tac", "cat", "nl", "column", "unexpand", "expand") or STAR in out.text):
-        return Stream(out.taint, out.text if out.text.count("\n") < 2 or STAR in out.text or call.name == "sort" else None, out.origin)
+    if out.text is not None and (
+        call.name in ("head", "tail", "sort", "uniq", "fold", "tac", "cat", "nl", "column", "unexpand", "expand")
+        or STAR in out.text
+    ):
+        return Stream(
+            out.taint,
+            out.text if out.text.count("\n") < 2 or STAR in out.text or call.name == "sort" else None,
+            out.origin,
+        )
     return Stream(out.taint, None, out.origin)
 
 
@@ -189,7 +225,10 @@ def pager(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     """vim, nvim, ex, emacs --eval: editor commands on the command line."""
-    commands = [*options.all("-c", "--cmd", "--eval", "-eval", "--execute"), *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+"))]
+    commands = [
+        *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
+        *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
+    ]
     for command in commands:
         text = bare(command)
         found = _VIM_RUN.search(text)
@@ -199,7 +238,11 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
         elif code is not None:
             from leashtui.classify.code import judge_code
 
-            judge_code(call, "lua" if code.group(1) == "lua" else "python" if code.group(1).startswith("py") else code.group(1), code.group(2))
+            judge_code(
+                call,
+                "lua" if code.group(1) == "lua" else "python" if code.group(1).startswith("py") else code.group(1),
+                code.group(2),
+            )
         elif re.search(r"shell-command|call-process|start-process|delete-file|delete-directory", text):
             _lisp(call, text)
         elif re.match(r":?\s*(?:w|wq|write|saveas|sav)\s+([^!].*)", text) and (target := text.split(None, 1)[1:]):

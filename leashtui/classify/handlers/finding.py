@@ -17,11 +17,14 @@ from leashtui.model.facts import Place
 
 _NAMING = ("-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-lname")
 _FILTERS = frozenset(
-    "-mtime -atime -ctime -mmin -amin -cmin -newer -size -empty -user -group -perm -links -inum -samefile -nouser -nogroup -type -newermt".split()
+    "-mtime -atime -ctime -mmin -amin -cmin -newer -size -empty -user -group -perm -links -inum -samefile -nouser"
+    " -nogroup -type -newermt".split()
 )
-_VALUED = frozenset((*_NAMING, "-type", "-mtime", "-atime", "-ctime", "-mmin", "-amin", "-cmin", "-newer", "-newermt", "-size", "-user",
-                     "-group", "-perm", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-fstype", "-xtype", "-uid",
-                     "-gid", "-used", "-context", "-files0-from", "-D", "-regextype", "-anewer", "-cnewer"))  # fmt: skip
+_VALUED = frozenset((
+    *_NAMING, "-type", "-mtime", "-atime", "-ctime", "-mmin", "-amin", "-cmin", "-newer", "-newermt", "-size", "-user",
+    "-group", "-perm", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-fstype", "-xtype", "-uid",
+    "-gid", "-used", "-context", "-files0-from", "-D", "-regextype", "-anewer", "-cnewer",
+))  # fmt: skip
 _EXECS = ("-exec", "-execdir", "-ok", "-okdir")
 
 
@@ -131,7 +134,12 @@ def _act(call: Call, hunt: _Hunt, start: Word, word: Word) -> None:
             elif not hunt.names:
                 here = Word(word, word.taint)
             argv = [Word(w.replace("{}", here), w.taint | here.taint) for w in words]
-            if not hunt.names and not hunt.filtered and argv and argv[0].rpartition("/")[2] in ("rm", "shred", "unlink"):
+            if (
+                not hunt.names
+                and not hunt.filtered
+                and argv
+                and argv[0].rpartition("/")[2] in ("rm", "shred", "unlink")
+            ):
                 call.delete(here, recursive=True)
             out = call.words_run(argv, Stream(0, None))
             call.reads |= out.taint
@@ -190,7 +198,8 @@ def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.shell(item)
         return call.out()
     for item in items[:16]:
-        line = re.sub(r"\{[./]*\}", lambda _, i=item: str(i), text) if re.search(r"\{[./]*\}", text) else f"{text} {item}"  # type: ignore[misc]
+        pieces = re.split(r"\{[./]*\}", text)
+        line = str(item).join(pieces) if len(pieces) > 1 else f"{text} {item}"
         call.shell(Word(line, taint | item.taint))
     return call.out()
 

@@ -36,7 +36,13 @@ def api(call: Call, spec: Spec, options: Options) -> Stream | None:
     if changes:
         grade = Severity.HIGH if method == "DELETE" else None
         what = f"{method} " if method else ""
-        call.add(Verb.REMOTE_CHANGE, target, f"changes {show(target)} on the forge: {what}by its API", grade, lost=method == "DELETE")
+        call.add(
+            Verb.REMOTE_CHANGE,
+            target,
+            f"changes {show(target)} on the forge: {what}by its API",
+            grade,
+            lost=method == "DELETE",
+        )
     return Stream(Taint.FETCHED | call.taint(), None)
 
 

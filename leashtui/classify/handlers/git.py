@@ -1,4 +1,4 @@
-"""git's many ways to run programs, and where a push goes: -c settings, aliases, config, refspecs, force in any spelling.
+"""git's many ways to run programs, and where a push goes: -c settings, aliases, config, refspecs, force.
 
 Knows which settings name programs or send code elsewhere. Refuses to run git. Invariant: a setting that runs a program
 is judged by that program, whether it is given for once, written, or already stands in the repository.
@@ -17,15 +17,24 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _RUNS = re.compile(
-    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor|diff\.external|diff\..*\.(command|textconv)"
-    r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*|credential\.(.*\.)?helper|gpg\.(.*\.)?program|gpg\.ssh\.defaultkeycommand"
-    r"|interactive\.difffilter|sendemail\..*cmd|man\..*\.cmd|browser\..*\.cmd|web\.browser|help\.browser|uploadpack\.packobjectshook|remote\..*\.(uploadpack|receivepack|vcs)"
-    r"|ssh\.variant|instaweb\..*|init\.templatedir|include(if)?\..*path|trailer\..*\.(cmd|command)|protocol\..*allow|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
+    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor"
+    r"|diff\.external|diff\..*\.(command|textconv)"
+    r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*"
+    r"|credential\.(.*\.)?helper|gpg\.(.*\.)?program|gpg\.ssh\.defaultkeycommand"
+    r"|interactive\.difffilter|sendemail\..*cmd|man\..*\.cmd|browser\..*\.cmd|web\.browser|help\.browser"
+    r"|uploadpack\.packobjectshook|remote\..*\.(uploadpack|receivepack|vcs)"
+    r"|ssh\.variant|instaweb\..*|init\.templatedir|include(if)?\..*path|trailer\..*\.(cmd|command)|protocol\..*allow"
+    r"|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
 )
 _BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
-_REROUTES = re.compile(r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$")
+_REROUTES = re.compile(
+    r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
+    r"|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
+)
 _HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
-_PROTECTED = re.compile(r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$")
+_PROTECTED = re.compile(
+    r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$"
+)
 _COMMIT_HOOKS = frozenset(("commit", "push", "merge", "rebase", "am"))
 
 
@@ -44,7 +53,12 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
     if low == "core.hookspath":
         _hooks(call, value, once=once, wide=wide)
         return
-    if low in ("core.fsmonitor", "core.askpass") and text.lower() in _BOOLS or low.startswith("pager.") and text.lower() in _BOOLS:
+    if (
+        low in ("core.fsmonitor", "core.askpass")
+        and text.lower() in _BOOLS
+        or low.startswith("pager.")
+        and text.lower() in _BOOLS
+    ):
         return
     if low.startswith("credential") and (text.split() or [""])[0] in (*_HELPERS, ""):
         if not once:
@@ -55,7 +69,9 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
         indirect(call, command)
         return
     call.add(Verb.PERSIST, key, f"sets git's {key}, which names a program to run", place=Place.GIT)
-    if wide and (_strange(call, command) or low in ("core.sshcommand", "core.fsmonitor", "core.gitproxy", "init.templatedir")):
+    if wide and (
+        _strange(call, command) or low in ("core.sshcommand", "core.fsmonitor", "core.gitproxy", "init.templatedir")
+    ):
         call.sign("backdoor")
     _later(call, command)
 
@@ -163,13 +179,31 @@ def config(call: Call, spec: Spec, options: Options) -> Stream | None:
     file = options.last("-f", "--file")
     words = [w for w in options.args if w not in ("set", "get", "unset", "list", "edit", "get-all")]
     verb = str(options.args[0]) if options.args and options.args[0] in ("set", "get", "unset", "list", "edit") else ""
-    if verb in ("get", "list") or options.has("--get", "--get-all", "--get-regexp", "-l", "--list", "--get-urlmatch", "--show-origin", "--get-color", "--get-colorbool"):
+    if verb in ("get", "list") or options.has(
+        "--get",
+        "--get-all",
+        "--get-regexp",
+        "-l",
+        "--list",
+        "--get-urlmatch",
+        "--show-origin",
+        "--get-color",
+        "--get-colorbool",
+    ):
         if any(re.search(r"(?i)token|password|extraheader|secret", w) for w in words):
             call.add(Verb.SECRET_READ, words[0], f"shows the secret setting {show(words[0])}", place=Place.SECRET)
         return Stream(0, None)
     if options.has("-e", "--edit") or verb == "edit":
         return None
-    target = bare(file) if file is not None else "~/.gitconfig" if options.has("--global") else "/etc/gitconfig" if options.has("--system") else ""
+    target = (
+        bare(file)
+        if file is not None
+        else "~/.gitconfig"
+        if options.has("--global")
+        else "/etc/gitconfig"
+        if options.has("--system")
+        else ""
+    )
     unset = verb == "unset" or options.has("--unset", "--unset-all", "--remove-section", "--rename-section")
     if len(words) < 2 and not unset:
         return Stream(0, None)
@@ -189,7 +223,9 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
     words = list(options.args)
     remote = bare(words[0]) if words else bare(options.last("--repo") or "origin")
     refs = [bare(w) for w in words[1:]]
-    force = options.has("-f", "--force", "--force-with-lease", "--mirror", "--force-if-includes") or any(r.startswith("+") for r in refs)
+    force = options.has("-f", "--force", "--force-with-lease", "--mirror", "--force-if-includes") or any(
+        r.startswith("+") for r in refs
+    )
     force = force or any(o.startswith("--force") for o in options.given)
     removes = options.has("-d", "--delete", "--prune") or any(r.startswith(":") and len(r) > 1 for r in refs)
     for value in options.all("--receive-pack", "--exec"):
@@ -205,9 +241,17 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
     if any(_PROTECTED.match(r) for r in refs):
         call.sign("git_protected")
     what = "force-pushes" if force else "deletes refs" if removes else "pushes"
-    refs_text = " ".join(refs) or ("everything" if options.has("--all", "--mirror", "--branches") else "the current branch")
+    refs_text = " ".join(refs) or (
+        "everything" if options.has("--all", "--mirror", "--branches") else "the current branch"
+    )
     grade = Severity.HIGH if force or removes else Severity.MEDIUM
-    call.add(Verb.REMOTE_CHANGE, f"{remote} {' '.join(refs)}".strip(), f"{what} {refs_text} {'on' if removes else 'to'} {remote}", grade, lost=force or removes)
+    call.add(
+        Verb.REMOTE_CHANGE,
+        f"{remote} {' '.join(refs)}".strip(),
+        f"{what} {refs_text} {'on' if removes else 'to'} {remote}",
+        grade,
+        lost=force or removes,
+    )
     if options.has("--follow-tags", "--tags") and not refs:
         call.add(Verb.REMOTE_CHANGE, f"{remote} tags", f"pushes tags to {remote}")
     return Stream(0, None)
@@ -235,7 +279,13 @@ def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
                 call.sign("network")
                 call.add(Verb.NET_GET, host_of(word), f"downloads from {host_of(word)}")
     if call.words[1:2] == ["clone"] or "clone" in call.words:
-        target = options.args[1] if len(options.args) > 1 else Word(bare(options.args[0]).rstrip("/").removesuffix(".git").rpartition("/")[2].rpartition(":")[2]) if options.args else None
+        target = (
+            options.args[1]
+            if len(options.args) > 1
+            else Word(bare(options.args[0]).rstrip("/").removesuffix(".git").rpartition("/")[2].rpartition(":")[2])
+            if options.args
+            else None
+        )
         if target:
             call.write(target, Stream(Taint.NONE, None), append=True)
     return None
@@ -243,7 +293,18 @@ def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def run_text(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Subcommands whose words are a command: bisect run, submodule foreach, rebase --exec, filter-branch."""
-    for value in options.all("-x", "--exec", "--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter", "--tag-name-filter", "--parent-filter", "--setup"):
+    for value in options.all(
+        "-x",
+        "--exec",
+        "--tree-filter",
+        "--index-filter",
+        "--msg-filter",
+        "--env-filter",
+        "--commit-filter",
+        "--tag-name-filter",
+        "--parent-filter",
+        "--setup",
+    ):
         call.shell(value)
     for option in ("-O", "--open-files-in-pager", "--extcmd"):
         for value in options.all(option):

@@ -110,7 +110,11 @@ def _rm(call: Call, options: Options, words: list[Word]) -> None:
         judge_path(call.machine, call.state, path, call.span)
     if options.has("-f", "--force") and not options.has("--cached"):
         _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
-    elif options.has("-r") and any(w in (".", "./", "*", ":/") or is_pattern(w) and w.strip("*./\x00") == "" for w in options.args) and not options.has("--cached"):
+    elif (
+        options.has("-r")
+        and any(w in (".", "./", "*", ":/") or is_pattern(w) and w.strip("*./\x00") == "" for w in options.args)
+        and not options.has("--cached")
+    ):
         _discards(call, "every tracked file")
 
 
@@ -159,7 +163,9 @@ def _fetch(call: Call, options: Options, words: list[Word]) -> None:
 def _from_address(call: Call, options: Options, word: Word) -> None:
     clone(call, Spec(), options)
     if "pull" in call.words and not is_local(host_of(word)):
-        call.add(Verb.REMOTE_CHANGE, show(word), f"merges from {show(word)[:80]}, a remote the project does not declare")
+        call.add(
+            Verb.REMOTE_CHANGE, show(word), f"merges from {show(word)[:80]}, a remote the project does not declare"
+        )
 
 
 def _stash(call: Call, options: Options, words: list[Word]) -> None:
@@ -181,7 +187,12 @@ def _init(call: Call, options: Options, words: list[Word]) -> None:
 def _add(call: Call, options: Options, words: list[Word]) -> None:
     for word in options.args:
         if call.place(word) is Place.SECRET:
-            call.add(Verb.SECRET_READ, call.path(word), f"puts {call.say(word)}, which holds secrets, into git", place=Place.SECRET)
+            call.add(
+                Verb.SECRET_READ,
+                call.path(word),
+                f"puts {call.say(word)}, which holds secrets, into git",
+                place=Place.SECRET,
+            )
 
 
 def _move(call: Call, options: Options, words: list[Word]) -> None:
@@ -224,7 +235,9 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
         name = Word(found.group(1), word.taint) if found is not None and "://" not in word else word
         if call.place(name) is Place.SECRET:
             call.reads |= Taint.SECRET
-            call.add(Verb.SECRET_READ, call.path(name), f"shows {call.say(name)}, which holds secrets", place=Place.SECRET)
+            call.add(
+                Verb.SECRET_READ, call.path(name), f"shows {call.say(name)}, which holds secrets", place=Place.SECRET
+            )
     if sub == "diff" and "--no-index" in call.words:
         for word in options.args:
             call.read(word)

@@ -15,7 +15,21 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Word, bare, show
 from leashtui.model.facts import Verb
 
-_INDEX = ("-i", "--index-url", "--extra-index-url", "--index", "--default-index", "--registry", "-f", "--find-links", "--trusted-host", "--source", "--add-source", "--repo", "--repository")
+_INDEX = (
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "--index",
+    "--default-index",
+    "--registry",
+    "-f",
+    "--find-links",
+    "--trusted-host",
+    "--source",
+    "--add-source",
+    "--repo",
+    "--repository",
+)
 _DEV_TOOLS = frozenset(
     "tsc eslint prettier jest vitest mocha ava tap nyc c8 webpack vite rollup esbuild swc babel next nuxt astro svelte-check vue-tsc ng"
     " playwright cypress storybook turbo nx lerna tsx ts-node ts-node-dev nodemon rimraf-x cross-env concurrently npm-run-all npm-run-all2 biome"
@@ -38,7 +52,9 @@ def runner(call: Call, spec: Spec, options: Options) -> Stream | None:
     base = re.sub(r"(?<=.)@[^/]*$", "", name)
     local = options.has("--no-install", "--no", "--offline", "--prefer-offline-x")
     tool = re.sub(r"(?<=.)@[^/]*$", "", bare(words[0])) if words else base
-    pinned_by_project = call.name in ("npx", "exec") and (tool in _DEV_TOOLS or local or _installed(call, tool)) and "@" not in name[1:]
+    pinned_by_project = (
+        call.name in ("npx", "exec") and (tool in _DEV_TOOLS or local or _installed(call, tool)) and "@" not in name[1:]
+    )
     if local or pinned_by_project:
         _known(call, tool, words)
         return call.out()
@@ -70,7 +86,10 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
     for name, value in options.values:
         if name in _INDEX and ("://" in value or name == "--trusted-host"):
             host = host_of(value)
-            if not is_local(host) and not re.search(r"(^|\.)(pypi\.org|npmjs\.org|npmjs\.com|yarnpkg\.com|crates\.io|rubygems\.org|pytorch\.org|packagist\.org)$", host):
+            if not is_local(host) and not re.search(
+                r"(^|\.)(pypi\.org|npmjs\.org|npmjs\.com|yarnpkg\.com|crates\.io|rubygems\.org|pytorch\.org|packagist\.org)$",
+                host,
+            ):
                 call.ledger.hosts[host] = None
                 call.add(Verb.PACKAGE_ADD, host, f"takes packages from {host}")
     for name, value in options.values:

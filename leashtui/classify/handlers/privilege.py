@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 
 from leashtui.classify.call import Call
+from leashtui.classify.environment import judge_unset
 from leashtui.classify.handlers.streams import variables
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
@@ -39,6 +40,8 @@ def su(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def env(call: Call, spec: Spec, options: Options) -> Stream | None:
     """env: alone it prints every variable; -S splits a text into words."""
+    for name in options.all("-u", "--unset"):
+        judge_unset(call, name)
     texts = options.all("-S", "--split-string")
     for text in texts:
         try:

@@ -21,7 +21,9 @@ _LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leash
 def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
     """kill, pkill, killall, xkill, fuser -k."""
     words = list(call.words[1:])
-    if call.name == "kill" and (words[:1] == ["-l"] or words[:1] == ["-L"] or words[:1] == ["-0"] or words[:2] == ["-s", "0"]):
+    if call.name == "kill" and (
+        words[:1] == ["-l"] or words[:1] == ["-L"] or words[:1] == ["-0"] or words[:2] == ["-s", "0"]
+    ):
         return Stream(0, None)
     targets = [w for w in words if not re.match(r"-(?:[A-Z0-9]+|SIG\w+|\w)$", w)]
     jobs = [w for w in targets if w.startswith("%") or w in ("$!",)]
@@ -87,9 +89,17 @@ def service(call: Call, spec: Spec, options: Options) -> Stream | None:
 def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
     """useradd, usermod, passwd, chpasswd: a second root is a back door."""
     text = " ".join(bare(w) for w in call.words)
-    if re.search(r"(?:-u|--uid)[ =]?0\b", text) or (call.name in ("usermod", "gpasswd", "adduser") and re.search(r"\b(sudo|wheel|root|admin|docker)\b", text) and not options.has("--help")):
+    if re.search(r"(?:-u|--uid)[ =]?0\b", text) or (
+        call.name in ("usermod", "gpasswd", "adduser")
+        and re.search(r"\b(sudo|wheel|root|admin|docker)\b", text)
+        and not options.has("--help")
+    ):
         call.sign("backdoor")
-    if call.name in ("userdel", "deluser") and options.args and bare(options.args[-1]) in ("root", call.machine.setting.user):
+    if (
+        call.name in ("userdel", "deluser")
+        and options.args
+        and bare(options.args[-1]) in ("root", call.machine.setting.user)
+    ):
         call.sign("catastrophic", "destructive")
     return None
 
@@ -104,7 +114,21 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
                 typed = typed[1:]
             call.shell(Word(" ".join(typed)))
             return None
-        if word in ("new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane", "run-shell", "run", "if-shell", "pipe-pane", "display-popup", "popup"):
+        if word in (
+            "new-session",
+            "new",
+            "new-window",
+            "neww",
+            "split-window",
+            "splitw",
+            "respawn-pane",
+            "run-shell",
+            "run",
+            "if-shell",
+            "pipe-pane",
+            "display-popup",
+            "popup",
+        ):
             tail = _after_options(words[index + 1 :])
             if tail:
                 call.shell(Word(" ".join(tail)))
@@ -141,7 +165,9 @@ def keys(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.sign("obfuscated")
     if file is not None and call.place(file) in (Place.TEMP, Place.SOURCE, Place.GENERATED):
         return None
-    call.add(Verb.WRITE, bare(file) if file is not None else "~/.ssh", "makes a key pair", Severity.MEDIUM, place=Place.HOME)
+    call.add(
+        Verb.WRITE, bare(file) if file is not None else "~/.ssh", "makes a key pair", Severity.MEDIUM, place=Place.HOME
+    )
     return None
 
 

@@ -18,8 +18,11 @@ from leashtui.classify.values import Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
 _OPEN_HOSTS = frozenset(("0.0.0.0", "::", "[::]", "*", "true", ""))
-_CMAKE = {"rm": "rm", "remove": "rm", "remove_directory": "rm -r", "copy": "cp", "copy_directory": "cp -r", "rename": "mv", "touch": "touch",
-          "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C", "create_symlink": "ln -s", "tar": "tar"}  # fmt: skip
+_CMAKE = {
+    "rm": "rm", "remove": "rm", "remove_directory": "rm -r", "copy": "cp", "copy_directory": "cp -r", "rename": "mv",
+    "touch": "touch", "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C",
+    "create_symlink": "ln -s", "tar": "tar",
+}  # fmt: skip
 _SHELLS = re.compile(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
 _CALLS = re.compile(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
@@ -61,7 +64,9 @@ def listening(call: Call, spec: Spec, options: Options) -> Stream | None:
         given = value if sign else words[index + 1] if index + 1 < len(words) else ""
         if given.startswith("-"):
             given = ""
-        if (given in _OPEN_HOSTS and (sign or name in ("--host", "--bind", "-b", "--ip", "-H", "--hostname"))) or given.startswith("0.0.0.0"):
+        if (
+            given in _OPEN_HOSTS and (sign or name in ("--host", "--bind", "-b", "--ip", "-H", "--hostname"))
+        ) or given.startswith("0.0.0.0"):
             call.add(Verb.LISTEN, show(given), f"lets others reach {call.name} on this machine")
     for word in options.args:
         if re.match(r"(?:0\.0\.0\.0|\[::\])(?::\d+)?$", word):
@@ -110,7 +115,14 @@ def mailing(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def framework_code(call: Call, spec: Spec, options: Options) -> Stream | None:
     """rails runner, manage.py shell -c, artisan tinker --execute: code on the command line or standard input."""
-    language = {"rails": "ruby", "bin/rails": "ruby", "rake": "ruby", "manage.py": "python", "django-admin": "python", "flask": "python"}.get(call.name, "php")
+    language = {
+        "rails": "ruby",
+        "bin/rails": "ruby",
+        "rake": "ruby",
+        "manage.py": "python",
+        "django-admin": "python",
+        "flask": "python",
+    }.get(call.name, "php")
     texts = options.all("-c", "--command", "--execute")
     if "runner" in call.words or "eval" in call.words or "r" in call.words:
         texts = [*texts, *options.args[:1]]

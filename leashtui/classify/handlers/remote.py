@@ -16,7 +16,10 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Severity, Verb
 
-_RUNS = re.compile(r"(?i)^(proxycommand|localcommand|knownhostscommand|remotecommand|proxyusefdpass|pkcs11provider|securitykeyprovider|match)\s*[= ]\s*(.+)$", re.S)
+_RUNS = re.compile(
+    r"(?i)^(proxycommand|localcommand|knownhostscommand|remotecommand|proxyusefdpass|pkcs11provider|securitykeyprovider|match)\s*[= ]\s*(.+)$",
+    re.S,
+)
 _REMOTE = re.compile(r"^(?:[\w.%+-]+@)?(?:\[[0-9a-fA-F:]+\]|[\w.-]+):(?!\\)|^(?:sftp|scp|rsync|ssh)://")
 _SHELL = re.compile(r"(?:^|[/\s])(?:ba|z|da|k|a|c|tc)?sh\b|cmd(\.exe)?$|powershell")
 
@@ -57,7 +60,9 @@ def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.made.changed or content.taint & Taint.LOCAL:
         call.send(host, content)
     if options.has("-R", "-w", "-D", "-L"):
-        call.add(Verb.LISTEN if not options.has("-R") else Verb.NET_SEND, host, f"opens a tunnel to {host}", Severity.HIGH)
+        call.add(
+            Verb.LISTEN if not options.has("-R") else Verb.NET_SEND, host, f"opens a tunnel to {host}", Severity.HIGH
+        )
     call.add(Verb.REMOTE_SESSION, host, f"runs {known} on {host}" if remote else f"opens a session on {host}")
     return Stream(Taint.FETCHED | (Taint.SOCKET if not remote else 0), None, host)
 
@@ -104,12 +109,16 @@ def secure_copy(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.add(Verb.REMOTE_SESSION, host, f"opens a session on {host}")
             content = content.joined(Stream(Taint.FETCHED, None, host))
         else:
-            content = content.joined(call.read(source, recursive=deep and call.place(source).value in ("root", "home", "secret")))
+            content = content.joined(
+                call.read(source, recursive=deep and call.place(source).value in ("root", "home", "secret"))
+            )
     if away:
         call.send(host_of(target), content.joined(Stream(target.taint & Taint.SECRET, "")), "files")
         call.add(Verb.REMOTE_SESSION, host_of(target), f"opens a session on {host_of(target)}")
     elif call.name != "sftp":
-        if options.has("--delete", "--del", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded"):
+        if options.has(
+            "--delete", "--del", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded"
+        ):
             call.delete(target, recursive=True, how="removes what is not in the source from")
         else:
             call.write(target, content)
@@ -205,9 +214,9 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.write(target, Stream(stream.taint & ~Taint.SECRET, None))
     if kind in ("enc", "base64", "aes-256-cbc", "smime", "cms") and options.has("-d", "-decrypt"):
         if options.has("-base64", "-a") and stream.text:
-            from leashtui.classify.handlers.streams import _base, _changed
-
             import base64
+
+            from leashtui.classify.handlers.streams import _base, _changed
 
             return _changed(stream, lambda t: _base(t, base64.b64decode), decodes=True)
         return Stream(stream.taint | Taint.DECODED, None)
@@ -217,7 +226,10 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
 def server(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Servers: where they listen decides."""
     line = " ".join(call.words)
-    if re.search(r"0\.0\.0\.0|(?:^|[\s=])::(?:[\s:]|$)|\[::\]|[\s=](?:--host|--bind|-b|-H|--address|--hostname)(?:[= ]\*)|--host(?:\s*$|\s+--)|--expose|--share\b", line):
+    if re.search(
+        r"0\.0\.0\.0|(?:^|[\s=])::(?:[\s:]|$)|\[::\]|[\s=](?:--host|--bind|-b|-H|--address|--hostname)(?:[= ]\*)|--host(?:\s*$|\s+--)|--expose|--share\b",
+        line,
+    ):
         call.add(Verb.LISTEN, "", "listens for connections that others can open")
     return None
 

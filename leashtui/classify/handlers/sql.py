@@ -16,15 +16,41 @@ from leashtui.model.facts import Place, Verb
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
 _TEXTS = re.compile(r"'(?:[^']|'')*'")
-_READS = re.compile(r"(?i)^\s*(?:select|show|describe|desc|explain(?!\s+analy[sz]e\s+(?:insert|update|delete))|with|pragma\s+[\w.]+\s*(?:\(.*\))?\s*$|use|values|table|help|begin|commit|rollback|start|set|\\[dlczhtx?aeifnopqrsuvw]\w*|\.\w+|check\s+table|analyze|checksum|fetch|declare|print|go|exit|quit|status)\b|^\s*(?:\\[dlczhtx?]|\.\w)")
+_READS = re.compile(
+    r"(?i)^\s*(?:select|show|describe|desc|explain(?!\s+analy[sz]e\s+(?:insert|update|delete))|with"
+    r"|pragma\s+[\w.]+\s*(?:\(.*\))?\s*$|use|values|table|help|begin|commit|rollback|start|set"
+    r"|\\[dlczhtx?aeifnopqrsuvw]\w*|\.\w+|check\s+table|analyze|checksum|fetch|declare|print|go|exit|quit|status)\b"
+    r"|^\s*(?:\\[dlczhtx?]|\.\w)"
+)
 _LOST = re.compile(r"(?i)\b(drop|truncate|delete|flushall|flushdb|purge|shutdown)\b")
-_CHANGES = re.compile(r"(?i)\b(insert|update|delete|drop|truncate|alter|create|grant|revoke|replace|merge|rename|copy\s+\w+.*\bfrom|vacuum|reindex|lock|call|exec(?:ute)?|do|load\s+data|attach|detach|kill|reset|comment\s+on|cluster|refresh|optimize|repair|into\s+(?:outfile|dumpfile))\b")
+_CHANGES = re.compile(
+    r"(?i)\b(insert|update|delete|drop|truncate|alter|create|grant|revoke|replace|merge|rename|copy\s+\w+.*\bfrom"
+    r"|vacuum|reindex|lock|call|exec(?:ute)?|do|load\s+data|attach|detach|kill|reset|comment\s+on|cluster|refresh"
+    r"|optimize|repair|into\s+(?:outfile|dumpfile))\b"
+)
 _RUNS = re.compile(r"(?im)^\s*(?:\\!|!|\.shell|\.system|system|\\system)\s*(.+?)\s*$|\bprogram\s+'((?:[^']|'')*)'")
-_WRITES = re.compile(r"(?im)^\s*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.*\bto|tee)\s+'?([^\s'|;]+)|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.*\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'")
-_READS_FILE = re.compile(r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.*\bfrom\s+'([^']+)'|^\s*\\i\s+(\S+)|^\s*\.(?:read|import)\s+(\S+)")
-_SECRET_TABLES = re.compile(r"(?i)\b(moz_cookies|cookies|logins|pg_shadow|pg_authid|mysql\.user|credit_cards|api_?keys|secrets?|tokens?|credentials)\b")
-_REDIS_READS = frozenset("get mget keys scan exists type ttl pttl strlen llen lrange lindex hget hgetall hkeys hvals hlen hmget hscan smembers scard sismember srandmember sscan zrange zcard zscore zrangebyscore zrank zscan info ping dbsize time monitor-x memory object dump echo client-list command randomkey getrange bitcount xlen xrange xinfo slowlog latency role lastsave geopos geodist pfcount json.get ft.search exists help".split())
-_MONGO_CHANGES = re.compile(r"(?i)\.(drop\w*|delete\w*|remove|insert\w*|update\w*|replace\w*|rename\w*|create\w*|bulkWrite|findOneAnd\w+|findAndModify|save|shutdownServer|adminCommand|runCommand)\s*\(")
+_WRITES = re.compile(
+    r"(?im)^\s*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.*\bto|tee)\s+'?([^\s'|;]+)"
+    r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.*\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
+)
+_READS_FILE = re.compile(
+    r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.*\bfrom\s+'([^']+)'"
+    r"|^\s*\\i\s+(\S+)|^\s*\.(?:read|import)\s+(\S+)"
+)
+_SECRET_TABLES = re.compile(
+    r"(?i)\b(moz_cookies|cookies|logins|pg_shadow|pg_authid|mysql\.user|credit_cards|api_?keys|secrets?|tokens?"
+    r"|credentials)\b"
+)
+_REDIS_READS = frozenset(
+    "get mget keys scan exists type ttl pttl strlen llen lrange lindex hget hgetall hkeys hvals hlen hmget hscan"
+    " smembers scard sismember srandmember sscan zrange zcard zscore zrangebyscore zrank zscan info ping dbsize time"
+    " monitor-x memory object dump echo client-list command randomkey getrange bitcount xlen xrange xinfo slowlog"
+    " latency role lastsave geopos geodist pfcount json.get ft.search exists help".split()
+)
+_MONGO_CHANGES = re.compile(
+    r"(?i)\.(drop\w*|delete\w*|remove|insert\w*|update\w*|replace\w*|rename\w*|create\w*|bulkWrite|findOneAnd\w+"
+    r"|findAndModify|save|shutdownServer|adminCommand|runCommand)\s*\("
+)
 
 
 def judge(call: Call, word: Word) -> None:
@@ -55,13 +81,30 @@ def _statement(call: Call, statement: str) -> None:
     if changed is not None and reads and re.match(r"(?i)\s*(show|describe|desc|explain|help|pragma)\b", statement):
         changed = None
     if reads and changed is None:
-        if _SECRET_TABLES.search(statement) and re.match(r"(?i)\s*select", statement) and not re.search(r"(?i)count\s*\(", statement):
+        if (
+            _SECRET_TABLES.search(statement)
+            and re.match(r"(?i)\s*select", statement)
+            and not re.search(r"(?i)count\s*\(", statement)
+        ):
             call.machine.ledger.add(Verb.READ, "", Place.NONE, "reads a table that may hold secrets", call.span)
         return
-    if changed is not None and reads and re.match(r"(?i)\s*(select|with|values)\b", statement) and not re.search(r"(?i)\b(insert\s+into|update\s+\w+\s+set|delete\s+from|into\s+(?:outfile|dumpfile))", statement):
-        if not re.search(r"(?i)\b(pg_terminate_backend|pg_cancel_backend|lo_import|dblink|setval|pg_reload_conf|pg_switch_wal)\b", statement):
-            return
-    lost = _LOST.search(statement) is not None or re.search(r"(?i)^\s*update\b(?!.*\bwhere\b)", statement, re.S) is not None
+    if (
+        changed is not None
+        and reads
+        and re.match(r"(?i)\s*(select|with|values)\b", statement)
+        and not re.search(
+            r"(?i)\b(insert\s+into|update\s+\w+\s+set|delete\s+from|into\s+(?:outfile|dumpfile))", statement
+        )
+        and not re.search(
+            r"(?i)\b(pg_terminate_backend|pg_cancel_backend|lo_import|dblink|setval|pg_reload_conf|pg_switch_wal)\b",
+            statement,
+        )
+    ):
+        return
+    lost = (
+        _LOST.search(statement) is not None
+        or re.search(r"(?i)^\s*update\b(?!.*\bwhere\b)", statement, re.S) is not None
+    )
     if lost:
         call.sign("destructive")
     call.add(Verb.DATA_CHANGE, show(start)[:80], f"changes data: {show(start)[:70]}", lost=lost)
@@ -131,10 +174,26 @@ def _redis_input(call: Call) -> None:
 
 def _redis_command(call: Call, words: list[str]) -> None:
     name = words[0]
-    reads = name in _REDIS_READS or (name in ("config", "acl", "client", "cluster", "script", "xgroup") and words[1:2] and words[1] in ("get", "list", "info", "whoami", "nodes", "getname", "exists", "cat"))
+    reads = name in _REDIS_READS or (
+        name in ("config", "acl", "client", "cluster", "script", "xgroup")
+        and words[1:2]
+        and words[1] in ("get", "list", "info", "whoami", "nodes", "getname", "exists", "cat")
+    )
     if reads:
         return
-    lost = name in ("flushall", "flushdb", "del", "unlink", "shutdown", "eval", "debug", "ltrim", "getdel", "swapdb", "migrate")
+    lost = name in (
+        "flushall",
+        "flushdb",
+        "del",
+        "unlink",
+        "shutdown",
+        "eval",
+        "debug",
+        "ltrim",
+        "getdel",
+        "swapdb",
+        "migrate",
+    )
     if lost:
         call.sign("destructive")
     call.add(Verb.DATA_CHANGE, " ".join(words)[:80], f"changes data: {show(' '.join(words))[:70]}", lost=lost)

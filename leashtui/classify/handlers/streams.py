@@ -58,7 +58,9 @@ def hexes(call: Call, spec: Spec, options: Options) -> Stream | None:
     """xxd, hexdump, od."""
     stream = _input(call, options)
     if options.has("-r"):
-        return _changed(stream, lambda t: bytes.fromhex(re.sub(r"[^0-9a-fA-F]", "", t)).decode("utf-8", "replace"), decodes=True)
+        return _changed(
+            stream, lambda t: bytes.fromhex(re.sub(r"[^0-9a-fA-F]", "", t)).decode("utf-8", "replace"), decodes=True
+        )
     if options.has("-p", "-ps"):
         return _changed(stream, lambda t: t.encode().hex() + "\n", decodes=False)
     return Stream(stream.taint, None)
@@ -66,19 +68,34 @@ def hexes(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def reverse(call: Call, spec: Spec, options: Options) -> Stream | None:
     """rev."""
-    return _changed(_input(call, options), lambda t: "".join(line[::-1] + "\n" for line in t.splitlines()), decodes=True)
+    return _changed(
+        _input(call, options), lambda t: "".join(line[::-1] + "\n" for line in t.splitlines()), decodes=True
+    )
 
 
 def backwards(call: Call, spec: Spec, options: Options) -> Stream | None:
     """tac."""
-    return _changed(_input(call, options), lambda t: "".join(line + "\n" for line in reversed(t.splitlines())), decodes=False)
+    return _changed(
+        _input(call, options), lambda t: "".join(line + "\n" for line in reversed(t.splitlines())), decodes=False
+    )
 
 
 def _class(text: str) -> str:
-    for name, chars in (("[:upper:]", "A-Z"), ("[:lower:]", "a-z"), ("[:digit:]", "0-9"), ("[:space:]", " \t\n"), ("[:alpha:]", "A-Za-z")):
+    for name, chars in (
+        ("[:upper:]", "A-Z"),
+        ("[:lower:]", "a-z"),
+        ("[:digit:]", "0-9"),
+        ("[:space:]", " \t\n"),
+        ("[:alpha:]", "A-Za-z"),
+    ):
         text = text.replace(name, chars)
     text = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0")
-    return re.sub(r"(.)-(.)", lambda m: "".join(map(chr, range(ord(m.group(1)), ord(m.group(2)) + 1))) or m.group(), text, flags=re.S)
+    return re.sub(
+        r"(.)-(.)",
+        lambda m: "".join(map(chr, range(ord(m.group(1)), ord(m.group(2)) + 1))) or m.group(),
+        text,
+        flags=re.S,
+    )
 
 
 def translate(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -99,10 +116,14 @@ def translate(call: Call, spec: Spec, options: Options) -> Stream | None:
 def unpack(call: Call, spec: Spec, options: Options) -> Stream | None:
     """gzip -d, zcat, openssl enc -d, gpg -d: what comes out was hidden."""
     stream = _input(call, options)
-    decodes = call.name in ("zcat", "gunzip", "bzcat", "xzcat", "zstdcat", "uudecode", "lz4cat") or options.has("-d", "--decompress", "--decode", "-dc", "-cd", "--decrypt")
+    decodes = call.name in ("zcat", "gunzip", "bzcat", "xzcat", "zstdcat", "uudecode", "lz4cat") or options.has(
+        "-d", "--decompress", "--decode", "-dc", "-cd", "--decrypt"
+    )
     if not decodes:
         return Stream(stream.taint | call.reads, None)
-    return Stream(stream.taint | call.reads | (Taint.DECODED if stream.taint & ~Taint.LOCAL or call.stdin is stream else 0), None)
+    return Stream(
+        stream.taint | call.reads | (Taint.DECODED if stream.taint & ~Taint.LOCAL or call.stdin is stream else 0), None
+    )
 
 
 def listing(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -114,7 +135,12 @@ def listing(call: Call, spec: Spec, options: Options) -> Stream | None:
         return Stream(Taint.LOCAL, None)
     lines = []
     for folder in folders:
-        lines.append(folder if STAR in folder else (folder.rstrip("/") + "/" if options.has("-d") is False and folder and call.name == "find" else "") + STAR)
+        lines.append(
+            folder
+            if STAR in folder
+            else (folder.rstrip("/") + "/" if options.has("-d") is False and folder and call.name == "find" else "")
+            + STAR
+        )
     return Stream(0, "\n".join(lines) + "\n")
 
 
@@ -123,7 +149,13 @@ def numbers(call: Call, spec: Spec, options: Options) -> Stream | None:
     values = [bare(w) for w in options.args]
     if not values or not all(re.fullmatch(r"-?\d{1,5}", v) for v in values):
         return Stream(0, UNKNOWN)
-    first, step, last = (1, 1, int(values[0])) if len(values) == 1 else (int(values[0]), 1, int(values[1])) if len(values) == 2 else (int(values[0]), int(values[1]) or 1, int(values[2]))
+    first, step, last = (
+        (1, 1, int(values[0]))
+        if len(values) == 1
+        else (int(values[0]), 1, int(values[1]))
+        if len(values) == 2
+        else (int(values[0]), int(values[1]) or 1, int(values[2]))
+    )
     found = range(first, last + (1 if step > 0 else -1), step)[:64]
     return Stream(0, "".join(f"{n}\n" for n in found))
 

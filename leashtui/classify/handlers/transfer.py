@@ -16,9 +16,36 @@ from leashtui.classify.touch import leaks
 from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Severity, Verb
 
-_BODY = ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json", "-F", "--form", "--form-string")
+_BODY = (
+    "-d",
+    "--data",
+    "--data-raw",
+    "--data-binary",
+    "--data-ascii",
+    "--data-urlencode",
+    "--json",
+    "-F",
+    "--form",
+    "--form-string",
+)
 _HARMLESS_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-_CARRIED = ("-H", "--header", "-u", "--user", "-b", "--cookie", "-A", "--user-agent", "-e", "--referer", "--oauth2-bearer", "--proxy-user", "--url-query", "-x", "--proxy")
+_CARRIED = (
+    "-H",
+    "--header",
+    "-u",
+    "--user",
+    "-b",
+    "--cookie",
+    "-A",
+    "--user-agent",
+    "-e",
+    "--referer",
+    "--oauth2-bearer",
+    "--proxy-user",
+    "--url-query",
+    "-x",
+    "--proxy",
+)
 _FILE_PART = re.compile(r"(?:^|=)[@<]([^;]+)")
 _UPLOADS = ("-T", "--upload-file")
 

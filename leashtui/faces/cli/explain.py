@@ -23,7 +23,8 @@ from leashtui.classify.probe import NoProbe
 from leashtui.faces.cli import workspace
 from leashtui.faces.cli.columns import Paper
 from leashtui.model.errors import Exit, LeashError
-from leashtui.model.facts import Effect, Facts, Mode, Parse
+from leashtui.model.facts import Effect, Facts, Parse
+from leashtui.model.request import Mode
 from leashtui.model.verdict import Outcome, PolicyRef
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.rehearsal import Judged, Rehearsal
@@ -100,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
     home = os.path.abspath(args.home or os.path.expanduser("~"))
     if args.batch is not None:
         if args.words:
-            raise LeashError("--batch takes no command", "put the commands into the file, one object a line", Exit.USAGE)
+            raise LeashError(
+                "--batch takes no command", "put the commands into the file, one object a line", Exit.USAGE
+            )
         return _batch(args.batch, Mode(args.guard), cwd, home)
     if not args.words:
         raise LeashError("there is no command to explain", "leash explain -- 'git push --force'", Exit.USAGE)
@@ -178,12 +181,14 @@ def _batch(file: Path, mode: Mode, cwd: str, home: str) -> int:
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with (sys.stdin.buffer if str(file) == "-" else file.open("rb")) as source:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as source:
             for number, line in enumerate(source, 1):
                 if line.strip():
                     yield number, line
     except OSError as error:
-        raise LeashError(f"{file}: {error.strerror}", "name a readable .jsonl file, or - for standard input", Exit.USAGE)
+        raise LeashError(
+            f"{file}: {error.strerror}", "name a readable .jsonl file, or - for standard input", Exit.USAGE
+        ) from error
 
 
 def _answer(case: Case, judged: Judged) -> Answer:
