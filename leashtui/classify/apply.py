@@ -9,6 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from leashtui.classify.call import Call
+from leashtui.classify.handlers import HANDLERS
 from leashtui.classify.options import Options, split
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
@@ -159,8 +160,6 @@ def _finish(call: Call, spec: Spec, options: Options, sub: str, whole: Spec | No
 
 
 def _handler(call: Call, spec: Spec, options: Options, name: str) -> Stream | None:
-    from leashtui.classify.handlers import HANDLERS
-
     return HANDLERS[name](call, spec, options)
 
 

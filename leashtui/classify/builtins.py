@@ -243,9 +243,7 @@ def _command(call: Call) -> Stream:
     state = call.state
     functions, state.functions = state.functions, {}
     aliases, state.aliases = state.aliases, {}
-    from leashtui.classify.commands import invoke
-
-    out = invoke(call.machine, state, words, call.stdin, call.span, call.made, call.env)
+    out = call.machine.setting.rooms.invoke(call.machine, state, words, call.stdin, call.span, call.made, call.env)
     state.functions, state.aliases = functions, aliases
     return out
 

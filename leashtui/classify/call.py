@@ -6,18 +6,14 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from leashtui.classify import touch
-from leashtui.classify.redirects import Plumbing, is_local
+from leashtui.classify.ledger import Ledger, Span
+from leashtui.classify.machine import Machine
+from leashtui.classify.plumbing import Plumbing, is_local
+from leashtui.classify.state import State
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
-
-if TYPE_CHECKING:
-    from leashtui.classify.ledger import Ledger, Span
-    from leashtui.classify.machine import Machine
-    from leashtui.classify.state import State
 
 
 class Call:
@@ -172,9 +168,7 @@ class Call:
 
     def words_run(self, words: list[Word], stdin: Stream | None = None) -> Stream:
         """Another program is started with these words."""
-        from leashtui.classify.commands import invoke
-
-        return invoke(
+        return self.machine.setting.rooms.invoke(
             self.machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made
         )
 

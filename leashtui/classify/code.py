@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from leashtui.classify.call import Call
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.python_code import judge_python
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
@@ -30,8 +31,6 @@ def judge_code(call: Call, language: str, text: Word | str, stdin: Stream | None
         call.opaque(f"runs more {language} code than leash reads")
         return call.out()
     if language == "python":
-        from leashtui.classify.python_code import judge_python
-
         return judge_python(call, bare(word))
     return judge_marks(call, language, bare(word))
 

@@ -6,20 +6,20 @@ not certain is opaque, however harmless its other words look.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from leashtui.classify import touch
 from leashtui.classify.apply import apply
+from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
-from leashtui.classify.redirects import Plumbing, plumb, pour
+from leashtui.classify.code import read_script
+from leashtui.classify.environment import judge_set, judge_variables
+from leashtui.classify.ledger import Span
+from leashtui.classify.machine import Machine, Worlds
+from leashtui.classify.plumbing import Plumbing
+from leashtui.classify.redirects import plumb, pour
+from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
-
-if TYPE_CHECKING:
-    from leashtui.classify.ledger import Span
-    from leashtui.classify.machine import Machine, Worlds
-    from leashtui.classify.state import State
 
 _BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
@@ -46,8 +46,6 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
             return pour(machine, made, state, NOTHING, command=True)
         return pour(machine, made, state, made.stdin if made.changed else NOTHING, command=False)
     if env:
-        from leashtui.classify.environment import judge_variables
-
         judge_variables(Call(machine, state, words, made.stdin, span, made), env)
     known = _prefixed(state, env)
     out = invoke(machine, known, words, made.stdin, span, made, tuple(env))
@@ -94,8 +92,6 @@ def _declared(machine: Machine, assign: Assign, state: State) -> Word:
 
 def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
     """Give a shell variable its value."""
-    from leashtui.classify.environment import judge_set
-
     judge_set(machine, name, value, span)
     if assign.items is not None:
         items: list[Word] = list(state.vars.get(name, ())) if assign.append else []
@@ -149,8 +145,6 @@ def invoke(
         call.judge_source(name, name.taint)
     if not name.known or is_pattern(name):
         return _nameless(call)
-    from leashtui.classify.builtins import BUILTINS
-
     builtin = BUILTINS.get(str(name))
     if builtin is not None:
         machine.ledger.programs[str(name)] = None
@@ -252,8 +246,6 @@ def _is_installed(path: str, call: Call) -> bool:
 
 def _own_file(call: Call, path: str) -> Stream:
     """A program by its path that is no installed one."""
-    from leashtui.classify.code import read_script
-
     call.machine.ledger.simple.append(tuple(call.words))
     where = call.run_file(call.words[0])
     spec = call.machine.setting.tools.find("./" + call.name)

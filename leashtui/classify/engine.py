@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import shlex
 
+from leashtui.classify import commands, redirects
 from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
 from leashtui.classify.environment import judge_variables
 from leashtui.classify.ledger import Ledger
-from leashtui.classify.machine import TEXT, Machine, Setting
+from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.places import Workspace
+from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
-from leashtui.classify.redirects import Plumbing
+from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
@@ -66,6 +68,15 @@ class _Watched:
         return self._probe.read_text(path)
 
 
+class _Rooms:
+    """The rooms that evaluation calls back into."""
+
+    simple = staticmethod(commands.simple)
+    define = staticmethod(commands.define)
+    invoke = staticmethod(commands.invoke)
+    around = staticmethod(redirects.around)
+
+
 class Engine:
     """Classifies requests of one session. home: absolute; user: the account's name; mode: how deep the guard sees."""
 
@@ -75,7 +86,7 @@ class Engine:
         self.workspace = workspace
         self.mode = mode
         self._probe = _Watched(probe)
-        self._setting = Setting(workspace, home, user, mode, self._probe, tools or Toolbox())
+        self._setting = Setting(workspace, home, user, mode, self._probe, tools or Toolbox(), _Rooms())
         self._known: dict[tuple[object, ...], Facts] = {}
 
     def __call__(self, request: Request) -> Facts:
@@ -110,9 +121,6 @@ class Engine:
     @staticmethod
     def _line(machine: Machine, text: str, state: State) -> None:
         """Evaluate the outermost text: its own positions are the spans."""
-        from leashtui.classify.machine import parsed
-        from leashtui.classify.reader import Unparsable
-
         tree = parsed(text)
         if isinstance(tree, Unparsable):
             machine.ledger.opaque(f"cannot be read as a shell command: {tree}", (0, len(text)))

@@ -7,15 +7,17 @@ the code it carries, not by its name alone.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.code import judge_code
+from leashtui.classify.gitsettings import judge_setting
+from leashtui.classify.indirection import indirect
+from leashtui.classify.ledger import Span
+from leashtui.classify.machine import Machine
+from leashtui.classify.plumbing import Plumbing, is_local
+from leashtui.classify.state import State
 from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
-
-if TYPE_CHECKING:
-    from leashtui.classify.call import Call
-    from leashtui.classify.ledger import Span
-    from leashtui.classify.machine import Machine
 
 _COMMANDS = frozenset(
     "PAGER MANPAGER GIT_PAGER GH_PAGER AWS_PAGER SYSTEMD_PAGER PSQL_PAGER BAT_PAGER EDITOR VISUAL GIT_EDITOR"
@@ -77,10 +79,6 @@ def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported:
         name in _LIBRARIES or name in _FILES or name in _COMMANDS or name in _OPTION_VARIABLES or name == "LUA_INIT"
     )
     if carries and name != "SHELL":
-        from leashtui.classify.call import Call
-        from leashtui.classify.redirects import Plumbing
-        from leashtui.classify.state import State
-
         stream = Stream(0, "")
         call = Call(machine, State(machine.setting.workspace.root), [Word("export")], stream, span, Plumbing(stream))
         _judge(call, name, value)
@@ -98,8 +96,6 @@ def judge_unset(call: Call, name: str) -> None:
 
 
 def _judge(call: Call, name: str, value: Word) -> None:
-    from leashtui.classify.roles import indirect
-
     text = bare(value)
     if _GUARD.match(name):
         call.sign("guard_tamper")
@@ -124,8 +120,6 @@ def _judge(call: Call, name: str, value: Word) -> None:
     elif name in _CODE:
         _code(call, name, value)
     elif name == "GIT_CONFIG_PARAMETERS" or name.startswith("GIT_CONFIG_VALUE_"):
-        from leashtui.classify.handlers.git import judge_setting
-
         key = next((str(v) for n, v in call.env if n == name.replace("VALUE", "KEY")), "core.pager")
         judge_setting(call, key, value, once=True)
     elif name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
@@ -148,8 +142,6 @@ def _library(call: Call, name: str, value: Word) -> None:
 
 
 def _code(call: Call, name: str, value: Word) -> None:
-    from leashtui.classify.code import judge_code
-
     if _CODE[name] == "shell":
         if "$(" in value or "`" in value:
             inner = value.replace("`", "$(", 1)
@@ -161,18 +153,13 @@ def _code(call: Call, name: str, value: Word) -> None:
 
 def _path(call: Call, value: Word) -> None:
     """A search path that starts with a temporary folder lets anything be run under any name."""
-    from leashtui.model.facts import Place as P
-
     first = value.partition(":")[0]
-    if first and call.place(first) is P.TEMP:
+    if first and call.place(first) is Place.TEMP:
         call.sign("obfuscated")
-        call.add(Verb.EXEC, show(first), f"searches programs in {show(first)} first", Severity.HIGH, place=P.TEMP)
+        call.add(Verb.EXEC, show(first), f"searches programs in {show(first)} first", Severity.HIGH, place=Place.TEMP)
 
 
 def _judge_index(machine: Machine, name: str, value: Word, span: Span) -> None:
-    from leashtui.classify.call import host_of
-    from leashtui.classify.redirects import is_local
-
     if (_INDEX.match(name) or _PROXY.match(name)) and "://" in value and not is_local(host_of(value)):
         host = host_of(value)
         machine.ledger.hosts[host] = None

@@ -7,15 +7,12 @@ Invariant: what cannot be read is not called foreign; the write itself is asked 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from leashtui.classify.ledger import Ledger
+from leashtui.classify.machine import Machine
 from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING
 from leashtui.model.facts import Place, Verb
-
-if TYPE_CHECKING:
-    from leashtui.classify.machine import Machine
 
 _SCHEDULE = re.compile(r"^\s*(?:@\w+|(?:[\d*,/\w-]+\s+){5})\s*", re.M)
 _STARTS = re.compile(r"^\s*(?:Exec(?:Start|Stop|Reload)(?:Pre|Post)?|Program|Command)\s*=\s*[-@+!]*", re.M)
@@ -24,14 +21,12 @@ _BAD = frozenset(("sends_secret", "reverse_shell", "pipe_to_shell", "catastrophi
 
 def foresee(machine: Machine, text: str) -> bool:
     """Whether running `text` later would be a back door."""
-    from leashtui.classify.machine import Machine as Fresh
-
     if machine.depth > 6 or len(text) > 16384:
         return False
     lines = _SCHEDULE.sub("", _STARTS.sub("", text))
     for candidate in {text, lines}:
         ledger = Ledger()
-        inner = Fresh(machine.setting, ledger)
+        inner = Machine(machine.setting, ledger)
         inner.depth = machine.depth + 2
         inner.text(candidate, [State(machine.setting.home)], NOTHING, (0, 0))
         if ledger.signs & _BAD or ledger.has(Verb.NET_SEND, Verb.RUN_FETCHED, Verb.LISTEN, Verb.REMOTE_SESSION):

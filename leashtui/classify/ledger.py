@@ -38,23 +38,8 @@ SEVERITY = {
 """How bad an effect is when nobody says otherwise; verbs left out are low."""
 
 SIGNS = frozenset(
-    [
-        "destructive",
-        "catastrophic",
-        "sends_secret",
-        "pipe_to_shell",
-        "reverse_shell",
-        "backdoor",
-        "obfuscated",
-        "privileged",
-        "guard_tamper",
-        "git_force",
-        "git_protected",
-        "dry_run",
-        "network",
-        "outside",
-        "hides_tracks",
-    ]
+    "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
+    " git_force git_protected dry_run network outside hides_tracks".split()
 )
 """Warning signs that evaluation may raise."""
 

@@ -8,11 +8,14 @@ it is opaque; branches are never left out because they look unlikely.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from leashtui.classify.expand import Expander
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.parser import parse
+from leashtui.classify.places import Workspace
+from leashtui.classify.plumbing import Plumbing
+from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State, merged
 from leashtui.classify.syntax import (
@@ -34,14 +37,10 @@ from leashtui.classify.syntax import (
     Test,
     Words,
 )
+from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Parse
 from leashtui.model.request import Mode
-
-if TYPE_CHECKING:
-    from leashtui.classify.places import Workspace
-    from leashtui.classify.probe import Probe
-    from leashtui.classify.toolbox import Toolbox
 
 DEPTH = 12
 """How deep texts may stand inside texts (sh -c, eval, functions)."""
@@ -65,12 +64,44 @@ def parsed(text: str) -> Sequence | Unparsable:
         return Unparsable("nested too deeply", 0)
 
 
+class Rooms(Protocol):
+    """What evaluation needs of the rooms that stand on it; `engine` puts them together."""
+
+    def simple(self, machine: Machine, node: Simple, state: State, stdin: Stream) -> Stream:
+        """A simple command in one world; gives what it prints."""
+        ...
+
+    def define(self, machine: Machine, node: Function, worlds: Worlds) -> None:
+        """A function definition."""
+        ...
+
+    def around(self, machine: Machine, node: Redirected, worlds: Worlds, stdin: Stream) -> Stream:
+        """A compound command with redirections."""
+        ...
+
+    def invoke(
+        self,
+        machine: Machine,
+        state: State,
+        words: list[Word],
+        stdin: Stream,
+        span: Span,
+        made: Plumbing,
+        env: tuple[tuple[str, Word], ...] = (),
+    ) -> Stream:
+        """A command with its final words; gives what it prints."""
+        ...
+
+
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables."""
 
-    __slots__ = ("home", "mode", "probe", "tools", "user", "workspace")
+    __slots__ = ("home", "mode", "probe", "rooms", "tools", "user", "workspace")
 
-    def __init__(self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox) -> None:
+    def __init__(
+        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox, rooms: Rooms
+    ) -> None:
+        self.rooms = rooms
         self.workspace = workspace
         self.home = home
         self.user = user
@@ -131,8 +162,6 @@ class Machine:
         """Evaluate a node; `worlds` become those after it. Gives what it prints."""
         kind = type(node)
         if kind is Simple:
-            from leashtui.classify.commands import simple
-
             assert isinstance(node, Simple)
             self.nodes += 1
             if self.nodes > NODES:
@@ -141,7 +170,7 @@ class Machine:
             out = NOTHING
             before, self.stdin = self.stdin, stdin
             for index in range(len(worlds)):
-                one = simple(self, node, worlds[index], stdin)
+                one = self.setting.rooms.simple(self, node, worlds[index], stdin)
                 out = one if index == 0 else out.joined(one)
             self.stdin = before
             return out
@@ -218,9 +247,7 @@ class Machine:
         if isinstance(node, Prefixed):
             return self.run(node.node, worlds, stdin)
         if isinstance(node, Redirected):
-            from leashtui.classify.redirects import around
-
-            return around(self, node, worlds, stdin)
+            return self.setting.rooms.around(self, node, worlds, stdin)
         if isinstance(node, If):
             return self._if(node, worlds, stdin)
         if isinstance(node, For):
@@ -233,9 +260,7 @@ class Machine:
         if isinstance(node, Case):
             return self._case(node, worlds, stdin)
         if isinstance(node, Function):
-            from leashtui.classify.commands import define
-
-            define(self, node, worlds)
+            self.setting.rooms.define(self, node, worlds)
             return NOTHING
         if isinstance(node, Test):
             self._read_words(node.words, worlds)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.indirection import looks_like_url
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.reader import decode_ansi
-from leashtui.classify.roles import looks_like_url
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
 from leashtui.classify.values import Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
@@ -240,8 +241,6 @@ def _network(call: Call, code: str, taint: int) -> None:
     if not _NETWORK.search(code):
         return
     hosts = [a or b for a, b in _HOST.findall(code)]
-    from leashtui.classify.redirects import is_local
-
     if hosts and all(is_local(h) for h in hosts):
         return
     host = next((h for h in hosts if not is_local(h)), "")

@@ -35,28 +35,7 @@ from leashtui.classify.syntax import (
 _ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
 _REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
 _RESERVED = frozenset(
-    [
-        "if",
-        "then",
-        "elif",
-        "else",
-        "fi",
-        "while",
-        "until",
-        "do",
-        "done",
-        "for",
-        "select",
-        "case",
-        "esac",
-        "function",
-        "{",
-        "}",
-        "!",
-        "[[",
-        "time",
-        "coproc",
-    ]
+    "if then elif else fi while until do done for select case esac function { } ! [[ time coproc".split()
 )
 _CLOSING = frozenset(["then", "elif", "else", "fi", "do", "done", "esac", "}"])
 _DECLARING = frozenset(["export", "declare", "typeset", "local", "readonly"])

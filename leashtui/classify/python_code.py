@@ -10,6 +10,7 @@ import ast
 import re
 
 from leashtui.classify.call import Call, host_of
+from leashtui.classify.marks import judge_marks
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
@@ -66,8 +67,6 @@ def judge_python(call: Call, code: str) -> Stream:
     try:
         tree = ast.parse(code.strip("\n") if code.startswith("\n") else code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        from leashtui.classify.marks import judge_marks
-
         if UNKNOWN in code:
             call.opaque("runs Python code that is known only in part")
         return judge_marks(call, "python", code)

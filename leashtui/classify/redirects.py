@@ -7,36 +7,17 @@ whatever the command beside it turns out to be.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from leashtui.classify import touch
+from leashtui.classify.ledger import Span
+from leashtui.classify.machine import Machine, Worlds
+from leashtui.classify.plumbing import Plumbing, is_local
+from leashtui.classify.state import State
 from leashtui.classify.syntax import Redirect, Redirected
-from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare
+from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
-if TYPE_CHECKING:
-    from leashtui.classify.ledger import Span
-    from leashtui.classify.machine import Machine, Worlds
-    from leashtui.classify.state import State
-
 _NET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/")
-_LOCAL = re.compile(r"localhost|127\.|::1|0\.0\.0\.0$|\[::1\]")
-
-
-class Plumbing:
-    """Where the descriptors of one command lead. outputs: (path, append, span) for what it prints."""
-
-    __slots__ = ("changed", "errors", "fds", "outputs", "silent", "socket_in", "socket_out", "stdin")
-
-    def __init__(self, stdin: Stream) -> None:
-        self.stdin = stdin
-        self.outputs: list[tuple[Word, bool, Span]] = []
-        self.errors: list[tuple[Word, bool, Span]] = []
-        self.socket_in = bool(stdin.taint & Taint.SOCKET)
-        self.socket_out = False
-        self.silent = False
-        self.changed = False
-        self.fds: dict[str, Stream] = {}
 
 
 def plumb(machine: Machine, redirects: tuple[Redirect, ...], state: State, stdin: Stream) -> Plumbing:
@@ -101,7 +82,7 @@ def _network(machine: Machine, made: Plumbing, redirect: Redirect, host: str, sp
     stream = Stream(Taint.SOCKET | Taint.FETCHED, None, host)
     fd = redirect.fd or ("0" if redirect.op in ("<", "<>") else "1")
     made.fds[fd] = stream
-    local = _LOCAL.match(host) is not None
+    local = is_local(host)
     if not local:
         machine.ledger.hosts[bare(host)] = None
         machine.ledger.sign("network")
@@ -145,11 +126,3 @@ def around(machine: Machine, node: Redirected, worlds: Worlds, stdin: Stream) ->
         out = out.joined(one)
     worlds[:] = total
     return out
-
-
-def is_local(host: str) -> bool:
-    """Whether a host is this machine."""
-    return _LOCAL.match(host) is not None
-
-
-__all__ = ["UNKNOWN", "Plumbing", "around", "is_local", "plumb", "pour"]

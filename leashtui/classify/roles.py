@@ -8,76 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leashtui.classify.call import Call
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.code import judge_code, run_script
+from leashtui.classify.indirection import indirect, looks_like_url
 from leashtui.classify.options import Options
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
+from leashtui.classify.sql import judge
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.classify.wrappers import run_tail
 from leashtui.model.facts import Place, Severity, Verb
 
 Role = Callable[[Call, Spec, Options, Word], None]
-
-_ORDINARY = frozenset(
-    [
-        "less",
-        "more",
-        "cat",
-        "most",
-        "bat",
-        "delta",
-        "diff-so-fancy",
-        "vim",
-        "vi",
-        "nvim",
-        "nano",
-        "emacs",
-        "emacsclient",
-        "code",
-        "subl",
-        "micro",
-        "helix",
-        "hx",
-        "ed",
-        "true",
-        ":",
-        "''",
-        "head",
-        "tail",
-        "pg",
-        "view",
-        "colordiff",
-        "difft",
-        "ssh",
-        "open",
-        "xdg-open",
-        "echo",
-        "false",
-        "firefox",
-        "chromium",
-        "w3m",
-        "lynx",
-        "sensible-pager",
-        "sensible-editor",
-        "meld",
-        "vimdiff",
-        "nvimdiff",
-        "kdiff3",
-        "opendiff",
-        "ydiff",
-        "batcat",
-        "riff",
-        "moar",
-        "ov",
-        "nvimpager",
-        "vimpager",
-    ]
-)
 
 
 def play(call: Call, spec: Spec, options: Options, role: str, word: Word, tail: list[Word] | None = None) -> None:
     """Report what `word` means in `role`. tail: all words from there on, for roles that take the rest."""
     if role == "command":
-        from leashtui.classify.wrappers import run_tail
-
         run_tail(call, spec, options, tail if tail is not None else [word])
         return
     if role == "shells":
@@ -157,8 +104,6 @@ def _query(call: Call, spec: Spec, options: Options, word: Word) -> None:
 
 
 def _host(call: Call, spec: Spec, options: Options, word: Word) -> None:
-    from leashtui.classify.call import host_of
-    from leashtui.classify.redirects import is_local
 
     host = host_of(word)
     if not is_local(host):
@@ -185,19 +130,6 @@ def _program(call: Call, spec: Spec, options: Options, word: Word) -> None:
     indirect(call, word)
 
 
-def indirect(call: Call, text: Word) -> None:
-    """A command line that an option or variable smuggles in. Pagers and editors are ordinary there."""
-    words = text.split()
-    if not words or words == ["-"]:
-        return
-    first = words[0].rpartition("/")[2]
-    if first in _ORDINARY and not any(c in text for c in ";|&`$<>") and "/" not in words[0].replace("/usr/bin/", ""):
-        return
-    call.sign("obfuscated")
-    call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)
-    call.shell(text)
-
-
 def _chdir(call: Call, spec: Spec, options: Options, word: Word) -> None:
     state = call.state
     path = call.path(word)
@@ -215,7 +147,6 @@ def _silent(call: Call, spec: Spec, options: Options, word: Word) -> None:
 
 def _listen(call: Call, spec: Spec, options: Options, word: Word) -> None:
     """An address to listen at: loopback is nobody's business but ours."""
-    from leashtui.classify.redirects import is_local
 
     host = word.rpartition(":")[0] if ":" in word else word
     if host and (host == "0.0.0.0" or not is_local(host)) and not host.isdigit() and "/" not in host:
@@ -223,7 +154,6 @@ def _listen(call: Call, spec: Spec, options: Options, word: Word) -> None:
 
 
 def _sql(call: Call, spec: Spec, options: Options, word: Word) -> None:
-    from leashtui.classify.handlers.sql import judge
 
     judge(call, word)
 
@@ -240,20 +170,13 @@ def _package(call: Call, word: Word, kind: str) -> None:
 
 
 def _code(call: Call, word: Word, kind: str) -> None:
-    from leashtui.classify.code import judge_code
 
     judge_code(call, kind, word)
 
 
 def _script(call: Call, word: Word, kind: str) -> None:
-    from leashtui.classify.code import run_script
 
     run_script(call, kind, word)
-
-
-def looks_like_url(word: str) -> bool:
-    """Whether a word is an address with a scheme."""
-    return "://" in word[:12]
 
 
 ROLES: dict[str, Role] = {

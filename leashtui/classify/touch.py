@@ -7,8 +7,10 @@ leads as far as the probe can tell, and an unknown path never counts as a harmle
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from leashtui.classify.foresee import foresee
+from leashtui.classify.ledger import Span
+from leashtui.classify.machine import Machine
 from leashtui.classify.places import (
     SYSTEM_DIRS,
     VITAL_FILES,
@@ -20,14 +22,10 @@ from leashtui.classify.places import (
     resolve,
 )
 from leashtui.classify.secrets import has_secret_value
+from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, is_fixed, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
-
-if TYPE_CHECKING:
-    from leashtui.classify.ledger import Span
-    from leashtui.classify.machine import Machine
-    from leashtui.classify.state import State
 
 _KEYS = re.compile(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
 _LATER = re.compile(
@@ -231,8 +229,6 @@ def judge_later(machine: Machine, text: str | None, span: Span) -> None:
     """Raise `backdoor` when a text that will run later talks to strangers or runs foreign code."""
     if not text:
         return
-    from leashtui.classify.foresee import foresee
-
     if foresee(machine, text):
         machine.ledger.sign("backdoor")
 

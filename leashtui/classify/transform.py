@@ -7,18 +7,31 @@ taint, never a guess.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from leashtui.classify.reader import decode_ansi
+from leashtui.classify.state import State
+from leashtui.classify.syntax import Param, Words
 from leashtui.classify.values import UNKNOWN, Taint, Word
 
-if TYPE_CHECKING:
-    from leashtui.classify.expand import Expander
-    from leashtui.classify.state import State
-    from leashtui.classify.syntax import Param
+
+class Values(Protocol):
+    """Where the values of parameters and words come from."""
+
+    def variable(self, name: str, state: State) -> tuple[Word, ...]:
+        """The values a parameter has."""
+        ...
+
+    def is_set(self, name: str, state: State) -> bool | None:
+        """Whether a parameter is set. None: not known."""
+        ...
+
+    def one(self, word: Words | None, state: State) -> Word:
+        """A word as one value."""
+        ...
 
 
-def transform(expander: Expander, part: Param, state: State) -> list[Word]:
+def transform(expander: Values, part: Param, state: State) -> list[Word]:
     """The value of a braced expansion with an operator, a prefix or an index."""
     name, op = part.name, part.op
     if part.prefix == "#":
@@ -58,7 +71,7 @@ def _item(values: list[Word], index: str) -> list[Word]:
     return [values[number]] if -len(values) <= number < len(values) else []
 
 
-def _default(expander: Expander, part: Param, state: State, values: list[Word]) -> list[Word]:
+def _default(expander: Values, part: Param, state: State, values: list[Word]) -> list[Word]:
     """`${x:-y}` and its kin. Where the environment decides, the visible text is believed."""
     is_set = expander.is_set(part.name, state)
     if is_set and part.op.startswith(":") and not any(values):
@@ -78,7 +91,7 @@ def _default(expander: Expander, part: Param, state: State, values: list[Word]) 
     return [other]
 
 
-def _changed(expander: Expander, part: Param, state: State, value: Word) -> Word:
+def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
     """`value` after `#`, `%`, `/`, `^`, `,`, `:` or `@`."""
     op = part.op
     arg = expander.one(part.arg, state)

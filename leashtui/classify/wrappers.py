@@ -7,6 +7,7 @@ do). Invariant: a wrapped command is never judged more leniently than the same c
 from __future__ import annotations
 
 from leashtui.classify.call import Call
+from leashtui.classify.environment import judge_variables
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word
@@ -21,8 +22,6 @@ def run_tail(call: Call, spec: Spec, options: Options, tail: list[Word]) -> None
         name, _, value = words.pop(0).partition("=")
         env.append((name, Word(value, tail[len(env)].taint)))
     if env:
-        from leashtui.classify.environment import judge_variables
-
         judge_variables(call, env)
     if not words:
         return

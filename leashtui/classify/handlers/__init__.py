@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from leashtui.classify import sql
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import (
     archives,
@@ -25,7 +26,6 @@ from leashtui.classify.handlers import (
     processes,
     project,
     remote,
-    sql,
     streams,
     transfer,
 )

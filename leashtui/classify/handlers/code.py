@@ -10,8 +10,8 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
-from leashtui.classify.roles import indirect
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb

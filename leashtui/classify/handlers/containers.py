@@ -85,9 +85,8 @@ def execute(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _inside(call: Call, words: list[Word]) -> bool:
     """Judge a command in a container on its own: True when it only looks or tests. Secrets and networks still count."""
-    from leashtui.classify.commands import invoke
     from leashtui.classify.machine import Machine
-    from leashtui.classify.redirects import Plumbing
+    from leashtui.classify.plumbing import Plumbing
     from leashtui.classify.state import State
 
     ledger = Ledger()
@@ -95,7 +94,7 @@ def _inside(call: Call, words: list[Word]) -> bool:
     inner.depth = call.machine.depth + 1
     state = State(call.machine.setting.workspace.root)
     if inner.depth < 10:
-        invoke(inner, state, list(words), call.stdin, call.span, Plumbing(call.stdin))
+        inner.setting.rooms.invoke(inner, state, list(words), call.stdin, call.span, Plumbing(call.stdin))
     for sign in ("sends_secret", "reverse_shell", "pipe_to_shell", "obfuscated"):
         if sign in ledger.signs:
             call.sign(sign)

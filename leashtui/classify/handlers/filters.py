@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
-from leashtui.classify.roles import indirect
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb

@@ -10,9 +10,9 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
-from leashtui.classify.redirects import is_local
-from leashtui.classify.roles import indirect
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import judge_path
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_pattern, show

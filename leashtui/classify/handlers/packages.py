@@ -10,7 +10,7 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.options import Options
-from leashtui.classify.redirects import is_local
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Word, bare, show
 from leashtui.model.facts import Verb

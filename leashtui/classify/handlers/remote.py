@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
-from leashtui.classify.redirects import is_local
-from leashtui.classify.roles import indirect
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Severity, Verb

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
@@ -136,8 +137,6 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
         if name in ("-o", "--output", "-L", "--log-file", "--tee"):
             call.write(value, Stream(0, None))
         if name == "--pager" and value:
-            from leashtui.classify.roles import indirect
-
             indirect(call, value)
     for statement in statements:
         judge(call, statement)

@@ -1,0 +1,128 @@
+"""Settings of git that name programs or reroute what is sent: judged by the program, or by where the way leads.
+
+Knows which keys they are. Refuses to know subcommands. Invariant: a setting that runs a program is judged by that
+program, whether it is given for once, written, or already stands in the repository.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.indirection import indirect
+from leashtui.classify.plumbing import is_local
+from leashtui.classify.touch import judge_later
+from leashtui.classify.values import Word, bare, show
+from leashtui.model.facts import Place, Severity, Verb
+
+RUNS = re.compile(
+    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor"
+    r"|diff\.external|diff\..*\.(command|textconv)"
+    r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*"
+    r"|credential\.(.*\.)?helper|gpg\.(.*\.)?program|gpg\.ssh\.defaultkeycommand"
+    r"|interactive\.difffilter|sendemail\..*cmd|man\..*\.cmd|browser\..*\.cmd|web\.browser|help\.browser"
+    r"|uploadpack\.packobjectshook|remote\..*\.(uploadpack|receivepack|vcs)"
+    r"|ssh\.variant|instaweb\..*|init\.templatedir|include(if)?\..*path|trailer\..*\.(cmd|command)|protocol\..*allow"
+    r"|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
+)
+BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
+REROUTES = re.compile(
+    r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
+    r"|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
+)
+_HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
+
+
+def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool = False) -> None:
+    """One git setting. once: given with -c for one command; wide: for the whole account or machine."""
+    text = bare(value).strip()
+    low = key.lower()
+    if low.startswith("alias."):
+        _alias_setting(call, key, value, once=once)
+        return
+    if REROUTES.match(low):
+        _reroute(call, key, value, once=once, wide=wide)
+        return
+    if not RUNS.match(low):
+        return
+    if low == "core.hookspath":
+        _hooks(call, value, once=once, wide=wide)
+        return
+    if (
+        low in ("core.fsmonitor", "core.askpass")
+        and text.lower() in BOOLS
+        or low.startswith("pager.")
+        and text.lower() in BOOLS
+    ):
+        return
+    if low.startswith("credential") and (text.split() or [""])[0] in (*_HELPERS, ""):
+        if not once:
+            call.add(Verb.PERSIST, key, f"sets git's {key}", Severity.MEDIUM, place=Place.GIT)
+        return
+    command = Word(text.lstrip("!"), value.taint)
+    if once:
+        indirect(call, command)
+        return
+    call.add(Verb.PERSIST, key, f"sets git's {key}, which names a program to run", place=Place.GIT)
+    if wide and (
+        _strange(call, command) or low in ("core.sshcommand", "core.fsmonitor", "core.gitproxy", "init.templatedir")
+    ):
+        call.sign("backdoor")
+    _later(call, command)
+
+
+def _strange(call: Call, command: Word) -> bool:
+    """Whether a program in a setting is a stranger: a text of several commands, or a file from a temporary folder."""
+    words = command.split()
+    return bool(words) and (any(c in command for c in ";|&`$<>") or (words[0].startswith("/tmp") or "/tmp/" in command))
+
+
+def _later(call: Call, command: Word) -> None:
+    judge_later(call.machine, str(command), call.span)
+
+
+def _alias_setting(call: Call, key: str, value: Word, *, once: bool) -> None:
+    text = bare(value)
+    if not text.startswith("!"):
+        return
+    if once:
+        call.shell(Word(text[1:], value.taint))
+    else:
+        call.add(Verb.PERSIST, key, f"sets the git alias {key[6:]}, which runs {text[1:61]}", place=Place.GIT)
+        _later(call, Word(text[1:]))
+
+
+def _reroute(call: Call, key: str, value: Word, *, once: bool, wide: bool) -> None:
+    low, text = key.lower(), bare(value)
+    target = key if "insteadof" in low else text
+    host = host_of(target.partition("url.")[2] or target) if "://" in target or "@" in target else ""
+    if low.endswith("sslverify"):
+        if text.lower() in ("false", "0", "no", "off"):
+            call.add(Verb.PRIVILEGE, key, "turns off the check of who a server is")
+        return
+    if host and is_local(host):
+        return
+    if wide and ("insteadof" in low or low.endswith("proxy")) and not _same_host(key, text):
+        call.sign("backdoor")
+    if host:
+        call.ledger.hosts[host] = None
+    call.add(Verb.REMOTE_CHANGE, show(target), f"changes where git sends and fetches: {show(key)}", Severity.HIGH)
+
+
+def _same_host(key: str, text: str) -> bool:
+    """`url.git@github.com:.insteadOf https://github.com/` only changes the way to the same host."""
+    a = re.search(r"([\w-]+\.[\w.-]+)", key.partition("url.")[2].rpartition(".")[0])
+    b = re.search(r"([\w-]+\.[\w.-]+)", text)
+    return a is not None and b is not None and a.group(1).strip(".") == b.group(1).strip(".")
+
+
+def _hooks(call: Call, value: Word, *, once: bool, wide: bool) -> None:
+    place = call.place(value)
+    if once:
+        call.add(Verb.PERSIST, "core.hooksPath", f"runs git with the hooks of {show(value)}", place=Place.HOOK)
+        if place is Place.TEMP:
+            call.sign("obfuscated")
+        return
+    call.add(Verb.PERSIST, "core.hooksPath", f"sets where git finds its hooks to {show(value)}", place=Place.HOOK)
+    if wide and value not in ("/dev/null", ""):
+        call.sign("backdoor")

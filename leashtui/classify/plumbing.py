@@ -1,0 +1,35 @@
+"""Where the descriptors of one command lead, and which hosts are this machine.
+
+Nouns that redirections fill and commands read. Refuses to evaluate. Invariant: it says what is known of a descriptor;
+one it does not name is the shell's own.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.ledger import Span
+from leashtui.classify.values import Stream, Taint, Word
+
+_LOCAL = re.compile(r"localhost|127\.|::1|0\.0\.0\.0$|\[::1\]")
+
+
+class Plumbing:
+    """Where the descriptors of one command lead. outputs: (path, append, span) for what it prints."""
+
+    __slots__ = ("changed", "errors", "fds", "outputs", "silent", "socket_in", "socket_out", "stdin")
+
+    def __init__(self, stdin: Stream) -> None:
+        self.stdin = stdin
+        self.outputs: list[tuple[Word, bool, Span]] = []
+        self.errors: list[tuple[Word, bool, Span]] = []
+        self.socket_in = bool(stdin.taint & Taint.SOCKET)
+        self.socket_out = False
+        self.silent = False
+        self.changed = False
+        self.fds: dict[str, Stream] = {}
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is this machine."""
+    return _LOCAL.match(host) is not None
