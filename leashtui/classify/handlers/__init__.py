@@ -12,6 +12,7 @@ from leashtui.classify import sql
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import (
     archives,
+    cloud,
     code,
     containers,
     files,
@@ -37,6 +38,7 @@ Handler = Callable[[Call, Spec, Options], Stream | None]
 
 HANDLERS: dict[str, Handler] = {
     **archives.HANDLERS,
+    **cloud.HANDLERS,
     **code.HANDLERS,
     **containers.HANDLERS,
     **files.HANDLERS,
