@@ -6,7 +6,7 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
-from leashtui.classify import touch
+from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.plumbing import Plumbing, is_local
@@ -93,15 +93,15 @@ class Call:
 
     def path(self, word: str) -> str:
         """The absolute path of a word, '' when unknown."""
-        return touch._target(self.machine, self.state, word)
+        return standing.target(self.machine, self.state, word)
 
     def place(self, word: str) -> Place:
         """The class of a path."""
-        return touch.place(self.machine, self.path(word))
+        return standing.place(self.machine, self.path(word))
 
     def say(self, word: str) -> str:
         """A path in words."""
-        return touch.short(self.machine, self.path(word))
+        return standing.short(self.machine, self.path(word))
 
     # ---- the network
 

@@ -6,7 +6,6 @@ not certain is opaque, however harmless its other words look.
 
 from __future__ import annotations
 
-from leashtui.classify import touch
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
@@ -16,6 +15,7 @@ from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine, Worlds
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.redirects import plumb, pour
+from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
@@ -278,7 +278,7 @@ def _unknown(call: Call) -> Stream:
     _tail(call)
     for word in call.words[1:]:
         _value = word.partition("=")[2] if word.startswith("-") else word
-        if _value and touch.place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):
+        if _value and place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):
             call.read(_value)
     return call.out()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shlex
 
+from msgspec.structs import replace
+
 from leashtui.classify import commands, redirects
 from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
@@ -24,48 +26,11 @@ from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, write
 from leashtui.classify.values import TERMINAL, Stream, Word
-from leashtui.model.facts import Facts, Verb
+from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
-_CACHE = 4096
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
-
-
-class _Watched:
-    """A probe that remembers whether it was asked, because answers about the disk must not be cached."""
-
-    def __init__(self, probe: Probe) -> None:
-        self._probe = probe
-        self.asked = 0
-
-    def exists(self, path: str) -> bool | None:
-        self.asked += 1
-        return self._probe.exists(path)
-
-    def is_dir(self, path: str) -> bool | None:
-        self.asked += 1
-        return self._probe.is_dir(path)
-
-    def real(self, path: str) -> str:
-        self.asked += 1
-        return self._probe.real(path)
-
-    def tracked(self, path: str) -> bool | None:
-        self.asked += 1
-        return self._probe.tracked(path)
-
-    def ignored(self, path: str) -> bool | None:
-        self.asked += 1
-        return self._probe.ignored(path)
-
-    def git_config(self, key: str) -> str | None:
-        self.asked += 1
-        return self._probe.git_config(key)
-
-    def read_text(self, path: str) -> str | None:
-        self.asked += 1
-        return self._probe.read_text(path)
 
 
 class _Rooms:
@@ -85,9 +50,7 @@ class Engine:
     ) -> None:
         self.workspace = workspace
         self.mode = mode
-        self._probe = _Watched(probe)
-        self._setting = Setting(workspace, home, user, mode, self._probe, tools or Toolbox(), _Rooms())
-        self._known: dict[tuple[object, ...], Facts] = {}
+        self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms())
 
     def __call__(self, request: Request) -> Facts:
         """Facts about an exec or a file act."""
@@ -95,16 +58,8 @@ class Engine:
             return self._file(request)
         if not request.argv and request.script:
             return self.text(request.script, request.cwd)
-        key = (request.argv, request.cwd, request.env, request.exe, request.script)
-        found = self._known.get(key)
-        if found is None:
-            before = self._probe.asked
-            found = self._exec(request)
-            if self._probe.asked == before:
-                if len(self._known) >= _CACHE:
-                    self._known.clear()
-                self._known[key] = found
-        return found
+        facts = self._exec(request)
+        return _of_choice(facts) if request.chosen else facts
 
     def text(self, command: str, cwd: str) -> Facts:
         """Facts about a shell command line that would be run in `cwd` (absolute)."""
@@ -168,6 +123,14 @@ class Engine:
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
         return facts_of(ledger, command, self.mode, hidden(command))
+
+
+def _of_choice(facts: Facts) -> Facts:
+    """Facts about the program a person named on leash's own command line: where it lies and that leash has no table
+    for it are their choice; what it would do is not."""
+    effects = tuple(e for e in facts.effects if not (e.verb is Verb.EXEC and e.place in (Place.TEMP, Place.UNKNOWN)))
+    parse = Parse.FULL if facts.parse is Parse.PARTIAL else facts.parse
+    return replace(facts, effects=effects, parse=parse)
 
 
 def _program(request: Request) -> str:

@@ -10,8 +10,8 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.indirection import indirect
+from leashtui.classify.lasting import judge_later
 from leashtui.classify.plumbing import is_local
-from leashtui.classify.touch import judge_later
 from leashtui.classify.values import Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from leashtui.classify.expand import Expander
+from leashtui.classify.flow import LOOP, leaves, lines_of, succeeds
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.parser import parse
 from leashtui.classify.places import Workspace
@@ -48,8 +49,6 @@ NODES = 2000
 """How many simple commands one request may come to."""
 TEXT = 64 * 1024
 """Longest text that is read, characters."""
-_LOOP = 64
-
 Worlds = list[State]
 
 
@@ -199,16 +198,16 @@ class Machine:
     def _chain(self, node: Chain, worlds: Worlds, stdin: Stream) -> Stream:
         out = self.run(node.links[0][1], worlds, stdin)
         skipped: Worlds = []
-        sure = _succeeds(node.links[0][1])
+        sure = succeeds(node.links[0][1])
         for op, command in node.links[1:]:
             if not (op == "&&" and sure):
                 skipped.extend(w.copy() for w in worlds)
-            if op == "||" and _leaves(command):
+            if op == "||" and leaves(command):
                 self.run(command, [w.copy() for w in worlds], stdin)
                 skipped = skipped[: -len(worlds)] if skipped else skipped
                 continue
             out = out.joined(self.run(command, worlds, stdin))
-            sure = sure and _succeeds(command)
+            sure = sure and succeeds(command)
         if skipped:
             worlds[:] = merged([*worlds, *skipped])
         return out
@@ -322,11 +321,11 @@ class Machine:
             else:
                 for word in node.words:
                     values.extend(self.expander.words(word, world))
-            if len(values) > _LOOP:
+            if len(values) > LOOP:
                 taint = 0
                 for value in values:
                     taint |= value.taint
-                values = [*values[:_LOOP], Word(UNKNOWN, taint)]
+                values = [*values[:LOOP], Word(UNKNOWN, taint)]
             side = [world]
             for value in values:
                 for one in side:
@@ -337,7 +336,7 @@ class Machine:
         return out
 
     def _while(self, node: Loop, worlds: Worlds, stdin: Stream) -> Stream:
-        lines = _lines(stdin)
+        lines = lines_of(stdin)
         out = NOTHING
         before = [w.copy() for w in worlds]
         for line in lines:
@@ -361,48 +360,6 @@ class Machine:
     def partial(self) -> None:
         """Something was understood only in part."""
         self.ledger.lower(Parse.PARTIAL)
-
-
-def _lines(stdin: Stream) -> list[Stream]:
-    """What `read` gets, time after time."""
-    if stdin.text and UNKNOWN not in stdin.text and stdin.text.count("\n") <= _LOOP:
-        return [Stream(stdin.taint, line + "\n", stdin.origin) for line in stdin.text.splitlines()]
-    return [stdin]
-
-
-def _first(node: Node) -> str:
-    """The plain first word of a simple command, or ''."""
-    if isinstance(node, Simple) and node.words and isinstance(node.words[0], Words):
-        return node.words[0].plain() or ""
-    return ""
-
-
-def _succeeds(node: Node) -> bool:
-    """Whether leash assumes that a command succeeds: changing directory, making things, doing nothing."""
-    if isinstance(node, Simple) and not node.words:
-        return True
-    return _first(node) in (
-        "cd",
-        "pushd",
-        "popd",
-        "true",
-        ":",
-        "mkdir",
-        "export",
-        "set",
-        "echo",
-        "printf",
-        "source",
-        ".",
-        "umask",
-    )
-
-
-def _leaves(node: Node) -> bool:
-    """Whether a command ends the shell or the loop."""
-    if isinstance(node, Group):
-        return bool(node.body.items) and _leaves(node.body.items[-1][0])
-    return _first(node) in ("exit", "return", "break", "continue", "false")
 
 
 __all__ = ["NOTHING", "Machine", "Setting", "Taint", "Worlds", "parsed"]

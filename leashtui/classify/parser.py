@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from leashtui.classify.reader import Reader, Unparsable
+from leashtui.classify.clauses import Clauses
+from leashtui.classify.reader import Unparsable
 from leashtui.classify.syntax import (
     Assign,
     Case,
@@ -19,7 +20,6 @@ from leashtui.classify.syntax import (
     Function,
     Group,
     If,
-    Lit,
     Loop,
     Node,
     Pipeline,
@@ -32,8 +32,6 @@ from leashtui.classify.syntax import (
     Words,
 )
 
-_ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
-_REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
 _RESERVED = frozenset(
     "if then elif else fi while until do done for select case esac function { } ! [[ time coproc".split()
 )
@@ -54,12 +52,8 @@ def parse(text: str) -> Sequence:
     return tree
 
 
-class Parser(Reader):
+class Parser(Clauses):
     """One text being read."""
-
-    def __init__(self, text: str, depth: int = 0) -> None:
-        super().__init__(text, depth)
-        self.pending: list[tuple[Redirect, str, bool]] = []
 
     def nested(self, text: str) -> Sequence:
         """See Reader."""
@@ -119,16 +113,6 @@ class Parser(Reader):
         if self.keyword() != word:
             raise self.fail(f"{word!r} is missing")
         self.at += len(word)
-
-    def lines(self) -> None:
-        """Pass blanks, comments and newlines, reading here-documents that are due."""
-        while True:
-            self.blanks()
-            if self.at >= self.size or self.text[self.at] != "\n":
-                return
-            self.at += 1
-            if self.pending:
-                self.documents()
 
     def chain(self) -> Node:
         """Commands joined by && and ||."""
@@ -393,85 +377,6 @@ class Parser(Reader):
                 raise self.fail(f"{self.text[self.at]!r} is not expected here")
             raise self.fail("a command is missing")
         return Simple(tuple(assigns), tuple(words), tuple(redirects), start, self.at)
-
-    def assignment(self) -> Assign | None:
-        """`name=...` here, or None."""
-        found = _ASSIGN.match(self.text, self.at)
-        if found is None:
-            return None
-        start = self.at
-        name, index, append = found.groups()
-        if index and ("$(" in index or "`" in index):
-            raise self.fail("an index that leash does not read")
-        self.at = found.end()
-        if self.text.startswith("(", self.at):
-            self.at += 1
-            items: list[Words] = []
-            while True:
-                self.lines()
-                if self.text.startswith(")", self.at):
-                    self.at += 1
-                    break
-                word = self.word()
-                if word is None:
-                    raise self.fail("an array is not closed")
-                items.append(word)
-            return Assign(name, None, bool(append), "", tuple(items), start, self.at)
-        value = self.word()
-        return Assign(name, value, bool(append), (index or "")[1:-1], None, start, self.at)
-
-    # ---- redirections
-
-    def redirects(self) -> tuple[Redirect, ...]:
-        found: list[Redirect] = []
-        while True:
-            self.blanks()
-            redirect = self.redirect() if self.at < self.size else None
-            if redirect is None:
-                return tuple(found)
-            found.append(redirect)
-
-    def redirect(self) -> Redirect | None:
-        """The redirection here, or None. A process substitution is none."""
-        found = _REDIRECT.match(self.text, self.at)
-        if found is None:
-            return None
-        fd, op = found.groups()
-        if op in "<>" and self.text.startswith("(", found.end()):
-            return None
-        start = self.at
-        self.at = found.end()
-        self.blanks()
-        target = self.word()
-        if target is None or not target.parts:
-            raise self.fail("a redirection without a target")
-        made = Redirect(op, fd or "", target, start, self.at)
-        if op in ("<<", "<<-"):
-            raw = any(type(p) is Lit and p.quoted for p in target.parts)
-            mark = "".join(p.text for p in target.parts if type(p) is Lit)
-            if any(type(p) is not Lit for p in target.parts):
-                mark = self.text[target.start : target.end]
-            made.raw = raw
-            self.pending.append((made, mark, op == "<<-"))
-        return made
-
-    def documents(self) -> None:
-        """Read the bodies of the here-documents that were announced on the line before."""
-        pending, self.pending = self.pending, []
-        for redirect, mark, strip in pending:
-            lines: list[str] = []
-            start = self.at
-            while self.at < self.size:
-                end = self.text.find("\n", self.at)
-                line = self.text[self.at :] if end < 0 else self.text[self.at : end]
-                self.at = self.size if end < 0 else end + 1
-                bare = line.lstrip("\t") if strip else line
-                if bare == mark:
-                    break
-                lines.append(bare + "\n")
-            text = "".join(lines)
-            parts = (Lit(text, quoted=True),) if redirect.raw else self.body(text)
-            redirect.target = Words(parts, start, self.at)
 
 
 __all__ = ["Parser", "Unparsable", "parse"]

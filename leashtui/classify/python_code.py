@@ -11,55 +11,25 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.python_names import (
+    DECODERS,
+    DELETES,
+    EXECS,
+    GETS,
+    LIBRARIES,
+    MOVES,
+    PATH_DELETES,
+    READS,
+    RUNS,
+    SENDS,
+    SHELL_NAMES,
+    SHELLS,
+    STARTS,
+    WRITES,
+)
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
-
-_SHELLS = frozenset(
-    "os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput"
-    " asyncio.create_subprocess_shell".split()
-)
-_STARTS = frozenset(
-    "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn"
-    " asyncio.create_subprocess_exec".split()
-)
-_EXECS = re.compile(r"os\.(exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)$")
-_DELETES = frozenset(
-    "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split()
-)
-_PATH_DELETES = frozenset("unlink rmdir rmtree".split())
-_WRITES = frozenset("write_text write_bytes touch symlink_to hardlink_to rename replace".split())
-_READS = frozenset("read_text read_bytes".split())
-_MOVES = frozenset(
-    "shutil.copy shutil.copy2 shutil.copyfile shutil.move shutil.copytree os.rename os.replace os.link"
-    " os.symlink".split()
-)
-_LIBRARIES = frozenset(
-    "requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko"
-    " xmlrpc pycurl".split()
-)
-_SENDS = re.compile(r"(?:^|\.)(post|put|patch|send|sendall|sendto|sendmail|storbinary|storlines|request|send_message)$")
-_GETS = re.compile(
-    r"(?:^|\.)(get|urlopen|urlretrieve|Request|head|download|create_connection|connect|getaddrinfo|gethostbyname"
-    r"|HTTPS?Connection|stream)$"
-)
-_DECODERS = re.compile(
-    r"(?:b64decode|b32decode|a85decode|fromhex|unhexlify|decompress|rot13|marshal\.loads|codecs\.decode|pickle\.loads)$"
-)
-_RUNS = frozenset(
-    (
-        "exec",
-        "eval",
-        "compile",
-        "__import__",
-        "builtins.exec",
-        "builtins.eval",
-        "runpy.run_path",
-        "runpy.run_module",
-        "importlib.import_module",
-    )
-)
-_SHELL_NAMES = re.compile(r"(?:^|/)(?:ba|z|da|k)?sh$")
 
 
 def judge_python(call: Call, code: str) -> Stream:
@@ -252,14 +222,14 @@ class _Reader(ast.NodeVisitor):
         if name.startswith("os.environ."):
             self._environment(None if last in ("items", "copy", "values", "keys") else "?")
             return True
-        if name in _SHELLS:
+        if name in SHELLS:
             self._shell(text)
-        elif name in _STARTS or _EXECS.match(name):
+        elif name in STARTS or EXECS.match(name):
             self._start(name, node)
-        elif name in _DELETES or (last in _PATH_DELETES and isinstance(node.func, ast.Attribute)):
+        elif name in DELETES or (last in PATH_DELETES and isinstance(node.func, ast.Attribute)):
             target = (
                 text
-                if name in _DELETES or last == "rmtree"
+                if name in DELETES or last == "rmtree"
                 else self.text(node.func.value)
                 if isinstance(node.func, ast.Attribute)
                 else None
@@ -272,15 +242,15 @@ class _Reader(ast.NodeVisitor):
                 if len(node.args) > 1
                 else next((self.text(k.value) for k in node.keywords if k.arg == "mode"), None),
             )
-        elif (last in _WRITES or last in _READS) and isinstance(node.func, ast.Attribute):
+        elif (last in WRITES or last in READS) and isinstance(node.func, ast.Attribute):
             self._path(last, self.text(node.func.value), text)
-        elif name in _MOVES:
+        elif name in MOVES:
             self._move(name, node)
         elif name in ("os.kill", "os.killpg"):
             self.call.add(Verb.PROCESS_KILL, "", "stops a process from Python")
         elif name in ("os.setuid", "os.setgid", "os.chown", "os.seteuid"):
             self.call.add(Verb.PRIVILEGE, "", "changes who it runs as from Python")
-        elif name in _RUNS:
+        elif name in RUNS:
             self.runs = self.runs or not isinstance(first, ast.Constant)
             if name in ("exec", "eval") and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 judge_python(self.call, first.value)
@@ -288,7 +258,7 @@ class _Reader(ast.NodeVisitor):
             self.dup = True
         else:
             self._network(name, node, text)
-        if _DECODERS.search(name):
+        if DECODERS.search(name):
             self.decodes = True
         return False
 
@@ -296,14 +266,14 @@ class _Reader(ast.NodeVisitor):
         if text is None or UNKNOWN in text:
             self.call.opaque("starts a program from Python whose name is known only when it runs")
         if text:
-            self.shell = self.shell or _SHELL_NAMES.search(text.split()[0] if text.split() else "") is not None
+            self.shell = self.shell or SHELL_NAMES.search(text.split()[0] if text.split() else "") is not None
             self.call.shell(Word(text))
 
     def _start(self, name: str, node: ast.Call) -> None:
         arguments = list(node.args)
         if name.startswith("os.spawn"):
             arguments = arguments[1:]
-        if _EXECS.match(name) and len(arguments) > 1:
+        if EXECS.match(name) and len(arguments) > 1:
             listed = arguments[1].elts if isinstance(arguments[1], ast.List | ast.Tuple) else arguments[1:]
             words = [self.text(a) for a in (arguments[0], *listed[1:])]
         elif arguments and isinstance(arguments[0], ast.List | ast.Tuple):
@@ -319,7 +289,7 @@ class _Reader(ast.NodeVisitor):
             return
         argv = [Word(UNKNOWN if w is None else w) for w in words]
         if argv:
-            self.shell = self.shell or _SHELL_NAMES.search(argv[0]) is not None
+            self.shell = self.shell or SHELL_NAMES.search(argv[0]) is not None
             self.call.words_run(argv)
 
     def _delete(self, target: str | None, *, recursive: bool) -> None:
@@ -353,7 +323,7 @@ class _Reader(ast.NodeVisitor):
     def _path(self, kind: str, path: str | None, content: str | None) -> None:
         if path is None:
             return
-        if kind in _READS:
+        if kind in READS:
             self._read(path)
         elif kind in ("write_text", "write_bytes", "touch"):
             self.call.write(path, Stream(self.taint, content))
@@ -372,7 +342,7 @@ class _Reader(ast.NodeVisitor):
 
     def _network(self, name: str, node: ast.Call, text: str | None) -> None:
         top = name.partition(".")[0].removesuffix("()")
-        if top not in _LIBRARIES and not (
+        if top not in LIBRARIES and not (
             self.socket and name.rpartition(".")[2] in ("connect", "send", "sendall", "sendto")
         ):
             return
@@ -389,15 +359,15 @@ class _Reader(ast.NodeVisitor):
         for word in words:
             if word and ("://" in word or re.fullmatch(r"[\w-]+(\.[\w-]+)+", word)):
                 self.host = host_of(word)
-        self.network = self.network or bool(_SENDS.search(name) or _GETS.search(name))
+        self.network = self.network or bool(SENDS.search(name) or GETS.search(name))
         keywords = {k.arg for k in node.keywords}
         self.sends = (
             self.sends
-            or bool(_SENDS.search(name))
+            or bool(SENDS.search(name))
             or bool(keywords & {"data", "json", "files"})
             or (name.endswith("urlopen") and len(node.args) > 1)
         )
-        self.fetches = self.fetches or bool(_GETS.search(name))
+        self.fetches = self.fetches or bool(GETS.search(name))
 
     def close(self) -> None:
         """What follows from the whole."""

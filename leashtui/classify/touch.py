@@ -6,9 +6,7 @@ leads as far as the probe can tell, and an unknown path never counts as a harmle
 
 from __future__ import annotations
 
-import re
-
-from leashtui.classify.foresee import foresee
+from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.places import (
@@ -17,61 +15,16 @@ from leashtui.classify.places import (
     covered_folder,
     is_disk,
     is_within,
-    parent_of,
-    place_of,
-    resolve,
 )
 from leashtui.classify.secrets import has_secret_value
+from leashtui.classify.standing import place, really, short, target
 from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, is_fixed, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
-_KEYS = re.compile(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
-_LATER = re.compile(
-    r"^/etc/(cron[^/]*/|crontab|systemd/|init\.d/|rc\.local|profile|profile\.d/|bash\.bashrc|ld\.so\.preload|pam\.d/"
-    r"|xdg/autostart"
-    r"|sudoers|environment|udev/)|^/var/spool/cron|^/(usr/)?lib/systemd/|/\.config/(systemd|autostart)/|/Library/Launch"
-    r"|/\.local/share/systemd/"
-)
-_GIT_SETTINGS = re.compile(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
 _WIDE = {Place.ROOT, Place.HOME}
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
-
-
-def _target(machine: Machine, state: State, word: str) -> str:
-    """The absolute path of a word, '' when unknown."""
-    return resolve(word, state.cwd, machine.setting.home)
-
-
-def place(machine: Machine, path: str) -> Place:
-    """The class of an absolute path."""
-    return place_of(path, machine.setting.workspace, machine.setting.home)
-
-
-def _really(machine: Machine, path: str, *, follow: bool) -> str:
-    """Where a path leads once links are followed (the last one only when `follow`)."""
-    if not path or not is_fixed(path):
-        return path
-    if follow:
-        return machine.setting.probe.real(path)
-    folder = parent_of(path)
-    real = machine.setting.probe.real(folder)
-    return path if real == folder else real.rstrip("/") + "/" + path.rpartition("/")[2]
-
-
-def short(machine: Machine, path: str) -> str:
-    """A path as a person would say it: relative in the workspace, ~ in the home."""
-    if not path:
-        return "a path known only at run time"
-    root, home = machine.setting.workspace.root, machine.setting.home
-    if path == root:
-        return "the whole workspace"
-    if path.startswith(root + "/"):
-        return show(path[len(root) + 1 :])
-    if path == home:
-        return "the home folder"
-    return show("~" + path[len(home) :] if path.startswith(home + "/") else path)
 
 
 def read(
@@ -80,7 +33,7 @@ def read(
     """A file is read; gives what it holds. look: only names and sizes are read, never contents."""
     if not word or word == "-":
         return NOTHING
-    path = _target(machine, state, word)
+    path = target(machine, state, word)
     taint = getattr(word, "taint", 0) & ~Taint.LOCAL
     known = state.files.get(path) if path else None
     if known is not None:
@@ -89,7 +42,7 @@ def read(
                 Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, a copy of a secret", span
             )
         return known
-    real = _really(machine, path, follow=True)
+    real = really(machine, path, follow=True)
     where = place(machine, path)
     if real != path and place(machine, real) is Place.SECRET:
         path, where = real, Place.SECRET
@@ -152,10 +105,10 @@ def write(
     follow: bool = True,
 ) -> None:
     """A file is created or overwritten with `content`. empties: its former content is replaced by nothing useful."""
-    path = _target(machine, state, word)
+    path = target(machine, state, word)
     if not path and not word:
         return
-    real = _really(machine, path, follow=follow)
+    real = really(machine, path, follow=follow)
     where = place(machine, real) if real != path else place(machine, path)
     ledger = machine.ledger
     if where is Place.NONE:
@@ -180,7 +133,7 @@ def write(
         ledger.sign("catastrophic", "destructive")
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
-    _stays(machine, real, content, span)
+    judge_lasting(machine, real, content, span)
     grade = Severity.LOW
     if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
         grade = Severity.MEDIUM
@@ -196,43 +149,6 @@ def write(
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
 
 
-def _stays(machine: Machine, path: str, content: Stream, span: Span) -> None:
-    """Whether what is written would run later, or lets a stranger in."""
-    ledger = machine.ledger
-    if _KEYS.search(path):
-        ledger.sign("backdoor")
-        ledger.add(
-            Verb.PERSIST, show(path), Place.HOME, f"adds a key to {short(machine, path)}", span, Severity.CRITICAL
-        )
-    elif path == "/etc/ld.so.preload":
-        ledger.sign("backdoor")
-    elif _LATER.search(path):
-        ledger.add(
-            Verb.PERSIST,
-            show(path),
-            place(machine, path),
-            f"makes something run later through {short(machine, path)}",
-            span,
-        )
-        judge_later(machine, content.text, span)
-    elif _GIT_SETTINGS.search(path):
-        ledger.add(
-            Verb.PERSIST, show(path), Place.GIT, f"edits {short(machine, path)}, which can name programs to run", span
-        )
-    elif place(machine, path) in (Place.SHELL_RC, Place.HOOK):
-        judge_later(machine, content.text, span)
-        if content.taint & (Taint.FETCHED | Taint.SOCKET):
-            ledger.sign("backdoor")
-
-
-def judge_later(machine: Machine, text: str | None, span: Span) -> None:
-    """Raise `backdoor` when a text that will run later talks to strangers or runs foreign code."""
-    if not text:
-        return
-    if foresee(machine, text):
-        machine.ledger.sign("backdoor")
-
-
 def delete(
     machine: Machine,
     state: State,
@@ -244,11 +160,11 @@ def delete(
     certain: bool = True,
 ) -> None:
     """A file or folder is removed. certain: false when only some of what it names goes (a filter)."""
-    path = _target(machine, state, word)
+    path = target(machine, state, word)
     if not path and not word:
         return
     ledger = machine.ledger
-    real = _really(machine, path, follow=False)
+    real = really(machine, path, follow=False)
     folder = covered_folder(real)
     whole = recursive or folder != real
     where = place(machine, folder if folder != real else real)
@@ -315,7 +231,7 @@ def delete(
 
 def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
     """A tool that keeps versions puts another one in place: a write all the same, where it steers programs."""
-    path = _target(machine, state, word)
+    path = target(machine, state, word)
     where = place(machine, path)
     if where is Place.GUARD:
         machine.ledger.sign("guard_tamper")
@@ -332,7 +248,7 @@ def _regenerable(machine: Machine, path: str, where: Place) -> bool:
 
 def run_file(machine: Machine, state: State, word: str, span: Span, what: str = "runs") -> Place:
     """A file is executed or loaded as code."""
-    path = _target(machine, state, word)
+    path = target(machine, state, word)
     where = place(machine, path)
     known = state.files.get(path)
     ledger = machine.ledger

@@ -74,4 +74,5 @@ class Request(Struct, frozen=True, omit_defaults=True):
     path: str = ""
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
+    chosen: bool = False  # the very program a person named when they started the session
     script: str = ""  # text handed to a shell by file or stdin, where a guard could read it

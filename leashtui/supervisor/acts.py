@@ -75,6 +75,11 @@ class Acts:
         """The agent's own root process: what it starts are acts, it is none."""
         self._agent = key_of(process)
 
+    def starts(self, request: Request) -> bool:
+        """Whether this is the exec by which the agent itself comes to be: the program the person named."""
+        process = request.process
+        return process is not None and process.execs == 1 and key_of(process) == self._agent
+
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first."""
         if request.process is None:

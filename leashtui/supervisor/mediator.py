@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from leashtui.model.card import Card, Choice
 from leashtui.model.errors import LeashError
 from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
@@ -107,6 +109,8 @@ class Mediator:
 
     def _submit(self, request: Request, reply: Reply, submission: Submission) -> None:
         started = self._timer()
+        if self._acts.starts(request):
+            request = replace(request, chosen=True)
         facts = self._classify(request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)

@@ -139,5 +139,6 @@ def _let_go(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:
         argv=start.argv,
         exe=start.exe,
         process=reference(launched.pid),
+        chosen=True,
     )
     parts.mediator.submit(request, settle)

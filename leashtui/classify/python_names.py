@@ -1,0 +1,54 @@
+"""Names of Python's libraries that start programs, remove, write, send or run text. Data only.
+
+Dotted as they are imported. Refuses to look at code. Invariant: a name stands in the list of what it does at worst.
+"""
+
+from __future__ import annotations
+
+import re
+
+SHELLS = frozenset(
+    "os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput"
+    " asyncio.create_subprocess_shell".split()
+)
+STARTS = frozenset(
+    "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn"
+    " asyncio.create_subprocess_exec".split()
+)
+EXECS = re.compile(r"os\.(exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)$")
+DELETES = frozenset(
+    "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split()
+)
+PATH_DELETES = frozenset("unlink rmdir rmtree".split())
+WRITES = frozenset("write_text write_bytes touch symlink_to hardlink_to rename replace".split())
+READS = frozenset("read_text read_bytes".split())
+MOVES = frozenset(
+    "shutil.copy shutil.copy2 shutil.copyfile shutil.move shutil.copytree os.rename os.replace os.link"
+    " os.symlink".split()
+)
+LIBRARIES = frozenset(
+    "requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko"
+    " xmlrpc pycurl".split()
+)
+SENDS = re.compile(r"(?:^|\.)(post|put|patch|send|sendall|sendto|sendmail|storbinary|storlines|request|send_message)$")
+GETS = re.compile(
+    r"(?:^|\.)(get|urlopen|urlretrieve|Request|head|download|create_connection|connect|getaddrinfo|gethostbyname"
+    r"|HTTPS?Connection|stream)$"
+)
+DECODERS = re.compile(
+    r"(?:b64decode|b32decode|a85decode|fromhex|unhexlify|decompress|rot13|marshal\.loads|codecs\.decode|pickle\.loads)$"
+)
+RUNS = frozenset(
+    (
+        "exec",
+        "eval",
+        "compile",
+        "__import__",
+        "builtins.exec",
+        "builtins.eval",
+        "runpy.run_path",
+        "runpy.run_module",
+        "importlib.import_module",
+    )
+)
+SHELL_NAMES = re.compile(r"(?:^|/)(?:ba|z|da|k)?sh$")
