@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.lasting import judge_later
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
-from leashtui.classify.touch import judge_later
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
