@@ -203,7 +203,9 @@ def _holds(rule: Rule, options: Options, call: Call) -> bool:
 
 
 def _any(patterns: str, words: list[Word]) -> bool:
-    return any(fnmatchcase(bare(w).lower(), p) for w in words for p in patterns.lower().split())
+    """Whether a word matches a pattern; `\\s` in a pattern is a space."""
+    globs = [p.replace("\\s", " ") for p in patterns.lower().split()]
+    return any(fnmatchcase(bare(w).lower(), p) for w in words for p in globs)
 
 
 def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say: str, sub: str) -> None:

@@ -130,7 +130,7 @@ SYSTEM_DIRS = frozenset(
 )  # fmt: skip
 """Folders whose removal breaks the machine."""
 VITAL_FILES = re.compile(
-    r"/etc/(passwd|shadow|group|gshadow|sudoers|fstab|hosts|resolv\.conf|ld\.so\.\w+|crypttab|nsswitch\.conf)"
+    r"/etc/(passwd|shadow|group|gshadow|sudoers|fstab|ld\.so\.\w+|crypttab|nsswitch\.conf)"
     r"|/boot/.*|/s?bin/(sh|bash|init)|/usr/s?bin/(sh|bash|env|sudo)|/lib.*/ld-linux.*|/proc/sysrq-trigger"
 )
 """Files whose loss breaks the machine."""

@@ -124,6 +124,8 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
         database = options.args[0] if options.args else Word("")
         if database and database != ":memory:":
             call.read(database)
+        if call.place(database) is Place.GUARD:
+            call.write(database, Stream(0, None), append=True)
         if _own_file(call, database):
             statements = [s for s in statements if _RUNS.search(s) or _WRITES.search(s)]
             for statement in statements:

@@ -69,16 +69,22 @@ class Acts:
         self._alive = alive
         self._acts: dict[Key, Act] = {}
         self._agent: Key | None = None
+        self._argv: tuple[str, ...] = ()
         self._prune_at = _PRUNE_AT
 
-    def adopt_agent(self, process: ProcessRef) -> None:
-        """The agent's own root process: what it starts are acts, it is none."""
+    def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = ()) -> None:
+        """The agent's own root process: what it starts are acts, it is none. argv: as the person started it."""
         self._agent = key_of(process)
+        self._argv = argv
 
     def starts(self, request: Request) -> bool:
-        """Whether this is the exec by which the agent itself comes to be: the program the person named."""
-        process = request.process
-        return process is not None and process.execs == 1 and key_of(process) == self._agent
+        """Whether the agent itself comes to be by this exec: the words the person typed, behind `env`, a shell or a
+        version manager's shim at most."""
+        if request.process is None or key_of(request.process) != self._agent or not self._argv:
+            return False
+        words = request.argv[-len(self._argv) :]
+        same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(self._argv[0]).name
+        return same and words[1:] == self._argv[1:]
 
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first."""

@@ -77,7 +77,7 @@ async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGu
     session = parts.session
     agent = reference(launched.pid)
     session.adopt(agent)
-    parts.acts.adopt_agent(agent)
+    parts.acts.adopt_agent(agent, start.argv)
     if shim is not None:
         shim.started(launched.pid)
     if launched.listener >= 0:

@@ -194,10 +194,12 @@ def disk_copy(call: Call, spec: Spec, options: Options) -> Stream | None:
     word = Word(target, taints.get("of", 0))
     path = call.path(word)
     where = call.place(word)
-    keeps = "notrunc" in pairs.get("conv", "")
-    data = re.search(r"\.(?:db|sqlite3?|mdb|img|qcow2|vmdk|vdi|sql|parquet|h5|rdb)$", path) is not None
+    new = (
+        call.machine.setting.probe.exists(path) is False
+        or re.search(r"\.(?:img|bin|raw|iso|swap|dat)$", path) is not None
+    )
     blank = source is not None and re.fullmatch(r"/dev/(?:zero|null|u?random|full)", call.path(source)) is not None
-    call.write(word, Stream(content.taint, None), empties=(blank and data) or keeps and blank)
+    call.write(word, Stream(content.taint, None), empties=blank and not new)
     if where is Place.UNKNOWN and UNKNOWN in target:
         call.sign("destructive")
     return Stream(0, "")
