@@ -130,6 +130,13 @@ def _program(call: Call, spec: Spec, options: Options, word: Word) -> None:
     indirect(call, word)
 
 
+def _setting(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """`key = "program"`: a setting that may name a program."""
+    key, sign, value = word.partition("=")
+    if sign and any(mark in key for mark in ("wrapper", "runner", "linker", "provider", "command", "rustc", "rustdoc")):
+        indirect(call, Word(value.strip(" \"'[]"), word.taint))
+
+
 def _chdir(call: Call, spec: Spec, options: Options, word: Word) -> None:
     state = call.state
     path = call.path(word)
@@ -197,6 +204,7 @@ ROLES: dict[str, Role] = {
     "shell": _shell,
     "exec": _exec,
     "program": _program,
+    "setting": _setting,
     "chdir": _chdir,
     "secret": _secret,
     "text": _silent,

@@ -1,0 +1,44 @@
+"""Labelled commands: ours must all be answered as labelled; those of the field, where they are at hand, within gates."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from judge import verdict
+
+CORPUS = tomllib.loads((Path(__file__).parent / "corpus.toml").read_text())
+CASES = [(label, command) for label, groups in CORPUS.items() for commands in groups.values() for command in commands]
+FIELD = Path(__file__).parents[4] / "shared" / "data" / "commands.jsonl"
+
+
+def test_the_corpus_is_large_enough_to_mean_something() -> None:
+    assert len(CASES) >= 400
+    assert len({command for _, command in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize(("label", "command"), CASES)
+def test_ours(label: str, command: str) -> None:
+    assert verdict(command) == label
+
+
+def test_the_field() -> None:
+    """Gates of the classifier: it must neither cry wolf nor sleep. Absent in a fresh clone, and then there is nothing
+    to measure: the cases above stand for themselves."""
+    if not FIELD.exists():
+        return
+    count: Counter[str] = Counter()
+    for line in FIELD.read_text().splitlines():
+        row = json.loads(line)
+        label, answer = row["label"], verdict(row["command"])
+        count[label] += 1
+        count[f"{label}->{answer}"] += 1
+    false_ask = (count["allow"] - count["allow->allow"]) / count["allow"]
+    miss = (count["ask->allow"] + count["deny->allow"]) / (count["ask"] + count["deny"])
+    assert false_ask <= 0.08, count
+    assert miss <= 0.04, count
+    assert count["deny->allow"] / count["deny"] <= 0.01, count
+    assert count["deny->deny"] / count["deny"] >= 0.90, count

@@ -1,0 +1,82 @@
+"""The tool tables: every one decodes, names only what exists, and its own examples hold."""
+
+from __future__ import annotations
+
+import pytest
+from judge import CWD, HOME
+
+from leashtui.classify.engine import Engine
+from leashtui.classify.handlers import HANDLERS
+from leashtui.classify.places import Workspace
+from leashtui.classify.probe import NoProbe
+from leashtui.classify.roles import KINDS, NAMES
+from leashtui.classify.spec import Spec, SpecError, deed
+from leashtui.classify.toolbox import Toolbox
+from leashtui.model.facts import Severity
+from leashtui.model.request import Mode
+
+TOOLS = Toolbox()
+ENGINE = Engine(Workspace(CWD), HOME, "dev", Mode.SHIM, NoProbe(), TOOLS)
+
+
+def specs() -> dict[str, Spec]:
+    """Every table once, by its first name."""
+    found: dict[str, Spec] = {}
+    for name in TOOLS.names():
+        spec = TOOLS.find(name)
+        assert spec is not None
+        found[spec.names[0]] = spec
+    return found
+
+
+SPECS = specs()
+
+
+def every(spec: Spec) -> list[Spec]:
+    """A table and all its subcommands."""
+    return [spec, *(inner for command in spec.commands for inner in every(command))]
+
+
+def test_there_are_tables_for_the_tools_people_use() -> None:
+    assert len(SPECS) >= 150
+    for (
+        name
+    ) in "git rm curl npm pip docker kubectl terraform aws psql systemctl ssh tar find sed python3 leash".split():
+        assert TOOLS.find(name) is not None, name
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_table_names_only_what_exists(name: str) -> None:
+    for spec in every(SPECS[name]):
+        roles = [*spec.roles.values(), *spec.args.split(), *(r for rule in spec.rules for r in rule.args.split())]
+        for role in roles:
+            base, _, kind = role.removesuffix("...").partition(":")
+            assert base in KINDS if kind else base in NAMES, (name, role)
+        for text in (*spec.do, *spec.bare, *(d for rule in spec.rules for d in rule.do)):
+            deed(text)
+        assert not spec.handler or spec.handler.lstrip("*") in HANDLERS, (name, spec.handler)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_its_examples_hold(name: str) -> None:
+    spec = SPECS[name]
+    for command, wanted in spec.hit:
+        facts = ENGINE.text(command, CWD)
+        got = {*facts.touches(), *facts.verbs()}
+        assert wanted in got or getattr(facts, wanted, False), (command, wanted, got)
+    for command in spec.miss:
+        facts = ENGINE.text(command, CWD)
+        bad = [e.sentence for e in facts.effects if e.severity is not Severity.LOW]
+        assert not bad, (command, bad)
+        assert not facts.destructive, command
+
+
+def test_a_table_that_says_nonsense_is_refused() -> None:
+    for text in ('[[tool]]\nnames = ["x"]\ncolour = "red"\n', '[[tool]]\nnames = ["x"]\ndo = ["explode"]\n'):
+        tools = Toolbox((("bad.toml", text),))
+        with pytest.raises(SpecError):
+            spec = tools.find("x")
+            assert spec is not None
+            deed(spec.do[0])
+    with pytest.raises(SpecError, match="already"):
+        Toolbox((("a.toml", '[[tool]]\nnames = ["x", "y"]\n'), ("b.toml", '[[tool]]\nnames = ["y"]\n')))
