@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.reader import Reader
-from leashtui.classify.syntax import Assign, Lit, Redirect, Words
+from leashtui.classify.syntax import Assign, Lit, Part, Redirect, Words
 
 _ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
 _REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
@@ -92,20 +92,35 @@ class Clauses(Reader):
             self.pending.append((made, mark, op == "<<-"))
         return made
 
+    def continued(self, before: str, line: str, mark: str) -> str:
+        """What a line of a document leaves for the next one to be joined to. Shells differ over a joined end mark."""
+        if before and (line == mark or before + line.removesuffix("\\") == mark):
+            raise self.fail("a here-document whose end shells read differently")
+        tail = len(line) - len(line.rstrip("\\"))
+        return before + line[:-1] or "\n" if tail % 2 else ""
+
     def documents(self) -> None:
         """Read the bodies of the here-documents that were announced on the line before."""
         pending, self.pending = self.pending, []
         for redirect, mark, strip in pending:
             lines: list[str] = []
             start = self.at
+            joined = ""
             while self.at < self.size:
                 end = self.text.find("\n", self.at)
                 line = self.text[self.at :] if end < 0 else self.text[self.at : end]
                 self.at = self.size if end < 0 else end + 1
                 bare = line.lstrip("\t") if strip else line
+                if not redirect.raw:
+                    joined = self.continued(joined, bare, mark)
                 if bare == mark:
                     break
                 lines.append(bare + "\n")
             text = "".join(lines)
-            parts = (Lit(text, quoted=True),) if redirect.raw else self.body(text)
+            if redirect.raw:
+                parts: tuple[Part, ...] = (Lit(text, quoted=True),)
+            elif self.text.startswith(text, start):
+                parts = self.body(self.text[: start + len(text)], start)
+            else:
+                parts = self.body(text)
             redirect.target = Words(parts, start, self.at)

@@ -179,7 +179,10 @@ class Parser(Clauses):
                 if inside is not None:
                     return Compute(inside)
             self.at += 1
-            return Group(self.inside(")"), subshell=True)
+            body = self.inside(")")
+            if not body.items:
+                raise self.fail("a subshell without a command")
+            return Group(body, subshell=True)
         word = self.keyword()
         reader = {
             "{": self.braces,
@@ -338,7 +341,10 @@ class Parser(Clauses):
     def defined(self, name: str, start: int) -> Function:
         """The function `name`, whose body stands here."""
         self.lines()
-        return Function(name, self.command(), start, self.at)
+        body = self.command()
+        if isinstance(body, Simple | Function):
+            raise self.fail(f"the body of the function {name!r} is missing")
+        return Function(name, body, start, self.at)
 
     # ---- simple commands
 
@@ -368,6 +374,8 @@ class Parser(Clauses):
             if len(words) == 1:
                 plain = word.plain()
                 declaring = plain in _DECLARING
+                if plain == "]]":
+                    raise self.fail("']]' is not expected here")
                 found = _FUNCTION.match(self.text, self.at) if plain and not redirects and not assigns else None
                 if found is not None and plain is not None:
                     self.at = found.end()

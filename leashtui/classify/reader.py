@@ -187,9 +187,10 @@ class Reader:
             parts.append(Lit(char, quoted=True))
             self.at += 1
 
-    def body(self, text: str) -> tuple[Part, ...]:
-        """The parts of a here-document's body that expands."""
+    def body(self, text: str, start: int = 0) -> tuple[Part, ...]:
+        """The parts of a here-document's body that expands: `text` from `start` on."""
         inner = type(self)(text, self.depth)
+        inner.at = start
         parts: list[Part] = []
         while inner.at < inner.size:
             inner.soft(inner.text[inner.at], parts, escapes="$`\\")
@@ -298,10 +299,11 @@ class Reader:
         if end >= self.size:
             raise self.fail("a backtick is not closed")
         self.deeper()
-        body = self.nested("".join(inner))
+        source = "".join(inner)
+        body = self.nested(source)
         self.depth -= 1
         self.at = end + 1
-        return Sub(body, quoted)
+        return Sub(body, quoted, source)
 
     def inside(self, closer: str) -> Sequence:
         """The commands up to `closer`, which is consumed."""

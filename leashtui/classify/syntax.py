@@ -32,10 +32,11 @@ class Param(Struct):
 
 
 class Sub(Struct):
-    """`$(...)` or backticks. body: the parsed commands."""
+    """`$(...)` or backticks. body: the parsed commands. source: the text between backticks, to which their spans refer."""
 
     body: Sequence
     quoted: bool
+    source: str = ""
 
 
 class Arith(Struct):
