@@ -67,6 +67,8 @@ def read(
         return Stream(Taint.SECRET | Taint.LOCAL, None, show(path))
     machine.ledger.add(Verb.READ, show(path), where, f"reads {short(machine, path)}", span, recursive=recursive)
     local = Taint.NONE if where is Place.PROC else Taint.LOCAL
+    if where is Place.GUARD:
+        local |= Taint.GUARD
     return Stream(taint | local, None, show(path))
 
 
