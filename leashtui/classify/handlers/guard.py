@@ -91,9 +91,10 @@ def agent(call: Call, spec: Spec, options: Options) -> Stream | None:
     words = [bare(w) for w in call.words[1:]]
     plain = [bare(w) for w in options.args]
     text = " ".join(words)
+    own = " ".join(words[: words.index("--")]) if "--" in words else text
     if any(w in ("--help", "--version") for w in words) or words in (["-h"], ["-v"], ["-V"], ["help"], ["version"]):
         return Stream(0, None)
-    if _ASKS_NOBODY.search(text) or (call.name == "cursor-agent" and {"-f", "--force"} & set(words)):
+    if _ASKS_NOBODY.search(own) or (call.name == "cursor-agent" and {"-f", "--force"} & set(words)):
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, call.name, f"starts {call.name} so that it asks nobody", Severity.CRITICAL)
     if not plain and any(options.has(o) for o in ("--list-models", "--list-sessions", "--list-extensions")):

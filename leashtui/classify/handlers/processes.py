@@ -149,10 +149,8 @@ def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
         and not options.has("--help")
     ):
         call.sign("backdoor")
-    if (
-        call.name in ("userdel", "deluser")
-        and options.args
-        and bare(options.args[-1]) in ("root", call.machine.setting.user)
+    if call.name in ("userdel", "deluser") and any(
+        bare(w) in ("root", call.machine.setting.user) for w in call.words[1:]
     ):
         call.sign("catastrophic", "destructive")
     return None
