@@ -25,7 +25,7 @@ from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, write
-from leashtui.classify.values import TERMINAL, Stream, Word
+from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
@@ -51,6 +51,7 @@ class Engine:
         self.workspace = workspace
         self.mode = mode
         self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms())
+        self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:
         """Facts about an exec or a file act."""
@@ -98,8 +99,22 @@ class Engine:
         if request.env:
             env = [(n, Word(cleaned(v))) for n, v in request.env]
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
-        invoke(machine, state, words, stdin, span, made)
+        if self._is_the_agent(request, words[0].rpartition("/")[2]):
+            ledger.programs[str(words[0].rpartition("/")[2])] = None
+            ledger.add(Verb.EXEC, words[0], sentence=f"starts {show(words[0])}, the agent that was named", span=span)
+        else:
+            invoke(machine, state, words, stdin, span, made)
         return facts_of(ledger, command, self.mode, found)
+
+    def _is_the_agent(self, request: Request, name: str) -> bool:
+        """Whether it is the agent a person started, in exactly their words: by leash, or by its own launcher."""
+        spec = self._setting.tools.find(name)
+        if spec is None or spec.handler != "agent":
+            return False
+        words = (name, request.argv[1:])
+        if request.chosen:
+            self._started.add(words)
+        return words in self._started
 
     def _file(self, request: Request) -> Facts:
         """A file act that a guard saw, or an order to leash."""
