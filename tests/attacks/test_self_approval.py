@@ -24,7 +24,7 @@ values = {"session": session, "socket": info["socket"], "pid": info["pid"]}
 values |= {"leash": run["leash"], "run": run["runtime"]}
 for name, value in values.items():
     attack = attack.replace(f"@{name}@", str(value))
-place = sys.argv[1] + ".attack"
+place = os.path.abspath("attack.sh")  # in the workspace: what lies in a temporary folder would be asked about
 open(place, "w").write(attack)
 done = subprocess.run([sys.executable if run["python"] else "/bin/bash", place], capture_output=True, text=True)
 print(json.dumps([done.returncode, done.stdout[-300:], done.stderr[-300:]]), flush=True)
