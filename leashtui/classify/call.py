@@ -190,6 +190,7 @@ def _adopt(state: State, other: State) -> None:
 
 def host_of(url: str) -> str:
     """The host of an address, or of user@host:path."""
+    url = bare(url)
     rest = url.partition("://")[2] or url
     rest = rest.partition("/")[0].partition("?")[0].partition("#")[0]
     rest = rest.rpartition("@")[2]
