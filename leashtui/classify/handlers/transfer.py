@@ -144,6 +144,7 @@ def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method
             out = out.joined(call.read(Word(re.sub(r"^//(?:localhost|127\.0\.0\.1)?(?=/)", "", url[5:]), url.taint)))
             continue
         if is_local(host):
+            out = out.joined(Stream(Taint.FETCHED, None, host))
             continue
         if sends or leaks(sent):
             what = f"a {method} request" if method in ("DELETE", "PUT", "PATCH") else "data"
