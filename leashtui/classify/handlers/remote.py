@@ -15,7 +15,7 @@ from leashtui.classify.plumbing import is_local
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
-from leashtui.model.facts import Severity, Verb
+from leashtui.model.facts import PUSHED, Severity, Verb
 
 _RUNS = re.compile(
     r"(?i)^(proxycommand|localcommand|knownhostscommand|remotecommand|proxyusefdpass|pkcs11provider"
@@ -50,6 +50,10 @@ def _settings(call: Call, options: Options) -> None:
                 call.run_file(value, "loads")
 
 
+_GIT_PULL = re.compile(r"(?:git-upload-(?:pack|archive)|git upload-(?:pack|archive))(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
+_GIT_PUSH = re.compile(r"(?:git-receive-pack|git receive-pack)(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
+
+
 def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:
     """ssh HOST [COMMAND]."""
     _settings(call, options)
@@ -64,6 +68,12 @@ def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:
     if is_local(host):
         call.shell(remote)
         return None
+    if _GIT_PULL.match(remote):
+        call.add(Verb.NET_GET, host, f"downloads from {host}")
+        return Stream(Taint.NONE, None)
+    if _GIT_PUSH.match(remote):
+        call.add(Verb.REMOTE_CHANGE, PUSHED, f"pushes to {host}")
+        return Stream(Taint.NONE, None)
     content = call.stdin
     if content.taint & (Taint.SHELL | Taint.SOCKET):
         call.sign("reverse_shell")
