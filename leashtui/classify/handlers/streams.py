@@ -310,8 +310,18 @@ def agent(call: Call, spec: Spec, options: Options) -> Stream | None:
     )
 
 
+def seal(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """gpg, age: what is encrypted or signed is no secret any more; what is decrypted is one."""
+    source = call.stdin.taint | call.reads
+    if options.has("-d", "--decrypt", "--decrypt-files") or any(o.startswith("--export-secret") for o in options.given):
+        return Stream(source | Taint.SECRET | Taint.DECODED, None)
+    sealed = options.has("-e", "--encrypt", "-c", "--symmetric", "-r", "--recipient", "-p", "--passphrase", "-R")
+    return Stream(source & ~Taint.SECRET if sealed else source, None)
+
+
 HANDLERS = {
     "openssl": openssl,
+    "seal": seal,
     "ssh_keygen": keygen,
     "ssh_agent": agent,
     "coder": coder,
