@@ -30,6 +30,9 @@ _SENDS_ENV = re.compile(r"(?i)^sendenv\s*[= ]\s*(.+)$")
 _SETS_ENV = re.compile(r"(?i)^setenv\s*[= ]")
 
 
+_MILD = (["cat"], ["echo"], ["date"], ["uptime"], ["true"], ["/bin/cat"], ["/bin/echo"], ["/bin/date"])
+
+
 def _settings(call: Call, options: Options) -> None:
     """ssh options that run programs here, or hand variables over."""
     for value in options.all("-o"):
@@ -112,6 +115,9 @@ def secure_copy(call: Call, spec: Spec, options: Options) -> Stream | None:
         if " " in value.strip() and not value.strip().startswith("sudo rsync"):
             call.sign("obfuscated")
     words = list(options.args)
+    if options.has("-n", "--dry-run", "--list-only") and call.name not in ("scp", "sftp"):
+        call.sign("dry_run")
+        return NOTHING
     for listed in options.all("--files-from", "--include-from", "--exclude-from"):
         call.read(listed, look=listed != "-")
     for made in options.all("--log-file", "--backup-dir", "--partial-dir", "--write-batch", "--temp-dir"):
@@ -233,7 +239,9 @@ def netcat(call: Call, spec: Spec, options: Options) -> Stream | None:
     for option in ("-e", "-c", "--exec", "--sh-exec", "--lua-exec"):
         for value in options.all(option):
             if call.name != "telnet":
-                call.sign("reverse_shell", "network")
+                if value.split()[:1] not in _MILD:
+                    call.sign("reverse_shell")
+                call.sign("network")
                 call.add(Verb.REMOTE_SESSION, "", f"ties {show(value)} to a connection", Severity.CRITICAL, lost=True)
     shell = call.stdin.taint & (Taint.SHELL | Taint.SOCKET)
     if call.name != "telnet" and options.has("-l", "--listen", "-L"):
@@ -298,6 +306,17 @@ def socat(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(Taint.SOCKET if net else 0, None)
 
 
+def message(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Whatever stands in its words or comes in leaves the machine."""
+    content = Stream(call.taint(), call.stdin.text)
+    for value in (*options.all("-m", "--message", "--text", "-t"), *options.args):
+        content = content.joined(Stream(0, str(value)))
+    for file in options.all("-f") if call.name == "mosquitto_pub" else ():
+        content = content.joined(call.read(file))
+    call.send("", content)
+    return Stream(Taint.FETCHED, None)
+
+
 def websocket(call: Call, spec: Spec, options: Options) -> Stream | None:
     """websocat, wscat, grpcurl: what is said to an address; a program tied to it is a shell for strangers."""
     words = list(options.args)
@@ -346,5 +365,6 @@ HANDLERS = {
     "server": server,
     "file_session": file_session,
     "websocket": websocket,
+    "message": message,
 }
 """See handlers/__init__.py."""
