@@ -16,8 +16,9 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 LAST_JOB = "4194243"
-OWN = "4194305"
 """What `$!` is taken for: the job that this shell started last (see expand.py)."""
+OWN = "4194305"
+"""What `$$` is taken for: this shell itself."""
 _LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
 
 
