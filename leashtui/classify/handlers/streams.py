@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.handlers.remote import harmless_request
+from leashtui.classify.handlers.sockets import harmless_request
 from leashtui.classify.options import Options
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
@@ -255,7 +255,7 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _made(call: Call, kind: str, target: Word, content: Stream) -> None:
-    """A file that openssl makes: a certificate or a new key in the workspace is an ordinary file while none was there."""
+    """A file that openssl makes: a certificate or a new key in the workspace is an ordinary file."""
     path = call.path(target)
     inside = path.startswith(call.machine.setting.workspace.root.rstrip("/") + "/")
     fresh = kind in _MAKES and inside and call.machine.setting.probe.exists(path) is not True
