@@ -240,7 +240,7 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
     else:
         stream = call.read(source) if source is not None else call.stdin
         for word in options.all("-inkey"):
-            call.read(word, look=True)
+            call.read(word, look="-decrypt" not in options.given)
     undoes = options.has("-d", "-decrypt")
     plain = kind == "base64" or (kind == "enc" and not [o for o in options.given if _CIPHER.match(o)])
     for target in options.all("-out", "-keyout", "-writerand", "-CAserial"):
