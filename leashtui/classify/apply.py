@@ -59,6 +59,10 @@ def apply(call: Call, spec: Spec) -> Stream:
     if spec.commands:
         found = _command(spec, options)
         if found is None:
+            if _is_dry(call, spec, spec, options):
+                call.sign("dry_run")
+                call.direct = True
+                return call.out()
             if not options.args:
                 _deeds(call, spec, options, spec.bare, "", "")
                 return _finish(call, spec, options, "")
