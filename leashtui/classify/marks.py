@@ -43,7 +43,7 @@ _WRITES = re.compile(
 )
 _READS = re.compile(
     r"\b(?:readFile(?:Sync)?|createReadStream|File\.(?:read|open|readlines|foreach)|IO\.read\w*|file_get_contents"
-    r"|readfile|file|fopen|slurp|io\.(?:open|lines)|open|require)\b"
+    r"|readfile|file|fopen|slurp|Deno\.read\w*|Bun\.file|File\.new|io\.(?:open|lines)|open|require)\b"
 )
 _NETWORK = re.compile(
     r"\bfetch\s*\(|XMLHttpRequest|\bhttps?\.(?:request|get)\b|require\(['\"](?:node:)?(?:https?|net|dgram|tls|axios|got|node-fetch)['\"]\)"
@@ -51,6 +51,7 @@ _NETWORK = re.compile(
     r"|Mojo::UserAgent|use Socket\b|\bsocket\b"
     r"|curl_exec|curl_init|fsockopen|stream_socket_client|pfsockopen|socket\.http|ssl\.https|LuaSocket|net\.connect"
     r"|net\.Socket|HttpClient"
+    r"|(?:file_get_contents|fopen|readfile|copy)\s*\(\s*['\"](?:https?|ftp)"
     r"|url\(|download\.file|URLConnection|\bnew URL\(|Invoke-WebRequest|WebSocket|HTTParty|Faraday|Typhoeus|RestClient"
     r"|Excon"
 )

@@ -111,6 +111,11 @@ def write(
     path = target(machine, state, word)
     if not path and not word:
         return
+    if path in machine.expander.later:
+        machine.expander.feed(path, content)
+        return
+    if path in machine.channels and content.taint & Taint.SECRET and "network" in machine.ledger.signs:
+        machine.ledger.sign("sends_secret")
     real = really(machine, path, follow=follow)
     where = place(machine, real) if real != path else place(machine, path)
     ledger = machine.ledger

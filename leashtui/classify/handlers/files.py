@@ -12,7 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.options import Options
 from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import UNKNOWN, Stream, Word, bare, is_fixed, show
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _LOOSE = re.compile(
@@ -75,7 +75,8 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _source(call: Call, source: Word, *, moving: bool, linking: bool, deep: bool) -> Stream:
     if linking:
-        return Stream(call.read(source, look=True).taint & 1, None)
+        call.read(source, look=True)
+        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None)
     if moving:
         return call.read(source, look=call.place(source) is not Place.SECRET)
     return call.read(source, recursive=deep)
@@ -205,6 +206,12 @@ def disk_copy(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(0, "")
 
 
+def pipe_name(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """mkfifo NAME: whoever reads there gets what is written later."""
+    call.machine.channels.update(call.path(w) for w in options.args)
+    return None
+
+
 def tee(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Writes what it gets to files and on."""
     for word in options.args:
@@ -261,6 +268,7 @@ HANDLERS = {
     "permissions": permissions,
     "dd": disk_copy,
     "tee": tee,
+    "pipe_name": pipe_name,
     "mktemp": make_temp,
     "path_text": path_text,
     "wipe": wipe,

@@ -191,6 +191,7 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
 def through(call: Call, spec: Spec, options: Options) -> Stream | None:
     """head, tail, sort, uniq, cut, fold: some of the lines, some of their text."""
     files = list(options.args)
+    files.extend(v for _, v in options.values if call.place(v) is Place.SECRET)  # a flag taken for a valued option
     out = call.stdin if not files else NOTHING
     for file in files:
         out = out.joined(call.read(file))
@@ -232,12 +233,15 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
     ]
+    shown = Stream(0, "")
+    for file in options.args:
+        shown = shown.joined(call.read(file))
     for command in commands:
         text = bare(command)
         found = _VIM_RUN.search(text)
         code = _VIM_CODE.match(text)
         if found is not None:
-            call.shell(Word(found.group(1) or found.group(2) or "", command.taint))
+            call.shell(Word(found.group(1) or found.group(2) or "", command.taint), shown)
         elif code is not None:
             from leashtui.classify.code import judge_code
 
@@ -256,7 +260,6 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
         if file not in ("NONE", "NORC", "DEFAULTS"):
             call.run_file(file, "loads")
     for file in options.args:
-        call.read(file)
         if not options.has("-R", "-M"):
             call.write(file, Stream(0, None), append=True)
     if any(w == "-es" or w == "-Es" for w in call.words) and call.stdin.text:
