@@ -82,10 +82,10 @@ class Acts:
         manager's shim before them, or without an `env` or `nice` that was."""
         if request.process is None or key_of(request.process) != self._agent or not self._argv:
             return False
-        length = min(len(request.argv), len(self._argv))
-        words, typed = request.argv[-length:], self._argv[-length:]
-        same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(typed[0]).name
-        return same and words[1:] == typed[1:]
+        for word, typed in zip(reversed(request.argv), reversed(self._argv), strict=False):
+            if word != typed:
+                return PurePosixPath(word).name == PurePosixPath(typed).name
+        return True
 
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first."""

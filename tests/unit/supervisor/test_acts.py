@@ -16,6 +16,7 @@ from leashtui.supervisor.acts import Acts
         (("python3", "x.py"), ("bash", "/home/me/.pyenv/shims/python3", "x.py"), True),
         (("claude", "--yolo"), ("node", "/usr/bin/claude", "--yolo"), True),
         (("env", "python3", "x.py"), ("python3", "x.py"), True),
+        (("/usr/bin/env", "python3", "x.py"), ("/usr/bin/env", "bash", "/home/me/shims/python3", "x.py"), True),
         (("python3", "x.py"), ("python3", "y.py"), False),
         (("bash",), ("bash", "-c", "rm -rf src"), False),
     ],
