@@ -82,9 +82,10 @@ class Acts:
         manager's shim before them, or without an `env` or `nice` that was."""
         if request.process is None or key_of(request.process) != self._agent or not self._argv:
             return False
-        for word, typed in zip(reversed(request.argv), reversed(self._argv), strict=False):
-            if word != typed:
-                return PurePosixPath(word).name == PurePosixPath(typed).name
+        pairs = zip(reversed(request.argv), reversed(self._argv), strict=False)
+        for same, (word, typed) in enumerate(pairs):
+            if word != typed:  # a program and its last argument are the person's; one word alone may be chance
+                return same > 1 or PurePosixPath(word).name == PurePosixPath(typed).name
         return True
 
     def find(self, request: Request) -> Act | None:

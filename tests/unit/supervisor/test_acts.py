@@ -17,6 +17,8 @@ from leashtui.supervisor.acts import Acts
         (("claude", "--yolo"), ("node", "/usr/bin/claude", "--yolo"), True),
         (("env", "python3", "x.py"), ("python3", "x.py"), True),
         (("/usr/bin/env", "python3", "x.py"), ("/usr/bin/env", "bash", "/home/me/shims/python3", "x.py"), True),
+        (("env", "python3", "x.py"), ("bash", "pyenv", "exec", "python3", "x.py"), True),
+        (("python3", "x.py"), ("/tmp/other", "x.py"), False),
         (("python3", "x.py"), ("python3", "y.py"), False),
         (("bash",), ("bash", "-c", "rm -rf src"), False),
     ],
