@@ -52,6 +52,14 @@ _DEV_TOOLS = frozenset(
     " babel-node rspack rsbuild farm wxt plasmo ladle histoire testcafe nightwatch web-test-runner wtr".split()
 )
 """Tools that projects declare: `npx NAME` runs the declared one."""
+_SCOPED = {
+    "@biomejs/biome": "biome", "@playwright/test": "playwright", "@tailwindcss/cli": "tailwindcss",
+    "@changesets/cli": "changeset", "@commitlint/cli": "commitlint", "@graphql-codegen/cli": "graphql-codegen",
+    "@redocly/cli": "redocly", "@microsoft/api-extractor": "api-extractor", "@stryker-mutator/core": "stryker",
+    "@swc/cli": "swc", "@babel/cli": "babel", "@stoplight/spectral-cli": "spectral", "@arethetypeswrong/cli": "attw",
+}  # fmt: skip
+"""Declared tools whose package has another name than the program."""
+_VERSION = re.compile(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
 _OPENS = re.compile(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
 _ARCHIVE = re.compile(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
 _ECOSYSTEMS = {
@@ -60,6 +68,7 @@ _ECOSYSTEMS = {
     "micromamba": "conda", "pixi": "conda", "opam": "opam", "luarocks": "luarocks", "cpan": "cpan", "cpanm": "cpan",
     "cpm": "cpan", "nuget": "nuget", "deno": "jsr",
 }  # fmt: skip
+_OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
 _SOURCE_FILE = re.compile(r"\.[cm]?[jt]sx?$")
 
 
@@ -84,6 +93,7 @@ def _runner(call: Call, options: Options, *, prefers_local: bool) -> Stream | No
     base = re.sub(r"(?<=.)@[^/]*$", "", name)
     offline = options.has("--no-install", "--no", "--offline")
     tool = re.sub(r"(?<=.)@[^/]*$", "", bare(words[0])) if words else base
+    tool = _SCOPED.get(tool, tool)
     declared = prefers_local and (tool in _DEV_TOOLS or _installed(call, tool)) and "@" not in name[1:]
     if offline or (declared and not _OPENS.match(name)):
         _known(call, tool, words)
@@ -129,7 +139,7 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
     for name, value in options.values:
         if name not in ("-r", "--requirement", "--requirements", "-c", "--constraint", "-f", "--file"):
             continue
-        if "://" in value and name not in ("-f",):
+        if "://" in value and not (name == "-f" and _ECOSYSTEMS.get(call.name, "pip") == "pip"):
             call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {host_of(value)} lists")
             call.fetch(value)
         elif "://" not in value and call.place(value) is Place.TEMP:
@@ -149,10 +159,9 @@ def install(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.add(Verb.PACKAGE_ADD, f"{kind}:{text}", f"adds the package {show(text)}")
             continue
         path = Word(re.sub(r"^(?:file|link|portal|workspace):(?://)?|(?<=.)\[[\w,.-]*\]$", "", text))
-        if call.place(path) is Place.TEMP:
-            call.add(
-                Verb.PACKAGE_ADD, text, f"adds {call.say(path)}, which lies in a temporary folder", place=Place.TEMP
-            )
+        where = call.place(path)
+        if where is Place.TEMP or (where not in _OURS and _ARCHIVE.search(path)):
+            call.add(Verb.PACKAGE_ADD, text, f"adds {call.say(path)}, which lies outside the project", place=where)
         else:
             call.read(path, look=True)
     for value in options.all("--target", "-t", "--prefix") if kind == "pip" else ():
@@ -218,7 +227,8 @@ def inside(call: Call, spec: Spec, options: Options) -> Stream | None:
         if word in ("-c", "--command", "--"):
             if words[at + 1 :]:
                 call.direct = False
-                return call.words_run(words[at + 1 :])
+                again = [Word("guix")] if "time-machine" in words[:at] else []
+                return call.words_run([*again, *words[at + 1 :]])
             break
     return None
 
@@ -236,6 +246,8 @@ def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
     words = list(options.args)
     if options.has("-m", "--module"):
         words = [Word("python"), Word("-m"), *options.all("-m", "--module"), *words]
+    if call.name == "nvm" and words and _VERSION.match(words[0]):
+        words.pop(0)
     if not words:
         return None
     first = bare(words[0])
