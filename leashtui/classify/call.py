@@ -181,6 +181,8 @@ class Call:
         if host:
             self.ledger.hosts[bare(host)] = None
         self.sign("network")
+        if content.taint & Taint.SHELL and content.taint & (Taint.FETCHED | Taint.SOCKET):
+            self.sign("reverse_shell")  # orders come in, answers go out
         to = f" to {host}" if host and UNKNOWN not in host else ""
         if touch.leaks(content):
             self.sign("sends_secret")

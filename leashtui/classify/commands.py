@@ -21,6 +21,7 @@ from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
+from leashtui.classify.tamper import judge_reach
 from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
@@ -253,6 +254,7 @@ def external(call: Call) -> Stream:
         _on_socket(call, name)
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
+    judge_reach(call)
     out = apply(call, spec)
     if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()

@@ -46,7 +46,7 @@ class Expander:
             "EUID": "1000", "!": "4194243", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu",
             "BASH": "/bin/bash", "0": "bash", "$": "4194305", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
             "SHLVL": "1", "LINENO": "1", "PPID": "4194306", "BASHPID": "4194305", "HISTFILE": home + "/.bash_history",
-            "_": "bash", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
+            "_": "bash", "XDG_RUNTIME_DIR": "/run/user/1000", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
             home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
@@ -246,7 +246,8 @@ class Expander:
         fixed = self._fixed.get(name)
         if fixed is not None:
             return (Word(fixed),)
-        return (Word(UNKNOWN, Taint.SECRET if is_secret_variable(name) else 0, many=True),)
+        taint = Taint.SECRET if is_secret_variable(name) else Taint.GUARD if name.startswith("LEASH_") else 0
+        return (Word(UNKNOWN, taint, many=True),)
 
     def is_set(self, name: str, state: State) -> bool | None:
         """Whether a variable is set; None when the environment decides."""

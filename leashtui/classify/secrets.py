@@ -54,7 +54,7 @@ _FOLDERS = re.compile(
     r"|\.config/chromium"
     r"|\.config/BraveSoftware|\.thunderbird|Library/Keychains|Library/Application Support/Google/Chrome|\.electrum"
     r"|\.bitcoin"
-    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings-security\.xml|\.gem/credentials"
+    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings(?:-security)?\.xml|\.gem/credentials"
     r"|\.terraform\.d"
     r"|\.fly|\.railway|\.vercel|\.wrangler|\.snowsql|\.databrickscfg|\.config/age|\.minikube/certs)(/|$)"
 )

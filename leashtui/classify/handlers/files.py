@@ -19,6 +19,8 @@ _LOOSE = re.compile(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
+_BORROWS = re.compile(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+"""Modes by which a program runs with the rights of its owner, whoever starts it."""
 _WORLD = re.compile(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
     r"|(?:,o\+\w*w)"
@@ -153,6 +155,8 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.GUARD:
         call.sign("guard_tamper")
     owner = call.name in ("chown", "chgrp")
+    if call.name == "chmod" and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
+        call.sign("backdoor")
     inside = where in (
         Place.SOURCE,
         Place.GENERATED,

@@ -12,6 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.handlers.processes import is_leash
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
@@ -154,7 +155,8 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
         call.send(found.group(1), Stream(taint))
         if "getline" in text and ("system" in text or "| getline" in text or "|&" in text and "while" in text):
             call.sign("reverse_shell")
-    if "ENVIRON" in text and not re.search(r'ENVIRON\["?\w+', text):
+    named = re.findall(r'ENVIRON\["(\w+)"\]', text)
+    if any(is_secret_variable(n) for n in named) or text.count("ENVIRON") > len(named):
         call.add(Verb.SECRET_READ, "", "reads all variables, secret ones too", place=Place.SECRET)
         taint |= Taint.SECRET
     return taint
