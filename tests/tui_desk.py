@@ -109,9 +109,12 @@ def decided(command: str, ruling: Ruling | None = Ruling.ALLOW, policy: str = "b
 
 
 def recorded(events: Sequence[Event]) -> list[Recorded]:
-    made = []
+    """Events in the order of their records; what ends or answers an act has the last decided act as its parent."""
+    made, act = [], ""
     for seq, event in enumerate(events, 1):
-        record = Record(1, f"R{seq:03d}", NOON - (60 - seq * 4) * 1_000_000, "01K5Q8", event, f"R{seq - 1:03d}")
+        parent = act if isinstance(event, Asked | Answered | ActEnded) else getattr(event, "covered_by", "")
+        record = Record(1, f"R{seq:03d}", NOON - (60 - seq * 4) * 1_000_000, "01K5Q8", event, parent)
+        act = record.id if isinstance(event, Decided) else act
         made.append(Recorded(seq, record, f"9c41{seq:060x}"))
     return made
 

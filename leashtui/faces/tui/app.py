@@ -42,6 +42,7 @@ from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
 from leashtui.model.wire import DeskMessage, Done, FaceMessage, Welcome
+from leashtui.words.inner import brief
 
 _YOUNG = 5_000_000
 """Microseconds after the session's start in which its first questions to a terminal may still be answered."""
@@ -349,7 +350,8 @@ class LeashApp(App[int], inherit_bindings=False):
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
         if self._layout.narrow and not panel.focused and panel.waiting:
-            return banner(panel.waiting, self.look, width, panel.leader.shown)
+            first = brief(panel.queue.cards()[0].command)
+            return banner(panel.waiting, self.look, width, panel.leader.shown, first)
         asked = ""
         if panel.killing:
             asked = say.CONFIRM_KILL

@@ -15,7 +15,7 @@ from leashtui.faces.tui.bars import help_page
 from leashtui.faces.tui.card import Setting, draw, draw_whole
 from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.panel import Panel
-from leashtui.faces.tui.timeline import draw_row
+from leashtui.faces.tui.rows import draw_rows
 from leashtui.words.plain import count
 
 
@@ -83,7 +83,7 @@ def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable
         title.append(f"  {count(len(rows) - end, 'newer row')} below", look.muted)
     if not rows:
         return [title, Text(end="").append(say.NOTHING_YET if panel.query is None else say.NO_MATCH, look.muted)]
-    return [title, *(draw_row(row, look, width, stamp) for row in rows[max(0, end - room) : end])]
+    return [title, *draw_rows(rows[max(0, end - room) : end], look, width, stamp)]
 
 
 def _scrolled(lines: list[Text], panel: Panel, height: int) -> list[Text]:
