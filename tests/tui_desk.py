@@ -34,6 +34,12 @@ NOON = 1_767_268_800_000_000
 """12:00:00 UTC, in microseconds."""
 
 
+DIFF = (
+    "--- a/src/api/auth.py\n+++ b/src/api/auth.py\n@@ -3,3 +3,4 @@\n def check(token):\n-    return True\n"
+    "+    known = load()\n+    return token in known\n"
+)
+
+
 class StillClock:
     """Seconds that pass only when told to."""
 
@@ -125,7 +131,7 @@ def a_morning() -> list[DeskMessage]:
         SessionStarted("claude", ("claude",), "/home/ada/proj/api", "exec", "3f2a91c4d5e6", "wait", "0.1.0"),
         decided("pytest -q"),
         decided("git commit -am 'add auth'"),
-        FileChanged("src/api/auth.py", "modified", Place.SOURCE, False, plus=12, minus=4),
+        FileChanged("src/api/auth.py", "modified", Place.SOURCE, False, DIFF, plus=2, minus=1),
         decided("cat /home/ada/.aws/credentials", Ruling.DENY, "builtin/secrets.read"),
         decided("npm install", None),
         Asked(install("L-11", command="npm install")),

@@ -325,7 +325,7 @@ class LeashApp(App[int], inherit_bindings=False):
             return
         panel, look, layout, now = self.panel, self.look, self._layout, self._clock()
         beside = panel.focused or not layout.narrow
-        panel.queue.in_view(beside and not layout.small and not panel.help, now)
+        panel.queue.in_view(beside and not layout.small and not panel.help and not panel.reading.open, now)
         if layout.small:
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return

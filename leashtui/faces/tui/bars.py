@@ -115,7 +115,7 @@ def _length(keys: Sequence[tuple[str, str]]) -> int:
 
 def _expendable(keys: Sequence[tuple[str, str]]) -> int:
     """Which key a narrow footer leaves out first: the card repeats its own, the help page has all."""
-    for shown in ("v", "d", "/", "K", "s", "j/k"):
+    for shown in ("j/k ↑↓", "t", "v", "d", "/", "K", "tab", "s", "j/k", "enter"):
         for at, (key, _) in enumerate(keys):
             if key == shown:
                 return at

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from leashtui.faces.tui.look import Look
+from leashtui.faces.tui.row import Row
 from leashtui.faces.tui.spelled import cut
-from leashtui.faces.tui.timeline import Row
 
 _ROOMY = 56
 _WORD = 7
@@ -26,6 +26,9 @@ def draw_rows(
     """One line a row; a minute that the line above already says is left blank. chosen: the row under the keys."""
     lines, before = [], ""
     for row in rows:
+        if row.kind == "folder":
+            lines.append(Text(cut(row.text, width), look.muted, end=""))
+            continue
         time = _time(row, width, stamp)
         lines.append(draw_row(row, look, width, "" if time == before else time, chosen is row))
         before = time

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from leashtui.agents import registry
+from leashtui.faces.tui.files import WORDS, Files
+from leashtui.faces.tui.row import Row
 from leashtui.model.event import (
     ActEnded,
     Answered,
@@ -39,29 +40,10 @@ KEEP = 2000
 _TEXT = 400
 
 
-@dataclass
-class Row:
-    """One line. kind: allow|deny|ask|gone|note|file|alarm|quiet, which picks mark and style. records: what made it.
-
-    inside: what the act started and nobody was asked about, oldest first. exit: its exit code, where it failed.
-    """
-
-    seq: int
-    t: int
-    kind: str
-    word: str
-    text: str
-    tail: str = ""
-    records: list[Record] = field(default_factory=list)
-    inside: list[Record] = field(default_factory=list)
-    exit: int = 0
-
-
 _INSIDE = 500
 """Folded records that one row keeps; more are only counted by the journal."""
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh"})
 _HOSTS = _SHELLS | {"tmux", "screen", "ssh", "script", *registry.names()}
-_CHANGES = {"created": "new", "modified": "changed", "deleted": "removed"}
 
 
 class Timeline:
@@ -72,6 +54,7 @@ class Timeline:
         self._asks: dict[str, str] = {}
         self._acts: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
+        self.files = Files()
         self.acts = 0
         self.asked = 0
         self.refused = 0
@@ -138,7 +121,8 @@ class Timeline:
                 many = f" x{event.count}" if event.count > 1 else ""
                 moved = f" -> {event.to}" if event.to else ""
                 lines = f"+{event.plus} -{event.minus}" if event.plus or event.minus else ""
-                word = _CHANGES.get(event.change, event.change)
+                self.files.add(seq, record, event)
+                word = WORDS.get(event.change, event.change)
                 return row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
             case Notice(level=level, text=words):
                 return row("note" if level == "info" else "alarm", level, words)
