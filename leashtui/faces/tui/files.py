@@ -33,7 +33,7 @@ class Files:
             self._rows.pop(event.path, None)
         if path not in self._rows and len(self._rows) >= _MOST:
             return
-        row = self._rows.setdefault(path, Row(seq, record.t, "file", "", one_line(path, 400)))
+        row = self._rows.setdefault(path, Row(seq, record.t, "file", "", _shown(path)))
         born = row.word == "new"
         row.t, row.word = record.t, "new" if born and event.change == "modified" else WORDS.get(event.change, "moved")
         row.kind = "alarm" if event.protected else row.kind
@@ -49,12 +49,18 @@ class Files:
         """Folders and, indented below each, its files, by path."""
         listed: list[Row] = []
         above = ""
-        for _, row in sorted(self._rows.items(), key=lambda item: (item[0].rpartition("/")[0], item[0])):
+        for path, row in sorted(self._rows.items(), key=lambda item: (item[0].rpartition("/")[0], item[0])):
             if matches is not None and not any(map(matches, row.records)):
                 continue
-            folder = row.text.rpartition("/")[0]
+            folder = one_line(path.rpartition("/")[0], 400)
             if folder and folder != above:
                 listed.append(Row(0, 0, "folder", "", folder + "/"))
             above = folder
             listed.append(row)
         return listed
+
+
+def _shown(path: str) -> str:
+    """The name of a file, indented below its folder where it has one."""
+    folder, _, name = path.rpartition("/")
+    return ("  " if folder else "") + one_line(name, 400)

@@ -98,12 +98,12 @@ def test_files_are_summed_below_their_folders() -> None:
     assert rows == [
         ("file", "changed", "a.py", "+1 -0"),
         ("folder", "", ".git/hooks/", ""),
-        ("alarm", "new", ".git/hooks/pre-push", ""),
+        ("alarm", "new", "  pre-push", ""),
         ("folder", "", "b/", ""),
-        ("file", "new", "b/x.py", "+5 -1"),
-        ("file", "removed", "b/y.py", "+0 -4"),
+        ("file", "new", "  x.py", "+5 -1"),
+        ("file", "removed", "  y.py", "+0 -4"),
         ("folder", "", "c/", ""),
-        ("file", "moved", "c/new", ""),
+        ("file", "moved", "  new", ""),
     ]
     reading = Reading(timeline)
     reading.show_files(True)
