@@ -11,7 +11,8 @@ from textual import events
 from textual.pilot import Pilot
 from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, shown
 
-from leashtui.faces.tui.app import End, LeashApp
+from leashtui.faces.tui.app import LeashApp
+from leashtui.faces.tui.desk import End
 from leashtui.faces.tui.parser import RawKey
 from leashtui.faces.tui.terminal import HOLD
 from leashtui.model.card import Choice

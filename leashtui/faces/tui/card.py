@@ -32,7 +32,10 @@ _PLAIN = plain()
 
 @dataclass(frozen=True)
 class Setting:
-    """All that drawing depends on besides the card. waited: seconds. home: shown as ~."""
+    """All that drawing depends on besides the card. waited: seconds. home: shown as ~.
+
+    told: in a replay, what it was answered; no key answers it then.
+    """
 
     width: int
     height: int = MAX_LINES
@@ -45,6 +48,7 @@ class Setting:
     typing: bool = False
     home: str = ""
     leader: str = DEFAULT.shown
+    told: str | None = None
 
 
 def needs_second_key(card: Card, width: int) -> bool:
@@ -185,6 +189,8 @@ def _wrapped(words: str, style: Style, width: int) -> list[Text]:
 
 
 def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
+    if setting.told is not None:
+        return _wrapped(say.TOLD.format(what=setting.told), look.strong, width)
     if setting.focused and setting.confirming is not None:
         what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
         line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)

@@ -49,6 +49,7 @@ class Panel:
         self.help = False
         self.whole = False
         self.killing = False
+        self.told: dict[str, str] | None = None  # in a replay: what each ask was answered
         self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
         self.query: Query | None = None

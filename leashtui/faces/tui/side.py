@@ -68,6 +68,7 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         typing=panel.editor is not None and panel.editor.subject == card.id,
         home=home,
         leader=panel.leader.shown,
+        told=None if panel.told is None else panel.told.get(card.id, "nobody"),
     )
     return draw(card, look, setting)
 

@@ -35,3 +35,4 @@ SEVERITIES = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRI
 NOTHING_YET = "nothing happened yet"
 NO_MATCH = "no row matches; esc shows all again"
 NO_FILES = "no file changed yet"
+TOLD = "it was answered: {what}"
