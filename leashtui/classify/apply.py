@@ -18,6 +18,8 @@ from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
+_RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
+"""Programs that run what they are given before they look at what follows."""
 _DESTROYS = frozenset((
     Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE, Verb.CONTAINER_CHANGE,
     Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE,
@@ -93,8 +95,20 @@ def _inert(words: list[Word], spec: Spec) -> bool:
     if spec.posix:
         return bool(words) and words[0] in _HELP
     if any(w in _HELP for w in words):
-        return spec.style != "nohelp" and words[words.index(next(w for w in words if w in _HELP)) - 1 :] != []
+        return spec.style != "nohelp" and _asks_help(words, spec)
     return bool(spec.inert) and any(w in spec.inert.split() for w in words)
+
+
+def _asks_help(words: list[Word], spec: Spec) -> bool:
+    """Whether `--help` is an option here: not a value, not after `--`, not after code that runs first."""
+    former = ""
+    for word in words:
+        if word == "--" or (spec.handler in _RUNS_FIRST and not word.startswith("-")):
+            return False
+        if word in _HELP:
+            return former not in spec.every_takes
+        former = word
+    return False
 
 
 def _limit(spec: Spec) -> int:

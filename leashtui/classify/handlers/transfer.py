@@ -98,6 +98,8 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
     )
     out = _requests(call, [] if socket is not None else urls, sent, sends=sends, method=method)
     _outputs(call, options, urls, out)
+    if any(target == "-" for target in options.all("-o", "--output")):
+        return out
     return NOTHING if options.has("-o", "--output", "-O", "--remote-name", "--remote-name-all") else out
 
 
