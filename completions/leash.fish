@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
-set -g _shtab_leash_opts_with_value --batch --because --code --cwd --guard --home --on-ask --pace --session --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log replay audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
+set -g _shtab_leash_opts_with_value --at --batch --because --code --cwd --guard --home --on-ask --pace --session --silence --speed --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -122,6 +122,12 @@ complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every sess
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'
 complete -c leash -n '_shtab_leash_using log' -l json -d 'one JSON object a record: v, seq, hash, record'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a replay -d 'see a recorded session again, terminal and decisions together'
+complete -c leash -n '_shtab_leash_using replay' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using replay' -l speed -xka "0.25 0.5 1 2 4 8 16" -d 'how many times as fast; + and - change it'
+complete -c leash -n '_shtab_leash_using replay' -l silence -x -d 'how long a pause may last'
+complete -c leash -n '_shtab_leash_using replay' -l at -x -d 'begin at an act: L-12, or a record'"'"'s number'
+complete -c leash -n '_shtab_leash_using replay' -l json -d 'print what would be played, one JSON object a line'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a audit -d 'prove that the log was not changed'
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'

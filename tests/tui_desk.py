@@ -34,6 +34,12 @@ NOON = 1_767_268_800_000_000
 """12:00:00 UTC, in microseconds."""
 
 
+DIFF = (
+    "--- a/src/api/auth.py\n+++ b/src/api/auth.py\n@@ -3,3 +3,4 @@\n def check(token):\n-    return True\n"
+    "+    known = load()\n+    return token in known\n"
+)
+
+
 class StillClock:
     """Seconds that pass only when told to."""
 
@@ -109,9 +115,12 @@ def decided(command: str, ruling: Ruling | None = Ruling.ALLOW, policy: str = "b
 
 
 def recorded(events: Sequence[Event]) -> list[Recorded]:
-    made = []
+    """Events in the order of their records; what ends or answers an act has the last decided act as its parent."""
+    made, act = [], ""
     for seq, event in enumerate(events, 1):
-        record = Record(1, f"R{seq:03d}", NOON - (60 - seq * 4) * 1_000_000, "01K5Q8", event, f"R{seq - 1:03d}")
+        parent = act if isinstance(event, Asked | Answered | ActEnded) else getattr(event, "covered_by", "")
+        record = Record(1, f"R{seq:03d}", NOON - (60 - seq * 4) * 1_000_000, "01K5Q8", event, parent)
+        act = record.id if isinstance(event, Decided) else act
         made.append(Recorded(seq, record, f"9c41{seq:060x}"))
     return made
 
@@ -122,7 +131,7 @@ def a_morning() -> list[DeskMessage]:
         SessionStarted("claude", ("claude",), "/home/ada/proj/api", "exec", "3f2a91c4d5e6", "wait", "0.1.0"),
         decided("pytest -q"),
         decided("git commit -am 'add auth'"),
-        FileChanged("src/api/auth.py", "modified", Place.SOURCE, False, plus=12, minus=4),
+        FileChanged("src/api/auth.py", "modified", Place.SOURCE, False, DIFF, plus=2, minus=1),
         decided("cat /home/ada/.aws/credentials", Ruling.DENY, "builtin/secrets.read"),
         decided("npm install", None),
         Asked(install("L-11", command="npm install")),

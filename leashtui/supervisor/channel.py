@@ -40,6 +40,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     linger: bool = False
     stdio: tuple[int, ...] = ()
     ignore: tuple[str, ...] = ()
+    record: bool = False
 
 
 class Channel:

@@ -208,7 +208,7 @@ class Session:
         loop.add_reader(self._channel.line, self._hear)
         if self.guard is not None:
             loop.add_reader(self.guard.fd, self.guard.readable)
-            self._spawn(self._poll())
+            self.spawn(self._poll())
         self._reap()
         code = await self._code
         leftovers = await self._end()
@@ -217,7 +217,8 @@ class Session:
         await self._say_goodbye(code)
         return code
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for as long as the session lasts."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -12,18 +12,21 @@ import os
 import signal
 from pathlib import Path
 
+from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.guards.watcher import WatchGuard
-from leashtui.model.errors import GuardError
+from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.stores.directories import runtime_dir
+from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
-from leashtui.supervisor.session import Session, reference
+from leashtui.supervisor.recorder import Recorder
+from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.terminal import Terminal
 
 
@@ -90,8 +93,31 @@ async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGu
         )
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
+        if start.record:
+            _record(start, parts)
     session.watcher = _watch(start, parts)
     await open_door(parts, start, os.getpid(), session.welcome())
+
+
+def _record(start: Start, parts: Parts) -> None:
+    """Keep what the agent's terminal shows; a recording that cannot be is a notice, not a failure."""
+    session = parts.session
+    welcome, screen = session.welcome(), session.screen
+    assert screen is not None
+    header = Header(start.cols, start.rows, welcome.started / 1e6, start.agent)
+    try:
+        recording = Recording(path_of(Path(welcome.log)), header)
+    except LeashError as error:
+        session.notice("warn", error.message, error.hint)
+        return
+    recorder = Recorder(
+        recording,
+        Masker.from_environment(start.env),
+        lambda connection: screen.hand(connection, 0, 0),
+        lambda: (microseconds() - welcome.started) / 1e6,
+        lambda why: session.notice("warn", why, "the log goes on"),
+    )
+    session.spawn(recorder.run())
 
 
 def _pump_died(session: Session, back: bool) -> None:

@@ -11,7 +11,8 @@ from textual import events
 from textual.pilot import Pilot
 from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, shown
 
-from leashtui.faces.tui.app import End, LeashApp
+from leashtui.faces.tui.app import LeashApp
+from leashtui.faces.tui.desk import End
 from leashtui.faces.tui.parser import RawKey
 from leashtui.faces.tui.terminal import HOLD
 from leashtui.model.card import Choice
@@ -106,7 +107,7 @@ async def test_a_narrow_terminal_shows_a_banner_then_the_card() -> None:
         await play.shows("212 tests pass")
         assert play.desk.stream.sizes[-1] == (80, 22)
         await play.card(force_push())
-        lines = await play.shows("1 act waits — ctrl+] to answer")
+        lines = await play.shows(" — ctrl+] to answer")
         assert "NEEDS YOU" not in "\n".join(lines)
         await play.press(LEADER)
         lines = await play.shows("NEEDS YOU")

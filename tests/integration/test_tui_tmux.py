@@ -90,7 +90,8 @@ def test_bash_knows_its_size_and_its_keys(scene: Scene) -> None:
     scene.run("stty size; echo a''fter")
     screen = scene.tmux.shows("after")
     assert f"{rows} {columns}" in screen
-    scene.run("sleep 1000")
+    scene.run("echo sleep''ing; sleep 1000")
+    scene.tmux.shows("\nsleeping")
     scene.tmux.keys("C-c")
     scene.run("echo st''atus=$?")
     scene.tmux.shows("status=130")
@@ -163,7 +164,8 @@ def test_a_nested_textual_program_gets_its_own_keys(scene: Scene, tmp_path: Path
 def test_git_commit_opens_its_editor(small: Scene, tmp_path: Path) -> None:
     if shutil.which("vim") is None:
         pytest.skip("needs vim")
-    small.run("git init -q . && git config user.email a@example.invalid && git config user.name a")
+    small.run("git init -q . && git config user.email a@example.invalid && git config user.name a && echo rea''dy")
+    small.tmux.shows("\nready")
     small.run("GIT_EDITOR='vim -u NONE -N -i NONE' git commit --allow-empty")
     small.tmux.shows("Please enter the commit message")
     small.tmux.keys("i")
@@ -193,7 +195,7 @@ def test_a_card_waits_beside_the_typing_and_only_the_leader_answers(scene: Scene
 def test_a_severe_card_needs_two_keys_and_a_denial_may_carry_words(small: Scene) -> None:
     small.desk.say(CardShown(force_push()))
     small.desk.say(CardShown(force_push("L-20")))
-    small.tmux.shows("2 acts wait ")
+    small.tmux.shows("2 acts wait")
     small.tmux.keys("C-]")
     small.tmux.shows(" y  once, then !")
     small.tmux.keys("y")

@@ -65,6 +65,10 @@ STORIES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "reason": ((LEADER, "d", *"not now"), {}),
     "hidden": ((LEADER,), {"cards": [HIDDEN]}),
     "whole": ((LEADER, "v"), {"cards": [HIDDEN]}),
+    "row": ((LEADER, "k", "k", "k", "k"), {"cards": []}),
+    "details": ((LEADER, "k", "k", "k", "k", "k", "enter"), {}),
+    "files": ((LEADER, "t", "j", "j"), {"cards": []}),
+    "diff": ((LEADER, "t", "j", "j", "enter"), {"cards": []}),
     "help": ((LEADER, "question_mark"), {}),
     "watch": ((LEADER,), {"tier": "watch", "lost": ("no exec is stopped; asks rest on shell shims",)}),
 }

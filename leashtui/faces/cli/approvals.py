@@ -10,6 +10,7 @@ from leashtui.faces.cli.complaint import complain
 from leashtui.faces.cli.sessions import choose, live_sessions
 from leashtui.model import codec
 from leashtui.model.errors import Exit
+from leashtui.words.inner import inner
 from leashtui.words.plain import duration, one_line
 
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     for live, card in found:
         age = duration(now - card.since / 1_000_000)
         name = card.id if len(sessions) == 1 else f"{live.session}/{card.id}"
-        print(f"{name}  {card.severity}  {age}  {one_line(card.command, 200)}")
+        print(f"{name}  {card.severity}  {age}  {one_line(inner(card.command).text, 200)}")
         print(f"    {one_line(card.consequence, 200)}")
     print("answer: leash approve ID, or leash deny ID --because 'what to do instead'")
     return code

@@ -86,6 +86,7 @@ def start(
         "home": surroundings.get("HOME") or os.path.expanduser("~"),
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
+        "record": config.record,
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from leashtui.model.card import Card, Choice
 from leashtui.model.facts import Severity
+from leashtui.words.inner import inner
 from leashtui.words.plain import count, visible
 
 SEVERE = frozenset({Severity.HIGH, Severity.CRITICAL})
@@ -23,7 +24,10 @@ def ask(card: Card) -> list[str]:
     """The lines of a question."""
     number = number_of(card.id)
     lines = [f"question {number}, severity {card.severity.value}: {visible(card.consequence)}"]
-    lines.append(f"  command: {visible(card.command)}")
+    unwrapped = inner(card.command)
+    lines.append(f"  command: {visible(unwrapped.text)}")
+    if unwrapped.shells:
+        lines.append(f"  handed to: {unwrapped.shells}")
     if card.normalised and card.normalised != card.command:
         lines.append(f"  which comes to: {visible(card.normalised)}")
     if card.hidden:

@@ -58,8 +58,9 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     directory, role = arguments.directory, arguments.role
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
-    from leashtui.faces.tui.app import End, LeashApp
+    from leashtui.faces.tui.app import LeashApp
     from leashtui.faces.tui.bittty_engine import BitttyEngine
+    from leashtui.faces.tui.desk import End
     from leashtui.faces.tui.driver import PanelDriver
     from leashtui.faces.tui.leader import leader_of
 

@@ -11,11 +11,9 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
 
 from rich.text import Text
 from textual import events
@@ -27,6 +25,7 @@ from textual.driver import Driver
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, header
 from leashtui.faces.tui.bell import Bell
+from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
@@ -41,36 +40,14 @@ from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
-from leashtui.model.wire import DeskMessage, Done, FaceMessage, Welcome
+from leashtui.model.wire import Done
+from leashtui.words.inner import brief
 
 _YOUNG = 5_000_000
 """Microseconds after the session's start in which its first questions to a terminal may still be answered."""
 _TICK = 0.25
 _SOON = 0.02
 _RETRY = 0.3
-
-
-class End(IntEnum):
-    """Exit codes of the face."""
-
-    DONE = 0
-    """The session is over."""
-    GONE = 4
-    """The supervisor is gone."""
-    DETACHED = 10
-    """The person left; the agent goes on."""
-
-
-class Desk(Protocol):
-    """What the app needs of a link (faces.link.Link, or a scripted one)."""
-
-    welcome: Welcome
-
-    def __aiter__(self) -> AsyncIterator[DeskMessage]: ...
-
-    def send(self, message: FaceMessage) -> None: ...
-
-    async def open_terminal(self, cols: int, rows: int) -> Stream: ...
 
 
 class LeashApp(App[int], inherit_bindings=False):
@@ -127,15 +104,19 @@ class LeashApp(App[int], inherit_bindings=False):
         self._hinted = False
         self._layout = Layout(80, 24)
         self._bell = Bell(multiplexed="TMUX" in os.environ) if bell else None
-        self.panel = Panel(
-            link.welcome,
-            send=link.send,
+        self._leader = leader
+        self.panel = self._new_panel()
+        self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
+
+    def _new_panel(self) -> Panel:
+        return Panel(
+            self._link.welcome,
+            send=self._link.send,
             type_=self._to_agent,
             leave=lambda: self.leave(End.DETACHED),
-            wall=wall,
-            leader=leader,
+            wall=self._wall,
+            leader=self._leader,
         )
-        self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
 
     def compose(self) -> ComposeResult:
         """Header, agent and side, footer, and what stands in for all of it on a tiny terminal."""
@@ -218,13 +199,20 @@ class LeashApp(App[int], inherit_bindings=False):
         else:
             self.query_one("#side").styles.width = layout.side
         self.panel.card_width = layout.card
-        size = (layout.columns, layout.rows)
-        if size != (self._engine.cols, self._engine.rows) and not layout.small:
+        if not layout.small:
+            self._fit_agent((layout.columns, layout.rows))
+        self.view.redraw()
+        self._show()
+
+    def _fit_agent(self, size: tuple[int, int]) -> None:
+        if size != (self._engine.cols, self._engine.rows):
             self._engine.resize(*size)
             if self._stream is not None:
                 self._stream.resize(*size)
-        self.view.redraw()
-        self._show()
+
+    def _beside(self) -> bool:
+        """Whether the right column can be seen."""
+        return self.panel.focused or not self._layout.narrow
 
     def on_resize(self, event: events.Resize) -> None:
         """The outer terminal changed; Textual itself hears of it after us."""
@@ -323,8 +311,8 @@ class LeashApp(App[int], inherit_bindings=False):
         if not self.is_running:
             return
         panel, look, layout, now = self.panel, self.look, self._layout, self._clock()
-        beside = panel.focused or not layout.narrow
-        panel.queue.in_view(beside and not layout.small and not panel.help, now)
+        beside = self._beside()
+        panel.queue.in_view(beside and not layout.small and not panel.help and not panel.reading.open, now)
         if layout.small:
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return
@@ -349,7 +337,8 @@ class LeashApp(App[int], inherit_bindings=False):
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
         if self._layout.narrow and not panel.focused and panel.waiting:
-            return banner(panel.waiting, self.look, width, panel.leader.shown)
+            first = brief(panel.queue.cards()[0].command)
+            return banner(panel.waiting, self.look, width, panel.leader.shown, first)
         asked = ""
         if panel.killing:
             asked = say.CONFIRM_KILL

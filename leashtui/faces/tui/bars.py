@@ -17,7 +17,7 @@ from leashtui.faces.tui import text as say
 from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.keys import KEYS, Key
 from leashtui.faces.tui.look import Look
-from leashtui.faces.tui.spelled import clip, fold
+from leashtui.faces.tui.spelled import clip, cut, fold
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.wire import Welcome
 from leashtui.words.plain import count, one_line, visible
@@ -40,16 +40,18 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
         f"chain {timeline.head[:8] or '-'}",
         one_line(welcome.session, 30),
     ]
-    line = left
-    room = width - cell_len(left.plain) - cell_len(guard.plain)
-    if room > len(place) + 3:
-        line = left.append(" · ", look.muted).append(visible(place), look.muted)
+    fixed = cell_len(left.plain) + cell_len(guard.plain) + 3
+    short = f"…/{place.rpartition('/')[2]}" if place.count("/") > 1 else place
+    shown = next((p for p in (place, short) if fixed + cell_len(visible(p)) + len(rests[0]) + 4 <= width), "")
+    shown = shown or next((p for p in (place, short) if fixed + cell_len(visible(p)) <= width), "")
+    line = left.append(" · ", look.muted).append(visible(shown), look.muted) if shown else left
     line.append_text(guard)
     right = ""
     for rest in rests:
         longer = f"{right}  {rest}" if right else rest
-        if cell_len(line.plain) + cell_len(longer) + 3 <= width:
-            right = longer
+        if cell_len(line.plain) + cell_len(longer) + 3 > width:
+            break
+        right = longer
     gap = width - cell_len(line.plain) - cell_len(right) - 1
     lines = [line.append(" " * max(0, gap)).append(right, look.muted)]
     if watch:
@@ -58,10 +60,15 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
     return lines
 
 
-def banner(waiting: int, look: Look, width: int, leader: str) -> Text:
-    """In place of the footer while the agent has the keys and a card cannot be seen."""
+def banner(waiting: int, look: Look, width: int, leader: str, command: str = "") -> Text:
+    """In place of the footer while the agent has the keys and a card cannot be seen. command: the first that waits."""
     verb = "waits" if waiting == 1 else "wait"
-    words = f" {count(waiting, 'act')} {verb} — {say.TO_ANSWER.format(leader=leader)}"
+    end = f" — {say.TO_ANSWER.format(leader=leader)}"
+    words = f" {count(waiting, 'act')} {verb}"
+    room = width - len(words) - len(end) - 2
+    if command and room >= 12:
+        words += f": {cut(visible(command), room)}"
+    words += end
     return Text(end="").append(f"{words:<{width}}"[:width], look.banner)
 
 
@@ -108,7 +115,7 @@ def _length(keys: Sequence[tuple[str, str]]) -> int:
 
 def _expendable(keys: Sequence[tuple[str, str]]) -> int:
     """Which key a narrow footer leaves out first: the card repeats its own, the help page has all."""
-    for shown in ("v", "d", "/", "K", "s", "j/k"):
+    for shown in ("j/k ↑↓", "t", "v", "d", "/", "K", "tab", "s", "j/k", "enter"):
         for at, (key, _) in enumerate(keys):
             if key == shown:
                 return at

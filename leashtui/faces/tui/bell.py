@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leashtui.model.card import Card
+from leashtui.words.inner import brief
 from leashtui.words.plain import count, one_line
 
 EVERY = 10.0
@@ -31,7 +32,7 @@ class Bell:
         if wait > 0:
             return "", wait
         self._last, self._owed = now, False
-        words = one_line(f"leash: {count(len(cards), 'act waits', 'acts wait')}: {cards[-1].command}", 120)
+        words = one_line(f"leash: {count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}", 120)
         message = f"\x1b]9;{words.replace(';', ',')}\x07"
         if self._multiplexed:
             message = "\x1bPtmux;" + message.replace("\x1b", "\x1b\x1b") + "\x1b\\"

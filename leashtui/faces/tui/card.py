@@ -19,6 +19,7 @@ from leashtui.faces.tui.look import Look, plain
 from leashtui.faces.tui.queue import SEVERE
 from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
 from leashtui.model.card import Card, Choice
+from leashtui.words.inner import inner, spans_in
 from leashtui.words.plain import count, duration, one_line, visible
 
 MAX_COLUMNS = 58
@@ -31,7 +32,10 @@ _PLAIN = plain()
 
 @dataclass(frozen=True)
 class Setting:
-    """All that drawing depends on besides the card. waited: seconds. home: shown as ~."""
+    """All that drawing depends on besides the card. waited: seconds. home: shown as ~.
+
+    told: in a replay, what it was answered; no key answers it then.
+    """
 
     width: int
     height: int = MAX_LINES
@@ -44,6 +48,7 @@ class Setting:
     typing: bool = False
     home: str = ""
     leader: str = DEFAULT.shown
+    told: str | None = None
 
 
 def needs_second_key(card: Card, width: int) -> bool:
@@ -100,7 +105,9 @@ def _spans(card: Card) -> list[tuple[int, int]]:
 
 
 def _lines(card: Card, look: Look, width: int) -> list[Text]:
-    return wrap(spell(card.command[:_LONG], _spans(card), look), width)
+    """The command a shell was handed, or the whole of it; `_where` names the shell, the whole view has both."""
+    unwrapped = inner(card.command)
+    return wrap(spell(unwrapped.text[:_LONG], spans_in(unwrapped, _spans(card)), look), width)
 
 
 def _command(card: Card, look: Look, width: int) -> list[Text]:
@@ -108,7 +115,7 @@ def _command(card: Card, look: Look, width: int) -> list[Text]:
     if len(lines) <= _COMMAND_LINES and len(card.command) <= _LONG:
         return lines
     kept = lines[: _COMMAND_LINES - 1]
-    left = len(visible(card.command)) - sum(len(line.plain) for line in kept)
+    left = len(visible(inner(card.command).text)) - sum(len(line.plain) for line in kept)
     return [*kept, _one(cut(say.CUT.format(count=f"{left:,}"), width), look.asked)]
 
 
@@ -118,6 +125,8 @@ def _where(card: Card, look: Look, width: int, home: str) -> list[Text]:
         cwd = "~" + cwd[len(home) :]
     who = one_line(card.agent, 16)
     times = f"  x{card.count}" if card.count > 1 else ""
+    if (shells := inner(card.command).shells) and width > 40 + len(who) + len(shells):
+        who += f", {shells}"
     room = width - len(f"in   by {who}{times}")
     place = visible(cwd)
     if len(place) > room:
@@ -152,15 +161,15 @@ def _evidence(card: Card, look: Look, width: int) -> list[Text]:
 
 
 def _why(card: Card, look: Look, width: int) -> list[Text]:
+    """The reason in words, then the policy that asked: the words are for everybody, the name for who wants to read."""
     if not card.why:
         return []
     first = card.why[0]
     more = f" and {count(len(card.why) - 1, 'more', 'more')}" if len(card.why) > 1 else ""
-    head = Text(end="").append(f"{'Why':<{_LABEL}}", look.muted)
-    lines = [head.append(cut(visible(first.id) + more, width - _LABEL), look.strong)]
-    if first.reason and first.reason != card.consequence:
-        lines.append(_one(" " * _LABEL + cut(visible(first.reason), width - _LABEL), look.muted))
-    return lines
+    name = _one(" " * _LABEL + cut(visible(first.id), width - _LABEL - len(more)) + more, look.muted)
+    if not first.reason or first.reason == card.consequence:
+        return [Text(end="").append(f"{'Why':<{_LABEL}}", look.muted).append(name.plain[_LABEL:], look.text)]
+    return [*_labelled("Why", first.reason, look, width), name]
 
 
 def _labelled(label: str, words: str, look: Look, width: int) -> list[Text]:
@@ -173,7 +182,15 @@ def _labelled(label: str, words: str, look: Look, width: int) -> list[Text]:
     return lines
 
 
+def _wrapped(words: str, style: Style, width: int) -> list[Text]:
+    """At most two lines."""
+    first, *rest = fold(words, width, style)
+    return [first, _one(cut("".join(line.plain for line in rest), width), style)] if rest else [first]
+
+
 def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
+    if setting.told is not None:
+        return _wrapped(say.TOLD.format(what=setting.told), look.strong, width)
     if setting.focused and setting.confirming is not None:
         what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
         line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
@@ -199,7 +216,7 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
     elif not setting.ready:
         lines.append(_one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:
-        lines.append(_one(cut(say.NO_WIDER + visible(card.no_wider), width), look.muted))
+        lines += _wrapped(say.NO_WIDER + card.no_wider, look.muted, width)
     else:
         lines.append(Text(end=""))
     return lines
@@ -219,8 +236,9 @@ def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
         (second, 0),
         (third, 0),
         (evidence, 1),
-        (why, 1),
+        (why, 2),
         (first, 0),
+        (why, 1),
         (verdict, 1),
         (undo, 1),
         (evidence, 0),

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Situation:
-    """What decides which keys work now. options: choices the chosen card offers."""
+    """What decides which keys work now.
+
+    card, cards: what y, n and j/k are about; waiting: all that wait. listed: the timeline is to be seen. chosen: one of
+    its rows is under the keys; reading: and open. files: changed files are listed in place of acts.
+    """
 
     card: bool = False
     cards: int = 0
@@ -23,6 +27,11 @@ class Situation:
     help: bool = False
     frozen: bool = False
     filtered: bool = False
+    waiting: int = 0
+    listed: bool = True
+    chosen: bool = False
+    reading: bool = False
+    files: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,14 @@ class Key:
     works: Callable[[Situation], bool] = lambda s: True
 
 
+def _row(s: Situation) -> bool:
+    return s.chosen or s.reading
+
+
+def _several(s: Situation) -> bool:
+    return s.waiting > 1 and s.listed and not s.reading
+
+
 KEYS = (
     Key("once", ("y",), "y", "once", "allow the act under the keys, once", lambda s: s.ready and s.once),
     Key("session", ("s",), "s", "session", "allow its like until the session ends", lambda s: s.ready and s.session),
@@ -45,6 +62,13 @@ KEYS = (
     Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
     Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
     Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),
+    Key(
+        "row_next", ("j", "down"), "j/k ↑↓", "rows", "the next or the previous row of the timeline", lambda s: s.listed
+    ),
+    Key("row_previous", ("k", "up"), "", "", "", lambda s: s.listed),
+    Key("open", ("enter",), "enter", "details", "all about the chosen row: who decided, what it did, diffs", _row),
+    Key("pane", ("tab",), "tab", "timeline", "j and k move in the timeline, or among waiting acts", _several),
+    Key("files", ("t",), "t", "files", "files changed in this session, or the timeline again", lambda s: s.listed),
     Key(
         "freeze", ("f",), "f", "freeze", "stop every process where it is; again: let all go on", lambda s: not s.frozen
     ),

@@ -16,6 +16,7 @@ from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.keys import Situation, find, known
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
+from leashtui.faces.tui.reading import Reading
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.card import Card, Choice
 from leashtui.model.wire import Answer, Brake, CardGone, CardShown, DeskMessage, FaceMessage, Recorded, Refused, Welcome
@@ -42,12 +43,14 @@ class Panel:
         self.leader = leader
         self.queue = Queue()
         self.timeline = Timeline()
+        self.reading = Reading(self.timeline)
         self.focused = False
         self.editor: LineEditor | None = None
         self.help = False
         self.whole = False
         self.killing = False
-        self.scroll = 0  # rows of the timeline below the view
+        self.told: dict[str, str] | None = None  # in a replay: what each ask was answered
+        self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
         self.query: Query | None = None
         self.card_width = 58
@@ -77,9 +80,15 @@ class Panel:
         """What decides which keys work."""
         card = self.queue.card
         offered = {o.choice for o in card.options} if card else set()
+        reading = self.reading.open
         return Situation(
-            card=card is not None,
-            cards=self.waiting,
+            card=card is not None and not reading,
+            cards=0 if reading or self.rows else self.waiting,
+            waiting=self.waiting,
+            listed=not self.help and not self.whole,
+            chosen=self.reading.row is not None and not self.help and not self.whole,
+            reading=reading,
+            files=self.reading.files,
             ready=self.queue.ready(now),
             once=Choice.ONCE in offered,
             session=Choice.SESSION in offered,
@@ -139,14 +148,17 @@ class Panel:
         self.editor = None
         self.help = self.whole = self.killing = False
         self.queue.confirming = None
-        self.scroll = 0
+        self.rows = False
+        while self.query is None and self.reading.close():
+            pass
+        self.reading.open = False
         self._hint_until = now
 
     def _first(self, name: str, ready: bool, now: float) -> None:
         situation = self.situation(now)
         key = find(name, situation)
         action = key.id if key else ""
-        if name in {"y", "s"} and self.queue.card is not None:
+        if name in {"y", "s"} and self.queue.card is not None and not self.reading.open:
             self._approve(Choice.ONCE if name == "y" else Choice.SESSION, ready, now)
         elif action == "":
             self._say("" if known(name) else f"{name} does nothing here: ? shows the keys", now)
@@ -208,9 +220,9 @@ class Panel:
             editor.key(name, character)
 
     def _filter(self, text: str, now: float) -> None:
-        self.scroll = 0
         try:
             self.query = parse(text, now=self._wall()) if text.strip() else None
+            self.reading.matches = None if self.query is None else self.query.match
         except QueryError as error:
             self._say(f"{error.message}; {error.hint}", now)
 
@@ -248,17 +260,36 @@ class Panel:
     def _do_filter(self, now: float) -> None:
         self.editor = LineEditor(say.FILTER, "filter", text=self.query.text if self.query else "")
 
+    def _do_row_next(self, now: float) -> None:
+        self.reading.move(1)
+        self.page = 0
+
+    def _do_row_previous(self, now: float) -> None:
+        self.reading.move(-1)
+        self.page = 0
+
+    def _do_open(self, now: float) -> None:
+        self.reading.open, self.page = not self.reading.open, 0
+
+    def _do_pane(self, now: float) -> None:
+        self.rows = not self.rows
+        if self.rows and self.reading.row is None:
+            self.reading.move(1)
+
+    def _do_files(self, now: float) -> None:
+        self.reading.show_files(not self.reading.files)
+
     def _do_older(self, now: float) -> None:
-        if self.help or self.whole:
+        if self.help or self.whole or self.reading.open:
             self.page = max(0, self.page - STEP)
         else:
-            self.scroll += STEP
+            self.reading.page(STEP)
 
     def _do_newer(self, now: float) -> None:
-        if self.help or self.whole:
+        if self.help or self.whole or self.reading.open:
             self.page += STEP
         else:
-            self.scroll = max(0, self.scroll - STEP)
+            self.reading.page(-STEP)
 
     def _do_help(self, now: float) -> None:
         self.help, self.page = not self.help, 0
@@ -273,7 +304,10 @@ class Panel:
     def _do_back(self, now: float) -> None:
         if self.help or self.whole:
             self.help = self.whole = False
-        elif self.query is not None:
-            self.query = None
+        elif self.rows and not self.reading.open:
+            self.rows = False
+            self.reading.close()
+        elif self.reading.close():
+            self.query = None if self.reading.matches is None else self.query
         else:
             self.give_keys(False, now)

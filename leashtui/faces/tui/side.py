@@ -13,9 +13,11 @@ from rich.text import Text
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import help_page
 from leashtui.faces.tui.card import Setting, draw, draw_whole
+from leashtui.faces.tui.details import draw_details
 from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.panel import Panel
-from leashtui.faces.tui.timeline import draw_row
+from leashtui.faces.tui.rows import draw_rows
+from leashtui.faces.tui.spelled import clip, cut
 from leashtui.words.plain import count
 
 
@@ -35,6 +37,8 @@ def side(
     inner = width - 2 if rule else width
     if panel.help:
         lines = _scrolled(help_page(panel.welcome, look, inner, panel.leader.shown), panel, height)
+    elif panel.reading.open and panel.reading.row is not None:
+        lines = _details(panel, look, inner, height, stamp)
     elif panel.whole and panel.queue.card is not None:
         setting = Setting(width=inner)
         lines = _scrolled(draw_whole(panel.queue.card, look, setting), panel, height - 1)
@@ -64,26 +68,41 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         typing=panel.editor is not None and panel.editor.subject == card.id,
         home=home,
         leader=panel.leader.shown,
+        told=None if panel.told is None else panel.told.get(card.id, "nobody"),
     )
     return draw(card, look, setting)
+
+
+def _details(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:
+    row = panel.reading.row
+    assert row is not None
+    top: list[Text] = []
+    if panel.waiting:
+        words = f" {count(panel.waiting, 'act waits', 'acts wait')}: esc, then answer"
+        top = [Text(cut(words, width), look.banner, end="")]
+    page = _scrolled(draw_details(row, look, width, stamp), panel, height - len(top) - 1)
+    end = Text(cut("enter or esc closes  j/k next  PgUp/PgDn scroll", width), look.muted, end="")
+    return [*top, *page, *[Text(end="")] * (height - len(top) - 1 - len(page)), end]
 
 
 def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:
     if height < 2:
         return []
-    title = Text(end="").append("timeline", look.title if panel.focused else look.muted)
+    reading = panel.reading
+    rows = reading.rows()
+    name = f"files changed ({len(panel.timeline.files)})" if reading.files else "timeline"
+    title = Text(end="").append(name, look.title if panel.focused else look.muted)
     if panel.query is not None:
         title.append(f"  /{panel.query.text}", look.asked)
-    rows = panel.timeline.rows(panel.query.match if panel.query is not None else None)
     room = height - 1
-    most = max(0, len(rows) - room)
-    panel.scroll = min(panel.scroll, most)
-    end = len(rows) - panel.scroll
-    if panel.scroll:
-        title.append(f"  {count(len(rows) - end, 'newer row')} below", look.muted)
+    first, end = reading.window(rows, room)
+    if end < len(rows):
+        title.append(f"  {len(rows) - end} more below", look.muted)
     if not rows:
-        return [title, Text(end="").append(say.NOTHING_YET if panel.query is None else say.NO_MATCH, look.muted)]
-    return [title, *(draw_row(row, look, width, stamp) for row in rows[max(0, end - room) : end])]
+        none = say.NO_MATCH if panel.query is not None else say.NO_FILES if reading.files else say.NOTHING_YET
+        return [clip(title, width), Text(cut(none, width), look.muted, end="")]
+    chosen = reading.row if panel.focused else None
+    return [clip(title, width), *draw_rows(rows[first:end], look, width, stamp, chosen)]
 
 
 def _scrolled(lines: list[Text], panel: Panel, height: int) -> list[Text]:

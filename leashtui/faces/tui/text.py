@@ -34,3 +34,5 @@ NO_WIDER = "no “this session”: "
 SEVERITIES = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
 NOTHING_YET = "nothing happened yet"
 NO_MATCH = "no row matches; esc shows all again"
+NO_FILES = "no file changed yet"
+TOLD = "it was answered: {what}"

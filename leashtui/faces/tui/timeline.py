@@ -1,20 +1,18 @@
 """What happened, one row an act: verdict, command, and whose word it was.
 
-Knows every event of the record. Refuses to keep more than `KEEP` rows: the journal keeps the rest. Invariant: an act
-that was asked stays one row, whose mark changes when it is answered; every colour goes with a mark and a word.
+Knows every event of the record. Refuses to keep more than `KEEP` rows: the journal keeps the rest. Invariants: an act
+that was asked stays one row, whose mark changes when it is answered; what an act started is folded into its row unless
+it was asked, refused or let through by somebody's word, so that a row is hidden only when nothing was decided anew.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from rich.cells import cell_len
-from rich.text import Text
-
-from leashtui.faces.tui.look import Look
-from leashtui.faces.tui.spelled import cut
+from leashtui.agents import registry
+from leashtui.faces.tui.files import WORDS, Files
+from leashtui.faces.tui.row import Row
 from leashtui.model.event import (
     ActEnded,
     Answered,
@@ -35,27 +33,17 @@ from leashtui.model.event import (
 )
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
+from leashtui.words.inner import brief
 from leashtui.words.plain import duration, one_line
 
 KEEP = 2000
-_ROOMY = 56
 _TEXT = 400
 
 
-@dataclass
-class Row:
-    """One line. kind: allow|deny|ask|gone|note|file|alarm|quiet, which picks mark and style. records: what made it."""
-
-    seq: int
-    t: int
-    kind: str
-    word: str
-    text: str
-    tail: str = ""
-    records: list[Record] = field(default_factory=list)
-
-
-_MARKS = {"allow": "✓", "deny": "✗", "ask": "?", "gone": "~", "note": "·", "file": "+", "alarm": "!", "quiet": "·"}
+_INSIDE = 500
+"""Folded records that one row keeps; more are only counted by the journal."""
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh"})
+_HOSTS = _SHELLS | {"tmux", "screen", "ssh", "script", *registry.names()}
 
 
 class Timeline:
@@ -64,6 +52,9 @@ class Timeline:
     def __init__(self) -> None:
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._asks: dict[str, str] = {}
+        self._acts: dict[str, str] = {}
+        self._pending: dict[str, Record] = {}
+        self.files = Files()
         self.acts = 0
         self.asked = 0
         self.refused = 0
@@ -83,12 +74,14 @@ class Timeline:
             row.records.append(record)
             self._rows[record.id] = row
             while len(self._rows) > KEEP:
-                self._rows.popitem(last=False)
+                _, old = self._rows.popitem(last=False)
+                for kept in old.records:
+                    self._acts.pop(kept.id, None)
 
     def rows(self, matches: Callable[[Record], bool] | None = None) -> list[Row]:
         """Oldest first. matches: a row is kept when one of its records does."""
         found = list(self._rows.values())
-        return found if matches is None else [r for r in found if any(map(matches, r.records))]
+        return found if matches is None else [r for r in found if any(map(matches, r.records + r.inside))]
 
     def _row(self, seq: int, record: Record) -> Row | None:
         """The new row of a record, or None when it only changes an older one."""
@@ -98,31 +91,41 @@ class Timeline:
 
         match record.event:
             case Decided() as event:
-                self.acts += 1
+                self.acts += not event.covered_by
                 if event.verdict is None:
+                    self._pending[record.id] = record
                     return None
                 allowed = event.verdict.ruling is Ruling.ALLOW
                 self.refused += not allowed
-                quiet = allowed and event.verdict.by is By.COVERED
-                kind = "quiet" if quiet else "allow" if allowed else "deny"
-                return row(kind, "allow" if allowed else "deny", event.facts.command, _whose(event.verdict))
+                if self._fold(record, event):
+                    return None
+                self._acts[record.id] = record.id
+                by = "" if allowed and event.verdict.by is By.POLICY else _whose(event.verdict)
+                kind = "quiet" if allowed and event.verdict.by is By.COVERED else "allow" if allowed else "deny"
+                return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
             case Asked(card=card):
                 self.asked += 1
                 self._asks[card.id] = record.id
-                return row("ask", "ask", card.command, card.id)
+                made = row("ask", "ask", brief(card.command), card.id)
+                if (decided := self._pending.pop(card.act, None) or self._pending.pop(record.parent, None)) is not None:
+                    made.records.append(decided)
+                    self._acts[decided.id] = record.id
+                return made
             case Answered() as event:
                 return self._answer(record, event, row)
             case ActEnded(code=code):
-                if code and (found := self._rows.get(record.parent)):
-                    found.tail = one_line(f"{found.tail} exit {code}".strip(), 40)
+                if code and (found := self._row_of(record.parent)):
+                    found.exit = code
                 return None
             case FileChanged() as event:
                 many = f" x{event.count}" if event.count > 1 else ""
                 moved = f" -> {event.to}" if event.to else ""
                 lines = f"+{event.plus} -{event.minus}" if event.plus or event.minus else ""
-                return row("alarm" if event.protected else "file", event.change, event.path + moved + many, lines)
-            case Notice(level=level, text=words, hint=hint):
-                return row("note" if level == "info" else "alarm", level, words, hint)
+                self.files.add(seq, record, event)
+                word = WORDS.get(event.change, event.change)
+                return row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
+            case Notice(level=level, text=words):
+                return row("note" if level == "info" else "alarm", level, words)
             case GuardLost(guard=guard, reason=reason):
                 return row("alarm", "lost", f"the {guard} guard: {reason}")
             case GrantAdded() as event:
@@ -135,7 +138,7 @@ class Timeline:
             case ControlRefused(peer=peer, reason=reason):
                 return row("alarm", "turned", f"away {peer}: {reason}")
             case SessionStarted() as event:
-                return row("note", "start", " ".join(event.argv) or event.agent, event.tier)
+                return row("note", "start", f"{event.agent} in {_last(event.workspace)}", f"guard {event.tier}")
             case SessionEnded(code=code, reason=reason):
                 return row("note", "end", reason or "the agent ended", f"exit {code}")
             case FaceJoined(who=who, role=role):
@@ -143,6 +146,24 @@ class Timeline:
             case FaceLeft(face=face):
                 return row("quiet", "left", face)
         return row("quiet", "event", type(record.event).__name__)
+
+    def _row_of(self, act: str) -> Row | None:
+        return self._rows.get(self._acts.get(act, ""))
+
+    def _fold(self, record: Record, event: Decided) -> bool:
+        """Whether this act has no row of its own: the agent's own program, or what an earlier act started."""
+        verdict = event.verdict
+        if verdict is None or verdict.ruling is not Ruling.ALLOW or verdict.by not in {By.POLICY, By.COVERED}:
+            return False
+        if event.request.chosen and len(self._rows) == 1:
+            next(iter(self._rows.values())).inside.append(record)
+            return True
+        row = self._row_of(record.parent)
+        if row is None or row.kind == "gone" or any(_hosts(r) for r in row.records):
+            return False
+        if len(row.inside) < _INSIDE:
+            row.inside.append(record)
+        return True
 
     def _answer(self, record: Record, event: Answered, row: Callable[..., Row]) -> Row | None:
         verdict = event.verdict
@@ -159,29 +180,21 @@ class Timeline:
         return None
 
 
+def _hosts(record: Record) -> bool:
+    """Whether an act is a place where others work (a shell to type into, another agent): it hides nothing."""
+    event = record.event
+    if not isinstance(event, Decided) or not event.request.argv:
+        return False
+    name, *words = event.request.argv
+    base = name.rpartition("/")[2]
+    return base in _HOSTS and (base not in _SHELLS or all(w.startswith("-") and "c" not in w for w in words))
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2] or path
+
+
 def _whose(verdict: Verdict) -> str:
     if verdict.by is By.POLICY and verdict.policies:
         return verdict.policies[0].removeprefix("builtin/")
     return verdict.who or str(verdict.by)
-
-
-def draw_row(row: Row, look: Look, width: int, stamp: Callable[[int], str]) -> Text:
-    """One row in exactly `width` columns or fewer. stamp: microseconds since the epoch -> clock time."""
-    style = {
-        "allow": look.allowed,
-        "deny": look.refused,
-        "ask": look.asked,
-        "alarm": look.asked,
-        "file": look.noted,
-        "note": look.noted,
-    }.get(row.kind, look.muted)
-    time = stamp(row.t)
-    line = Text(end="", no_wrap=True).append((time if width >= _ROOMY else time[:5]) + " ", look.muted)
-    line.append(f"{_MARKS[row.kind]} {row.word[:8]:<8} ", style)
-    room = max(0, width - cell_len(line.plain))
-    tail = cut(row.tail, max(8, room // 3)) if room > 16 else ""
-    words = cut(row.text, room - (len(tail) + 1 if tail else 0))
-    line.append(words, look.muted if row.kind == "quiet" else look.text)
-    if tail:
-        line.append(" " * (room - cell_len(words) - cell_len(tail)), look.muted).append(tail, look.muted)
-    return line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
@@ -16,7 +17,8 @@ from leashtui.faces.tui.bell import EVERY, Bell
 from leashtui.faces.tui.editor import LIMIT, LineEditor
 from leashtui.faces.tui.keys import KEYS, Situation, working
 from leashtui.faces.tui.look import GROUND, RAISED, Look, coloured, plain
-from leashtui.faces.tui.timeline import KEEP, Timeline, draw_row
+from leashtui.faces.tui.rows import draw_row, draw_rows
+from leashtui.faces.tui.timeline import KEEP, Timeline
 from leashtui.model.event import Answered, Asked
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
@@ -43,7 +45,7 @@ def test_an_asked_act_stays_one_row_and_changes_when_answered() -> None:
 def test_counts_and_exit_codes() -> None:
     timeline = morning()
     assert (timeline.acts, timeline.asked, timeline.refused) == (6, 2, 1)
-    assert next(r.tail for r in timeline.rows() if r.text == "npm test") == "dev exit 1"
+    assert next(r.exit for r in timeline.rows() if r.text == "npm test") == 1
     assert timeline.head.startswith("9c41")
 
 
@@ -73,14 +75,46 @@ def test_every_row_fits(width: int, command: str) -> None:
     for message in recorded([decided(command), decided(command, Ruling.DENY, "team/" + "p" * 60)]):
         timeline.add(message)
     for row in timeline.rows():
-        line = draw_row(row, LOOK, width, lambda us: "12:00:00")
+        line = draw_row(row, LOOK, width, "12:00:00"[: 5 if width < 56 else 8])
         assert cell_len(line.plain) <= width
         assert line.plain.isprintable()
 
 
 def test_verdicts_are_told_by_word_and_mark_not_by_colour_alone() -> None:
-    marks = {draw_row(r, plain(), 100, lambda us: "12:00:00").plain[9:17].strip() for r in morning().rows()}
+    marks = {draw_row(r, plain(), 100, "12:00:00").plain[9:18].strip() for r in morning().rows()}
     assert {"✓ allow", "✗ deny", "? ask"} <= marks
+
+
+def test_what_an_act_started_is_folded_into_its_row_unless_somebody_decided_it() -> None:
+    root = decided("/bin/sh -c 'git push --force'")
+    inside = [replace(decided(c), covered_by="R001") for c in ("git push --force", "/usr/lib/git-core/git gc")]
+    refused = replace(decided("cat ~/.ssh/id_rsa", Ruling.DENY), covered_by="R001")
+    timeline = Timeline()
+    for message in recorded([root, *inside, refused]):
+        timeline.add(message)
+    first, second = timeline.rows()
+    assert (first.text, len(first.inside), first.word) == ("git push --force", 2, "allow")
+    assert (second.text, second.word) == ("cat ~/.ssh/id_rsa", "deny")
+    assert timeline.acts == 1
+    assert draw_row(first, LOOK, 60, "12:00:00").plain.endswith("+2")
+    assert timeline.rows(lambda r: "gc" in str(r.event)) == [first]
+
+
+@pytest.mark.parametrize(
+    ("host", "rows"), [("bash", 2), ("bash -i", 2), ("claude", 2), ("/bin/sh -c ls", 1), ("make", 1)]
+)
+def test_a_place_where_others_work_hides_nothing(host: str, rows: int) -> None:
+    timeline = Timeline()
+    for message in recorded([decided(host), replace(decided("cat x"), covered_by="R001")]):
+        timeline.add(message)
+    assert len(timeline.rows()) == rows
+
+
+def test_a_minute_is_said_once_in_narrow_columns() -> None:
+    rows = morning().rows()
+    lines = draw_rows(rows, LOOK, 44, lambda us: "12:00:00")
+    assert [line.plain[:5] for line in lines] == ["12:00", *["     "] * (len(rows) - 1)]
+    assert draw_rows(rows, LOOK, 44, lambda us: "12:00:00", rows[1])[1].plain[5] == "▶"
 
 
 # header and footer ---------------------------------------------------------------------------------------------------

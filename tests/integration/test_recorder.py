@@ -1,0 +1,77 @@
+"""What the agent's terminal showed, kept by a real pump's side: whole, timed, masked, and nobody's size changed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from leashtui.audit.mask import Masker
+from leashtui.guards.pty import control
+from leashtui.model.errors import StoreError
+from leashtui.stores import recording as store
+from leashtui.stores.recording import Header, Moment, Recording, read_recording
+from leashtui.supervisor.recorder import Recorder
+from tests.tmux_rig import DeskServer, bash_env
+
+SECRET = "hunter2-correct-horse-battery"
+
+
+def test_what_is_written_is_read_and_a_torn_line_is_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.cast"
+    made = Recording(path, Header(80, 24, 1.5, "demo"))
+    made.add(Moment(0.25, "o", "x\x1b[1m\u65e5\n"))
+    made.add(Moment(1, "r", "100x30"))
+    made.close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with path.open("ab") as file:
+        file.write(b'[2.0,"o","torn')
+    header, moments = read_recording(path)
+    assert header == Header(80, 24, 1.5, "demo")
+    assert list(moments) == [Moment(0.25, "o", "x\x1b[1m\u65e5\n"), Moment(1, "r", "100x30")]
+    with pytest.raises(StoreError):
+        Recording(path, Header(80, 24, 1.5, "demo"))
+    with pytest.raises(StoreError):
+        read_recording(tmp_path / "none.cast")
+
+
+def test_a_recording_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LIMIT", 1000)
+    made = Recording(tmp_path / "a.cast", Header(80, 24, 0, ""))
+    for _ in range(100):
+        made.add(Moment(0, "o", "x" * 100))
+    assert made.full
+    made.close()
+    assert (tmp_path / "a.cast").stat().st_size < 1400
+    assert list(read_recording(tmp_path / "a.cast")[1])[-1].kind == "m"
+
+
+async def test_a_terminal_is_recorded_without_its_secrets(tmp_path: Path) -> None:
+    script = f"printf 'one %s' {SECRET[:9]}; printf '%s\\n' {SECRET[9:]}; sleep 0.5; stty size; printf last"
+    env = bash_env(tmp_path)
+    with DeskServer(tmp_path, ["/bin/sh", "-c", script], env) as desk:
+        made = Recording(tmp_path / "a.cast", Header(80, 24, 0, "sh"))
+        failed: list[str] = []
+        recorder = Recorder(
+            made,
+            Masker.from_environment({"API_TOKEN": SECRET}),
+            lambda connection: control.hand_over(desk._line, connection, 0, 0),
+            asyncio.get_running_loop().time,
+            failed.append,
+        )
+        running = asyncio.create_task(recorder.run())
+        os.set_blocking(desk.master, False)
+        await asyncio.wait_for(running, 20)
+    _, moments = read_recording(tmp_path / "a.cast")
+    kept = list(moments)
+    shown = "".join(m.data for m in kept if m.kind == "o")
+    assert failed == []
+    assert SECRET not in shown
+    assert "one [secret:API_TOKEN]" in shown
+    assert "24 80" in shown
+    assert shown.endswith("last")
+    assert [m.data for m in kept if m.kind == "r"] == ["80x24"]
+    assert [m.t for m in kept] == sorted(m.t for m in kept)

@@ -1,0 +1,74 @@
+"""`leash replay` on a real session: recorded in tmux, played in tmux, printed as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tmux_rig import Tmux, until
+
+LEASH = [sys.executable, "-m", "leashtui"]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    found = {
+        name: str(tmp_path / name.lower()) for name in ("LEASH_RUNTIME_DIR", "LEASH_STATE_DIR", "LEASH_CONFIG_DIR")
+    }
+    for place in found.values():
+        Path(place).mkdir(mode=0o700)
+    (tmp_path / "work").mkdir()
+    return found
+
+
+def casts(places: dict[str, str]) -> list[Path]:
+    return sorted(Path(places["LEASH_STATE_DIR"]).glob("sessions/*.cast"))
+
+
+def test_a_session_is_recorded_and_played(tmp_path: Path, places: dict[str, str]) -> None:
+    work = ["--workspace", str(tmp_path / "work"), "--guard", "watch"]
+    script = "echo seen$((40+2)); cat /etc/hostname > /dev/null; sleep 0.3; echo b''ye"
+    with Tmux(tmp_path, [*LEASH, *work, "sh", "-c", script], 120, 30, **places) as tmux:
+        assert tmux.ended() == 0
+    (cast,) = until(lambda: casts(places), "a recording")
+    assert cast.stat().st_mode & 0o777 == 0o600
+    assert "seen42" in cast.read_text()
+    with Tmux(tmp_path, [*LEASH, "replay", "--speed", "16"], 120, 30, **places) as tmux:
+        tmux.shows("bye")
+        screen = tmux.shows("end ")
+        assert "seen42" in screen
+        assert "timeline" in screen
+        tmux.keys("q")
+        assert tmux.ended() == 0
+    done = subprocess.run(
+        [*LEASH, "replay", "--json"], env=os.environ | places, capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {"record", "output", "size"} <= {key for line in lines for key in line}
+    assert [line["t"] for line in lines] == sorted(line["t"] for line in lines)
+
+
+def test_record_false_records_nothing_and_the_decisions_still_replay(tmp_path: Path, places: dict[str, str]) -> None:
+    (Path(places["LEASH_CONFIG_DIR"]) / "config.toml").write_text("record = false\n")
+    work = ["--workspace", str(tmp_path / "work"), "--guard", "watch"]
+    with Tmux(tmp_path, [*LEASH, *work, "sh", "-c", "echo once"], 120, 30, **places) as tmux:
+        assert tmux.ended() == 0
+    assert casts(places) == []
+    with Tmux(tmp_path, [*LEASH, "replay"], 80, 24, **places) as tmux:
+        tmux.shows("end ")
+        tmux.keys("C-]")
+        tmux.shows("timeline")
+        tmux.keys("q")
+        assert tmux.ended() == 0
+
+
+@pytest.mark.parametrize("words", [["replay"], ["replay", "nosuch"], ["replay", "--json", "nosuch"]])
+def test_nothing_to_replay_is_said(words: list[str], places: dict[str, str]) -> None:
+    done = subprocess.run([*LEASH, *words], env=os.environ | places, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("leash: ")
