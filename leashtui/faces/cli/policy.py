@@ -1,4 +1,4 @@
-"""`leash policy check|test|list`: what a policy author runs, on files, without any session.
+"""`leash policy check|test|list` and the way to its other tools: what a policy author runs, without any session.
 
 Knows how to read case files and how to print findings, as text or as one JSON object a line. Refuses to judge: checks
 are `policy.bundle`'s, answers are the decider's. Invariant: nothing here changes a file or a session.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,12 @@ from leashtui.policy.syntax import Flaw
 from leashtui.stores.directories import config_dir
 from leashtui.supervisor.policyload import load, session_layers, with_stack
 from leashtui.words.plain import count, one_line
+
+TOOLS = (
+    ("decide", "decide", "answer requests from policies alone, one JSON object a line"),
+    ("import-leash", "importing", "carry StrongDM Leash policies over, and say where they mean something else"),
+)
+"""Subcommands in modules of their own: name, module below leashtui.faces.cli, one-line help."""
 
 
 class Finding(Struct, frozen=True):
@@ -76,6 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for command in (check, test, listing):
         command.add_argument("--json", action="store_true", help="print one JSON object a line")
+    for name, module, words in TOOLS:
+        import_module(f"leashtui.faces.cli.{module}").add_arguments(commands.add_parser(name, help=words))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +93,9 @@ def run(args: argparse.Namespace) -> int:
         return _check(args.paths, args.json)
     if args.policy_command == "test":
         return _test(args.paths, args.json)
+    tool = next((module for name, module, _ in TOOLS if name == args.policy_command), None)
+    if tool is not None:
+        return int(import_module(f"leashtui.faces.cli.{tool}").run(args))
     return _list(args.json)
 
 
