@@ -92,12 +92,16 @@ class Standalone:
 
     def ask(self, question: Question) -> Answer:
         """The answer to one question. Never raises for what the question holds; an error is a deny."""
+        name = escape(question.id) if isinstance(question.id, str) else question.id
+        question = msgspec.structs.replace(question, id=name)
         try:
             principal, action, resource = self.read(question)
             shown = [*names.entities(principal, resource), _action(action), *question.entities]
             return self.judge(question, principal, action, resource, shown, question.context)
-        except ValueError as error:
-            return Answer(question.id, Outcome.DENY, (), (escape(str(error))[:500],))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - panics of the engine are no Exception, and must deny
+            return Answer(question.id, Outcome.DENY, (), (escape(str(error))[:500] or type(error).__name__,))
 
     def read(self, question: Question) -> tuple[Uid, Uid, Uid]:
         """(principal, action, resource). Raises ValueError."""

@@ -115,9 +115,8 @@ class Dialect(Standalone):
     def __init__(self, statements: Sequence[Statement]) -> None:
         policies = [policy for statement in statements for policy in statement.policies]
         super().__init__(policies, Outcome.DENY, {"McpCall": Outcome.ALLOW})
-        self._kinds = sorted(
-            {p.node.principal.entity.id for p in policies if isinstance(p.node.principal, pst.ScopeIn)}
-        )
+        named = [getattr(policy.node.principal, "entity", None) for policy in policies]
+        self._kinds = sorted({kind.id for kind in named if isinstance(kind, pst.EntityUid)})
 
     def ask(self, question: Question) -> Answer:
         """See Standalone; who asks is ignored, as there, unless a user, agent or agent kind is named."""

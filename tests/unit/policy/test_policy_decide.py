@@ -129,7 +129,7 @@ def decide(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, lines:
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def asked(number: int, **more: object) -> dict:
+def asked(number: object, **more: object) -> dict:
     base = {"principal": 'User::"me"', "action": 'Action::"FileOpenReadWrite"', "resource": 'File::"/work/a"'}
     return {"id": number, **base, "context": {"branch": "x"}, **more}
 
@@ -144,12 +144,13 @@ def test_decide_answers_in_order_and_never_allows_on_errors(tmp_path: Path, caps
         asked(6, resource='File::"a"b"'),
         asked(7, context={"branch": "\ud800", "deep": json.loads("[" * 40 + "]" * 40)}),
         "not json",
+        asked("\udc80", action=""),
     ]
     code, got = decide(tmp_path, capsys, MINE, lines)
-    assert code == 1 and [a["id"] for a in got] == [1, 2, 3, 4, 5, 6, 7, None]
-    assert [a["decision"] for a in got] == ["allow", "ask", *["deny"] * 6]
+    assert code == 1 and [a["id"] for a in got] == [1, 2, 3, 4, 5, 6, 7, None, "\\udc80"]
+    assert [a["decision"] for a in got] == ["allow", "ask", *["deny"] * 7]
     assert [a["policies"] for a in got[:4]] == [["policy2"], ["ask-main"], ["no-infra"], []]
-    assert [bool(a["errors"]) for a in got] == [False] * 4 + [True] * 4
+    assert [bool(a["errors"]) for a in got] == [False] * 4 + [True] * 5
 
 
 def test_decide_reads_entities_of_a_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
