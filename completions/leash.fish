@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy import-leash' config 'config show' 'config path' doctor completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy trust' 'policy import-leash' config 'config show' 'config path' doctor completions
 set -g _shtab_leash_opts_with_value --batch --because --code --cwd --dialect --guard --home --mode --on-ask --pace --policies --session --unmatched --workspace
 
 complete -c leash -e
@@ -150,6 +150,10 @@ complete -c leash -n '_shtab_leash_using policy decide' -s h -l help -d 'show th
 complete -c leash -n '_shtab_leash_using policy decide' -l policies -x -d 'a policy file or directory'
 complete -c leash -n '_shtab_leash_using policy decide' -l dialect -xka "cedar leash leash-compat" -d 'how the policies are meant (default: cedar)'
 complete -c leash -n '_shtab_leash_using policy decide' -l unmatched -xka "deny ask" -d 'what holds where no policy matches (dialect cedar; default: deny, as in Cedar)'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a trust -d 'let a project'"'"'s own policies permit, for the bytes they have now'
+complete -c leash -n '_shtab_leash_using policy trust' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy trust' -l revoke -d 'let its permits count no longer'
+complete -c leash -n '_shtab_leash_using policy trust' -l list -d 'list what is trusted, and what has changed since'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a import-leash -d 'carry StrongDM Leash policies over, and say where they mean something else'
 complete -c leash -n '_shtab_leash_using policy import-leash' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy import-leash' -l mode -xka "cedar leash-compat" -d 'cedar: what their document says; leash-compat: what their engine does, surprises included'
