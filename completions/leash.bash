@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_leash_audit_subparsers=(verify)
-_shtab_leash_policy_subparsers=(check test list)
+_shtab_leash_policy_subparsers=(check test list decide trust import-leash)
 _shtab_leash_config_subparsers=(show path)
 _shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill log replay audit explain policy config doctor completions)
 
@@ -28,6 +28,9 @@ _shtab_leash_explain_option_strings=(-h --help --json --guard --cwd --home --bat
 _shtab_leash_policy_check_option_strings=(-h --help --json)
 _shtab_leash_policy_test_option_strings=(-h --help --json)
 _shtab_leash_policy_list_option_strings=(-h --help --json)
+_shtab_leash_policy_decide_option_strings=(-h --help --policies --dialect --unmatched)
+_shtab_leash_policy_trust_option_strings=(-h --help --revoke --list)
+_shtab_leash_policy_import_leash_option_strings=(-h --help --mode --json)
 _shtab_leash_policy_option_strings=(-h --help)
 _shtab_leash_config_show_option_strings=(-h --help --json)
 _shtab_leash_config_path_option_strings=(-h --help)
@@ -45,7 +48,10 @@ _shtab_leash_demo___on_ask_choices=(wait deny)
 _shtab_leash_replay___speed_choices=(0.25 0.5 1 2 4 8 16)
 _shtab_leash_audit_pos_0_choices=(verify)
 _shtab_leash_explain___guard_choices=(shim kernel)
-_shtab_leash_policy_pos_0_choices=(check test list)
+_shtab_leash_policy_decide___dialect_choices=(cedar leash leash-compat)
+_shtab_leash_policy_decide___unmatched_choices=(deny ask)
+_shtab_leash_policy_import_leash___mode_choices=(cedar leash-compat)
+_shtab_leash_policy_pos_0_choices=(check test list decide trust import-leash)
 _shtab_leash_config_pos_0_choices=(show path)
 _shtab_leash_completions_pos_0_choices=(bash fish zsh)
 _shtab_leash_pos_0_choices=(run demo status approvals approve deny attach freeze resume kill log replay audit explain policy config doctor completions)
@@ -122,6 +128,16 @@ _shtab_leash_policy_test___json_nargs=0
 _shtab_leash_policy_list__h_nargs=0
 _shtab_leash_policy_list___help_nargs=0
 _shtab_leash_policy_list___json_nargs=0
+_shtab_leash_policy_decide__h_nargs=0
+_shtab_leash_policy_decide___help_nargs=0
+_shtab_leash_policy_trust__h_nargs=0
+_shtab_leash_policy_trust___help_nargs=0
+_shtab_leash_policy_trust___revoke_nargs=0
+_shtab_leash_policy_trust___list_nargs=0
+_shtab_leash_policy_import_leash_pos_0_nargs=+
+_shtab_leash_policy_import_leash__h_nargs=0
+_shtab_leash_policy_import_leash___help_nargs=0
+_shtab_leash_policy_import_leash___json_nargs=0
 _shtab_leash_policy_pos_0_nargs=A...
 _shtab_leash_policy__h_nargs=0
 _shtab_leash_policy___help_nargs=0

@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log replay audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
-set -g _shtab_leash_opts_with_value --at --batch --because --code --cwd --guard --home --on-ask --pace --session --silence --speed --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log replay audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy trust' 'policy import-leash' config 'config show' 'config path' doctor completions
+set -g _shtab_leash_opts_with_value --at --batch --because --code --cwd --dialect --guard --home --mode --on-ask --pace --policies --session --silence --speed --unmatched --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -151,6 +151,19 @@ complete -c leash -n '_shtab_leash_using policy test' -l json -d 'print one JSON
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a list -d 'list the policies of a new session'
 complete -c leash -n '_shtab_leash_using policy list' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy list' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a decide -d 'answer requests from policies alone, one JSON object a line'
+complete -c leash -n '_shtab_leash_using policy decide' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy decide' -l policies -x -d 'a policy file or directory'
+complete -c leash -n '_shtab_leash_using policy decide' -l dialect -xka "cedar leash leash-compat" -d 'how the policies are meant (default: cedar)'
+complete -c leash -n '_shtab_leash_using policy decide' -l unmatched -xka "deny ask" -d 'what holds where no policy matches (dialect cedar; default: deny, as in Cedar)'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a trust -d 'let a project'"'"'s own policies permit, for the bytes they have now'
+complete -c leash -n '_shtab_leash_using policy trust' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy trust' -l revoke -d 'let its permits count no longer'
+complete -c leash -n '_shtab_leash_using policy trust' -l list -d 'list what is trusted, and what has changed since'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a import-leash -d 'carry StrongDM Leash policies over, and say where they mean something else'
+complete -c leash -n '_shtab_leash_using policy import-leash' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy import-leash' -l mode -xka "cedar leash-compat" -d 'cedar: what their document says; leash-compat: what their engine does, surprises included'
+complete -c leash -n '_shtab_leash_using policy import-leash' -l json -d 'print one JSON object a statement'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a config -d 'show the configuration and where it comes from'
 complete -c leash -n '_shtab_leash_using config' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using config; and test $_shtab_leash_npos -eq 0' -a show -d 'print every value and where it comes from'

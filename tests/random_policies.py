@@ -35,13 +35,23 @@ atoms = st.one_of(
     st.sampled_from(list(Parse)).map(lambda p: f'context.parse == "{p}"'),
     st.sampled_from(["*rm*", "git *", "*\\**"]).map(lambda p: f'context.command like "{p}"'),
     st.just('context.tier == "exec"'),
+    st.just('context.parse != "full"'),
+    st.just('(context.network || context.verbs.contains("write") || !context.hosts.isEmpty())'),
+    st.just('(resource in File::"/usr/bin/git" || context.recursive)'),
+    st.just('!(resource in Dir::"/usr/bin" && context.recursive)'),
+    st.just('["full", "partial"].contains(context.parse)'),
+    st.just('["read", "write", "delete"].containsAll(context.verbs)'),
+    st.just('context.verbs.containsAll(["read", "write"])'),
+    st.just("context.destructive == false"),
+    st.just('context.verbs == ["read"]'),
+    st.just("resource is Command"),
     st.just('(if context.network then context.hosts.contains("a.example") else context.in_workspace)'),
     st.just('resource in Dir::"/usr"'),
     st.just('principal in AgentKind::"mini"'),
     st.just('principal in User::"somebody"'),
 )
 conditions = st.lists(st.lists(atoms, min_size=1, max_size=3), max_size=3).map(
-    lambda clauses: " ".join(f"when {{ {' && '.join(c)} }}" for c in clauses)
+    lambda clauses: " ".join(f"{'unless' if len(c) == 3 else 'when'} {{ {' && '.join(c)} }}" for c in clauses)
 )
 scopes = st.tuples(
     st.sampled_from(["principal", "principal is Session", 'principal in User::"dev"', 'principal == Session::"s-1"']),

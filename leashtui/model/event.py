@@ -112,6 +112,15 @@ class GrantRevoked(_Event, frozen=True, tag="grant.revoked"):
     who: str = ""
 
 
+class PolicyTrusted(_Event, frozen=True, tag="policy.trusted"):
+    """A person let a project's policies permit, or ended that. files: (name, sha256). In the machine chain."""
+
+    workspace: str
+    files: tuple[tuple[str, str], ...]
+    who: str = ""
+    dropped: bool = False
+
+
 class Braked(_Event, frozen=True, tag="session.braked"):
     """freeze, resume or kill, by whom."""
 
@@ -165,6 +174,7 @@ Event = (
     | GuardLost
     | GrantAdded
     | GrantRevoked
+    | PolicyTrusted
     | Braked
     | FaceJoined
     | FaceLeft

@@ -9,7 +9,7 @@ exists only when every file of it is good; there is no half-loaded set.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,11 +121,7 @@ def check(
 
 def _parse(one: Source, schema: Schema) -> tuple[list[tuple[Policy, int]], list[Flaw]]:
     """One file's policies with their columns, and what is wrong with single ones. Raises Flaw for the whole file."""
-    text = read_text(one.file, one.raw)
-    parts = statements(text, tokenise(text))
-    for part in parts:
-        _refuse_repeated(text, part)
-    nodes = _nodes(text, parts)
+    text, parts, nodes = read_nodes(one)
     flaws: list[Flaw] = []
     loaded: list[tuple[Policy, int]] = []
     for part, node in zip(parts, nodes, strict=True):
@@ -137,6 +133,28 @@ def _parse(one: Source, schema: Schema) -> tuple[list[tuple[Policy, int]], list[
         for index, what in schema.complaints(text.text):
             flaws.append(locate_complaint(text, parts[index], what, FACTS))
     return loaded, flaws
+
+
+def read_statements(one: Source, name: Callable[[int], str]) -> list[tuple[Policy, int]]:
+    """One file's policies with their columns, without any schema. name: what the policy at a place is called that has
+    no @id.
+
+    Raises Flaw for the first thing that is wrong.
+    """
+    text, parts, nodes = read_nodes(one)
+    return [
+        _policy(one, text, part, node, name(number))
+        for number, (part, node) in enumerate(zip(parts, nodes, strict=True))
+    ]
+
+
+def read_nodes(one: Source) -> tuple[Text, list[Statement], list[pst.Template]]:
+    """A file's text, its statements and the engine's reading of each. Raises Flaw: a limit, or it does not parse."""
+    text = read_text(one.file, one.raw)
+    parts = statements(text, tokenise(text))
+    for part in parts:
+        _refuse_repeated(text, part)
+    return text, parts, _nodes(text, parts)
 
 
 def _refuse_repeated(text: Text, part: Statement) -> None:
@@ -164,14 +182,14 @@ def _nodes(text: Text, parts: Sequence[Statement]) -> list[pst.Template]:
     return found
 
 
-def _policy(one: Source, text: Text, part: Statement, node: pst.Template) -> tuple[Policy, int]:
+def _policy(one: Source, text: Text, part: Statement, node: pst.Template, unnamed: str = "") -> tuple[Policy, int]:
     line, column = text.place(part.start)
     try:
-        meta = understand(node.effect, dict(node.annotations))
+        meta = understand(node.effect, ({"id": unnamed} if unnamed else {}) | dict(node.annotations))
     except Refused as refused:
         at = next((token for name, token in part.annotations() if name == refused.name), part.tokens[0])
         raise text.flaw(at.start, refused.what, refused.hint) from refused
-    for fact, word, near in strange_words(node):
+    for fact, word, near in () if unnamed else strange_words(node):
         said = next((t for t in part.tokens if t.kind == "string" and t.text[1:-1] == word), part.tokens[0])
         hint = f"did you mean {near}?" if near else "see leash.cedarschema for the words of this fact"
         raise text.flaw(said.start, f'context.{fact} is never "{word}", so this could never match', hint)

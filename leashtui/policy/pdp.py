@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from leashtui.model.errors import PolicyError
-from leashtui.model.facts import Facts
+from leashtui.model.facts import Effect, Facts, Place, Verb
 from leashtui.model.request import Action, Request, Tier
 from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.bundle import Bundle, build
 from leashtui.policy.cases import ordinary
 from leashtui.policy.combine import combine
 from leashtui.policy.entities import Context, Principal
-from leashtui.policy.grants import Grant
+from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of
 from leashtui.policy.shard import Matched, Shard
@@ -121,4 +123,21 @@ class PDP:
                 raise PolicyError(
                     f"the policy engine fails its self-test: {names}, {list(found.errors)}",
                     "leash does not start with an engine it cannot trust; reinstall cedarpy",
+                )
+        self._compare()
+
+    def _compare(self) -> None:
+        """Ask index and engine about the same situations. Raises PolicyError when they differ."""
+        request, facts = ordinary("git push origin")
+        for number, verb in enumerate(Verb):
+            signs = {sign: number % len(SIGNS) == at or number > len(SIGNS) + at for at, sign in enumerate(SIGNS)}
+            place = list(Place)[number % len(Place)]
+            here = replace(facts, effects=(Effect(verb, "a", place),), grant_prefix=("git", "push"), **signs)
+            shard = self._shards[Action.PROCESS_EXEC]
+            found, whole = shard.match(request, here), shard.whole(request, here)
+            if (found.policies, len(found.errors)) != (whole.policies, len(whole.errors)):
+                names = sorted({p.name for p in found.policies} ^ {p.name for p in whole.policies})
+                raise PolicyError(
+                    f"index and engine disagree on {', '.join(names) or 'an error'}",
+                    "leash does not start with an index it cannot trust; take that policy out and report it",
                 )

@@ -1,12 +1,13 @@
-"""The policies that can match one action, as one handle of the engine, with the facts they read and a cache on those.
+"""The policies that can match one action: sieved, sent only the facts they read, evaluated by the engine, remembered.
 
-Knows the engine's call and its diagnostics. Refuses to combine answers and to know time. Invariant: the cache key holds
-every input the engine saw, so a hit equals an evaluation; an evaluation with errors is never kept.
+Knows the engine's call and its diagnostics. Refuses to combine answers and to know time. Invariant: a cache key holds
+every input the engine saw, so a hit equals an evaluation; an evaluation with errors is never kept, and the sieve leaves
+out only what could neither match nor err.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cedarpy
 import msgspec
@@ -17,13 +18,20 @@ from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Request
 from leashtui.model.verdict import Decision
 from leashtui.policy.combine import combine
-from leashtui.policy.entities import Context, Principal, Uid, Value, ancestry, resource, too_long
+from leashtui.policy.entities import Context, Entity, Principal, Uid, Value, ancestry, resource, too_long
+from leashtui.policy.index import RESOURCE, Sieve
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import reads_of
 from leashtui.policy.schema import Schema
 
 CACHE = 4096
 """Most remembered matches of a shard."""
+PLANS = 1024
+"""Most combinations of policies that are kept compiled."""
+SINGLY = 4
+"""Most policies of a new combination that are evaluated one by one, because compiling would cost more."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Matched(Struct, frozen=True):
@@ -32,6 +40,17 @@ class Matched(Struct, frozen=True):
     policies: tuple[Policy, ...]
     errors: tuple[str, ...]
     decision: Decision
+
+
+class _Plan:
+    """Some policies as one handle of the engine, and what must be sent for them."""
+
+    def __init__(self, policies: Sequence[Policy], known: frozenset[str]) -> None:
+        nodes = {policy.name: policy.node for policy in policies}
+        self.handle = PolicySet.from_pst(pst.PolicySet(pst.FrozenMap(), pst.FrozenMap(nodes), ()))
+        reads = reads_of(nodes.values())
+        self.facts = tuple(sorted(known if reads.every_fact else reads.facts & known))
+        self.about_resource = reads.resource
 
 
 class Shard:
@@ -47,43 +66,111 @@ class Shard:
         digest: str,
     ) -> None:
         self.policies = {policy.name: policy for policy in policies}
-        nodes = {name: policy.node for name, policy in self.policies.items()}
-        self._set = PolicySet.from_pst(pst.PolicySet(pst.FrozenMap(), pst.FrozenMap(nodes), ()))
-        reads = reads_of(nodes.values())
-        known = context.names()
-        self.facts = tuple(sorted(known if reads.every_fact else reads.facts & known))
-        self._about_resource = reads.resource
+        self._listed = tuple(policies)
+        self._known = context.names()
+        self._whole = _Plan(self._listed, self._known)
+        self.facts = self._whole.facts
         self._context = context
         self._principal = principal.uid()
         self._action: Uid = {"type": "Action", "id": str(action)}
         self._anything: Uid = {"type": "Command", "id": ""}
-        self._base = schema.entities(principal.chain())
+        chain = principal.chain()
+        self._base = schema.entities(chain)
+        self._sieve = Sieve(self._listed, self._known, frozenset(map(_key, chain)))
         self._digest = digest
         self._cache: dict[tuple[Value, ...], Matched] = {}
+        self._plans: dict[tuple[int, ...], _Plan | None] = {}
+        left = [number for number in range(len(policies)) if number not in self._sieve.exact]
+        self._single = {number: _Plan([policies[number]], self._known) for number in left}
 
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
         values = self._context.values(self.facts, request, facts)
-        key = (*values, request.path, request.exe, facts.command) if self._about_resource else values
+        key = (*values, request.path, request.exe, facts.command) if self._whole.about_resource else values
         found = self._cache.get(key)
         if found is None:
-            found = self._evaluate(request, facts, values)
+            found = self._sieved(request, facts, values)
             if not found.errors and not too_long(facts):
                 if len(self._cache) >= CACHE:
                     del self._cache[next(iter(self._cache))]
                 self._cache[key] = found
         return found
 
-    def _evaluate(self, request: Request, facts: Facts, values: tuple[Value, ...]) -> Matched:
-        entities, about = self._base, self._anything
-        if self._about_resource:
-            about = resource(request, facts)
-            delta = msgspec.json.encode(ancestry(request, about)).decode()
-            entities = entities.with_added_json_str(delta)
-        context = msgspec.json.encode(self._context.clean(self.facts, values)).decode()
-        asked = {"principal": self._principal, "action": self._action, "resource": about, "context": context}
-        answer = cedarpy.is_authorized(asked, self._set, entities)
-        diagnostics = answer.diagnostics
-        policies = tuple(self.policies[name] for name in sorted(diagnostics.reasons))
-        errors = tuple(sorted(diagnostics.errors))
+    def whole(self, request: Request, facts: Facts) -> Matched:
+        """As `match`, but the engine sees every policy, and nothing is remembered."""
+        values = self._context.values(self.facts, request, facts)
+        seen = self._context.clean(self.facts, values)
+        about = _About(request, facts, needed=True)
+        return self._combined([self._ask(self._whole, seen, about)])
+
+    def forget(self) -> None:
+        """Drop remembered matches; compiled plans stay."""
+        self._cache.clear()
+
+    def _sieved(self, request: Request, facts: Facts, values: tuple[Value, ...]) -> Matched:
+        seen: dict[str, object] = dict(self._context.clean(self.facts, values))
+        about = _About(request, facts, needed=self._whole.about_resource)
+        if self._sieve.needs_resource:
+            seen[RESOURCE] = frozenset(map(_key, about.entities))
+        picked = self._sieve.pick(seen)
+        exact = self._sieve.exact
+        matched = [self._listed[number].name for number in picked if number in exact]
+        plans = self._planned(tuple([number for number in picked if number not in exact]))
+        return self._combined([self._ask(plan, seen, about) for plan in plans], matched)
+
+    def _planned(self, picked: tuple[int, ...]) -> list[_Plan]:
+        """What to evaluate for these policies: together when that was seen before or they are many, else singly."""
+        if not picked:
+            return []
+        if len(picked) == 1:
+            return [self._single[picked[0]]]
+        plan = self._plans.get(picked)
+        if plan is None:
+            if len(picked) <= SINGLY and picked not in self._plans:
+                self._remember(picked, None)
+                return [self._single[number] for number in picked]
+            plan = _Plan([self._listed[number] for number in picked], self._known)
+            self._remember(picked, plan)
+        return [plan]
+
+    def _remember(self, picked: tuple[int, ...], plan: _Plan | None) -> None:
+        self._plans.pop(picked, None)
+        if len(self._plans) >= PLANS:
+            del self._plans[next(iter(self._plans))]
+        self._plans[picked] = plan
+
+    def _ask(self, plan: _Plan, seen: Mapping[str, object], about: _About) -> cedarpy.Diagnostics:
+        entities, uid = self._base, self._anything
+        if plan.about_resource:
+            uid = about.uid
+            entities = about.added(entities)
+        context = _encode({name: seen[name] for name in plan.facts}).decode()
+        asked = {"principal": self._principal, "action": self._action, "resource": uid, "context": context}
+        return cedarpy.is_authorized(asked, plan.handle, entities).diagnostics
+
+    def _combined(self, found: Sequence[cedarpy.Diagnostics], matched: Sequence[str] = ()) -> Matched:
+        names = [*matched, *(name for one in found for name in one.reasons)]
+        policies = tuple([self.policies[name] for name in sorted(names)])
+        errors = tuple(sorted(error for one in found for error in one.errors))
         return Matched(policies, errors, combine(policies, errors, self._digest))
+
+
+class _About:
+    """The resource of one request with what it is in, made once and only when some policy looks at it."""
+
+    def __init__(self, request: Request, facts: Facts, *, needed: bool) -> None:
+        self.uid: Uid = resource(request, facts) if needed else {}
+        self.entities: list[Entity] = ancestry(request, self.uid) if needed else []
+        self._added: cedarpy.Entities | None = None
+
+    def added(self, base: cedarpy.Entities) -> cedarpy.Entities:
+        """`base` with these entities."""
+        if self._added is None:
+            self._added = base.with_added_json_str(_encode(self.entities).decode())
+        return self._added
+
+
+def _key(entity: Mapping[str, object]) -> tuple[str, str]:
+    uid = entity["uid"]
+    assert isinstance(uid, dict)
+    return uid["type"], uid["id"]

@@ -18,7 +18,7 @@ from msgspec import Struct
 from leashtui.audit.chain import GENESIS, link
 from leashtui.model import codec
 from leashtui.model.errors import LeashError, StoreError
-from leashtui.model.event import ChainClosed, ChainOpened, Event, Notice, Record
+from leashtui.model.event import ChainClosed, ChainOpened, Event, Notice, PolicyTrusted, Record
 from leashtui.stores.database import failure, open_for_writing
 from leashtui.stores.directories import ensure_private
 
@@ -61,6 +61,12 @@ class Machine:
     def closed(self, session: str, *, head: str, count: int) -> Entry:
         """A session's log is closed for good. head: hex. Call it after Journal.close."""
         return self._note(ChainClosed(session=session, head=head, count=count))
+
+    def trusted(self, event: PolicyTrusted) -> None:
+        """A project's policies may permit, or no longer. Raises LeashError: without a record there is no trust."""
+        entry = self._note(event)
+        if entry.notice is not None:
+            raise StoreError(entry.notice.text, entry.notice.hint)
 
     def _note(self, event: Event) -> Entry:
         """Append, trying again while others write; at most some two seconds."""

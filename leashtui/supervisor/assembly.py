@@ -35,7 +35,7 @@ from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
-from leashtui.supervisor import leavings, policyload
+from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
@@ -94,7 +94,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     """Everything but the agent and its guards. Raises LeashError; nothing was started then."""
     user = getpass.getuser()
     session_id = new_id()
-    bundle = policyload.load(policyload.session_layers(config_dir()))
+    policies = layers.load(config_dir(), start.workspace)
+    bundle = policies.bundle
     pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user), tier=tier, clock=microseconds)
     pdp.self_test()
     leavings.sweep(ensure_private(runtime_dir()))
@@ -169,7 +170,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     stream.append(_started(start, welcome, entry.mark), durable=True)
     if entry.notice is not None:
         stream.append(entry.notice)
+    if policies.untrusted:
+        stream.append(_untrusted(policies.untrusted))
     return Parts(session_id, directory, session, mediator, acts, control, stream, code)
+
+
+def _untrusted(files: tuple[str, ...]) -> Notice:
+    """What a person should know when a project brings policies nobody has looked at."""
+    text = f"the project's policies may only tighten here, because nobody has trusted them: {', '.join(files[:4])}"
+    return Notice(level="warn", text=text, hint="read them, then run `leash policy trust`")
 
 
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from leashtui.model.request import Action, Layer, Mode, Request, Tier
 from leashtui.model.verdict import Decision
 from leashtui.policy.entities import Principal
 from leashtui.policy.pdp import PDP
-from leashtui.supervisor import policyload
+from leashtui.supervisor import layers
 
 _ENGINES = 64
 
@@ -39,16 +39,17 @@ class Judged(Struct, frozen=True):
 class Rehearsal:
     """mode: how deep the guard would see. config: `stores.directories.config_dir()`. user: the account's name.
 
-    look: what the classifier may see of a workspace (its root in, a Probe out). Raises PolicyError.
+    look: what the classifier may see of a workspace (its root in, a Probe out). workspace: whose project policies
+    count. Raises PolicyError.
     """
 
-    def __init__(self, mode: Mode, config: Path, user: str, look: Callable[[str], Probe]) -> None:
+    def __init__(self, mode: Mode, config: Path, user: str, look: Callable[[str], Probe], workspace: str = "") -> None:
         self._mode = mode
         self._user = user
         self._look = look
         self._tools = Toolbox()
         tier = Tier.WATCH if mode is Mode.SHIM else Tier.EXEC
-        bundle = policyload.load(policyload.session_layers(config))
+        bundle = layers.load(config, workspace).bundle
         self._pdp = PDP(bundle, Principal("explain", "explain", "explain", user), tier=tier)
         self._pdp.self_test()
         self._engines: dict[tuple[str, str], Engine] = {}

@@ -29,6 +29,7 @@ from leashtui.model.event import (
     GrantRevoked,
     GuardLost,
     Notice,
+    PolicyTrusted,
     Record,
     SessionEnded,
     SessionStarted,
@@ -184,6 +185,12 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     FaceJoined: lambda e: Line(Tone.QUIET, "panel", f"{e.face} joined as {e.role}", e.who),
     FaceLeft: lambda e: Line(Tone.QUIET, "panel", f"{e.face} left", quiet=True),
     ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
+    PolicyTrusted: lambda e: Line(
+        Tone.QUIET,
+        "untrust" if e.dropped else "trust",
+        f"{count(len(e.files), 'policy file')} of {e.workspace}",
+        e.who,
+    ),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
 }

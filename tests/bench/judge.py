@@ -25,7 +25,7 @@ from leashtui.model.verdict import Verdict
 from leashtui.policy.entities import Principal
 from leashtui.policy.pdp import PDP
 from leashtui.stores.journal import Journal
-from leashtui.supervisor import policyload
+from leashtui.supervisor import layers
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk
@@ -58,7 +58,7 @@ def _no_grant(*_: object) -> GrantAdded:
 def room(place: Path) -> tuple[Mediator, Stream]:
     """A mediator as supervisor.assembly builds it, its log in `place`, with no face attached."""
     session = "20260101-000000-" + secrets.token_hex(2)
-    bundle = policyload.load(policyload.session_layers(place / "config"))
+    bundle = layers.load(place / "config").bundle
     pdp = PDP(bundle, Principal(session, "demo", "demo", "dev"), tier=Tier.EXEC, clock=now)
     stream = Stream(Journal.create(place / f"{session}.db", session), Masker({}), session, now)
     desk = Desk(session, "demo", now, lambda message: None)

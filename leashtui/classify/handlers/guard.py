@@ -63,6 +63,7 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
         "config",
         "trust",
         "grant",
+        "grants",
         "revoke",
         "uninstall",
         "disable",

@@ -21,9 +21,8 @@ from leashtui.guards.kernel.probe import NOT_IN_WATCH, probe
 from leashtui.model.errors import LeashError
 from leashtui.model.request import Tier
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
+from leashtui.supervisor import layers
 from leashtui.supervisor.config import load as load_config
-from leashtui.supervisor.policyload import load as load_policies
-from leashtui.supervisor.policyload import session_layers
 
 OK, NOTE, BAD = "ok", "note", "bad"
 
@@ -136,7 +135,7 @@ def _config() -> Iterator[Check]:
 
 def _policies() -> Iterator[Check]:
     try:
-        bundle = load_policies(session_layers(config_dir()))
+        bundle = layers.load(config_dir()).bundle
     except LeashError as error:
         yield Check("policies", BAD, error.message, error.hint or "leash policy check")
     else:

@@ -118,7 +118,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _judge(command: str, mode: Mode, cwd: str, home: str) -> Judged:
     """Judge with what the disk says, where `cwd` is on this disk."""
-    rehearsal = Rehearsal(mode, config_dir(), _user(), RepositoryProbe if os.path.isdir(cwd) else lambda _: NoProbe())
     root, also = cwd, ()  # type: str, tuple[str, ...]
     if os.path.isdir(cwd):
         try:
@@ -126,6 +125,8 @@ def _judge(command: str, mode: Mode, cwd: str, home: str) -> Judged:
             root, also = place.root, place.also
         except LeashError:
             root = cwd  # too wide for a session; here only words are judged
+    look = RepositoryProbe if os.path.isdir(cwd) else lambda _: NoProbe()
+    rehearsal = Rehearsal(mode, config_dir(), _user(), look, root)
     return rehearsal.judge(command, cwd=cwd, home=home, workspace=root, also=also)
 
 

@@ -1,4 +1,4 @@
-"""`leash policy check|test|list`: what a policy author runs, on files, without any session.
+"""`leash policy check|test|list` and the way to its other tools: what a policy author runs, without any session.
 
 Knows how to read case files and how to print findings, as text or as one JSON object a line. Refuses to judge: checks
 are `policy.bundle`'s, answers are the decider's. Invariant: nothing here changes a file or a session.
@@ -7,8 +7,10 @@ are `policy.bundle`'s, answers are the decider's. Invariant: nothing here change
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -25,8 +27,16 @@ from leashtui.policy.pdp import PDP
 from leashtui.policy.policy import Policy
 from leashtui.policy.syntax import Flaw
 from leashtui.stores.directories import config_dir
-from leashtui.supervisor.policyload import load, session_layers, with_stack
+from leashtui.supervisor import layers as places
+from leashtui.supervisor.policyload import load, with_stack
 from leashtui.words.plain import count, one_line
+
+TOOLS = (
+    ("decide", "decide", "answer requests from policies alone, one JSON object a line"),
+    ("trust", "trust", "let a project's own policies permit, for the bytes they have now"),
+    ("import-leash", "importing", "carry StrongDM Leash policies over, and say where they mean something else"),
+)
+"""Subcommands in modules of their own: name, module below leashtui.faces.cli, one-line help."""
 
 
 class Finding(Struct, frozen=True):
@@ -76,6 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for command in (check, test, listing):
         command.add_argument("--json", action="store_true", help="print one JSON object a line")
+    for name, module, words in TOOLS:
+        import_module(f"leashtui.faces.cli.{module}").add_arguments(commands.add_parser(name, help=words))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +96,9 @@ def run(args: argparse.Namespace) -> int:
         return _check(args.paths, args.json)
     if args.policy_command == "test":
         return _test(args.paths, args.json)
+    tool = next((module for name, module, _ in TOOLS if name == args.policy_command), None)
+    if tool is not None:
+        return int(import_module(f"leashtui.faces.cli.{tool}").run(args))
     return _list(args.json)
 
 
@@ -100,7 +115,7 @@ def _exist(paths: Sequence[Path]) -> None:
 
 def _check(paths: Sequence[Path], as_json: bool) -> int:
     _exist(paths)
-    layers = [("user", path) for path in paths] if paths else session_layers(config_dir())
+    layers = [("user", path) for path in paths] if paths else places.session_layers(config_dir(), os.getcwd())
     good: list[Policy] = []
 
     def look() -> list[Finding]:
@@ -134,7 +149,8 @@ def _finding(flaw: Flaw) -> Finding:
 
 def _test(paths: Sequence[Path], as_json: bool) -> int:
     _exist(paths)
-    builtin, user = session_layers(config_dir())
+    of = dict(places.session_layers(config_dir()))
+    builtin, user = ("builtin", of["builtin"]), ("user", of["user"])
     if paths:
         mine = [("user", path) for path in paths if path.suffix != ".toml"]
         rounds = [([builtin, *mine], paths)]
@@ -142,13 +158,13 @@ def _test(paths: Sequence[Path], as_json: bool) -> int:
         rounds = [([builtin], [builtin[1]]), ([builtin, user], [user[1]])]
     results: list[Result] = []
     untested: list[str] = []
-    for layers, places in rounds:
-        loaded = load(layers)
+    for chosen, where in rounds:
+        loaded = load(chosen)
         pdp = PDP(loaded, Principal("test", "test", "test", "test"), tier=Tier.EXEC)
         pdp.self_test()
-        judged = [_judge(pdp, str(file), case) for file, case in _cases(places)]
+        judged = [_judge(pdp, str(file), case) for file, case in _cases(where)]
         results.extend(judged)
-        untested.extend(_untested(loaded, layers[-1][0], judged))
+        untested.extend(_untested(loaded, chosen[-1][0], judged))
     failed = [result for result in results if not result.passed]
     if as_json:
         _print_json(results)
@@ -200,7 +216,7 @@ def _untested(loaded: Bundle, layer: str, results: Sequence[Result]) -> list[str
 
 
 def _list(as_json: bool) -> int:
-    loaded = load(session_layers(config_dir()))
+    loaded = places.load(config_dir(), os.getcwd()).bundle
     rows = [
         Listed(p.name, p.answer, str(p.meta.severity), p.meta.locked, p.meta.reason, p.file, p.line)
         for p in loaded.policies

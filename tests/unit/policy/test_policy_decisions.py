@@ -47,6 +47,18 @@ def test_plain_policies_decide_as_plain_cedar_does(written, situation) -> None:
 
 @quick
 @given(policies(errors=True), situations())
+def test_index_equals_the_engine_on_every_policy(written, situation) -> None:
+    request, facts = situation
+    shard = pdp_of(written)._shards[request.action]
+    for _ in range(3):  # singly, compiled together, remembered
+        found, whole = shard.match(request, facts), shard.whole(request, facts)
+        assert found.policies == whole.policies
+        assert (found.decision, found.errors) == (whole.decision, whole.errors)
+        shard.forget()
+
+
+@quick
+@given(policies(errors=True), situations())
 def test_three_answers_follow_from_what_matches(written, situation) -> None:
     request, facts = situation
     asked = plain_request(request, facts)
@@ -124,7 +136,7 @@ def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) 
     class Panic(BaseException):
         pass
 
-    pdp = user('@id("ok") permit (principal, action, resource);')
+    pdp = user('@id("ok") permit (principal, action, resource) when { context.command like "l*" };')
     request, facts = ordinary("ls")
 
     def break_down(*_: object) -> None:

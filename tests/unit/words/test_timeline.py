@@ -23,6 +23,7 @@ from leashtui.model.event import (
     GrantRevoked,
     GuardLost,
     Notice,
+    PolicyTrusted,
     Record,
     SessionEnded,
 )
@@ -45,6 +46,8 @@ OTHERS: list[Event] = [
     GuardLost("exec", "it died"),
     GrantAdded("g1", "permit ...", ("builtin/x",), ("git", "fetch"), START),
     GrantRevoked("g1", "ann"),
+    PolicyTrusted("/w", (("p.cedar", "ab" * 32),), "ann"),
+    PolicyTrusted("/w", (), "ann", True),
     Braked("freeze", "ann"),
     FaceJoined("tui", "owner", "ann", 7),
     FaceLeft("tui"),

@@ -1,0 +1,271 @@
+"""Which policies can match at all: a sieve on the necessary conjuncts of each, in front of the engine.
+
+Knows the tests that are cheap to answer from the facts themselves: a flag, a word, a member of a set, a folder above.
+A policy that is nothing but such tests needs no engine once it passed; every other that passes is evaluated by it.
+Invariant: a policy is held back only when one of its conjuncts is false and none of it could have erred, so that the
+sieve never changes an answer; `PDP.self_test` compares it with the engine before anything is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from cedarpy import pst
+from msgspec import Struct
+
+from leashtui.policy.names import type_of
+from leashtui.policy.policy import Policy
+
+Seen = Mapping[str, Any]
+"""Cleaned facts by name; sets as tuples. Under RESOURCE: the (type, id) of the resource and of all it is in."""
+RESOURCE = "\0resource"
+Test = Callable[[Seen], bool]
+Key = tuple[str, object]
+
+_CONTEXT = pst.Var(name="context")
+_SAFE_OPS = frozenset({"eq", "not_eq", "and", "or", "in", "contains", "contains_all", "contains_any"})
+_SAFE = (
+    *(pst.Var, pst.BoolLit, pst.StringLit, pst.EntityLit, pst.LongLit, pst.EntityUid, pst.EntityType),
+    *(pst.When, pst.Unless, pst.IfThenElse, pst.Is, pst.Like, pst.Char, pst.Wildcard, pst.Set),
+)
+
+
+class Sieve:
+    """An index of policies by position. facts: those always present. mine: (type, id) of the principal's chain.
+
+    Policies that can never match this principal are left out for good.
+    """
+
+    def __init__(self, policies: Sequence[Policy], facts: frozenset[str], mine: frozenset[tuple[str, str]]) -> None:
+        self._tests: list[tuple[Test, ...]] = []
+        self._always: list[int] = []
+        self._buckets: dict[Key, list[int]] = {}
+        self.needs_resource = False
+        exact: set[int] = set()
+        for number, policy in enumerate(policies):
+            found = _conjuncts(policy.node, facts, mine) if _cannot_err(policy.node, facts) else []
+            if found is None:
+                self._tests.append(())
+                continue
+            self._tests.append(tuple(one.test for one in found))
+            if _is_whole(policy.node, found) and _cannot_err(policy.node, facts):
+                exact.add(number)
+            self.needs_resource = self.needs_resource or any(RESOURCE in one.reads for one in found)
+            keyed = [one for one in found if one.keys]
+            if not keyed:
+                self._always.append(number)
+                continue
+            best = min(keyed, key=lambda one: (one.rank, len(one.keys)))
+            for key in best.keys:
+                self._buckets.setdefault(key, []).append(number)
+        self._names = tuple(dict.fromkeys(name for name, _ in self._buckets))
+
+        self.exact = frozenset(exact)
+        """Positions of the policies that match whenever they are picked."""
+
+    def pick(self, seen: Seen) -> tuple[int, ...]:
+        """The positions of every policy that may match, ascending."""
+        found = [number for number in self._always if self._passes(number, seen)]
+        buckets = self._buckets
+        for name in self._names:
+            value = seen[name]
+            for member in value if isinstance(value, tuple | frozenset) else (value,):
+                for number in buckets.get((name, member), ()):
+                    if self._passes(number, seen):
+                        found.append(number)
+        return tuple(sorted(set(found)))
+
+    def _passes(self, number: int, seen: Seen) -> bool:
+        for test in self._tests[number]:  # noqa: SIM110 - a generator here costs as much as its tests
+            if not test(seen):
+                return False
+        return True
+
+
+class _Conjunct(Struct, frozen=True):
+    """One necessary condition. keys: (fact, value) of which one must hold, () when that cannot be said.
+
+    exact: whether it is sufficient too.
+    """
+
+    test: Test
+    reads: frozenset[str]
+    keys: tuple[Key, ...] = ()
+    rank: int = 1
+    exact: bool = True
+
+
+def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:
+    """Whether no evaluation of this policy can fail: no arithmetic, no parsing of values, only facts that are there."""
+    stack: list[Any] = [*node.clauses]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, tuple):
+            stack.extend(one)
+        elif is_dataclass(one) and not isinstance(one, type):
+            if isinstance(one, pst.GetAttr):
+                safe = one.base == _CONTEXT and one.attr in facts
+            elif isinstance(one, pst.BinaryOp):
+                safe = one.op in _SAFE_OPS
+            elif isinstance(one, pst.UnaryOp):
+                safe = one.op in ("not", "is_empty")
+            else:
+                safe = isinstance(one, _SAFE)
+            if not safe:
+                return False
+            stack.extend(getattr(one, field.name) for field in fields(one))
+    return True
+
+
+def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[str, str]]) -> list[_Conjunct] | None:
+    """Every conjunct that can be tested here; None when the principal's scope never holds."""
+    who, about = node.principal, node.resource
+    if isinstance(who, pst.ScopeEq | pst.ScopeIn) and isinstance(who.entity, pst.EntityUid):
+        chain = mine if isinstance(who, pst.ScopeIn) else {one for one in mine if one[0] == "Session"}
+        if (type_of(who.entity), who.entity.id) not in chain:
+            return None
+    found: list[_Conjunct] = []
+    if isinstance(about, pst.ScopeEq | pst.ScopeIn) and isinstance(about.entity, pst.EntityUid):
+        found.append(_within([about.entity]))
+    for clause in node.clauses:
+        inverted = isinstance(clause, pst.Unless)
+        for part in [clause.expr] if inverted else _ands(clause.expr):
+            one = _simple(pst.UnaryOp(op="not", arg=part) if inverted else part, facts)
+            if one is not None:
+                found.append(one)
+    return found
+
+
+def _is_whole(node: pst.Template, found: Sequence[_Conjunct]) -> bool:
+    """Whether these tests are the whole policy: every conjunct has one, and each is exact."""
+    parts = sum(1 if isinstance(one, pst.Unless) else len(list(_ands(one.expr))) for one in node.clauses)
+    plain_scope = isinstance(node.resource, pst.ScopeAny) and isinstance(
+        node.principal, pst.ScopeAny | pst.ScopeEq | pst.ScopeIn
+    )
+    return plain_scope and parts == len(found) and all(one.exact for one in found)
+
+
+def _ands(expr: Any) -> Iterator[Any]:
+    stack = [expr]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, pst.BinaryOp) and one.op == "and":
+            stack.extend((one.right, one.left))
+        else:
+            yield one
+
+
+def _simple(expr: Any, facts: frozenset[str]) -> _Conjunct | None:
+    """A necessary test of this expression, or None."""
+    name = _fact(expr, facts)
+    if name:
+        return _Conjunct(lambda seen: seen[name] is True, frozenset({name}), ((name, True),), 2)
+    if isinstance(expr, pst.UnaryOp):
+        return _unary(expr, facts)
+    if isinstance(expr, pst.Like):
+        return _like(expr, facts)
+    if not isinstance(expr, pst.BinaryOp):
+        return None
+    if expr.op in ("and", "or"):
+        return _joined(expr, facts)
+    if expr.op in ("in", "eq") and expr.left == pst.Var(name="resource"):
+        uids = _uids(expr.right)
+        return _within(uids) if uids else None
+    return _compared(expr, facts)
+
+
+def _fact(expr: Any, facts: frozenset[str]) -> str:
+    known = isinstance(expr, pst.GetAttr) and expr.base == _CONTEXT and expr.attr in facts
+    return expr.attr if known else ""
+
+
+def _unary(expr: pst.UnaryOp, facts: frozenset[str]) -> _Conjunct | None:
+    if expr.op == "is_empty":
+        name = _fact(expr.arg, facts)
+        return _Conjunct(lambda seen: not seen[name], frozenset({name})) if name else None
+    inner = _simple(expr.arg, facts) if expr.op == "not" else None
+    if inner is None or not inner.exact:  # the negation of a test that is only necessary says nothing
+        return None
+    test = inner.test
+    return _Conjunct(lambda seen: not test(seen), inner.reads)
+
+
+def _joined(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:
+    left, right = _simple(expr.left, facts), _simple(expr.right, facts)
+    if left is None or right is None:
+        return None
+    one, two, reads = left.test, right.test, left.reads | right.reads
+    exact = left.exact and right.exact
+    if expr.op == "and":
+        return _Conjunct(lambda seen: one(seen) and two(seen), reads, left.keys or right.keys, left.rank, exact)
+    keys = (*left.keys, *right.keys) if left.keys and right.keys else ()
+    return _Conjunct(lambda seen: one(seen) or two(seen), reads, keys, max(left.rank, right.rank), exact)
+
+
+def _like(expr: pst.Like, facts: frozenset[str]) -> _Conjunct | None:
+    """The longest piece of the pattern must occur; the engine looks at the rest."""
+    name = _fact(expr.base, facts)
+    pieces = "".join("\0" if isinstance(part, pst.Wildcard) else part.value for part in expr.pattern).split("\0")
+    longest = max(pieces, key=len)
+    return _Conjunct(lambda seen: longest in seen[name], frozenset({name}), exact=False) if name and longest else None
+
+
+def _compared(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:
+    name, other = _fact(expr.left, facts), expr.right
+    if not name:
+        return _reversed(expr, facts)
+    reads = frozenset({name})
+    if expr.op == "eq" and isinstance(other, pst.StringLit | pst.BoolLit):
+        value = other.value
+        return _Conjunct(lambda seen: bool(seen[name] == value), reads, ((name, value),), 1)
+    if expr.op == "not_eq" and isinstance(other, pst.StringLit | pst.BoolLit):
+        excluded = other.value
+        return _Conjunct(lambda seen: bool(seen[name] != excluded), reads)
+    if expr.op == "contains" and isinstance(other, pst.StringLit):
+        word = other.value
+        return _Conjunct(lambda seen: word in seen[name], reads, ((name, word),), 0)
+    words = _words(other)
+    if words is None:
+        return None
+    if expr.op == "contains_any":
+        return _Conjunct(lambda seen: not words.isdisjoint(seen[name]), reads, _keys(name, words), 1)
+    if expr.op == "contains_all" and words:
+        return _Conjunct(lambda seen: words.issubset(seen[name]), reads, _keys(name, words)[:1], 0)
+    return None
+
+
+def _reversed(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:
+    """A literal set on the left: ["a", "b"].contains(context.x), ["a"].containsAll(context.xs)."""
+    name, words = _fact(expr.right, facts), _words(expr.left)
+    if not name or words is None:
+        return None
+    reads = frozenset({name})
+    if expr.op == "contains":
+        return _Conjunct(lambda seen: seen[name] in words, reads, _keys(name, words), 1)
+    if expr.op == "contains_any":
+        return _Conjunct(lambda seen: not words.isdisjoint(seen[name]), reads, _keys(name, words), 1)
+    return _Conjunct(lambda seen: words.issuperset(seen[name]), reads) if expr.op == "contains_all" else None
+
+
+def _words(expr: Any) -> frozenset[str] | None:
+    if not isinstance(expr, pst.Set) or not all(isinstance(one, pst.StringLit) for one in expr.elements):
+        return None
+    return frozenset(one.value for one in expr.elements if isinstance(one, pst.StringLit))
+
+
+def _keys(name: str, words: Iterable[str]) -> tuple[Key, ...]:
+    return tuple((name, word) for word in sorted(words))
+
+
+def _uids(expr: Any) -> list[pst.EntityUid]:
+    parts = expr.elements if isinstance(expr, pst.Set) else (expr,)
+    found = [part.value for part in parts if isinstance(part, pst.EntityLit)]
+    return [uid for uid in found if isinstance(uid, pst.EntityUid)] if len(found) == len(parts) else []
+
+
+def _within(uids: Sequence[pst.EntityUid]) -> _Conjunct:
+    wanted = frozenset((type_of(uid), uid.id) for uid in uids)
+    keys: tuple[Key, ...] = tuple((RESOURCE, one) for one in sorted(wanted))
+    return _Conjunct(lambda seen: not wanted.isdisjoint(seen[RESOURCE]), frozenset({RESOURCE}), keys, 0, False)

@@ -1,0 +1,78 @@
+"""Where the policies of a session lie, strongest layer first, and which of a project's files may permit.
+
+Knows places: the organisation's directory, the shipped pack, the team's, the project's, the person's. Refuses to parse
+and to judge. Invariant: what the agent can write (the project) tightens at once and loosens only while its bytes are
+pinned; the organisation's directory counts only when nobody but root can write it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from msgspec import Struct
+
+from leashtui.model.errors import PolicyError
+from leashtui.policy import bundle, sources
+from leashtui.policy.bundle import Bundle
+from leashtui.policy.sources import Source
+from leashtui.stores.trust import Trust
+from leashtui.supervisor.policyload import with_stack
+
+ORG = Path("/etc/leashtui/policies")
+"""The organisation's policies. Signed bundles will be checked where `check_owner` is called."""
+PROJECT = Path(".leash") / "policies"
+"""Below the workspace."""
+
+Layers = list[tuple[str, Path]]
+
+
+class Session(Struct, frozen=True):
+    """What a session decides with. untrusted: project files whose permits do not count."""
+
+    bundle: Bundle
+    untrusted: tuple[str, ...] = ()
+
+
+def session_layers(config: Path, workspace: str = "", org: Path = ORG) -> Layers:
+    """(layer, path) of a session's policies, strongest first. config: `stores.directories.config_dir()`.
+
+    workspace: '' for what holds in every workspace.
+    """
+    project: Layers = [("project", Path(workspace) / PROJECT)] if workspace else []
+    return [
+        ("org", org),
+        ("builtin", bundle.builtin_dir()),
+        ("team", config / "team"),
+        *project,
+        ("user", config / "policies"),
+    ]
+
+
+def load(config: Path, workspace: str = "", org: Path = ORG) -> Session:
+    """Everything a session in this workspace decides with. Raises PolicyError; StoreError for damaged trust."""
+    trusted = Trust(config).digests(workspace) if workspace else frozenset[str]()
+    check_owner(org)
+    found = with_stack(lambda: sources.read(session_layers(config, workspace, org)))
+    made = with_stack(lambda: bundle.build(found, bundle.load_schema(), trusted=trusted))
+    left = [one.file for one in found if one.layer == "project" and one.digest not in trusted]
+    return Session(made, tuple(left))
+
+
+def project_files(workspace: str) -> list[Source]:
+    """The policy files of a project. Raises Flaw when they cannot be read."""
+    return sources.read([("project", Path(workspace) / PROJECT)])
+
+
+def check_owner(org: Path) -> None:
+    """Raise PolicyError when somebody other than root could write the organisation's policies.
+
+    One that is not there is none; a directory of the caller's own is only believed when it is not the real one.
+    """
+    if org != ORG or not org.exists():
+        return
+    for path in (org, *sorted(org.rglob("*"))):
+        found = os.lstat(path)
+        if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PolicyError(f"{path} can be written by others than root", f"chown root {path}; chmod go-w {path}")
