@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
-set -g _shtab_leash_opts_with_value --because --code --guard --on-ask --pace --session --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --on-ask --pace --session --team --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -127,9 +127,19 @@ complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help 
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'
 complete -c leash -n '_shtab_leash_using audit verify' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit verify' -l json -d 'print one JSON object a log'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sync -d 'send the log to the team store'
+complete -c leash -n '_shtab_leash_using sync' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using sync' -s f -l follow -d 'go on sending; waits while the store is away'
+complete -c leash -n '_shtab_leash_using sync' -s q -l quiet -d 'say only what is wrong'
+complete -c leash -n '_shtab_leash_using sync' -l json -d 'status: one JSON object a log'
+complete -c leash -n '_shtab_leash_using sync; and test $_shtab_leash_npos -eq 0' -ka "now status" -d 'send (default), or look'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a explain -d 'say what a command would do and what the policies answer'
 complete -c leash -n '_shtab_leash_using explain' -s h -l help -d 'show this help message and exit'
-complete -c leash -n '_shtab_leash_using explain' -l json -d json
+complete -c leash -n '_shtab_leash_using explain' -l json -d 'print everything as one JSON object'
+complete -c leash -n '_shtab_leash_using explain' -l guard -xka "shim kernel" -d 'how deep the guard sees: `kernel` judges inner programs again as they start, `shim` sees this text only'
+complete -c leash -n '_shtab_leash_using explain' -l cwd -x -d 'the directory it would run in (default: this one)'
+complete -c leash -n '_shtab_leash_using explain' -l home -x -d 'the home directory (default: yours)'
+complete -c leash -n '_shtab_leash_using explain' -l batch -x -d 'judge every {id, command, cwd, home} of a .jsonl'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test and list policies'
 complete -c leash -n '_shtab_leash_using policy' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a check -d 'read policies and say everything that is wrong in them'
@@ -151,6 +161,24 @@ complete -c leash -n '_shtab_leash_using config path' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a doctor -d 'check this machine and say what to do'
 complete -c leash -n '_shtab_leash_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using doctor' -l json -d 'print one JSON object a check: name, state, detail, fix'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a team -d 'keep a team store on PostgreSQL, or join one'
+complete -c leash -n '_shtab_leash_using team' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a init -d 'set a PostgreSQL database up as a team store, or bring it up to date'
+complete -c leash -n '_shtab_leash_using team init' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team init' -l team -x -d 'name of the first team (default: team)'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a invite -d 'let a machine or a reader in: prints the line to paste there'
+complete -c leash -n '_shtab_leash_using team invite' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team invite' -l team -x -d 'name of the team (default: team)'
+complete -c leash -n '_shtab_leash_using team invite' -l as -xka "device reader" -d 'what it may do'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a expel -d 'take every right from a login; its records stay'
+complete -c leash -n '_shtab_leash_using team expel' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a join -d 'send the records of this machine to a team store from now on'
+complete -c leash -n '_shtab_leash_using team join' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a leave -d 'send nothing any more; what was sent stays'
+complete -c leash -n '_shtab_leash_using team leave' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a status -d 'the store, this machine in it, and every chain you may see'
+complete -c leash -n '_shtab_leash_using team status' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team status' -l json -d 'one JSON object a chain'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a completions -d 'print the completion script of a shell'
 complete -c leash -n '_shtab_leash_using completions' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using completions; and test $_shtab_leash_npos -eq 0' -ka "bash fish zsh" -d 'bash, fish, zsh'

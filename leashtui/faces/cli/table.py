@@ -30,10 +30,12 @@ COMMANDS = (
     Row("kill", "brake", "Brake", "end a session and everything it started"),
     Row("log", "log", "Look back", "read what happened"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
+    Row("sync", "sync", "Look back", "send the log to the team store"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test and list policies"),
     Row("config", "config", "Set up", "show the configuration and where it comes from"),
     Row("doctor", "doctor", "Set up", "check this machine and say what to do"),
+    Row("team", "team", "Set up", "keep a team store on PostgreSQL, or join one"),
     Row("completions", "completions", "Set up", "print the completion script of a shell"),
 )
 
