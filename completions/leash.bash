@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/leash
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_leash_audit_subparsers=(verify)
+_shtab_leash_audit_subparsers=(verify prove check key)
 _shtab_leash_policy_subparsers=(check test list)
 _shtab_leash_config_subparsers=(show path)
 _shtab_leash_team_subparsers=(init invite expel join leave status)
@@ -22,7 +22,10 @@ _shtab_leash_freeze_option_strings=(-h --help --all --code)
 _shtab_leash_resume_option_strings=(-h --help --all --code)
 _shtab_leash_kill_option_strings=(-h --help --all --code)
 _shtab_leash_log_option_strings=(-h --help -f --follow -a --all -v --verbose --sessions --json)
-_shtab_leash_audit_verify_option_strings=(-h --help --json)
+_shtab_leash_audit_verify_option_strings=(-h --help --pub --json)
+_shtab_leash_audit_prove_option_strings=(-h --help)
+_shtab_leash_audit_check_option_strings=(-h --help --pub)
+_shtab_leash_audit_key_option_strings=(-h --help)
 _shtab_leash_audit_option_strings=(-h --help)
 _shtab_leash_sync_option_strings=(-h --help -f --follow -q --quiet --json)
 _shtab_leash_explain_option_strings=(-h --help --json --guard --cwd --home --batch)
@@ -50,7 +53,7 @@ _shtab_leash_run___guard_choices=(strict compat exec watch)
 _shtab_leash_run___on_ask_choices=(wait deny)
 _shtab_leash_demo___guard_choices=(strict compat exec watch)
 _shtab_leash_demo___on_ask_choices=(wait deny)
-_shtab_leash_audit_pos_0_choices=(verify)
+_shtab_leash_audit_pos_0_choices=(verify prove check key)
 _shtab_leash_sync_pos_0_choices=(now status)
 _shtab_leash_explain___guard_choices=(shim kernel)
 _shtab_leash_policy_pos_0_choices=(check test list)
@@ -111,6 +114,12 @@ _shtab_leash_audit_verify_pos_0_nargs='*'
 _shtab_leash_audit_verify__h_nargs=0
 _shtab_leash_audit_verify___help_nargs=0
 _shtab_leash_audit_verify___json_nargs=0
+_shtab_leash_audit_prove__h_nargs=0
+_shtab_leash_audit_prove___help_nargs=0
+_shtab_leash_audit_check__h_nargs=0
+_shtab_leash_audit_check___help_nargs=0
+_shtab_leash_audit_key__h_nargs=0
+_shtab_leash_audit_key___help_nargs=0
 _shtab_leash_audit_pos_0_nargs=A...
 _shtab_leash_audit__h_nargs=0
 _shtab_leash_audit___help_nargs=0

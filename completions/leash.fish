@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --on-ask --pace --session --team --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' 'audit prove' 'audit check' 'audit key' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --on-ask --pace --pub --session --team --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -126,7 +126,15 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'
 complete -c leash -n '_shtab_leash_using audit verify' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit verify' -l pub -x -d 'believe only the devices whose keys this file lists'
 complete -c leash -n '_shtab_leash_using audit verify' -l json -d 'print one JSON object a log'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a prove -d 'prove one record to somebody who has nothing else of the log'
+complete -c leash -n '_shtab_leash_using audit prove' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a check -d 'check such a proof'
+complete -c leash -n '_shtab_leash_using audit check' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit check' -l pub -x -d 'believe only the devices whose keys this file lists'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a key -d 'print this device'"'"'s public key, for those who verify'
+complete -c leash -n '_shtab_leash_using audit key' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sync -d 'send the log to the team store'
 complete -c leash -n '_shtab_leash_using sync' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using sync' -s f -l follow -d 'go on sending; waits while the store is away'

@@ -13,9 +13,9 @@ EMPTY = sha256(b"").digest()
 """The root of no records."""
 
 
-def leaf(body: bytes) -> bytes:
-    """The leaf of a record: `body` is its exact bytes."""
-    return sha256(b"\0" + sha256(body).digest()).digest()
+def leaf(digest: bytes) -> bytes:
+    """The leaf of a record: `digest` is sha256 of its exact bytes."""
+    return sha256(b"\0" + digest).digest()
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -30,9 +30,9 @@ class Tree:
         self.size = 0
         self._edge: list[bytes] = []  # roots of perfect subtrees, largest first
 
-    def add(self, body: bytes) -> None:
-        """One record more."""
-        top = leaf(body)
+    def add(self, digest: bytes) -> None:
+        """One record more; digest: sha256 of its bytes."""
+        top = sha256(b"\0" + digest).digest()
         size = self.size
         while size & 1:
             top = node(self._edge.pop(), top)
@@ -75,11 +75,11 @@ def prove(leaves: Sequence[bytes], index: int) -> list[bytes]:
     return path
 
 
-def check(body: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
-    """Whether `path` proves that `body` is record `index` (from 0) of a log of `size` records with this root."""
+def check(digest: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+    """Whether `path` proves a record (sha256 of its bytes) to be number `index`, from 0, of `size` under `root`."""
     if not 0 <= index < size:
         return False
-    top, at, last = leaf(body), index, size - 1
+    top, at, last = leaf(digest), index, size - 1
     steps = iter(path)
     while last:
         if at & 1 or at < last:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Struct
 
 _ALGORITHM = b"\x01"
+_LINES = re.compile(r"(?:— \S+ [A-Za-z0-9+/=]+\n)+")
 _LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/=]+)\n")
 
 
@@ -73,8 +74,8 @@ def believe(note: bytes, keys: Iterable[Key]) -> tuple[str, Key]:
     except UnicodeDecodeError as error:
         raise BadNote("it is not text") from error
     text, cut, lines = whole.rpartition("\n\n")
-    if not cut or not _LINE.fullmatch(lines.partition("\n")[0] + "\n"):
-        raise BadNote("it bears no signature")
+    if not cut or not _LINES.fullmatch(lines):
+        raise BadNote("it bears no signature, or something beside one")
     text += "\n"
     known = {(key.name, key.mark): key for key in keys}
     for name, encoded in _LINE.findall(lines):

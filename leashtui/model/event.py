@@ -31,6 +31,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     host: str = ""
     exe: str = ""
     exe_digest: str = ""
+    device: str = ""  # this device's public key, as audit.note.Key.text gives it
+    certificate: str = ""  # the device's signed note that lets this session's key sign checkpoints
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
 
 
@@ -151,6 +153,7 @@ class ChainClosed(_Event, frozen=True, tag="chain.closed"):
     session: str
     head: str
     count: int
+    note: str = ""  # the last signed checkpoint of that log
 
 
 Event = (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leashtui.audit.checkpoint import Certificate
 from leashtui.audit.note import Key, Signer
-from leashtui.model.errors import StoreError
+from leashtui.model.errors import LeashError, StoreError
 from leashtui.stores.directories import ensure_private
 
 FILE = "device.key"
@@ -81,3 +81,13 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def public_key(state: Path) -> Key | None:
+    """The public key of the device whose state directory this is; None when it has none, or it is not ours to read."""
+    if not (state / FILE).is_file():
+        return None
+    try:
+        return Device(state).key
+    except LeashError:
+        return None

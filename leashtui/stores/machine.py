@@ -58,9 +58,9 @@ class Machine:
         """A session's log begins; the mark belongs into its first record (SessionStarted.machine)."""
         return self._note(ChainOpened(session=session, agent=agent, log=log))
 
-    def closed(self, session: str, *, head: str, count: int) -> Entry:
-        """A session's log is closed for good. head: hex. Call it after Journal.close."""
-        return self._note(ChainClosed(session=session, head=head, count=count))
+    def closed(self, session: str, *, head: str, count: int, note: str = "") -> Entry:
+        """A session's log is closed for good. head: hex. note: its last checkpoint. Call it after Journal.close."""
+        return self._note(ChainClosed(session=session, head=head, count=count, note=note))
 
     def _note(self, event: Event) -> Entry:
         """Append, trying again while others write; at most some two seconds."""

@@ -42,6 +42,7 @@ from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
@@ -100,12 +101,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
     loop = asyncio.get_running_loop()
+    exe_digest = digest_of(start.exe)
+    notary, unsigned = engage(
+        state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
+    )
     stream = Stream(
         journal,
         Masker.from_environment(start.env),
         session_id,
         microseconds,
         later=lambda work: loop.call_later(_RIDE, work),
+        notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     workspace = Workspace(start.workspace, start.also, _bins(start.env))
@@ -148,7 +154,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         mediator=mediator,
         stream=stream,
         counted=lambda: (stream.count, stream.head),
-        close_log=lambda: _close(stream, machine, session_id, directory),
+        close_log=lambda: _close(stream, machine, session_id, directory, notary),
         revoke=pdp.revoke,
         linger=start.linger,
     )
@@ -165,9 +171,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark), durable=True)
-    if entry.notice is not None:
-        stream.append(entry.notice)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary), durable=True)
+    for notice in (entry.notice, unsigned):
+        if notice is not None:
+            stream.append(notice)
     return Parts(session_id, directory, session, mediator, acts, control, stream, code)
 
 
@@ -176,7 +183,7 @@ def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(os.path.realpath(p) for p in env.get("PATH", "").split(os.pathsep) if os.path.isabs(p)))
 
 
-def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:
+def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
         argv=start.argv,
@@ -190,15 +197,18 @@ def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:
         user=welcome.user,
         host=socket.gethostname(),
         exe=start.exe,
+        exe_digest=exe_digest,
+        device=notary.device if notary is not None else "",
+        certificate=notary.certificate if notary is not None else "",
         machine=mark,
     )
 
 
-def _close(stream: Stream, machine: Machine, session: str, directory: Path) -> tuple[int, str]:
+def _close(stream: Stream, machine: Machine, session: str, directory: Path, notary: Notary | None) -> tuple[int, str]:
     """Close the log for good, note its end in the machine chain, leave no socket behind. Returns (count, head)."""
     stream.close()
     count, head = stream.count, stream.head
-    machine.closed(session, head=head, count=count)
+    machine.closed(session, head=head, count=count, note=notary.last.decode() if notary is not None else "")
     leavings.remove(directory)
     return count, head
 
