@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' 'audit prove' 'audit check' 'audit key' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --on-ask --pace --pub --session --team --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log audit 'audit verify' 'audit prove' 'audit check' 'audit key' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --key --on-ask --pace --pub --session --team --until --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -115,6 +115,30 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using kill' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using kill' -l all -d 'every session of yours'
 complete -c leash -n '_shtab_leash_using kill' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a review -d 'answer what waits on the machines of your team, signed with your SSH key'
+complete -c leash -n '_shtab_leash_using review' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a list -d 'what waits, on all machines (also without a command)'
+complete -c leash -n '_shtab_leash_using review list' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review list' -l json -d 'one JSON object an act'
+complete -c leash -n '_shtab_leash_using review list' -s f -l follow -d 'go on with what comes'
+complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a approve -d 'let a waiting act happen, once; signs with your SSH key'
+complete -c leash -n '_shtab_leash_using review approve' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review approve' -l because -x -d 'what the agent is told'
+complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a deny -d 'refuse a waiting act; signs with your SSH key'
+complete -c leash -n '_shtab_leash_using review deny' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review deny' -l because -x -d 'what the agent is told'
+complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a join -d 'become a reviewer: the line `leash invite` printed'
+complete -c leash -n '_shtab_leash_using review join' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review join' -l as -x -d 'your name among the reviewers'
+complete -c leash -n '_shtab_leash_using review join' -l key -x -d 'your SSH key (its .pub when an agent holds it)'
+complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a offer -d 'offer what waits on this machine to the team, until interrupted'
+complete -c leash -n '_shtab_leash_using review offer' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review offer' -s q -l quiet -d 'say only what is wrong'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a invite -d 'let somebody review what waits here'
+complete -c leash -n '_shtab_leash_using invite' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using invite' -l team -x -d 'name of the team (default: team)'
+complete -c leash -n '_shtab_leash_using invite' -l until -x -d 'the last day the key counts'
+complete -c leash -n '_shtab_leash_using invite' -l revoke -d 'take this reviewer away again, running sessions too'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a log -d 'read what happened'
 complete -c leash -n '_shtab_leash_using log' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using log' -s f -l follow -d 'go on with what is recorded from now on'

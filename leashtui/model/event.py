@@ -67,6 +67,16 @@ class Answered(_Event, frozen=True, tag="act.answered"):
     waited_us: int = 0
 
 
+class Voted(_Event, frozen=True, tag="ask.voted"):
+    """A reviewer's answer from another machine, checked: what was signed, and the SSH signature."""
+
+    ask: str
+    approver: str
+    verdict: str  # allow | deny
+    statement: str
+    signature: str
+
+
 class ActEnded(_Event, frozen=True, tag="act.ended"):
     """Outcome, after the fact: exit code (128+signal) of the act's process."""
 
@@ -162,6 +172,7 @@ Event = (
     | Decided
     | Asked
     | Answered
+    | Voted
     | ActEnded
     | FileChanged
     | Notice

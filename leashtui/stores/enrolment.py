@@ -18,6 +18,9 @@ from leashtui.stores.directories import ensure_private
 FILE = "team.json"
 """Below the configuration directory."""
 
+REVIEWER = "reviewer.json"
+"""Below the configuration directory."""
+
 PROGRESS = "sync.json"
 """Below the state directory."""
 
@@ -27,6 +30,14 @@ class Enrolment(Struct, frozen=True, omit_defaults=True):
 
     dsn: str
     review: bool = False
+
+
+class Reviewer(Struct, frozen=True):
+    """dsn: the store, as a reviewer. name: in allowed-signers files. key: path of the SSH key."""
+
+    dsn: str
+    name: str
+    key: str
 
 
 class Progress(Struct, frozen=True, omit_defaults=True):
@@ -61,6 +72,23 @@ def leave(config: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def reviewer(config: Path) -> Reviewer | None:
+    """How this person reviews, None when they do not. Raises StoreError."""
+    path = config / REVIEWER
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Reviewer)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}", "join again: leash review join ADDRESS") from error
+
+
+def become_reviewer(config: Path, made: Reviewer) -> Path:
+    """Note how this person reviews. Raises LeashError."""
+    ensure_private(config)
+    return _replace(config / REVIEWER, msgspec.json.encode(made))
 
 
 def progress(state: Path) -> Progress:

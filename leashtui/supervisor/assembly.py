@@ -41,6 +41,8 @@ from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
+from leashtui.supervisor.council import FILE as SIGNERS
+from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
@@ -120,7 +122,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     witness = Witness(RepositoryProbe(start.workspace))
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
-    desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
+    desk = Desk(
+        session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
+    )
     notices = _Notices(stream, channel)
     acts = Acts(alive)
     mediator = Mediator(
@@ -160,6 +164,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
+    reviewers = Reviewers(config_dir() / SIGNERS)
+    council = Council(
+        session=session_id,
+        owner=user,
+        bundle=bundle.digest,
+        desk=desk,
+        stream=stream,
+        reviewers=reviewers.now,
+        clock=microseconds,
+    )
+    stream.subscribe(council.recorded)
     control = Control(
         desk=desk,
         powers=session,
@@ -167,13 +182,14 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         own=sandbox_of("self"),
         uid=os.getuid(),
         code=code,
+        vote=council.vote,
     )
     room["control"] = control
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
     stream.append(_started(start, welcome, entry.mark, exe_digest, notary), durable=True)
-    for notice in (entry.notice, unsigned):
+    for notice in (entry.notice, unsigned, _unusable(reviewers)):
         if notice is not None:
             stream.append(notice)
     return Parts(session_id, directory, session, mediator, acts, control, stream, code)
@@ -183,6 +199,12 @@ def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
     """The folders a person takes programs from: those on PATH, and the one leash itself was started from."""
     places = [*env.get("PATH", "").split(os.pathsep), os.path.dirname(sys.executable)]
     return tuple(dict.fromkeys(os.path.realpath(p) for p in places if os.path.isabs(p)))
+
+
+def _unusable(reviewers: Reviewers) -> Notice | None:
+    if not reviewers.problem:
+        return None
+    return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="leash review signers")
 
 
 def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None) -> SessionStarted:

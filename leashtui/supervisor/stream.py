@@ -27,6 +27,7 @@ from leashtui.model.event import (
     Notice,
     Record,
     SessionEnded,
+    Voted,
 )
 from leashtui.model.verdict import Ruling
 from leashtui.stores.journal import Journal
@@ -54,7 +55,7 @@ def _weighty(event: Event) -> bool:
     """Whether a record is signed at once: denials and answers are what somebody would want to change later."""
     if isinstance(event, Decided):
         return event.verdict is not None and event.verdict.ruling is Ruling.DENY
-    return isinstance(event, Answered | SessionEnded)
+    return isinstance(event, Answered | Voted | SessionEnded)
 
 
 class Stream:

@@ -32,6 +32,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    Voted,
 )
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
@@ -174,6 +175,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Decided: _decided,
     Asked: lambda e: Line(Tone.ASK, "card", f"{e.card.id} {e.card.consequence}"),
     Answered: _answered,
+    Voted: lambda e: Line(Tone.QUIET, "vote", f"{e.ask}: {e.approver} says {e.verdict}, signed"),
     ActEnded: _outcome,
     FileChanged: _file,
     Notice: _notice,

@@ -28,6 +28,8 @@ COMMANDS = (
     Row("freeze", "brake", "Brake", "stop every process of the agent where it stands"),
     Row("resume", "brake", "Brake", "let a frozen session go on"),
     Row("kill", "brake", "Brake", "end a session and everything it started"),
+    Row("review", "review", "Answer", "answer what waits on the machines of your team, signed with your SSH key"),
+    Row("invite", "invite", "Answer", "let somebody review what waits here"),
     Row("log", "log", "Look back", "read what happened"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
     Row("sync", "sync", "Look back", "send the log to the team store"),

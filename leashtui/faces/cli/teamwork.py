@@ -59,6 +59,18 @@ def invite(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def invite_reviewer(args: argparse.Namespace) -> None:
+    """A reviewer's login, and the line they paste."""
+    password = secrets.token_urlsafe(24)
+    login = "".join(c if c.isalnum() else "_" for c in args.name.lower())[:60]
+    with link.connect(args.dsn) as connection:
+        members.enrol(connection, args.dsn, args.team, login, "reviewer", password)
+    line = quote(link.address_for(args.dsn, login, password))
+    print(
+        f"paste this there; it is shown once:\n\n  leash review join {line} --as {args.name} --key ~/.ssh/id_ed25519\n"
+    )
+
+
 def expel(args: argparse.Namespace) -> int:
     """Take a login's rights."""
     with link.connect(args.dsn) as connection:

@@ -31,6 +31,8 @@ _SAYS = {
     "LS002": "ask who runs the team store: leash team invite",
     "LS004": "look at both sides: leash sync status",
     "LS005": "this machine's log and the team store disagree: leash audit verify",
+    "LS007": "see what waits: leash review",
+    "LS008": "the agent has to ask again",
     "LS006": "prove the log here first: leash audit verify",
 }
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from leashtui.stores.team.link import Connection, speaking
 
-RIGHTS = {"device": ("leash_writer",), "reader": ("leash_reader",)}
+RIGHTS = {"device": ("leash_writer",), "reader": ("leash_reader",), "reviewer": ("leash_reader", "leash_reviewer")}
 """What a member may be, and the roles that makes. A device cannot read: its agent would read the whole team's log."""
 
 

@@ -25,6 +25,7 @@ from leashtui.model.event import (
     Notice,
     Record,
     SessionEnded,
+    Voted,
 )
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
@@ -42,6 +43,7 @@ def denied(by: By) -> Event:
 
 OTHERS: list[Event] = [
     Answered("L-2", Verdict(Ruling.ALLOW, By.PERSON, who="ann"), grant="g1"),
+    Voted("L-1", "ann", "allow", "{}", "-----BEGIN SSH SIGNATURE-----"),
     GuardLost("exec", "it died"),
     GrantAdded("g1", "permit ...", ("builtin/x",), ("git", "fetch"), START),
     GrantRevoked("g1", "ann"),
