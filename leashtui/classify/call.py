@@ -6,6 +6,8 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
+import re
+
 from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import Machine
@@ -15,11 +17,32 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, t
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
+_OWN_KEY = re.compile(
+    r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
+)
+"""Options that show a program's own credential to the service it belongs to."""
+_OUTWARD = frozenset(
+    (Verb.NET_SEND, Verb.NET_GET, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.PACKAGE_ADD)
+)
+
 
 class Call:
     """name: base name; words: argv; stdin: what flows in; made: redirections; env: assignments before the command."""
 
-    __slots__ = ("direct", "env", "ledger", "machine", "made", "name", "reads", "span", "state", "stdin", "words")
+    __slots__ = (
+        "direct",
+        "env",
+        "ledger",
+        "machine",
+        "made",
+        "name",
+        "outward",
+        "reads",
+        "span",
+        "state",
+        "stdin",
+        "words",
+    )
 
     def __init__(
         self,
@@ -42,6 +65,7 @@ class Call:
         self.env = env
         self.reads = 0
         self.direct = False
+        self.outward = False
 
     # ---- reporting
 
@@ -50,12 +74,14 @@ class Call:
         place: Place = Place.NONE, lost: bool = False, recursive: bool = False,
     ) -> None:  # fmt: skip
         """Note an effect of this call."""
+        self.outward = self.outward or verb in _OUTWARD
         self.ledger.add(
             verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
         )
 
     def sign(self, *names: str) -> None:
         """Raise warning signs."""
+        self.outward = self.outward or "network" in names
         self.ledger.sign(*names)
 
     def opaque(self, sentence: str) -> None:
@@ -104,6 +130,16 @@ class Call:
         return standing.short(self.machine, self.path(word))
 
     # ---- the network
+
+    def carries(self) -> None:
+        """A call that leaves the machine takes its words along: a file's or command's secret among them goes too."""
+        former = ""
+        for word in self.words[1:]:
+            own = _OWN_KEY.match(former if not word.startswith("-") else word)
+            if word.taint & Taint.SECRET and word.taint & Taint.LOCAL and own is None:
+                self.send("", Stream(Taint.SECRET))
+                return
+            former = word
 
     def fetch(self, url: str, say: str = "") -> Stream:
         """Something is requested from an address; what the address carries leaves the machine."""

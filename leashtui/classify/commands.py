@@ -6,6 +6,8 @@ not certain is opaque, however harmless its other words look.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
@@ -19,10 +21,11 @@ from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
-from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
+from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
 _DEEPEST = 10
+_TELLING = ("rm", "sh", "bash", "dd", "curl", "cat", "nc", "wget", "mkfs", "chmod", "find", "shred", "kill", "leash")
 _LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
@@ -164,10 +167,21 @@ def _nameless(call: Call) -> Stream:
     last = call.words[0].rpartition("/")[2]
     if call.words[0] == UNKNOWN and len(call.words) > 1 and bare(call.words[1]) in _SHELLS:
         call.words_run(call.words[1:])
-    elif last and UNKNOWN not in last and not is_pattern(last):
-        call.words_run([Word(last, call.words[0].taint), *call.words[1:]])
+    else:
+        for name in _meant(last):
+            call.words_run([Word(name, call.words[0].taint), *call.words[1:]])
     _tail(call)
     return call.out()
+
+
+def _meant(last: str) -> list[str]:
+    """The programs a name may come to: a variable in it may be empty, a pattern may match what matters most."""
+    text = last.replace(UNKNOWN, "")
+    if not text:
+        return []
+    if not is_pattern(text):
+        return [text]
+    return [n for n in _TELLING if fnmatchcase(n, bare(text))][:4] if text.strip(STAR + MARK) else []
 
 
 def _function(call: Call, name: str) -> Stream:
@@ -236,6 +250,8 @@ def external(call: Call) -> Stream:
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
     out = apply(call, spec)
+    if call.outward:
+        call.carries()
     if call.direct:
         machine.ledger.simple.append(tuple(call.words))
     return out

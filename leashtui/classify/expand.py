@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 
 from leashtui.classify.arith import compute
+from leashtui.classify.parser import parse
+from leashtui.classify.reader import Unparsable
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Sub, Words
@@ -21,6 +23,7 @@ Runner = Callable[[Sequence, State], Stream]
 
 _SPLIT = re.compile(r"[ \t\n]+")
 _HOLE = 0x100000
+_NAMES = re.compile(r"[A-Za-z_]\w*")
 _BRACE_LIMIT = 256
 _SEQUENCE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
 _MANY = 512
@@ -141,10 +144,7 @@ class Expander:
         if ifs is None or str(ifs[0] if ifs else "") in (" \t\n", UNKNOWN):
             if not value or not _SPLIT.search(value):
                 return [value] if value else []
-            pieces = _SPLIT.split(value)
-            if pieces[0] == "":
-                pieces = pieces[1:]
-            return pieces
+            return _SPLIT.split(value)  # an empty first or last piece parts it from what stands beside it
         marks = str(ifs[0]) if ifs else ""
         return re.split("[" + re.escape(marks) + "]", value) if marks and value else [value] if value else []
 
@@ -181,6 +181,7 @@ class Expander:
             return [Word(clean, taint if stream.taint or clean else 0)]
         if isinstance(part, Arith):
             inside = self.one(part.inside, state)
+            self.computed(inside, state)
             return [Word(compute(inside, lambda n: self._number(n, state)), inside.taint & ~Taint.LOCAL)]
         if isinstance(part, Proc):
             stream = self._run(part.body, state)
@@ -193,8 +194,26 @@ class Expander:
     def _number(self, name: str, state: State) -> str:
         return " ".join(self.variable(name, state))
 
+    def computed(self, text: str, state: State) -> None:
+        """Arithmetic reads values once more, and runs the `$(...)` in an index that stands in one."""
+        for value in (text, *(v for n in _NAMES.findall(text)[:16] for v in state.vars.get(n, ()))):
+            if "[" in value and ("$(" in value or "`" in value):
+                self.again(value, state)
+
+    def again(self, text: str, state: State) -> Word:
+        """What a text comes to that is expanded once more, as a prompt or an index is."""
+        if "$" not in text and "`" not in text:
+            return Word(text)
+        try:
+            tree = parse(f"cat <<leash_again\n{text}\nleash_again\n")
+        except (Unparsable, RecursionError):
+            return Word(UNKNOWN, Taint.DECODED, many=True)
+        stream = self._run(tree, state)
+        return Word(UNKNOWN if stream.text is None else stream.text.rstrip("\n"), stream.taint)
+
     def variable(self, name: str, state: State) -> tuple[Word, ...]:
         """The value of a variable or parameter; unknown for what the session's environment may hold."""
+        name = state.refs.get(name, name)
         found = state.vars.get(name)
         if found is not None:
             return found
@@ -216,6 +235,7 @@ class Expander:
 
     def is_set(self, name: str, state: State) -> bool | None:
         """Whether a variable is set; None when the environment decides."""
+        name = state.refs.get(name, name)
         if name in state.vars:
             return bool(state.vars[name])
         if name in self._fixed or name in ("PWD", "OLDPWD", "#"):

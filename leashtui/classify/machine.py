@@ -28,6 +28,7 @@ from leashtui.classify.syntax import (
     Function,
     Group,
     If,
+    Lit,
     Loop,
     Node,
     Pipeline,
@@ -254,7 +255,7 @@ class Machine:
         if isinstance(node, Loop):
             return self._while(node, worlds, stdin)
         if isinstance(node, CountFor):
-            self._read_words((node.head,), worlds)
+            self._read_words((node.head,), worlds, compute=True)
             return self._repeated(node.body, worlds, stdin)
         if isinstance(node, Case):
             return self._case(node, worlds, stdin)
@@ -262,19 +263,21 @@ class Machine:
             self.setting.rooms.define(self, node, worlds)
             return NOTHING
         if isinstance(node, Test):
-            self._read_words(node.words, worlds)
+            self._read_words(node.words, worlds, compute=True)
             self._index_tricks(node.words, worlds, (node.start, node.end))
             return NOTHING
         assert isinstance(node, Compute)
-        self._read_words((node.inside,), worlds)
+        self._read_words((node.inside,), worlds, compute=True)
         return NOTHING
 
-    def _read_words(self, words: tuple[Words, ...], worlds: Worlds) -> None:
-        """Expand words only for the substitutions in them."""
+    def _read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
+        """Expand words only for the substitutions in them, and for those in what arithmetic reads."""
         for word in words:
-            if any(type(part).__name__ != "Lit" for part in word.parts):
+            if compute or any(type(part) is not Lit for part in word.parts):
                 for world in worlds:
-                    self.expander.one(word, world)
+                    text = self.expander.one(word, world)
+                    if compute:
+                        self.expander.computed(text, world)
 
     def _index_tricks(self, words: tuple[Words, ...], worlds: Worlds, span: Span) -> None:
         """`[[ -v 'a[$(cmd)]' ]]` runs the command in the quoted index."""

@@ -145,6 +145,9 @@ _DISK = re.compile(
 _EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
 
 
+_PROC_LINK = re.compile(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
+
+
 def is_disk(path: str) -> bool:
     """Whether writing to `path` writes to a disk, memory or kernel device."""
     return _DISK.match(path.replace(STAR, "*").replace(MARK, "?")) is not None
@@ -156,12 +159,23 @@ def resolve(path: str, cwd: str, home: str) -> str:
         path = home + path[1:] if path[1:2] in ("", "/") else "/home/" + path[1:]
     if path.startswith(UNKNOWN):
         return ""
+    if path.startswith("/proc/"):
+        path = _through_proc(path, cwd)
     if not path.startswith("/"):
         if not cwd:
             return ""
         path = cwd + "/" + path
     whole = normpath(path)
     return whole[1:] if whole.startswith("//") else whole
+
+
+def _through_proc(path: str, cwd: str) -> str:
+    """`/proc/self/cwd/x` and `/proc/1/root/x` are ways round to plain paths."""
+    found = _PROC_LINK.match(path)
+    if found is None:
+        return path
+    start = "" if found.group(1) == "root" else cwd
+    return start + "/" + path[found.end() :]
 
 
 def is_within(path: str, folder: str) -> bool:

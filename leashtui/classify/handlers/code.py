@@ -88,6 +88,8 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     state = call.state.copy()
     state.functions, state.aliases = {}, {}
     state.params = tuple(params[1:])
+    if params:
+        state.assign("0", params[0])
     worlds = [state]
     out = call.machine.text(str(text), worlds, call.stdin, call.span)
     if worlds[0].files is not call.state.files:
