@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log audit 'audit verify' 'audit prove' 'audit check' 'audit key' sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --guard --home --key --on-ask --pace --pub --session --team --until --workspace
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log audit 'audit verify' 'audit prove' 'audit check' 'audit key' export sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --batch --because --ca --code --cwd --format --guard --home --key --name --on-ask --pace --pub --session --team --to --until --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -159,6 +159,13 @@ complete -c leash -n '_shtab_leash_using audit check' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using audit check' -l pub -x -d 'believe only the devices whose keys this file lists'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a key -d 'print this device'"'"'s public key, for those who verify'
 complete -c leash -n '_shtab_leash_using audit key' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a export -d 'send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines'
+complete -c leash -n '_shtab_leash_using export' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using export' -l format -xka "jsonl ocsf cef hec otlp" -d 'ocsf (1.8), cef, hec, otlp, or jsonl as is'
+complete -c leash -n '_shtab_leash_using export' -l to -x -d 'a file, tcp://HOST:PORT, tls://HOST:PORT or https://URL'
+complete -c leash -n '_shtab_leash_using export' -s f -l follow -d 'go on with what is recorded from now on'
+complete -c leash -n '_shtab_leash_using export' -l name -x -d 'name of the cursor (default: made from target, format and query)'
+complete -c leash -n '_shtab_leash_using export' -l ca -x -d 'the CA that signed the receiver'"'"'s certificate'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sync -d 'send the log to the team store'
 complete -c leash -n '_shtab_leash_using sync' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using sync' -s f -l follow -d 'go on sending; waits while the store is away'
