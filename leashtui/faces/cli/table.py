@@ -32,6 +32,7 @@ COMMANDS = (
     Row("invite", "invite", "Answer", "let somebody review what waits here"),
     Row("log", "log", "Look back", "read what happened"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
+    Row("report", "report", "Look back", "what the agents did over a while, as a page to forward"),
     Row("export", "export", "Look back", "send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines"),
     Row("sync", "sync", "Look back", "send the log to the team store"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
