@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_leash_review_subparsers=(list approve deny join offer)
-_shtab_leash_audit_subparsers=(verify prove check key)
+_shtab_leash_audit_subparsers=(verify prove check prune key)
 _shtab_leash_policy_subparsers=(check test list)
 _shtab_leash_config_subparsers=(show path)
 _shtab_leash_team_subparsers=(init invite expel join leave status)
@@ -33,6 +33,7 @@ _shtab_leash_log_option_strings=(-h --help -f --follow -a --all -v --verbose --s
 _shtab_leash_audit_verify_option_strings=(-h --help --pub --json)
 _shtab_leash_audit_prove_option_strings=(-h --help)
 _shtab_leash_audit_check_option_strings=(-h --help --pub)
+_shtab_leash_audit_prune_option_strings=(-h --help --older --size -n --dry-run)
 _shtab_leash_audit_key_option_strings=(-h --help)
 _shtab_leash_audit_option_strings=(-h --help)
 _shtab_leash_report_option_strings=(-h --help --html -o --output)
@@ -64,7 +65,7 @@ _shtab_leash_run___on_ask_choices=(wait deny)
 _shtab_leash_demo___guard_choices=(strict compat exec watch)
 _shtab_leash_demo___on_ask_choices=(wait deny)
 _shtab_leash_review_pos_0_choices=(list approve deny join offer)
-_shtab_leash_audit_pos_0_choices=(verify prove check key)
+_shtab_leash_audit_pos_0_choices=(verify prove check prune key)
 _shtab_leash_export___format_choices=(jsonl ocsf cef hec otlp)
 _shtab_leash_sync_pos_0_choices=(now status)
 _shtab_leash_explain___guard_choices=(shim kernel)
@@ -151,6 +152,10 @@ _shtab_leash_audit_prove__h_nargs=0
 _shtab_leash_audit_prove___help_nargs=0
 _shtab_leash_audit_check__h_nargs=0
 _shtab_leash_audit_check___help_nargs=0
+_shtab_leash_audit_prune__h_nargs=0
+_shtab_leash_audit_prune___help_nargs=0
+_shtab_leash_audit_prune__n_nargs=0
+_shtab_leash_audit_prune___dry_run_nargs=0
 _shtab_leash_audit_key__h_nargs=0
 _shtab_leash_audit_key___help_nargs=0
 _shtab_leash_audit_pos_0_nargs=A...

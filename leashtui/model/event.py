@@ -166,6 +166,15 @@ class ChainClosed(_Event, frozen=True, tag="chain.closed"):
     note: str = ""  # the last signed checkpoint of that log
 
 
+class ChainPruned(_Event, frozen=True, tag="chain.pruned"):
+    """In the machine chain: a finished session's log, which proved itself, was taken away to make room."""
+
+    session: str
+    head: str
+    count: int
+    who: str = ""
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -185,6 +194,7 @@ Event = (
     | ControlRefused
     | ChainOpened
     | ChainClosed
+    | ChainPruned
 )
 
 

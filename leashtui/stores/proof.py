@@ -20,7 +20,7 @@ from leashtui.audit.note import BadNote, Key, parse_key
 from leashtui.audit.verify import Broken, Fault, State, complete, verify
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
-from leashtui.model.event import ChainClosed, ChainOpened, SessionStarted
+from leashtui.model.event import ChainClosed, ChainOpened, ChainPruned, SessionStarted
 from leashtui.stores import keys, machine
 from leashtui.stores.journal import notes, read
 from leashtui.stores.sessions import paths
@@ -70,9 +70,10 @@ class Trust(Struct, frozen=True):
 
 
 class Witness(Struct, frozen=True):
-    """What the machine chain says: sessions that began, (count, head) of those that closed, its own hashes by seq."""
+    """What the machine chain says: who began, who was pruned, (count, head) of who closed, its own hashes by seq."""
 
     opened: frozenset[str] = frozenset()
+    pruned: frozenset[str] = frozenset()
     closed: Mapping[str, tuple[int, bytes]] = {}
     hashes: Mapping[int, bytes] = {}
     source: Source | None = None  # None: there is no machine chain
@@ -168,7 +169,7 @@ def prove_machine(
         yield result
     for log in logs:
         yield prove_log(log, witness, trust)
-    for session in sorted(witness.opened - {log.session for log in logs}):
+    for session in sorted(witness.opened - witness.pruned - {log.session for log in logs}):
         place = gone(session)
         if place:
             text = f"session {session} is gone: the machine chain has its beginning, its log is not there"
@@ -180,6 +181,7 @@ def witness_of(source: Source | None) -> tuple[Proof, Witness]:
     if source is None:
         return Proof(log=machine.FILE, ok=True), Witness()
     opened: set[str] = set()
+    pruned: set[str] = set()
     closed: dict[str, tuple[int, bytes]] = {}
     hashes: dict[int, bytes] = {}
 
@@ -188,7 +190,7 @@ def witness_of(source: Source | None) -> tuple[Proof, Witness]:
             yield row
             if isinstance(row.seq, int) and isinstance(row.hash, bytes) and isinstance(row.body, bytes):
                 hashes[row.seq] = row.hash
-                _note(row.body, opened, closed)
+                _note(row.body, opened, pruned, closed)
 
     def look() -> State:
         marks = {source.count: source.head} if source.count else {}
@@ -196,16 +198,18 @@ def witness_of(source: Source | None) -> tuple[Proof, Witness]:
         complete(state, source.count)
         return state
 
-    return _proof(source, look), Witness(frozenset(opened), closed, hashes, source)
+    return _proof(source, look), Witness(frozenset(opened), frozenset(pruned), closed, hashes, source)
 
 
-def _note(body: bytes, opened: set[str], closed: dict[str, tuple[int, bytes]]) -> None:
+def _note(body: bytes, opened: set[str], pruned: set[str], closed: dict[str, tuple[int, bytes]]) -> None:
     try:
         event = codec.decode_record(body).event
     except msgspec.DecodeError:
         return  # a kind of a newer leash; verify says whether it is a record at all
     if isinstance(event, ChainOpened):
         opened.add(event.session)
+    elif isinstance(event, ChainPruned):
+        pruned.add(event.session)
     elif isinstance(event, ChainClosed):
         closed[event.session] = (event.count, bytes.fromhex(event.head))
 

@@ -18,6 +18,7 @@ from leashtui.audit.verify import Fault
 from leashtui.model.errors import LeashError, StoreError
 from leashtui.stores import machine
 from leashtui.stores.journal import notes, read
+from leashtui.stores.proof import file_source, witness_of
 from leashtui.stores.sessions import paths
 from leashtui.stores.team.chains import BATCH, Place, TeamStore
 from leashtui.stores.team.link import TeamError
@@ -66,10 +67,18 @@ class Uploader:
             yield result
             there.pop(session, None)
         here = {session for session, _ in logs(self._state)}
-        for session, (count, _) in there.items():
-            if session not in here and count:
+        missing = sorted(session for session, (count, _) in there.items() if count and session not in here)
+        pruned = self._pruned() if missing else frozenset()
+        for session in missing:
+            if session not in pruned:
+                count = there[session][0]
                 text = f"session {session} is gone: the team store has {count} records of it, its log is not here"
                 yield Sent(session, 0, count, Fault.VANISHED, text)
+
+    def _pruned(self) -> frozenset[str]:
+        """Sessions that were taken away on purpose, as the machine chain says."""
+        chain = self._state / machine.FILE
+        return witness_of(file_source(chain, machine.NAME))[1].pruned if chain.exists() else frozenset()
 
     def send(self, session: str, path: Path) -> Sent:
         """Send one log. Raises TeamError when the store cannot be reached; what is wrong with the log is a result."""

@@ -20,6 +20,7 @@ from leashtui.model.event import (
     Braked,
     ChainClosed,
     ChainOpened,
+    ChainPruned,
     ControlRefused,
     Decided,
     FaceJoined,
@@ -187,5 +188,6 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     FaceLeft: lambda e: Line(Tone.QUIET, "panel", f"{e.face} left", quiet=True),
     ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
+    ChainPruned: lambda e: Line(Tone.FRAME, "pruned", f"session {e.session}, {count(e.count, 'record')}", e.who),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
 }

@@ -19,6 +19,7 @@ from leashtui.audit.verify import Fault, verify
 from leashtui.model.errors import StoreError
 from leashtui.stores.journal import read
 from leashtui.stores.machine import Machine
+from leashtui.stores.retention import Limits, prune
 from leashtui.stores.sync import Uploader
 from leashtui.stores.team.chains import TeamStore
 from leashtui.stores.team.link import TeamError, connect
@@ -287,6 +288,17 @@ def test_a_session_that_vanished_here_is_named(team: Team, tmp_path: Path) -> No
     (result,) = uploader.send_all()
     assert result.fault == Fault.VANISHED
     assert "session a-1 is gone" in result.message
+
+
+def test_a_session_that_was_pruned_here_is_not_gone(team: Team, tmp_path: Path) -> None:
+    state = state_with(tmp_path / "state", "a-1", "a-2")
+    uploader = Uploader(TeamStore(team.login()), DEVICE, state)
+    list(uploader.send_all())
+    machine = Machine(state / "machine.db", Clock(), lambda: "P1")
+    sent = {"a-1": 9, "a-2": 9}
+    assert [one.reason for one in prune(state, Limits(size=0), machine, who="ann", sent=sent)] == ["", ""]
+    assert not list((state / "sessions").iterdir())
+    assert [(r.session, r.sent, r.ok) for r in uploader.send_all()] == [("machine", 2, True)]
 
 
 def test_a_log_rewritten_as_a_whole_is_a_fork(team: Team, tmp_path: Path) -> None:

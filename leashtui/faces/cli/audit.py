@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from leashtui.faces.cli import prune
 from leashtui.faces.cli.columns import Paper
 from leashtui.faces.cli.extra import load
 from leashtui.model.errors import Exit, LeashError
@@ -41,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_keys(verify)
     verify.add_argument("--json", action="store_true", help="print one JSON object a log")
-    prove = commands.add_parser("prove", help="prove one record to somebody who has nothing else of the log")
-    prove.add_argument("record", metavar="RECORD", help="id of a record, or SESSION:NUMBER")
+    one = commands.add_parser("prove", help="prove one record to somebody who has nothing else of the log")
+    one.add_argument("record", metavar="RECORD", help="id of a record, or SESSION:NUMBER")
     check = commands.add_parser("check", help="check such a proof")
     check.add_argument("file", metavar="FILE", help="what `leash audit prove` printed; `-` reads it from stdin")
     _add_keys(check)
+    prune.add_arguments(commands.add_parser("prune", help="take old sessions away; what is left still proves itself"))
     commands.add_parser("key", help="print this device's public key, for those who verify")
 
 
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     if args.audit_command == "key":
         print(Device(state_dir()).key.text())
         return Exit.OK
+    if args.audit_command == "prune":
+        return prune.run(args)
     if args.audit_command == "prove":
         print(prove_record(state_dir(), args.record).decode())
         return Exit.OK

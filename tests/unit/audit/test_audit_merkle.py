@@ -33,6 +33,17 @@ def test_the_root_is_the_one_of_the_rfc_at_every_size() -> None:
         assert tree.root() == root_of(leaves) == by_definition(leaves)
 
 
+@pytest.mark.parametrize("parts", [(70,), (1, 69), (3, 5, 62), (64, 6), (7, 0, 7, 1, 8, 47), (1,) * 70])
+def test_many_at_once_come_to_the_same(parts: tuple[int, ...]) -> None:
+    one, many, at = Tree(), Tree(), 0
+    for part in parts:
+        many.extend(DIGESTS[at : at + part])
+        for digest in DIGESTS[at : at + part]:
+            one.add(digest)
+        at += part
+        assert (many.size, many.root()) == (one.size, one.root())
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 64, 70])
 def test_a_proof_holds_for_its_record_its_place_and_its_size_only(size: int) -> None:
     leaves = [leaf(digest) for digest in DIGESTS[:size]]

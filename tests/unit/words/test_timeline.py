@@ -14,6 +14,7 @@ from leashtui.model.event import (
     Braked,
     ChainClosed,
     ChainOpened,
+    ChainPruned,
     ControlRefused,
     Event,
     FaceJoined,
@@ -53,6 +54,7 @@ OTHERS: list[Event] = [
     ControlRefused("pid 7", "it is the agent's"),
     ChainOpened("s", "bash"),
     ChainClosed("s", "ab" * 32, 7),
+    ChainPruned("s", "ab" * 32, 7, "ann"),
     SessionEnded(1, "killed", ("7 sleep",)),
     *(denied(by) for by in By),
 ]
