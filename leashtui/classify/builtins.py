@@ -251,7 +251,7 @@ def _command(call: Call) -> Stream:
     while words and words[0] in ("-p", "--"):
         words = words[1:]
     if not words or words[0] in ("-v", "-V"):
-        return Stream(0, None)
+        return Stream(Taint.GUARD if any(w in ("leash", "leashtui") for w in words) else 0, None)
     state = call.state
     functions, state.functions = state.functions, {}
     aliases, state.aliases = state.aliases, {}

@@ -21,6 +21,7 @@ from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
+from leashtui.classify.tamper import judge_reach
 from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
@@ -34,6 +35,7 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     """Evaluate one simple command in one world; gives what it prints."""
     span = machine.span(node.start, node.end)
     expander = machine.expander
+    waiting = tuple(expander.later)
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
     for item in node.words:
@@ -57,7 +59,10 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     if known is not state:
         _settle(state, known, {name for name, _ in env})
     empties = words[0] in (":", "true") or (made.outputs != [] and out is NOTHING and words[0] == "cat")
-    return pour(machine, made, state, out, command=not empties)
+    left = pour(machine, made, state, out, command=not empties)
+    for path in [p for p in expander.later if p not in waiting]:
+        expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))
+    return left
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:
@@ -249,8 +254,9 @@ def external(call: Call) -> Stream:
         _on_socket(call, name)
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
+    judge_reach(call)
     out = apply(call, spec)
-    if call.outward:
+    if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()
     if call.direct:
         machine.ledger.simple.append(tuple(call.words))
@@ -290,6 +296,8 @@ def _unknown(call: Call) -> Stream:
     if call.name == "leashd" or "leash" in call.name:
         call.sign("guard_tamper")
     _tail(call)
+    if (call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.names_host():
+        call.carries()
     for word in call.words[1:]:
         _value = word.partition("=")[2] if word.startswith("-") else word
         if _value and place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):

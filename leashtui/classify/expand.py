@@ -7,7 +7,7 @@ value is not certain says so (unknown piece, `many`), and keeps the taint of all
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import Protocol
 
 from leashtui.classify.arith import compute
 from leashtui.classify.parser import parse
@@ -18,8 +18,14 @@ from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Su
 from leashtui.classify.transform import transform
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, live
 
-Runner = Callable[[Sequence, State], Stream]
-"""Runs the commands of a substitution and gives what they print."""
+
+class Runner(Protocol):
+    """Runs the commands of a substitution and gives what they print."""
+
+    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
+        """stdin: what they read, else what the shell itself reads."""
+        ...
+
 
 _SPLIT = re.compile(r"[ \t\n]+")
 _HOLE = 0x100000
@@ -30,16 +36,17 @@ _MANY = 512
 
 
 class Expander:
-    """run: evaluates substitutions. home, user: of the person. assign: notes `${x:=y}`."""
+    """run: evaluates substitutions. later: each `>(...)` that nothing was written to yet. home, user: of the person."""
 
     def __init__(self, run: Runner, home: str, user: str) -> None:
         self._run = run
+        self.later: dict[str, tuple[Sequence, State]] = {}
         self._fixed = {
             "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "TMPDIR": "/tmp", "UID": "1000",
             "EUID": "1000", "!": "4194243", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu",
             "BASH": "/bin/bash", "0": "bash", "$": "4194305", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
             "SHLVL": "1", "LINENO": "1", "PPID": "4194306", "BASHPID": "4194305", "HISTFILE": home + "/.bash_history",
-            "_": "bash", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
+            "_": "bash", "XDG_RUNTIME_DIR": "/run/user/1000", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
             home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
@@ -184,12 +191,20 @@ class Expander:
             self.computed(inside, state)
             return [Word(compute(inside, lambda n: self._number(n, state)), inside.taint & ~Taint.LOCAL)]
         if isinstance(part, Proc):
+            if part.direction == ">":
+                name = f"/dev/fd/{62 - len(self.later)}"
+                self.later[name] = (part.body, state.copy())
+                return [Word(name)]
             stream = self._run(part.body, state)
-            name = "/dev/fd/63" if part.direction == "<" else "/dev/fd/62"
-            state.files = {**state.files, name: stream}
-            return [Word(name, stream.taint if part.direction == "<" else 0)]
+            state.files = {**state.files, "/dev/fd/63": stream}
+            return [Word("/dev/fd/63", stream.taint)]
         assert isinstance(part, Lit)
         return [Word(part.text)]
+
+    def feed(self, path: str, stream: Stream) -> None:
+        """Something is written to a `>(...)`: that runs with it."""
+        body, state = self.later.pop(path)
+        self._run(body, state, stream)
 
     def _number(self, name: str, state: State) -> str:
         return " ".join(self.variable(name, state))
@@ -231,7 +246,8 @@ class Expander:
         fixed = self._fixed.get(name)
         if fixed is not None:
             return (Word(fixed),)
-        return (Word(UNKNOWN, Taint.SECRET if is_secret_variable(name) else 0, many=True),)
+        taint = Taint.SECRET if is_secret_variable(name) else Taint.GUARD if name.startswith("LEASH_") else 0
+        return (Word(UNKNOWN, taint, many=True),)
 
     def is_set(self, name: str, state: State) -> bool | None:
         """Whether a variable is set; None when the environment decides."""

@@ -124,6 +124,8 @@ class Machine:
         self.forked = 0
         self.stdin = TERMINAL
         self.piped_out = False
+        self.channels: set[str] = set()
+        """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
     # ---- texts
 
@@ -147,10 +149,10 @@ class Machine:
         """The span to report for a node: its own, or that of the word it came out of."""
         return self.outer if self.outer is not None else (start, end)
 
-    def _substitute(self, body: Sequence, state: State) -> Stream:
+    def _substitute(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
         worlds = [state.copy()]
         piped, self.piped_out = self.piped_out, True
-        out = self.run(body, worlds, self.stdin)
+        out = self.run(body, worlds, self.stdin if stdin is None else stdin)
         self.piped_out = piped
         if len(worlds) == 1 and worlds[0].files is not state.files:
             state.files = worlds[0].files
@@ -245,6 +247,8 @@ class Machine:
             self._keep_files(worlds, side)
             return out
         if isinstance(node, Prefixed):
+            if node.word == "coproc":
+                self.channels.add("coproc")
             return self.run(node.node, worlds, stdin)
         if isinstance(node, Redirected):
             return self.setting.rooms.around(self, node, worlds, stdin)

@@ -90,7 +90,7 @@ class Parser(Clauses):
             if self.at < self.size and not background and here[:1] not in (";", "\n") and not self.closes(closers):
                 raise self.fail(f"{self.text[self.at]!r} is not expected here")
         if self.at >= self.size and self.pending:
-            self.documents()
+            raise self.fail("a here-document without a body")
         return Sequence(tuple(items))
 
     def closes(self, closers: tuple[str, ...]) -> bool:

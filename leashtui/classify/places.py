@@ -7,6 +7,7 @@ that cannot be placed is `unknown`, and protected names are found at any depth.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from posixpath import normpath
 
@@ -119,6 +120,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
+_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/leash(?:tui)?[-.]")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
@@ -236,7 +238,9 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
 def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     """Places that count wherever they stand."""
     local = path[len(root) :] if inside else path
-    if any(part in local for part in _GUARD_PARTS):
+    if any(part in local for part in _GUARD_PARTS) or _GUARD_RUN.match(local):
+        return Place.GUARD
+    if not inside and (STAR in path or MARK in path or BRACKET in path) and _may_be_guard(path, home):
         return Place.GUARD
     folders = local.split("/")[:-1]
     if ".leash" in local.split("/") or ".leashtui" in local.split("/"):
@@ -262,6 +266,18 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     if any(part in path for part in _RC_PARTS):
         return Place.SHELL_RC
     return Place.NONE
+
+
+def _may_be_guard(path: str, home: str) -> bool:
+    """Whether a pattern could mean leash's own files, and says enough to mean them."""
+    pattern = path.replace(STAR, "*").replace(MARK, "?").replace(BRACKET, "[").split("/")
+    if fnmatchcase("a.cedar", pattern[-1]) and pattern[-1].endswith("cedar"):
+        return True
+    for part in _GUARD_PARTS[:4]:
+        names = (home + part + "tui").split("/")
+        if all(map(fnmatchcase, names, pattern)) and len(pattern) >= len(names) and len(pattern[-1].strip("*?")) > 0:
+            return True
+    return any("[" not in p and len(p.strip("*?")) > 3 and fnmatchcase("leashtui", p) for p in pattern)
 
 
 def _inside(relative: str, name: str) -> Place:
@@ -293,7 +309,9 @@ def _outside(path: str, root: str, home: str) -> Place:
     """A path outside the workspace that is nothing special."""
     if path == "/" or path == home or root.startswith(path + "/"):
         return Place.ROOT
-    if any(is_within(path, t) for t in _TEMPS):
+    if path in _TEMPS:
+        return Place.SYSTEM
+    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in _TEMPS):
         return Place.TEMP
     if path.startswith("/dev/"):
         first = path[5:].split("/")[0]

@@ -24,6 +24,8 @@ _LANGUAGE = {
     "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
 }  # fmt: skip
+_MODULES = {"webbrowser": "xdg-open", "venv": "python-venv", "ensurepip": "python-venv"}
+"""Modules that stand for a program of another name."""
 _SERVERS = frozenset(
     ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
 )
@@ -38,7 +40,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     command = stdin = False
     while at < len(words):
         word = words[at]
-        if word == "--":
+        if word in ("--", "-"):
             at += 1
             break
         if word in ("--rcfile", "--init-file", "-O", "+O", "-o", "+o"):
@@ -172,9 +174,7 @@ def _module(call: Call, options: Options) -> Stream | None:
         ):
             call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
             return Stream(0, None)
-    program = {"pip": "pip", "venv": "python-venv", "ensurepip": "python-venv", "json.tool": "json.tool"}.get(
-        module, module.partition(".")[0] if module.startswith("coverage") else module
-    )
+    program = _MODULES.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
     if call.machine.setting.tools.find(program) is not None and program not in (
         "test",
         "time",
