@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres import Cluster
 
 GIT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -115,3 +116,11 @@ def world(tmp_path: Path) -> Iterator[World]:
         if process.poll() is None:
             process.kill()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of the test run's own."""
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()

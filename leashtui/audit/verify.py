@@ -7,7 +7,7 @@ wrong with it; a verified state may be kept and continued later, and gives the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from hashlib import sha256
 from types import MappingProxyType
@@ -38,6 +38,8 @@ class Fault(StrEnum):
     FORKED = "forked"
     VANISHED = "vanished"
     UNREADABLE = "unreadable"
+    FORGED = "forged"
+    UNSIGNED = "unsigned"
 
 
 class Broken(LeashError):
@@ -85,11 +87,12 @@ def verify(
     *,
     session: str = "",
     marks: Mapping[int, bytes] = MappingProxyType({}),
+    each: Callable[[bytes, bytes], None] | None = None,
 ) -> State:
     """Verify rows in ascending seq, going on from `state`.
 
     session: the id every record must carry; '' takes the first record's. marks: heads that somebody else noted, by
-    seq. Raises Broken at the first bad record.
+    seq. each: told (sha256 of the body, hash) of every record that proved. Raises Broken at the first bad record.
     """
     start = state or State()
     count, head, before = start.count, start.head, start.before
@@ -104,7 +107,8 @@ def verify(
             raise _mistyped(row, due, count)
         if seq != due:
             raise _misnumbered(seq, due, count)
-        if sha256(head + sha256(body).digest()).digest() != digest:
+        inner = sha256(body).digest()
+        if sha256(head + inner).digest() != digest:
             raise _unlinked(seq, body, digest, head, before, stream)
         try:
             envelope = decode(body)
@@ -122,6 +126,8 @@ def verify(
         first = first or envelope.t
         last, kind = envelope.t, envelope.event.kind
         count, head, before = due, digest, head
+        if each is not None:
+            each(inner, digest)
     return State(count, head, before, session, first, last, kind == ENDED)
 
 

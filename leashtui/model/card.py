@@ -47,3 +47,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     hidden: tuple[str, ...] = ()
     count: int = 1  # same-shape requests waiting behind this one, itself included
     pid: int = 0
+    approvers: int = 1  # how many people must say yes
+    other: bool = False  # the session's own person does not count among them

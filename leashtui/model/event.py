@@ -31,6 +31,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     host: str = ""
     exe: str = ""
     exe_digest: str = ""
+    device: str = ""  # this device's public key, as audit.note.Key.text gives it
+    certificate: str = ""  # the device's signed note that lets this session's key sign checkpoints
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
 
 
@@ -63,6 +65,16 @@ class Answered(_Event, frozen=True, tag="act.answered"):
     face: str = ""
     grant: str = ""
     waited_us: int = 0
+
+
+class Voted(_Event, frozen=True, tag="ask.voted"):
+    """A reviewer's answer from another machine, checked: what was signed, and the SSH signature."""
+
+    ask: str
+    approver: str
+    verdict: str  # allow | deny
+    statement: str
+    signature: str
 
 
 class ActEnded(_Event, frozen=True, tag="act.ended"):
@@ -160,6 +172,16 @@ class ChainClosed(_Event, frozen=True, tag="chain.closed"):
     session: str
     head: str
     count: int
+    note: str = ""  # the last signed checkpoint of that log
+
+
+class ChainPruned(_Event, frozen=True, tag="chain.pruned"):
+    """In the machine chain: a finished session's log, which proved itself, was taken away to make room."""
+
+    session: str
+    head: str
+    count: int
+    who: str = ""
 
 
 Event = (
@@ -168,6 +190,7 @@ Event = (
     | Decided
     | Asked
     | Answered
+    | Voted
     | ActEnded
     | FileChanged
     | Notice
@@ -181,6 +204,7 @@ Event = (
     | ControlRefused
     | ChainOpened
     | ChainClosed
+    | ChainPruned
 )
 
 

@@ -44,6 +44,14 @@ class Answer(_Message, frozen=True, tag="answer"):
     feedback: str = ""
 
 
+class Vote(_Message, frozen=True, tag="vote"):
+    """A reviewer's answer from another machine: a signed audit.approval.Statement and its SSH signature."""
+
+    ask: str
+    statement: str
+    signature: str
+
+
 class Revoke(_Message, frozen=True, tag="revoke"):
     grant: str
 
@@ -111,5 +119,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Revoke | Brake | Signal
+FaceMessage = Hello | Terminal | Answer | Vote | Revoke | Brake | Signal
 DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Done

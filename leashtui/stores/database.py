@@ -31,6 +31,14 @@ CREATE TABLE IF NOT EXISTS event (
 )
 """
 
+NOTES = """
+CREATE TABLE IF NOT EXISTS checkpoint (
+    count INTEGER PRIMARY KEY,
+    note  BLOB NOT NULL CHECK (typeof(note) = 'blob')
+)
+"""
+"""Signed notes about the first `count` records, beside the chain and no part of it (audit.checkpoint)."""
+
 _PRIMARY = 0xFF
 _ELSEWHERE = "make it writable, or point LEASH_STATE_DIR at a directory that is"
 
@@ -72,6 +80,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute(SCHEMA)
+            connection.execute(NOTES)
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()

@@ -21,6 +21,7 @@ from leashtui.stores.directories import ensure_private
 _INSERT = "INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)"
 _SELECT = "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq"
 _LAST = "SELECT seq, body, hash FROM event ORDER BY seq DESC LIMIT 1"
+_NOTE = "INSERT OR IGNORE INTO checkpoint (count, note) VALUES (?, ?)"
 _RIDERS = 256
 _RIDING_BYTES = 1 << 20
 _RECOVERABLE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
@@ -102,6 +103,16 @@ class Journal:
         """Commit what rides. Raises StoreError."""
         if self._riding:
             self._commit(None, durable)
+
+    def note(self, count: int, note: bytes) -> None:
+        """Keep a signed note about the first `count` records; kill -9 leaves it there. Raises StoreError."""
+        if self._failed is not None:
+            raise self._refusal(self._failed)
+        try:
+            self._set_full(False)
+            self._connection.execute(_NOTE, (count, note))
+        except sqlite3.Error as error:
+            raise failure(self.path, error) from error
 
     def _commit(self, last: tuple[int, bytes, bytes] | None, durable: bool) -> None:
         if self._failed is not None:
@@ -231,3 +242,16 @@ def ends(path: Path) -> tuple[Row, Row] | None:
     finally:
         connection.close()
     return (Row._make(first), Row._make(last)) if first and last else None
+
+
+def notes(path: Path) -> list[tuple[object, object]]:
+    """(count, note) of every checkpoint in a log, in order, as they lie there; [] in a log of an older leash."""
+    connection = open_for_reading(path)
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoint'").fetchone():
+            return []
+        return [(row[0], row[1]) for row in connection.execute("SELECT count, note FROM checkpoint ORDER BY count")]
+    except sqlite3.DatabaseError as error:
+        raise failure(path, error) from error
+    finally:
+        connection.close()

@@ -18,7 +18,7 @@ from msgspec import Struct
 from leashtui.audit.chain import GENESIS, link
 from leashtui.model import codec
 from leashtui.model.errors import LeashError, StoreError
-from leashtui.model.event import ChainClosed, ChainOpened, Event, Notice, PolicyTrusted, Record
+from leashtui.model.event import ChainClosed, ChainOpened, ChainPruned, Event, Notice, PolicyTrusted, Record
 from leashtui.stores.database import failure, open_for_writing
 from leashtui.stores.directories import ensure_private
 
@@ -58,9 +58,13 @@ class Machine:
         """A session's log begins; the mark belongs into its first record (SessionStarted.machine)."""
         return self._note(ChainOpened(session=session, agent=agent, log=log))
 
-    def closed(self, session: str, *, head: str, count: int) -> Entry:
-        """A session's log is closed for good. head: hex. Call it after Journal.close."""
-        return self._note(ChainClosed(session=session, head=head, count=count))
+    def closed(self, session: str, *, head: str, count: int, note: str = "") -> Entry:
+        """A session's log is closed for good. head: hex. note: its last checkpoint. Call it after Journal.close."""
+        return self._note(ChainClosed(session=session, head=head, count=count, note=note))
+
+    def pruned(self, session: str, *, head: str, count: int, who: str) -> Entry:
+        """A finished session's log is about to be taken away; nothing may go before this is written."""
+        return self._note(ChainPruned(session=session, head=head, count=count, who=who))
 
     def trusted(self, event: PolicyTrusted) -> None:
         """A project's policies may permit, or no longer. Raises LeashError: without a record there is no trust."""

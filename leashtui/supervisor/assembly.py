@@ -41,8 +41,11 @@ from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
+from leashtui.supervisor.council import FILE as SIGNERS
+from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
@@ -102,12 +105,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
     loop = asyncio.get_running_loop()
+    exe_digest = digest_of(start.exe)
+    notary, unsigned = engage(
+        state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
+    )
     stream = Stream(
         journal,
         Masker.from_environment(start.env),
         session_id,
         microseconds,
         later=lambda work: loop.call_later(_RIDE, work),
+        notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     workspace = Workspace(start.workspace, start.also, _bins(start.env))
@@ -115,7 +123,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     witness = Witness(RepositoryProbe(start.workspace))
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
-    desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
+    desk = Desk(
+        session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
+    )
     notices = _Notices(stream, channel)
     acts = Acts(alive)
     mediator = Mediator(
@@ -150,11 +160,22 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         mediator=mediator,
         stream=stream,
         counted=lambda: (stream.count, stream.head),
-        close_log=lambda: _close(stream, machine, session_id, directory),
+        close_log=lambda: _close(stream, machine, session_id, directory, notary),
         revoke=pdp.revoke,
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
+    reviewers = Reviewers(config_dir() / SIGNERS)
+    council = Council(
+        session=session_id,
+        owner=user,
+        bundle=bundle.digest,
+        desk=desk,
+        stream=stream,
+        reviewers=reviewers.now,
+        clock=microseconds,
+    )
+    stream.subscribe(council.recorded)
     control = Control(
         desk=desk,
         powers=session,
@@ -162,14 +183,16 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         own=sandbox_of("self"),
         uid=os.getuid(),
         code=code,
+        vote=council.vote,
     )
     room["control"] = control
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark), durable=True)
-    if entry.notice is not None:
-        stream.append(entry.notice)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary), durable=True)
+    for notice in (entry.notice, unsigned, _unusable(reviewers)):
+        if notice is not None:
+            stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
     return Parts(session_id, directory, session, mediator, acts, control, stream, code)
@@ -187,7 +210,13 @@ def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(os.path.realpath(p) for p in places if os.path.isabs(p)))
 
 
-def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:
+def _unusable(reviewers: Reviewers) -> Notice | None:
+    if not reviewers.problem:
+        return None
+    return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="leash review signers")
+
+
+def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
         argv=start.argv,
@@ -201,15 +230,18 @@ def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:
         user=welcome.user,
         host=socket.gethostname(),
         exe=start.exe,
+        exe_digest=exe_digest,
+        device=notary.device if notary is not None else "",
+        certificate=notary.certificate if notary is not None else "",
         machine=mark,
     )
 
 
-def _close(stream: Stream, machine: Machine, session: str, directory: Path) -> tuple[int, str]:
+def _close(stream: Stream, machine: Machine, session: str, directory: Path, notary: Notary | None) -> tuple[int, str]:
     """Close the log for good, note its end in the machine chain, leave no socket behind. Returns (count, head)."""
     stream.close()
     count, head = stream.count, stream.head
-    machine.closed(session, head=head, count=count)
+    machine.closed(session, head=head, count=count, note=notary.last.decode() if notary is not None else "")
     leavings.remove(directory)
     return count, head
 

@@ -32,6 +32,7 @@ from leashtui.model.wire import (
     Revoke,
     Signal,
     Terminal,
+    Vote,
     Welcome,
 )
 from leashtui.supervisor.code import Code
@@ -65,7 +66,10 @@ class Powers(Protocol):
 
 
 class Control:
-    """The server of one session. record: writes an event to the journal. code: None where peers tell for sure."""
+    """The server of one session. record: writes an event to the journal. code: None where peers tell for sure.
+
+    vote: takes reviewers' answers from other machines; returns why one did not count.
+    """
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Control:
         own: Sandbox,
         uid: int,
         code: Code | None,
+        vote: Callable[[Vote], str] = lambda message: "this session takes no answers from other machines",
     ) -> None:
         self._desk = desk
         self._powers = powers
@@ -83,6 +88,7 @@ class Control:
         self._own = own
         self._uid = uid
         self._code = code
+        self._vote = vote
         self._faces: dict[asyncio.StreamWriter, str] = {}
         self._tail: deque[Recorded] = deque(maxlen=_BACKLOG)
         self._server: asyncio.Server | None = None
@@ -212,6 +218,8 @@ class Control:
                 return self._desk.answer(
                     message.ask, message.choice, who=peer.user, face=face, feedback=message.feedback
                 )
+            case Vote():
+                return self._vote(message)
             case Brake():
                 return self._powers.brake(message.what, peer.user)
             case Revoke():

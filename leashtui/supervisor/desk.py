@@ -43,12 +43,14 @@ class Waiting:
 class _Entry:
     card: Card
     waiting: list[Waiting] = field(default_factory=list)
+    agreed: list[str] = field(default_factory=list)
 
 
 class Desk:
     """The queue of one session. clock: microseconds since the epoch. notify: called with every card message.
 
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
+    owner: the session's person.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Desk:
         clock: Callable[[], int],
         notify: Callable[[CardShown | CardGone], None],
         no_grant: Callable[[Facts, Decision], str] = lambda facts, decision: "no standing grants here",
+        owner: str = "",
     ) -> None:
         self._session = session
         self._agent = agent
         self._clock = clock
         self._notify = notify
         self._no_grant = no_grant
+        self._owner = owner
         self._cards: dict[str, _Entry] = {}
         self._number = 0
 
@@ -117,6 +121,8 @@ class Desk:
             no_wider=no_wider,
             hidden=facts.hidden,
             pid=waiting.request.process.pid if waiting.request.process else 0,
+            approvers=_approvers(decision),
+            other="approver:other" in decision.obligations,
         )
 
     def answer(self, ask: str, choice: Choice, *, who: str, face: str, feedback: str = "") -> str:
@@ -126,6 +132,11 @@ class Desk:
             return f"{ask} is not waiting: it was answered or withdrawn"
         if choice is not Choice.DENY and choice not in {o.choice for o in entry.card.options}:
             return f"{ask} offers no {choice.value!r}: {entry.card.no_wider or 'not among its options'}"
+        if choice is not Choice.DENY:
+            missing = self._missing(entry, who)
+            if missing:
+                return missing
+            who = ", ".join(entry.agreed)
         del self._cards[ask]
         ruling = Ruling.DENY if choice is Choice.DENY else Ruling.ALLOW
         for waiting in entry.waiting:
@@ -142,6 +153,18 @@ class Desk:
             verdict = Verdict(ruling, By.PERSON, text, who, waiting.act, policies)
             self._settle(waiting, verdict, choice, face)
         self._notify(CardGone(ask=ask, why="allowed" if ruling is Ruling.ALLOW else "denied", who=who))
+        return ""
+
+    def _missing(self, entry: _Entry, who: str) -> str:
+        """Note one more yes. Returns why more are needed, or why this one does not count; '' when it is enough."""
+        needed = max(_approvers(w.decision) for w in entry.waiting)
+        if who == self._owner and any("approver:other" in w.decision.obligations for w in entry.waiting):
+            return f"{entry.card.id} needs somebody else than {who}: a policy asks for other eyes"
+        if who not in entry.agreed:
+            entry.agreed.append(who)
+        if len(entry.agreed) < needed:
+            said = ", ".join(entry.agreed)
+            return f"{entry.card.id} needs {needed} people: {said} agreed, {needed - len(entry.agreed)} more to come"
         return ""
 
     def withdraw(self, waiting: Waiting, reason: str) -> None:
@@ -174,3 +197,9 @@ class Desk:
         if not waiting.done:
             waiting.done = True
             waiting.settle(waiting, verdict, choice, face)
+
+
+def _approvers(decision: Decision) -> int:
+    """How many people must agree."""
+    found = [o.partition(":")[2] for o in decision.obligations if o.startswith("approvers:")]
+    return max((int(n) for n in found if n.isdigit()), default=1)

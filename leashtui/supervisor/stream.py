@@ -11,12 +11,27 @@ import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from leashtui.audit.mask import Masker
 from leashtui.model import codec
 from leashtui.model.errors import StoreError
-from leashtui.model.event import ActEnded, Event, FaceJoined, FaceLeft, FileChanged, Notice, Record
+from leashtui.model.event import (
+    ActEnded,
+    Answered,
+    Decided,
+    Event,
+    FaceJoined,
+    FaceLeft,
+    FileChanged,
+    Notice,
+    Record,
+    SessionEnded,
+    Voted,
+)
+from leashtui.model.verdict import Ruling
 from leashtui.stores.journal import Journal
+from leashtui.supervisor.notary import Notary
 from leashtui.supervisor.ulid import Ulids
 
 VERSION = 1
@@ -29,11 +44,25 @@ Subscriber = Callable[[int, Record, str], None]
 """Told (seq, record, chain head after it in hex) once the record is committed; must return quickly."""
 
 
+class _Written(NamedTuple):
+    seq: int
+    record: Record
+    body: bytes
+    digest: bytes
+
+
+def _weighty(event: Event) -> bool:
+    """Whether a record is signed at once: denials and answers are what somebody would want to change later."""
+    if isinstance(event, Decided):
+        return event.verdict is not None and event.verdict.ruling is Ruling.DENY
+    return isinstance(event, Answered | Voted | SessionEnded)
+
+
 class Stream:
     """The stream of one session.
 
     clock: microseconds since the epoch. ids: fresh record ids (ULIDs by default). later: runs a function some
-    milliseconds from now; without it nothing rides, every record has a commit of its own.
+    milliseconds from now; without it nothing rides, every record has a commit of its own. notary: signs what is there.
     """
 
     def __init__(
@@ -44,6 +73,7 @@ class Stream:
         clock: Callable[[], int],
         ids: Callable[[], str] | None = None,
         later: Callable[[Callable[[], None]], object] | None = None,
+        notary: Notary | None = None,
     ) -> None:
         self._journal = journal
         self._masker = masker
@@ -51,9 +81,10 @@ class Stream:
         self._clock = clock
         self._ids = ids or Ulids(clock, secrets.randbits)
         self._later = later
+        self._notary = notary
         self._flush_due = False
         self._subscribers: list[Subscriber] = []
-        self._undelivered: deque[tuple[int, Record, str]] = deque()
+        self._undelivered: deque[_Written] = deque()
         self._delivering = False
         self._missing = 0
         self._failed_at = 0
@@ -101,7 +132,7 @@ class Stream:
             self._failed_at = self._failed_at or record.t
             self._tried_at = self._tried_at or record.t
             raise
-        self._undelivered.append((seq, record, digest.hex()))
+        self._undelivered.append(_Written(seq, record, body, digest))
         self._deliver()
         if self._journal.riding:
             self._flush_later()
@@ -117,6 +148,8 @@ class Stream:
         try:
             if self._journal.failed is None:
                 self.flush()
+                if self._notary is not None:
+                    self._notary.sign()
         finally:
             self._journal.close()
 
@@ -140,7 +173,7 @@ class Stream:
             self._journal.recover()
         except StoreError:
             return
-        self._undelivered = deque(item for item in self._undelivered if item[0] < self._journal.following)
+        self._undelivered = deque(item for item in self._undelivered if item.seq < self._journal.following)
         seconds = max(0, now - self._failed_at) // 1_000_000
         text = f"the log could not be written for {seconds} s: {self._missing} records of that time are missing in it"
         self.append(Notice(level="alarm", text=text, hint="every act of that time was refused"), durable=True)
@@ -153,11 +186,14 @@ class Stream:
         self._delivering = True
         lost: list[str] = []
         try:
-            while self._undelivered and self._undelivered[0][0] <= self._journal.count:
+            while self._undelivered and self._undelivered[0].seq <= self._journal.count:
                 item = self._undelivered.popleft()
+                if self._notary is not None:
+                    self._notary.committed(item.seq, item.body, item.digest, weighty=_weighty(item.record.event))
+                head = item.digest.hex()
                 for subscriber in tuple(self._subscribers):
                     try:
-                        subscriber(*item)
+                        subscriber(item.seq, item.record, head)
                     except Exception as error:  # noqa: BLE001 - a view must not be able to stop the log
                         self._drop(subscriber)
                         lost.append(f"{type(error).__name__}: {error}")

@@ -20,6 +20,7 @@ from leashtui.model.event import (
     Braked,
     ChainClosed,
     ChainOpened,
+    ChainPruned,
     ControlRefused,
     Decided,
     FaceJoined,
@@ -33,6 +34,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    Voted,
 )
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
@@ -175,6 +177,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Decided: _decided,
     Asked: lambda e: Line(Tone.ASK, "card", f"{e.card.id} {e.card.consequence}"),
     Answered: _answered,
+    Voted: lambda e: Line(Tone.QUIET, "vote", f"{e.ask}: {e.approver} says {e.verdict}, signed"),
     ActEnded: _outcome,
     FileChanged: _file,
     Notice: _notice,
@@ -192,5 +195,6 @@ _TELL: dict[type, Callable[[Any], Line]] = {
         e.who,
     ),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
+    ChainPruned: lambda e: Line(Tone.FRAME, "pruned", f"session {e.session}, {count(e.count, 'record')}", e.who),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
 }

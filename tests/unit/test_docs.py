@@ -100,8 +100,8 @@ def test_versions_agree() -> None:
     assert f"## {__version__}" in (TOP / "CHANGELOG.md").read_text()
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
+def test_no_two_decisions_have_one_number() -> None:
     files = sorted((TOP / "docs" / "adr").glob("*.md"))
-    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    assert len({file.name[:4] for file in files}) == len(files) > 0
     for file in files:
         assert file.read_text().startswith(f"# {int(file.name[:4])}. ")

@@ -47,6 +47,8 @@ PLANTED = {
     "textual": [("faces/cli/status.py", "import rich"), ("faces/link.py", "import textual")],
     "parser": [("supervisor/desk.py", "import tree_sitter")],
     "sqlite": [("faces/cli/status.py", "import sqlite3")],
+    "psycopg": [("stores/sync.py", "import psycopg")],
+    "decisions": [("supervisor/desk.py", "import leashtui.stores.sync")],
     "cycles": [("words/plain.py", "import leashtui.words.refusal")],
 }
 

@@ -1,4 +1,4 @@
-"""`leash audit verify`: whether logs prove themselves, and the first record of each that does not.
+"""`leash audit`: whether logs prove themselves, and the first record of each that does not; proofs of one record.
 
 Knows which logs a name means and how to print results. Refuses to judge: the proofs are stores.proof's. Invariant:
 exit 0 means every log named was read to its end and every record in it was proved.
@@ -14,11 +14,15 @@ from pathlib import Path
 
 import msgspec
 
+from leashtui.faces.cli import prune
 from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.extra import load
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import sessions_dir, state_dir
+from leashtui.stores.inclusion import check_record, prove_record
+from leashtui.stores.keys import Device, public_key
 from leashtui.stores.machine import FILE
-from leashtui.stores.proof import Proof, prove
+from leashtui.stores.proof import Proof, Trust, prove, read_keys
 from leashtui.stores.sessions import find_session, paths
 from leashtui.words.plain import count, one_line
 
@@ -31,16 +35,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="audit_command", required=True, metavar="COMMAND")
     verify = commands.add_parser("verify", help="prove that no record was changed, taken out, added or moved")
     verify.add_argument(
-        "targets", nargs="*", metavar="FILE|DIR|SESSION", help="what to prove (default: every log on this machine)"
+        "targets",
+        nargs="*",
+        metavar="FILE|DIR|SESSION|ADDRESS",
+        help="what to prove; `team` is the team store (default: every log on this machine)",
     )
+    _add_keys(verify)
     verify.add_argument("--json", action="store_true", help="print one JSON object a log")
+    one = commands.add_parser("prove", help="prove one record to somebody who has nothing else of the log")
+    one.add_argument("record", metavar="RECORD", help="id of a record, or SESSION:NUMBER")
+    check = commands.add_parser("check", help="check such a proof")
+    check.add_argument("file", metavar="FILE", help="what `leash audit prove` printed; `-` reads it from stdin")
+    _add_keys(check)
+    prune.add_arguments(commands.add_parser("prune", help="take old sessions away; what is left still proves itself"))
+    commands.add_parser("key", help="print this device's public key, for those who verify")
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pub", metavar="KEYS", type=Path, help="believe only the devices whose keys this file lists")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand. Returns OK, or FINDINGS when a log does not prove itself. Raises LeashError."""
+    if args.audit_command == "key":
+        print(Device(state_dir()).key.text())
+        return Exit.OK
+    if args.audit_command == "prune":
+        return prune.run(args)
+    if args.audit_command == "prove":
+        print(prove_record(state_dir(), args.record).decode())
+        return Exit.OK
+    trust = Trust(read_keys(args.pub), demanded=True) if args.pub else None
+    if args.audit_command == "check":
+        return _check(args.file, trust)
+    return _verify(args, trust)
+
+
+def _check(file: str, trust: Trust | None) -> int:
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise LeashError(f"{file}: {error.strerror}", "", Exit.USAGE) from error
+    own = public_key(state_dir())
+    found = check_record(text, trust.keys if trust else (own,) if own else ())
+    print(f"ok  record {found.index + 1} of session {one_line(found.session)}, signed by device {found.device}")
+    return Exit.OK
+
+
+def _verify(args: argparse.Namespace, trust: Trust | None) -> int:
     paper = Paper(sys.stdout, os.environ)
     good = bad = 0
-    for proof in _proofs(args.targets):
+    for proof in _proofs(args.targets, trust):
         good, bad = good + proof.ok, bad + (not proof.ok)
         if args.json:
             print(msgspec.json.encode({"v": FORMAT, **msgspec.to_builtins(proof)}).decode())
@@ -54,12 +99,15 @@ def run(args: argparse.Namespace) -> int:
     return Exit.FINDINGS if bad else Exit.OK
 
 
-def _proofs(targets: Sequence[str]) -> Iterator[Proof]:
+def _proofs(targets: Sequence[str], trust: Trust | None) -> Iterator[Proof]:
     if targets:
         for target in targets:
-            yield from prove(_locate(target))
+            if target == "team" or "://" in target or "dbname=" in target or target.startswith("service="):
+                yield from load("leashtui.faces.cli.teamproof").proofs(target, trust)
+            else:
+                yield from prove(_locate(target), trust)
     elif paths(sessions_dir()) or (state_dir() / FILE).exists():
-        yield from prove(state_dir())
+        yield from prove(state_dir(), trust)
 
 
 def _locate(target: str) -> Path:
@@ -75,7 +123,9 @@ def _locate(target: str) -> Path:
 def _print(proof: Proof, paper: Paper) -> None:
     name = one_line(proof.session or Path(proof.log).stem)
     if proof.ok:
-        note = f"  ({proof.note})" if proof.note else ""
+        signed = f"signed to {proof.signed}" if 0 < proof.signed < proof.records else "signed" if proof.signed else ""
+        said = "; ".join(part for part in (signed, proof.note) if part)
+        note = f"  ({said})" if said else ""
         text = f"{name:<22} {count(proof.records, 'record'):>14}  head {proof.head[:16]}{note}"
         print(f"{paper.paint('ok ', 'green')} {text}")
         return

@@ -14,6 +14,7 @@ from leashtui.model.event import (
     Braked,
     ChainClosed,
     ChainOpened,
+    ChainPruned,
     ControlRefused,
     Event,
     FaceJoined,
@@ -26,6 +27,7 @@ from leashtui.model.event import (
     PolicyTrusted,
     Record,
     SessionEnded,
+    Voted,
 )
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
@@ -43,6 +45,7 @@ def denied(by: By) -> Event:
 
 OTHERS: list[Event] = [
     Answered("L-2", Verdict(Ruling.ALLOW, By.PERSON, who="ann"), grant="g1"),
+    Voted("L-1", "ann", "allow", "{}", "-----BEGIN SSH SIGNATURE-----"),
     GuardLost("exec", "it died"),
     GrantAdded("g1", "permit ...", ("builtin/x",), ("git", "fetch"), START),
     GrantRevoked("g1", "ann"),
@@ -54,6 +57,7 @@ OTHERS: list[Event] = [
     ControlRefused("pid 7", "it is the agent's"),
     ChainOpened("s", "bash"),
     ChainClosed("s", "ab" * 32, 7),
+    ChainPruned("s", "ab" * 32, 7, "ann"),
     SessionEnded(1, "killed", ("7 sleep",)),
     *(denied(by) for by in By),
 ]

@@ -1,0 +1,190 @@
+"""`leash team` and `leash sync` as people use them, against a real PostgreSQL, with its passwords and its TLS."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import re
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import World, eventually
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from log_samples import write_log
+from postgres import ADMIN, Cluster
+
+from leashtui.model.errors import Exit, LeashError
+from leashtui.stores.team.link import address, safe
+
+
+def record(world: World, session: str, extra: int = 0) -> Path:
+    path = Path(world.env["LEASH_STATE_DIR"]) / "sessions" / f"{session}.db"
+    write_log(path, session, extra=extra)
+    return path
+
+
+def pasted(done: subprocess.CompletedProcess[str]) -> str:
+    """The address in the line an invitation prints."""
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"leash team (?:join|status) '(.*)'", done.stdout)
+    assert found is not None, done.stdout
+    return found[1]
+
+
+def test_from_an_empty_database_to_a_synced_machine(world: World, postgres: Cluster) -> None:
+    name = postgres.database()
+    admin = postgres.dsn(name)
+    assert world.leash("sync").returncode == Exit.USAGE
+    done = world.leash("team", "init", admin, "--team", "core")
+    assert done.returncode == 0, done.stderr
+    assert "the team store is ready (steps applied: 1" in done.stdout
+    assert "it was up to date" in world.leash("team", "init", admin, "--team", "core").stdout
+    login = f"dev_{secrets.token_hex(3)}"
+    with_password = pasted(world.leash("team", "invite", login, admin, "--team", "core"))
+    over_tcp = with_password.replace(str(postgres.root), "127.0.0.1")
+    wrong = world.leash("team", "join", re.sub(r"password=\S+", "password=wrong", over_tcp))
+    assert wrong.returncode == Exit.STORE
+    assert "does not let you in" in wrong.stderr
+    done = world.leash("team", "join", over_tcp)
+    assert done.returncode == 0, done.stderr
+    enrolment = Path(world.env["LEASH_CONFIG_DIR"]) / "team.json"
+    assert enrolment.stat().st_mode & 0o777 == 0o600
+    secret = re.search(r"password=(\S+)", over_tcp)
+    assert secret is not None
+    assert secret[1] not in done.stdout + done.stderr
+    path = record(world, "20261121-093015-aaaa", extra=1200)
+    record(world, "20261121-093016-bbbb")
+    assert "1,218 records" in world.leash("sync", "status").stdout
+    done = world.leash("sync")
+    assert done.returncode == 0, done.stderr
+    assert "sent 1,218 records of 2 logs" in done.stdout
+    assert "1,218 of 1,218 records are in the team store; 0 wait" in world.leash("sync", "status").stdout
+    assert world.leash("sync").stdout == ""
+    assert "2 chains of this machine, 1,218 records" in world.leash("team", "status").stdout
+    reader = pasted(world.leash("team", "invite", f"{login}_r", admin, "--team", "core", "--as", "reader"))
+    lines = [json.loads(line) for line in world.leash("team", "status", reader, "--json").stdout.splitlines()]
+    assert [(line["session"], line["count"]) for line in lines] == [
+        ("20261121-093015-aaaa", 1209),
+        ("20261121-093016-bbbb", 9),
+    ]
+    path.unlink()
+    done = world.leash("sync")
+    assert done.returncode == Exit.FINDINGS
+    assert "session 20261121-093015-aaaa is gone" in done.stderr
+    assert world.leash("team", "expel", login, admin).returncode == 0
+    assert "refuses" in world.leash("sync").stderr
+
+
+def test_a_machine_that_is_offline_for_long_goes_on_when_the_store_is_back(world: World, postgres: Cluster) -> None:
+    name = postgres.database()
+    admin = postgres.dsn(name)
+    world.leash("team", "init", admin)
+    login = f"dev_{secrets.token_hex(3)}"
+    assert world.leash("team", "join", pasted(world.leash("team", "invite", login, admin))).returncode == 0
+    enrolment = Path(world.env["LEASH_CONFIG_DIR"]) / "team.json"
+    there = enrolment.read_text()
+    enrolment.write_text(there.replace(str(postgres.root), "/nowhere"))
+    record(world, "s-1", extra=50)
+    done = world.leash("sync")
+    assert done.returncode == Exit.STORE
+    assert "cannot be reached" in done.stderr
+    assert "59 wait" in world.leash("sync", "status").stdout
+    assert "the last try failed" in world.leash("sync", "status").stdout
+    follower = world.start("sync", "--follow")
+    assert follower.stderr is not None
+    assert b"trying again in 2 s" in follower.stderr.readline()
+    second = world.leash("sync")
+    assert "another leash sync is sending already" in second.stderr
+    follower.kill()
+    follower.wait()
+    enrolment.write_text(there)
+    follower = world.start("sync", "--follow")
+    eventually(lambda: "0 wait" in world.leash("sync", "status").stdout)
+    record(world, "s-2")
+    eventually(lambda: "68 of 68 records" in world.leash("sync", "status").stdout)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("postgresql://ann@db.example.org/leash", "verify-full"),
+        ("host=db.example.org sslmode=require", "require"),
+        ("host=db.example.org sslmode=verify-full sslrootcert=/ca.pem", "/ca.pem"),
+    ],
+)
+def test_an_address_elsewhere_needs_tls(given: str, wanted: str) -> None:
+    assert wanted in address(given)
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_clear_text_is_refused(mode: str) -> None:
+    with pytest.raises(LeashError, match="clear text"):
+        address(f"host=db.example.org sslmode={mode}")
+    assert address(f"host=127.0.0.1 sslmode={mode}")
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert "hunter2" not in safe("postgresql://ann:hunter2@db/leash")
+    assert "hunter2" not in safe("hunter2 is no address")
+
+
+def certify(
+    place: Path, name: str, issuer: x509.Name | None, key: ec.EllipticCurvePrivateKey | None
+) -> tuple[x509.Name, ec.EllipticCurvePrivateKey]:
+    """A key and a certificate below `place`, signed by `key` or by itself."""
+    own = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer or subject)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(days=36500))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key or own, hashes.SHA256())
+    )
+    (place / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = own.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (place / f"{name}.key").write_bytes(private)
+    (place / f"{name}.key").chmod(0o600)
+    return subject, own
+
+
+def test_tls_with_a_ca_of_ones_own_and_client_certificates(tmp_path: Path) -> None:
+    cluster = Cluster()
+    try:
+        issuer, key = certify(tmp_path, "ca", None, None)
+        certify(tmp_path, "server", issuer, key)
+        certify(tmp_path, ADMIN, issuer, key)
+        certify(tmp_path, "stranger", None, None)
+        for name in ("ca.crt", "server.crt", "server.key"):
+            shutil.copy(tmp_path / name, cluster.data / name)
+            if cluster.user:
+                shutil.chown(cluster.data / name, cluster.user)
+        (cluster.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 cert\n")
+        cluster.kill()
+        cluster.start("ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=ca.crt")
+        base = f"host=127.0.0.1 port={cluster.port} dbname=postgres user={ADMIN} sslmode=verify-full"
+        ours = f"sslcert={tmp_path}/{ADMIN}.crt sslkey={tmp_path}/{ADMIN}.key"
+        from leashtui.stores.team.link import TeamError, connect
+
+        with connect(f"{base} sslrootcert={tmp_path}/ca.crt {ours}") as connection:
+            assert connection.pgconn.ssl_in_use
+        with pytest.raises(TeamError, match="certificate is not trusted"):
+            connect(f"{base} sslrootcert={tmp_path}/stranger.crt {ours}")
+        with pytest.raises(TeamError, match="certificate"):
+            connect(f"{base} sslrootcert={tmp_path}/ca.crt")
+    finally:
+        cluster.stop()
