@@ -11,6 +11,7 @@ from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.places import (
     SYSTEM_DIRS,
+    TEMPS,
     VITAL_FILES,
     covered_folder,
     is_disk,
@@ -245,6 +246,8 @@ def delete(
             recursive=recursive,
         )
         return
+    if real in TEMPS or folder in TEMPS:
+        where = Place.SYSTEM  # what all programs of all users keep there
     if where is Place.TEMP and certain:
         ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}", span, Severity.LOW, recursive=recursive)
         return
@@ -281,6 +284,8 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     where = place(machine, path)
     known = state.files.get(path)
     ledger = machine.ledger
+    if known is None:
+        known = next((s for p, s in state.files.items() if s.taint & Taint.FETCHED and path.startswith(p + "/")), None)
     if known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET):
         ledger.sign("pipe_to_shell")
         ledger.add(
