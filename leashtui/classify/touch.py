@@ -11,7 +11,6 @@ from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.places import (
     SYSTEM_DIRS,
-    TEMPS,
     VITAL_FILES,
     covered_folder,
     is_disk,
@@ -246,8 +245,6 @@ def delete(
             recursive=recursive,
         )
         return
-    if real in TEMPS or folder in TEMPS:
-        where = Place.SYSTEM  # what all programs of all users keep there
     if where is Place.TEMP and certain:
         ledger.add(Verb.DELETE, show(real), where, f"{how} {shown}", span, Severity.LOW, recursive=recursive)
         return
