@@ -120,7 +120,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
-_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/leash(?:tui)?[-.]")
+_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
