@@ -45,6 +45,12 @@ def test_a_session_is_recorded_and_played(tmp_path: Path, places: dict[str, str]
         assert "timeline" in screen
         tmux.keys("q")
         assert tmux.ended() == 0
+    page = tmp_path / "page.html"
+    for code in (0, 5):
+        made = subprocess.run([*LEASH, "replay", "--html", str(page)], env=os.environ | places, capture_output=True)
+        assert made.returncode == code
+    assert "seen42" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
     done = subprocess.run(
         [*LEASH, "replay", "--json"], env=os.environ | places, capture_output=True, text=True, check=True
     )
