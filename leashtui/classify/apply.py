@@ -18,6 +18,7 @@ from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
+_CHANGES = frozenset(("delete", "destroy", "purge", "terminate", "create", "update", "remove"))
 _RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
 """Programs that run what they are given before they look at what follows."""
 _DESTROYS = frozenset((
@@ -77,8 +78,11 @@ def apply(call: Call, spec: Spec) -> Stream:
         options = split(words, spec, chosen, _limit(chosen) + used if chosen.posix else 99)
         sub = " ".join(show(w) for w in options.args[:used])
         options.args = options.args[used:]
-        if any(o in _HELP for o in options.given) and not chosen.posix:
+        taken = {n for n, _ in options.values}
+        if any(o in _HELP and o not in taken for o in options.given) and not chosen.posix:
             return Stream(0, None)
+        if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):
+            _deeper(call, spec, options, sub)
     if _is_dry(call, spec, chosen, options):
         call.sign("dry_run")
         call.direct = True
@@ -128,6 +132,13 @@ def _command(spec: Spec, options: Options) -> tuple[Spec, int] | None:
         ):
             return command, len(pattern)
     return None
+
+
+def _deeper(call: Call, spec: Spec, options: Options, sub: str) -> None:
+    """A group that is listed as harmless may hold verbs that are not: `nats consumer delete`."""
+    looks = sub.split(" ")[0] in ("help", "search", "explain", "find", "completion", "describe", "auth", "explain")
+    if not looks and any(bare(w) in _CHANGES for w in options.args[:3]):
+        _deeds(call, spec, options, ("cloud_change!",), "", f"{sub} {show(options.args[0])}")
 
 
 def _unknown(call: Call, spec: Spec, options: Options) -> None:

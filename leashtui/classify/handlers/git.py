@@ -58,7 +58,8 @@ def _alias(call: Call, options: Options) -> None:
     elif meant:
         call.words_run([Word("git"), *map(Word, meant.split()), *rest])
     elif any(_TELLING.match(w) for w in rest):
-        call.ledger.opaque(f"runs git {show(name)}, which stands for something that leash does not know", call.span)
+        sentence = f"runs git {show(name)}, which stands for something unknown that may throw work away"
+        call.add(Verb.DISCARD_WORK, name, sentence, Severity.MEDIUM)
 
 
 def _repository(call: Call, options: Options) -> None:
@@ -191,7 +192,7 @@ def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
             else None
         )
         if target:
-            call.write(target, Stream(Taint.NONE, None), append=True)
+            call.write(target, Stream(Taint.FETCHED, None), append=True)
     return None
 
 
