@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy trust' 'policy import-leash' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --key --mode --name --older --on-ask --output --pace --policies --pub --session --silence --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --mode --name --older --on-ask --output --pace --policies --pub --session --silence --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -152,6 +152,7 @@ complete -c leash -n '_shtab_leash_using replay' -l speed -xka "0.25 0.5 1 2 4 8
 complete -c leash -n '_shtab_leash_using replay' -l silence -x -d 'how long a pause may last'
 complete -c leash -n '_shtab_leash_using replay' -l at -x -d 'begin at an act: L-12, or a record'"'"'s number'
 complete -c leash -n '_shtab_leash_using replay' -l json -d 'print what would be played, one JSON object a line'
+complete -c leash -n '_shtab_leash_using replay' -l html -x -d 'write one page that needs nothing else'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a audit -d 'prove that the log was not changed'
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'

@@ -30,10 +30,14 @@ Leader = Annotated[str, msgspec.Meta(pattern=r"^ctrl\+[abefgklnopqrstuvwxy\]\\^_
 
 
 class Panel(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+]'."""
+    """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+]'.
+
+    theme: auto is dark or light, as the terminal's own background is.
+    """
 
     leader: Leader = "ctrl+]"
     bell: bool = True
+    theme: Literal["auto", "dark", "light", "contrast"] = "auto"
 
 
 class Watch(Struct, frozen=True, forbid_unknown_fields=True):

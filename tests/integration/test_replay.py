@@ -15,6 +15,11 @@ from tests.tmux_rig import Tmux, until
 LEASH = [sys.executable, "-m", "leashtui"]
 
 
+def told(*words: str) -> list[str]:
+    """The command line of leash behind a shell that says how it ended and stays."""
+    return ["/bin/sh", "-c", '"$@"; code=$?; echo; echo code=$code; sleep 1000', "sh", *LEASH, *words]
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, str]:
     found = {
@@ -33,18 +38,24 @@ def casts(places: dict[str, str]) -> list[Path]:
 def test_a_session_is_recorded_and_played(tmp_path: Path, places: dict[str, str]) -> None:
     work = ["--workspace", str(tmp_path / "work"), "--guard", "watch"]
     script = "echo seen$((40+2)); cat /etc/hostname > /dev/null; sleep 0.3; echo b''ye"
-    with Tmux(tmp_path, [*LEASH, *work, "sh", "-c", script], 120, 30, **places) as tmux:
-        assert tmux.ended() == 0
+    with Tmux(tmp_path, told(*work, "sh", "-c", script), 120, 30, **places) as tmux:
+        tmux.shows("code=0")
     (cast,) = until(lambda: casts(places), "a recording")
     assert cast.stat().st_mode & 0o777 == 0o600
     assert "seen42" in cast.read_text()
-    with Tmux(tmp_path, [*LEASH, "replay", "--speed", "16"], 120, 30, **places) as tmux:
+    with Tmux(tmp_path, told("replay", "--speed", "16"), 120, 30, **places) as tmux:
         tmux.shows("bye")
         screen = tmux.shows("end ")
         assert "seen42" in screen
         assert "timeline" in screen
         tmux.keys("q")
-        assert tmux.ended() == 0
+        tmux.shows("code=0")
+    page = tmp_path / "page.html"
+    for code in (0, 5):
+        made = subprocess.run([*LEASH, "replay", "--html", str(page)], env=os.environ | places, capture_output=True)
+        assert made.returncode == code
+    assert "seen42" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
     done = subprocess.run(
         [*LEASH, "replay", "--json"], env=os.environ | places, capture_output=True, text=True, check=True
     )
@@ -56,15 +67,15 @@ def test_a_session_is_recorded_and_played(tmp_path: Path, places: dict[str, str]
 def test_record_false_records_nothing_and_the_decisions_still_replay(tmp_path: Path, places: dict[str, str]) -> None:
     (Path(places["LEASH_CONFIG_DIR"]) / "config.toml").write_text("record = false\n")
     work = ["--workspace", str(tmp_path / "work"), "--guard", "watch"]
-    with Tmux(tmp_path, [*LEASH, *work, "sh", "-c", "echo once"], 120, 30, **places) as tmux:
-        assert tmux.ended() == 0
+    with Tmux(tmp_path, told(*work, "sh", "-c", "echo once"), 120, 30, **places) as tmux:
+        tmux.shows("code=0")
     assert casts(places) == []
-    with Tmux(tmp_path, [*LEASH, "replay"], 80, 24, **places) as tmux:
+    with Tmux(tmp_path, told("replay"), 80, 24, **places) as tmux:
         tmux.shows("end ")
         tmux.keys("C-]")
         tmux.shows("timeline")
         tmux.keys("q")
-        assert tmux.ended() == 0
+        tmux.shows("code=0")
 
 
 @pytest.mark.parametrize("words", [["replay"], ["replay", "nosuch"], ["replay", "--json", "nosuch"]])

@@ -13,7 +13,9 @@ from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of
 
 from leashtui.faces.tui.app import LeashApp
 from leashtui.faces.tui.desk import End
-from leashtui.faces.tui.parser import RawKey
+from leashtui.faces.tui.look import THEMES, coloured
+from leashtui.faces.tui.parser import Background, RawKey
+from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.terminal import HOLD
 from leashtui.model.card import Choice
 from leashtui.model.wire import Answer, CardGone, CardShown, Done
@@ -27,7 +29,7 @@ class Play:
     def __init__(self, desk: FakeDesk | None = None, size: tuple[int, int] = (120, 40)) -> None:
         self.desk = desk or FakeDesk([], [SCREEN])
         self.clock = StillClock()
-        self.app: LeashApp = app_of(self.desk, self.clock)
+        self.app: LeashApp = app_of(self.desk, self.clock, theme="auto")
         self._running = self.app.run_test(size=size)
         self.pilot: Pilot[Any]
 
@@ -250,3 +252,13 @@ async def test_a_thousand_records_are_drawn_without_falling_behind() -> None:
     async with Play(FakeDesk(a_morning() * 100, [SCREEN])) as play:
         await play.until(lambda: play.app.panel.timeline.records == 14)
         await play.shows("npm test")
+
+
+async def test_the_panel_is_as_light_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    async with Play() as play:
+        for colour, theme in (((250, 250, 240), "light"), ((10, 10, 20), "dark")):
+            play.app.post_message(Background(colour))
+            await play.until(lambda theme=theme: play.app.look == coloured(THEMES[theme]))  # type: ignore[misc]
+            assert play.app.query_one("#side", Sheet).base == play.app.look.ground
+            assert play.app.query_one("#header", Sheet).base == play.app.look.raised

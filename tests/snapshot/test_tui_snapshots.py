@@ -45,10 +45,12 @@ async def settled(pilot: Pilot[Any], *keys: str) -> None:
     await pilot.pause()
 
 
-def story(*keys: str, cards: list[Card] | None = None, **changes: Any) -> tuple[LeashApp, Callable[[Pilot[Any]], Any]]:
+def story(
+    *keys: str, cards: list[Card] | None = None, theme: str = "dark", **changes: Any
+) -> tuple[LeashApp, Callable[[Pilot[Any]], Any]]:
     """The app and what happens before its picture is taken."""
     messages = a_morning()[:-1] + [CardShown(c) for c in ([force_push()] if cards is None else cards)]
-    app = app_of(FakeDesk(messages, [SCREEN], **changes), StillClock())
+    app = app_of(FakeDesk(messages, [SCREEN], **changes), StillClock(), theme=theme)
 
     async def before(pilot: Pilot[Any]) -> None:
         await settled(pilot, *keys)
@@ -94,6 +96,14 @@ def test_story_without_colour(
     keys, changes = STORIES[name]
     app, before = story(*keys, **changes)
     assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("theme", ["light", "contrast"])
+def test_other_themes(theme: str, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("TMUX", raising=False)
+    app, before = story(LEADER, theme=theme)
+    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
 
 
 def test_a_terminal_too_small(snap_compare: Any) -> None:

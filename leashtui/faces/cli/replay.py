@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--silence", type=float, default=2.0, metavar="SECONDS", help="how long a pause may last")
     parser.add_argument("--at", default="", metavar="ACT", help="begin at an act: L-12, or a record's number")
     parser.add_argument("--json", action="store_true", help="print what would be played, one JSON object a line")
+    parser.add_argument("--html", default="", metavar="FILE", help="write one page that needs nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _print(log)
         return Exit.OK
+    if args.html:
+        return _export(log, args)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LeashError("a replay needs a terminal", "without one: leash replay --json, or leash log", Exit.USAGE)
     command = [sys.executable, "-I", "-m", "leashtui.faces.tui.replay", "--speed", args.speed]
@@ -55,6 +59,14 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, before)
         terminal.restore(painted=True, died=code < 0)
     return code if code >= 0 else 128 - code
+
+
+def _export(log: Path, args: argparse.Namespace) -> int:
+    command = [sys.executable, "-I", "-m", "leashtui.faces.tui.replay", "--silence", str(max(0.0, args.silence))]
+    code = subprocess.run([*command, "--html", os.path.abspath(args.html), str(log)], check=False).returncode
+    if code == 0:
+        print(f"leash: wrote {args.html}; it holds what the terminal showed: look before you share it", file=sys.stderr)
+    return code
 
 
 def _log(wanted: str) -> Path:

@@ -100,7 +100,7 @@ def face_of(face: str, config: Config) -> Face | None:
     """How the keeper starts this face; None for headless."""
     if face == "headless":
         return None
-    chosen = ["--leader", config.panel.leader] if face == "tui" else []
+    chosen = ["--leader", config.panel.leader, "--theme", config.panel.theme] if face == "tui" else []
     if face == "tui" and not config.panel.bell:
         chosen.append("--no-bell")
 

@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
     parser.add_argument("--no-bell", action="store_true", help="never ring")
+    parser.add_argument("--theme", choices=("auto", "dark", "light", "contrast"), default="auto")
     arguments = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
@@ -73,6 +74,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         driver_class=PanelDriver,
         leader=leader_of(arguments.leader),
         bell=not arguments.no_bell,
+        theme=arguments.theme,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

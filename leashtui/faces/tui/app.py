@@ -33,9 +33,10 @@ from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.keys import working
 from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.leader import DEFAULT, Leader
-from leashtui.faces.tui.look import Look, coloured, plain
+from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background
+from leashtui.faces.tui.rules import RULES
 from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
@@ -55,22 +56,10 @@ class LeashApp(App[int], inherit_bindings=False):
 
     answers: whether this face's engine answers the agent's questions to its terminal (one face of a session should).
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
-    as clock time.
+    as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
     """
 
-    CSS = """
-    Screen { layout: vertical; background: ansi_default; overflow: hidden; }
-    #header, #footer { height: 1; }
-    #body { height: 1fr; background: ansi_default; }
-    #agent { width: 1fr; height: 1fr; background: ansi_default; color: ansi_default; }
-    #side { width: 46; height: 1fr; }
-    #small { height: 1fr; display: none; }
-    .small #header, .small #footer, .small #body { display: none; }
-    .small #small { display: block; }
-    .narrow #side { display: none; }
-    .narrow.panel #side { display: block; width: 1fr; }
-    .narrow.panel #agent { display: none; }
-    """
+    CSS = RULES
     ENABLE_COMMAND_PALETTE = False
     TITLE = "leash"
 
@@ -87,9 +76,11 @@ class LeashApp(App[int], inherit_bindings=False):
         driver_class: type[Driver] | None = None,
         leader: Leader = DEFAULT,
         bell: bool = True,
+        theme: str = "dark",
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class)
-        self.look: Look = plain() if self.no_color else coloured()
+        self._follow_background = theme == "auto" and not self.no_color
+        self.look: Look = plain() if self.no_color else coloured(THEMES.get(theme, DARK))
         self._link = link
         self._engine = engine
         self._answers = answers
@@ -280,6 +271,16 @@ class LeashApp(App[int], inherit_bindings=False):
     def on_background(self, message: Background) -> None:
         """The person's terminal told its background, so that the agent can tell light from dark."""
         self._engine.background = message.colour
+        if self._follow_background:
+            self._dress(coloured(THEMES[theme_for(message.colour)]))
+
+    def _dress(self, look: Look) -> None:
+        """Change the theme of everything but the agent's terminal."""
+        self.look = look
+        for sheet in self.query(Sheet):
+            sheet.base = look.raised if sheet.id in {"header", "footer"} else look.ground
+            sheet.refresh()
+        self._show()
 
     def on_hangup(self, message: Hangup) -> None:
         """The person's terminal is gone; the agent goes on."""

@@ -16,6 +16,7 @@ class Situation:
 
     card, cards: what y, n and j/k are about; waiting: all that wait. listed: the timeline is to be seen. chosen: one of
     its rows is under the keys; reading: and open. files: changed files are listed in place of acts.
+    granted: the chosen row gave a grant that still holds.
     """
 
     card: bool = False
@@ -32,6 +33,7 @@ class Situation:
     chosen: bool = False
     reading: bool = False
     files: bool = False
+    granted: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Key:
 
 def _row(s: Situation) -> bool:
     return s.chosen or s.reading
+
+
+def _granted(s: Situation) -> bool:
+    return s.granted and _row(s)
 
 
 def _several(s: Situation) -> bool:
@@ -67,6 +73,7 @@ KEYS = (
     ),
     Key("row_previous", ("k", "up"), "", "", "", lambda s: s.listed),
     Key("open", ("enter",), "enter", "details", "all about the chosen row: who decided, what it did, diffs", _row),
+    Key("revoke", ("u",), "u", "take back", "take back what the chosen row allowed for the session", _granted),
     Key("pane", ("tab",), "tab", "timeline", "j and k move in the timeline, or among waiting acts", _several),
     Key("files", ("t",), "t", "files", "files changed in this session, or the timeline again", lambda s: s.listed),
     Key(

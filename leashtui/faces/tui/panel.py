@@ -19,7 +19,18 @@ from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.reading import Reading
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.card import Card, Choice
-from leashtui.model.wire import Answer, Brake, CardGone, CardShown, DeskMessage, FaceMessage, Recorded, Refused, Welcome
+from leashtui.model.wire import (
+    Answer,
+    Brake,
+    CardGone,
+    CardShown,
+    DeskMessage,
+    FaceMessage,
+    Recorded,
+    Refused,
+    Revoke,
+    Welcome,
+)
 
 _HINT_FOR = 5.0
 STEP = 5
@@ -89,6 +100,7 @@ class Panel:
             chosen=self.reading.row is not None and not self.help and not self.whole,
             reading=reading,
             files=self.reading.files,
+            granted=bool(self.timeline.grant_of(self.reading.row)),
             ready=self.queue.ready(now),
             once=Choice.ONCE in offered,
             session=Choice.SESSION in offered,
@@ -270,6 +282,12 @@ class Panel:
 
     def _do_open(self, now: float) -> None:
         self.reading.open, self.page = not self.reading.open, 0
+
+    def _do_revoke(self, now: float) -> None:
+        grant = self.timeline.grant_of(self.reading.row)
+        if grant:
+            self._send(Revoke(grant))
+            self._say(f"{grant} is taken back: its like is asked again", now)
 
     def _do_pane(self, now: float) -> None:
         self.rows = not self.rows

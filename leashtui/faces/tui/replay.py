@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,24 @@ def _records(log: Path) -> Iterator[Recorded]:
             yield Recorded(row.seq, record, row.hash.hex() if isinstance(row.hash, bytes) else "")
 
 
+def _export(tape: Tape, size: tuple[int, int], arguments: argparse.Namespace) -> int:
+    from leashtui.faces.tui.bittty_engine import BitttyEngine
+    from leashtui.faces.tui.export import make_page
+
+    page = make_page(tape, BitttyEngine(*size), f"leash {arguments.log.stem}")
+    try:
+        with open(arguments.html, "x", encoding="utf-8", opener=_private) as file:
+            file.write(page)
+    except OSError as error:
+        print(f"leash: cannot write {arguments.html}: {error.strerror}\nleash: choose a new file", file=sys.stderr)
+        return Exit.STORE
+    return Exit.OK
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def main() -> int:
     """Play one session. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m leashtui.faces.tui.replay", allow_abbrev=False)
@@ -51,8 +70,9 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--silence", type=float, default=SILENCE)
     parser.add_argument("--at", default="", help="an act: L-12, a record's id or number")
+    parser.add_argument("--html", type=Path, help="write a page there instead")
     arguments = parser.parse_args()
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if arguments.html is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: a replay needs a terminal; without one: leash replay --json", file=sys.stderr)
         return Exit.USAGE
     from leashtui.faces.tui.bittty_engine import BitttyEngine
@@ -64,6 +84,8 @@ def main() -> int:
     except LeashError as error:
         print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
         return int(error.code)
+    if arguments.html is not None:
+        return _export(tape, size, arguments)
     start = tape.index_of(arguments.at) if arguments.at else 0
     if start is None:
         print(f"leash: there is no act {arguments.at!r} in this session\nleash: see `leash log`", file=sys.stderr)

@@ -55,6 +55,7 @@ class Timeline:
         self._acts: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
         self.files = Files()
+        self.grants: set[str] = set()
         self.acts = 0
         self.asked = 0
         self.refused = 0
@@ -129,8 +130,10 @@ class Timeline:
             case GuardLost(guard=guard, reason=reason):
                 return row("alarm", "lost", f"the {guard} guard: {reason}")
             case GrantAdded() as event:
+                self.grants.add(event.grant)
                 return row("note", "grant", " ".join(event.prefix) or event.policy, event.grant)
             case GrantRevoked(grant=grant, who=who):
+                self.grants.discard(grant)
                 return row("note", "revoke", grant, who)
             case Braked(what=what, who=who):
                 self.frozen = {"freeze": True, "resume": False}.get(what, self.frozen)
@@ -146,6 +149,11 @@ class Timeline:
             case FaceLeft(face=face):
                 return row("quiet", "left", face)
         return row("quiet", "event", type(record.event).__name__)
+
+    def grant_of(self, row: Row | None) -> str:
+        """The grant that a row gave and that still holds; '' without one."""
+        given = (r.event.grant for r in row.records if isinstance(r.event, GrantAdded | Answered)) if row else ()
+        return next((grant for grant in given if grant in self.grants), "")
 
     def _row_of(self, act: str) -> Row | None:
         return self._rows.get(self._acts.get(act, ""))

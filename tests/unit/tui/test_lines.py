@@ -16,7 +16,7 @@ from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
 from leashtui.faces.tui.bell import EVERY, Bell
 from leashtui.faces.tui.editor import LIMIT, LineEditor
 from leashtui.faces.tui.keys import KEYS, Situation, working
-from leashtui.faces.tui.look import GROUND, RAISED, Look, coloured, plain
+from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
 from leashtui.model.event import Answered, Asked
@@ -229,15 +229,26 @@ WORDLESS = {"edge"}
 """Styles that only ever draw lines."""
 
 
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", sorted(set(styles(LOOK)) - WORDLESS))
-def test_contrast_is_enough(name: str) -> None:
-    style = styles(LOOK)[name]
+def test_contrast_is_enough(name: str, theme: str) -> None:
+    palette = THEMES[theme]
+    style = styles(coloured(palette))[name]
     assert style.color is not None
-    for ground in (GROUND, RAISED):
+    for ground in (palette.ground, palette.raised):
         behind = style.bgcolor or Color.parse(ground)
         assert contrast(style.color, behind) >= 4.5, (name, ground)
         small = (style.color.downgrade(2), behind.downgrade(2))  # type: ignore[arg-type]
         assert contrast(*small) >= 4.5, (name, ground, "in 256 colours")
+
+
+def test_the_theme_follows_the_background() -> None:
+    assert [theme_for(c) for c in ((0, 0, 0), (40, 44, 52), (253, 246, 227), (255, 255, 255))] == [
+        "dark",
+        "dark",
+        "light",
+        "light",
+    ]
 
 
 def test_without_colour_no_style_has_any() -> None:

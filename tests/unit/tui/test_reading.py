@@ -8,14 +8,16 @@ from rich.cells import cell_len
 from tui_desk import DIFF, NOON, a_morning, decided, force_push, install, recorded, welcome
 
 from leashtui.faces.tui.details import draw_details
+from leashtui.faces.tui.keys import working
 from leashtui.faces.tui.look import coloured
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.reading import Reading
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.timeline import Timeline
-from leashtui.model.event import FileChanged
+from leashtui.model.event import Answered, FileChanged, GrantAdded, GrantRevoked
 from leashtui.model.facts import Place
-from leashtui.model.wire import Answer, CardShown, FaceMessage, Recorded
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.model.wire import Answer, CardShown, FaceMessage, Recorded, Revoke
 
 LOOK = coloured()
 
@@ -167,6 +169,24 @@ def test_keys_among_several_cards_and_the_timeline() -> None:
     assert player.panel.reading.row is player.panel.timeline.rows()[-2]
     player.press("escape", "k")
     assert player.panel.queue.position == 1
+
+
+def test_a_grant_is_taken_back_once_from_its_row_or_its_answer() -> None:
+    player = Player()
+    grant = GrantAdded("g1", "permit(...);", ("builtin/packages.add",), ("npm", "install"), NOON)
+    answer = Answered("L-12", Verdict(Ruling.ALLOW, By.PERSON, who="ada"), "tui:1", "g1")
+    for message in recorded([grant, answer]):
+        record = replace(message.record, id=f"G{message.seq}")
+        player.panel.hear(Recorded(14 + message.seq, record), player.now)
+    player.press("u")
+    assert player.sent == []
+    player.press("k", "u")
+    assert player.sent == [Revoke("g1")]
+    assert " u " in "".join(f" {k.shown} " for k in working(player.panel.situation(player.now)))
+    (revoked,) = recorded([GrantRevoked("g1", "ada")])
+    player.panel.hear(Recorded(17, replace(revoked.record, id="G3")), player.now)
+    player.press("u", "k", "u")
+    assert player.sent == [Revoke("g1")]
 
 
 def test_files_filter_and_back() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 from tui_desk import NOON, SCREEN, StillClock, a_morning, shown
 
 from leashtui.faces.tui.bittty_engine import BitttyEngine
+from leashtui.faces.tui.export import make_page
 from leashtui.faces.tui.player import NoDesk, Player
 from leashtui.faces.tui.tape import Tape, answers, make_tape, welcome_of
 from leashtui.model.wire import Recorded
@@ -107,3 +110,21 @@ async def test_no_key_answers_a_card_of_the_past() -> None:
         assert "enter or esc closes" in screen
         await pilot.press("q")
     assert cinema.app.return_code == 0
+
+
+def test_a_page_holds_everything_and_loads_nothing() -> None:
+    nasty = "<script>alert(1)</script> </span>&amp; \x1b[31mred\x1b[0m"
+    records = [m for m in a_morning() if isinstance(m, Recorded)]
+    made = make_tape(records, [Moment(1, "o", nasty), Moment(40, "o", "\r\nlater")], START)
+    page = make_page(made, BitttyEngine(60, 5), "<b>title")
+    assert page.count("<script") == 2
+    assert "&lt;script&gt;" in page and "&lt;b&gt;title" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://|src=|href=|@import|url[(]", page)
+    found = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    assert any("later" in data["rows"][row] for row in data["frames"][-1][1])
+    assert not any("later" in data["rows"][row] for row in data["frames"][0][1])
+    assert [a["text"] for a in data["acts"] if a["kind"] == "deny"] == ["cat /home/ada/.aws/credentials"]
+    assert [f[0] for f in data["frames"]] == sorted(f[0] for f in data["frames"])
