@@ -2,7 +2,7 @@
 
 cedarpy overflows the stack, and so kills the process, at about 600 levels on a main thread and 30 on a small one. The
 pure floor checks nesting before it parses and starts no threads; this module gives what is left 16 MiB. Refuses to know
-Cedar, and where policies lie (`layers`). Invariant: a caller gets a whole bundle, or a PolicyError; never a part of one.
+Cedar, and where policies lie (`layers`). Invariant: a caller gets a whole bundle or a PolicyError, never a part of one.
 """
 
 from __future__ import annotations

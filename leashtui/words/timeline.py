@@ -187,8 +187,8 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
     PolicyTrusted: lambda e: Line(
         Tone.QUIET,
-        "untrust" if e.dropped else "trust",
-        f"{count(len(e.files), 'policy file')} of {e.workspace}",
+        "drop" if e.dropped else "trust",
+        f"{count(len(e.files), 'trusted policy file')} of {e.workspace}",
         e.who,
     ),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),

@@ -33,6 +33,9 @@ from leashtui.words.plain import count, one_line
 
 TOOLS = (
     ("decide", "decide", "answer requests from policies alone, one JSON object a line"),
+    ("simulate", "simulate", "say what policies would have changed in recorded sessions"),
+    ("diff", "simulate", "say what would change in recorded sessions from one set of policies to another"),
+    ("fmt", "fmt", "lay policy files out in one way"),
     ("trust", "trust", "let a project's own policies permit, for the bytes they have now"),
     ("import-leash", "importing", "carry StrongDM Leash policies over, and say where they mean something else"),
 )
