@@ -10,8 +10,8 @@ _shtab_leash_policy_subparsers=(check test list decide simulate diff fmt trust i
 _shtab_leash_config_subparsers=(show path)
 _shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill log audit explain policy grants config doctor completions)
 
-_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --workspace --linger)
-_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --workspace --linger --pace)
+_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger)
+_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger --pace)
 _shtab_leash_status_option_strings=(-h --help --json --code)
 _shtab_leash_approvals_option_strings=(-h --help --json --code)
 _shtab_leash_approve_option_strings=(-h --help --session --code --for-session)
@@ -40,14 +40,16 @@ _shtab_leash_config_path_option_strings=(-h --help)
 _shtab_leash_config_option_strings=(-h --help)
 _shtab_leash_doctor_option_strings=(-h --help --json)
 _shtab_leash_completions_option_strings=(-h --help)
-_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --workspace --linger)
+_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --mode --as --workspace --linger)
 
 
 
 _shtab_leash_run___guard_choices=(strict compat exec watch)
 _shtab_leash_run___on_ask_choices=(wait deny)
+_shtab_leash_run___mode_choices=(observe guard lockdown)
 _shtab_leash_demo___guard_choices=(strict compat exec watch)
 _shtab_leash_demo___on_ask_choices=(wait deny)
+_shtab_leash_demo___mode_choices=(observe guard lockdown)
 _shtab_leash_audit_pos_0_choices=(verify)
 _shtab_leash_explain___guard_choices=(shim kernel)
 _shtab_leash_policy_decide___dialect_choices=(cedar leash leash-compat)
@@ -59,6 +61,7 @@ _shtab_leash_completions_pos_0_choices=(bash fish zsh)
 _shtab_leash_pos_0_choices=(run demo status approvals approve deny attach freeze resume kill log audit explain policy grants config doctor completions)
 _shtab_leash___guard_choices=(strict compat exec watch)
 _shtab_leash___on_ask_choices=(wait deny)
+_shtab_leash___mode_choices=(observe guard lockdown)
 
 _shtab_leash_run_pos_0_nargs=...
 _shtab_leash_run__h_nargs=0

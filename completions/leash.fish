@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants config 'config show' 'config path' doctor completions
-set -g _shtab_leash_opts_with_value --batch --because --code --cwd --dialect --guard --home --log --mode --on-ask --pace --policies --policy --revoke --session --since --unmatched --workspace
+set -g _shtab_leash_opts_with_value --as --batch --because --code --cwd --dialect --guard --home --log --mode --on-ask --pace --policies --policy --revoke --session --since --unmatched --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -62,6 +62,8 @@ complete -c leash -n _shtab_leash_using -l guard -xka "strict compat exec watch"
 complete -c leash -n _shtab_leash_using -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n _shtab_leash_using -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n _shtab_leash_using -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n _shtab_leash_using -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n _shtab_leash_using -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n _shtab_leash_using -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n _shtab_leash_using -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a run -d 'run a program under leash (the long form of `leash PROGRAM`)'
@@ -70,6 +72,8 @@ complete -c leash -n '_shtab_leash_using run' -l guard -xka "strict compat exec 
 complete -c leash -n '_shtab_leash_using run' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using run' -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n '_shtab_leash_using run' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n '_shtab_leash_using run' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n '_shtab_leash_using run' -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n '_shtab_leash_using run' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using run' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a demo -d 'meet the first approval within a minute: no account, no network'
@@ -78,6 +82,8 @@ complete -c leash -n '_shtab_leash_using demo' -l guard -xka "strict compat exec
 complete -c leash -n '_shtab_leash_using demo' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using demo' -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n '_shtab_leash_using demo' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n '_shtab_leash_using demo' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n '_shtab_leash_using demo' -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n '_shtab_leash_using demo' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using demo' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using demo' -l pace -x -d 'how long the agent thinks (default 1)'

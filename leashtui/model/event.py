@@ -31,6 +31,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     host: str = ""
     exe: str = ""
     exe_digest: str = ""
+    posture: str = "guard"  # observe, guard or lockdown
+    role: str = ""  # what the session is for, as `--as` said
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
 
 

@@ -100,6 +100,7 @@ def _because(verdict: Verdict, fallback: str = "") -> str:
         By.COVERED: "part of an approved act",
         By.TIMEOUT: "nobody answered in time",
         By.LOCK: "refused before",
+        By.OBSERVED: "only recorded",
         By.NOBODY: "nobody to ask",
         By.WITHDRAWN: "withdrawn",
         By.ERROR: "leash could not judge it",
