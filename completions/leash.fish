@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy trust' 'policy import-leash' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --mode --name --older --on-ask --output --pace --policies --pub --session --silence --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -62,6 +62,8 @@ complete -c leash -n _shtab_leash_using -l guard -xka "strict compat exec watch"
 complete -c leash -n _shtab_leash_using -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n _shtab_leash_using -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n _shtab_leash_using -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n _shtab_leash_using -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n _shtab_leash_using -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n _shtab_leash_using -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n _shtab_leash_using -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a run -d 'run a program under leash (the long form of `leash PROGRAM`)'
@@ -70,6 +72,8 @@ complete -c leash -n '_shtab_leash_using run' -l guard -xka "strict compat exec 
 complete -c leash -n '_shtab_leash_using run' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using run' -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n '_shtab_leash_using run' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n '_shtab_leash_using run' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n '_shtab_leash_using run' -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n '_shtab_leash_using run' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using run' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a demo -d 'meet the first approval within a minute: no account, no network'
@@ -78,6 +82,8 @@ complete -c leash -n '_shtab_leash_using demo' -l guard -xka "strict compat exec
 complete -c leash -n '_shtab_leash_using demo' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using demo' -l headless -d 'no terminal of its own: fds 0-2 pass through'
 complete -c leash -n '_shtab_leash_using demo' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
+complete -c leash -n '_shtab_leash_using demo' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
+complete -c leash -n '_shtab_leash_using demo' -l as -x -d 'what the session is for: docs, review, tests, infra'
 complete -c leash -n '_shtab_leash_using demo' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using demo' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using demo' -l pace -x -d 'how long the agent thinks (default 1)'
@@ -195,7 +201,7 @@ complete -c leash -n '_shtab_leash_using explain' -l guard -xka "shim kernel" -d
 complete -c leash -n '_shtab_leash_using explain' -l cwd -x -d 'the directory it would run in (default: this one)'
 complete -c leash -n '_shtab_leash_using explain' -l home -x -d 'the home directory (default: yours)'
 complete -c leash -n '_shtab_leash_using explain' -l batch -x -d 'judge every {id, command, cwd, home} of a .jsonl'
-complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test and list policies'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test, trust and list policies; answer requests; import others'
 complete -c leash -n '_shtab_leash_using policy' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a check -d 'read policies and say everything that is wrong in them'
 complete -c leash -n '_shtab_leash_using policy check' -s h -l help -d 'show this help message and exit'
@@ -211,6 +217,20 @@ complete -c leash -n '_shtab_leash_using policy decide' -s h -l help -d 'show th
 complete -c leash -n '_shtab_leash_using policy decide' -l policies -x -d 'a policy file or directory'
 complete -c leash -n '_shtab_leash_using policy decide' -l dialect -xka "cedar leash leash-compat" -d 'how the policies are meant (default: cedar)'
 complete -c leash -n '_shtab_leash_using policy decide' -l unmatched -xka "deny ask" -d 'what holds where no policy matches (dialect cedar; default: deny, as in Cedar)'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a simulate -d 'say what policies would have changed in recorded sessions'
+complete -c leash -n '_shtab_leash_using policy simulate' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy simulate' -l policy -x -d 'try these as your own policies (default: those in force)'
+complete -c leash -n '_shtab_leash_using policy simulate' -l since -x -d 'how far back: 90m, 12h, 7d, 4w (default: 30d)'
+complete -c leash -n '_shtab_leash_using policy simulate' -l log -x -d 'this log (default: every session'"'"'s)'
+complete -c leash -n '_shtab_leash_using policy simulate' -l json -d 'print one JSON object a group of acts'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a diff -d 'say what would change in recorded sessions from one set of policies to another'
+complete -c leash -n '_shtab_leash_using policy diff' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy diff' -l since -x -d 'how far back: 90m, 12h, 7d, 4w (default: 30d)'
+complete -c leash -n '_shtab_leash_using policy diff' -l log -x -d 'this log (default: every session'"'"'s)'
+complete -c leash -n '_shtab_leash_using policy diff' -l json -d 'print one JSON object a group of acts'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a fmt -d 'lay policy files out in one way'
+complete -c leash -n '_shtab_leash_using policy fmt' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy fmt' -l check -d 'change nothing; exit with 1 when a file would change'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a trust -d 'let a project'"'"'s own policies permit, for the bytes they have now'
 complete -c leash -n '_shtab_leash_using policy trust' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy trust' -l revoke -d 'let its permits count no longer'
@@ -219,6 +239,13 @@ complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq
 complete -c leash -n '_shtab_leash_using policy import-leash' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy import-leash' -l mode -xka "cedar leash-compat" -d 'cedar: what their document says; leash-compat: what their engine does, surprises included'
 complete -c leash -n '_shtab_leash_using policy import-leash' -l json -d 'print one JSON object a statement'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a grants -d 'list what was allowed for longer, how wide it is, and end it'
+complete -c leash -n '_shtab_leash_using grants' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using grants' -l breadth -d 'score how far the permissions have drifted open'
+complete -c leash -n '_shtab_leash_using grants' -l revoke -x -d 'end this grant: what it released is asked again'
+complete -c leash -n '_shtab_leash_using grants' -l session -x -d 'only this session'"'"'s (default: all that live)'
+complete -c leash -n '_shtab_leash_using grants' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using grants' -l json -d 'print one JSON object a line'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a config -d 'show the configuration and where it comes from'
 complete -c leash -n '_shtab_leash_using config' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using config; and test $_shtab_leash_npos -eq 0' -a show -d 'print every value and where it comes from'

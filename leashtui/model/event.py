@@ -33,6 +33,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     exe_digest: str = ""
     device: str = ""  # this device's public key, as audit.note.Key.text gives it
     certificate: str = ""  # the device's signed note that lets this session's key sign checkpoints
+    posture: str = "guard"  # observe, guard or lockdown
+    role: str = ""  # what the session is for, as `--as` said
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
 
 

@@ -29,6 +29,14 @@ class Tier(StrEnum):
     WATCH = "watch"
 
 
+class Posture(StrEnum):
+    """What a session does with its policies' answers: record only, hold what asks, or refuse what asks."""
+
+    OBSERVE = "observe"
+    GUARD = "guard"
+    LOCKDOWN = "lockdown"
+
+
 class Layer(StrEnum):
     """Which guard saw the act."""
 

@@ -33,6 +33,7 @@ class By(StrEnum):
     COVERED = "covered"  # part of an act that a person already approved
     TIMEOUT = "timeout"
     LOCK = "lock"  # the circuit breaker, a freeze
+    OBSERVED = "observed"  # the session only records; what policies say is in the decision
     NOBODY = "nobody"  # an ask where nobody can answer
     WITHDRAWN = "withdrawn"  # the asking process was signalled or died; never a denial
     ERROR = "error"  # a component failed; fail closed

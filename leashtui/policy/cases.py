@@ -22,8 +22,8 @@ from leashtui.model.verdict import Outcome
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    times: how often the command's text is repeated. by: the policies that must have caused the outcome, all of
-    them; not checked when absent.
+    times: how often the command's text is repeated. role: what the session is for. by: the policies that must have
+    caused the outcome, all of them; not checked when absent.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     action: Action = Action.PROCESS_EXEC
     layer: Layer = Layer.EXPLAIN
     path: str = ""
+    role: str = ""
     times: int = 1
     by: tuple[str, ...] | None = None
 

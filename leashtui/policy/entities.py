@@ -40,22 +40,28 @@ FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.valu
 
 
 class Principal(Struct, frozen=True):
-    """Who asks: a session of an agent (its name), of a kind ('claude', 'mini'), for a person."""
+    """Who asks: a session of an agent (its name), of a kind ('claude', 'mini'), for a person.
+
+    role: what it is for, as the person said when it was started; '' when they said nothing.
+    """
 
     session: str
     agent: str
     kind: str
     user: str
+    role: str = ""
 
     def uid(self) -> Uid:
         """The principal of every request of this session."""
         return _uid("Session", self.session)
 
     def chain(self) -> list[Entity]:
-        """The entities Session in Agent in User and AgentKind."""
+        """The entities Session in Agent in User and AgentKind, and in its Role."""
         agent, kind, user = _uid("Agent", self.agent), _uid("AgentKind", self.kind), _uid("User", self.user)
+        role = [_uid("Role", self.role)] if self.role else []
         return [
-            _entity(self.uid(), [agent]),
+            *(_entity(one, []) for one in role),
+            _entity(self.uid(), [agent, *role]),
             _entity(agent, [user, kind]),
             _entity(user, []),
             _entity(kind, []),

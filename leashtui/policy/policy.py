@@ -41,6 +41,11 @@ class Policy(Struct, frozen=True):
         return "permit" if self.permits else str(self.meta.outcome)
 
     @property
+    def unconditional(self) -> bool:
+        """Whether it speaks of every resource, whatever the facts."""
+        return not self.node.clauses and isinstance(self.node.resource, pst.ScopeAny)
+
+    @property
     def releasable(self) -> bool:
         """Whether a grant may stand in for a person's answer to this ask."""
         meta = self.meta

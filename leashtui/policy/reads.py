@@ -49,6 +49,21 @@ def reads_of(nodes: Iterable[pst.Template]) -> Reads:
     return Reads(frozenset(facts), every, resource)
 
 
+def named_in(node: pst.Template) -> frozenset[pst.EntityUid]:
+    """Every entity a policy names, in its scope or its clauses."""
+    found: set[pst.EntityUid] = set()
+    stack: list[Any] = [node.principal, node.resource, *node.clauses]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, pst.EntityUid):
+            found.add(value)
+        elif isinstance(value, tuple):
+            stack.extend(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            stack.extend(getattr(value, field.name) for field in fields(value))
+    return frozenset(found)
+
+
 def actions_of(node: pst.Template, members: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """The action ids a policy can match. members: action id -> itself and everything in it (schema.members)."""
     scope = node.action

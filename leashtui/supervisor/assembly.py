@@ -99,7 +99,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session_id = new_id()
     policies = layers.load(config_dir(), start.workspace)
     bundle = policies.bundle
-    pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user), tier=tier, clock=microseconds)
+    layers.check_role(bundle, start.role)
+    pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user, start.role), tier=tier, clock=microseconds)
     pdp.self_test()
     leavings.sweep(ensure_private(runtime_dir()))
     directory = ensure_private(runtime_dir() / session_id)
@@ -140,6 +141,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         clock=microseconds,
         timer=lambda: time.perf_counter_ns() // 1000,
         broken=notices.broken,
+        posture=start.posture,
     )
     welcome = Welcome(
         session=session_id,
@@ -233,6 +235,8 @@ def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary:
         exe_digest=exe_digest,
         device=notary.device if notary is not None else "",
         certificate=notary.certificate if notary is not None else "",
+        posture=start.posture.value,
+        role=start.role,
         machine=mark,
     )
 

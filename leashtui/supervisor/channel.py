@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from leashtui.model.errors import LeashError
+from leashtui.model.request import Posture
 
 _LIMIT = 8 << 20
 
@@ -32,6 +33,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     guard: str = ""
     on_ask: str = "wait"
+    posture: Posture = Posture.GUARD
+    role: str = ""
     face: str = "headless"
     env: dict[str, str] = {}
     cols: int = 80

@@ -50,11 +50,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. guard: the least tier, '' for the best there is. on_ask: '' is wait, or deny where nobody can answer.
 
     record: whether what the agent's terminal shows is kept beside the log, secrets masked.
+    mode: record only, hold what asks, or refuse what asks.
+
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
     on_ask: Literal["", "wait", "deny"] = ""
+    mode: Literal["observe", "guard", "lockdown"] = "guard"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,6 +17,8 @@ from msgspec import Struct
 from leashtui.model.errors import PolicyError
 from leashtui.policy import bundle, sources
 from leashtui.policy.bundle import Bundle
+from leashtui.policy.names import type_of
+from leashtui.policy.reads import named_in
 from leashtui.policy.sources import Source
 from leashtui.stores.trust import Trust
 from leashtui.supervisor.policyload import with_stack
@@ -58,6 +61,20 @@ def load(config: Path, workspace: str = "", org: Path = ORG) -> Session:
     made = with_stack(lambda: bundle.build(found, bundle.load_schema(), trusted=trusted))
     left = [one.file for one in found if one.layer == "project" and one.digest not in trusted]
     return Session(made, tuple(left))
+
+
+def roles(made: Bundle) -> frozenset[str]:
+    """Every role that some policy speaks of."""
+    return frozenset(uid.id for policy in made.policies for uid in named_in(policy.node) if type_of(uid) == "Role")
+
+
+def check_role(made: Bundle, role: str) -> None:
+    """Raise PolicyError for a role that no policy knows: it would narrow nothing."""
+    known = sorted(roles(made))
+    if role and role not in known:
+        near = get_close_matches(role, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"roles are {', '.join(known)}"
+        raise PolicyError(f"no policy speaks of the role {role!r}, so it would narrow nothing", hint)
 
 
 def project_files(workspace: str) -> list[Source]:

@@ -17,7 +17,7 @@ from leashtui.model.errors import LeashError
 from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Classifier, Decider, Reply
-from leashtui.model.request import Request
+from leashtui.model.request import Posture, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
@@ -80,6 +80,7 @@ class Mediator:
         clock: Callable[[], int],
         timer: Callable[[], int],
         broken: Callable[[str], None],
+        posture: Posture = Posture.GUARD,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -92,6 +93,7 @@ class Mediator:
         self._clock = clock
         self._timer = timer
         self._broken = broken
+        self._posture = posture
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -154,6 +156,8 @@ class Mediator:
     def _rule(self, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
         """The verdict that needs no person, or None when one must be asked."""
         policies = tuple(p.id for p in decision.policies)
+        if self._posture is Posture.OBSERVE and decision.outcome is not Outcome.ALLOW and not decision.errors:
+            return Verdict(Ruling.ALLOW, By.OBSERVED, policies=policies)
         if decision.outcome is Outcome.ALLOW:
             return Verdict(Ruling.ALLOW, By.GRANT if decision.released else By.POLICY, policies=policies)
         if covered:
@@ -161,7 +165,9 @@ class Mediator:
         by = By.ERROR if decision.errors else By.POLICY
         why = ""
         if decision.outcome is Outcome.ASK:
-            if self._breaker.open(facts):
+            if self._posture is Posture.LOCKDOWN:
+                by, why = By.POLICY, "this session is in lockdown, so what would be asked is refused"
+            elif self._breaker.open(facts):
                 by = By.LOCK
             elif not self._can_ask():
                 by = By.NOBODY

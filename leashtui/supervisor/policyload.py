@@ -1,8 +1,8 @@
 """Policy loading with a stack of its own: the engine's parser recurses as deep as a policy file nests.
 
 cedarpy overflows the stack, and so kills the process, at about 600 levels on a main thread and 30 on a small one. The
-pure floor checks nesting before it parses and starts no threads; this module gives what is left 16 MiB. Refuses to
-know Cedar, and where policies lie (`layers`). Invariant: a caller gets a whole bundle, or a PolicyError; never a part of one.
+pure floor checks nesting before it parses and starts no threads; this module gives what is left 16 MiB. Refuses to know
+Cedar, and where policies lie (`layers`). Invariant: a caller gets a whole bundle or a PolicyError, never a part of one.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ def _because(verdict: Verdict, fallback: str = "") -> str:
         By.COVERED: "part of an approved act",
         By.TIMEOUT: "nobody answered in time",
         By.LOCK: "refused before",
+        By.OBSERVED: "only recorded",
         By.NOBODY: "nobody to ask",
         By.WITHDRAWN: "withdrawn",
         By.ERROR: "leash could not judge it",
@@ -190,8 +191,8 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
     PolicyTrusted: lambda e: Line(
         Tone.QUIET,
-        "untrust" if e.dropped else "trust",
-        f"{count(len(e.files), 'policy file')} of {e.workspace}",
+        "drop" if e.dropped else "trust",
+        f"{count(len(e.files), 'trusted policy file')} of {e.workspace}",
         e.who,
     ),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),

@@ -178,3 +178,17 @@ def test_the_demo_goes_on_when_everything_is_approved(world: World) -> None:
     assert leash.returncode == 0, err
     summary = out.decode()[out.decode().rindex("What came of") :]
     assert summary.count("went through") == 4, out.decode()
+
+
+def test_a_grant_is_listed_and_revoked(world: World) -> None:
+    (world.workspace / "notes").mkdir()
+    asking(world, "git push origin topic", "rm -rf notes")  # the second keeps the session waiting
+    card = world.one_card()
+    assert world.leash("approve", card["id"], "--for-session").returncode == 0
+    eventually(lambda: [c["id"] for c in world.approvals()] == ["L-2"])
+    (grant,) = [json.loads(line) for line in world.leash("grants", "--json").stdout.splitlines()]
+    assert grant["session"] == card["session"] and grant["prefix"][:2] == ["git", "push"]
+    assert "git push" in world.leash("grants", "--breadth").stdout
+    assert world.leash("grants", "--revoke", "g9").returncode == 1
+    assert world.leash("grants", "--revoke", grant["grant"]).returncode == 0
+    assert world.leash("grants", "--json").stdout == ""

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 GUARDS = ("strict", "compat", "exec", "watch")
 ON_ASK = ("wait", "deny")
-_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace"})
+_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace", "--as", "--mode"})
+MODES = ("observe", "guard", "lockdown")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=ON_ASK,
         default=None,
         help="wait for an answer, or refuse what needs one (default: wait, headless: deny)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default=None,
+        help="observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)",
+    )
+    parser.add_argument(
+        "--as", dest="role", metavar="ROLE", default="", help="what the session is for: docs, review, tests, infra"
     )
     parser.add_argument(
         "--workspace", metavar="DIR", default=None, help="the agent's workspace (default: the git repository here)"

@@ -33,6 +33,9 @@ from leashtui.words.plain import count, one_line
 
 TOOLS = (
     ("decide", "decide", "answer requests from policies alone, one JSON object a line"),
+    ("simulate", "simulate", "say what policies would have changed in recorded sessions"),
+    ("diff", "simulate", "say what would change in recorded sessions from one set of policies to another"),
+    ("fmt", "fmt", "lay policy files out in one way"),
     ("trust", "trust", "let a project's own policies permit, for the bytes they have now"),
     ("import-leash", "importing", "carry StrongDM Leash policies over, and say where they mean something else"),
 )
@@ -160,9 +163,9 @@ def _test(paths: Sequence[Path], as_json: bool) -> int:
     untested: list[str] = []
     for chosen, where in rounds:
         loaded = load(chosen)
-        pdp = PDP(loaded, Principal("test", "test", "test", "test"), tier=Tier.EXEC)
-        pdp.self_test()
-        judged = [_judge(pdp, str(file), case) for file, case in _cases(where)]
+        found = _cases(where)
+        pdps = {role: _pdp(loaded, role) for role in {"", *(case.role for _, case in found)}}
+        judged = [_judge(pdps[case.role], str(file), case) for file, case in found]
         results.extend(judged)
         untested.extend(_untested(loaded, chosen[-1][0], judged))
     failed = [result for result in results if not result.passed]
@@ -175,6 +178,13 @@ def _test(paths: Sequence[Path], as_json: bool) -> int:
             print(f"no case names {name}")
         print(f"{count(len(results) - len(failed), 'case')} passed, {len(failed):,} failed")
     return Exit.FINDINGS if failed else Exit.OK
+
+
+def _pdp(loaded: Bundle, role: str) -> PDP:
+    places.check_role(loaded, role)
+    pdp = PDP(loaded, Principal("test", "test", "test", "test", role), tier=Tier.EXEC)
+    pdp.self_test()
+    return pdp
 
 
 def _cases(paths: Sequence[Path]) -> list[tuple[Path, Case]]:

@@ -79,6 +79,8 @@ def start(
         "also": list(place.also),
         "guard": guard,
         "on_ask": args.on_ask or config.on_ask or ("deny" if face == "headless" else "wait"),
+        "posture": args.mode or config.mode,
+        "role": args.role,
         "face": face,
         "env": agent.environment(surroundings),
         "cols": size.columns,

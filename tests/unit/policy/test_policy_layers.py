@@ -119,6 +119,16 @@ def test_no_lower_layer_weakens_an_organisation(project: Path, tmp_path: Path) -
     assert decision.outcome is Outcome.DENY and [p.id for p in decision.policies] == ["org/no"]
 
 
+def test_a_role_that_no_policy_knows_is_refused(project: Path) -> None:
+    made = loaded(project).bundle
+    assert {"docs", "review", "tests", "infra"} <= layers.roles(made)
+    layers.check_role(made, "")
+    layers.check_role(made, "docs")
+    with pytest.raises(PolicyError, match="narrow nothing") as caught:
+        layers.check_role(made, "reveiw")
+    assert "review" in caught.value.hint
+
+
 def test_an_organisation_others_can_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "ORG", tmp_path)
     tmp_path.chmod(0o777)

@@ -15,11 +15,12 @@ from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Facts, Verb
 from leashtui.model.request import Action, Mode, Tier
 from leashtui.model.verdict import Outcome
-from leashtui.policy import bundle
+from leashtui.policy import bundle, strongdm_import
 from leashtui.policy.cases import Case, ordinary, read_suite, situation
 from leashtui.policy.grants import refusal
 from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import source
+from leashtui.policy.standalone import Question
 
 PACK = bundle.load([("builtin", bundle.builtin_dir())])
 PDP_ = PDP(PACK, WHO, tier=Tier.EXEC)
@@ -35,7 +36,8 @@ def decide(**changes: object):
 
 @pytest.mark.parametrize(("file", "case"), CASES, ids=[f"{f}: {c.name}" for f, c in CASES])
 def test_case(file: str, case: Case) -> None:
-    decision = PDP_.decide(*situation(case))
+    pdp = PDP(PACK, msgspec.structs.replace(WHO, role=case.role), tier=Tier.EXEC) if case.role else PDP_
+    decision = pdp.decide(*situation(case))
     assert decision.errors == ()
     assert decision.outcome is case.expect
     assert case.by is not None and sorted(case.by) == sorted(p.id for p in decision.policies)
@@ -116,6 +118,21 @@ def test_a_case_with_unknown_names_is_an_error() -> None:
         with pytest.raises(PolicyError, match=why):
             for case in read_suite("t.toml", document):
                 situation(case)
+
+
+@pytest.mark.skipif(not LEASH.exists(), reason="needs the StrongDM cases beside the checkout")
+def test_every_decision_of_strongdm_policies_in_their_dialect() -> None:
+    judged = 0
+    for case in json.loads(LEASH.read_text())["cases"]:
+        read = strongdm_import.read([source("user", case["id"], case["policy"].encode())])
+        assert {w for one in read for w in one.warnings} & strongdm_import.LINTER == set(case["lint"]), case["id"]
+        assert [list(r) for one in read for r in one.rewrites] == case.get("http_rewrites", [])
+        engine = strongdm_import.Dialect(read)
+        for asked in case["requests"]:
+            answer = engine.ask(Question(judged, asked["action"], asked["resource"]))
+            assert (str(answer.decision), answer.errors) == (asked["expect"], ()), (case["id"], asked)
+            judged += 1
+    assert judged > 100
 
 
 @pytest.mark.skipif(not LEASH.exists(), reason="needs the StrongDM cases beside the checkout")

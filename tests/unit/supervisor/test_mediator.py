@@ -12,7 +12,7 @@ from leashtui.model.card import Choice
 from leashtui.model.errors import LeashError, StoreError
 from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
 from leashtui.model.facts import Effect, Facts, Mode, Parse, Place, Severity, Verb
-from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
@@ -75,7 +75,7 @@ class Journal:
 class World:
     """A mediator on hand-made facts: commands that start with `rm` ask, `evil` is denied, the rest is allowed."""
 
-    def __init__(self, *, can_ask: bool = True) -> None:
+    def __init__(self, *, can_ask: bool = True, posture: Posture = Posture.GUARD) -> None:
         self.journal = Journal()
         self.shown: list[object] = []
         self.verdicts: list[Verdict] = []
@@ -98,6 +98,7 @@ class World:
             clock=lambda: 0,
             timer=lambda: 0,
             broken=self.broken.append,
+            posture=posture,
         )
 
     def classify(self, asked: Request) -> Facts:
@@ -136,6 +137,33 @@ def test_a_denial_names_the_policy_and_survives_power_loss() -> None:
     assert "builtin/evil" in verdict.feedback
     assert "\n" not in verdict.feedback
     assert world.journal.durable == [True]
+
+
+def test_observing_holds_nothing_and_records_what_policies_said() -> None:
+    world = World(posture=Posture.OBSERVE)
+    for command in ("evil now", "rm src", "ls"):
+        world.submit(command)
+    assert [(v.ruling, v.by) for v in world.verdicts] == [
+        (Ruling.ALLOW, By.OBSERVED),
+        (Ruling.ALLOW, By.OBSERVED),
+        (Ruling.ALLOW, By.POLICY),
+    ]
+    assert [e.decision.outcome for e in world.journal.events if isinstance(e, Decided)] == ["deny", "ask", "allow"]
+    assert world.shown == []
+
+
+def test_observing_still_denies_what_cannot_be_recorded_or_judged() -> None:
+    world = World(posture=Posture.OBSERVE)
+    world.submit("crash")
+    assert world.verdicts[0].ruling is Ruling.DENY and world.verdicts[0].by is By.ERROR
+
+
+def test_lockdown_refuses_what_would_be_asked_and_says_so() -> None:
+    world = World(posture=Posture.LOCKDOWN)
+    world.submit("rm src")
+    world.submit("ls")
+    assert [v.ruling for v in world.verdicts] == [Ruling.DENY, Ruling.ALLOW]
+    assert "lockdown" in world.verdicts[0].feedback and world.shown == []
 
 
 @pytest.mark.parametrize(("choice", "ruling"), [(Choice.ONCE, Ruling.ALLOW), (Choice.DENY, Ruling.DENY)])

@@ -1,0 +1,134 @@
+"""`leash grants`: the standing permissions that are in force, how to end one, and how wide open they leave the door.
+
+Knows what the logs of live sessions say was granted and revoked, and which permits a person's own layers hold. Refuses
+to end anything by itself: it asks the supervisor. Invariant: what it lists is what the log says, expired ones left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from leashtui.faces.cli.call import Call, ask_code
+from leashtui.faces.cli.sessions import Live, choose, live_sessions
+from leashtui.model.codec import decode_record
+from leashtui.model.errors import Exit, LeashError
+from leashtui.model.event import GrantAdded, GrantRevoked
+from leashtui.model.wire import Recorded, Refused, Revoke
+from leashtui.policy.policy import Policy
+from leashtui.stores.directories import config_dir
+from leashtui.stores.journal import read
+from leashtui.supervisor import layers
+from leashtui.words.plain import count, one_line
+
+OPEN = {1: 16, 2: 4, 3: 2}
+"""How wide a grant is by the number of words that are fixed; more words, or an exact command, count 1."""
+PERMIT = 8
+"""How wide a permit of the person's own layers is, and ten times that when it has no condition at all."""
+
+
+class Listed(Struct, frozen=True):
+    """One standing permission, as `grants --json` prints it. prefix: () when one exact command. expires: us, or 0."""
+
+    session: str
+    grant: str
+    prefix: tuple[str, ...]
+    asks: tuple[str, ...]
+    expires: int
+    breadth: int
+    policy: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--breadth", action="store_true", help="score how far the permissions have drifted open")
+    parser.add_argument("--revoke", metavar="GRANT", default="", help="end this grant: what it released is asked again")
+    parser.add_argument("--session", default="", metavar="SESSION", help="only this session's (default: all that live)")
+    parser.add_argument("--code", default="", help="the code shown where the session was started (tier watch)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, score or revoke. Raises LeashError."""
+    sessions = live_sessions()
+    if args.revoke:
+        return _revoke(choose(sessions, args.session), args.revoke, args.code)
+    chosen = [choose(sessions, args.session)] if args.session else sessions
+    now = time.time_ns() // 1000
+    found = [one for live in chosen for one in standing(live.session, Path(live.log), now)]
+    if args.breadth:
+        found += permits(layers.load(config_dir(), os.getcwd()).bundle.policies)
+    if args.json:
+        for one in found:
+            print(msgspec.json.encode(one).decode())
+        return Exit.OK
+    _show(found, args.breadth)
+    return Exit.OK
+
+
+def standing(session: str, log: Path, now: int) -> list[Listed]:
+    """The grants of a session that are in force at `now` (us), oldest first. Raises StoreError."""
+    found: dict[str, GrantAdded] = {}
+    for row in read(log):
+        try:
+            event = decode_record(row.body if isinstance(row.body, bytes) else b"").event
+        except msgspec.DecodeError:
+            continue  # a kind of a newer leash, or no record at all
+        if isinstance(event, GrantAdded):
+            found[event.grant] = event
+        elif isinstance(event, GrantRevoked):
+            found.pop(event.grant, None)
+    return [
+        Listed(session, grant.grant, grant.prefix, grant.asks, grant.expires, _width(grant.prefix), grant.policy)
+        for grant in found.values()
+        if not grant.expires or grant.expires > now
+    ]
+
+
+def permits(policies: Sequence[Policy]) -> Iterator[Listed]:
+    """The permits that people wrote, as standing permissions without an end."""
+    for policy in policies:
+        if policy.permits and policy.layer != "builtin":
+            wide = PERMIT * 10 if policy.unconditional else PERMIT
+            yield Listed("", policy.name, (), (), 0, wide, f"{policy.file}:{policy.line}")
+
+
+def _width(prefix: tuple[str, ...]) -> int:
+    return OPEN.get(len(prefix), 1)
+
+
+def _show(found: Sequence[Listed], breadth: bool) -> None:
+    for one in found:
+        what = f"{one_line(' '.join(one.prefix))} …" if one.prefix else "one exact command"
+        where = f"session {one.session}" if one.session else one_line(one.policy)
+        until = datetime.fromtimestamp(one.expires / 1e6).strftime("until %H:%M") if one.expires else "no end"
+        wide = f"{one.breadth:>4}  " if breadth else ""
+        what = what if one.session else "a permit"
+        print(
+            f"{wide}{one.grant}  {what}  ({where}, {until})" + (f"  releases {', '.join(one.asks)}" if one.asks else "")
+        )
+    if breadth:
+        total = sum(one.breadth for one in found)
+        print(f"breadth {total:,}: {count(len(found), 'standing permission')}; 0 is where everything is asked")
+    else:
+        print(f"{count(len(found), 'grant')} in force")
+
+
+def _revoke(live: Live, grant: str, code: str) -> int:
+    with Call(live, code=code or ask_code(live)) as call:
+        call.send(Revoke(grant=grant))
+        while True:
+            message = call.receive()
+            if isinstance(message, Refused):
+                raise LeashError(f"session {live.session}: {message.reason}", "leash grants lists them", Exit.FINDINGS)
+            event = message.record.event if isinstance(message, Recorded) else None
+            if isinstance(event, GrantRevoked) and event.grant == grant:
+                print(f"{grant} revoked: what it released is asked again")
+                return Exit.OK
