@@ -80,6 +80,7 @@ class Mediator:
         clock: Callable[[], int],
         timer: Callable[[], int],
         broken: Callable[[str], None],
+        reachable: Callable[[], bool] = lambda: False,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -92,6 +93,7 @@ class Mediator:
         self._clock = clock
         self._timer = timer
         self._broken = broken
+        self._reachable = reachable
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -154,6 +156,10 @@ class Mediator:
     def _rule(self, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
         """The verdict that needs no person, or None when one must be asked."""
         policies = tuple(p.id for p in decision.policies)
+        if "team-store" in decision.obligations and decision.outcome is not Outcome.DENY and not self._reachable():
+            why = "a policy lets it happen only while the team store can be reached, and it cannot be reached now"
+            what = consequence(facts, decision.policies)
+            return Verdict(Ruling.DENY, By.POLICY, refusal(by=By.POLICY, what=what, why=why), policies=policies)
         if decision.outcome is Outcome.ALLOW:
             return Verdict(Ruling.ALLOW, By.GRANT if decision.released else By.POLICY, policies=policies)
         if covered:
