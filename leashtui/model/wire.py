@@ -52,6 +52,10 @@ class Vote(_Message, frozen=True, tag="vote"):
     signature: str
 
 
+class Reached(_Message, frozen=True, tag="reached"):
+    """From the courier, every few seconds while the team store answers it."""
+
+
 class Revoke(_Message, frozen=True, tag="revoke"):
     grant: str
 
@@ -119,5 +123,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Vote | Revoke | Brake | Signal
+FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Brake | Signal
 DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Done

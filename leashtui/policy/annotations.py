@@ -50,7 +50,7 @@ class Refused(Exception):
 
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_OBLIGATION = re.compile(r"mask:[a-z_]+|record:[a-z_]+|snapshot")
+_OBLIGATION = re.compile(r"mask:[a-z_]+|record:[a-z_]+|snapshot|team-store")
 REASON = 400
 """Longest reason, characters: it must fit the one line a refused program prints."""
 

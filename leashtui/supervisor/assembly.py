@@ -129,6 +129,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     notices = _Notices(stream, channel)
     acts = Acts(alive)
+    reviewers = Reviewers(config_dir() / SIGNERS)
+    council = Council(
+        session=session_id,
+        owner=user,
+        bundle=bundle.digest,
+        desk=desk,
+        stream=stream,
+        reviewers=reviewers.now,
+        clock=microseconds,
+    )
+    stream.subscribe(council.recorded)
     mediator = Mediator(
         classify=classify,
         decider=pdp,
@@ -142,6 +153,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         timer=lambda: time.perf_counter_ns() // 1000,
         broken=notices.broken,
         posture=start.posture,
+        reachable=council.reachable,
     )
     welcome = Welcome(
         session=session_id,
@@ -167,17 +179,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
-    reviewers = Reviewers(config_dir() / SIGNERS)
-    council = Council(
-        session=session_id,
-        owner=user,
-        bundle=bundle.digest,
-        desk=desk,
-        stream=stream,
-        reviewers=reviewers.now,
-        clock=microseconds,
-    )
-    stream.subscribe(council.recorded)
     control = Control(
         desk=desk,
         powers=session,
@@ -186,6 +187,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         uid=os.getuid(),
         code=code,
         vote=council.vote,
+        reached=council.reached,
     )
     room["control"] = control
     session.control = control

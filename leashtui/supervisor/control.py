@@ -27,6 +27,7 @@ from leashtui.model.wire import (
     Done,
     FaceMessage,
     Hello,
+    Reached,
     Recorded,
     Refused,
     Revoke,
@@ -69,6 +70,7 @@ class Control:
     """The server of one session. record: writes an event to the journal. code: None where peers tell for sure.
 
     vote: takes reviewers' answers from other machines; returns why one did not count.
+    reached: the courier's sign that the team store answers.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Control:
         uid: int,
         code: Code | None,
         vote: Callable[[Vote], str] = lambda message: "this session takes no answers from other machines",
+        reached: Callable[[], None] = lambda: None,
     ) -> None:
         self._desk = desk
         self._powers = powers
@@ -89,6 +92,7 @@ class Control:
         self._uid = uid
         self._code = code
         self._vote = vote
+        self._reached = reached
         self._faces: dict[asyncio.StreamWriter, str] = {}
         self._tail: deque[Recorded] = deque(maxlen=_BACKLOG)
         self._server: asyncio.Server | None = None
@@ -218,6 +222,9 @@ class Control:
                 return self._desk.answer(
                     message.ask, message.choice, who=peer.user, face=face, feedback=message.feedback
                 )
+            case Reached():
+                self._reached()
+                return ""
             case Vote():
                 return self._vote(message)
             case Brake():

@@ -23,6 +23,10 @@ FILE = "allowed_signers"
 """Of reviewers, below the configuration directory."""
 
 
+FRESH = 15_000_000
+"""Microseconds for which the courier's word that the team store answers is good."""
+
+
 class Recorder(Protocol):
     """Where records go (supervisor.stream.Stream)."""
 
@@ -79,6 +83,7 @@ class Council:
         self._stream = stream
         self._reviewers = reviewers
         self._clock = clock
+        self._reached = -FRESH
         self._asks: dict[str, dict[str, int]] = {}
         self._voted: dict[str, set[str]] = {}
 
@@ -91,6 +96,14 @@ class Council:
         elif isinstance(event, Answered):
             self._asks.pop(event.ask, None)
             self._voted.pop(event.ask, None)
+
+    def reached(self) -> None:
+        """The courier says that the team store answers it."""
+        self._reached = self._clock()
+
+    def reachable(self) -> bool:
+        """Whether the team store answered within the last seconds."""
+        return self._clock() - self._reached < FRESH
 
     def vote(self, message: Vote) -> str:
         """Check an answer and carry it out. Returns '' when it counted, else why it did not (recorded too)."""

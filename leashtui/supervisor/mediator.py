@@ -81,6 +81,7 @@ class Mediator:
         timer: Callable[[], int],
         broken: Callable[[str], None],
         posture: Posture = Posture.GUARD,
+        reachable: Callable[[], bool] = lambda: False,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -94,6 +95,7 @@ class Mediator:
         self._timer = timer
         self._broken = broken
         self._posture = posture
+        self._reachable = reachable
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -158,6 +160,10 @@ class Mediator:
         policies = tuple(p.id for p in decision.policies)
         if self._posture is Posture.OBSERVE and decision.outcome is not Outcome.ALLOW and not decision.errors:
             return Verdict(Ruling.ALLOW, By.OBSERVED, policies=policies)
+        if "team-store" in decision.obligations and decision.outcome is not Outcome.DENY and not self._reachable():
+            why = "a policy lets it happen only while the team store can be reached, and it cannot be reached now"
+            what = consequence(facts, decision.policies)
+            return Verdict(Ruling.DENY, By.POLICY, refusal(by=By.POLICY, what=what, why=why), policies=policies)
         if decision.outcome is Outcome.ALLOW:
             return Verdict(Ruling.ALLOW, By.GRANT if decision.released else By.POLICY, policies=policies)
         if covered:

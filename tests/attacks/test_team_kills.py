@@ -67,7 +67,7 @@ def check(dsn: str, state: Path, acked: dict[str, int]) -> None:
     store = TeamStore(dsn)
     for chain in store.chains():
         here = list(read(state / "sessions" / f"{chain.session}.db"))
-        there = list(store.rows(chain.chain))
+        there = list(store.rows(chain.chain))[: chain.count]  # the last batch of a killed client may just be ending
         assert len(there) == chain.count >= acked.get(chain.session, 0)
         assert there == here[: chain.count]
         assert verify(there, session=chain.session).head == (chain.head if there else bytes(32))

@@ -2,7 +2,10 @@
 
     python tests/bench/bench_team.py [--writers N] [--records N] [--rows N] [--approvals N]
 
-Starts a PostgreSQL of its own (fsync on). --rows: records of the signed log that is verified.
+Starts a PostgreSQL of its own (fsync on). --rows: records of the signed log that is verified. A bad line, as root:
+
+    unshare -n sh -c 'ip link set lo up && tc qdisc add dev lo root netem delay 40ms loss 1% &&
+        python tests/bench/bench_team.py --tcp --records 0 --rows 0'
 """
 
 from __future__ import annotations
@@ -154,6 +157,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=160_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--approvals", type=int, default=300)
+    parser.add_argument("--tcp", action="store_true", help="approvals over loopback TCP, for a namespace with netem")
     args = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="bench-team-", dir="/var/tmp"))
     cluster = Cluster()
@@ -165,9 +169,12 @@ def main() -> None:
         with connect(admin) as connection:
             migrate(connection, admin)
             make_team(connection, admin, "core")
-            enrol(connection, admin, "core", f"bench_d{os.getpid()}", "device")
-            enrol(connection, admin, "core", f"bench_r{os.getpid()}", "reviewer")
+            enrol(connection, admin, "core", f"bench_d{os.getpid()}", "device", "secret")
+            enrol(connection, admin, "core", f"bench_r{os.getpid()}", "reviewer", "secret")
         device, reviewer = cluster.dsn(name, f"bench_d{os.getpid()}"), cluster.dsn(name, f"bench_r{os.getpid()}")
+        if args.tcp:
+            device = cluster.tcp(name, f"bench_d{os.getpid()}", "secret")
+            reviewer = cluster.tcp(name, f"bench_r{os.getpid()}", "secret")
         if args.records:
             bench_ingest(device, args.writers, args.records)
         if args.approvals:

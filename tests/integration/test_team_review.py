@@ -221,3 +221,33 @@ def test_the_first_decision_wins_and_the_second_is_told(postgres: Cluster, world
     assert [(r.ask, r.login, r.statement) for r in asks.answers("00112233aabbccdd")] == [(number, ann, b"no")]
     with connect(admin) as connection, pytest.raises(psycopg.Error, match="only grows"):
         connection.execute("UPDATE leash.answer SET verdict = 'allow'")
+
+
+POLICY = """
+@id("only-with-the-store")
+@reason("pushes are looked at afterwards, by others")
+@severity("high")
+@outcome("ask")
+@approvers("1")
+@oblige("team-store")
+forbid (principal, action, resource)
+when { context.programs.contains("rm") };
+"""
+
+
+def test_an_act_that_needs_the_team_store_is_refused_without_it(two: Two) -> None:
+    policies = Path(two.here.env["LEASH_CONFIG_DIR"]) / "policies"
+    policies.mkdir()
+    (policies / "team.cedar").write_text(POLICY)
+    assert two.here.leash("policy", "check", str(policies)).returncode == 0
+    two.ask("rm -rf notes")
+    eventually(lambda: two.here.events("session.ended"))
+    (refused,) = [e for e in two.here.events("act.decided") if e["verdict"]["ruling"] == "deny"]
+    assert "only while the team store can be reached" in refused["verdict"]["feedback"]
+    assert two.exists("notes")
+    two.here.start("review", "offer")
+    agent = two.here.script("asking.py", "import time\ntime.sleep(8)\n" + AGENT)
+    two.here.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(agent), "rm -rf notes")
+    (one,) = two.waiting()
+    assert two.there.leash("review", "approve", str(one["ask"])).returncode == 0
+    eventually(lambda: not two.exists("notes"))

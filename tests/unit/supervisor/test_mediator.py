@@ -318,3 +318,20 @@ def test_a_grant_that_cannot_be_made_denies(error: Exception) -> None:
     world.submit("rm src")
     world.desk.answer("L-1", Choice.SESSION, who="anna", face="cli")
     assert world.verdicts[0].ruling is Ruling.DENY
+
+
+@pytest.mark.parametrize("command", ["ls", "rm -rf src"])
+def test_what_needs_the_team_store_is_refused_without_it(command: str) -> None:
+    world = World()
+    before = world.decide
+    world.decide = lambda asked, facts: msgspec.structs.replace(  # type: ignore[method-assign]
+        before(asked, facts), obligations=("team-store",)
+    )
+    world.submit(command)
+    assert world.verdicts[-1].ruling is Ruling.DENY
+    assert "only while the team store can be reached" in world.verdicts[-1].feedback
+    assert world.shown == []
+    world.mediator._reachable = lambda: True
+    world.submit(command, 2)
+    assert (world.verdicts[-1].ruling is Ruling.ALLOW) is (command == "ls")
+    assert bool(world.shown) is (command != "ls")
