@@ -7,6 +7,7 @@ kernel's errno; nothing here returns -1.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Any
@@ -15,6 +16,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
 libc.process_vm_readv.restype = ctypes.c_ssize_t
+libc.process_vm_writev.restype = ctypes.c_ssize_t
+libc.sendmsg.restype = ctypes.c_ssize_t
 
 PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 4, 1, 38
 SYS_SECCOMP = 317
@@ -130,6 +133,15 @@ def read_memory(pid: int, address: int, length: int) -> bytes:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
     return buffer.raw[:count]
+
+
+def write_memory(pid: int, address: int, data: bytes) -> None:
+    """Put `data` into the memory of another process. Raises OSError."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    here, there = _Span(ctypes.addressof(buffer), len(data)), _Span(address, len(data))
+    if int(libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)) != len(data):
+        error = ctypes.get_errno() or errno.EFAULT
+        raise OSError(error, os.strerror(error))
 
 
 def listen(code: bytes, flags: int) -> int:
