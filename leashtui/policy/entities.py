@@ -153,6 +153,8 @@ _KINDS = {
     Action.FILE_WRITE: "File",
     Action.FILE_DELETE: "File",
     Action.LEASH_CONTROL: "Control",
+    Action.NET_CONNECT: "Host",
+    Action.NET_BIND: "Host",
 }
 
 
@@ -161,6 +163,8 @@ def resource(request: Request, facts: Facts) -> Uid:
     kind = _KINDS[request.action]
     if kind == "Command":
         return _uid(kind, facts.command)
+    if kind == "Host":
+        return _uid(kind, request.path or request.host)
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
 
 

@@ -28,7 +28,9 @@ from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_FREE = frozenset({b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"})
+_FREE = frozenset(
+    {b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"}
+)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _MADE = 200_000
 _MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
@@ -92,6 +94,10 @@ class FileGuard:
                     self._weigh(notice, deed, frozenset(os.fsdecode(name) for name in deed.names))
                 except OSError as error:
                     self._listener.refuse(key, error.errno or errno.EIO)
+
+    def may_make(self, path: str) -> bool:
+        """Whether a socket may be made at this real path without a question."""
+        return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
 
     # deciding -----------------------------------------------------------------------------------------------------
     def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
@@ -300,9 +306,7 @@ class FileGuard:
         kind = ""
         if last.found is None:
             kind = "made" if deed.kind is not Kind.RENAME else ""
-        elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
-            kind = "gone"
-        elif deed.kind is Kind.RENAME:
+        elif deed.kind in (Kind.UNLINK, Kind.RMDIR) or deed.kind is Kind.RENAME:
             kind = "gone"
         elif deed.kind not in _MAKES:
             kind = "changed"
