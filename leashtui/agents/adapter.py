@@ -20,7 +20,8 @@ class Adapter(Struct, frozen=True):
     patience: seconds until it gives up on a held command, by its own defaults (0: not known).
     surroundings: variables it is started with, so that its shell can be seen where only shims guard.
     state: where it keeps its own files, below the home (beginnings of paths). kept: what there is the person's, since
-    it tells the agent what to run. quiet: arguments that switch its own permission prompts off. extra: arguments it always needs under leash.
+    it tells the agent what to run.
+    quiet: arguments that switch its own permission prompts off. extra: arguments it always needs under leash.
     """
 
     kind: str

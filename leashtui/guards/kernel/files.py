@@ -171,7 +171,7 @@ class FileGuard:
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
         """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
         wanted: list[tuple[Action, str]] = []
-        if fd >= 0:
+        if fd >= 0 and not (deed.kind is Kind.OPEN and hands.gives_no_more(deed, fd)):
             path = os.readlink(f"/proc/self/fd/{fd}")
             if path.startswith("/") and not path.startswith("/memfd:") and not path.endswith(" (deleted)"):
                 wanted.append((Action.FILE_WRITE, path))

@@ -54,6 +54,11 @@ def _is_pipe(spot: Spot) -> bool:
     return spot.found is not None and stat.S_ISFIFO(spot.found.st_mode)
 
 
+def gives_no_more(deed: Deed, fd: int) -> bool:
+    """Whether opening our duplicate `fd` of the caller's descriptor again gives no right that it does not give."""
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE in (os.O_RDWR, deed.flags & os.O_ACCMODE))
+
+
 def reopen(deed: Deed, fd: int) -> int:
     """A fresh description of what our descriptor `fd` is, with the caller's flags. Raises OSError."""
     flags = deed.flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
