@@ -8,6 +8,7 @@ this session; what a person allowed once is known for that one host only, and a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
@@ -27,6 +28,12 @@ _SHORT = {
 }
 _DEPENDENCIES = frozenset("node_modules site-packages dist-packages .venv venv __pycache__ target .tox .nox".split())
 _TEMPS = ("/tmp", "/var/tmp", "/dev/shm")
+_GIT_ROUTINE = re.compile(
+    r"/(?:objects|refs|logs|rebase-merge|rebase-apply|sequencer|rr-cache|lfs)(?:/[^/]+)*$|\.lock$"
+    r"|/(?:index|HEAD|ORIG_HEAD|FETCH_HEAD|MERGE_\w+|CHERRY_PICK_HEAD|REBASE_HEAD|AUTO_MERGE|COMMIT_EDITMSG|packed-refs"
+    r"|shallow|description|gc\.log|gc\.pid)$"
+)
+"""What git writes all day and reads as data; its settings and hooks are others."""
 NEUTRAL = "file"
 """The name a file in a dependency, a cache or a temporary folder is judged by: its own means nothing."""
 
@@ -60,7 +67,8 @@ class Lanes:
             return False
         if self._is_own(path):
             return True
-        return (action, self._place(path)) in self._allowed
+        place = self._place(path)
+        return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
 
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""

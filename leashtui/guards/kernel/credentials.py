@@ -1,7 +1,7 @@
 """Does a file act as the caller would: its umask, and as root also its user and group for files.
 
-Knows what /proc/TID/status says and how one thread borrows it. Refuses to know acts. Invariant: whatever happens inside,
-this thread has its own umask and identity again afterwards.
+Knows what /proc/TID/status says and how one thread borrows it. Refuses to know acts. Invariant: whatever happens
+inside, this thread has its own umask and identity again afterwards.
 """
 
 from __future__ import annotations

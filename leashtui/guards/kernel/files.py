@@ -50,6 +50,12 @@ class Keeper(Protocol):
         ...
 
 
+def _telling(spot: Spot, kind: Kind) -> str:
+    """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings."""
+    settles = spot.name == b".git" and kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME)
+    return spot.path + "/config" if settles else spot.path
+
+
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
     told of a try on leash's own files. keeper: None keeps nothing."""
@@ -188,7 +194,7 @@ class FileGuard:
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)
             action = Action.FILE_DELETE if kind is Kind.UNLINK else Action.FILE_WRITE
-            wanted.append((action, spot.path))
+            wanted.append((action, _telling(spot, kind)))
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted
@@ -196,7 +202,7 @@ class FileGuard:
     def _renaming(self, deed: Deed, source: Spot, target: Spot) -> list[tuple[Action, str]]:
         if source.found is None:
             raise fail(errno.ENOENT)
-        wanted = [(Action.FILE_WRITE, target.path)]
+        wanted = [(Action.FILE_WRITE, _telling(target, Kind.RENAME))]
         swaps = bool(deed.flags & 2)
         for spot in (source, target) if swaps else (source,):
             wanted.append((self._leaving(spot.path, target.path), spot.path))

@@ -2,8 +2,10 @@
 
 Standard library only, and its own copy of the few numbers it needs: it runs in a bare interpreter that imports nothing
 of leash. Order matters: die with the supervisor, cover the secrets in a mount namespace of its own, drop capabilities,
-NO_NEW_PRIVS, Landlock, filter, hand the listener over, wait for the word, close everything, exec. Hazards: the
-interpreter ignores SIGPIPE and SIGXFSZ, which exec would pass on to the agent; the death signal is lost if the supervisor dies before it is set, so the parent is
+NO_NEW_PRIVS, Landlock, filter, hand the listener over, wait for the word, close everything, exec.
+
+Hazards: the interpreter ignores SIGPIPE and SIGXFSZ, which exec would pass on to
+the agent; the death signal is lost if the supervisor dies before it is set, so the parent is
 compared after. It stays dumpable, else the supervisor could not trace its exec. Invariant: any step that fails ends it
 before the exec with 125; an exec that fails ends it with 127 (not found) or 126, as a shell would.
 """
