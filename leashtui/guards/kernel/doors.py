@@ -121,18 +121,19 @@ class DoorGuard:
         kind: str,
         then: Callable[[socket.socket], None],
     ) -> None:
-        process, ancestry = self._holding.who(notice.tid)
+        who = self._holding.who(notice.tid)
         kept = ours.dup()
         request = Request(
             action,
             Layer.KERNEL,
             "/",
-            exe=_program(process.pid),
+            argv=who.argv,
+            exe=who.exe,
             path=host if kind == "unix" else "",
             host="" if kind == "unix" else host,
             port=port,
-            process=process,
-            ancestry=ancestry,
+            process=who.process,
+            ancestry=who.ancestry,
         )
 
         def allowed() -> None:
@@ -357,9 +358,3 @@ def _address_at(tid: int, at: int, length: int) -> bytes:
 def _is_nonblocking(ours: socket.socket) -> bool:
     return not os.get_blocking(ours.fileno())
 
-
-def _program(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/exe")
-    except OSError:
-        return ""

@@ -132,13 +132,18 @@ class FileGuard:
         self._ask(notice, deed, asked, granted)
 
     def _ask(self, notice: Notice, deed: Deed, asked: list[tuple[Action, str]], granted: frozenset[str]) -> None:
-        process, ancestry = self._holding.who(notice.tid)
-        try:
-            exe = os.readlink(f"/proc/{process.pid}/exe")
-        except OSError:
-            exe = ""
+        who = self._holding.who(notice.tid)
         requests = [
-            Request(action, Layer.KERNEL, os.path.dirname(path), exe=exe, path=path, process=process, ancestry=ancestry)
+            Request(
+                action,
+                Layer.KERNEL,
+                os.path.dirname(path),
+                argv=who.argv,
+                exe=who.exe,
+                path=path,
+                process=who.process,
+                ancestry=who.ancestry,
+            )
             for action, path in dict.fromkeys(asked)
         ]
         allowed = granted | {path for _, path in asked}

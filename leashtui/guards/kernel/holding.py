@@ -8,11 +8,13 @@ Invariant: `then` runs once, after every request was allowed, and only while the
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from leashtui.guards.kernel import tracee
-from leashtui.guards.kernel.image import ancestors_of, stat_of
+from leashtui.guards.kernel.image import ancestors_of, stat_of, words_of
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
@@ -21,6 +23,7 @@ from leashtui.model.verdict import Ruling, Verdict
 
 _AGAIN = 1.0
 _SAID = 256
+_WORDS, _LETTERS = 64, 4096
 
 
 class _Wait:
@@ -35,6 +38,15 @@ class _Wait:
         self.before = tracee.kept_back(notice.tid)
 
 
+class Caller(NamedTuple):
+    """Who makes a call. ancestry: nearest first. argv: its words as it shows them now, which it may have changed."""
+
+    process: ProcessRef
+    ancestry: tuple[ProcessRef, ...]
+    exe: str
+    argv: tuple[str, ...]
+
+
 class Holding:
     """submit: THE path. top: our own pid, above which nobody is an ancestor."""
 
@@ -45,11 +57,17 @@ class Holding:
         self._waiting: dict[int, _Wait] = {}
         self._said: dict[tuple[int, str], float] = {}
 
-    def who(self, tid: int) -> tuple[ProcessRef, tuple[ProcessRef, ...]]:
-        """The process of a thread and its ancestors, nearest first. Raises OSError when it is gone."""
+    def who(self, tid: int) -> Caller:
+        """The process of a thread. Raises OSError when it is gone."""
         group = tracee.group_of(tid)
         parent, start = stat_of(group)
-        return ProcessRef(group, start), ancestors_of(parent, self._top)
+        try:
+            exe = os.readlink(f"/proc/{group}/exe")
+            words = words_of(group)[:_WORDS]
+        except (OSError, ValueError):
+            exe, words = "", ()
+        shown = words if sum(map(len, words)) <= _LETTERS else words[:1]
+        return Caller(ProcessRef(group, start), ancestors_of(parent, self._top), exe, shown)
 
     def ask(self, notice: Notice, requests: list[Request], then: Callable[[], None]) -> None:
         """Submit the requests in order; the first denial refuses the call with its sentence."""
