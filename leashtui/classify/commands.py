@@ -13,6 +13,7 @@ from leashtui.classify.code import read_script
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine, Worlds
+from leashtui.classify.places import is_installed
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
@@ -21,7 +22,8 @@ from leashtui.classify.syntax import Assign, Function, Simple, Words
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
-_BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
+_DEEPEST = 10
+_LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
 
@@ -170,22 +172,24 @@ def _nameless(call: Call) -> Stream:
 
 def _function(call: Call, name: str) -> Stream:
     machine, state = call.machine, call.state
-    if machine.calls.count(name) > 1 or (name in machine.calls and machine.forked > 0) or machine.depth > 10:
-        if machine.forked > 0 and name in machine.calls:
-            call.sign("catastrophic")
-            call.add(
-                Verb.SYSTEM_CHANGE,
-                "",
-                "starts itself over and over until the machine stops (a fork bomb)",
-                Severity.CRITICAL,
-            )
+    body = state.functions[name]
+    mark = id(body)
+    again = mark in machine.calls
+    if again and machine.forked > 0:
+        call.sign("catastrophic")
+        say = "starts itself over and over until the machine stops (a fork bomb)"
+        call.add(Verb.SYSTEM_CHANGE, "", say, Severity.CRITICAL)
+    if machine.calls.count(mark) > 1 or (again and machine.forked > 0):
+        return NOTHING  # what it does was reported the first time
+    if machine.depth > _DEEPEST:
+        machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
-    machine.calls.append(name)
+    machine.calls.append(mark)
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
     worlds = [state]
-    out = machine.run(state.functions[name], worlds, call.stdin)
+    out = machine.run(body, worlds, call.stdin)
     machine.depth -= 1
     machine.outer = outer
     machine.calls.pop()
@@ -219,7 +223,9 @@ def external(call: Call) -> Stream:
     if "/" in word:
         path = call.path(word)
         known = call.state.files.get(path)
-        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not _is_installed(path, call):
+        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
+            path, machine.setting.workspace, machine.setting.home
+        ):
             return _own_file(call, path)
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
     spec = tools.find(name)
@@ -235,20 +241,12 @@ def external(call: Call) -> Stream:
     return out
 
 
-def _is_installed(path: str, call: Call) -> bool:
-    """Whether a path names a program that was installed, not one that was written here."""
-    if call.place(path) is Place.TEMP:
-        return False
-    return any(folder in path for folder in _BIN_FOLDERS) and not path.startswith(
-        call.machine.setting.workspace.root + "/bin/"
-    )
-
-
 def _own_file(call: Call, path: str) -> Stream:
     """A program by its path that is no installed one."""
     call.machine.ledger.simple.append(tuple(call.words))
     where = call.run_file(call.words[0])
-    spec = call.machine.setting.tools.find("./" + call.name)
+    own = call.name if call.name in _LEASH else "./" + call.name
+    spec = call.machine.setting.tools.find(own)
     if spec is not None:
         return apply(call, spec)
     if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):

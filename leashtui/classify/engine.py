@@ -26,11 +26,13 @@ from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, write
-from leashtui.classify.values import TERMINAL, Stream, Word
+from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
+_LAUNCHERS = 4
+"""How many words an interpreter, `env` and a shim may put before the agent's own name."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
 
 
@@ -52,6 +54,7 @@ class Engine:
         self.workspace = workspace
         self.mode = mode
         self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms())
+        self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:
         """Facts about an exec or a file act."""
@@ -99,8 +102,25 @@ class Engine:
         if request.env:
             env = [(n, Word(cleaned(v))) for n, v in request.env]
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
-        invoke(machine, state, words, stdin, span, made)
+        agent = self._agent(request, words)
+        if agent:
+            ledger.programs[agent] = None
+            ledger.add(Verb.EXEC, agent, sentence=f"starts {show(agent)}, the agent that was named", span=span)
+        else:
+            invoke(machine, state, words, stdin, span, made)
         return facts_of(ledger, command, self.mode, found)
+
+    def _agent(self, request: Request, words: list[Word]) -> str:
+        """The agent a person started, in exactly their words: by leash, or by its own launcher. '' for all else."""
+        for index, word in enumerate(words[:_LAUNCHERS]):
+            name = str(word.rpartition("/")[2])
+            spec = self._setting.tools.find(name)
+            if spec is not None and spec.handler == "agent":
+                started = (name, request.argv[index + 1 :])
+                if request.chosen:
+                    self._started.add(started)
+                return name if started in self._started else ""
+        return ""
 
     def _file(self, request: Request) -> Facts:
         """A file act that a guard saw, or an order to leash."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+<<<<<<< HEAD
 from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Severity, Verb
@@ -25,6 +26,10 @@ _COMES_TO = {
     Verb.PERSIST: frozenset({Verb.PERSIST}),
 }
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
+=======
+from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
+from leashtui.model.request import ProcessRef, Request
+>>>>>>> main
 
 Key = tuple[int, int]
 
@@ -61,7 +66,7 @@ def _within(effect: Effect, shown: Effect) -> bool:
     """Whether `shown` says at least as much as `effect` does."""
     if effect.verb is Verb.OPAQUE or effect.verb is not shown.verb:
         return False
-    if effect.target == shown.target:
+    if effect.target == shown.target or (effect.verb is Verb.REMOTE_CHANGE and effect.target == PUSHED):
         return True
     if effect.verb not in _PATH_VERBS or not shown.target or not effect.target:
         return False

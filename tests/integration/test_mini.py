@@ -26,7 +26,7 @@ def _script(world: World, *commands: str, timeout: int = 30) -> tuple[str, ...]:
         }
         for command in (*commands, "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT")
     ]
-    config = world.root / "model.json"
+    config = world.root / "model.yaml"
     config.write_text(json.dumps({"model": {"outputs": outputs}, "environment": {"timeout": timeout}}))
     world.env |= {"MSWEA_CONFIGURED": "true", "MSWEA_SILENT_STARTUP": "1", "MSWEA_COST_TRACKING": "ignore_errors"}
     trajectory = world.root / "trajectory.json"

@@ -9,12 +9,14 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import indirect
-from leashtui.classify.options import Options
+from leashtui.classify.options import Options, split
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
 _VALUED = "fCTXILHbgKNV"
+_NAMED = frozenset(("zstd", "zstdmt", "pzstd", "unzstd", "brotli", "lzop", "lzip", "plzip", "lrzip", "pixz", "bgzip"))
+_PLAIN = {"unar": "x", "lsar": "l", "aunpack": "x", "als": "l", "acat": "p", "apack": "a", "dtrx": "x", "unp": "x"}
 
 
 def tar(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -29,8 +31,6 @@ def tar(call: Call, spec: Spec, options: Options) -> Stream | None:
             rebuilt.append(Word("-" + char))
             if char in values and taken:
                 rebuilt.append(taken.pop(0))
-        from leashtui.classify.options import split
-
         options = split([*rebuilt, *words], spec)
     for value in options.all(
         "-I",
@@ -110,16 +110,75 @@ def _into(call: Call, target: Word, content: Stream) -> None:
 
 
 def unzip(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """unzip, 7z x, unrar x."""
+    """unzip, zipinfo."""
     if not options.args:
-        return None
+        return Stream(call.stdin.taint, None)
     content = call.read(options.args[0])
-    if options.has("-l", "-t", "-v", "-Z", "-z") and call.name in ("unzip", "unrar"):
+    if options.has("-l", "-t", "-v", "-Z", "-z") or call.name != "unzip":
         return Stream(content.taint, None)
     if options.has("-p", "-c"):
         return Stream(content.taint, None)
-    target = options.last("-d", "-o" if call.name in ("7z", "7za", "7zz") else "-d") or Word(".")
-    _into(call, target, content)
+    _into(call, options.last("-d") or Word("."), content)
+    if options.has("-:"):
+        call.write(Word("../" + STAR), Stream(0, None))
+    return NOTHING
+
+
+def seven(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """7z, rar, unar and kin: a letter or word says what, then ARCHIVE [FILES]."""
+    words = list(options.args)
+    kind = bare(words.pop(0)).lower() if words and call.name not in _PLAIN else _PLAIN.get(call.name, "")
+    if not words:
+        return None
+    archive, rest = words[0], words[1:]
+    if kind[:1] in ("l", "t", "v", "i", "h", "b") or kind in ("list", "test", "p"):
+        return Stream(call.read(archive).taint, None)
+    if kind[:1] in ("x", "e") or kind in ("decompress", "d") and call.name == "ouch":
+        content = call.read(archive)
+        if any(w == "-so" for w in call.words):
+            return Stream(content.taint, None)
+        given = [Word(w[2:], w.taint) for w in call.words[1:] if re.match(r"-o[^+-]", w) and len(w) > 2]
+        given += [w for w in rest if w.endswith("/")] if call.name in ("unrar", "rar") else []
+        named = options.last("-output-directory", "-d", "--dir")
+        _into(call, given[-1] if given else named or Word("."), content)
+        return NOTHING
+    if call.name == "ouch" and rest:
+        archive, rest = rest[-1], [archive, *rest[:-1]]
+    content = NOTHING
+    for source in rest:
+        content = content.joined(call.read(Word(source.removeprefix("@"), source.taint), recursive=True))
+        if any(w in ("-sdel", "-df") for w in call.words) or kind[:1] == "m" and call.name == "rar":
+            call.delete(source, recursive=True, how="moves into an archive:")
+    call.write(archive, Stream(content.taint, None))
+    return NOTHING
+
+
+def cpio(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """cpio, pax: names come on standard input."""
+    for value in options.all("--rsh-command"):
+        indirect(call, value)
+    archive = options.last("-F", "--file", "-I", "-O", "-f" if call.name == "pax" else "-F")
+    where = options.last("-D", "--directory")
+    lists = options.has("-t", "--list")
+    copies = options.has("-p", "--pass-through") or options.has("-r") and options.has("-w") and call.name == "pax"
+    packs = options.has("-o", "--create") or options.has("-w") and call.name == "pax"
+    if copies or (packs and not lists):
+        content = NOTHING
+        named = [Word(n, call.stdin.taint) for n in (call.stdin.text or "").splitlines()[:64] if n and UNKNOWN not in n]
+        for source in [*named, *(options.args if call.name == "pax" else ())]:
+            content = content.joined(call.read(source))
+        if copies:
+            if options.args:
+                _into(call, options.args[-1], content)
+            return NOTHING
+        if archive is not None:
+            call.write(archive, Stream(content.taint, None))
+            return NOTHING
+        return Stream(content.taint, None)
+    content = call.read(archive) if archive is not None else call.stdin
+    if lists or options.has("--to-stdout") or not options.has("-i", "--extract", "-r"):
+        return Stream(content.taint, None)
+    _into(call, where if where is not None else Word("."), content)
     return NOTHING
 
 
@@ -127,35 +186,49 @@ def zip_files(call: Call, spec: Spec, options: Options) -> Stream | None:
     """zip ARCHIVE FILES."""
     for value in options.all("-TT", "--unzip-command"):
         indirect(call, value)
+    left = {str(v) for v in options.all("-x", "--exclude")}
     content = NOTHING
     for source in options.args[1:]:
-        content = content.joined(call.read(source, recursive=options.has("-r", "--recurse-paths")))
+        if bare(source) in left:
+            continue
+        content = content.joined(call.read(source, recursive=options.has("-r", "-R", "--recurse-paths")))
         if options.has("-m", "--move"):
             call.delete(source, recursive=True, how="moves into an archive:")
+    if options.has("-@"):
+        content = content.joined(Stream(call.stdin.taint & Taint.SECRET, None))
     if options.args and options.args[0] != "-":
-        call.write(options.args[0], Stream(content.taint, None))
+        target = options.last("-O", "--output-file", "--out")
+        call.write(options.args[0] if target is None else target, Stream(content.taint, None))
         return NOTHING
     return Stream(content.taint, None)
 
 
 def compress(call: Call, spec: Spec, options: Options) -> Stream | None:
     """gzip, xz, zstd: files in place, or a stream."""
-    if call.name in ("gunzip", "unxz", "bunzip2", "unzstd", "uncompress", "unlz4") or options.has(
-        "-d", "--decompress", "-t", "--test", "-l", "--list", "-c", "--stdout"
-    ):
-        from leashtui.classify.handlers.streams import unpack
+    undoes = call.name.startswith("un") or call.name in ("bunzip2", "gunzip", "lrunzip", "xzdec")
+    undoes = undoes or options.has("-d", "--decompress", "--uncompress")
+    looks = options.has("-t", "--test", "--list") or options.has("-l") and call.name not in ("lz4", "lzip")
+    streams = options.has("-c", "--stdout", "--to-stdout") or call.name == "xzdec"
+    target = options.last("-o", "--output") if call.name in _NAMED else None
+    files = list(options.args)
+    if call.name == "lz4" and len(files) == 2 and target is None:
+        target = files.pop()
+    content = call.stdin if not files else NOTHING
+    for file in files:
+        content = content.joined(call.stdin if file == "-" else call.read(file))
+    if looks:
+        return Stream(content.taint, None)
+    hidden = Taint.DECODED if undoes and (content.taint & ~Taint.LOCAL or not files) else 0
+    if target is not None and target != "-":
+        call.write(target, Stream(content.taint, None))
+        return NOTHING
+    if streams or target is not None or not files:
+        return Stream(content.taint | hidden, None)
+    for file in files:
+        made = file.rpartition(".")[0] or file if undoes else file + ".gz"
+        call.write(Word(made, file.taint), Stream(content.taint, None))
+    return NOTHING
 
-        out = unpack(call, spec, options)
-        if not options.has("-c", "--stdout", "-t", "--test", "-l", "--list"):
-            for file in options.args:
-                call.write(Word(file.rpartition(".")[0] or file), Stream(call.reads, None))
-        return out
-    content = call.stdin if not options.args else NOTHING
-    for file in options.args:
-        content = content.joined(call.read(file))
-        call.write(Word(file + ".gz"), Stream(content.taint, None))
-    return Stream(content.taint, None)
 
-
-HANDLERS = {"tar": tar, "unzip": unzip, "zip": zip_files, "compress": compress}
+HANDLERS = {"tar": tar, "unzip": unzip, "seven": seven, "cpio": cpio, "zip": zip_files, "compress": compress}
 """See handlers/__init__.py."""

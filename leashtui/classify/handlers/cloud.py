@@ -17,7 +17,7 @@ from leashtui.model.facts import Place, Severity, Verb
 _LOOKS = re.compile(
     r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|search|lookup|query|scan|select|filter|estimate|simulate"
     r"|preview|plan|diff|validate|lint|check|verify|doctor|whoami|tail|wait|explain|test-\w+|poll|detect|compare|count"
-    r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|is-\w+|info|status)(?:-|$)"
+    r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status)(?:-|$)"
 )
 _ENDS = re.compile(
     r"(?:delete|destroy|terminate|remove|rm|rb|purge|drop|reset|wipe|erase|revoke|deregister|teardown|nuke|uninstall"
@@ -36,9 +36,8 @@ _GROUPS = re.compile(
     r"(?:run|deploy|deployment|test|search|import|export|connect|monitor|backup|restore|tag|sql|lock|policy|proxy|check"
     r"|publish|query|migrate|copilot|start|head|login|scan|link|filter|release|transfer|detect|launch|info|status)s?$"
 )
-_NOUNS = re.compile(
-    r"(?:logs?|status|history|events?|version|versions|top|ps|metrics|activity|releases|regions|sizes)$"
-)
+_NOUNS = re.compile(r"(?:logs?|status|history|events?|top|ps|metrics)$")
+_LISTS = re.compile(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
 _SECRET = re.compile(
     r"(?i)secret|passw|credential|token|connection-?string|(?:access|api|auth|private|account|master|primary|shared)-?_?key"
     r"|kubeconfig|kubernetes-admin|publish-profile|certificate-key|\bkeys?$|(?:^|:)(?:env|config|vars?)$"
@@ -83,7 +82,7 @@ def _verb(words: list[str]) -> tuple[str, str]:
             return "change", last
     for word in words:
         last = word.rpartition(":")[2].lower()
-        if _NOUNS.match(last):
+        if _NOUNS.match(last) or (word is words[-1] and _LISTS.match(last)):
             return "look", last
     return "", ""
 
@@ -122,7 +121,7 @@ def _tells(words: list[str], verb: str, kind: str, call: Call) -> bool:
         if _NAMES.match(verb):
             return words[-2:] == ["keys", "list"] and "iam" not in words
         return any(_SECRET.search(w) for w in words) and not any(w.startswith("describe") for w in words)
-    return len(words) > 2 and words[-2:] in (["versions", "access"], ["keys", "list"])
+    return False
 
 
 def _files(call: Call, options: Options, *, sends: bool) -> None:
@@ -199,5 +198,45 @@ def names(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(call.taint(), None)
 
 
-HANDLERS = {"cloud": judge, "cloud_copy": objects, "cloud_upload": upload, "cloud_value": names}
+def plans(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """terraform's harmless half: plan, show, output; a plan's programs and a named secret still count."""
+    names(call, spec, options)
+    words = {bare(w) for w in call.words[1:]}
+    if {"run", "--all"} <= words and words & {"apply", "destroy"}:
+        return applies(call, spec, options)
+    if "init" in words and options.has("-migrate-state", "-force-copy", "-reconfigure"):
+        call.add(Verb.CLOUD_CHANGE, "", "moves the state to another place with terraform init", Severity.HIGH)
+    if "console" in words:
+        call.machine.partial()
+    return Stream(call.taint(), None)
+
+
+def applies(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """terraform apply -destroy, run --all destroy."""
+    words = {bare(w) for w in call.words[1:]}
+    if words & {"-destroy", "--destroy", "destroy", "rm", "delete"}:
+        call.sign("destructive")
+    call.add(Verb.CLOUD_CHANGE, "", f"changes what stands in the cloud with {call.name}", Severity.HIGH)
+    return None
+
+
+def runs(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """railway run CMD, eas run, fly machine run: a command here with the service's variables, or a change there."""
+    known = call.machine.setting.tools.find(options.args[0].rpartition("/")[2]) if options.args else None
+    if known is not None and call.name in ("railway", "render", "netlify", "encore", "sst", "wing"):
+        call.words_run(list(options.args))
+        return None
+    call.add(Verb.CLOUD_CHANGE, "", f"runs something at {call.name}")
+    return None
+
+
+HANDLERS = {
+    "cloud": judge,
+    "cloud_copy": objects,
+    "cloud_upload": upload,
+    "cloud_value": names,
+    "cloud_run": runs,
+    "tf_look": plans,
+    "tf_apply": applies,
+}
 """See handlers/__init__.py."""

@@ -92,12 +92,21 @@ def run(call: Call, spec: Spec, options: Options) -> Stream | None:
     if start:
         inner = [start, *inner]
     if inner and not inner[0].startswith("-"):
-        _inside(call, inner, kept=False)
+        harmless = _inside(call, inner, kept=False)
+        if not harmless and _keeps(options):
+            text = show(" ".join(inner))
+            call.add(Verb.CONTAINER_CHANGE, text[:80], f"runs {text[:60]} on a volume that stays")
         if mounts:
             _through(call, inner, mounts, options.last("-w", "--workdir"))
     call.add(Verb.EXEC, bare(image), f"starts a container of {show(image)}")
     call.sign("network")
     return Stream(Taint.LOCAL | (call.reads & Taint.SECRET), None)
+
+
+def _keeps(options: Options) -> bool:
+    """Whether a container is given a volume that outlives it."""
+    named = (v for v in options.all("-v", "--volume") if ":" in v and not v.startswith(("/", ".", "~")))
+    return options.has("--volumes-from") or any(named) or any("type=volume" in v for v in options.all("--mount"))
 
 
 def execute(call: Call, spec: Spec, options: Options) -> Stream | None:

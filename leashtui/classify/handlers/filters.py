@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.handlers.processes import is_leash
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
@@ -178,6 +179,8 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
         "-l", "-L", "-c", "-q", "--count", "--quiet", "--files-with-matches", "--files-without-match", "--files"
     )
     out = call.stdin if not files else NOTHING
+    if not files and any(is_leash(w) for w in options.args[:1]):
+        out = out.joined(Stream(Taint.GUARD))
     for file in files:
         out = out.joined(call.read(file, recursive=deep))
     if quiet:

@@ -15,35 +15,70 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
+LAST_JOB = "4194243"
+"""What `$!` is taken for: the job that this shell started last (see expand.py)."""
+OWN = "4194305"
+"""What `$$` is taken for: this shell itself."""
 _LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
 
 
 def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
     """kill, pkill, killall, xkill, fuser -k."""
     words = list(call.words[1:])
-    if call.name == "kill" and (
-        words[:1] == ["-l"] or words[:1] == ["-L"] or words[:1] == ["-0"] or words[:2] == ["-s", "0"]
-    ):
+    if not words and call.name != "xkill":
         return Stream(0, None)
-    targets = [w for w in words if not re.match(r"-(?:[A-Z0-9]+|SIG\w+|\w)$", w)]
-    jobs = [w for w in targets if w.startswith("%") or w in ("$!",)]
-    if call.name == "kill" and targets and len(jobs) == len(targets):
+    if any(w in ("--help", "--version", "-l", "-L", "--list", "--table", "-V", "/?") for w in words[:1]):
+        return Stream(0, None)
+    if call.name == "kill" and (words[:1] == ["-0"] or words[:2] in (["-s", "0"], ["-n", "0"])):
+        return Stream(0, None)
+    targets = _targets(words) if call.name == "kill" else words
+    if call.name == "kill" and targets and all(w.startswith("%") or w in (LAST_JOB, OWN) for w in targets):
         call.add(Verb.READ, "", "stops a job of this shell")
         return Stream(0, None)
-    if any(_LEASH.search(w) or w.taint & Taint.GUARD for w in words):
+    if any(is_leash(w) or w.taint & Taint.GUARD for w in words):
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, "leash", "stops leash itself", Severity.CRITICAL)
-    everything = call.name == "kill" and any(w in ("-1", "1") for w in targets[-1:]) and len(words) > 1
-    if everything:
+    if (call.name == "kill" and targets[-1:] in (["-1"], ["1"])) or call.name == "killall5":
         call.sign("catastrophic")
         call.add(Verb.SYSTEM_CHANGE, "", "stops every process", Severity.CRITICAL)
     call.add(Verb.PROCESS_KILL, show(" ".join(targets)), f"stops {show(' '.join(targets))[:60] or 'processes'}")
     return Stream(0, None)
 
 
+def _targets(words: list[Word]) -> list[Word]:
+    """The processes that kill is given, without its signal. A process group is a negative number."""
+    if words[0] in ("-s", "-n", "-q", "--signal"):
+        return words[2:]
+    if len(words) > 1 and re.match(r"-(?:\d+|[A-Za-z][A-Z0-9a-z+-]*|-signal=.*)$", words[0]):
+        return words[2:] if words[1] == "--" else words[1:]
+    return words[1:] if words[0] == "--" else words
+
+
+def is_leash(word: str) -> bool:
+    """Whether a pattern for processes names leash, or is written so that it fits leash."""
+    text = re.sub(r"\[(\w)\]", r"\1", bare(word)).lower()
+    if re.search(r"(?<![a-z])leash(?:d|tui)?(?![a-z])", text):
+        return True
+    if not re.search(r"[.*?+|\[]", text) or len(text) > 64 or not re.search(r"[a-z.]", text) or text.startswith("*"):
+        return False
+    try:
+        return re.search(text, "leashd") is not None
+    except (re.error, RecursionError):
+        return False
+
+
+def users(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """lsof, fuser: who uses a file or port; -k stops them."""
+    guard = any(is_leash(w) or call.place(w) is Place.GUARD for w in options.args)
+    if guard and options.has("-k", "--kill", "-K"):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, "leash", "stops leash itself", Severity.CRITICAL)
+    return Stream(Taint.GUARD if guard else 0, UNKNOWN + "\n")
+
+
 def look_for(call: Call, spec: Spec, options: Options) -> Stream | None:
     """pgrep, pidof, ps: numbers of processes; those of leash are marked."""
-    guard = any(_LEASH.search(w) for w in call.words[1:])
+    guard = any(is_leash(w) for w in call.words[1:])
     return Stream(Taint.GUARD if guard else 0, UNKNOWN + "\n")
 
 
@@ -71,6 +106,8 @@ def later(call: Call, spec: Spec, options: Options) -> Stream | None:
     """at, batch, systemd-run --on-*: a text that runs later."""
     if options.has("-l", "-c", "-q") or call.name == "atq":
         return Stream(0, None)
+    if any(w.lower() == "/query" for w in call.words[1:2]):
+        return Stream(0, None)
     call.add(Verb.PERSIST, "at", "makes something run later by itself")
     judge_later(call.machine, call.stdin.text, call.span)
     return Stream(0, "")
@@ -80,7 +117,26 @@ def service(call: Call, spec: Spec, options: Options) -> Stream | None:
     """systemctl, service, launchctl: leash's own service is not to be touched."""
     if any(_LEASH.search(w) for w in call.words[1:]):
         words = {bare(w) for w in call.words}
-        if words & {"stop", "disable", "mask", "kill", "restart", "unload", "bootout", "remove", "revert", "edit"}:
+        if words & {
+            "stop",
+            "disable",
+            "mask",
+            "kill",
+            "restart",
+            "unload",
+            "bootout",
+            "remove",
+            "revert",
+            "edit",
+            "try-restart",
+            "reload",
+            "freeze",
+            "delete",
+            "set-property",
+            "down",
+            "once",
+            "exit",
+        }:
             call.sign("guard_tamper")
             call.add(Verb.GUARD_TOUCH, "leash", "stops leash's own service", Severity.CRITICAL)
     return None
@@ -95,10 +151,8 @@ def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
         and not options.has("--help")
     ):
         call.sign("backdoor")
-    if (
-        call.name in ("userdel", "deluser")
-        and options.args
-        and bare(options.args[-1]) in ("root", call.machine.setting.user)
+    if call.name in ("userdel", "deluser") and any(
+        bare(w) in ("root", call.machine.setting.user) for w in call.words[1:]
     ):
         call.sign("catastrophic", "destructive")
     return None
@@ -173,6 +227,7 @@ def keys(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 HANDLERS = {
     "kill": kill,
+    "users": users,
     "look_for": look_for,
     "crontab": timers,
     "at": later,

@@ -1,0 +1,47 @@
+"""Agents: the one a person named is their choice in exactly their words; one that an agent starts is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from leashtui.classify.engine import Engine
+from leashtui.classify.places import Workspace
+from leashtui.classify.probe import NoProbe
+from leashtui.classify.toolbox import Toolbox
+from leashtui.model.facts import Facts, Parse, Verb
+from leashtui.model.request import Action, Layer, Mode, Request
+
+TOOLS = Toolbox()
+
+
+def engine() -> Engine:
+    return Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.SHIM, NoProbe(), TOOLS)
+
+
+def start(judge: Engine, *argv: str, chosen: bool) -> Facts:
+    return judge(Request(Action.PROCESS_EXEC, Layer.SHIM, cwd="/home/dev/proj", argv=argv, chosen=chosen))
+
+
+@pytest.mark.parametrize("argv", [("claude",), ("claude", "--dangerously-skip-permissions"), ("codex", "--yolo")])
+def test_the_agent_a_person_names_is_their_choice(argv: tuple[str, ...]) -> None:
+    facts = start(engine(), *argv, chosen=True)
+    assert not facts.guard_tamper
+    assert facts.parse is Parse.FULL
+    assert facts.verbs() == ("exec",)
+
+
+def test_its_own_launcher_may_start_it_again_in_the_same_words() -> None:
+    judge = engine()
+    start(judge, "codex", "--yolo", chosen=True)
+    assert not start(judge, "/opt/x/codex", "--yolo", chosen=False).guard_tamper
+    assert start(judge, "codex", "--yolo", "exec", "x", chosen=False).guard_tamper
+
+
+def test_an_agent_that_an_agent_starts_is_not() -> None:
+    judge = engine()
+    assert start(judge, "claude", "--dangerously-skip-permissions", chosen=False).guard_tamper
+    assert start(judge, "claude", "-p", "x", chosen=False).parse is Parse.OPAQUE
+
+
+def test_what_a_named_program_that_is_no_agent_does_still_counts() -> None:
+    assert Verb.PROCESS_KILL in start(engine(), "pkill", "leashd", chosen=True).verbs()
