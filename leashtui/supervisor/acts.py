@@ -12,10 +12,9 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-<<<<<<< HEAD
 from msgspec.structs import replace
 
-from leashtui.model.facts import Effect, Facts, Severity, Verb
+from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
 from leashtui.model.request import Action, ProcessRef, Request
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
@@ -26,10 +25,6 @@ _COMES_TO = {
     Verb.PERSIST: frozenset({Verb.PERSIST}),
 }
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
-=======
-from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
-from leashtui.model.request import ProcessRef, Request
->>>>>>> main
 
 Key = tuple[int, int]
 
@@ -104,7 +99,7 @@ class Acts:
     def starts(self, request: Request) -> bool:
         """Whether the agent itself comes to be by this exec: the words the person typed, behind `env`, a shell or a
         version manager's shim at most."""
-        if request.process is None or key_of(request.process) != self._agent or not self._argv:
+        if request.process is None or key_of(request.process) != self._agent or not self._argv or request.path:
             return False
         words = request.argv[-len(self._argv) :]
         same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(self._argv[0]).name
