@@ -62,7 +62,8 @@ class ProcessRef(Struct, frozen=True):
 class Request(Struct, frozen=True, omit_defaults=True):
     """One act as a guard saw it.
 
-    argv: the words the new program gets; for a file or network act those of the program that does it. exe: its resolved path. cwd: absolute.
+    argv: the words the new program gets; for a file or network act those of the program that does it. exe: its
+    resolved path. cwd: absolute.
     env: only the variables that can carry code (LD_PRELOAD, BASH_ENV, GIT_SSH_COMMAND...), in order.
     process: the process that acts; ancestry: its living ancestors inside the session, nearest first.
     """

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from leashtui.agents.registry import adapter_of
+from leashtui.classify.places import Workspace
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.guards.kernel.listener import Listener
@@ -24,11 +25,12 @@ from leashtui.guards.watcher import WatchGuard
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
-from leashtui.stores.directories import runtime_dir
+from leashtui.stores.directories import runtime_dir, undo_dir
+from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.session import Session, reference
-from leashtui.supervisor.strictness import effects, floor_of
+from leashtui.supervisor.strictness import effects, floor_of, worth_keeping
 from leashtui.supervisor.terminal import Terminal
 
 
@@ -111,13 +113,16 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         name = path.encode("utf-8", "backslashreplace").decode()
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
+    workspace, home = Workspace(start.workspace, start.also), start.home
+    keeping = Keeping(undo_dir() / parts.id, lambda path: not worth_keeping(path, workspace, home))
+    parts.session.at_end(keeping.close)
     return effects(
         parts.lanes,
         workspace=start.workspace,
         closed=floor.covered,
         agent=agent,
         touched=touched,
-        keeper=None,
+        keeper=keeping,
     )
 
 

@@ -357,4 +357,3 @@ def _address_at(tid: int, at: int, length: int) -> bytes:
 
 def _is_nonblocking(ours: socket.socket) -> bool:
     return not os.get_blocking(ours.fileno())
-

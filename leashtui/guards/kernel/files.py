@@ -32,10 +32,12 @@ _FREE = frozenset(
     {b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"}
 )
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
+_ANY_PROC = re.compile(r"/proc/\d+/")
 _MADE = 200_000
 _MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
+ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
 FOREIGN = "leash: REFUSED: that is another terminal of the person."
 
 Known = Callable[[Action, str], bool]
@@ -231,6 +233,8 @@ class FileGuard:
             return SEALED
         if any(path == p or path.startswith(p + "/") for p in self._closed):
             return CLOSED
+        if _ANY_PROC.match(path):
+            return ELSEWHERE
         return ""
 
     def _holds(self, folder: str) -> bool:
