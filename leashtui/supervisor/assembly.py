@@ -79,7 +79,7 @@ class Parts:
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
-    """The tier this session runs in. wanted: the minimum, '' for the usual; watch asked for by name is what you get.
+    """The tier this session runs in. wanted: the minimum, '' for the usual; exec and watch are what you get.
 
     best: what this host gives. usual: the best that this kind of agent is known to run in; one that brings its own
     sandbox (compat) is guarded at its execs.
@@ -89,8 +89,8 @@ def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = T
     if wanted and _RANK[Tier(wanted)] > _RANK[best]:
         remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
         raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
-    if wanted == Tier.WATCH:
-        return Tier.WATCH
+    if wanted in (Tier.WATCH, Tier.EXEC):
+        return Tier(wanted)
     chosen = best if _RANK[best] < _RANK[usual] else usual
     if wanted and _RANK[Tier(wanted)] > _RANK[chosen]:
         chosen = best

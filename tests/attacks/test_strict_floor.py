@@ -25,6 +25,7 @@ from leashtui.model.request import Tier
 pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
 PLACES = ("/var/lib", "/home", "/opt", "/root")
 
+# ruff: noqa: E501 - an attack is one line, however long
 # what is to be harmed: @home@/prized is the person's file, @home@/folder a folder of theirs, all with known contents
 WRITE = {
     "open": "open('@home@/prized', 'w').write('EVIL')",
@@ -166,11 +167,10 @@ def fingerprint(home: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in sorted(home.rglob("*")):
         name = str(path.relative_to(home))
-        ordinary = name.startswith("proj/") and "EVIL" not in (path.read_text() if path.is_file() else "")
-        if ordinary or name.startswith(("proj/x", "proj/case")):
+        content = path.read_bytes() if path.is_file() else b""
+        if (name.startswith("proj/") and b"EVIL" not in content) or name.startswith(("proj/x", "proj/case")):
             continue
-        kind = path.read_text() if path.is_file() else ""
-        found[name] = (path.lstat().st_mode, kind, os.listxattr(path, follow_symlinks=False))
+        found[name] = (path.lstat().st_mode, content, os.listxattr(path, follow_symlinks=False))
     return found
 
 
@@ -342,12 +342,14 @@ with tempfile.NamedTemporaryFile() as f: f.write(b"x")
 db = sqlite3.connect("x.db"); db.execute("create table t(x)"); db.commit(); db.close()
 open("/dev/null", "w").write("x"); print("to stdout", file=open("/dev/stdout", "w"))
 server = socket.create_server(("127.0.0.1", 0)); socket.create_connection(server.getsockname()).close()
-one = socket.socket(socket.AF_UNIX); one.bind("s"); one.listen(); socket.socket(socket.AF_UNIX).connect("s")
-for line in ("init -q r", "-C r config user.name t", "-C r config user.email t@x", "-C r commit -q --allow-empty -m x", "clone -q r r2"):
+one = socket.socket(socket.AF_UNIX); one.bind("s"); one.listen()
+socket.socket(socket.AF_UNIX).connect("s")
+git = ["init -q r", "-C r config user.name t", "-C r config user.email t@x", "-C r commit -q --allow-empty -m x"]
+for line in (*git, "clone -q r r2"):
     subprocess.run(["git", *line.split()], check=True)
 assert multiprocessing.Pool(2).map(len, ["a", "bb"]) == [1, 2]
 os.mkfifo("ff"); child = os.fork()
-if child == 0: time.sleep(0.2); print(open("ff").read()); os._exit(0)
+if child == 0: time.sleep(0.2); print(open("ff").read(), flush=True); os._exit(0)
 open("ff", "w").write("pipe"); os.waitpid(child, 0)
 mode = stat.S_IMODE(os.stat("c").st_mode)
 json.dump([open("b").read(), mode, os.readlink("d"), sorted(os.listdir("."))], open("report", "w"))
