@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from leashtui.model.errors import StoreError
+from leashtui.model.errors import LeashError, StoreError
 from leashtui.stores.directories import ensure_private
 
 LARGEST = 64 << 20
@@ -80,7 +80,7 @@ class Keeping:
             return
         try:
             self._note(self._kept(kind, spot_fd, name, path, to))
-        except (OSError, ValueError, StoreError):
+        except (OSError, ValueError, LeashError):
             self._count = _MOST  # the store itself does not work: nothing more is kept, the log says up to where
             return
         for touched in (path, to) if to else (path,):
