@@ -87,7 +87,7 @@ WRITE = {
     "reopening O_PATH": "fd = os.open('@home@/prized', os.O_PATH); open(f'/proc/self/fd/{fd}', 'w').write('EVIL')",
     "hard link into the workspace": "os.link('@home@/prized', 'mine'); open('mine', 'w').write('EVIL')",
     "hard link by descriptor": "fd = os.open('@home@/prized', os.O_RDONLY)\n"
-    "libc.syscall(265, -100, f'/proc/self/fd/{fd}'.encode(), -100, b'mine', 0x400); open('mine', 'w').write('EVIL')",
+    "libc.syscall(265, -100, f'/proc/self/fd/{fd}'.encode(), -100, b'mine', 0x400) == 0 and open('mine', 'w').write('EVIL')",
     "a child does it": "import subprocess\nsubprocess.run([sys.executable, '-c', 'open(\"@home@/prized\", \"w\")'], check=True)",
     "a daemon does it": "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: open('@home@/prized', 'w').write('EVIL')\n"
     "    os._exit(0)\nos.wait(); time.sleep(0.5)",
@@ -186,15 +186,15 @@ def attempt(person: World, text: str, *, leashed: bool) -> subprocess.CompletedP
         ("state", person.env["LEASH_STATE_DIR"]),
     ):
         text = text.replace(f"@{name}@", value)
+    if not leashed and (person.root / "before").exists():
+        shutil.rmtree(person.workspace)
+        shutil.move(person.root / "before", person.workspace)
     case = person.workspace / "case.py"
     case.write_text(PRELUDE + text + "\n")
     argv = [sys.executable, str(case)]
     if leashed:
         shutil.copytree(person.workspace, person.root / "before", symlinks=True)
         return person.leash("run", "--headless", "--guard", "strict", "--", *argv)
-    if (person.root / "before").exists():
-        shutil.rmtree(person.workspace)
-        shutil.move(person.root / "before", person.workspace)
     return subprocess.run(argv, cwd=person.workspace, env=person.env, capture_output=True, text=True, timeout=30)
 
 

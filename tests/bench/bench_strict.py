@@ -36,8 +36,8 @@ FILES = 3000
 WORK = {
     "make, 30 C files": "touch *.c; make -s",
     "git status x 20": "i=0; while [ $i -lt 20 ]; do git -C big status >/dev/null; i=$((i+1)); done",
-    "git clone, 3000 files": "git clone -q big clone; mv clone build; rm -rf build",
-    "tar x, 3000 files": "mkdir -p build; tar xf big.tar -C build; rm -rf build",
+    "git clone, 3000 files": "git clone -q big $(mktemp -d -p .)/clone",
+    "tar x, 3000 files": "tar xf big.tar -C $(mktemp -d -p .)",
     "pytest, 200 tests": f"{sys.executable} -m pytest -q -p no:cacheprovider tests",
 }
 
