@@ -97,13 +97,15 @@ class Acts:
         self._argv = argv
 
     def starts(self, request: Request) -> bool:
-        """Whether the agent itself comes to be by this exec: the words the person typed, behind `env`, a shell or a
-        version manager's shim at most."""
+        """Whether the agent itself comes to be by this exec: the words the person typed, with a shell or a version
+        manager's shim before them, or without an `env` or `nice` that was."""
         if request.process is None or key_of(request.process) != self._agent or not self._argv or request.path:
             return False
-        words = request.argv[-len(self._argv) :]
-        same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(self._argv[0]).name
-        return same and words[1:] == self._argv[1:]
+        pairs = zip(reversed(request.argv), reversed(self._argv), strict=False)
+        for same, (word, typed) in enumerate(pairs):
+            if word != typed:  # a program and its last argument are the person's; one word alone may be chance
+                return same > 1 or PurePosixPath(word).name == PurePosixPath(typed).name
+        return True
 
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first."""
