@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable
 
@@ -22,15 +21,12 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
 from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.letters import Letter, address_at, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_DATAGRAM = 1 << 16
-_MOST_MESSAGES = 64
-_MESSAGE = struct.Struct("QI4xQQQQi4x")
-_SPAN = struct.Struct("QQ")
 _TOP_ABSTRACT = b"\0leashtui/"
 SERVICES = frozenset(
     {
@@ -82,7 +78,7 @@ class DoorGuard:
 
     # connect ------------------------------------------------------------------------------------------------------
     def _connect(self, notice: Notice, ours: socket.socket) -> None:
-        raw = _address_at(notice.tid, notice.args[1], notice.args[2])
+        raw = address_at(notice.tid, notice.args[1], notice.args[2])
         peer = address.read(raw)
         if ours.family == socket.AF_UNIX and peer.family == socket.AF_UNIX:
             self._connect_unix(notice, ours, raw)
@@ -208,7 +204,7 @@ class DoorGuard:
 
     # bind ---------------------------------------------------------------------------------------------------------
     def _bind(self, notice: Notice, ours: socket.socket) -> None:
-        raw = _address_at(notice.tid, notice.args[1], notice.args[2])
+        raw = address_at(notice.tid, notice.args[1], notice.args[2])
         peer = address.read(raw)
         if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
             self._bind_unix(notice, ours, raw[2:])
@@ -251,10 +247,10 @@ class DoorGuard:
                 raise OSError(errno.EISCONN, "a stream has its address")
             self._listener.resume(notice.id)
             return
-        letters = _letters(notice)
+        letters = read_letters(notice)
         self._deliver(notice, ours, letters, 0)
 
-    def _deliver(self, notice: Notice, ours: socket.socket, letters: list[_Letter], sent: int) -> None:
+    def _deliver(self, notice: Notice, ours: socket.socket, letters: list[Letter], sent: int) -> None:
         """Send the letters from `sent` on; those to strangers after a verdict."""
         while sent < len(letters):
             letter = letters[sent]
@@ -283,7 +279,7 @@ class DoorGuard:
                 return
         self._done(notice, sent)
 
-    def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[_Letter]) -> None:
+    def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
         letter = letters[0]
         count = address.send(ours, letter.data, letter.control, letter.flags, letter.to)
         letter.report(notice.tid, count)
@@ -297,62 +293,6 @@ class DoorGuard:
         if peer.loopback or self._is_lookup("udp", peer):
             return True
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
-
-
-class _Letter:
-    """One datagram as the caller wrote it. counted: where its length is to be reported, 0 for nowhere."""
-
-    def __init__(self, to: bytes, data: bytes, control: bytes, flags: int, counted: int = 0) -> None:
-        self.to = to
-        self.data = data
-        self.control = control
-        self.flags = flags
-        self._counted = counted
-
-    def report(self, tid: int, count: int) -> None:
-        """Tell the caller how much of it went."""
-        if self._counted:
-            abi.write_memory(tid, self._counted, struct.pack("I", count))
-
-
-def _letters(notice: Notice) -> list[_Letter]:
-    """What the caller wants to send. Raises OSError: EFAULT, EMSGSIZE."""
-    a, tid = notice.args, notice.tid
-    if notice.number == nr.SENDTO:
-        if a[2] > _DATAGRAM:
-            raise OSError(errno.EMSGSIZE, "too long")
-        return [_Letter(_address_at(tid, a[4], a[5]), _bytes_at(tid, a[1], a[2]), b"", a[3])]
-    if notice.number == nr.SENDMSG:
-        return [_message_at(tid, a[1], a[2], 0)]
-    size = _MESSAGE.size + 8
-    return [_message_at(tid, a[1] + n * size, a[3], _MESSAGE.size) for n in range(min(a[2], _MOST_MESSAGES))]
-
-
-def _message_at(tid: int, at: int, flags: int, counted: int) -> _Letter:
-    name, length, spans, count, control, room, _ = _MESSAGE.unpack(_bytes_at(tid, at, _MESSAGE.size))
-    if count > 1024 or room > 4096:
-        raise OSError(errno.EMSGSIZE, "too long")
-    data = b""
-    for where, much in _SPAN.iter_unpack(_bytes_at(tid, spans, count * _SPAN.size)):
-        if len(data) + much > _DATAGRAM:
-            raise OSError(errno.EMSGSIZE, "too long")
-        data += _bytes_at(tid, where, much)
-    to = _address_at(tid, name, length) if name else b""
-    return _Letter(to, data, _bytes_at(tid, control, room) if control else b"", flags, at + counted if counted else 0)
-
-
-def _bytes_at(tid: int, at: int, length: int) -> bytes:
-    data = abi.read_memory(tid, at, length) if length else b""
-    if len(data) != length:
-        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-    return data
-
-
-def _address_at(tid: int, at: int, length: int) -> bytes:
-    length = signed(length)
-    if not 0 <= length <= 128:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return _bytes_at(tid, at, length)
 
 
 def _is_nonblocking(ours: socket.socket) -> bool:
