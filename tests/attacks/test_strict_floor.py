@@ -107,6 +107,8 @@ WRITE = {
     "a protected name by rename": "open('x', 'w').write('EVIL'); os.rename('x', '.envrc')",
     "a protected name by link": "open('x', 'w').write('EVIL'); os.link('x', '.envrc')",
     "a protected name by symlink": "open('x', 'w').write('EVIL'); os.symlink('x', '.envrc')",
+    "a protected folder by symlink": "os.mkdir('x'); open('x/tasks.json', 'w').write('EVIL'); os.symlink('x', '.vscode')",
+    "a protected folder by rename": "os.mkdir('x'); open('x/tasks.json', 'w').write('EVIL'); os.rename('x', '.vscode')",
     "leash's policies": "os.makedirs('@config@/policies', exist_ok=True); open('@config@/policies/x.cedar', 'w').write('EVIL')",
     "leash's log": "open(sorted(__import__('glob').glob('@state@/sessions/*.db'))[-1], 'r+b').write(b'EVIL')",
     "leash's state folder": "os.rename('@state@', '@state@2')",
@@ -169,6 +171,8 @@ def fingerprint(home: Path) -> dict[str, object]:
     for path in sorted(home.rglob("*")):
         name = str(path.relative_to(home))
         content = path.read_bytes() if path.is_file() else b""
+        if path.is_symlink() and path.name.startswith("."):
+            content = b"EVIL"
         if (name.startswith("proj/") and b"EVIL" not in content) or name.startswith(("proj/x", "proj/case")):
             continue
         found[name] = (path.lstat().st_mode, content, os.listxattr(path, follow_symlinks=False))

@@ -73,8 +73,8 @@ class DoorGuard:
                     self._bind(notice, ours)
                 else:
                     self._send(notice, ours)
-        except OSError as error:
-            self._listener.refuse(notice.id, error.errno or errno.EIO)
+        except (OSError, ValueError, IndexError) as error:
+            self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
 
     # connect ------------------------------------------------------------------------------------------------------
     def _connect(self, notice: Notice, ours: socket.socket) -> None:

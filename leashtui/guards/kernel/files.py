@@ -23,7 +23,7 @@ from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
-from leashtui.guards.kernel.precious import precious_below
+from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
@@ -33,6 +33,7 @@ _FREE = frozenset(
 )
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
+_FAILURES = (OSError, ValueError, IndexError)
 _MADE = 200_000
 _MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
@@ -53,9 +54,14 @@ class Keeper(Protocol):
 
 
 def _telling(spot: Spot, kind: Kind) -> str:
-    """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings."""
-    settles = spot.name == b".git" and kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME)
-    return spot.path + "/config" if settles else spot.path
+    """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings; a link or
+    a renamed directory puts whatever it holds under its new name."""
+    if kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME):
+        if spot.name == b".git":
+            return spot.path + "/config"
+        if kind is not Kind.OPEN:
+            return stands_for(spot.path)
+    return spot.path
 
 
 class FileGuard:
@@ -90,8 +96,8 @@ class FileGuard:
         try:
             deed = read_deed(notice)
             self._weigh(notice, deed, frozenset())
-        except OSError as error:
-            self._listener.refuse(notice.id, error.errno or errno.EIO)
+        except _FAILURES as error:
+            self._fail(notice, error)
 
     def poll(self) -> None:
         """Try the opens again that wait for the other end of a pipe."""
@@ -100,12 +106,16 @@ class FileGuard:
             if self._listener.waits(key):
                 try:
                     self._weigh(notice, deed, frozenset(os.fsdecode(name) for name in deed.names))
-                except OSError as error:
-                    self._listener.refuse(key, error.errno or errno.EIO)
+                except _FAILURES as error:
+                    self._fail(notice, error)
 
     def may_make(self, path: str) -> bool:
         """Whether a socket may be made at this real path without a question."""
         return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
+
+    def _fail(self, notice: Notice, error: Exception) -> None:
+        """Whatever could not be done fails the call as the kernel would, or with EIO."""
+        self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
 
     # deciding -----------------------------------------------------------------------------------------------------
     def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
@@ -153,8 +163,8 @@ class FileGuard:
         def then() -> None:
             try:
                 self._weigh(notice, deed, allowed)
-            except OSError as error:
-                self._listener.refuse(notice.id, error.errno or errno.EIO)
+            except _FAILURES as error:
+                self._fail(notice, error)
 
         self._holding.ask(notice, requests, then)
 

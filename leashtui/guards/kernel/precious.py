@@ -16,7 +16,18 @@ _NAMES = frozenset(
     """.split()
 )
 _INSIDE = {".git": ".git/hooks/pre-commit", ".github": ".github/workflows/x.yml", ".vscode": ".vscode/tasks.json"}
+_FOLDERS = frozenset(
+    ".idea .husky .githooks .circleci .devcontainer .claude .codex .gemini .cursor .leash .ssh".split()
+)
 _MOST = 2000
+
+
+def stands_for(path: str) -> str:
+    """The path to judge by when something that was made elsewhere gets this name."""
+    head, _, name = path.rpartition("/")
+    if name in _INSIDE:
+        return f"{head}/{_INSIDE[name]}"
+    return f"{path}/x" if name in _FOLDERS else path
 
 
 def precious_below(folder: str) -> list[str]:
