@@ -17,11 +17,14 @@ _SETFSUID, _SETFSGID = 122, 123
 
 
 @contextlib.contextmanager
-def borrowed(tid: int) -> Iterator[None]:
-    """Act with the umask, and where we are root with the file user and group, of thread `tid`."""
+def borrowed(tid: int, *, makes: bool = True) -> Iterator[None]:
+    """Act with the umask (when something is made), and where we are root with the file user and group, of `tid`."""
+    root = os.geteuid() == 0
+    if not (root or makes):
+        yield
+        return
     status = status_of(tid)
     mask = int(field(status, b"Umask") or b"77", 8)
-    root = os.geteuid() == 0
     user = int(field(status, b"Uid").split()[3]) if root else 0
     group = int(field(status, b"Gid").split()[3]) if root else 0
     before = os.umask(mask)

@@ -278,7 +278,7 @@ class FileGuard:
     # doing --------------------------------------------------------------------------------------------------------
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         """What was allowed. Raises OSError."""
-        with borrowed(notice.tid):
+        with borrowed(notice.tid, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN:
                 self._keep(deed, spots)
                 hands.do_at(deed, spots, fd)
