@@ -40,7 +40,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     command = stdin = False
     while at < len(words):
         word = words[at]
-        if word == "--":
+        if word in ("--", "-"):
             at += 1
             break
         if word in ("--rcfile", "--init-file", "-O", "+O", "-o", "+o"):
