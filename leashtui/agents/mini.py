@@ -8,5 +8,4 @@ AGENT = Adapter(
     patience=30,
     quiet=("--yolo",),
     state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
-    kept=(".config/mini-swe-agent/.env",),
 )

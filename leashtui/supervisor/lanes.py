@@ -65,7 +65,7 @@ class Lanes:
         """Whether this file act needs no question."""
         if action not in self._by_class or not path.isprintable():
             return False
-        if self._is_own(path):
+        if self._is_own(path) or (action is Action.FILE_WRITE and self._leads_to_own(path)):
             return True
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
@@ -96,6 +96,10 @@ class Lanes:
 
     def _is_own(self, path: str) -> bool:
         return any(path.startswith(own) for own in self._own) and not any(path.startswith(k) for k in self._kept)
+
+    def _leads_to_own(self, path: str) -> bool:
+        """Whether it is a folder on the way to one: made when it is missing."""
+        return path != self._home and any(own.startswith(path + "/") for own in self._own)
 
     def _place(self, path: str) -> Place:
         """The class of a path, where the class of a folder outweighs a file's telling name."""
