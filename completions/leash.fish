@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -159,6 +159,11 @@ complete -c leash -n '_shtab_leash_using replay' -l silence -x -d 'how long a pa
 complete -c leash -n '_shtab_leash_using replay' -l at -x -d 'begin at an act: L-12, or a record'"'"'s number'
 complete -c leash -n '_shtab_leash_using replay' -l json -d 'print what would be played, one JSON object a line'
 complete -c leash -n '_shtab_leash_using replay' -l html -x -d 'write one page that needs nothing else'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a undo -d 'bring back what a session removed or overwrote'
+complete -c leash -n '_shtab_leash_using undo' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using undo' -l session -x -d 'of this session (default: the newest)'
+complete -c leash -n '_shtab_leash_using undo' -l dry-run -d 'only show what would be done, with a diff'
+complete -c leash -n '_shtab_leash_using undo' -l force -d 'also where you changed the file since'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a audit -d 'prove that the log was not changed'
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'

@@ -19,6 +19,8 @@ class Adapter(Struct, frozen=True):
     kind: the word policies use. names: program names it starts as. tier: the best tier it is known to run in.
     patience: seconds until it gives up on a held command, by its own defaults (0: not known).
     surroundings: variables it is started with, so that its shell can be seen where only shims guard.
+    state: where it keeps its own files, below the home (beginnings of paths). kept: what there is the person's, since
+    it tells the agent what to run.
     quiet: arguments that switch its own permission prompts off. extra: arguments it always needs under leash.
     """
 
@@ -27,6 +29,8 @@ class Adapter(Struct, frozen=True):
     tier: Tier = Tier.STRICT
     patience: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
+    state: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 

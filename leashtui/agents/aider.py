@@ -2,4 +2,4 @@
 
 from leashtui.agents.adapter import Adapter
 
-AGENT = Adapter(kind="aider", names=("aider",), quiet=("--yes-always",))
+AGENT = Adapter(kind="aider", names=("aider",), quiet=("--yes-always",), state=(".aider/",), kept=())

@@ -10,4 +10,14 @@ AGENT = Adapter(
     names=("claude",),
     patience=120,
     quiet=("--dangerously-skip-permissions",),
+    state=(".claude/", ".claude.json", ".config/claude/", ".local/share/claude/", ".local/state/claude/"),
+    kept=(
+        ".claude/settings",
+        ".claude/CLAUDE.md",
+        ".claude/hooks",
+        ".claude/commands",
+        ".claude/agents",
+        ".claude/skills",
+        ".claude/plugins",
+    ),
 )

@@ -29,4 +29,6 @@ AGENT = Codex(
     tier=Tier.COMPAT,
     patience=10,
     quiet=("--dangerously-bypass-approvals-and-sandbox",),
+    state=(".codex/",),
+    kept=(".codex/config.toml", ".codex/AGENTS.md", ".codex/prompts", ".codex/rules", ".codex/skills"),
 )

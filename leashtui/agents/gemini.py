@@ -2,4 +2,11 @@
 
 from leashtui.agents.adapter import Adapter
 
-AGENT = Adapter(kind="gemini", names=("gemini",), patience=300, quiet=("--yolo",))
+AGENT = Adapter(
+    kind="gemini",
+    names=("gemini",),
+    patience=300,
+    quiet=("--yolo",),
+    state=(".gemini/",),
+    kept=(".gemini/settings", ".gemini/GEMINI.md", ".gemini/extensions", ".gemini/commands"),
+)

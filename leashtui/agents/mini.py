@@ -2,4 +2,10 @@
 
 from leashtui.agents.adapter import Adapter
 
-AGENT = Adapter(kind="mini", names=("mini", "mini-swe-agent"), patience=30, quiet=("--yolo",))
+AGENT = Adapter(
+    kind="mini",
+    names=("mini", "mini-swe-agent"),
+    patience=30,
+    quiet=("--yolo",),
+    state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
+)

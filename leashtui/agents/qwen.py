@@ -2,4 +2,11 @@
 
 from leashtui.agents.adapter import Adapter
 
-AGENT = Adapter(kind="qwen", names=("qwen",), patience=120, quiet=("--yolo",))
+AGENT = Adapter(
+    kind="qwen",
+    names=("qwen",),
+    patience=120,
+    quiet=("--yolo",),
+    state=(".qwen/",),
+    kept=(".qwen/settings", ".qwen/QWEN.md", ".qwen/extensions"),
+)

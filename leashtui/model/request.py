@@ -12,12 +12,14 @@ from msgspec import Struct
 
 
 class Action(StrEnum):
-    """The actions policies name (policy.md, Request and facts). The first issue raises the four marked live."""
+    """The actions policies name (policy.md, Request and facts). Those marked live are raised in every tier."""
 
     PROCESS_EXEC = "ProcessExec"  # live
     FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
     LEASH_CONTROL = "LeashControl"  # live
+    NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
+    NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
 
 
 class Tier(StrEnum):
@@ -68,7 +70,8 @@ class ProcessRef(Struct, frozen=True):
 class Request(Struct, frozen=True, omit_defaults=True):
     """One act as a guard saw it.
 
-    argv: the words the new program gets (empty for file acts). exe: its resolved path. cwd: absolute.
+    argv: the words the new program gets; for a file or network act those of the program that does it. exe: its
+    resolved path. cwd: absolute.
     env: only the variables that can carry code (LD_PRELOAD, BASH_ENV, GIT_SSH_COMMAND...), in order.
     process: the process that acts; ancestry: its living ancestors inside the session, nearest first.
     """
@@ -83,4 +86,6 @@ class Request(Struct, frozen=True, omit_defaults=True):
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
+    host: str = ""  # address of the other end, or the one bound to
+    port: int = 0
     script: str = ""  # text handed to a shell by file or stdin, where a guard could read it

@@ -159,6 +159,8 @@ _KINDS = {
     Action.FILE_WRITE: "File",
     Action.FILE_DELETE: "File",
     Action.LEASH_CONTROL: "Control",
+    Action.NET_CONNECT: "Host",
+    Action.NET_BIND: "Host",
 }
 
 
@@ -167,6 +169,9 @@ def resource(request: Request, facts: Facts) -> Uid:
     kind = _KINDS[request.action]
     if kind == "Command":
         return _uid(kind, facts.command)
+    if kind == "Host":
+        host = f"[{request.host}]" if ":" in request.host else request.host
+        return _uid(kind, request.path or (f"{host}:{request.port}" if request.port else request.host))
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
 
 

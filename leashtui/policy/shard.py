@@ -17,6 +17,7 @@ from msgspec import Struct
 from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Request
 from leashtui.model.verdict import Decision
+from leashtui.policy import names
 from leashtui.policy.combine import combine
 from leashtui.policy.entities import Context, Entity, Principal, Uid, Value, ancestry, resource, too_long
 from leashtui.policy.index import RESOURCE, Sieve
@@ -70,6 +71,7 @@ class Shard:
         self._known = context.names()
         self._whole = _Plan(self._listed, self._known)
         self.facts = self._whole.facts
+        self.about_resource = self._whole.about_resource
         self._context = context
         self._principal = principal.uid()
         self._action: Uid = {"type": "Action", "id": str(action)}
@@ -86,7 +88,7 @@ class Shard:
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
         values = self._context.values(self.facts, request, facts)
-        key = (*values, request.path, request.exe, facts.command) if self._whole.about_resource else values
+        key = (*values, request.path, request.exe, facts.command) if self.about_resource else values
         found = self._cache.get(key)
         if found is None:
             found = self._sieved(request, facts, values)
@@ -109,7 +111,7 @@ class Shard:
 
     def _sieved(self, request: Request, facts: Facts, values: tuple[Value, ...]) -> Matched:
         seen: dict[str, object] = dict(self._context.clean(self.facts, values))
-        about = _About(request, facts, needed=self._whole.about_resource)
+        about = _About(request, facts, needed=self.about_resource)
         if self._sieve.needs_resource:
             seen[RESOURCE] = frozenset(map(_key, about.entities))
         picked = self._sieve.pick(seen)
@@ -160,7 +162,7 @@ class _About:
 
     def __init__(self, request: Request, facts: Facts, *, needed: bool) -> None:
         self.uid: Uid = resource(request, facts) if needed else {}
-        self.entities: list[Entity] = ancestry(request, self.uid) if needed else []
+        self.entities: list[Entity] = _inside(request, self.uid) if needed else []
         self._added: cedarpy.Entities | None = None
 
     def added(self, base: cedarpy.Entities) -> cedarpy.Entities:
@@ -168,6 +170,12 @@ class _About:
         if self._added is None:
             self._added = base.with_added_json_str(_encode(self.entities).decode())
         return self._added
+
+
+def _inside(request: Request, uid: Uid) -> list[Entity]:
+    if uid["type"] == "Host" and not request.path:
+        return names.entities(uid)
+    return ancestry(request, uid)
 
 
 def _key(entity: Mapping[str, object]) -> tuple[str, str]:

@@ -12,8 +12,19 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from msgspec.structs import replace
+
 from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
-from leashtui.model.request import ProcessRef, Request
+from leashtui.model.request import Action, ProcessRef, Request
+
+_REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
+_COMES_TO = {
+    Verb.WRITE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
+    Verb.TRUNCATE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
+    Verb.DELETE: frozenset({Verb.DELETE, Verb.DISCARD_WORK}),
+    Verb.PERSIST: frozenset({Verb.PERSIST}),
+}
+_GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
 
@@ -62,12 +73,20 @@ def _within(effect: Effect, shown: Effect) -> bool:
     return same_depth and fnmatchcase(effect.target, shown.target)
 
 
+def _foretold(effect: Effect, shown: Effect) -> bool:
+    """Whether a command's effect comes to this effect of a file act."""
+    if shown.verb in _COMES_TO.get(effect.verb, ()):
+        return _within(replace(effect, verb=shown.verb), shown)
+    return False
+
+
 class Acts:
     """The living acts of one session."""
 
     def __init__(self, alive: Callable[[ProcessRef], bool]) -> None:
         self._alive = alive
         self._acts: dict[Key, Act] = {}
+        self._ran: dict[Key, Facts] = {}
         self._agent: Key | None = None
         self._argv: tuple[str, ...] = ()
         self._prune_at = _PRUNE_AT
@@ -80,7 +99,7 @@ class Acts:
     def starts(self, request: Request) -> bool:
         """Whether the agent itself comes to be by this exec: the words the person typed, with a shell or a version
         manager's shim before them, or without an `env` or `nice` that was."""
-        if request.process is None or key_of(request.process) != self._agent or not self._argv:
+        if request.process is None or key_of(request.process) != self._agent or not self._argv or request.path:
             return False
         pairs = zip(reversed(request.argv), reversed(self._argv), strict=False)
         for same, (word, typed) in enumerate(pairs):
@@ -110,7 +129,36 @@ class Acts:
             self._acts[key_of(request.process)] = made
         return made
 
+    def ran(self, request: Request, facts: Facts) -> None:
+        """An exec that was allowed: what it said it would do, its process may do."""
+        if request.process is not None and request.action is Action.PROCESS_EXEC:
+            if len(self._ran) >= self._prune_at:
+                self._prune()
+            self._ran[key_of(request.process)] = facts
+
+    def foresaw(self, request: Request, facts: Facts) -> bool:
+        """Whether this file or network act is what an exec that was allowed said it would do.
+
+        A network act is foreseen by the process's own exec only; a file act by any exec above it whose effects name
+        that path; and what git does inside the workspace was judged when git was started.
+        """
+        if request.process is None or request.action is Action.PROCESS_EXEC:
+            return False
+        own = self._ran.get(key_of(request.process))
+        if request.action in (Action.NET_CONNECT, Action.NET_BIND):
+            reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
+            return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
+        if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
+            return not facts.guard_tamper and not facts.reads_secret
+        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        said: list[Effect] = []
+        for process in (request.process, *request.ancestry):
+            found = self._ran.get(key_of(process))
+            said.extend(found.effects if found is not None else ())
+        return bool(telling) and all(any(_foretold(e, shown) for shown in said) for e in telling)
+
     def _prune(self) -> None:
+        self._ran = {k: f for k, f in self._ran.items() if self._alive(ProcessRef(*k))}
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
         for key in dead:
             del self._acts[key]

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from leashtui import __version__
+from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
@@ -44,6 +45,7 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
@@ -51,6 +53,7 @@ from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
+from leashtui.supervisor.strictness import own_state
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -71,21 +74,30 @@ class Parts:
     directory: Path
     session: Session
     mediator: Mediator
+    lanes: Lanes
     acts: Acts
     control: Control
     stream: Stream
     code: Code | None
 
 
-def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...]) -> Tier:
-    """The tier this session runs in. wanted: the minimum, '' for the best; watch asked for by name is what you get.
+def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
+    """The tier this session runs in. wanted: the minimum, '' for the usual; exec and watch are what you get.
+
+    best: what this host gives. usual: the best that this kind of agent is known to run in; one that brings its own
+    sandbox (compat) is guarded at its execs.
 
     Raises GuardError when the host cannot give the minimum (exit 125).
     """
     if wanted and _RANK[Tier(wanted)] > _RANK[best]:
         remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
         raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
-    return Tier.WATCH if wanted == Tier.WATCH else best
+    if wanted in (Tier.WATCH, Tier.EXEC):
+        return Tier(wanted)
+    chosen = best if _RANK[best] < _RANK[usual] else usual
+    if wanted and _RANK[Tier(wanted)] > _RANK[chosen]:
+        chosen = best
+    return Tier.EXEC if chosen is Tier.COMPAT else chosen
 
 
 def new_id() -> str:
@@ -155,6 +167,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         posture=start.posture,
         reachable=council.reachable,
     )
+    own, kept = own_state(adapter_of(start.agent), start.home)
+    lanes = Lanes(mediator.submit, workspace, start.home, by_class=pdp.by_class(), own=own, kept=kept)
     welcome = Welcome(
         session=session_id,
         agent=start.agent,
@@ -199,7 +213,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, acts, control, stream, code)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

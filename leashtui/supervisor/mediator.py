@@ -118,7 +118,7 @@ class Mediator:
         facts = self._classify(request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
-        covered = parent is not None and decision.outcome is Outcome.ASK and parent.covers(facts)
+        covered = decision.outcome is Outcome.ASK and self._is_covered(request, facts, parent)
         verdict = self._rule(decision, facts, covered=covered)
         event = Decided(
             request=request,
@@ -137,6 +137,8 @@ class Mediator:
             if verdict.ruling is Ruling.DENY:
                 self.counts["refused"] += 1
                 self._breaker.refused(facts)
+            else:
+                self._acts.ran(request, facts)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
             return
         self.counts["asked"] += 1
@@ -151,6 +153,10 @@ class Mediator:
         )
         card = self._desk.ask(submission.waiting)
         self._record_card(card, record.id)
+
+    def _is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
+        """Whether a person approved this already, or an exec that was allowed said it would do it."""
+        return (parent is not None and parent.covers(facts)) or self._acts.foresaw(request, facts)
 
     def _record_card(self, card: Card, parent: str) -> None:
         self._stream.append(Asked(card=card), parent=parent, durable=True)
@@ -211,6 +217,7 @@ class Mediator:
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
             act.approve(waiting.facts)
+            self._acts.ran(waiting.request, waiting.facts)
             self._breaker.forgive(waiting.facts)
         elif verdict.by is By.PERSON:
             self.counts["refused"] += 1

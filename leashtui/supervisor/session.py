@@ -112,6 +112,7 @@ class Session:
         self._close_log = close_log
         self._revoke = revoke
         self._linger = linger
+        self._last: list[Callable[[], None]] = []
         self._frozen = False
         self._stopping = ""
         self._refused_first = False
@@ -122,6 +123,10 @@ class Session:
         self.screen: Screen | None = None
         self.watcher: Watcher | None = None
         self.shim: Closing | None = None
+
+    def at_end(self, work: Callable[[], None]) -> None:
+        """Do this once nothing of the agent runs any more."""
+        self._last.append(work)
 
     def adopt(self, agent: ProcessRef) -> None:
         """The agent's root process, whose end is the session's."""
@@ -289,6 +294,8 @@ class Session:
             self.guard.close()
         if self.shim is not None:
             self.shim.close()
+        for work in self._last:
+            work()
         for task in self._tasks:
             task.cancel()
         return leftovers

@@ -32,6 +32,7 @@ COMMANDS = (
     Row("invite", "invite", "Answer", "let somebody review what waits here"),
     Row("log", "log", "Look back", "read what happened"),
     Row("replay", "replay", "Look back", "see a recorded session again, terminal and decisions together"),
+    Row("undo", "undo", "Look back", "bring back what a session removed or overwrote"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
     Row("report", "report", "Look back", "what the agents did over a while, as a page to forward"),
     Row("export", "export", "Look back", "send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines"),

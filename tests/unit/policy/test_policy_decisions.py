@@ -189,6 +189,8 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.FILE_WRITE: Outcome.DENY,
         Action.FILE_DELETE: Outcome.ASK,
         Action.LEASH_CONTROL: Outcome.ASK,
+        Action.NET_CONNECT: Outcome.ASK,
+        Action.NET_BIND: Outcome.ASK,
     }
 
 
