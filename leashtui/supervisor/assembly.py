@@ -53,7 +53,7 @@ from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
-from leashtui.supervisor.strictness import own_state
+from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -168,7 +168,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         reachable=council.reachable,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
-    lanes = Lanes(mediator.submit, workspace, start.home, by_class=pdp.by_class(), own=own, kept=kept)
+    by_class, added = pdp.by_class(), histories(start.home)
+    lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
     welcome = Welcome(
         session=session_id,
         agent=start.agent,

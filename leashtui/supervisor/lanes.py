@@ -40,7 +40,7 @@ NEUTRAL = "file"
 
 class Lanes:
     """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
-    their own state; kept: what in them is the person's all the same."""
+    their own state; kept: what in them is the person's all the same; added: what may be written to."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Lanes:
         by_class: Collection[Action],
         own: Sequence[str] = (),
         kept: Sequence[str] = (),
+        added: Sequence[str] = (),
     ) -> None:
         self._submit = submit
         self._workspace = workspace
@@ -58,6 +59,7 @@ class Lanes:
         self._by_class = frozenset(by_class)
         self._own = tuple(own)
         self._kept = tuple(kept)
+        self._added = tuple(added)
         self._allowed: set[tuple[Action, Place]] = set()
         self._doors: set[tuple[Action, str, int]] = set()
 
@@ -65,7 +67,9 @@ class Lanes:
         """Whether this file act needs no question."""
         if action not in self._by_class or not path.isprintable():
             return False
-        if self._is_own(path) or (action is Action.FILE_WRITE and self._leads_to_own(path)):
+        if self._is_own(path):
+            return True
+        if action is Action.FILE_WRITE and (path.startswith(self._added) or self._leads_to_own(path)):
             return True
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)

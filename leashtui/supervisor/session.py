@@ -123,6 +123,7 @@ class Session:
         self.screen: Screen | None = None
         self.watcher: Watcher | None = None
         self.shim: Closing | None = None
+        self.anchor = 0
 
     def at_end(self, work: Callable[[], None]) -> None:
         """Do this once nothing of the agent runs any more."""
@@ -235,7 +236,8 @@ class Session:
 
     def _own(self) -> list[int]:
         """Children of ours that are not the agent's."""
-        return [p.pid for p in (self.screen, self.watcher) if p is not None and p.pid > 0]
+        pids = [self.anchor, *(p.pid for p in (self.screen, self.watcher) if p is not None)]
+        return [pid for pid in pids if pid > 0]
 
     def _reap(self) -> None:
         while True:
@@ -256,6 +258,8 @@ class Session:
             return
         if pid == self._agent.pid and self._code is not None and not self._code.done():
             self._code.set_result(Exit.REFUSED if self._refused_first else exit_code(status))
+        elif pid == self.anchor:
+            self.anchor = 0
         elif self.screen is not None and pid == self.screen.pid:
             self.screen.died()
 
@@ -294,6 +298,7 @@ class Session:
             self.guard.close()
         if self.shim is not None:
             self.shim.close()
+        tree.send([self.anchor] if self.anchor else [], signal.SIGKILL)
         for work in self._last:
             work()
         for task in self._tasks:

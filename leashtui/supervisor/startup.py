@@ -91,6 +91,7 @@ async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGu
     session = parts.session
     agent = reference(launched.pid)
     session.adopt(agent)
+    session.anchor = launched.anchor
     parts.acts.adopt_agent(agent, start.argv)
     if shim is not None:
         shim.started(launched.pid)

@@ -33,6 +33,16 @@ CACHES = (
     ".sbt/", ".java/", ".config/matplotlib/", ".local/share/virtualenv/", ".local/share/uv/", ".dartServer/",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""
+TRAILS = (
+    ".viminf", ".lesshst", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
+    ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
+)  # fmt: skip
+"""Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
+HISTORIES = (
+    ".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".psql_history", ".mysql_history",
+    ".sqlite_history", ".rediscli_history", ".mongodb/mongosh/",
+)  # fmt: skip
+"""Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
 def floor_of(workspace: str, home: str, directory: Path, *, covers: bool) -> Floor:
@@ -58,8 +68,13 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
     """(where this agent and build tools keep their state, as beginnings of paths; what of it is the person's)."""
     if not home:
         return (), ()
-    mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES))
+    mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES, *TRAILS))
     return mine, tuple(os.path.join(home, name) for name in agent.kept)
+
+
+def histories(home: str) -> tuple[str, ...]:
+    """The histories below `home`, as beginnings of paths that a program may add to."""
+    return tuple(os.path.join(home, name) for name in HISTORIES) if home else ()
 
 
 def worth_keeping(path: str, workspace: Workspace, home: str) -> bool:

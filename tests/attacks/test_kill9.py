@@ -25,6 +25,7 @@ TARGETS = {
     "face": "leashtui.faces.plain",
     "watcher": "leashtui.guards.watch",
     "agent": "storm.py",
+    "anchor": "launcher.py",
     "keeper": " run --plain",
 }
 ROUNDS = int(os.environ.get("LEASH_KILLS", "2"))

@@ -23,9 +23,11 @@ import sys
 libc = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_PDEATHSIG, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 23, 24, 38, 47
+PR_SET_NAME = 15
 SYS_CAPGET, SYS_CAPSET, SYS_SECCOMP, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_RESTRICT = 125, 126, 317, 444, 446
 NEW_LISTENER, WAIT_KILLABLE = 8, 32
 SYS_LANDLOCK_ADD_RULE = 445
+CLONE_PARENT, SYS_CLONE = 0x8000, 56
 SCOPES = 3  # abstract unix sockets, signals
 NEWNS, NEWUSER = 0x20000, 0x10000000
 MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
@@ -53,6 +55,40 @@ def drop_capabilities() -> None:
     check(libc.syscall(SYS_CAPGET, header, data))
     mask = sum(1 << c for c in KEPT) & struct.unpack("6I", data.raw)[1]
     check(libc.syscall(SYS_CAPSET, header, struct.pack("6I", mask, mask, 0, 0, 0, 0)))
+
+
+def anchor(settings: dict) -> int:  # type: ignore[type-arg]
+    """Make Ctrl-Z work: the pid of an idle process beside the agent, a child of the supervisor.
+
+    The kernel throws SIGTSTP away in a process group of which nobody has a parent in another group of the session, as
+    nobody could ever continue it. So an idle member of the agent's group gets such a parent: this process. Both hold no
+    descriptor, obey no key, and end with the session's leader or with the supervisor.
+    """
+    group, told, tells = os.getpid(), *os.pipe()
+    pid = int(check(libc.syscall(SYS_CLONE, CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)))
+    if pid:
+        os.close(tells)
+        os.read(told, 1)  # ends when the member has joined, and so holds nothing any more
+        os.close(told)
+        return pid
+    libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    libc.prctl(PR_SET_NAME, b"leash-anchor", 0, 0, 0)
+    keeper = os.getpid()
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    member = os.fork() if os.getppid() == settings["parent"] else 0
+    if not member and keeper == os.getpid():
+        os._exit(125)
+    if not member:
+        libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
+        os.setpgid(0, group)
+    os.closerange(0, 1 << 20)
+    if member:
+        os.waitpid(member, 0)
+    while not member and os.getppid() == keeper:
+        signal.pause()
+    os._exit(0)
 
 
 def cover(paths: list, veil: bytes) -> None:  # type: ignore[type-arg]
@@ -124,7 +160,7 @@ def courier(line: socket.socket, parcel: list, ready: object, done: object) -> N
     ready.acquire()  # type: ignore[attr-defined]
     try:
         if parcel:
-            socket.send_fds(line, [b"listener"], parcel)
+            socket.send_fds(line, [b"listener %d" % parcel[1]], parcel[:1])
     finally:
         done.release()  # type: ignore[attr-defined]
 
@@ -136,6 +172,7 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
         os._exit(125)
     for number, source in enumerate([os.dup(s) for s in settings["stdio"]]):
         os.dup2(source, number)
+    idle = 0 if settings["stdio"] else anchor(settings)
     os.chdir(settings["cwd"])
     if settings["guarded"]:
         if settings["covered"]:
@@ -153,12 +190,12 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
         done.acquire()
         parcel: list = []  # type: ignore[type-arg]
         _thread.start_new_thread(courier, (line, parcel, ready, done))
-        parcel.append(install(settings["filter"]))
+        parcel.extend((install(settings["filter"]), idle))
         ready.release()
         done.acquire()
         os.close(parcel[0])
     else:
-        line.sendall(b"ready")
+        line.sendall(b"ready %d" % idle)
 
 
 def become(exe: str, argv: list, env: dict) -> None:  # type: ignore[type-arg]

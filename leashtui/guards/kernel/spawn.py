@@ -29,12 +29,16 @@ _PATIENCE = 20.0
 
 
 class Launched:
-    """A launcher that waits. pid: the agent's, later. listener and master: -1 when there is none (both are ours)."""
+    """A launcher that waits. pid: the agent's, later. listener and master: -1 when there is none (both are ours).
 
-    def __init__(self, pid: int, line: socket.socket, listener: int, master: int) -> None:
+    anchor: the idle process that makes Ctrl-Z work in a terminal, 0 without one; it is to be ended with the session.
+    """
+
+    def __init__(self, pid: int, line: socket.socket, listener: int, master: int, anchor: int = 0) -> None:
         self.pid = pid
         self.listener = listener
         self.master = master
+        self.anchor = anchor
         self._line = line
 
     def go(self) -> None:
@@ -77,7 +81,7 @@ def launch(
         "veil": os.fsencode(floor.veil),
     }
     try:
-        listener = _converse(ours, marshal.dumps(settings))
+        listener, anchor = _converse(ours, marshal.dumps(settings))
     except GuardError:
         ours.close()
         if master >= 0:
@@ -87,7 +91,7 @@ def launch(
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
         raise
-    return Launched(pid, ours, listener, master)
+    return Launched(pid, ours, listener, master, anchor)
 
 
 def _start(line: int, stdio: tuple[int, ...], size: tuple[int, int] | None) -> tuple[int, int]:
@@ -107,17 +111,18 @@ def _start(line: int, stdio: tuple[int, ...], size: tuple[int, int] | None) -> t
     return terminal.pid, master
 
 
-def _converse(line: socket.socket, letter: bytes) -> int:
-    """Tell the launcher what to become; the listener it hands back, -1 unguarded. Raises GuardError."""
+def _converse(line: socket.socket, letter: bytes) -> tuple[int, int]:
+    """Tell the launcher what to become; the listener it hands back, -1 unguarded, and the anchor. Raises GuardError."""
     line.settimeout(_PATIENCE)
     try:
         line.sendall(b"%d\n" % len(letter) + letter)
         word, fds, _, _ = socket.recv_fds(line, 4096, 1)
     except OSError as error:
         raise GuardError(f"the launcher did not answer: {error}", "run `leash doctor`") from error
-    if word not in (b"listener", b"ready"):
+    kind, _, anchor = word.partition(b" ")
+    if kind not in (b"listener", b"ready") or not anchor.isdigit():
         raise GuardError(
             f"the agent could not be put under guard: {word.decode(errors='replace') or 'the launcher ended'}",
             "run `leash doctor`, or accept less with --guard watch",
         )
-    return fds[0] if fds else -1
+    return fds[0] if fds else -1, int(anchor)

@@ -40,7 +40,13 @@ def path() -> Path:
 def lanes(path: Path) -> Lanes:
     own = ("/home/u/.cache/", "/home/u/.claude/")
     return Lanes(
-        path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own, kept=("/home/u/.claude/settings",)
+        path.submit,
+        Workspace("/home/u/w"),
+        "/home/u",
+        by_class=(W, D),
+        own=own,
+        kept=("/home/u/.claude/settings",),
+        added=("/home/u/.bash_history",),
     )
 
 
@@ -99,6 +105,11 @@ def test_own_state_is_free_but_for_what_tells_the_agent_what_to_run(lanes: Lanes
     assert lanes.knows(W, "/home/u/.cache/pip/x")
     assert lanes.knows(W, "/home/u/.claude/projects/x.jsonl")
     assert not lanes.knows(W, "/home/u/.claude/settings.json")
+
+
+def test_a_history_may_be_added_to_and_not_removed(lanes: Lanes) -> None:
+    assert lanes.knows(W, "/home/u/.bash_history")
+    assert not lanes.knows(D, "/home/u/.bash_history")
 
 
 def test_hidden_characters_are_always_asked(lanes: Lanes) -> None:
