@@ -66,6 +66,8 @@ def apply(call: Call, spec: Spec) -> Stream:
                 call.sign("dry_run")
                 call.direct = True
                 return call.out()
+            if spec.reaches:
+                call.ledger.sign("network")
             if not options.args:
                 _deeds(call, spec, options, spec.bare, "", "")
                 return _finish(call, spec, options, "")
@@ -89,6 +91,8 @@ def apply(call: Call, spec: Spec) -> Stream:
         return call.out()
     if chosen is not spec and spec.handler.startswith("*"):
         _handler(call, spec, options, spec.handler[1:])
+    if spec.reaches or chosen.reaches:
+        call.ledger.sign("network")
     return _finish(call, chosen, options, sub, spec)
 
 

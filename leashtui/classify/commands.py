@@ -238,8 +238,9 @@ def external(call: Call) -> Stream:
     """A program: by its table, as a file of the workspace, or unknown."""
     machine, word = call.machine, call.words[0]
     name = call.name
-    machine.ledger.programs[name] = None
     tools = machine.setting.tools
+    dashed = name.startswith("git-") and tools.find(name) is None  # git's own programs may be started without git
+    machine.ledger.programs["git" if dashed else name] = None
     if "/" in word:
         path = call.path(word)
         known = call.state.files.get(path)
@@ -248,6 +249,8 @@ def external(call: Call) -> Stream:
         ):
             return _own_file(call, path)
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
+    if dashed:
+        return call.words_run([Word("git", word.taint), Word(name[4:]), *call.words[1:]])
     spec = tools.find(name)
     if spec is None:
         return _unknown(call)

@@ -28,7 +28,7 @@ from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
-from leashtui.model.facts import Facts, Parse, Place, Verb
+from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
@@ -66,6 +66,8 @@ class Engine:
         if not request.argv and request.script:
             return self.text(request.script, request.cwd)
         facts = self._exec(request)
+        if request.under_git and facts.programs == ("git",):
+            facts = replace(facts, effects=tuple(e for e in facts.effects if e.target != PUSHED))
         return _of_choice(facts) if request.chosen else facts
 
     def text(self, command: str, cwd: str) -> Facts:

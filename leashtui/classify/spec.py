@@ -95,6 +95,7 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
     bare: tuple[str, ...] = ()
     handler: str = ""
     output: str = ""
+    reaches: bool = False
     dry: str = ""
     inert: str = ""
     recursive: str = ""

@@ -86,6 +86,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
+    under_git: bool = False  # started by a process whose own program is git, and was judged as such
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
     script: str = ""  # text handed to a shell by file or stdin, where a guard could read it

@@ -136,6 +136,14 @@ class Acts:
                 self._prune()
             self._ran[key_of(request.process)] = facts
 
+    def is_under_git(self, request: Request) -> bool:
+        """Whether git itself starts this: what the process was, or else what started it, was allowed as git alone."""
+        if request.process is None or request.action is not Action.PROCESS_EXEC:
+            return False
+        near = (self._ran.get(key_of(p)) for p in (request.process, *request.ancestry[:1]))
+        nearest = next((facts for facts in near if facts is not None), None)
+        return nearest is not None and nearest.programs == ("git",)
+
     def foresaw(self, request: Request, facts: Facts) -> bool:
         """Whether this file or network act is what an exec that was allowed said it would do.
 

@@ -115,6 +115,8 @@ class Mediator:
         started = self._timer()
         if self._acts.starts(request):
             request = replace(request, chosen=True)
+        if self._acts.is_under_git(request):
+            request = replace(request, under_git=True)
         facts = self._classify(request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
