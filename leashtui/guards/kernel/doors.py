@@ -175,6 +175,8 @@ class DoorGuard:
         spot = self._place(notice, name)
         with contextlib.closing(spot):
             path, way = spot.path, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+            # Nobody can listen where nothing is: programs look, then start a server of their own.
+            os.stat(spot.name or b".", dir_fd=spot.fd)
             if path in self._bound or path in SERVICES or self._known(Action.NET_CONNECT, path, 0):
                 self._carry_out_here(notice, ours, way)
                 return
