@@ -13,6 +13,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_set, judge_unset
 from leashtui.classify.formats import echo_text, printf_text
 from leashtui.classify.places import resolve
+from leashtui.classify.scripts import Passage, load, text_of
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
@@ -200,7 +201,8 @@ def _source(call: Call) -> Stream:
     if _SNAPSHOT.match(path) or _ACTIVATE.match(path):
         return NOTHING
     known = call.state.files.get(path) if path else None
-    stream = call.read(word)
+    own = bool(call.machine.reading) and call.place(word) is Place.SECRET
+    stream = Stream(0, None) if own else call.read(word)  # a script that loads its settings shows them to nobody
     if word == "/dev/stdin":
         stream, known = call.stdin, call.stdin
     former = call.state.params
@@ -221,9 +223,9 @@ def _run_source(call: Call, word: Word, path: str) -> None:
         call.opaque("runs a text that is known only when it runs")
         return
     where = call.run_file(word, "loads")
-    text = call.machine.setting.probe.read_text(path) if path and UNKNOWN not in path else None
-    if text is not None and len(text) < 65536 and call.machine.depth < 4:
-        call.shell(Word(text), same=True)
+    text = text_of(call, path)
+    if text is not None:
+        load(call, Passage(text, path))
     elif where in (Place.OUTSIDE, Place.UNKNOWN):
         call.opaque(f"loads {call.say(word)}, which leash has not read")
 

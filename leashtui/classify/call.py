@@ -204,7 +204,7 @@ class Call:
         worlds = [state]
         out = self.machine.text(str(text), worlds, self.stdin if stdin is None else stdin, self.span)
         if same:
-            _adopt(self.state, worlds[0])
+            adopt(self.state, worlds[0])
         elif worlds[0].files is not self.state.files:
             self.state.files = worlds[0].files
         return out
@@ -236,7 +236,7 @@ class Call:
         return Stream(self.taint(), text)
 
 
-def _adopt(state: State, other: State) -> None:
+def adopt(state: State, other: State) -> None:
     """`state` becomes what `other` knows."""
     if other is not state:
         for name in type(state).__slots__:

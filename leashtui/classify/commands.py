@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
-from leashtui.classify.code import read_script
+from leashtui.classify.code import read_script, run_own
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
 from leashtui.classify.loads import judge_loads
@@ -104,6 +104,8 @@ def _declared(machine: Machine, assign: Assign, state: State) -> Word:
 def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
     """Give a shell variable its value."""
     judge_set(machine, name, value, span)
+    if machine.reading and not value and assign.items is None:
+        value = Word(UNKNOWN, value.taint, many=True)  # a script empties what it fills later
     if assign.items is not None:
         items: list[Word] = list(state.vars.get(name, ())) if assign.append else []
         for item in assign.items:
@@ -194,18 +196,20 @@ def _function(call: Call, name: str) -> Stream:
     machine, state = call.machine, call.state
     body = state.functions[name]
     mark = id(body)
-    again = mark in machine.calls
+    before = [perhaps for known, perhaps in machine.calls if known == mark]
+    ends = bool(machine.reading) and bool(before) and machine.perhaps > before[-1]
+    again = bool(before) and not ends  # a script that goes on only while something holds comes to an end
     if again and machine.forked > 0:
         call.sign("catastrophic")
         say = "starts itself over and over until the machine stops (a fork bomb)"
         call.add(Verb.SYSTEM_CHANGE, "", say, Severity.CRITICAL)
-    if machine.calls.count(mark) > 1 or (again and machine.forked > 0):
+    if len(before) > 1 or (before and machine.forked > 0):
         return NOTHING  # what it does was reported the first time
     if machine.depth > _DEEPEST:
         machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
-    machine.calls.append(mark)
+    machine.calls.append((mark, machine.perhaps))
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
     worlds = [state]
@@ -278,6 +282,8 @@ def _own_file(call: Call, path: str) -> Stream:
     known = call.state.files.get(path)
     if known is not None and known.text is not None:
         read_script(call, known, path)
+    elif known is None:
+        run_own(call, path)
     call.ledger.inner.append(path)
     _sends_input(call)
     return call.out()

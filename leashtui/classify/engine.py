@@ -95,6 +95,7 @@ class Engine:
         """A program with its final words."""
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
+        machine.curious = not request.chosen
         words = [Word(cleaned(w)) for w in request.argv]
         words[0] = Word(_program(request))
         command = shlex.join(request.argv)

@@ -51,6 +51,8 @@ class Expander:
             "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
+        self.lenient = False
+        """Whether a missing parameter is taken for one that is not known: a script says what it does without it."""
 
     # ---- words
 
@@ -237,7 +239,8 @@ class Expander:
             return state.params
         if name.isdigit() and name != "0":
             index = int(name) - 1
-            return (state.params[index],) if index < len(state.params) else ()
+            missing = (Word(UNKNOWN, 0, many=True),) if self.lenient else ()
+            return (state.params[index],) if index < len(state.params) else missing
         if name == "#":
             return (Word(str(len(state.params))),)
         if name == "PWD":

@@ -89,6 +89,15 @@ class Ledger:
             return
         self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive)
 
+    def adopt(self, effect: Effect) -> None:
+        """Note an effect that was found and worded elsewhere; the worse of two equal ones stays."""
+        key = (effect.verb, effect.target, effect.place)
+        known = self.effects.get(key)
+        if known is None and len(self.effects) >= _MOST:
+            self.lower(Parse.OPAQUE)
+        elif known is None or RANK[known.severity] < RANK[effect.severity]:
+            self.effects[key] = effect
+
     def sign(self, *names: str) -> None:
         """Raise warning signs."""
         self.signs.update(names)

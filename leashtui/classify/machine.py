@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from leashtui.classify.expand import Expander
-from leashtui.classify.flow import LOOP, leaves, lines_of, succeeds
+from leashtui.classify.flow import LOOP, chosen_case, leaves, lines_of, succeeds
 from leashtui.classify.ledger import Ledger, Span
+from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
 from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
@@ -97,11 +98,20 @@ class Rooms(Protocol):
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables."""
 
-    __slots__ = ("home", "mode", "probe", "rooms", "tools", "user", "workspace")
+    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "user", "workspace")
 
     def __init__(
-        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox, rooms: Rooms
+        self,
+        workspace: Workspace,
+        home: str,
+        user: str,
+        mode: Mode,
+        probe: Probe,
+        tools: Toolbox,
+        rooms: Rooms,
+        library: Library | None = None,
     ) -> None:
+        self.library = library or Library()
         self.rooms = rooms
         self.workspace = workspace
         self.home = home
@@ -109,6 +119,10 @@ class Setting:
         self.mode = mode
         self.probe = probe
         self.tools = tools
+
+    def watched_by(self, probe: Probe) -> Setting:
+        """The same setting, looked at through another probe."""
+        return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
 
 
 class Machine:
@@ -121,11 +135,20 @@ class Machine:
         self.depth = 0
         self.nodes = 0
         self.outer: Span | None = None
-        self.calls: list[int] = []
+        self.calls: list[tuple[int, int]] = []
+        """The functions being called, outermost first, each with the conditions its call hangs on."""
         self.forked = 0
+        self.perhaps = 0
+        """How many conditions this command hangs on."""
         self.stdin = TERMINAL
         self.piped_out = False
         self.sieved = False
+        self.curious = True
+        """Whether the files that run are read too."""
+        self.reading: tuple[bytes, ...] = ()
+        """The files being read, outermost first; () for what was typed."""
+        self.seen: set[bytes] = set()
+        """Every file read for this request."""
         self.channels: set[str] = set()
         """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
@@ -204,6 +227,7 @@ class Machine:
         out = self.run(node.links[0][1], worlds, stdin)
         skipped: Worlds = []
         sure = succeeds(node.links[0][1])
+        self.perhaps += 1
         for op, command in node.links[1:]:
             if not (op == "&&" and sure):
                 skipped.extend(w.copy() for w in worlds)
@@ -213,6 +237,7 @@ class Machine:
                 continue
             out = out.joined(self.run(command, worlds, stdin))
             sure = sure and succeeds(command)
+        self.perhaps -= 1
         if skipped:
             worlds[:] = merged([*worlds, *skipped])
         return out
@@ -299,6 +324,7 @@ class Machine:
 
     def _if(self, node: If, worlds: Worlds, stdin: Stream) -> Stream:
         out = NOTHING
+        self.perhaps += 1
         ends: Worlds = []
         for condition, body in node.branches:
             self.run(condition, worlds, stdin)
@@ -307,18 +333,25 @@ class Machine:
             ends.extend(branch)
         if node.otherwise is not None:
             out = out.joined(self.run(node.otherwise, worlds, stdin))
+        self.perhaps -= 1
         worlds[:] = merged([*ends, *worlds])
         return out
 
     def _case(self, node: Case, worlds: Worlds, stdin: Stream) -> Stream:
         self._read_words((node.subject,), worlds)
+        if self.reading and len(worlds) == 1:
+            chosen = chosen_case(self.expander, node, worlds[0])
+            if chosen is not None:
+                return self.run(chosen, worlds, stdin)
         out = NOTHING
         ends: Worlds = []
+        self.perhaps += 1
         for patterns, body in node.items:
             self._read_words(patterns, worlds)
             branch = [w.copy() for w in worlds]
             out = out.joined(self.run(body, branch, stdin))
             ends.extend(branch)
+        self.perhaps -= 1
         worlds[:] = merged([*worlds, *ends])
         return out
 

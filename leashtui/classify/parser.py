@@ -109,6 +109,8 @@ class Parser(Clauses):
         if found is None or found.group() not in _RESERVED:
             return ""
         end = found.end()
+        if self.text.startswith("\\\n", end):
+            raise self.fail("a continued line inside a reserved word")
         return found.group() if end >= self.size or self.text[end] in _KEYWORD_END else ""
 
     def take(self, word: str) -> None:

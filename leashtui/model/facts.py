@@ -89,6 +89,13 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Origin(StrEnum):
+    """Where an effect is written down."""
+
+    COMMAND = ""
+    SCRIPT = "script"  # in a file that the command runs; the sentence names the file and the line
+
+
 class Effect(Struct, frozen=True, omit_defaults=True):
     """One thing the command would do.
 
@@ -104,6 +111,7 @@ class Effect(Struct, frozen=True, omit_defaults=True):
     severity: Severity = Severity.LOW
     reversible: bool = True
     recursive: bool = False
+    origin: Origin = Origin.COMMAND
 
 
 class Facts(Struct, frozen=True):

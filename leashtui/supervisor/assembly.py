@@ -23,6 +23,7 @@ from leashtui import __version__
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
+from leashtui.classify.witness import Witness
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
@@ -44,7 +45,7 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.peers import sandbox_of
-from leashtui.supervisor.recall import Recall, Witness
+from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream

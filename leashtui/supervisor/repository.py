@@ -105,13 +105,15 @@ class RepositoryProbe:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except (OSError, ValueError):
             return None
-        with open(handle, "rb") as file:
-            try:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    return None
-                raw = file.read(_LIMIT + 1)
-            except OSError:
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
+            with open(handle, "rb", closefd=False) as file:
+                raw = file.read(_LIMIT + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
         return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
 
     def _relative(self, path: str) -> str | None:

@@ -13,6 +13,7 @@ from leashtui.classify.code import judge_code, judge_stream, run_script, run_too
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.project import run_targets
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -38,7 +39,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     call.direct = False
     texts: list[Word] = []
     at = 0
-    command = stdin = False
+    command = stdin = rehearsed = False
     while at < len(words):
         word = words[at]
         if word in ("--", "-"):
@@ -53,6 +54,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
         if len(word) > 1 and word[0] in "-+" and not word.startswith("--"):
             command = command or "c" in word
             stdin = stdin or "s" in word
+            rehearsed = rehearsed or (word[0] == "-" and "n" in word)
             at += 1
             if "o" in word[1:] or "O" in word[1:]:
                 at += 1
@@ -64,6 +66,10 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     rest = words[at:]
     texts = rest[:1] if command else []
     state = call.state
+    if rehearsed and not any("i" in w for w in words[:at]):  # only its grammar is looked at
+        for file in rest if not command else ():
+            call.read(file)
+        return Stream(0, None)
     if command and texts:
         return _text(call, texts[0], rest[1:])
     if rest and not stdin:
@@ -216,8 +222,11 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
         name, sign, value = word.partition("=")
         if sign:
             _make_variable(call, name.rstrip(":?+"), Word(value, word.taint))
-    targets = [bare(w).lower() for w in options.args if "=" not in w]
-    judge_targets(call, targets)
+    targets = [bare(w) for w in options.args if "=" not in w]
+    judge_targets(call, [t.lower() for t in targets])
+    given = {n.rstrip(":?+"): v for n, s, v in (bare(w).partition("=") for w in options.args) if s}
+    files = [f for f in options.all("-f", "--file", "--makefile") if f != "-"]
+    run_targets(call, files, options.all("-C", "--directory"), targets, given)
     return call.out()
 
 
