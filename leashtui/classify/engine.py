@@ -142,7 +142,7 @@ class Engine:
                 machine,
                 state,
                 Word(request.path),
-                Stream(0, None),
+                Stream(0, request.script or None),
                 span,
                 append=True,
                 follow=request.layer is not Layer.WATCHER,

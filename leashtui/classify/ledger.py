@@ -6,7 +6,7 @@ back, and understanding only sinks (full -> partial -> opaque).
 
 from __future__ import annotations
 
-from leashtui.model.facts import Effect, Parse, Place, Severity, Verb
+from leashtui.model.facts import Content, Effect, Parse, Place, Severity, Verb
 
 Span = tuple[int, int]
 
@@ -39,7 +39,7 @@ SEVERITY = {
 
 SIGNS = frozenset(
     "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
-    " git_force git_protected dry_run network outside hides_tracks".split()
+    " git_force git_protected dry_run network outside hides_tracks remote_changed other_checkout".split()
 )
 """Warning signs that evaluation may raise."""
 
@@ -54,6 +54,7 @@ class Ledger:
         self.remotes: dict[str, None] = {}
         self.packages: dict[str, None] = {}
         self.signs: set[str] = set()
+        self.contents: set[Content] = set()
         self.parse = Parse.FULL
         self.full = False
         self.simple: list[tuple[str, ...]] = []

@@ -6,6 +6,7 @@ leads as far as the probe can tell, and an unknown path never counts as a harmle
 
 from __future__ import annotations
 
+from leashtui.classify.content import judge_content
 from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
@@ -146,6 +147,7 @@ def write(
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
     judge_lasting(machine, real, content, span)
+    judge_content(machine, real, where, content, span)
     grade = Severity.LOW
     if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
         grade = Severity.MEDIUM

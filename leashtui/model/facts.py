@@ -89,6 +89,17 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Content(StrEnum):
+    """What is said in a file that is written, where the text is known."""
+
+    SECRET = "secret"  # something shaped like a credential
+    EXECUTABLE = "executable"  # the file may be run from now on
+    FETCHED_CODE = "fetched_code"  # a download that goes straight into an interpreter
+    DEPENDENCY = "dependency"  # a package that the manifest did not name; `Facts.packages` says which
+    SOURCE = "source"  # packages come from another registry or index
+    INTEGRITY = "integrity"  # a lockfile's digests or addresses, edited by hand
+
+
 class Origin(StrEnum):
     """Where an effect is written down."""
 
@@ -146,6 +157,9 @@ class Facts(Struct, frozen=True):
     dry_run: bool
     grant_prefix: tuple[str, ...]  # words of the one simple command a grant may name; () = none may be given
     undo: str  # what makes it reversible, or 'cannot be undone'
+    contents: tuple[str, ...] = ()  # members of Content
+    remote_changed: bool = False  # speaks to a git remote that is not what it was when the session began
+    other_checkout: bool = False  # commits, or rewrites, in a repository that is not the workspace's
 
     def touches(self) -> tuple[str, ...]:
         """Sorted unique 'verb:place' pairs of the effects that have a place."""

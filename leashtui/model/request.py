@@ -75,4 +75,4 @@ class Request(Struct, frozen=True, omit_defaults=True):
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
-    script: str = ""  # text handed to a shell by file or stdin, where a guard could read it
+    script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.content import judge_executable
 from leashtui.classify.options import Options
 from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
 from leashtui.classify.spec import Spec
@@ -25,6 +26,9 @@ _WORLD = re.compile(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
     r"|(?:,o\+\w*w)"
 )
+
+_RUNS = re.compile(r"^0?[0-7]?(?:[1357][0-7]{2}|[0-7][1357][0-7]|[0-7]{2}[1357])$|[+=][rwst]*[xX]")
+"""Modes by which somebody may run a file."""
 
 
 def _split(options: Options) -> tuple[list[Word], Word | None]:
@@ -171,6 +175,8 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
         call.add(Verb.WRITE, path, f"changes the mode of {call.say(target)}, a hook", Severity.HIGH, place=where)
         return
     loosens = call.name == "chmod" and _WORLD.search(mode) is not None
+    if call.name == "chmod" and _RUNS.search(mode):
+        judge_executable(call.machine, path)
     if owner or loosens:
         call.add(
             Verb.PRIVILEGE,
