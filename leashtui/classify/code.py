@@ -80,8 +80,9 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
     name = script.rpartition("/")[2]
     setting = call.machine.setting
     if name not in _CONSOLES:
+        phar = name.endswith(".phar") and call.place(script) is not Place.TEMP
         name = _SUFFIX.sub("", name)
-        if name not in _LEASH and not is_installed(call.path(script), setting.workspace, setting.home):
+        if name not in _LEASH and not phar and not is_installed(call.path(script), setting.workspace, setting.home):
             return None
     if setting.tools.find(name) is None:
         return None

@@ -21,7 +21,7 @@ from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
-from leashtui.classify.syntax import Assign, Function, Simple, Words
+from leashtui.classify.syntax import Assign, Function, Lit, Param, Simple, Words
 from leashtui.classify.tamper import judge_reach
 from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
@@ -39,6 +39,7 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     waiting = tuple(expander.later)
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
+    machine.hollow = not machine.reading and any(_is_hollow(machine, item, state) for item in node.words)
     for item in node.words:
         if isinstance(item, Assign):
             words.append(_declared(machine, item, state))
@@ -64,6 +65,16 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     for path in [p for p in expander.later if p not in waiting]:
         expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))
     return left
+
+
+def _is_hollow(machine: Machine, item: Words | Assign, state: State) -> bool:
+    """Whether a word is all that lies below a variable that nothing here sets: "$X"/*, which is /* without it."""
+    if not isinstance(item, Words) or len(item.parts) < 2 or not isinstance(item.parts[0], Param):
+        return False
+    head, tail = item.parts[0], [p.text if isinstance(p, Lit) else "x" for p in item.parts[1:]]
+    if head.op or head.prefix or head.index or "".join(tail).rstrip("*.") not in ("/", "//"):
+        return False
+    return machine.expander.is_set(head.name, state) is None
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:

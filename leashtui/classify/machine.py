@@ -138,6 +138,8 @@ class Machine:
         self.calls: list[tuple[int, int]] = []
         """The functions being called, outermost first, each with the conditions its call hangs on."""
         self.forked = 0
+        self.hollow = False
+        """Whether a word of the command at hand names all of / when a variable is empty."""
         self.perhaps = 0
         """How many conditions this command hangs on."""
         self.stdin = TERMINAL

@@ -84,6 +84,13 @@ _OBEYS = re.compile(
     r"(?:popen|exec\w*|system|spawn\w*|shell_exec|passthru|eval)\s*\(\s*(?:[$@]?[a-z]\w*(?:\.to_s|\.toString\(\))?\s*[,)])|`#\{"
 )
 """Runs what a variable holds: over a connection that is a shell for whoever is at its other end."""
+_INSTALLS = re.compile(
+    r"\binstall\.packages\s*\(\s*(?=\S)|\b(?:remotes|devtools|pak|BiocManager|renv|githubinstall)::(?:install\w*|pak"
+    r"|pkg_install)\s*\(\s*(?=[\"'c])|\binstall_(?:github|gitlab|url|git|version|cran)\s*\(\s*|\bPkg\.(?:add|develop)\s*\(\s*"
+    r"|\bCPAN::Shell->(?:force_?)?(?:install|notest)\s*\(?\s*|\bcpanm?\b.*\binstall\s+|\bGem\.install\s*\(?\s*"
+    r"|\bMix\.install\s*\(\s*|(?s:\bCPAN\b.*?\b(?:install|force_install)\b\s*\(?\s*)(?=[\w'\"])"
+)
+"""Packages that are fetched and kept."""
 _KILLS = re.compile(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
 _FORKS = re.compile(
     r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo"
@@ -154,6 +161,10 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
     if _EVALS.search(code) and _DECODES.search(code):
         call.sign("obfuscated")
         call.opaque(f"runs {language} code that it decodes first")
+    for found in _INSTALLS.finditer(code):
+        named = _LITERAL.match(code[found.end() :].lstrip("(c [")) or re.match(r"[\w:]+", code[found.end() :])
+        package = named.group().strip("'\"") if named is not None else ""
+        call.add(Verb.PACKAGE_ADD, package, f"adds the package {package or '…'} from {language}")
     if _KILLS.search(code):
         call.add(Verb.PROCESS_KILL, "", f"stops a process from {language}")
     if _FORKS.search(code):

@@ -221,6 +221,13 @@ def delete(
         ledger.sign("catastrophic", "destructive")
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
+    if where is Place.UNKNOWN and whole and machine.hollow and word.startswith(UNKNOWN + "/"):
+        ledger.sign("catastrophic", "destructive")
+        what = f"{how} everything in / when the variable is empty, and nothing here sets it"
+        ledger.add(
+            Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive
+        )
+        return
     if where is Place.UNKNOWN:
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
         grade = Severity.HIGH

@@ -258,6 +258,22 @@ def path_text(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(call.taint(), "\n".join(lines) + "\n")
 
 
+def attributes(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """setfacl, chattr: a whole tree of the system without its rights, or locked, is a machine out of order."""
+    if not options.has("-R", "--recursive") and not any(re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*", w) for w in call.words):
+        return None
+    for word in call.words[1:]:
+        if not word.startswith(("/", "~", ".")):
+            continue
+        folder = covered_folder(call.path(word))
+        where = call.place(Word(folder))
+        if where is Place.ROOT or folder in SYSTEM_DIRS:
+            call.sign("catastrophic")
+            say = f"changes who may use {call.say(Word(folder))} and everything in it"
+            call.add(Verb.PRIVILEGE, folder, say, Severity.CRITICAL, place=where, lost=True, recursive=True)
+    return None
+
+
 def wipe(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mkfs, wipefs, parted and the like: what they are given is a disk, or an image file."""
     for word in options.args:
@@ -282,5 +298,6 @@ HANDLERS = {
     "mktemp": make_temp,
     "path_text": path_text,
     "wipe": wipe,
+    "attributes": attributes,
 }
 """See handlers/__init__.py."""

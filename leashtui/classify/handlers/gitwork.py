@@ -61,11 +61,15 @@ def _rewrites(call: Call, what: str) -> None:
     call.add(Verb.HISTORY_REWRITE, what, what, Severity.HIGH)
 
 
+_FORCED = re.compile(r"-(?![a-zA-Z]*[bB][a-zA-Z]*f)[a-zA-Z]*f[a-zA-Z]*")
+
+
 def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     paths = _paths_after(words)
     for path in paths:
         judge_path(call.machine, call.state, path, call.span)
-    if options.has("-f", "--force", "--discard-changes"):
+    forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
+    if forced or options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
     elif options.has("--pathspec-from-file"):
         _discards(call, "uncommitted edits of listed files")

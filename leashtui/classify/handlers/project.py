@@ -32,6 +32,11 @@ def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name == "cmake":
         _cmake(call, options)
         return None
+    if call.name == "just":
+        words = call.words[1:]
+        at = next((i for i, w in enumerate(words) if w in ("-c", "--command")), -1)
+        if at >= 0 and words[at + 1 :]:
+            return call.words_run(words[at + 1 :])
     names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
     judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
     for file in options.all("-f", "--file", "-G", "--justfile"):
