@@ -224,9 +224,7 @@ def delete(
     if where is Place.UNKNOWN and whole and machine.hollow and word.startswith(UNKNOWN + "/"):
         ledger.sign("catastrophic", "destructive")
         what = f"{how} everything in / when the variable is empty, and nothing here sets it"
-        ledger.add(
-            Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive
-        )
+        ledger.add(Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive)
         return
     if where is Place.UNKNOWN:
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
