@@ -22,8 +22,8 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, live
 class Runner(Protocol):
     """Runs the commands of a substitution and gives what they print."""
 
-    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
-        """stdin: what they read, else what the shell itself reads."""
+    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None, *, foreign: bool = False) -> Stream:
+        """stdin: what they read, else what the shell itself reads. foreign: the text is no part of the whole."""
         ...
 
 
@@ -226,7 +226,7 @@ class Expander:
             tree = parse(f"cat <<leash_again\n{text}\nleash_again\n")
         except (Unparsable, RecursionError):
             return Word(UNKNOWN, Taint.DECODED, many=True)
-        stream = self._run(tree, state)
+        stream = self._run(tree, state, foreign=True)
         return Word(UNKNOWN if stream.text is None else stream.text.rstrip("\n"), stream.taint)
 
     def variable(self, name: str, state: State) -> tuple[Word, ...]:

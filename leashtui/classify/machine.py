@@ -135,6 +135,8 @@ class Machine:
         self.depth = 0
         self.nodes = 0
         self.outer: Span | None = None
+        self.here: Span = (0, 0)
+        """The command at hand."""
         self.calls: list[tuple[int, int]] = []
         """The functions being called, outermost first, each with the conditions its call hangs on."""
         self.forked = 0
@@ -176,11 +178,17 @@ class Machine:
         """The span to report for a node: its own, or that of the word it came out of."""
         return self.outer if self.outer is not None else (start, end)
 
-    def _substitute(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
+    def _substitute(
+        self, body: Sequence, state: State, stdin: Stream | None = None, *, foreign: bool = False
+    ) -> Stream:
+        outer = self.outer
+        if foreign:
+            self.outer = outer or self.here
         worlds = [state.copy()]
         piped, self.piped_out = self.piped_out, True
         out = self.run(body, worlds, self.stdin if stdin is None else stdin)
         self.piped_out = piped
+        self.outer = outer
         if len(worlds) == 1 and worlds[0].files is not state.files:
             state.files = worlds[0].files
         return out
@@ -198,6 +206,7 @@ class Machine:
                 return NOTHING
             out = NOTHING
             before, self.stdin = self.stdin, stdin
+            self.here = (node.start, node.end)
             for index in range(len(worlds)):
                 one = self.setting.rooms.simple(self, node, worlds[index], stdin)
                 out = one if index == 0 else out.joined(one)

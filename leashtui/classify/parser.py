@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.clauses import Clauses
-from leashtui.classify.reader import Unparsable
+from leashtui.classify.reader import Places, Unparsable
 from leashtui.classify.syntax import (
     Assign,
     Case,
@@ -59,9 +59,9 @@ _NAMED = re.compile(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)",
 class Parser(Clauses):
     """One text being read."""
 
-    def nested(self, text: str) -> Sequence:
+    def nested(self, text: str, places: Places) -> Sequence:
         """See Reader."""
-        inner = Parser(text, self.depth)
+        inner = Parser(text, self.depth, places)
         body = inner.sequence()
         if inner.at < inner.size:
             raise self.fail("a backtick substitution that leash does not read")
@@ -146,7 +146,7 @@ class Parser(Clauses):
             if word == "time" and re.compile(r"-p(?=\s)").match(self.text, self.at):
                 self.at += 2
             if word == "time" and (self.at >= self.size or self.text[self.at] in ";\n&|)"):
-                node: Node = Simple((), (), (), self.at, self.at)
+                node: Node = Simple((), (), (), self.spot(self.at), self.spot(self.at))
             else:
                 node = self.pipeline()
             self.depth -= 1
@@ -332,7 +332,7 @@ class Parser(Clauses):
                 raise self.fail("a test that leash does not read")
             plain = word.plain()
             if plain == "]]":
-                return Test(tuple(words), start, self.at)
+                return Test(tuple(words), self.spot(start), self.spot(self.at))
             regex = plain == "=~" and not regex
             words.append(word)
 
@@ -353,7 +353,7 @@ class Parser(Clauses):
         body = self.command()
         if isinstance(body, Simple | Function):
             raise self.fail(f"the body of the function {name!r} is missing")
-        return Function(name, body, start, self.at)
+        return Function(name, body, self.spot(start), self.spot(self.at))
 
     # ---- simple commands
 
@@ -393,7 +393,7 @@ class Parser(Clauses):
             if self.at < self.size:
                 raise self.fail(f"{self.text[self.at]!r} is not expected here")
             raise self.fail("a command is missing")
-        return Simple(tuple(assigns), tuple(words), tuple(redirects), start, self.at)
+        return Simple(tuple(assigns), tuple(words), tuple(redirects), self.spot(start), self.spot(self.at))
 
 
 __all__ = ["Parser", "Unparsable", "parse"]

@@ -29,6 +29,10 @@ _OPERATORS = (
 )  # fmt: skip
 
 
+Places = int | tuple[int, ...]
+"""Where the characters of a text stand in the whole: all so much further on, or one by one."""
+
+
 class Unparsable(Exception):
     """The text is no valid bash, or leash does not understand it. at: character offset."""
 
@@ -60,8 +64,9 @@ def decode_ansi(text: str) -> str:
 class Reader:
     """A position in a text. Extended by the parser, which reads what stands inside substitutions."""
 
-    def __init__(self, text: str, depth: int = 0) -> None:
+    def __init__(self, text: str, depth: int = 0, places: Places = 0) -> None:
         self.text = text
+        self.places = places
         self.size = len(text)
         self.at = 0
         self.depth = depth
@@ -70,9 +75,19 @@ class Reader:
         """Commands up to one of `closers` (not consumed)."""
         raise NotImplementedError
 
-    def nested(self, text: str) -> Sequence:
-        """The commands of a text that stands inside this one (backticks)."""
+    def nested(self, text: str, places: Places) -> Sequence:
+        """The commands of a text that stands inside this one (backticks), at these places of the whole."""
         raise NotImplementedError
+
+    def spot(self, at: int) -> int:
+        """Where offset `at` of this text stands in the whole text."""
+        if isinstance(self.places, int):
+            return self.places + at
+        return self.places[min(at, len(self.places) - 1)] if self.places else 0
+
+    def within(self, start: int) -> Places:
+        """The places of what follows offset `start`."""
+        return self.places + start if isinstance(self.places, int) else self.places[start:]
 
     def fail(self, message: str) -> Unparsable:
         """The error for this position."""
@@ -187,9 +202,9 @@ class Reader:
             parts.append(Lit(char, quoted=True))
             self.at += 1
 
-    def body(self, text: str, start: int = 0) -> tuple[Part, ...]:
-        """The parts of a here-document's body that expands: `text` from `start` on."""
-        inner = type(self)(text, self.depth)
+    def body(self, text: str, start: int = 0, places: Places | None = None) -> tuple[Part, ...]:
+        """The parts of a here-document's body that expands: `text` from `start` on. places: where it stands."""
+        inner = type(self)(text, self.depth, self.places if places is None else places)
         inner.at = start
         parts: list[Part] = []
         while inner.at < inner.size:
@@ -228,7 +243,7 @@ class Reader:
             end = text.find("]", at)
             if end < 0:
                 raise self.fail("$[ is not closed")
-            inner = type(self)(text[at + 2 : end], self.depth + 1)
+            inner = type(self)(text[at + 2 : end], self.depth + 1, self.within(at + 2))
             parts.append(Arith(Words(inner.everything(), at, end + 1), quoted))
             self.at = end + 1
         elif following == "'" and not quoted:
@@ -276,7 +291,7 @@ class Reader:
                 if level == 0:
                     if not text.startswith("))", at):
                         return None
-                    inner = type(self)(text[start:at], self.depth + 1)
+                    inner = type(self)(text[start:at], self.depth + 1, self.within(start))
                     self.at = at + 2
                     return Words(inner.everything(), start, at)
                 level -= 1
@@ -287,6 +302,7 @@ class Reader:
         """An old-style substitution: its text is unescaped, then read as a text of its own."""
         end = self.at + 1
         inner: list[str] = []
+        places: list[int] = []
         while end < self.size and self.text[end] != "`":
             if (
                 self.text[end] == "\\"
@@ -295,15 +311,15 @@ class Reader:
             ):
                 end += 1
             inner.append(self.text[end])
+            places.append(self.spot(end))
             end += 1
         if end >= self.size:
             raise self.fail("a backtick is not closed")
         self.deeper()
-        source = "".join(inner)
-        body = self.nested(source)
+        body = self.nested("".join(inner), (*places, places[-1] + 1 if places else self.spot(end)))
         self.depth -= 1
         self.at = end + 1
-        return Sub(body, quoted, source)
+        return Sub(body, quoted)
 
     def inside(self, closer: str) -> Sequence:
         """The commands up to `closer`, which is consumed."""
