@@ -272,7 +272,9 @@ def external(call: Call) -> Stream:
         call.sign("pipe_to_shell")
     judge_reach(call)
     judge_loads(call)
+    cwd = call.state.cwd
     out = apply(call, spec)
+    call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
     if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()
     if call.direct:

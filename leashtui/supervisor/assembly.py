@@ -110,9 +110,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         later=lambda work: loop.call_later(_RIDE, work),
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    workspace = Workspace(start.workspace, start.also, _bins(start.env))
+    probe = RepositoryProbe(start.workspace)
+    workspace = Workspace(start.workspace, start.also, _bins(start.env), probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
-    witness = Witness(RepositoryProbe(start.workspace))
+    witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
     desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)

@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.plumbing import is_local
@@ -46,10 +47,34 @@ def work(call: Call, spec: Spec, options: Options) -> Stream | None:
     judge = _JUDGES.get(sub)
     if judge is not None:
         judge(call, options, words)
+    if sub in _RECORDS:
+        folder = next((v for n, v in reversed(_before(call)) if n == "--git-dir"), None)
+        judge_checkout(call, sub, call.state.cwd if folder is None else call.path(folder))
     run_text(call, spec, options)
     if sub in _HOOKED and options.has("--no-verify") or sub == "commit" and "-n" in options.given:
         call.add(Verb.EXEC, sub, f"skips the project's hooks at git {sub}")
     return None
+
+
+_RECORDS = frozenset("commit merge cherry-pick revert am rebase reset".split())
+
+
+def _before(call: Call) -> list[tuple[str, Word]]:
+    """Options before the subcommand, with their values."""
+    found: list[tuple[str, Word]] = []
+    former = ""
+    for word in call.words[1:]:
+        name, sign, value = word.partition("=")
+        if former:
+            found.append((former, word))
+            former = ""
+        elif not word.startswith("-"):
+            break
+        elif sign:
+            found.append((name, Word(value, word.taint)))
+        elif word in _VALUED:
+            former = str(word)
+    return found
 
 
 def _discards(call: Call, what: str) -> None:
@@ -280,6 +305,8 @@ def remote(call: Call, spec: Spec, options: Options) -> Stream | None:
     if host and not is_local(host):
         call.ledger.hosts[host] = None
     name = show(options.args[0]) if options.args else ""
+    if act in ("add", "set-url", "rename") and options.args:
+        renamed(call, name=bare(options.args[1 if act == "rename" else 0]) if len(options.args) > 1 else "", url=url)
     verbs = {"add": "adds the remote", "set-url": "changes where the remote", "rename": "renames the remote"}
     tail = f" leads: {show(url)}" if act == "set-url" else f", {show(url)}" if url else ""
     call.add(Verb.REMOTE_CHANGE, url or name, f"{verbs.get(act, 'removes the remote')} {name}{tail}")
