@@ -12,6 +12,7 @@ from collections.abc import Callable
 from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_set, judge_unset
 from leashtui.classify.formats import echo_text, printf_text
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import resolve
 from leashtui.classify.scripts import Passage, load, text_of
 from leashtui.classify.secrets import is_secret_variable
@@ -20,12 +21,12 @@ from leashtui.model.facts import Place, Severity, Verb
 
 Builtin = Callable[[Call], Stream | None]
 
-_SNAPSHOT = re.compile(
+_SNAPSHOT = lazy(
     r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$"
     r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$"
 )
-_ACTIVATE = re.compile(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
-_INDEX = re.compile(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
+_ACTIVATE = lazy(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
+_INDEX = lazy(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
 
 
 def _quiet(call: Call) -> Stream:

@@ -6,18 +6,17 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
-_OWN_KEY = re.compile(
+_OWN_KEY = lazy(
     r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
 )
 """Options that show a program's own credential to the service it belongs to."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import Places, Reader
 from leashtui.classify.syntax import Assign, Lit, Part, Redirect, Words
 
-_ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
-_REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
+_ASSIGN = lazy(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
+_REDIRECT = lazy(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
 
 
 class Clauses(Reader):

@@ -6,10 +6,9 @@ run or import anything. Invariant: code that came from the network is never read
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.scripts import Passage, recite, run_python, text_of
@@ -69,7 +68,7 @@ _CONSOLES = frozenset(
     ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
 )
 _LEASH = frozenset(("leash", "leashtui"))
-_SUFFIX = re.compile(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
+_SUFFIX = lazy(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
 
 
 def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:

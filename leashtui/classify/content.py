@@ -15,17 +15,18 @@ from typing import Any
 
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.secrets import has_secret_value
 from leashtui.classify.standing import short
 from leashtui.classify.values import UNKNOWN, Stream, bare, is_fixed, show
 from leashtui.model.facts import Content, Place, Severity, Verb
 
-_FETCHED = re.compile(
+_FETCHED = lazy(
     r"\b(?:curl|wget|fetch|iwr)\b[^\n|;&]*\|\s*(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(?:env\s+)?(?:ba|z|da|k|fi)?sh\b"
     r"|\b(?:ba|z|da)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)\b"
     r"|\b(?:curl|wget)\b[^\n|;&]*\|\s*(?:sudo\s+)?(?:python|perl|ruby|node)\d?\b"
 )
-_INDEX = re.compile(
+_INDEX = lazy(
     r"(?im)^\s*(?:--?(?:extra-)?index-url|--find-links|-i|--trusted-host|(?:extra-)?index-url|index_url|find-links)"
     r"[ =:]+(\S+)"
     r"|^\s*(?:@[\w-]+:)?registry\s*=\s*(\S+)|^\s*npmRegistryServer:\s*(\S+)|^\s*source\s+[\"'](https?://[^\"']+)"
@@ -33,7 +34,7 @@ _INDEX = re.compile(
     r"|^\s*(?:url|index|registry|replace-with)\s*=\s*[\"']((?:sparse\+)?https?://[^\"']+)"
     r"|<(?:mirror|repository)>.*?<url>([^<]+)"
 )
-_USUAL = re.compile(
+_USUAL = lazy(
     r"//(?:[\w-]+\.)*(?:pypi\.org|npmjs\.(?:org|com)|yarnpkg\.com|crates\.io|rubygems\.org|pytorch\.org|packagist\.org"
     r"|maven\.org|apache\.org|golang\.org|localhost|127\.0\.0\.1)(?:[:/]|$)"
 )
@@ -41,12 +42,12 @@ _SETTINGS = frozenset(
     "pip.conf pip.ini .npmrc .yarnrc .yarnrc.yml bunfig.toml pyproject.toml uv.toml Gemfile settings.xml Pipfile"
     " package.json config.toml .gemrc .condarc".split()
 )
-_INTEGRITY = re.compile(
+_INTEGRITY = lazy(
     r"(?i)\"?integrity\"?\s*:?\s*\"?sha\d|\bsha256[:=-]|\bhash(?:es)?\"?\s*[=:]|\bchecksum\b\s*[=:]|\bh1:[\w+/=]{8}"
     r"|\bresolved\b|CHECKSUMS"
 )
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*((?:[=<>!~]=?=?[^;#]*)?)(?:[;#].*)?$")
-_PLAIN_PIN = re.compile(r"^={2,3}\s*([\w.!+*-]+)$")
+_REQUIREMENT = lazy(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*((?:[=<>!~]=?=?[^;#]*)?)(?:[;#].*)?$")
+_PLAIN_PIN = lazy(r"^={2,3}\s*([\w.!+*-]+)$")
 Named = dict[str, str]
 """Packages by name, with what is said of the version ('' nothing)."""
 

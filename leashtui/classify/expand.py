@@ -11,6 +11,7 @@ from typing import Protocol
 
 from leashtui.classify.arith import compute
 from leashtui.classify.parser import parse
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
@@ -27,11 +28,11 @@ class Runner(Protocol):
         ...
 
 
-_SPLIT = re.compile(r"[ \t\n]+")
+_SPLIT = lazy(r"[ \t\n]+")
 _HOLE = 0x100000
-_NAMES = re.compile(r"[A-Za-z_]\w*")
+_NAMES = lazy(r"[A-Za-z_]\w*")
 _BRACE_LIMIT = 256
-_SEQUENCE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
+_SEQUENCE = lazy(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
 _MANY = 512
 
 

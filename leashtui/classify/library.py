@@ -6,8 +6,6 @@ while every question they rest on still has the answer it had.
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from msgspec import Struct
 
 from leashtui.classify.probe import Probe
@@ -54,4 +52,6 @@ class Library:
 
 def digest(*parts: object) -> bytes:
     """A key of everything that findings depend on. parts: values whose repr says all of them."""
+    from hashlib import blake2b  # loads OpenSSL, which only a script needs
+
     return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=20).digest()

@@ -12,14 +12,16 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from leashtui.classify.patterns import lazy
+
 NAMES = ("GNUmakefile", "makefile", "Makefile")
 _UNREAD = "${LEFT_OPEN_BY_MAKE}"
 _TARGETS = 64
 """How many targets one run may come to."""
-_ASSIGN = re.compile(r"^(?:(?:export|override|private)\s+)*([\w.-]+)\s*(\?=|:{0,3}=|\+=|!=)\s*(.*)$", re.S)
-_RULE = re.compile(r"^([^:=#\t][^:=#]*?)\s*(::?|&:)(?!=)\s*(.*)$", re.S)
-_DIRECTIVE = re.compile(r"^\s*(?:-?include|sinclude|ifeq|ifneq|ifdef|ifndef|else|endif|vpath|unexport|undefine)\b")
-_REFERENCE = re.compile(r"\$(?:(\$)|\(([^()]*(?:\([^()]*\)[^()]*)*)\)|\{([^{}]*)\}|(.))", re.S)
+_ASSIGN = lazy(r"^(?:(?:export|override|private)\s+)*([\w.-]+)\s*(\?=|:{0,3}=|\+=|!=)\s*(.*)$", re.S)
+_RULE = lazy(r"^([^:=#\t][^:=#]*?)\s*(::?|&:)(?!=)\s*(.*)$", re.S)
+_DIRECTIVE = lazy(r"^\s*(?:-?include|sinclude|ifeq|ifneq|ifdef|ifndef|else|endif|vpath|unexport|undefine)\b")
+_REFERENCE = lazy(r"\$(?:(\$)|\(([^()]*(?:\([^()]*\)[^()]*)*)\)|\{([^{}]*)\}|(.))", re.S)
 _PLAIN = {"RM": "rm -f", "MAKE": "make", "CURDIR": ".", "SHELL": "/bin/sh", "CC": "cc", "CXX": "c++", "AR": "ar"}
 
 

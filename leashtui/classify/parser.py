@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.clauses import Clauses
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import Places, Unparsable
 from leashtui.classify.syntax import (
     Assign,
@@ -37,7 +38,7 @@ _RESERVED = frozenset(
 )
 _CLOSING = frozenset(["then", "elif", "else", "fi", "do", "done", "esac", "}"])
 _DECLARING = frozenset(["export", "declare", "typeset", "local", "readonly"])
-_FUNCTION = re.compile(r"[ \t]*\([ \t]*\)")
+_FUNCTION = lazy(r"[ \t]*\([ \t]*\)")
 _KEYWORD_END = frozenset(" \t\n;&|<>()")
 _TEST_STOPS = frozenset(" \t\n;&|<>()")
 _REGEX_STOPS = frozenset(" \t\n")
@@ -52,7 +53,7 @@ def parse(text: str) -> Sequence:
     return tree
 
 
-_NAMED = re.compile(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)", re.ASCII)
+_NAMED = lazy(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)", re.ASCII)
 """The name of a coprocess, which stands before a compound command only."""
 
 

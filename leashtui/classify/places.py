@@ -13,6 +13,7 @@ from posixpath import normpath
 
 from msgspec import Struct
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.secrets import is_secret_path
 from leashtui.classify.values import BRACKET, MARK, STAR, UNKNOWN
 from leashtui.model.facts import Place
@@ -71,7 +72,7 @@ _GENERATED_DIRS = _names(
     " .hg-cache .metals .bloop .ensime_cache project-target .benchmarks .pyre .pytype .import_linter_cache"
     " .ruff .trunk-cache .nx-cache release-artifacts artifacts .buildx-cache deps .fetch .lein-deps-sum .cpcache"
 )
-_GENERATED_FILES = re.compile(
+_GENERATED_FILES = lazy(
     r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda"
     r"|gcno|gcov"
     r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz"
@@ -133,7 +134,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
-_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
+_GUARD_RUN = lazy(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
@@ -148,19 +149,19 @@ SYSTEM_DIRS = frozenset(
     )
 )  # fmt: skip
 """Folders whose removal breaks the machine."""
-VITAL_FILES = re.compile(
+VITAL_FILES = lazy(
     r"/etc/(passwd|shadow|group|gshadow|sudoers|fstab|ld\.so\.\w+|crypttab|nsswitch\.conf)"
     r"|/boot/.*|/s?bin/(sh|bash|init)|/usr/s?bin/(sh|bash|env|sudo)|/lib.*/ld-linux.*|/proc/sysrq-trigger"
 )
 """Files whose loss breaks the machine."""
-_DISK = re.compile(
+_DISK = lazy(
     r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d"
     r"|ram\d|vg|nbd)"
 )
-_EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
+_EXAMPLE = lazy(r"\.(example|sample|template|dist|defaults?)$")
 
 
-_PROC_LINK = re.compile(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
+_PROC_LINK = lazy(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
 
 
 def is_disk(path: str) -> bool:

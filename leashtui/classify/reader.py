@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Sub, Words
 
 DEPTH = 40
 """How deep quotes, substitutions and compound commands may nest."""
 
-_PLAIN = re.compile(r"[^\s;&|<>()$`\"'\\?*+@!]+")
-_IN_QUOTES = re.compile(r"[^$`\"\\]+")
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_SPECIAL = re.compile(r"[0-9@*#?$!-]")
-_ANSI = re.compile(
-    r"\\(?:([0-7]{1,3})|x\{?([0-9A-Fa-f]{1,2})\}?|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.)|(.))", re.S
-)
+_PLAIN = lazy(r"[^\s;&|<>()$`\"'\\?*+@!]+")
+_IN_QUOTES = lazy(r"[^$`\"\\]+")
+_NAME = lazy(r"[A-Za-z_]\w*", re.ASCII)
+_SPECIAL = lazy(r"[0-9@*#?$!-]")
+_ANSI = lazy(r"\\(?:([0-7]{1,3})|x\{?([0-9A-Fa-f]{1,2})\}?|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.)|(.))", re.S)
 _ANSI_CHARS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
-_BLANK = re.compile(r"(?:[ \t]|\\\n)*")
+_BLANK = lazy(r"(?:[ \t]|\\\n)*")
 _BREAKS = frozenset(" \t\n;&|<>()")
 _OPERATORS = (
     ":-", ":=", ":?", ":+", "##", "#", "%%", "%", "//", "/#", "/%", "/", "^^", "^", ",,", ",", "@", ":", "-", "=", "?",

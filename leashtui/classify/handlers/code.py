@@ -13,6 +13,7 @@ from leashtui.classify.code import judge_code, judge_stream, run_script, run_too
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.project import run_targets
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
@@ -248,11 +249,11 @@ def _make_variable(call: Call, name: str, value: Word) -> None:
         call.shell(Word(found.group(1) or found.group(2)))
 
 
-_OUTWARD = re.compile(
+_OUTWARD = lazy(
     r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
     r"|build|docs?$)))|^(?:push|push-images?|docker-push)$"
 )
-_REMOVES = re.compile(
+_REMOVES = lazy(
     r"^(?:db[:_-](?:drop|reset|wipe|purge|nuke|truncate)|(?:drop|reset|wipe|nuke|destroy|purge)[:_-]?(?:db|database"
     r"|data|all|prod\w*)|nuke|destroy|teardown|uninstall)$"
 )

@@ -11,23 +11,24 @@ import re
 from leashtui.classify.call import Call
 from leashtui.classify.content import judge_executable
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOSE = re.compile(
+_LOOSE = lazy(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
-_BORROWS = re.compile(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
 """Modes by which a program runs with the rights of its owner, whoever starts it."""
-_WORLD = re.compile(
+_WORLD = lazy(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
     r"|(?:,o\+\w*w)"
 )
 
-_RUNS = re.compile(r"^0?[0-7]?(?:[1357][0-7]{2}|[0-7][1357][0-7]|[0-7]{2}[1357])$|[+=][rwst]*[xX]")
+_RUNS = lazy(r"^0?[0-7]?(?:[1357][0-7]{2}|[0-7][1357][0-7]|[0-7]{2}[1357])$|[+=][rwst]*[xX]")
 """Modes by which somebody may run a file."""
 
 

@@ -14,12 +14,13 @@ from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
 from leashtui.classify.handlers.pinned import current_branch, is_protected, leads_elsewhere
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_TELLING = re.compile(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+:]\w")
+_TELLING = lazy(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+:]\w")
 """Words after an unknown subcommand by which git throws something away."""
 
 

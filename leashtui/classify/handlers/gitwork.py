@@ -13,6 +13,7 @@ from leashtui.classify.handlers.git import clone, run_text
 from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import judge_path
@@ -20,8 +21,8 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_patt
 from leashtui.model.facts import Place, Severity, Verb
 
 _VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
-_NAMED_FILE = re.compile(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
-_BLOB = re.compile(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
+_NAMED_FILE = lazy(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
+_BLOB = lazy(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
 _HOOKED = frozenset(("commit", "merge", "push", "am", "rebase", "cherry-pick", "revert"))
 
 
@@ -86,7 +87,7 @@ def _rewrites(call: Call, what: str) -> None:
     call.add(Verb.HISTORY_REWRITE, what, what, Severity.HIGH)
 
 
-_FORCED = re.compile(r"-(?![a-zA-Z]*[bB][a-zA-Z]*f)[a-zA-Z]*f[a-zA-Z]*")
+_FORCED = lazy(r"-(?![a-zA-Z]*[bB][a-zA-Z]*f)[a-zA-Z]*f[a-zA-Z]*")
 
 
 def _checkout(call: Call, options: Options, words: list[Word]) -> None:

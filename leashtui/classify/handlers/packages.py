@@ -13,6 +13,7 @@ from leashtui.classify.code import judge_stream, run_script
 from leashtui.classify.handlers.code import judge_targets
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.project import around, run_package_script
 from leashtui.classify.spec import Spec
@@ -66,9 +67,9 @@ _SCOPED = {
     "@swc/cli": "swc", "@babel/cli": "babel", "@stoplight/spectral-cli": "spectral", "@arethetypeswrong/cli": "attw",
 }  # fmt: skip
 """Declared tools whose package has another name than the program."""
-_VERSION = re.compile(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
-_OPENS = re.compile(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
-_ARCHIVE = re.compile(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
+_VERSION = lazy(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
+_OPENS = lazy(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
+_ARCHIVE = lazy(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
 _ECOSYSTEMS = {
     "npm": "npm", "pnpm": "npm", "yarn": "npm", "yarnpkg": "npm", "bun": "npm", "cnpm": "npm", "ni": "npm",
     "gem": "gem", "bundle": "gem", "bundler": "gem", "composer": "composer", "conda": "conda", "mamba": "conda",
@@ -80,7 +81,7 @@ _LISTS = frozenset(
 )
 _FOLDERS = frozenset(("--prefix", "-C", "--dir", "--cwd"))
 _OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
-_SOURCE_FILE = re.compile(r"\.[cm]?[jt]sx?$")
+_SOURCE_FILE = lazy(r"\.[cm]?[jt]sx?$")
 
 
 def runner(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -6,18 +6,17 @@ nothing was pinned nothing is called changed.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_within
 from leashtui.classify.values import UNKNOWN, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_PROTECTED = re.compile(
+_PROTECTED = lazy(
     r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$"
 )
-_HEAD = re.compile(r"ref: refs/heads/(\S+)")
-_ADDRESS = re.compile(r"://|^[\w.-]+@[\w.-]+:|^[./~]")
+_HEAD = lazy(r"ref: refs/heads/(\S+)")
+_ADDRESS = lazy(r"://|^[\w.-]+@[\w.-]+:|^[./~]")
 
 
 def is_protected(call: Call, ref: str) -> bool:

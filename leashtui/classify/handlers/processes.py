@@ -11,17 +11,18 @@ import re
 from leashtui.classify.call import Call
 from leashtui.classify.lasting import judge_later
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_WITH_VARIABLES = re.compile(r"[acghjlmruwxS]*e[aclmuwx]*")
+_WITH_VARIABLES = lazy(r"[acghjlmruwxS]*e[aclmuwx]*")
 """BSD options of ps: an `e` without a dash shows the environment."""
 LAST_JOB = "4194243"
 """What `$!` is taken for: the job that this shell started last (see expand.py)."""
 OWN = "4194305"
 """What `$$` is taken for: this shell itself."""
-_LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
+_LEASH = lazy(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
 
 
 def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
