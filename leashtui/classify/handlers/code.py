@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
+from leashtui.classify.dialects import as_bash, only_zsh
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -90,6 +91,8 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     """`sh -c TEXT NAME ARGS...`: a shell of its own."""
+    if call.name == "zsh":
+        text = _of_zsh(call, text)
     call.judge_source(text, text.taint)
     if not text.strip(UNKNOWN + " \t\n"):
         if UNKNOWN in text and not text.taint & (Taint.FETCHED | Taint.SOCKET):
@@ -105,6 +108,14 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     if worlds[0].files is not call.state.files:
         call.state.files = worlds[0].files
     return out
+
+
+def _of_zsh(call: Call, text: Word) -> Word:
+    """A text of zsh, as bash would write it; what bash would not write is said."""
+    strange = only_zsh(text)
+    if strange:
+        call.opaque(f"runs a zsh text with {strange}, which leash does not read")
+    return Word(as_bash(text), text.taint)
 
 
 def language_of(name: str) -> str:
