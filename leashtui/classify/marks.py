@@ -28,6 +28,8 @@ _STARTS = lazy(
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
+_SPAWNS = lazy(r"(?:^|[;\[\n{])\s*(?:spawn|exec)\s+(?:-\w+\s+)*([^;\]\n}]+)")
+"""Tcl starts programs by bare words."""
 _OPTIONS = lazy(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
 """An object around the words of a program."""
 _PIPES = lazy(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
@@ -193,6 +195,8 @@ def _programs(call: Call, code: str, language: str) -> None:
             call.shell(Word(texts[0]))
         else:
             call.words_run([Word(t) for t in texts])
+    for found in _SPAWNS.finditer(code) if language == "tcl" else ():
+        call.shell(Word(found.group(1)))
     for found in _PIPES.finditer(code) if language == "perl" else ():
         call.shell(Word(found.group(1).strip().strip("|")))
     if language in ("perl", "ruby", "php", "julia"):

@@ -75,6 +75,9 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
         if linking and empties and not options.has("-f", "-sf", "-fs", "-nfs", "-sfn"):
             empties = False
         call.write(lands, content, empties=empties)
+        mode = options.last("-m", "--mode") if call.name in ("install", "ginstall") else None
+        if mode is not None:
+            _loosened(call, lands, bare(mode), deep=False)
         if moving:
             _leaves(call, source, lands)
     return Stream(0, "")
@@ -160,7 +163,8 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.GUARD:
         call.sign("guard_tamper")
     owner = call.name in ("chown", "chgrp")
-    if call.name == "chmod" and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
+    modes = call.name in ("chmod", "install", "ginstall")
+    if modes and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
         call.sign("backdoor")
     inside = where in (
         Place.SOURCE,
@@ -175,7 +179,7 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.HOOK and call.name == "chmod":
         call.add(Verb.WRITE, path, f"changes the mode of {call.say(target)}, a hook", Severity.HIGH, place=where)
         return
-    loosens = call.name == "chmod" and _WORLD.search(mode) is not None
+    loosens = modes and _WORLD.search(mode) is not None
     if call.name == "chmod" and _RUNS.search(mode):
         judge_executable(call.machine, path)
     if owner or loosens:

@@ -7,6 +7,7 @@ a filter, and what merely mentions a command is not one.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from leashtui.classify.call import Call
 from leashtui.classify.handlers.processes import is_leash
@@ -241,6 +242,7 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     commands = [
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
+        *(b for a, b in pairwise(call.words) if re.fullmatch(r"-[eEsnNRVbdZmM]+c", a)),  # ex -sc: -s is no script there
     ]
     shown = Stream(0, "")
     for file in options.args:

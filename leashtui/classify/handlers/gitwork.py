@@ -175,6 +175,8 @@ def _rebase(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _commit(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("--dry-run", "--short", "--porcelain"):
+        return
     if options.has("--amend"):
         _rewrites(call, "rewrites the last commit")
     for file in options.all("-F", "--file", "-t", "--template"):

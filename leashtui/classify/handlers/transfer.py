@@ -302,7 +302,7 @@ def lookup(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.send("", Stream(Taint.SECRET))
     listed = options.last("-f", "--file") if call.name in ("dig", "fping", "kdig") else None
     if listed is not None:
-        content = call.read(listed)
+        content = call.stdin if listed == "-" else call.read(listed)
         call.send("", content, "the names that a file lists")
     return Stream(call.taint() | out, None)
 
