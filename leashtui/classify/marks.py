@@ -24,12 +24,18 @@ _STARTS = lazy(
     r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2"
     r"|Runtime\.getRuntime\(\)\.exec"
     r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run|Command)|System\.(?:cmd|shell)"
-    r"|:os\.cmd|Bun\.spawn\w*"
+    r"|:os\.cmd|Bun\.spawn\w*|System\.Process\.\w+|callCommand|callProcess|sys\.process\.Process"
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
+_DEEP = lazy(
+    r"(?i)recursive\s*[:=]>?\s*t(?:rue)?\b|removeItem|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync"
+)
+"""A whole folder goes."""
 _SPAWNS = lazy(r"(?:^|[;\[\n{])\s*(?:spawn|exec)\s+(?:-\w+\s+)*([^;\]\n}]+)")
 """Tcl starts programs by bare words."""
+_LISP = lazy(r'\(\s*(?:[\w.]+/)?sh\s+((?:"[^"]*"\s*)+)')
+"""Clojure starts a program by its words."""
 _OPTIONS = lazy(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
 """An object around the words of a program."""
 _PIPES = lazy(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
@@ -40,7 +46,7 @@ _DELETES = lazy(
     r"|FileUtils\.(?:rm\w*|remove\w*)"
     r"|Dir\.(?:rmdir|delete|unlink)|os\.remove|fs\.(?:promises\.)?(?:rm|unlink|rmdir)|emptyDirSync|removeSync"
     r"|Deno\.remove\w*|rimraf(?:\.sync)?"
-    r"|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)\b\s*\(?\s*"
+    r"|File\.rm(?:_rf?)?!?(?=\s*\()|removeItem\(atPath:|(?<![\w.])rm(?=\(\s*[\"'])|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)(?:\b|(?<=[!:]))\s*\(?\s*"
 )
 _WRITES = lazy(
     r"\b(?:writeFile(?:Sync)?|appendFile(?:Sync)?|createWriteStream|outputFile(?:Sync)?|File\.(?:write|binwrite)"
@@ -195,6 +201,8 @@ def _programs(call: Call, code: str, language: str) -> None:
             call.shell(Word(texts[0]))
         else:
             call.words_run([Word(t) for t in texts])
+    for found in _LISP.finditer(code):
+        call.words_run([Word(_plain(m.group())) for m in _LITERAL.finditer(found.group(1))])
     for found in _SPAWNS.finditer(code) if language == "tcl" else ():
         call.shell(Word(found.group(1)))
     for found in _PIPES.finditer(code) if language == "perl" else ():
@@ -206,9 +214,7 @@ def _programs(call: Call, code: str, language: str) -> None:
 
 def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
     texts = _argument(code, found.end(), call)
-    recursive = bool(
-        re.search(r"recursive\s*[:=]>?\s*true|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync", code)
-    )
+    recursive = _DEEP.search(code) is not None
     if texts is None:
         if verb is Verb.DELETE and re.match(r"\s*[\w$@]", code[found.end() :]):
             call.sign("destructive")

@@ -225,6 +225,14 @@ def covered_folder(path: str) -> str:
     return path
 
 
+def matches_top(path: str) -> bool:
+    """Whether a pattern at the root (/h*, /[ue]*) matches a folder that the machine needs."""
+    if not (STAR in path or MARK in path or BRACKET in path) or path.count("/") != 1 or UNKNOWN in path:
+        return False
+    pattern = path[1:].replace(STAR, "*").replace(MARK, "?").replace(BRACKET, "[")
+    return any(fnmatchcase(top, pattern) for top in SYSTEM_TOPS)
+
+
 @lru_cache(maxsize=8192)
 def place_of(path: str, workspace: Workspace, home: str) -> Place:
     """The class of an absolute normalised path."""

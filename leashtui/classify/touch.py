@@ -17,6 +17,7 @@ from leashtui.classify.places import (
     is_disk,
     is_installed,
     is_within,
+    matches_top,
 )
 from leashtui.classify.secrets import has_secret_value
 from leashtui.classify.standing import place, really, short, target
@@ -201,7 +202,7 @@ def delete(
     if where is Place.NONE:
         return
     _outside(machine, where)
-    if (where is Place.ROOT or folder in SYSTEM_DIRS) and whole:
+    if (where is Place.ROOT or folder in SYSTEM_DIRS or (recursive and matches_top(real))) and whole | recursive:
         ledger.sign("catastrophic", "destructive")
         what = f"{how} {short(machine, folder)} with everything in it"
         ledger.add(

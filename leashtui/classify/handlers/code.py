@@ -13,6 +13,7 @@ from leashtui.classify.code import judge_code, judge_stream, run_script, run_too
 from leashtui.classify.dialects import as_bash, only_zsh
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
+from leashtui.classify.makefile import Makefile
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.project import run_targets
@@ -243,9 +244,9 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _rules(call: Call, text: str) -> None:
-    for line in text.splitlines():
-        if line.startswith("\t"):
-            call.shell(Word(line.strip().lstrip("@-+")))
+    made = Makefile(text, {})
+    for _, recipe_text in made.recipes(list(made.rules)):
+        call.shell(Word(recipe_text))
 
 
 def _make_variable(call: Call, name: str, value: Word) -> None:
