@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+from leashtui.classify.branches import Branches, Worlds
 from leashtui.classify.expand import Expander
-from leashtui.classify.flow import LOOP, chosen_case, leaves, lines_of, succeeds
+from leashtui.classify.flow import leaves, succeeds
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
@@ -42,7 +43,7 @@ from leashtui.classify.syntax import (
     Words,
 )
 from leashtui.classify.toolbox import Toolbox
-from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word
+from leashtui.classify.values import NOTHING, TERMINAL, Stream, Taint, Word
 from leashtui.model.facts import Parse
 from leashtui.model.request import Mode
 
@@ -52,7 +53,6 @@ NODES = 2000
 """How many simple commands one request may come to."""
 TEXT = 64 * 1024
 """Longest text that is read, characters."""
-Worlds = list[State]
 
 
 @lru_cache(maxsize=2048)
@@ -125,7 +125,7 @@ class Setting:
         return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
 
 
-class Machine:
+class Machine(Branches):
     """Evaluates one request into one ledger."""
 
     def __init__(self, setting: Setting, ledger: Ledger) -> None:
@@ -293,28 +293,28 @@ class Machine:
         if isinstance(node, Redirected):
             return self.setting.rooms.around(self, node, worlds, stdin)
         if isinstance(node, If):
-            return self._if(node, worlds, stdin)
+            return self.if_(node, worlds, stdin)
         if isinstance(node, For):
-            return self._for(node, worlds, stdin)
+            return self.for_(node, worlds, stdin)
         if isinstance(node, Loop):
-            return self._while(node, worlds, stdin)
+            return self.while_(node, worlds, stdin)
         if isinstance(node, CountFor):
-            self._read_words((node.head,), worlds, compute=True)
-            return self._repeated(node.body, worlds, stdin)
+            self.read_words((node.head,), worlds, compute=True)
+            return self.repeated_(node.body, worlds, stdin)
         if isinstance(node, Case):
-            return self._case(node, worlds, stdin)
+            return self.case_(node, worlds, stdin)
         if isinstance(node, Function):
             self.setting.rooms.define(self, node, worlds)
             return NOTHING
         if isinstance(node, Test):
-            self._read_words(node.words, worlds, compute=True)
+            self.read_words(node.words, worlds, compute=True)
             self._index_tricks(node.words, worlds, (node.start, node.end))
             return NOTHING
         assert isinstance(node, Compute)
-        self._read_words((node.inside,), worlds, compute=True)
+        self.read_words((node.inside,), worlds, compute=True)
         return NOTHING
 
-    def _read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
+    def read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
         """Expand words only for the substitutions in them, and for those in what arithmetic reads."""
         for word in words:
             if compute or any(type(part) is not Lit for part in word.parts):
@@ -332,85 +332,6 @@ class Machine:
                     self.ledger.sign("obfuscated")
                     inside = text[text.find("$(") + 2 : text.rfind(")")] if "$(" in text else text.split("`")[1]
                     self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
-
-    def _if(self, node: If, worlds: Worlds, stdin: Stream) -> Stream:
-        out = NOTHING
-        self.perhaps += 1
-        ends: Worlds = []
-        for condition, body in node.branches:
-            self.run(condition, worlds, stdin)
-            branch = [w.copy() for w in worlds]
-            out = out.joined(self.run(body, branch, stdin))
-            ends.extend(branch)
-        if node.otherwise is not None:
-            out = out.joined(self.run(node.otherwise, worlds, stdin))
-        self.perhaps -= 1
-        worlds[:] = merged([*ends, *worlds])
-        return out
-
-    def _case(self, node: Case, worlds: Worlds, stdin: Stream) -> Stream:
-        self._read_words((node.subject,), worlds)
-        if self.reading and len(worlds) == 1:
-            chosen = chosen_case(self.expander, node, worlds[0])
-            if chosen is not None:
-                return self.run(chosen, worlds, stdin)
-        out = NOTHING
-        ends: Worlds = []
-        self.perhaps += 1
-        for patterns, body in node.items:
-            self._read_words(patterns, worlds)
-            branch = [w.copy() for w in worlds]
-            out = out.joined(self.run(body, branch, stdin))
-            ends.extend(branch)
-        self.perhaps -= 1
-        worlds[:] = merged([*worlds, *ends])
-        return out
-
-    def _for(self, node: For, worlds: Worlds, stdin: Stream) -> Stream:
-        out = NOTHING
-        ends: Worlds = []
-        for world in worlds:
-            values: list[Word] = []
-            if node.words is None:
-                values = list(world.params)
-            else:
-                for word in node.words:
-                    values.extend(self.expander.words(word, world))
-            if len(values) > LOOP:
-                taint = 0
-                for value in values:
-                    taint |= value.taint
-                values = [*values[:LOOP], Word(UNKNOWN, taint)]
-            side = [world]
-            for value in values:
-                for one in side:
-                    one.assign(node.name, Word(value, value.taint))
-                out = out.joined(self.run(node.body, side, stdin))
-            ends.extend(side)
-        worlds[:] = merged(ends)
-        return out
-
-    def _while(self, node: Loop, worlds: Worlds, stdin: Stream) -> Stream:
-        lines = lines_of(stdin)
-        out = NOTHING
-        before = [w.copy() for w in worlds]
-        for line in lines:
-            self.run(node.condition, worlds, line)
-            out = out.joined(self._repeated(node.body, worlds, stdin))
-        worlds[:] = merged([*worlds, *before])
-        return out
-
-    def _repeated(self, body: Sequence, worlds: Worlds, stdin: Stream) -> Stream:
-        """A body that runs any number of times: once, and once more when it changed what is known."""
-        before = [w.copy() for w in worlds]
-        self.forked += 1
-        out = self.run(body, worlds, stdin)
-        changed = len(before) != len(worlds) or any(not a.same(b) for a, b in zip(before, worlds, strict=False))
-        if changed:
-            out = out.joined(self.run(body, worlds, stdin))
-        self.forked -= 1
-        worlds[:] = merged([*worlds, *before])
-        return out
 
     def partial(self) -> None:
         """Something was understood only in part."""
