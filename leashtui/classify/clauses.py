@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 
+from leashtui.classify.expansions import Expansions
 from leashtui.classify.patterns import lazy
-from leashtui.classify.reader import Places, Reader
+from leashtui.classify.reader import Places
 from leashtui.classify.syntax import Assign, Lit, Part, Redirect, Words
 
 _ASSIGN = lazy(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
 _REDIRECT = lazy(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
 
 
-class Clauses(Reader):
+class Clauses(Expansions):
     """A reader that also reads assignments and redirections. pending: here-documents whose body is still to come."""
 
     def __init__(self, text: str, depth: int = 0, places: Places = 0) -> None:
