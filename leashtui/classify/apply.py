@@ -253,7 +253,7 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
         elif what.lost and what.verb in _DESTROYS:
             call.sign("destructive")
         if what.verb is Verb.OPAQUE:
-            call.opaque(_filled(_SAYS[Verb.OPAQUE], call, options, sub))
+            call.opaque(_filled(say or _SAYS[Verb.OPAQUE], call, options, sub))
             continue
         if what.verb is Verb.SECRET_READ:
             call.reads |= Taint.SECRET

@@ -9,10 +9,11 @@ import ast
 import re
 from collections.abc import Callable
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import UNKNOWN
 
-_SAFE = re.compile(r"[\w\s+\-*/%()<>=!&|^~]{1,200}")
-_NAME = re.compile(r"\b[A-Za-z_]\w*")
+_SAFE = lazy(r"[\w\s+\-*/%()<>=!&|^~]{1,200}")
+_NAME = lazy(r"\b[A-Za-z_]\w*")
 _BIG = 2**63
 
 

@@ -1,7 +1,7 @@
 """What the shell does itself: cd, export, eval, source, trap, read, echo, printf and the rest.
 
 Each builtin changes the world it runs in and reports what a person would want to know. Refuses to know programs.
-Invariant: a builtin that runs text (eval, source, trap) evaluates it with the same engine.
+Invariant: a builtin that runs text evaluates it with the same engine (`sourcing`).
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from collections.abc import Callable
 from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_set, judge_unset
 from leashtui.classify.formats import echo_text, printf_text
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import resolve
 from leashtui.classify.secrets import is_secret_variable
+from leashtui.classify.sourcing import alias, command, eval_text, exec_words, source, trap
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
 Builtin = Callable[[Call], Stream | None]
 
-_SNAPSHOT = re.compile(
-    r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$"
-    r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$"
-)
-_ACTIVATE = re.compile(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
-_INDEX = re.compile(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
+_INDEX = lazy(r"\[.*?(?:\$\(|`)(.*?)(?:\)|`)", re.S)
 
 
 def _quiet(call: Call) -> Stream:
@@ -177,103 +174,6 @@ def _read_lines(call: Call) -> Stream:
     return NOTHING
 
 
-def _eval(call: Call) -> Stream:
-    words = call.words[1:]
-    text = " ".join(words)
-    taint = taint_of(words)
-    hook = (
-        "direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
-        "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain",
-        "go",
-    )  # fmt: skip
-    made = [t[0] for t in call.ledger.simple[-1:]]
-    if text == UNKNOWN and made and made[0].rpartition("/")[2] in hook and not taint & Taint.FETCHED:
-        return NOTHING
-    return call.shell(Word(text, taint), same=True)
-
-
-def _source(call: Call) -> Stream:
-    if len(call.words) < 2:
-        return NOTHING
-    word = call.words[1]
-    path = call.path(word)
-    if _SNAPSHOT.match(path) or _ACTIVATE.match(path):
-        return NOTHING
-    known = call.state.files.get(path) if path else None
-    stream = call.read(word)
-    if word == "/dev/stdin":
-        stream, known = call.stdin, call.stdin
-    former = call.state.params
-    if len(call.words) > 2:
-        call.state.params = tuple(call.words[2:])
-    if known is not None and known.text is not None:
-        call.shell(Word(known.text, known.taint & ~Taint.LOCAL), same=True)
-    elif stream.taint & (Taint.FETCHED | Taint.SOCKET):
-        call.judge_source(UNKNOWN, stream.taint)
-    elif call.place(word) is not Place.SECRET:
-        _run_source(call, word, path)
-    call.state.params = former
-    return NOTHING
-
-
-def _run_source(call: Call, word: Word, path: str) -> None:
-    if path.startswith("/dev/fd/") or path == "/dev/stdin":
-        call.opaque("runs a text that is known only when it runs")
-        return
-    where = call.run_file(word, "loads")
-    text = call.machine.setting.probe.read_text(path) if path and UNKNOWN not in path else None
-    if text is not None and len(text) < 65536 and call.machine.depth < 4:
-        call.shell(Word(text), same=True)
-    elif where in (Place.OUTSIDE, Place.UNKNOWN):
-        call.opaque(f"loads {call.say(word)}, which leash has not read")
-
-
-def _trap(call: Call) -> Stream:
-    words = [w for w in call.words[1:] if w != "--"]
-    if words and not words[0].startswith("-") and words[0] not in ("", "-") and len(words) > 1:
-        call.shell(words[0])
-    return NOTHING
-
-
-def _exec(call: Call) -> Stream:
-    words = call.words[1:]
-    at = 0
-    while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
-        at += 2 if words[at][-1] == "a" else 1
-    if at >= len(words):
-        call.state.fds = {**call.state.fds, **call.made.fds}
-        if call.made.socket_out:
-            call.made.silent = False
-        return NOTHING
-    return call.words_run(words[at:])
-
-
-def _command(call: Call) -> Stream:
-    words = call.words[1:]
-    while words and words[0] in ("-p", "--"):
-        words = words[1:]
-    if not words or words[0] in ("-v", "-V"):
-        return Stream(Taint.GUARD if any(w in ("leash", "leashtui") for w in words) else 0, None)
-    state = call.state
-    functions, state.functions = state.functions, {}
-    aliases, state.aliases = state.aliases, {}
-    out = call.machine.setting.rooms.invoke(call.machine, state, words, call.stdin, call.span, call.made, call.env)
-    state.functions, state.aliases = functions, aliases
-    return out
-
-
-def _alias(call: Call) -> Stream:
-    for word in call.words[1:]:
-        name, sign, value = word.partition("=")
-        if not sign:
-            continue
-        if name == "leash" or re.search(r"\bleash\b", value):
-            call.sign("guard_tamper")
-            call.add(Verb.GUARD_TOUCH, name, "replaces leash by an alias")
-        call.state.aliases = {**call.state.aliases, name: value}
-    return NOTHING
-
-
 def _set(call: Call) -> Stream:
     words = call.words[1:]
     if not words:
@@ -363,8 +263,8 @@ BUILTINS: dict[str, Builtin] = {
     "echo": _echo, "printf": _printf, "test": _test, "[": _test,
     "export": _export, "declare": _export, "typeset": _export, "local": _export, "readonly": _export,
     "unset": _unset, "read": _read_lines, "mapfile": _read_lines, "readarray": _read_lines,
-    "eval": _eval, "source": _source, ".": _source, "trap": _trap, "exec": _exec,
-    "command": _command, "builtin": _command, "alias": _alias, "unalias": _quiet, "set": _set, "shift": _shift,
+    "eval": eval_text, "source": source, ".": source, "trap": trap, "exec": exec_words,
+    "command": command, "builtin": command, "alias": alias, "unalias": _quiet, "set": _set, "shift": _shift,
     "history": _history, "fc": _quiet, "let": _let, "enable": _enable, "complete": _complete, "compopt": _quiet,
     "compgen": _complete, "bind": _bind, "umask": _umask, "hash": _hash, "ulimit": _ulimit,
     **dict.fromkeys((":", "true", "false", "exit", "return", "break", "continue", "wait", "jobs", "bg", "fg", "type",

@@ -6,18 +6,17 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
-_OWN_KEY = re.compile(
+_OWN_KEY = lazy(
     r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
 )
 """Options that show a program's own credential to the service it belongs to."""
@@ -204,7 +203,7 @@ class Call:
         worlds = [state]
         out = self.machine.text(str(text), worlds, self.stdin if stdin is None else stdin, self.span)
         if same:
-            _adopt(self.state, worlds[0])
+            adopt(self.state, worlds[0])
         elif worlds[0].files is not self.state.files:
             self.state.files = worlds[0].files
         return out
@@ -236,7 +235,7 @@ class Call:
         return Stream(self.taint(), text)
 
 
-def _adopt(state: State, other: State) -> None:
+def adopt(state: State, other: State) -> None:
     """`state` becomes what `other` knows."""
     if other is not state:
         for name in type(state).__slots__:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import re
 
-from leashtui.classify.reader import Reader
+from leashtui.classify.expansions import Expansions
+from leashtui.classify.patterns import lazy
+from leashtui.classify.reader import Places
 from leashtui.classify.syntax import Assign, Lit, Part, Redirect, Words
 
-_ASSIGN = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
-_REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
+_ASSIGN = lazy(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=", re.ASCII)
+_REDIRECT = lazy(r"(\d+|\{[A-Za-z_]\w*\})?(&>>|&>|<<<|<<-|<<|<>|<&|>&|>>|>\||<|>)")
 
 
-class Clauses(Reader):
+class Clauses(Expansions):
     """A reader that also reads assignments and redirections. pending: here-documents whose body is still to come."""
 
-    def __init__(self, text: str, depth: int = 0) -> None:
-        super().__init__(text, depth)
+    def __init__(self, text: str, depth: int = 0, places: Places = 0) -> None:
+        super().__init__(text, depth, places)
         self.pending: list[tuple[Redirect, str, bool]] = []
 
     def lines(self) -> None:
@@ -53,9 +55,9 @@ class Clauses(Reader):
                 if word is None:
                     raise self.fail("an array is not closed")
                 items.append(word)
-            return Assign(name, None, bool(append), "", tuple(items), start, self.at)
+            return Assign(name, None, bool(append), "", tuple(items), self.spot(start), self.spot(self.at))
         value = self.word()
-        return Assign(name, value, bool(append), (index or "")[1:-1], None, start, self.at)
+        return Assign(name, value, bool(append), (index or "")[1:-1], None, self.spot(start), self.spot(self.at))
 
     # ---- redirections
 
@@ -82,7 +84,7 @@ class Clauses(Reader):
         target = self.word()
         if target is None or not target.parts:
             raise self.fail("a redirection without a target")
-        made = Redirect(op, fd or "", target, start, self.at)
+        made = Redirect(op, fd or "", target, self.spot(start), self.spot(self.at))
         if op in ("<<", "<<-"):
             raw = any(type(p) is Lit and p.quoted for p in target.parts)
             mark = "".join(p.text for p in target.parts if type(p) is Lit)
@@ -104,6 +106,7 @@ class Clauses(Reader):
         pending, self.pending = self.pending, []
         for redirect, mark, strip in pending:
             lines: list[str] = []
+            places: list[int] = []
             start = self.at
             joined = ""
             ended = False
@@ -117,6 +120,9 @@ class Clauses(Reader):
                 if bare == mark:
                     ended = True
                     break
+                first = self.at - len(bare) - (end >= 0)
+                if strip and not redirect.raw:
+                    places.extend(self.spot(first + index) for index in range(len(bare) + 1))
                 lines.append(bare + "\n")
             if not ended:
                 raise self.fail("a here-document without its end")
@@ -126,5 +132,5 @@ class Clauses(Reader):
             elif self.text.startswith(text, start):
                 parts = self.body(self.text[: start + len(text)], start)
             else:
-                parts = self.body(text)
+                parts = self.body(text, 0, tuple(places))
             redirect.target = Words(parts, start, self.at)

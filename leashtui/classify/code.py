@@ -6,16 +6,17 @@ run or import anything. Invariant: code that came from the network is never read
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
+from leashtui.classify.scripts import Passage, recite, run_python, text_of
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -67,7 +68,7 @@ _CONSOLES = frozenset(
     ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
 )
 _LEASH = frozenset(("leash", "leashtui"))
-_SUFFIX = re.compile(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
+_SUFFIX = lazy(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
 
 
 def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
@@ -78,8 +79,9 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
     name = script.rpartition("/")[2]
     setting = call.machine.setting
     if name not in _CONSOLES:
+        phar = name.endswith(".phar") and call.place(script) is not Place.TEMP
         name = _SUFFIX.sub("", name)
-        if name not in _LEASH and not is_installed(call.path(script), setting.workspace, setting.home):
+        if name not in _LEASH and not phar and not is_installed(call.path(script), setting.workspace, setting.home):
             return None
     if setting.tools.find(name) is None:
         return None
@@ -104,14 +106,35 @@ def run_script(call: Call, language: str, word: Word) -> None:
         call.machine.partial()
     if known_file is not None and known_file.text is not None:
         judge_code(call, language, Word(known_file.text, known_file.taint & ~Taint.LOCAL))
+    elif known_file is None:
+        run_own(call, path, language)
+
+
+def run_own(call: Call, path: str, language: str = "") -> None:
+    """A file that was there before is started: what is written in it is what runs. language: '' when its text says."""
+    text = text_of(call, path)
+    if text is None:
+        return
+    language = language or _language(text, path)
+    if language in SHELL_LIKE:
+        shell = call.words[0].rpartition("/")[2] in _SHELLS
+        recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
+    elif language == "python":
+        run_python(call, path, text)
 
 
 def read_script(call: Call, known: Stream, path: str) -> None:
     """A file written by this very command is started: what was written is what runs."""
-    text = known.text or ""
+    language = _language(known.text or "", path)
+    word = Word(known.text or "", known.taint & ~Taint.LOCAL)
+    judge_code(call, "shell" if language == "other" else language, word)
+
+
+def _language(text: str, path: str) -> str:
+    """What a text is written in, by its first line or the name of its file; 'other' for what leash does not know."""
     first = text.partition("\n")[0] if text.startswith("#!") else ""
     program = first.rpartition("/")[2].split()
     name = (program[-1] if program[:1] == ["env"] else program[0] if program else "").rstrip("0123456789.")
     language = {"python": "python", "perl": "perl", "ruby": "ruby", "node": "node", "php": "php"}.get(name)
     suffix = _BY_SUFFIX.get(path.rpartition(".")[2], "shell")
-    judge_code(call, language or ("shell" if first else suffix), Word(text, known.taint & ~Taint.LOCAL))
+    return language or ("shell" if name in _SHELLS else "other" if first else suffix)

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
-from leashtui.classify.code import read_script
+from leashtui.classify.code import read_script, run_own
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
 from leashtui.classify.loads import judge_loads
@@ -21,7 +21,7 @@ from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
-from leashtui.classify.syntax import Assign, Function, Simple, Words
+from leashtui.classify.syntax import Assign, Function, Lit, Param, Simple, Words
 from leashtui.classify.tamper import judge_reach
 from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
@@ -39,6 +39,7 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     waiting = tuple(expander.later)
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
+    machine.hollow = not machine.reading and any(_is_hollow(machine, item, state) for item in node.words)
     for item in node.words:
         if isinstance(item, Assign):
             words.append(_declared(machine, item, state))
@@ -64,6 +65,16 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     for path in [p for p in expander.later if p not in waiting]:
         expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))
     return left
+
+
+def _is_hollow(machine: Machine, item: Words | Assign, state: State) -> bool:
+    """Whether a word is all that lies below a variable that nothing here sets: "$X"/*, which is /* without it."""
+    if not isinstance(item, Words) or len(item.parts) < 2 or not isinstance(item.parts[0], Param):
+        return False
+    head, tail = item.parts[0], [p.text if isinstance(p, Lit) else "x" for p in item.parts[1:]]
+    if head.op or head.prefix or head.index or "".join(tail).rstrip("*.") not in ("/", "//"):
+        return False
+    return machine.expander.is_set(head.name, state) is None
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:
@@ -104,6 +115,8 @@ def _declared(machine: Machine, assign: Assign, state: State) -> Word:
 def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
     """Give a shell variable its value."""
     judge_set(machine, name, value, span)
+    if machine.reading and not value and assign.items is None:
+        value = Word(UNKNOWN, value.taint, many=True)  # a script empties what it fills later
     if assign.items is not None:
         items: list[Word] = list(state.vars.get(name, ())) if assign.append else []
         for item in assign.items:
@@ -194,18 +207,20 @@ def _function(call: Call, name: str) -> Stream:
     machine, state = call.machine, call.state
     body = state.functions[name]
     mark = id(body)
-    again = mark in machine.calls
+    before = [perhaps for known, perhaps in machine.calls if known == mark]
+    ends = bool(machine.reading) and bool(before) and machine.perhaps > before[-1]
+    again = bool(before) and not ends  # a script that goes on only while something holds comes to an end
     if again and machine.forked > 0:
         call.sign("catastrophic")
         say = "starts itself over and over until the machine stops (a fork bomb)"
         call.add(Verb.SYSTEM_CHANGE, "", say, Severity.CRITICAL)
-    if machine.calls.count(mark) > 1 or (again and machine.forked > 0):
+    if len(before) > 1 or (before and machine.forked > 0):
         return NOTHING  # what it does was reported the first time
     if machine.depth > _DEEPEST:
         machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
-    machine.calls.append(mark)
+    machine.calls.append((mark, machine.perhaps))
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
     worlds = [state]
@@ -260,7 +275,9 @@ def external(call: Call) -> Stream:
         call.sign("pipe_to_shell")
     judge_reach(call)
     judge_loads(call)
+    cwd = call.state.cwd
     out = apply(call, spec)
+    call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
     if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()
     if call.direct:
@@ -281,6 +298,8 @@ def _own_file(call: Call, path: str) -> Stream:
     known = call.state.files.get(path)
     if known is not None and known.text is not None:
         read_script(call, known, path)
+    elif known is None:
+        run_own(call, path)
     call.ledger.inner.append(path)
     _sends_input(call)
     return call.out()

@@ -6,7 +6,6 @@ to judge. Invariant: an internal error never becomes harmless facts; it is raise
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from msgspec.structs import replace
@@ -19,6 +18,7 @@ from leashtui.classify.environment import judge_variables
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
+from leashtui.classify.patterns import compile_all, lazy
 from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
@@ -33,7 +33,7 @@ from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
 _LAUNCHERS = 4
-_ACTS_ITSELF = re.compile(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
+_ACTS_ITSELF = lazy(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
 """What a shell does by itself in a text that leash cannot read."""
 """How many words an interpreter, `env` and a shim may put before the agent's own name."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
@@ -54,6 +54,7 @@ class Engine:
     def __init__(
         self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox | None = None
     ) -> None:
+        compile_all()
         self.workspace = workspace
         self.mode = mode
         self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms())
@@ -98,6 +99,7 @@ class Engine:
         """A program with its final words."""
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
+        machine.curious = not request.chosen
         words = [Word(cleaned(w)) for w in request.argv]
         words[0] = Word(_program(request))
         command = shlex.join(request.argv)
@@ -144,7 +146,7 @@ class Engine:
                 machine,
                 state,
                 Word(request.path),
-                Stream(0, None),
+                Stream(0, request.script or None),
                 span,
                 append=True,
                 follow=request.layer is not Layer.WATCHER,

@@ -6,14 +6,13 @@ the code it carries, not by its name alone.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.code import judge_code
 from leashtui.classify.gitsettings import judge_setting
 from leashtui.classify.indirection import indirect
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
 from leashtui.classify.values import Stream, Taint, Word, bare, show
@@ -37,7 +36,7 @@ _LIBRARIES = frozenset(
     " PERL5DB LD_LIBRARY_PATH DYLD_LIBRARY_PATH NODE_EXTRA_PRELOAD".split()
 )
 _FILES = frozenset("BASH_ENV ENV PYTHONSTARTUP ZDOTDIR INPUTRC VIMINIT GVIMINIT EXINIT".split())
-_OPTIONS = re.compile(
+_OPTIONS = lazy(
     r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
     r"|-XX:OnOutOfMemoryError=)"
 )
@@ -52,18 +51,18 @@ _CODE = {
     "PS1": "shell",
     "PYTHONBREAKPOINT": "",
 }
-_PROXY = re.compile(r"^(https?_proxy|all_proxy|ftp_proxy|HTTPS?_PROXY|ALL_PROXY)$")
-_INDEX = re.compile(
+_PROXY = lazy(r"^(https?_proxy|all_proxy|ftp_proxy|HTTPS?_PROXY|ALL_PROXY)$")
+_INDEX = lazy(
     r"^(PIP_(EXTRA_)?INDEX_URL|UV_(EXTRA_|DEFAULT_)?INDEX(_URL)?|NPM_CONFIG_REGISTRY|npm_config_registry|GOPROXY"
     r"|CARGO_REGISTRIES_.*_INDEX|GONOSUMDB|GONOSUMCHECK|GOFLAGS)$"
 )
-_LOGS = re.compile(r"^(GIT_TRACE\w*|SSLKEYLOGFILE|LD_DEBUG_OUTPUT|NODE_V8_COVERAGE)$")
+_LOGS = lazy(r"^(GIT_TRACE\w*|SSLKEYLOGFILE|LD_DEBUG_OUTPUT|NODE_V8_COVERAGE)$")
 """What a program writes a log to."""
 _SEARCHED = frozenset(
     "PYTHONPATH PYTHONHOME PERL5LIB PERLLIB RUBYLIB NODE_PATH CLASSPATH GEM_PATH GEM_HOME LUA_PATH".split()
 )
 _BUILDERS = frozenset("CC CXX LD AR AS CPP FC CARGO RUSTC GO PYTHON NODE".split())
-_GUARD = re.compile(r"^LEASH(TUI)?(_|$)")
+_GUARD = lazy(r"^LEASH(TUI)?(_|$)")
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
 

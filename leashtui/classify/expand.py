@@ -11,6 +11,7 @@ from typing import Protocol
 
 from leashtui.classify.arith import compute
 from leashtui.classify.parser import parse
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
@@ -22,16 +23,16 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, live
 class Runner(Protocol):
     """Runs the commands of a substitution and gives what they print."""
 
-    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
-        """stdin: what they read, else what the shell itself reads."""
+    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None, *, foreign: bool = False) -> Stream:
+        """stdin: what they read, else what the shell itself reads. foreign: the text is no part of the whole."""
         ...
 
 
-_SPLIT = re.compile(r"[ \t\n]+")
+_SPLIT = lazy(r"[ \t\n]+")
 _HOLE = 0x100000
-_NAMES = re.compile(r"[A-Za-z_]\w*")
+_NAMES = lazy(r"[A-Za-z_]\w*")
 _BRACE_LIMIT = 256
-_SEQUENCE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
+_SEQUENCE = lazy(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
 _MANY = 512
 
 
@@ -51,6 +52,8 @@ class Expander:
             "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
+        self.lenient = False
+        """Whether a missing parameter is taken for one that is not known: a script says what it does without it."""
 
     # ---- words
 
@@ -224,7 +227,7 @@ class Expander:
             tree = parse(f"cat <<leash_again\n{text}\nleash_again\n")
         except (Unparsable, RecursionError):
             return Word(UNKNOWN, Taint.DECODED, many=True)
-        stream = self._run(tree, state)
+        stream = self._run(tree, state, foreign=True)
         return Word(UNKNOWN if stream.text is None else stream.text.rstrip("\n"), stream.taint)
 
     def variable(self, name: str, state: State) -> tuple[Word, ...]:
@@ -237,7 +240,8 @@ class Expander:
             return state.params
         if name.isdigit() and name != "0":
             index = int(name) - 1
-            return (state.params[index],) if index < len(state.params) else ()
+            missing = (Word(UNKNOWN, 0, many=True),) if self.lenient else ()
+            return (state.params[index],) if index < len(state.params) else missing
         if name == "#":
             return (Word(str(len(state.params))),)
         if name == "PWD":

@@ -6,8 +6,12 @@ world that would be judged the same or milder.
 
 from __future__ import annotations
 
-from leashtui.classify.syntax import Group, Node, Simple, Words
-from leashtui.classify.values import UNKNOWN, Stream
+from fnmatch import fnmatchcase
+
+from leashtui.classify.expand import Expander
+from leashtui.classify.state import State
+from leashtui.classify.syntax import Case, Group, Node, Sequence, Simple, Words
+from leashtui.classify.values import UNKNOWN, Stream, bare
 
 LOOP = 64
 """How often a loop over known values is followed."""
@@ -41,3 +45,20 @@ def leaves(node: Node) -> bool:
     if isinstance(node, Group):
         return bool(node.body.items) and leaves(node.body.items[-1][0])
     return _first(node) in _LEAVES
+
+
+def chosen_case(expander: Expander, node: Case, state: State) -> Sequence | None:
+    """The branch of a `case` that is taken, None where that is not certain."""
+    lenient, expander.lenient = expander.lenient, False
+    subject = expander.one(node.subject, state)
+    expander.lenient = lenient
+    if not subject.known:
+        return None
+    for patterns, body in node.items:
+        for pattern in patterns:
+            text = expander.pattern(pattern, state)
+            if not text.known:
+                return None
+            if fnmatchcase(subject, bare(text)):
+                return body
+    return Sequence(())

@@ -11,14 +11,15 @@ import re
 
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING
 from leashtui.model.facts import Place, Verb
 
-_SCHEDULE = re.compile(
+_SCHEDULE = lazy(
     r"^\s*(?:@\w+|(?:[\d*,/\w-]+\s+){5})\s*(?:root\s+|[a-z_][\w-]*\s+(?=/|curl |wget |sh |bash |nc ))?", re.M
 )
-_STARTS = re.compile(r"^\s*(?:Exec(?:Start|Stop|Reload)(?:Pre|Post)?|Program|Command)\s*=\s*[-@+!]*", re.M)
+_STARTS = lazy(r"^\s*(?:Exec(?:Start|Stop|Reload)(?:Pre|Post)?|Program|Command)\s*=\s*[-@+!]*", re.M)
 _BAD = frozenset(("sends_secret", "reverse_shell", "pipe_to_shell", "catastrophic", "guard_tamper", "backdoor"))
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.values import bare
 
-_CONVERSION = re.compile(r"%(%|[-+ #0']*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:[hlLqjzt]*)([diouxXeEfFgGaAcsbqn]|\([^)]*\)T))")
+_CONVERSION = lazy(r"%(%|[-+ #0']*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:[hlLqjzt]*)([diouxXeEfFgGaAcsbqn]|\([^)]*\)T))")
 
 
 def echo_text(words: Sequence[str]) -> str:

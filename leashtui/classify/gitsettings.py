@@ -11,11 +11,12 @@ import re
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.indirection import indirect
 from leashtui.classify.lasting import judge_later
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.values import Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-RUNS = re.compile(
+RUNS = lazy(
     r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor"
     r"|diff\.external|diff\..*\.(command|textconv)"
     r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*"
@@ -26,7 +27,7 @@ RUNS = re.compile(
     r"|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
 )
 BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
-REROUTES = re.compile(
+REROUTES = lazy(
     r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
     r"|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
 )

@@ -11,21 +11,22 @@ import re
 from leashtui.classify.foresee import foresee, harms, recipe
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.standing import place, short
 from leashtui.classify.values import Stream, Taint, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_KEYS = re.compile(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
-_LATER = re.compile(
+_KEYS = lazy(r"/\.ssh/(authorized_keys2?|rc|environment)$|/etc/ssh/.*authorized_keys")
+_LATER = lazy(
     r"^/etc/(cron[^/]*/|crontab|systemd/|init\.d/|rc\.local|profile|profile\.d/|bash\.bashrc|ld\.so\.preload|pam\.d/"
     r"|xdg/autostart"
     r"|sudoers|environment|udev/)|^/var/spool/cron|^/(usr/)?lib/systemd/|/\.config/(systemd|autostart)/|/Library/Launch"
     r"|/\.local/share/systemd/"
 )
-_ACCOUNTS = re.compile(r"/etc/(?:passwd|shadow|sudoers(?:\.d/.*)?|group|doas\.conf|polkit-1/.*)$")
-_ROOT_FOR_ALL = re.compile(r"^[^:\s]+:[^:]*:0+:|NOPASSWD|^permit\s+nopass|^(?:sudo|wheel|root):[^:]*:\d+:\S", re.M)
+_ACCOUNTS = lazy(r"/etc/(?:passwd|shadow|sudoers(?:\.d/.*)?|group|doas\.conf|polkit-1/.*)$")
+_ROOT_FOR_ALL = lazy(r"^[^:\s]+:[^:]*:0+:|NOPASSWD|^permit\s+nopass|^(?:sudo|wheel|root):[^:]*:\d+:\S", re.M)
 """Lines by which somebody becomes root unasked."""
-_GIT_SETTINGS = re.compile(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
+_GIT_SETTINGS = lazy(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
 
 
 def judge_lasting(machine: Machine, path: str, content: Stream, span: Span) -> None:

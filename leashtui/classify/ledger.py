@@ -6,7 +6,7 @@ back, and understanding only sinks (full -> partial -> opaque).
 
 from __future__ import annotations
 
-from leashtui.model.facts import Effect, Parse, Place, Severity, Verb
+from leashtui.model.facts import Content, Effect, Parse, Place, Severity, Verb
 
 Span = tuple[int, int]
 
@@ -41,7 +41,7 @@ SEVERITY = {
 
 SIGNS = frozenset(
     "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
-    " git_force git_protected dry_run network outside hides_tracks".split()
+    " git_force git_protected dry_run network outside hides_tracks remote_changed other_checkout".split()
 )
 """Warning signs that evaluation may raise."""
 
@@ -56,6 +56,7 @@ class Ledger:
         self.remotes: dict[str, None] = {}
         self.packages: dict[str, None] = {}
         self.signs: set[str] = set()
+        self.contents: set[Content] = set()
         self.parse = Parse.FULL
         self.full = False
         self.simple: list[tuple[str, ...]] = []
@@ -90,6 +91,15 @@ class Ledger:
             self.lower(Parse.OPAQUE)
             return
         self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive)
+
+    def adopt(self, effect: Effect) -> None:
+        """Note an effect that was found and worded elsewhere; the worse of two equal ones stays."""
+        key = (effect.verb, effect.target, effect.place)
+        known = self.effects.get(key)
+        if known is None and len(self.effects) >= _MOST:
+            self.lower(Parse.OPAQUE)
+        elif known is None or RANK[known.severity] < RANK[effect.severity]:
+            self.effects[key] = effect
 
     def sign(self, *names: str) -> None:
         """Raise warning signs."""

@@ -6,9 +6,8 @@ temporary folder is reported, whichever option brings it in.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import Word
 from leashtui.model.facts import Place
 
@@ -17,7 +16,7 @@ _ALWAYS = frozenset(
     " --resolve-plugins-relative-to --load-plugins --toolexec -toolexec --kubeconfig".split()
 )
 _PERHAPS = frozenset("-c -p -I -f --config --config-file --configfile --project --require --import --script".split())
-_CODE = re.compile(r"\.(?:[cm]?[jt]s|py|rb|gradle|kts|lua|nse|ini|cfg|so|dll|dylib|el|vim)$")
+_CODE = lazy(r"\.(?:[cm]?[jt]s|py|rb|gradle|kts|lua|nse|ini|cfg|so|dll|dylib|el|vim)$")
 
 
 def judge_loads(call: Call) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+from leashtui.classify.branches import Branches, Worlds
 from leashtui.classify.expand import Expander
-from leashtui.classify.flow import LOOP, leaves, lines_of, succeeds
+from leashtui.classify.flow import leaves, succeeds
 from leashtui.classify.ledger import Ledger, Span
+from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
 from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
@@ -41,7 +43,7 @@ from leashtui.classify.syntax import (
     Words,
 )
 from leashtui.classify.toolbox import Toolbox
-from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word
+from leashtui.classify.values import NOTHING, TERMINAL, Stream, Taint, Word
 from leashtui.model.facts import Parse
 from leashtui.model.request import Mode
 
@@ -51,7 +53,6 @@ NODES = 2000
 """How many simple commands one request may come to."""
 TEXT = 64 * 1024
 """Longest text that is read, characters."""
-Worlds = list[State]
 
 
 @lru_cache(maxsize=2048)
@@ -97,11 +98,20 @@ class Rooms(Protocol):
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables."""
 
-    __slots__ = ("home", "mode", "probe", "rooms", "tools", "user", "workspace")
+    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "user", "workspace")
 
     def __init__(
-        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox, rooms: Rooms
+        self,
+        workspace: Workspace,
+        home: str,
+        user: str,
+        mode: Mode,
+        probe: Probe,
+        tools: Toolbox,
+        rooms: Rooms,
+        library: Library | None = None,
     ) -> None:
+        self.library = library or Library()
         self.rooms = rooms
         self.workspace = workspace
         self.home = home
@@ -110,8 +120,12 @@ class Setting:
         self.probe = probe
         self.tools = tools
 
+    def watched_by(self, probe: Probe) -> Setting:
+        """The same setting, looked at through another probe."""
+        return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
 
-class Machine:
+
+class Machine(Branches):
     """Evaluates one request into one ledger."""
 
     def __init__(self, setting: Setting, ledger: Ledger) -> None:
@@ -121,11 +135,24 @@ class Machine:
         self.depth = 0
         self.nodes = 0
         self.outer: Span | None = None
-        self.calls: list[int] = []
+        self.here: Span = (0, 0)
+        """The command at hand."""
+        self.calls: list[tuple[int, int]] = []
+        """The functions being called, outermost first, each with the conditions its call hangs on."""
         self.forked = 0
+        self.hollow = False
+        """Whether a word of the command at hand names all of / when a variable is empty."""
+        self.perhaps = 0
+        """How many conditions this command hangs on."""
         self.stdin = TERMINAL
         self.piped_out = False
         self.sieved = False
+        self.curious = True
+        """Whether the files that run are read too."""
+        self.reading: tuple[bytes, ...] = ()
+        """The files being read, outermost first; () for what was typed."""
+        self.seen: set[bytes] = set()
+        """Every file read for this request."""
         self.channels: set[str] = set()
         """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
@@ -151,11 +178,17 @@ class Machine:
         """The span to report for a node: its own, or that of the word it came out of."""
         return self.outer if self.outer is not None else (start, end)
 
-    def _substitute(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
+    def _substitute(
+        self, body: Sequence, state: State, stdin: Stream | None = None, *, foreign: bool = False
+    ) -> Stream:
+        outer = self.outer
+        if foreign:
+            self.outer = outer or self.here
         worlds = [state.copy()]
         piped, self.piped_out = self.piped_out, True
         out = self.run(body, worlds, self.stdin if stdin is None else stdin)
         self.piped_out = piped
+        self.outer = outer
         if len(worlds) == 1 and worlds[0].files is not state.files:
             state.files = worlds[0].files
         return out
@@ -173,6 +206,7 @@ class Machine:
                 return NOTHING
             out = NOTHING
             before, self.stdin = self.stdin, stdin
+            self.here = (node.start, node.end)
             for index in range(len(worlds)):
                 one = self.setting.rooms.simple(self, node, worlds[index], stdin)
                 out = one if index == 0 else out.joined(one)
@@ -204,6 +238,7 @@ class Machine:
         out = self.run(node.links[0][1], worlds, stdin)
         skipped: Worlds = []
         sure = succeeds(node.links[0][1])
+        self.perhaps += 1
         for op, command in node.links[1:]:
             if not (op == "&&" and sure):
                 skipped.extend(w.copy() for w in worlds)
@@ -213,6 +248,7 @@ class Machine:
                 continue
             out = out.joined(self.run(command, worlds, stdin))
             sure = sure and succeeds(command)
+        self.perhaps -= 1
         if skipped:
             worlds[:] = merged([*worlds, *skipped])
         return out
@@ -257,28 +293,28 @@ class Machine:
         if isinstance(node, Redirected):
             return self.setting.rooms.around(self, node, worlds, stdin)
         if isinstance(node, If):
-            return self._if(node, worlds, stdin)
+            return self.if_(node, worlds, stdin)
         if isinstance(node, For):
-            return self._for(node, worlds, stdin)
+            return self.for_(node, worlds, stdin)
         if isinstance(node, Loop):
-            return self._while(node, worlds, stdin)
+            return self.while_(node, worlds, stdin)
         if isinstance(node, CountFor):
-            self._read_words((node.head,), worlds, compute=True)
-            return self._repeated(node.body, worlds, stdin)
+            self.read_words((node.head,), worlds, compute=True)
+            return self.repeated_(node.body, worlds, stdin)
         if isinstance(node, Case):
-            return self._case(node, worlds, stdin)
+            return self.case_(node, worlds, stdin)
         if isinstance(node, Function):
             self.setting.rooms.define(self, node, worlds)
             return NOTHING
         if isinstance(node, Test):
-            self._read_words(node.words, worlds, compute=True)
+            self.read_words(node.words, worlds, compute=True)
             self._index_tricks(node.words, worlds, (node.start, node.end))
             return NOTHING
         assert isinstance(node, Compute)
-        self._read_words((node.inside,), worlds, compute=True)
+        self.read_words((node.inside,), worlds, compute=True)
         return NOTHING
 
-    def _read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
+    def read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
         """Expand words only for the substitutions in them, and for those in what arithmetic reads."""
         for word in words:
             if compute or any(type(part) is not Lit for part in word.parts):
@@ -296,77 +332,6 @@ class Machine:
                     self.ledger.sign("obfuscated")
                     inside = text[text.find("$(") + 2 : text.rfind(")")] if "$(" in text else text.split("`")[1]
                     self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
-
-    def _if(self, node: If, worlds: Worlds, stdin: Stream) -> Stream:
-        out = NOTHING
-        ends: Worlds = []
-        for condition, body in node.branches:
-            self.run(condition, worlds, stdin)
-            branch = [w.copy() for w in worlds]
-            out = out.joined(self.run(body, branch, stdin))
-            ends.extend(branch)
-        if node.otherwise is not None:
-            out = out.joined(self.run(node.otherwise, worlds, stdin))
-        worlds[:] = merged([*ends, *worlds])
-        return out
-
-    def _case(self, node: Case, worlds: Worlds, stdin: Stream) -> Stream:
-        self._read_words((node.subject,), worlds)
-        out = NOTHING
-        ends: Worlds = []
-        for patterns, body in node.items:
-            self._read_words(patterns, worlds)
-            branch = [w.copy() for w in worlds]
-            out = out.joined(self.run(body, branch, stdin))
-            ends.extend(branch)
-        worlds[:] = merged([*worlds, *ends])
-        return out
-
-    def _for(self, node: For, worlds: Worlds, stdin: Stream) -> Stream:
-        out = NOTHING
-        ends: Worlds = []
-        for world in worlds:
-            values: list[Word] = []
-            if node.words is None:
-                values = list(world.params)
-            else:
-                for word in node.words:
-                    values.extend(self.expander.words(word, world))
-            if len(values) > LOOP:
-                taint = 0
-                for value in values:
-                    taint |= value.taint
-                values = [*values[:LOOP], Word(UNKNOWN, taint)]
-            side = [world]
-            for value in values:
-                for one in side:
-                    one.assign(node.name, Word(value, value.taint))
-                out = out.joined(self.run(node.body, side, stdin))
-            ends.extend(side)
-        worlds[:] = merged(ends)
-        return out
-
-    def _while(self, node: Loop, worlds: Worlds, stdin: Stream) -> Stream:
-        lines = lines_of(stdin)
-        out = NOTHING
-        before = [w.copy() for w in worlds]
-        for line in lines:
-            self.run(node.condition, worlds, line)
-            out = out.joined(self._repeated(node.body, worlds, stdin))
-        worlds[:] = merged([*worlds, *before])
-        return out
-
-    def _repeated(self, body: Sequence, worlds: Worlds, stdin: Stream) -> Stream:
-        """A body that runs any number of times: once, and once more when it changed what is known."""
-        before = [w.copy() for w in worlds]
-        self.forked += 1
-        out = self.run(body, worlds, stdin)
-        changed = len(before) != len(worlds) or any(not a.same(b) for a, b in zip(before, worlds, strict=False))
-        if changed:
-            out = out.joined(self.run(body, worlds, stdin))
-        self.forked -= 1
-        worlds[:] = merged([*worlds, *before])
-        return out
 
     def partial(self) -> None:
         """Something was understood only in part."""

@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import looks_like_url
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
@@ -17,40 +18,48 @@ from leashtui.classify.values import Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
 
 _STRING = r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[\[.*?\]\])"
-_STARTS = re.compile(
+_STARTS = lazy(
     r"(?<![\w.$>])(?:system|popen|shell_exec|passthru|proc_open|pcntl_exec|os\.execute|io\.popen|exec(?:Sync|File"
     r"|FileSync)?|spawn(?:Sync)?"
     r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2"
     r"|Runtime\.getRuntime\(\)\.exec"
     r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run|Command)|System\.(?:cmd|shell)"
-    r"|:os\.cmd|Bun\.spawn\w*"
+    r"|:os\.cmd|Bun\.spawn\w*|System\.Process\.\w+|callCommand|callProcess|sys\.process\.Process"
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
-_OPTIONS = re.compile(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
+_DEEP = lazy(
+    r"(?i)recursive\s*[:=]>?\s*t(?:rue)?\b|removeItem|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync"
+)
+"""A whole folder goes."""
+_SPAWNS = lazy(r"(?:^|[;\[\n{])\s*(?:spawn|exec)\s+(?:-\w+\s+)*([^;\]\n}]+)")
+"""Tcl starts programs by bare words."""
+_LISP = lazy(r'\(\s*(?:[\w.]+/)?sh\s+((?:"[^"]*"\s*)+)')
+"""Clojure starts a program by its words."""
+_OPTIONS = lazy(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
 """An object around the words of a program."""
-_PIPES = re.compile(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
+_PIPES = lazy(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
 """perl opens a pipe to a program."""
-_QUOTED = re.compile(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
-_DELETES = re.compile(
+_QUOTED = lazy(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
+_DELETES = lazy(
     r"\b(?:rmSync|rmdirSync|unlinkSync|rm_rf|rm_r|rm_f|remove_entry\w*|rmtree|remove_tree|unlink|rmdir|File\.delete"
     r"|FileUtils\.(?:rm\w*|remove\w*)"
     r"|Dir\.(?:rmdir|delete|unlink)|os\.remove|fs\.(?:promises\.)?(?:rm|unlink|rmdir)|emptyDirSync|removeSync"
     r"|Deno\.remove\w*|rimraf(?:\.sync)?"
-    r"|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)\b\s*\(?\s*"
+    r"|File\.rm(?:_rf?)?!?(?=\s*\()|removeItem\(atPath:|(?<![\w.])rm(?=\(\s*[\"'])|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)(?:\b|(?<=[!:]))\s*\(?\s*"
 )
-_WRITES = re.compile(
+_WRITES = lazy(
     r"\b(?:writeFile(?:Sync)?|appendFile(?:Sync)?|createWriteStream|outputFile(?:Sync)?|File\.(?:write|binwrite)"
     r"|IO\.write|file_put_contents"
     r"|Deno\.write\w+|Bun\.write|copyFile(?:Sync)?|renameSync|File\.rename|FileUtils\.(?:cp\w*|mv|touch|ln\w*|chmod\w*)"
     r"|rename|symlink(?:Sync)?"
     r"|chmod(?:Sync)?|chown(?:Sync)?)\b\s*\(?\s*"
 )
-_READS = re.compile(
+_READS = lazy(
     r"\b(?:readFile(?:Sync)?|createReadStream|File\.(?:read|open|readlines|foreach)|IO\.read\w*|file_get_contents"
     r"|readfile|file|fopen|slurp|Deno\.read\w*|Bun\.file|File\.new|io\.(?:open|lines)|open|require)\b"
 )
-_NETWORK = re.compile(
+_NETWORK = lazy(
     r"\bfetch\s*\(|XMLHttpRequest|\bhttps?\.(?:request|get)\b|require\(['\"](?:node:)?(?:https?|net|dgram|tls|axios|got|node-fetch)['\"]\)"
     r"|\baxios\b|Net::HTTP|open-uri|URI\.open|URI\(|TCPSocket|UDPSocket|Socket\.|IO::Socket|LWP::|HTTP::"
     r"|Mojo::UserAgent|use Socket\b|\bsocket\b"
@@ -60,44 +69,51 @@ _NETWORK = re.compile(
     r"|url\(|download\.file|URLConnection|\bnew URL\(|Invoke-WebRequest|WebSocket|HTTParty|Faraday|Typhoeus|RestClient"
     r"|Excon"
 )
-_SENDS = re.compile(
+_SENDS = lazy(
     r"(?i)\bpost\b|\bput\b|method\s*:|\.write\(|\.send\(|syswrite|print\s*\{?\$?s|body\s*:|\.end\(|->print|puts\("
     r"|fwrite|fputs|sendto|dgram"
 )
-_WHOLE_ENV = re.compile(
+_WHOLE_ENV = lazy(
     r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|phpinfo\s*\(|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
 )
-_ONE_ENV = re.compile(
+_ONE_ENV = lazy(
     r"(?:process\.env\.|process\.env\[['\"]|ENV\[['\"]|ENV\.fetch\(['\"]|\$ENV\{['\"]?|getenv\(['\"]|\$_ENV\[['\"]|\$_SERVER\[['\"]|Sys\.getenv\(['\"])(\w+)"
 )
-_EVALS = re.compile(
+_EVALS = lazy(
     r"\beval\b|\bFunction\s*\(|instance_eval|class_eval|loadstring|\bload\s*\(|vm\.run\w+|assert\s*\(\s*\$"
     r"|create_function|\bcompile\b"
 )
-_DECODES = re.compile(
+_DECODES = lazy(
     r"(?i)base64|atob\(|unpack\s*\(?['\"][umH]|pack\s*\(?['\"]H|fromCharCode|hex2bin|gzinflate|str_rot13|Buffer\.from\([^)]*['\"](?:base64|hex)['\"]|\.from_?hex|chr\(\d+\)\s*[.+]|\\x[0-9a-f]{2}\\x[0-9a-f]{2}|MIME::Base64|rot13|tr/a-z"
 )
-_SHELL_WORD = re.compile(
+_SHELL_WORD = lazy(
     r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh"
 )
-_OBEYS = re.compile(
+_OBEYS = lazy(
     r"(?:popen|exec\w*|system|spawn\w*|shell_exec|passthru|eval)\s*\(\s*(?:[$@]?[a-z]\w*(?:\.to_s|\.toString\(\))?\s*[,)])|`#\{"
 )
 """Runs what a variable holds: over a connection that is a shell for whoever is at its other end."""
-_KILLS = re.compile(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
-_FORKS = re.compile(
+_INSTALLS = lazy(
+    r"\binstall\.packages\s*\(\s*(?=\S)|\b(?:remotes|devtools|pak|BiocManager|renv|githubinstall)::(?:install\w*|pak"
+    r"|pkg_install)\s*\(\s*(?=[\"'c])|\binstall_(?:github|gitlab|url|git|version|cran)\s*\(\s*|\bPkg\.(?:add|develop)\s*\(\s*"
+    r"|\bCPAN::Shell->(?:force_?)?(?:install|notest)\s*\(?\s*|\bcpanm?\b.*\binstall\s+|\bGem\.install\s*\(?\s*"
+    r"|\bMix\.install\s*\(\s*|(?s:\bCPAN\b.*?\b(?:install|force_install)\b\s*\(?\s*)(?=[\w'\"])"
+)
+"""Packages that are fetched and kept."""
+_KILLS = lazy(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
+_FORKS = lazy(
     r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo"
     r"|goto)"
 )
-_LISTENS = re.compile(
+_LISTENS = lazy(
     r"\.listen\s*\(|TCPServer|WEBrick|http\.createServer|SimpleHTTPServer|-S 0\.0\.0\.0|Socket\.tcp_server"
     r"|stream_socket_server"
 )
-_HOME = re.compile(
+_HOME = lazy(
     r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|getenv\(['\"]HOME['\"]\)|os\.getenv\(['\"]HOME['\"]\)"
 )
-_LITERAL = re.compile(_STRING, re.S)
-_HOST = re.compile(
+_LITERAL = lazy(_STRING, re.S)
+_HOST = lazy(
     r"https?://([^/'\"\s:?]+)|['\"]((?:\d{1,3}\.){3}\d{1,3}|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|dev|example|test|co|me|sh|xyz|ru|cn|evil|local|app|cloud|site))['\"]"
 )
 
@@ -154,6 +170,10 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
     if _EVALS.search(code) and _DECODES.search(code):
         call.sign("obfuscated")
         call.opaque(f"runs {language} code that it decodes first")
+    for found in _INSTALLS.finditer(code):
+        named = _LITERAL.match(code[found.end() :].lstrip("(c [")) or re.match(r"[\w:]+", code[found.end() :])
+        package = named.group().strip("'\"") if named is not None else ""
+        call.add(Verb.PACKAGE_ADD, package, f"adds the package {package or '…'} from {language}")
     if _KILLS.search(code):
         call.add(Verb.PROCESS_KILL, "", f"stops a process from {language}")
     if _FORKS.search(code):
@@ -181,6 +201,10 @@ def _programs(call: Call, code: str, language: str) -> None:
             call.shell(Word(texts[0]))
         else:
             call.words_run([Word(t) for t in texts])
+    for found in _LISP.finditer(code):
+        call.words_run([Word(_plain(m.group())) for m in _LITERAL.finditer(found.group(1))])
+    for found in _SPAWNS.finditer(code) if language == "tcl" else ():
+        call.shell(Word(found.group(1)))
     for found in _PIPES.finditer(code) if language == "perl" else ():
         call.shell(Word(found.group(1).strip().strip("|")))
     if language in ("perl", "ruby", "php", "julia"):
@@ -190,9 +214,7 @@ def _programs(call: Call, code: str, language: str) -> None:
 
 def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
     texts = _argument(code, found.end(), call)
-    recursive = bool(
-        re.search(r"recursive\s*[:=]>?\s*true|rm_r|rmtree|remove_tree|rimraf|remove_entry|emptyDir|removeSync", code)
-    )
+    recursive = _DEEP.search(code) is not None
     if texts is None:
         if verb is Verb.DELETE and re.match(r"\s*[\w$@]", code[found.end() :]):
             call.sign("destructive")

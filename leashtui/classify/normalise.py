@@ -6,20 +6,18 @@ that evaluation uses for itself. Invariant: what passes here without a finding r
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import SENTINELS
 
-_HIDDEN = re.compile(
+_HIDDEN = lazy(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
-_SENTINEL = re.compile(f"[{SENTINELS}]")
-_JOINED_EMOJI = re.compile(
-    "(?<=[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])"
-)
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_SENTINEL = lazy(f"[{SENTINELS}]")
+_JOINED_EMOJI = lazy("(?<=[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])")
+_COLOURS = lazy("\x1b\\[[0-9;]*m")
 
 
 def hidden(text: str) -> tuple[str, ...]:

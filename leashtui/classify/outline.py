@@ -134,8 +134,7 @@ def _word(word: Words | Assign, text: str, depth: int, found: list[Branch]) -> N
 def _part(part: Part, text: str, depth: int, found: list[Branch]) -> None:
     if isinstance(part, Sub | Proc):
         found.append(Branch(depth, "substitution" if isinstance(part, Sub) else "process"))
-        source = part.source if isinstance(part, Sub) else ""
-        _node(part.body, source or text, depth + 1, found)
+        _node(part.body, text, depth + 1, found)
         return
     for name in ("arg", "second", "inside"):
         inner = getattr(part, name, None)

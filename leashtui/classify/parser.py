@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import re
 
-from leashtui.classify.clauses import Clauses
-from leashtui.classify.reader import Unparsable
+from leashtui.classify.compounds import FUNCTION, Compounds
+from leashtui.classify.patterns import lazy
+from leashtui.classify.reader import Places, Unparsable
 from leashtui.classify.syntax import (
     Assign,
-    Case,
     Chain,
     Compute,
-    CountFor,
-    For,
     Function,
     Group,
-    If,
-    Loop,
     Node,
     Pipeline,
     Prefixed,
@@ -28,7 +24,6 @@ from leashtui.classify.syntax import (
     Redirected,
     Sequence,
     Simple,
-    Test,
     Words,
 )
 
@@ -37,10 +32,7 @@ _RESERVED = frozenset(
 )
 _CLOSING = frozenset(["then", "elif", "else", "fi", "do", "done", "esac", "}"])
 _DECLARING = frozenset(["export", "declare", "typeset", "local", "readonly"])
-_FUNCTION = re.compile(r"[ \t]*\([ \t]*\)")
 _KEYWORD_END = frozenset(" \t\n;&|<>()")
-_TEST_STOPS = frozenset(" \t\n;&|<>()")
-_REGEX_STOPS = frozenset(" \t\n")
 
 
 def parse(text: str) -> Sequence:
@@ -52,16 +44,16 @@ def parse(text: str) -> Sequence:
     return tree
 
 
-_NAMED = re.compile(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)", re.ASCII)
+_NAMED = lazy(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)", re.ASCII)
 """The name of a coprocess, which stands before a compound command only."""
 
 
-class Parser(Clauses):
+class Parser(Compounds):
     """One text being read."""
 
-    def nested(self, text: str) -> Sequence:
+    def nested(self, text: str, places: Places) -> Sequence:
         """See Reader."""
-        inner = Parser(text, self.depth)
+        inner = Parser(text, self.depth, places)
         body = inner.sequence()
         if inner.at < inner.size:
             raise self.fail("a backtick substitution that leash does not read")
@@ -109,6 +101,8 @@ class Parser(Clauses):
         if found is None or found.group() not in _RESERVED:
             return ""
         end = found.end()
+        if self.text.startswith("\\\n", end):
+            raise self.fail("a continued line inside a reserved word")
         return found.group() if end >= self.size or self.text[end] in _KEYWORD_END else ""
 
     def take(self, word: str) -> None:
@@ -144,7 +138,7 @@ class Parser(Clauses):
             if word == "time" and re.compile(r"-p(?=\s)").match(self.text, self.at):
                 self.at += 2
             if word == "time" and (self.at >= self.size or self.text[self.at] in ";\n&|)"):
-                node: Node = Simple((), (), (), self.at, self.at)
+                node: Node = Simple((), (), (), self.spot(self.at), self.spot(self.at))
             else:
                 node = self.pipeline()
             self.depth -= 1
@@ -210,149 +204,6 @@ class Parser(Clauses):
         self.at += len(word)
         return reader(start)
 
-    def braces(self, start: int) -> Node:
-        body = self.sequence()
-        self.take("}")
-        return Group(body, subshell=False)
-
-    def conditional(self, start: int) -> Node:
-        branches = []
-        while True:
-            condition = self.sequence()
-            self.take("then")
-            branches.append((condition, self.sequence()))
-            word = self.keyword()
-            self.at += len(word)
-            if word != "elif":
-                break
-        otherwise = None
-        if word == "else":
-            otherwise = self.sequence()
-            self.take("fi")
-        elif word != "fi":
-            raise self.fail("'fi' is missing")
-        return If(tuple(branches), otherwise)
-
-    def loop(self, start: int) -> Node:
-        condition = self.sequence()
-        return Loop(condition, self.doing())
-
-    def doing(self) -> Sequence:
-        self.lines()
-        if self.text.startswith(";", self.at):
-            self.at += 1
-            self.lines()
-        if self.keyword() == "{":
-            self.at += 1
-            body = self.sequence()
-            self.take("}")
-            return body
-        self.take("do")
-        body = self.sequence()
-        self.take("done")
-        return body
-
-    def iteration(self, start: int) -> Node:
-        self.blanks()
-        if self.text.startswith("((", self.at):
-            head = self.arithmetic(self.at + 2)
-            if head is None:
-                raise self.fail("'))' is missing")
-            return CountFor(head, self.doing())
-        name = self.word()
-        plain = name.plain() if name is not None else None
-        if plain is None:
-            raise self.fail("a name is missing after 'for'")
-        self.lines()
-        words: list[Words] | None = None
-        if re.compile(r"in(?=[\s;]|$)").match(self.text, self.at):
-            self.at += 2
-            words = []
-            while True:
-                self.blanks()
-                if self.at >= self.size or self.text[self.at] in ";\n":
-                    break
-                word = self.word()
-                if word is None:
-                    raise self.fail("a word is missing")
-                words.append(word)
-        return For(plain, None if words is None else tuple(words), self.doing())
-
-    def choice(self, start: int) -> Node:
-        self.blanks()
-        subject = self.word()
-        self.lines()
-        if subject is None or not re.compile(r"in(?=\s)").match(self.text, self.at):
-            raise self.fail("'in' is missing")
-        self.at += 2
-        items: list[tuple[tuple[Words, ...], Sequence]] = []
-        while True:
-            self.lines()
-            if self.keyword() == "esac":
-                self.at += 4
-                return Case(subject, tuple(items))
-            if self.text.startswith("(", self.at):
-                self.at += 1
-            patterns = []
-            while True:
-                self.blanks()
-                pattern = self.word()
-                if pattern is None:
-                    raise self.fail("a pattern is missing")
-                patterns.append(pattern)
-                self.blanks()
-                if not self.text.startswith("|", self.at):
-                    break
-                self.at += 1
-            if not self.text.startswith(")", self.at):
-                raise self.fail("')' is missing after a pattern")
-            self.at += 1
-            body = self.sequence()
-            items.append((tuple(patterns), body))
-            for end in (";;&", ";;", ";&"):
-                if self.text.startswith(end, self.at):
-                    self.at += len(end)
-                    break
-
-    def test(self, start: int) -> Node:
-        words: list[Words] = []
-        regex = False
-        while True:
-            self.lines()
-            if self.at >= self.size:
-                raise self.fail("']]' is missing")
-            char = self.text[self.at]
-            if not regex and char in "<>&|()":
-                self.at += 1
-                continue
-            word = self.word(_REGEX_STOPS if regex else _TEST_STOPS)
-            if word is None:
-                raise self.fail("a test that leash does not read")
-            plain = word.plain()
-            if plain == "]]":
-                return Test(tuple(words), start, self.at)
-            regex = plain == "=~" and not regex
-            words.append(word)
-
-    def function(self, start: int) -> Node:
-        self.blanks()
-        name = self.word()
-        plain = name.plain() if name is not None else None
-        if plain is None:
-            raise self.fail("a function's name is missing")
-        found = _FUNCTION.match(self.text, self.at)
-        if found is not None:
-            self.at = found.end()
-        return self.defined(plain, start)
-
-    def defined(self, name: str, start: int) -> Function:
-        """The function `name`, whose body stands here."""
-        self.lines()
-        body = self.command()
-        if isinstance(body, Simple | Function):
-            raise self.fail(f"the body of the function {name!r} is missing")
-        return Function(name, body, start, self.at)
-
     # ---- simple commands
 
     def simple(self) -> Node:
@@ -383,7 +234,7 @@ class Parser(Clauses):
                 declaring = plain in _DECLARING
                 if plain == "]]":
                     raise self.fail("']]' is not expected here")
-                found = _FUNCTION.match(self.text, self.at) if plain and not redirects and not assigns else None
+                found = FUNCTION.match(self.text, self.at) if plain and not redirects and not assigns else None
                 if found is not None and plain is not None:
                     self.at = found.end()
                     return self.defined(plain, start)
@@ -391,7 +242,7 @@ class Parser(Clauses):
             if self.at < self.size:
                 raise self.fail(f"{self.text[self.at]!r} is not expected here")
             raise self.fail("a command is missing")
-        return Simple(tuple(assigns), tuple(words), tuple(redirects), start, self.at)
+        return Simple(tuple(assigns), tuple(words), tuple(redirects), self.spot(start), self.spot(self.at))
 
 
 __all__ = ["Parser", "Unparsable", "parse"]

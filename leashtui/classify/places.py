@@ -13,20 +13,34 @@ from posixpath import normpath
 
 from msgspec import Struct
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.secrets import is_secret_path
 from leashtui.classify.values import BRACKET, MARK, STAR, UNKNOWN
 from leashtui.model.facts import Place
+
+
+class Pins(Struct, frozen=True):
+    """What git knew when the session began. remotes: (name, address that is pushed to). branch: '' when detached.
+
+    protected: branches that others build on, besides those whose names say so.
+    """
+
+    remotes: tuple[tuple[str, str], ...] = ()
+    branch: str = ""
+    protected: tuple[str, ...] = ()
 
 
 class Workspace(Struct, frozen=True):
     """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere.
 
     bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
+    pins: the repository as it was then; None where there is none, or no session.
     """
 
     root: str
     also: tuple[str, ...] = ()
     bins: tuple[str, ...] = ()
+    pins: Pins | None = None
 
 
 def _names(text: str) -> frozenset[str]:
@@ -58,7 +72,7 @@ _GENERATED_DIRS = _names(
     " .hg-cache .metals .bloop .ensime_cache project-target .benchmarks .pyre .pytype .import_linter_cache"
     " .ruff .trunk-cache .nx-cache release-artifacts artifacts .buildx-cache deps .fetch .lein-deps-sum .cpcache"
 )
-_GENERATED_FILES = re.compile(
+_GENERATED_FILES = lazy(
     r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda"
     r"|gcno|gcov"
     r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz"
@@ -120,7 +134,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
-_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
+_GUARD_RUN = lazy(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
@@ -135,19 +149,19 @@ SYSTEM_DIRS = frozenset(
     )
 )  # fmt: skip
 """Folders whose removal breaks the machine."""
-VITAL_FILES = re.compile(
+VITAL_FILES = lazy(
     r"/etc/(passwd|shadow|group|gshadow|sudoers|fstab|ld\.so\.\w+|crypttab|nsswitch\.conf)"
     r"|/boot/.*|/s?bin/(sh|bash|init)|/usr/s?bin/(sh|bash|env|sudo)|/lib.*/ld-linux.*|/proc/sysrq-trigger"
 )
 """Files whose loss breaks the machine."""
-_DISK = re.compile(
+_DISK = lazy(
     r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d"
     r"|ram\d|vg|nbd)"
 )
-_EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
+_EXAMPLE = lazy(r"\.(example|sample|template|dist|defaults?)$")
 
 
-_PROC_LINK = re.compile(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
+_PROC_LINK = lazy(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
 
 
 def is_disk(path: str) -> bool:
@@ -209,6 +223,14 @@ def covered_folder(path: str) -> str:
     if last and (stripped in ("", ".") or (last.startswith((BRACKET, "." + BRACKET)) and STAR in last)):
         return folder or "/"
     return path
+
+
+def matches_top(path: str) -> bool:
+    """Whether a pattern at the root (/h*, /[ue]*) matches a folder that the machine needs."""
+    if not (STAR in path or MARK in path or BRACKET in path) or path.count("/") != 1 or UNKNOWN in path:
+        return False
+    pattern = path[1:].replace(STAR, "*").replace(MARK, "?").replace(BRACKET, "[")
+    return any(fnmatchcase(top, pattern) for top in SYSTEM_TOPS)
 
 
 @lru_cache(maxsize=8192)

@@ -6,12 +6,11 @@ one it does not name is the shell's own.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.ledger import Span
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import Stream, Taint, Word
 
-_LOCAL = re.compile(
+_LOCAL = lazy(
     r"(?i)(?:[\w-]+\.)*localhost\.?(?:[:/]|$)|127(?:\.\d{1,3}){1,3}(?:[:/]|$)|0\.0\.0\.0(?:[:/]|$)"
     r"|\[?(?:0*:){2,7}0*1\]?(?:[:/]|$)|localhost6?(?:\.localdomain6?)?(?:[:/]|$)"
 )

@@ -5,7 +5,7 @@ Dotted as they are imported. Refuses to look at code. Invariant: a name stands i
 
 from __future__ import annotations
 
-import re
+from leashtui.classify.patterns import lazy
 
 SHELLS = frozenset(
     "os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput"
@@ -15,7 +15,7 @@ STARTS = frozenset(
     "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn"
     " asyncio.create_subprocess_exec".split()
 )
-EXECS = re.compile(r"os\.(exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)$")
+EXECS = lazy(r"os\.(exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)$")
 DELETES = frozenset(
     "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split()
 )
@@ -30,12 +30,12 @@ LIBRARIES = frozenset(
     "requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko"
     " xmlrpc pycurl".split()
 )
-SENDS = re.compile(r"(?:^|\.)(post|put|patch|send|sendall|sendto|sendmail|storbinary|storlines|request|send_message)$")
-GETS = re.compile(
+SENDS = lazy(r"(?:^|\.)(post|put|patch|send|sendall|sendto|sendmail|storbinary|storlines|request|send_message)$")
+GETS = lazy(
     r"(?:^|\.)(get|urlopen|urlretrieve|Request|head|download|create_connection|connect|getaddrinfo|gethostbyname"
     r"|HTTPS?Connection|stream)$"
 )
-DECODERS = re.compile(
+DECODERS = lazy(
     r"(?:b64decode|b32decode|a85decode|fromhex|unhexlify|decompress|rot13|marshal\.loads|codecs\.decode|pickle\.loads)$"
 )
 RUNS = frozenset(
@@ -51,4 +51,4 @@ RUNS = frozenset(
         "importlib.import_module",
     )
 )
-SHELL_NAMES = re.compile(r"(?:^|/)(?:ba|z|da|k)?sh$")
+SHELL_NAMES = lazy(r"(?:^|/)(?:ba|z|da|k)?sh$")

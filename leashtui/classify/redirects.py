@@ -6,18 +6,17 @@ whatever the command beside it turns out to be.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify import touch
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine, Worlds
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Redirect, Redirected
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
-_NET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/")
+_NET = lazy(r"/dev/(?:tcp|udp)/([^/]+)/")
 
 
 def plumb(machine: Machine, redirects: tuple[Redirect, ...], state: State, stdin: Stream) -> Plumbing:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import BRACKET, MARK, STAR
 
-_EXAMPLE = re.compile(r"\.(example|sample|template|tmpl|dist|defaults?|schema|pub|md|rst|txt\.example)$")
-_PUBLIC = re.compile(
+_EXAMPLE = lazy(r"\.(example|sample|template|tmpl|dist|defaults?|schema|pub|md|rst|txt\.example)$")
+_PUBLIC = lazy(
     r"(?:^|[-_.])pub(?:lic)?(?:key)?[-_.]|(?:^|[-_.])(?:certs?|certificate|ca|cacert|chain|fullchain|bundle|roots?)\.pem$"
 )
 """Names of public halves: keys that say so, and certificates."""
-_SOURCE = re.compile(
+_SOURCE = lazy(
     r"\.(py|pyi|js|mjs|cjs|jsx|ts|tsx|go|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|scala|ex|exs|lua|md|rst|html|css|vue"
     r"|svelte"
     r"|proto|tf|sh|sql|test\.\w+)$"
 )
-_NAME = re.compile(
+_NAME = lazy(
     r"(?ix)"
     r"\.env(rc)?(\.(?!example|sample|template|dist|defaults?|schema|test\.example)[\w.-]+)? | [\w-]+\.env | env\.(local"
     r"|prod|production)"
@@ -48,8 +49,8 @@ _NAME = re.compile(
     r"| \.rclone\.conf | rclone\.conf | \.mc | \.circleci-token | \.cargo-credentials | credentials\.tfrc\.json "
     r"| accounts\.json-secret"
 )
-_HOSTS_YML = re.compile(r"/gh/hosts\.ya?ml$|/glab-cli/config\.yml$|/hub$")
-_FOLDERS = re.compile(
+_HOSTS_YML = lazy(r"/gh/hosts\.ya?ml$|/glab-cli/config\.yml$|/hub$")
+_FOLDERS = lazy(
     r"/(\.ssh|\.aws|\.gnupg|\.password-store|\.kube|\.azure|\.oci|\.vault\.d|\.docker|\.config/gcloud|\.config/gh"
     r"|\.config/hub"
     r"|\.config/op|\.config/1Password|\.config/Bitwarden( CLI)?|\.config/sops|\.config/doctl|\.config/rclone"
@@ -62,15 +63,15 @@ _FOLDERS = re.compile(
     r"|\.terraform\.d"
     r"|\.fly|\.railway|\.vercel|\.wrangler|\.snowsql|\.databrickscfg|\.config/age|\.minikube/certs)(/|$)"
 )
-_FOLDER_PUBLIC = re.compile(
+_FOLDER_PUBLIC = lazy(
     r"\.pub$|/known_hosts(\.old)?$|/\.ssh/(config|authorized_keys2?|environment|rc)$|/\.docker/(cli-plugins|contexts"
     r"|buildx|desktop)"
     r"|/\.kube/(cache|kubectx)|/\.terraform\.d/(plugins|plugin-cache)|/\.aws/(config|cli/cache-public)$"
     r"|/\.gnupg/(gpg\.conf|pubring\.\w+)$"
     r"|/\.mozilla/(extensions|native)|/\.cargo/(bin|registry)"
 )
-_PROC = re.compile(r"^/proc/([^/]+)/(environ|mem|auxv|maps-secret|fd/.*)$")
-_SYSTEM = re.compile(
+_PROC = lazy(r"^/proc/([^/]+)/(environ|mem|auxv|maps-secret|fd/.*)$")
+_SYSTEM = lazy(
     r"^/etc/(shadow|gshadow|sudoers|sudoers\.d(/.*)?|ssl/private(/.*)?|ssh/ssh_host_\w*key|krb5\.keytab|wireguard(/.*)?"
     r"|openvpn(/.*)?"
     r"|kubernetes/.*|NetworkManager/system-connections(/.*)?|security/opasswd|master\.passwd|letsencrypt/(live"
@@ -78,7 +79,7 @@ _SYSTEM = re.compile(
     r"|docker/key\.json|rancher/.*)[-~]?$|^/run/secrets(/.*)?$|^/var/run/secrets(/.*)?$|^/root/\.(?!bashrc|profile).+$"
     r"|^/var/lib/(docker/.*config|kubelet/.*)$"
 )
-_VARIABLE = re.compile(
+_VARIABLE = lazy(
     r"(?i)(^|_)(secrets?|tokens?|passwd|passwords?|passphrase|passcode|pwd_?secret|credentials?|creds|apikeys?"
     r"|api_keys?|auth_?key|private_?key"
     r"|access_?keys?|secret_?keys?|client_?secret|signing_?key|encryption_?key|session_?key|master_?key|pat|jwt|bearer"
@@ -91,14 +92,14 @@ _VARIABLE = re.compile(
     r"|.*_api_key|.*_secret)$"
     r"|^[A-Z0-9_]*(TOKEN|SECRET|PASSWORD|PASSWD|APIKEY|API_KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)[A-Z0-9_]*$"
 )
-_VARIABLE_PUBLIC = re.compile(
+_VARIABLE_PUBLIC = lazy(
     r"(?i)^(ssh_auth_sock|ssh_askpass|git_askpass|.*_token_(type|url|ttl|count|limit)|max_tokens|.*max_tokens.*"
     r"|tokenizers?_.*|.*tokenizer.*"
     r"|.*_(file|path|dir|name|id_file|length|len|count|ttl|url_prefix)|public_key|.*_public_key|.*_pub|keyboard"
     r"|password_store_dir"
     r"|num_tokens|total_tokens|no_token|.*pat(h|tern)s?|secret_santa|cookie_?jar|cookies_accepted)$"
 )
-_VALUE = re.compile(
+_VALUE = lazy(
     r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bsk-[A-Za-z0-9_-]{20,}"
     r"|\bxox[abprs]-[\w-]{10,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|\bglpat-[\w-]{16,}|\bnpm_[A-Za-z0-9]{30,}|\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}"

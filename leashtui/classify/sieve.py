@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.syntax import Lit, Node, Simple, Words
 
 _GREPS = frozenset(("grep", "egrep", "fgrep", "rg"))
-_OPTIONS = re.compile(r"-[iEFGPwoqcnxs]+|--color(=\w+)?|--ignore-case|--quiet|--count|--only-matching")
+_OPTIONS = lazy(r"-[iEFGPwoqcnxs]+|--color(=\w+)?|--ignore-case|--quiet|--count|--only-matching")
 _LISTS = frozenset(("env", "printenv", "set", "export", "declare", "typeset"))
-_ORDINARY = re.compile(
+_ORDINARY = lazy(
     r"(?i)(?:PATH|HOME|USER(?:NAME)?|LOGNAME|SHELL|LANG(?:UAGE)?|LC_\w*|TERM(?:INFO)?|(?:OLD)?PWD|NODE_(?:ENV|PATH|VERSION)"
     r"|NVM_\w+|VIRTUAL_?ENV|CONDA_\w+|JAVA(?:_HOME)?|JDK\w*|GO(?:PATH|ROOT|BIN|OS|ARCH|FLAGS|PROXY)?|PYTHON\w*|CUDA\w*"
     r"|NVIDIA\w*|(?:WAYLAND_)?DISPLAY|EDITOR|VISUAL|PAGER|(?:https?_|no_|all_)?PROXY|TZ|HOST(?:NAME|TYPE)?|RUST\w*"

@@ -11,34 +11,35 @@ import re
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
-_TEXTS = re.compile(r"'(?:[^']|'')*'")
-_READS = re.compile(
+_COMMENT = lazy(r"--[^\n]*|/\*.*?\*/", re.S)
+_TEXTS = lazy(r"'(?:[^']|'')*'")
+_READS = lazy(
     r"(?i)^\s*(?:select|show|describe|desc|explain(?!\s+analy[sz]e\s+(?:insert|update|delete))|with"
     r"|pragma\s+[\w.]+\s*(?:\(.*\))?\s*$|use|values|table|help|begin|commit|rollback|start|set"
     r"|\\[dlczhtx?aeifnopqrsuvw]\w*|\.\w+|check\s+table|analyze|checksum|fetch|declare|print|go|exit|quit|status)\b"
     r"|^\s*(?:\\[dlczhtx?]|\.\w)"
 )
-_LOST = re.compile(r"(?i)\b(drop|truncate|delete|flushall|flushdb|purge|shutdown)\b")
-_CHANGES = re.compile(
+_LOST = lazy(r"(?i)\b(drop|truncate|delete|flushall|flushdb|purge|shutdown)\b")
+_CHANGES = lazy(
     r"(?i)\b(insert|update|delete|drop|truncate|alter|create|grant|revoke|replace|merge|rename|copy\s+\w+.*\bfrom"
     r"|vacuum|reindex|lock|call|exec(?:ute)?|do|load\s+data|attach|detach|kill|reset|comment\s+on|cluster|refresh"
     r"|optimize|repair|into\s+(?:outfile|dumpfile))\b"
 )
-_RUNS = re.compile(r"(?im)^\s*(?:\\!|!|\.shell|\.system|system|\\system)\s*(.+?)\s*$|\bprogram\s+'((?:[^']|'')*)'")
-_WRITES = re.compile(
+_RUNS = lazy(r"(?im)^\s*(?:\\!|!|\.shell|\.system|system|\\system)\s*(.+?)\s*$|\bprogram\s+'((?:[^']|'')*)'")
+_WRITES = lazy(
     r"(?im)^\s*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.*\bto|tee)\s+'?([^\s'|;]+)"
     r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.*\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
 )
-_READS_FILE = re.compile(
+_READS_FILE = lazy(
     r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.*\bfrom\s+'([^']+)'"
     r"|^\s*\\i\s+(\S+)|^\s*\.(?:read|import)\s+(\S+)"
 )
-_SECRET_TABLES = re.compile(
+_SECRET_TABLES = lazy(
     r"(?i)\b(moz_cookies|cookies|logins|pg_shadow|pg_authid|mysql\.user|credit_cards|api_?keys|secrets?|tokens?"
     r"|credentials)\b"
 )
@@ -48,7 +49,7 @@ _REDIS_READS = frozenset(
     " monitor-x memory object dump echo client-list command randomkey getrange bitcount xlen xrange xinfo slowlog"
     " latency role lastsave geopos geodist pfcount json.get ft.search exists help".split()
 )
-_MONGO_CHANGES = re.compile(
+_MONGO_CHANGES = lazy(
     r"(?i)\.(drop\w*|delete\w*|remove|insert\w*|update\w*|replace\w*|rename\w*|create\w*|bulkWrite|findOneAnd\w+"
     r"|findAndModify|save|shutdownServer|adminCommand|runCommand)\s*\("
 )

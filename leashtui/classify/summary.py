@@ -66,6 +66,9 @@ def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...]) 
         dry_run="dry_run" in signs,
         grant_prefix=_prefix(ledger, one),
         undo=_undo(ledger, reversible=reversible),
+        contents=tuple(sorted(ledger.contents)),
+        remote_changed="remote_changed" in signs,
+        other_checkout="other_checkout" in signs,
     )
 
 

@@ -32,11 +32,10 @@ class Param(Struct):
 
 
 class Sub(Struct):
-    """`$(...)` or backticks. body: the parsed commands. source: the text between backticks; spans are its."""
+    """`$(...)` or backticks. body: the parsed commands."""
 
     body: Sequence
     quoted: bool
-    source: str = ""
 
 
 class Arith(Struct):

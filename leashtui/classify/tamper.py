@@ -6,9 +6,8 @@ does) and files by their place (touch does). Invariant: looking at leash is free
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
+from leashtui.classify.patterns import lazy
 from leashtui.classify.values import Taint, bare
 from leashtui.model.facts import Place, Severity, Verb
 
@@ -23,8 +22,8 @@ _TALKS = frozenset("socat nc ncat netcat websocat curl wget python python3 busct
 _REMOVAL = frozenset(
     "uninstall remove rm purge erase unlink uninject autoremove unpin zap -R -Rs -Rns -e --remove --purge".split()
 )
-_SELF = re.compile(r"(?:\./)?leash(?:d|tui|-tui)?(?:[=<>~!@\[].*)?")
-_SOCKET = re.compile(r"/(?:var/)?run/(?:user/\d+/)?leash(?:tui)?(?:/|$)|leash[\w.-]*\.sock")
+_SELF = lazy(r"(?:\./)?leash(?:d|tui|-tui)?(?:[=<>~!@\[].*)?")
+_SOCKET = lazy(r"/(?:var/)?run/(?:user/\d+/)?leash(?:tui)?(?:/|$)|leash[\w.-]*\.sock")
 
 
 def judge_reach(call: Call) -> None:

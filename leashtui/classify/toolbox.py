@@ -9,21 +9,23 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
-from importlib import resources
 
 import msgspec
 
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec, SpecError
 
-_CUT = re.compile(r"^\[\[tool\]\]\s*$", re.M)
-_NAMES = re.compile(r"^names\s*=\s*\[(.*?)\]", re.M | re.S)
-_NAME = re.compile(r'"([^"]+)"')
-_VERSION = re.compile(r"(?:[-.]?\d+(?:\.\d+)*)?(?:\.(?:exe|py|sh|cmd|bat))?$")
+_CUT = lazy(r"^\[\[tool\]\]\s*$", re.M)
+_NAMES = lazy(r"^names\s*=\s*\[(.*?)\]", re.M | re.S)
+_NAME = lazy(r'"([^"]+)"')
+_VERSION = lazy(r"(?:[-.]?\d+(?:\.\d+)*)?(?:\.(?:exe|py|sh|cmd|bat))?$")
 
 
 @cache
 def _texts() -> tuple[tuple[str, str], ...]:
     """(file name, text) of every packaged table."""
+    from importlib import resources  # costs 9 ms, and only who has no tables of their own needs it
+
     folder = resources.files("leashtui.classify") / "tools"
     found = [(f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".toml")]
     return tuple(sorted(found))

@@ -6,6 +6,7 @@ leads as far as the probe can tell, and an unknown path never counts as a harmle
 
 from __future__ import annotations
 
+from leashtui.classify.content import judge_content
 from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
@@ -16,6 +17,7 @@ from leashtui.classify.places import (
     is_disk,
     is_installed,
     is_within,
+    matches_top,
 )
 from leashtui.classify.secrets import has_secret_value
 from leashtui.classify.standing import place, really, short, target
@@ -146,6 +148,7 @@ def write(
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
     judge_lasting(machine, real, content, span)
+    judge_content(machine, real, where, content, span)
     grade = Severity.LOW
     if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
         grade = Severity.MEDIUM
@@ -199,7 +202,7 @@ def delete(
     if where is Place.NONE:
         return
     _outside(machine, where)
-    if (where is Place.ROOT or folder in SYSTEM_DIRS) and whole:
+    if (where is Place.ROOT or folder in SYSTEM_DIRS or (recursive and matches_top(real))) and whole | recursive:
         ledger.sign("catastrophic", "destructive")
         what = f"{how} {short(machine, folder)} with everything in it"
         ledger.add(
@@ -219,6 +222,11 @@ def delete(
         ledger.sign("catastrophic", "destructive")
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
+    if where is Place.UNKNOWN and whole and machine.hollow and word.startswith(UNKNOWN + "/"):
+        ledger.sign("catastrophic", "destructive")
+        what = f"{how} everything in / when the variable is empty, and nothing here sets it"
+        ledger.add(Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive)
+        return
     if where is Place.UNKNOWN:
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
         grade = Severity.HIGH

@@ -7,11 +7,12 @@ them), so whatever holds one came from evaluation.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import IntFlag
 
 from msgspec import Struct
+
+from leashtui.classify.patterns import lazy
 
 UNKNOWN = "\U0010fff0"
 """Any text, possibly none, possibly with slashes."""
@@ -25,8 +26,8 @@ SENTINELS = UNKNOWN + STAR + MARK + BRACKET
 
 _SHOWN = {ord(UNKNOWN): "…", ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
 _PLAIN = {ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
-_LIVE = re.compile(f"[{SENTINELS}]")
-_SET = re.compile(r"\[([!^]?\]?[^\]/]*\])")
+_LIVE = lazy(f"[{SENTINELS}]")
+_SET = lazy(r"\[([!^]?\]?[^\]/]*\])")
 
 
 class Taint(IntFlag):

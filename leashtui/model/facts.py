@@ -91,6 +91,24 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Content(StrEnum):
+    """What is said in a file that is written, where the text is known."""
+
+    SECRET = "secret"  # something shaped like a credential
+    EXECUTABLE = "executable"  # the file may be run from now on
+    FETCHED_CODE = "fetched_code"  # a download that goes straight into an interpreter
+    DEPENDENCY = "dependency"  # a package that the manifest did not name; `Facts.packages` says which
+    SOURCE = "source"  # packages come from another registry or index
+    INTEGRITY = "integrity"  # a lockfile's digests or addresses, edited by hand
+
+
+class Origin(StrEnum):
+    """Where an effect is written down."""
+
+    COMMAND = ""
+    SCRIPT = "script"  # in a file that the command runs; the sentence names the file and the line
+
+
 class Effect(Struct, frozen=True, omit_defaults=True):
     """One thing the command would do.
 
@@ -106,6 +124,7 @@ class Effect(Struct, frozen=True, omit_defaults=True):
     severity: Severity = Severity.LOW
     reversible: bool = True
     recursive: bool = False
+    origin: Origin = Origin.COMMAND
 
 
 class Facts(Struct, frozen=True):
@@ -140,6 +159,9 @@ class Facts(Struct, frozen=True):
     dry_run: bool
     grant_prefix: tuple[str, ...]  # words of the one simple command a grant may name; () = none may be given
     undo: str  # what makes it reversible, or 'cannot be undone'
+    contents: tuple[str, ...] = ()  # members of Content
+    remote_changed: bool = False  # speaks to a git remote that is not what it was when the session began
+    other_checkout: bool = False  # commits, or rewrites, in a repository that is not the workspace's
 
     def touches(self) -> tuple[str, ...]:
         """Sorted unique 'verb:place' pairs of the effects that have a place."""

@@ -89,4 +89,4 @@ class Request(Struct, frozen=True, omit_defaults=True):
     under_git: bool = False  # started by a process whose own program is git, and was judged as such
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
-    script: str = ""  # text handed to a shell by file or stdin, where a guard could read it
+    script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it

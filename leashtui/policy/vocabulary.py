@@ -1,7 +1,8 @@
 """Words that a policy compares facts with, and that can never match: a misspelt verb would be a forbid asleep.
 
-Knows the closed sets behind verbs, touches, parse, mode, layer and tier. Refuses to know open ones (hosts, packages).
-Invariant: only literals that stand directly beside such a fact are judged, so a good policy is never refused.
+Knows the closed sets behind verbs, touches, contents, parse, mode, layer and tier. Refuses to know open ones (hosts,
+packages). Invariant: only literals that stand directly beside such a fact are judged, so a good policy is never
+refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from cedarpy import pst
 
-from leashtui.model.facts import Parse, Place, Verb
+from leashtui.model.facts import Content, Parse, Place, Verb
 from leashtui.model.request import Layer, Mode, Tier
 
 _WORDS: Mapping[str, frozenset[str]] = {
@@ -21,6 +22,7 @@ _WORDS: Mapping[str, frozenset[str]] = {
     "touches": frozenset(f"{verb}:{place}" for verb in Verb for place in Place if place),
     "parse": frozenset(Parse),
     "mode": frozenset(Mode),
+    "contents": frozenset(Content),
     "layer": frozenset(Layer),
     "tier": frozenset(Tier),
 }

@@ -24,6 +24,7 @@ from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
+from leashtui.classify.witness import Witness
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
@@ -49,7 +50,7 @@ from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
-from leashtui.supervisor.recall import Recall, Witness
+from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
@@ -131,9 +132,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    workspace = Workspace(start.workspace, start.also, _bins(start.env))
+    probe = RepositoryProbe(start.workspace)
+    workspace = Workspace(start.workspace, start.also, _bins(start.env), probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
-    witness = Witness(RepositoryProbe(start.workspace))
+    witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
     desk = Desk(

@@ -8,11 +8,14 @@ Invariant: nothing here follows a path of the agent into executing anything of t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import time
 from pathlib import Path
+
+from leashtui.classify.places import Pins
 
 _LIMIT = 256 * 1024
 _FRESH = 2.0
@@ -21,6 +24,25 @@ _GIT = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false",
     "--no-optional-locks",
 )  # fmt: skip
+
+
+_REMOTE = re.compile(r'(?m)^\s*\[remote "([^"\]]+)"\]')
+
+
+def _setting(config: Path, key: str) -> str | None:
+    """A key of a git configuration file."""
+    section, _, name = key.lower().rpartition(".")
+    try:
+        lines = config.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    here, value = "", None
+    for line in (raw.strip() for raw in lines):
+        if line.startswith("["):
+            here = line.strip("[]").replace(' "', ".").replace('"', "").strip().lower()
+        elif here == section and line.partition("=")[0].strip().lower() == name:
+            value = line.partition("=")[2].strip()
+    return value
 
 
 class RepositoryProbe:
@@ -86,18 +108,32 @@ class RepositoryProbe:
 
         The last value wins, as git has it; includes are not followed.
         """
-        section, _, name = key.lower().rpartition(".")
-        try:
-            lines = Path(self._root, ".git", "config").read_text("utf-8", "replace").splitlines()
-        except OSError:
+        return _setting(self._folders()[1] / "config", key)
+
+    def pinned(self) -> Pins | None:
+        """The repository as it is now, read from its files. None: there is none here."""
+        folder, shared = self._folders()
+        head = self.read_text(str(folder / "HEAD"))
+        if head is None:
             return None
-        here, value = "", None
-        for line in (raw.strip() for raw in lines):
-            if line.startswith("["):
-                here = line.strip("[]").replace(' "', ".").replace('"', "").strip().lower()
-            elif here == section and line.partition("=")[0].strip().lower() == name:
-                value = line.partition("=")[2].strip()
-        return value
+        default = self.read_text(str(shared / "refs/remotes/origin/HEAD")) or ""
+        names = dict.fromkeys(_REMOTE.findall(self.read_text(str(shared / "config")) or ""))
+        remotes = tuple((n, u) for n in names for u in [self._address(shared / "config", n)] if u)
+        branch = head.partition("refs/heads/")[2].strip()
+        protected = default.partition("refs/remotes/origin/")[2].strip()
+        return Pins(remotes, branch, (protected,) if protected else ())
+
+    def _folders(self) -> tuple[Path, Path]:
+        """git's folder for this checkout, and the one it shares with others."""
+        folder = Path(self._root, ".git")
+        link = self.read_text(str(folder))
+        if link is not None and link.startswith("gitdir:"):
+            folder = Path(self._root, link.partition(":")[2].strip())
+        return folder, folder / (self.read_text(str(folder / "commondir")) or ".").strip()
+
+    def _address(self, config: Path, remote: str) -> str:
+        key = f"remote.{remote}."
+        return _setting(config, key + "pushurl") or _setting(config, key + "url") or ""
 
     def read_text(self, path: str) -> str | None:
         """The text of a regular file of at most 256 KiB. None: anything else."""
@@ -105,13 +141,15 @@ class RepositoryProbe:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except (OSError, ValueError):
             return None
-        with open(handle, "rb") as file:
-            try:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    return None
-                raw = file.read(_LIMIT + 1)
-            except OSError:
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
+            with open(handle, "rb", closefd=False) as file:
+                raw = file.read(_LIMIT + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
         return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
 
     def _relative(self, path: str) -> str | None:

@@ -10,20 +10,21 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.options import Options, split
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOKS = re.compile(
+_LOOKS = lazy(
     r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|transact-get|search|lookup|query|scan|select|filter|estimate|simulate"
     r"|preview|plan|diff|validate|lint|check|verify|doctor|whoami|tail|wait|explain|test-\w+|poll|detect|compare|count"
     r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status)(?:-|$)"
 )
-_ENDS = re.compile(
+_ENDS = lazy(
     r"(?:delete|destroy|terminate|remove|rm|rb|purge|drop|reset|wipe|erase|revoke|deregister|teardown|nuke|uninstall"
     r"|batch-delete|force-delete|empty|del|truncate|cancel|nuke|down|decommission|shred|undeploy)(?:-|$)"
 )
-_CHANGES = re.compile(
+_CHANGES = lazy(
     r"(?:create|update|put|set|unset|add|apply|modify|attach|detach|enable|disable|import|restore|promote|rollback|scale"
     r"|resize|restart|reboot|start|stop|run|deploy|publish|invoke|send|submit|execute|exec|call|associate|disassociate"
     r"|authorize|register|upgrade|patch|edit|move|mv|copy|cp|rsync|sync|upload|replace|rename|change|increase|decrease"
@@ -32,32 +33,30 @@ _CHANGES = re.compile(
     r"|link|unlink|bind|unbind|join|leave|lock|unlock|launch|up|batch-write|transact|upsert|ingest|train|deallocate"
     r"|redeploy|swap|activate|deactivate|use|switch|merge|complete|write|append|open|sign|encrypt|export|proxy)(?:-|$)"
 )
-_GROUPS = re.compile(
+_GROUPS = lazy(
     r"(?:run|plan|deploy|deployment|test|search|import|export|connect|monitor|backup|restore|tag|sql|lock|policy|proxy|check"
     r"|publish|query|migrate|copilot|start|head|login|scan|link|filter|release|transfer|detect|launch|info|status)s?$"
 )
-_NOUNS = re.compile(r"(?:logs?|status|history|events?|top|ps|metrics)$")
-_LISTS = re.compile(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
-_SECRET = re.compile(
+_NOUNS = lazy(r"(?:logs?|status|history|events?|top|ps|metrics)$")
+_LISTS = lazy(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
+_SECRET = lazy(
     r"(?i)secret|passw|credential|token|connection-?string|(?:access|api|auth|private|account|master|primary|shared)-?_?key"
     r"|kubeconfig|kubernetes-admin|publish-profile|certificate-key|\bkeys?$|(?:^|:)(?:env|config|vars?)$"
 )
-_PRINTS = re.compile(
-    r"(?:get|show|print|access|read|reveal|export|decrypt|pull|view|fetch|generate|display|dump|cat)(?:-|$)"
-)
-_TELLS = re.compile(
+_PRINTS = lazy(r"(?:get|show|print|access|read|reveal|export|decrypt|pull|view|fetch|generate|display|dump|cat)(?:-|$)")
+_TELLS = lazy(
     r"get-secret-value|batch-get-secret-value|print-(?:access|identity|refresh)|get-session-token|get-federation-token"
     r"|get-login(?:-password)?$|get-authorization-token|export-credentials|assume-role|get-password-data|^decrypt$"
     r"|get-access-token|(?:show|list)-connection-strings?|list-publishing|list-keys$|listkeys|list-admin-key|get-cluster-cred"
     r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|get-random-password|list-credentials"
 )
-_ABOUT = re.compile(r"^get-.*(?:-policy|-last-used|credential-report)$")
-_NAMES = re.compile(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
-_SENDS = re.compile(
+_ABOUT = lazy(r"^get-.*(?:-policy|-last-used|credential-report)$")
+_NAMES = lazy(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
+_SENDS = lazy(
     r"(?:put-object|put-item|put-record|send|publish|invoke|upload|cp|rsync|sync|mv|batch-write|batch-put)(?:-|$)"
 )
-_OUTSIDE = re.compile(r"^(?:s3|gs|r2|az|oss|cos|obs|b2|oci|spaces|s3a|minio|swift|wasbs?|abfss?|https?)://")
-_FILE = re.compile(r"^(?:[\w.-]+=)?(?:fileb?://|@)?(.+)$", re.S)
+_OUTSIDE = lazy(r"^(?:s3|gs|r2|az|oss|cos|obs|b2|oci|spaces|s3a|minio|swift|wasbs?|abfss?|https?)://")
+_FILE = lazy(r"^(?:[\w.-]+=)?(?:fileb?://|@)?(.+)$", re.S)
 
 
 def _words(call: Call, spec: Spec) -> tuple[list[str], Options]:

@@ -10,9 +10,13 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
+from leashtui.classify.dialects import as_bash, only_zsh
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
+from leashtui.classify.makefile import Makefile
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
+from leashtui.classify.project import run_targets
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -38,7 +42,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     call.direct = False
     texts: list[Word] = []
     at = 0
-    command = stdin = False
+    command = stdin = rehearsed = False
     while at < len(words):
         word = words[at]
         if word in ("--", "-"):
@@ -53,6 +57,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
         if len(word) > 1 and word[0] in "-+" and not word.startswith("--"):
             command = command or "c" in word
             stdin = stdin or "s" in word
+            rehearsed = rehearsed or (word[0] == "-" and "n" in word)
             at += 1
             if "o" in word[1:] or "O" in word[1:]:
                 at += 1
@@ -64,6 +69,10 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     rest = words[at:]
     texts = rest[:1] if command else []
     state = call.state
+    if rehearsed and not any("i" in w for w in words[:at]):  # only its grammar is looked at
+        for file in rest if not command else ():
+            call.read(file)
+        return Stream(0, None)
     if command and texts:
         return _text(call, texts[0], rest[1:])
     if rest and not stdin:
@@ -83,6 +92,8 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     """`sh -c TEXT NAME ARGS...`: a shell of its own."""
+    if call.name == "zsh":
+        text = _of_zsh(call, text)
     call.judge_source(text, text.taint)
     if not text.strip(UNKNOWN + " \t\n"):
         if UNKNOWN in text and not text.taint & (Taint.FETCHED | Taint.SOCKET):
@@ -98,6 +109,14 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     if worlds[0].files is not call.state.files:
         call.state.files = worlds[0].files
     return out
+
+
+def _of_zsh(call: Call, text: Word) -> Word:
+    """A text of zsh, as bash would write it; what bash would not write is said."""
+    strange = only_zsh(text)
+    if strange:
+        call.opaque(f"runs a zsh text with {strange}, which leash does not read")
+    return Word(as_bash(text), text.taint)
 
 
 def language_of(name: str) -> str:
@@ -216,15 +235,18 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
         name, sign, value = word.partition("=")
         if sign:
             _make_variable(call, name.rstrip(":?+"), Word(value, word.taint))
-    targets = [bare(w).lower() for w in options.args if "=" not in w]
-    judge_targets(call, targets)
+    targets = [bare(w) for w in options.args if "=" not in w]
+    judge_targets(call, [t.lower() for t in targets])
+    given = {n.rstrip(":?+"): v for n, s, v in (bare(w).partition("=") for w in options.args) if s}
+    files = [f for f in options.all("-f", "--file", "--makefile") if f != "-"]
+    run_targets(call, files, options.all("-C", "--directory"), targets, given)
     return call.out()
 
 
 def _rules(call: Call, text: str) -> None:
-    for line in text.splitlines():
-        if line.startswith("\t"):
-            call.shell(Word(line.strip().lstrip("@-+")))
+    made = Makefile(text, {})
+    for _, recipe_text in made.recipes(list(made.rules)):
+        call.shell(Word(recipe_text))
 
 
 def _make_variable(call: Call, name: str, value: Word) -> None:
@@ -239,11 +261,11 @@ def _make_variable(call: Call, name: str, value: Word) -> None:
         call.shell(Word(found.group(1) or found.group(2)))
 
 
-_OUTWARD = re.compile(
+_OUTWARD = lazy(
     r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
     r"|build|docs?$)))|^(?:push|push-images?|docker-push)$"
 )
-_REMOVES = re.compile(
+_REMOVES = lazy(
     r"^(?:db[:_-](?:drop|reset|wipe|purge|nuke|truncate)|(?:drop|reset|wipe|nuke|destroy|purge)[:_-]?(?:db|database"
     r"|data|all|prod\w*)|nuke|destroy|teardown|uninstall)$"
 )

@@ -13,22 +13,23 @@ from leashtui.classify.call import Call
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import Machine
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.spec import Spec
 from leashtui.classify.state import State
 from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_RIGHTS = re.compile(
+_RIGHTS = lazy(
     r"(?i)^(?:host|all|(?:cap_)?sys_(?:admin|ptrace|module|rawio)|(?:cap_)?dac_read_search|(?:cap_)?net_admin)$"
 )
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "docker_engine")
-_SMALL = re.compile(
+_SMALL = lazy(
     r"/etc/(?:localtime|timezone|resolv\.conf|hosts|ssl(?:/.*)?|passwd|group|machine-id)|/tmp/\.X11-unix|/dev/(?:shm|dri|null|fuse)"
 )
 _ABROAD = (Verb.NET_SEND, Verb.RUN_FETCHED, Verb.DATA_CHANGE, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.CLOUD_CHANGE)
 _WRITES = (Verb.WRITE, Verb.DELETE, Verb.TRUNCATE, Verb.PACKAGE_ADD, Verb.DISCARD_WORK, Verb.PROCESS_KILL)
-_PLAIN = re.compile(r"^(?:=?(?:name|wide)$)")
+_PLAIN = lazy(r"^(?:=?(?:name|wide)$)")
 
 
 def _mounts(call: Call, options: Options) -> list[tuple[str, str]]:

@@ -9,22 +9,27 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.content import judge_executable
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOSE = re.compile(
+_LOOSE = lazy(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
-_BORROWS = re.compile(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
 """Modes by which a program runs with the rights of its owner, whoever starts it."""
-_WORLD = re.compile(
+_WORLD = lazy(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
     r"|(?:,o\+\w*w)"
 )
+
+_RUNS = lazy(r"^0?[0-7]?(?:[1357][0-7]{2}|[0-7][1357][0-7]|[0-7]{2}[1357])$|[+=][rwst]*[xX]")
+"""Modes by which somebody may run a file."""
 
 
 def _split(options: Options) -> tuple[list[Word], Word | None]:
@@ -70,6 +75,9 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
         if linking and empties and not options.has("-f", "-sf", "-fs", "-nfs", "-sfn"):
             empties = False
         call.write(lands, content, empties=empties)
+        mode = options.last("-m", "--mode") if call.name in ("install", "ginstall") else None
+        if mode is not None:
+            _loosened(call, lands, bare(mode), deep=False)
         if moving:
             _leaves(call, source, lands)
     return Stream(0, "")
@@ -155,7 +163,8 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.GUARD:
         call.sign("guard_tamper")
     owner = call.name in ("chown", "chgrp")
-    if call.name == "chmod" and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
+    modes = call.name in ("chmod", "install", "ginstall")
+    if modes and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
         call.sign("backdoor")
     inside = where in (
         Place.SOURCE,
@@ -170,7 +179,9 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.HOOK and call.name == "chmod":
         call.add(Verb.WRITE, path, f"changes the mode of {call.say(target)}, a hook", Severity.HIGH, place=where)
         return
-    loosens = call.name == "chmod" and _WORLD.search(mode) is not None
+    loosens = modes and _WORLD.search(mode) is not None
+    if call.name == "chmod" and _RUNS.search(mode):
+        judge_executable(call.machine, path)
     if owner or loosens:
         call.add(
             Verb.PRIVILEGE,
@@ -252,6 +263,22 @@ def path_text(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(call.taint(), "\n".join(lines) + "\n")
 
 
+def attributes(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """setfacl, chattr: a whole tree of the system without its rights, or locked, is a machine out of order."""
+    if not options.has("-R", "--recursive") and not any(re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*", w) for w in call.words):
+        return None
+    for word in call.words[1:]:
+        if not word.startswith(("/", "~", ".")):
+            continue
+        folder = covered_folder(call.path(word))
+        where = call.place(Word(folder))
+        if where is Place.ROOT or folder in SYSTEM_DIRS:
+            call.sign("catastrophic")
+            say = f"changes who may use {call.say(Word(folder))} and everything in it"
+            call.add(Verb.PRIVILEGE, folder, say, Severity.CRITICAL, place=where, lost=True, recursive=True)
+    return None
+
+
 def wipe(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mkfs, wipefs, parted and the like: what they are given is a disk, or an image file."""
     for word in options.args:
@@ -276,5 +303,6 @@ HANDLERS = {
     "mktemp": make_temp,
     "path_text": path_text,
     "wipe": wipe,
+    "attributes": attributes,
 }
 """See handlers/__init__.py."""

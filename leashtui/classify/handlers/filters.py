@@ -7,38 +7,38 @@ a filter, and what merely mentions a command is not one.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from leashtui.classify.call import Call
 from leashtui.classify.handlers.processes import is_leash
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
-_SED_RUN = re.compile(
+_SED_RUN = lazy(
     r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$"
     r"|[;\n}])"
 )
-_SED_SUBSTITUTE = re.compile(
-    r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S
-)
-_SED_FILE = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
-_SED_READ = re.compile(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
-_AWK_RUN = re.compile(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
-_AWK_PIPE = re.compile(
+_SED_SUBSTITUTE = lazy(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
+_SED_FILE = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
+_SED_READ = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
+_AWK_RUN = lazy(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
+_AWK_PIPE = lazy(
     r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)"
 )
-_AWK_FILE = re.compile(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
-_AWK_READ = re.compile(r"getline\s*\w*\s*<\s*(\"(?:[^\"\\]|\\.)*\")")
-_AWK_NET = re.compile(r"/inet[46]?/(?:tcp|udp)/\d*/([^/\"]+)/")
-_VIM_RUN = re.compile(
+_AWK_FILE = lazy(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
+_AWK_READ = lazy(r"getline\s*\w*\s*<\s*(\"(?:[^\"\\]|\\.)*\")")
+_AWK_NET = lazy(r"/inet[46]?/(?:tcp|udp)/\d*/([^/\"]+)/")
+_VIM_RUN = lazy(
     r"^:?\s*(?:silent\s*!?\s*)?(?:(?:%|\d+(?:,\d+)?|\.)?\s*!|r(?:ead)?\s*!|w(?:rite)?\s+!|term(?:inal)?\s+)\s*(.+)$|system(?:list)?\(['\"](.*?)['\"]\)",
     re.S,
 )
-_VIM_CODE = re.compile(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
+_VIM_CODE = lazy(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
 
 
 def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -242,6 +242,7 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     commands = [
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
+        *(b for a, b in pairwise(call.words) if re.fullmatch(r"-[eEsnNRVbdZmM]+c", a)),  # ex -sc: -s is no script there
     ]
     shown = Stream(0, "")
     for file in options.args:

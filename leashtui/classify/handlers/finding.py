@@ -9,6 +9,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import covered_folder
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word, bare, live
@@ -25,7 +26,7 @@ _VALUED = frozenset((
     "-group", "-perm", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-fstype", "-xtype", "-uid",
     "-gid", "-used", "-context", "-files0-from", "-D", "-regextype", "-anewer", "-cnewer",
 ))  # fmt: skip
-_PLACE = re.compile(r"\{[./]*\}")
+_PLACE = lazy(r"\{[./]*\}")
 _EXECS = ("-exec", "-execdir", "-ok", "-okdir")
 
 

@@ -11,18 +11,17 @@ import shlex
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
+from leashtui.classify.handlers.pinned import current_branch, is_protected, leads_elsewhere
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_TELLING = re.compile(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+:]\w")
+_TELLING = lazy(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+:]\w")
 """Words after an unknown subcommand by which git throws something away."""
-_PROTECTED = re.compile(
-    r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$"
-)
 
 
 def top(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -143,8 +142,12 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.ledger.hosts[host] = None
     if force:
         call.sign("git_force")
-    if any(_PROTECTED.match(r) for r in refs):
+    if any(is_protected(call, r) for r in refs or [current_branch(call)]):
         call.sign("git_protected")
+    moved = leads_elsewhere(call, remote)
+    if moved:
+        call.sign("remote_changed")
+        call.add(Verb.REMOTE_CHANGE, f"{remote} since", moved, Severity.HIGH)
     what = "force-pushes" if force else "deletes refs" if removes else "pushes"
     refs_text = " ".join(refs) or (
         "everything" if options.has("--all", "--mirror", "--branches") else "the current branch"

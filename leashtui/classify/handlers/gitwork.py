@@ -10,8 +10,10 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import judge_path
@@ -19,8 +21,8 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_patt
 from leashtui.model.facts import Place, Severity, Verb
 
 _VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
-_NAMED_FILE = re.compile(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
-_BLOB = re.compile(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
+_NAMED_FILE = lazy(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
+_BLOB = lazy(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
 _HOOKED = frozenset(("commit", "merge", "push", "am", "rebase", "cherry-pick", "revert"))
 
 
@@ -46,10 +48,34 @@ def work(call: Call, spec: Spec, options: Options) -> Stream | None:
     judge = _JUDGES.get(sub)
     if judge is not None:
         judge(call, options, words)
+    if sub in _RECORDS:
+        folder = next((v for n, v in reversed(_before(call)) if n == "--git-dir"), None)
+        judge_checkout(call, sub, call.state.cwd if folder is None else call.path(folder))
     run_text(call, spec, options)
     if sub in _HOOKED and options.has("--no-verify") or sub == "commit" and "-n" in options.given:
         call.add(Verb.EXEC, sub, f"skips the project's hooks at git {sub}")
     return None
+
+
+_RECORDS = frozenset("commit merge cherry-pick revert am rebase reset".split())
+
+
+def _before(call: Call) -> list[tuple[str, Word]]:
+    """Options before the subcommand, with their values."""
+    found: list[tuple[str, Word]] = []
+    former = ""
+    for word in call.words[1:]:
+        name, sign, value = word.partition("=")
+        if former:
+            found.append((former, word))
+            former = ""
+        elif not word.startswith("-"):
+            break
+        elif sign:
+            found.append((name, Word(value, word.taint)))
+        elif word in _VALUED:
+            former = str(word)
+    return found
 
 
 def _discards(call: Call, what: str) -> None:
@@ -61,11 +87,15 @@ def _rewrites(call: Call, what: str) -> None:
     call.add(Verb.HISTORY_REWRITE, what, what, Severity.HIGH)
 
 
+_FORCED = lazy(r"-(?![a-zA-Z]*[bB][a-zA-Z]*f)[a-zA-Z]*f[a-zA-Z]*")
+
+
 def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     paths = _paths_after(words)
     for path in paths:
         judge_path(call.machine, call.state, path, call.span)
-    if options.has("-f", "--force", "--discard-changes"):
+    forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
+    if forced or options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
     elif options.has("--pathspec-from-file"):
         _discards(call, "uncommitted edits of listed files")
@@ -145,6 +175,8 @@ def _rebase(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _commit(call: Call, options: Options, words: list[Word]) -> None:
+    if options.has("--dry-run", "--short", "--porcelain"):
+        return
     if options.has("--amend"):
         _rewrites(call, "rewrites the last commit")
     for file in options.all("-F", "--file", "-t", "--template"):
@@ -276,6 +308,8 @@ def remote(call: Call, spec: Spec, options: Options) -> Stream | None:
     if host and not is_local(host):
         call.ledger.hosts[host] = None
     name = show(options.args[0]) if options.args else ""
+    if act in ("add", "set-url", "rename") and options.args:
+        renamed(call, name=bare(options.args[1 if act == "rename" else 0]) if len(options.args) > 1 else "", url=url)
     verbs = {"add": "adds the remote", "set-url": "changes where the remote", "rename": "renames the remote"}
     tail = f" leads: {show(url)}" if act == "set-url" else f", {show(url)}" if url else ""
     call.add(Verb.REMOTE_CHANGE, url or name, f"{verbs.get(act, 'removes the remote')} {name}{tail}")

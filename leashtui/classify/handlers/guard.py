@@ -6,10 +6,9 @@ look is reported.
 
 from __future__ import annotations
 
-import re
-
 from leashtui.classify.call import Call
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, bare, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -21,7 +20,7 @@ _LOOKS_AT = {
     "audit": frozenset(("verify", "show", "")),
 }
 
-_ASKS_NOBODY = re.compile(
+_ASKS_NOBODY = lazy(
     r"(?i)--dangerously[\w-]*|--yolo\b|--full-auto\b|--skip-permissions|--no-confirm\b|--yes-always\b|--auto-approve\b"
     r"|--allow-all(?:-tools|-paths)?\b|--trust-all-tools\b|--auto-run\b|--always-approve\b|--no-sandbox\b|--unsafe\b"
     r"|--autonomous\b|--auto-accept\b|--dangerous\b|(?:^| )(?:-y|--yes|--trust)(?= |$)"

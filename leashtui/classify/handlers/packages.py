@@ -13,7 +13,9 @@ from leashtui.classify.code import judge_stream, run_script
 from leashtui.classify.handlers.code import judge_targets
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
+from leashtui.classify.project import around, run_package_script
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
@@ -65,9 +67,9 @@ _SCOPED = {
     "@swc/cli": "swc", "@babel/cli": "babel", "@stoplight/spectral-cli": "spectral", "@arethetypeswrong/cli": "attw",
 }  # fmt: skip
 """Declared tools whose package has another name than the program."""
-_VERSION = re.compile(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
-_OPENS = re.compile(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
-_ARCHIVE = re.compile(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
+_VERSION = lazy(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
+_OPENS = lazy(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
+_ARCHIVE = lazy(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
 _ECOSYSTEMS = {
     "npm": "npm", "pnpm": "npm", "yarn": "npm", "yarnpkg": "npm", "bun": "npm", "cnpm": "npm", "ni": "npm",
     "gem": "gem", "bundle": "gem", "bundler": "gem", "composer": "composer", "conda": "conda", "mamba": "conda",
@@ -77,8 +79,9 @@ _ECOSYSTEMS = {
 _LISTS = frozenset(
     "-r --requirement --requirements --with-requirements -c --constraint --constraints --override -f --file".split()
 )
+_FOLDERS = frozenset(("--prefix", "-C", "--dir", "--cwd"))
 _OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
-_SOURCE_FILE = re.compile(r"\.[cm]?[jt]sx?$")
+_SOURCE_FILE = lazy(r"\.[cm]?[jt]sx?$")
 
 
 def runner(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -216,7 +219,29 @@ def scripts(call: Call, spec: Spec, options: Options) -> Stream | None:
         _known(call, first, list(words))
     else:
         judge_targets(call, [first.lower()])
+        _package_script(call, first, list(words[1:]))
     return None
+
+
+def lifecycle(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """npm test, npm start: scripts that are called by their own names."""
+    name = next((bare(w) for w in call.words[1:] if not w.startswith("-")), "")
+    _package_script(call, {"t": "test", "tst": "test"}.get(name, name), list(options.args))
+    return None
+
+
+def _package_script(call: Call, name: str, rest: list[Word]) -> None:
+    folders = [v for n, v in split(call.words[1:], spec_of(call), None, 99).values if n in _FOLDERS]
+    while rest and rest[0] == "--":
+        rest.pop(0)
+    run_package_script(call, folders, around(name), rest, tail=True)
+
+
+def spec_of(call: Call) -> Spec:
+    """The table this call is judged by."""
+    found = call.machine.setting.tools.find(call.name)
+    assert found is not None
+    return found
 
 
 def from_input(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -304,6 +329,7 @@ HANDLERS = {
     "install": install,
     "scripts": scripts,
     "from_input": from_input,
+    "lifecycle": lifecycle,
     "relay": relay,
     "inside": inside,
     "served": served,

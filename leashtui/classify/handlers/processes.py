@@ -11,17 +11,18 @@ import re
 from leashtui.classify.call import Call
 from leashtui.classify.lasting import judge_later
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_WITH_VARIABLES = re.compile(r"[acghjlmruwxS]*e[aclmuwx]*")
+_WITH_VARIABLES = lazy(r"[acghjlmruwxS]*e[aclmuwx]*")
 """BSD options of ps: an `e` without a dash shows the environment."""
 LAST_JOB = "4194243"
 """What `$!` is taken for: the job that this shell started last (see expand.py)."""
 OWN = "4194305"
 """What `$$` is taken for: this shell itself."""
-_LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
+_LEASH = lazy(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
 
 
 def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -233,7 +234,28 @@ def keys(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
+_PAIRS = frozenset(
+    "--bind --bind-try --ro-bind --ro-bind-try --dev-bind --dev-bind-try --symlink --setenv --file --bind-data"
+    " --ro-bind-data --chmod --overlay-src-x --bind-fd --ro-bind-fd".split()
+)
+_NONE = lazy(r"--(?:unshare-[\w-]+|share-net|die-with-parent|new-session|clearenv|as-pid-1|disable-userns)$")
+
+
+def sandboxed(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """bwrap: the command after its own options, most of which take one word, mounts two."""
+    words = call.words[1:]
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        if words[at] == "--":
+            at += 1
+            break
+        at += 3 if words[at] in _PAIRS else 1 if _NONE.match(words[at]) else 2
+    call.direct = False
+    return call.words_run(words[at:]) if words[at:] else None
+
+
 HANDLERS = {
+    "sandboxed": sandboxed,
     "kill": kill,
     "users": users,
     "look_for": look_for,

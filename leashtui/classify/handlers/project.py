@@ -12,6 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code
 from leashtui.classify.handlers.code import interpreter, judge_targets
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import Stream, Word, bare, show
@@ -23,8 +24,8 @@ _CMAKE = {
     "touch": "touch", "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C",
     "create_symlink": "ln -s", "tar": "tar",
 }  # fmt: skip
-_SHELLS = re.compile(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
-_CALLS = re.compile(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
+_SHELLS = lazy(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
+_CALLS = lazy(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
 def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -32,6 +33,11 @@ def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name == "cmake":
         _cmake(call, options)
         return None
+    if call.name == "just":
+        words = call.words[1:]
+        at = next((i for i, w in enumerate(words) if w in ("-c", "--command")), -1)
+        if at >= 0 and words[at + 1 :]:
+            return call.words_run(words[at + 1 :])
     names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
     judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
     for file in options.all("-f", "--file", "-G", "--justfile"):

@@ -11,23 +11,24 @@ import re
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, Stream, Taint, Word, show
 from leashtui.model.facts import PUSHED, Severity, Verb
 
-_RUNS = re.compile(
+_RUNS = lazy(
     r"(?i)^(proxycommand|localcommand|knownhostscommand|remotecommand|proxyusefdpass|pkcs11provider"
     r"|securitykeyprovider|match)\s*[= ]\s*(.+)$",
     re.S,
 )
-_REMOTE = re.compile(r"^(?:[\w.%+-]+@)?(?:\[[0-9a-fA-F:]+\]|[\w.-]+):(?!\\)|^(?:sftp|scp|rsync|ssh)://")
-_SHELL = re.compile(r"(?:^|[/\s])(?:ba|z|da|k|a|c|tc)?sh\b|cmd(\.exe)?$|powershell")
+_REMOTE = lazy(r"^(?:[\w.%+-]+@)?(?:\[[0-9a-fA-F:]+\]|[\w.-]+):(?!\\)|^(?:sftp|scp|rsync|ssh)://")
+_SHELL = lazy(r"(?:^|[/\s])(?:ba|z|da|k|a|c|tc)?sh\b|cmd(\.exe)?$|powershell")
 
 
-_SENDS_ENV = re.compile(r"(?i)^sendenv\s*[= ]\s*(.+)$")
-_SETS_ENV = re.compile(r"(?i)^setenv\s*[= ]")
+_SENDS_ENV = lazy(r"(?i)^sendenv\s*[= ]\s*(.+)$")
+_SETS_ENV = lazy(r"(?i)^setenv\s*[= ]")
 
 
 def _settings(call: Call, options: Options) -> None:
@@ -50,8 +51,8 @@ def _settings(call: Call, options: Options) -> None:
                 call.run_file(value, "loads")
 
 
-_GIT_PULL = re.compile(r"(?:git-upload-(?:pack|archive)|git upload-(?:pack|archive))(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
-_GIT_PUSH = re.compile(r"(?:git-receive-pack|git receive-pack)(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
+_GIT_PULL = lazy(r"(?:git-upload-(?:pack|archive)|git upload-(?:pack|archive))(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
+_GIT_PUSH = lazy(r"(?:git-receive-pack|git receive-pack)(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
 
 
 def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
@@ -127,7 +128,7 @@ def websocket(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(Taint.SOCKET | Taint.FETCHED, None)
 
 
-_ADDRESS = re.compile(r"^\w+s?://|^(?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:/|$)|^(?:\d{1,3}\.){3}\d{1,3}(?::|$)")
+_ADDRESS = lazy(r"^\w+s?://|^(?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:/|$)|^(?:\d{1,3}\.){3}\d{1,3}(?::|$)")
 
 
 def server(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.handlers.sockets import harmless_request
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, show
@@ -268,7 +269,7 @@ def _made(call: Call, kind: str, target: Word, content: Stream) -> None:
 
 
 _MAKES = frozenset(("req", "x509", "genrsa", "genpkey", "ecparam", "ca", "crl", "dhparam", "gendsa"))
-_CIPHER = re.compile(r"-(?:aes|des|aria|camellia|bf|blowfish|cast|chacha|id-|rc[245]|seed|sm4|idea)[\w-]*$")
+_CIPHER = lazy(r"-(?:aes|des|aria|camellia|bf|blowfish|cast|chacha|id-|rc[245]|seed|sm4|idea)[\w-]*$")
 
 
 def _client(call: Call, options: Options) -> Stream:

@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
@@ -18,20 +19,18 @@ from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Verb
 
 _BODY = tuple("-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string".split())
-_STORES = re.compile(
-    r":(?:9200|7700|5984|8086|6333|8108|15672|8983|2379|8500|8200|8081|9000|6334|19530|7474|8529)(?:/|$)"
-)
+_STORES = lazy(r":(?:9200|7700|5984|8086|6333|8108|15672|8983|2379|8500|8200|8081|9000|6334|19530|7474|8529)(?:/|$)")
 """Ports at which stores of data listen."""
 _HARMLESS_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _CARRIED = (
     "-H --header -u --user -b --cookie -A --user-agent -e --referer --oauth2-bearer --proxy-user --url-query "
     "--proxy-header -x --proxy"
 ).split()
-_FILE_PART = re.compile(r"(?:^|=)[@<]([^;]+)")
-_NAMED_FILE = re.compile(r"^[^=@]*@(.+)$", re.S)
+_FILE_PART = lazy(r"(?:^|=)[@<]([^;]+)")
+_NAMED_FILE = lazy(r"^[^=@]*@(.+)$", re.S)
 _DETOURS = tuple("-x --proxy --preproxy --socks5 --socks5-hostname --socks4 --socks4a --resolve --connect-to".split())
-_SPEAKS = re.compile(r"(?i)^(?:telnet|gopher|smtps?|mqtts?|ldaps?|dict)://")
-_CONTROL = re.compile(r"(?:docker|podman|containerd|crio|buildkitd)[\w.-]*\.sock")
+_SPEAKS = lazy(r"(?i)^(?:telnet|gopher|smtps?|mqtts?|ldaps?|dict)://")
+_CONTROL = lazy(r"(?:docker|podman|containerd|crio|buildkitd)[\w.-]*\.sock")
 _LOGS = (
     "-D --dump-header -c --cookie-jar --trace --trace-ascii --stderr --libcurl --etag-save --hsts --alt-svc "
     "--ssl-sessions"
@@ -286,7 +285,7 @@ def http_client(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(out.taint, None, out.origin)
 
 
-_TYPES = re.compile(
+_TYPES = lazy(
     r"(?i)(?:A|AAAA|ANY|AXFR|IXFR|CAA|CNAME|DNSKEY|DS|HINFO|HTTPS|LOC|MX|NAPTR|NS|NSEC|PTR|RRSIG|SOA|SRV|SVCB|SSHFP|TLSA|TXT"
     r"|IN|CH|HS|-?type=\w+|-?q\w*=\w+|TYPE\d+|\d{1,5})$"
 )
@@ -303,14 +302,12 @@ def lookup(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.send("", Stream(Taint.SECRET))
     listed = options.last("-f", "--file") if call.name in ("dig", "fping", "kdig") else None
     if listed is not None:
-        content = call.read(listed)
+        content = call.stdin if listed == "-" else call.read(listed)
         call.send("", content, "the names that a file lists")
     return Stream(call.taint() | out, None)
 
 
-_FILES = re.compile(
-    r"(?i)\.(?:ya?ml|[cm]?[jt]sx?|py|json|hurl|toml|xml|lua|jmx|txt|csv|scala|http|har|bru|md|log|sh|html)$"
-)
+_FILES = lazy(r"(?i)\.(?:ya?ml|[cm]?[jt]sx?|py|json|hurl|toml|xml|lua|jmx|txt|csv|scala|http|har|bru|md|log|sh|html)$")
 
 
 def load(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -338,7 +335,7 @@ _BODIES = {
     "siege": ("-f",),
 }
 _TARGETS = tuple("-H --host -u --url -t --target -h --script-target -c-target -d --domain --connect".split())
-_ADDRESS = re.compile(r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:[:/]|$)|^\d{1,3}(?:\.\d{1,3}){3}(?:[:/-]|$)|^\[?[0-9a-fA-F]*::")
+_ADDRESS = lazy(r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:[:/]|$)|^\d{1,3}(?:\.\d{1,3}){3}(?:[:/-]|$)|^\[?[0-9a-fA-F]*::")
 
 
 def scan(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -1,0 +1,83 @@
+"""Finds what a project's own commands run: the recipe of a make target, the script of a package.
+
+Knows where those are written. Refuses to judge them (scripts does). Invariant: only files of the folder that the
+command works in are read, and a name that is not found there runs nothing that leash could say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+from leashtui.classify.call import Call
+from leashtui.classify.makefile import NAMES, Makefile
+from leashtui.classify.places import is_within, parent_of
+from leashtui.classify.scripts import Passage, recite, text_of
+from leashtui.classify.values import Word, bare
+
+_PACKAGES = "package.json"
+
+
+def run_targets(call: Call, files: list[Word], folders: list[Word], targets: list[str], given: dict[str, str]) -> None:
+    """The recipes of make targets. files: -f; folders: -C, one after the other; given: variables by name."""
+    cwd = _folder(call, folders)
+    for name in files or [Word(n) for n in NAMES]:
+        path = bare(name) if name.startswith("/") else f"{cwd}/{bare(name).removeprefix('./')}" if cwd else ""
+        if path in call.state.files:
+            return
+        text = text_of(call, path)
+        if text is None:
+            continue
+        found = Makefile(text, given).recipes(targets)
+        recite(call, tuple(Passage(recipe, path, line) for line, recipe in found), cwd)
+        return
+
+
+def run_package_script(call: Call, folders: list[Word], names: list[str], rest: list[Word], *, tail: bool) -> bool:
+    """The scripts of the nearest package.json, in order, those that exist. tail: `rest` goes to the last one named.
+
+    Gives whether the last one exists.
+    """
+    cwd = _folder(call, folders)
+    root = call.machine.setting.workspace.root
+    while cwd:
+        path = f"{cwd}/{_PACKAGES}"
+        text = None if path in call.state.files else text_of(call, path)
+        if text is not None or not is_within(parent_of(cwd), root):
+            break
+        cwd = parent_of(cwd)
+    scripts = _scripts(text) if cwd and text is not None else {}
+    passages = []
+    for index, name in enumerate(names):
+        script = scripts.get(name)
+        if script is None:
+            continue
+        found = re.search(rf'"{re.escape(name)}"\s*:', text or "")
+        line = (text or "").count("\n", 0, found.start()) + 1 if found is not None else 1
+        words = f" {shlex.join(bare(w) for w in rest)}" if tail and rest and index == len(names) - 1 else ""
+        passages.append(Passage(script + words, path, line))
+    recite(call, tuple(passages), cwd) if passages else None
+    return bool(names) and names[-1] in scripts
+
+
+def around(name: str) -> list[str]:
+    """A package script with those that run before and after it."""
+    return ["pre" + name, "post" + name, name]
+
+
+def _scripts(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text).get("scripts", {})
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+    return {str(k): v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+
+
+def _folder(call: Call, folders: list[Word]) -> str:
+    """The folder a command works in, '' when not known."""
+    cwd = call.state.cwd
+    for folder in folders:
+        path = call.path(folder) if folder.startswith(("/", "~")) or cwd == call.state.cwd else f"{cwd}/{bare(folder)}"
+        cwd = path if folder.known else ""
+    return cwd

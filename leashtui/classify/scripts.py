@@ -1,0 +1,226 @@
+"""Files that a command runs: their text is read once, with the same engine, and what it would do is said beforehand.
+
+Knows how findings about a script, a recipe or a package script become findings about the command that runs it. Refuses
+to find the texts (handlers do). Invariant: a script is never judged for what leash could not understand in it: an
+unread script is no reason to ask, so neither is an unclear line in one that was read; what is clear counts as if typed.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from leashtui.classify.call import Call, adopt
+from leashtui.classify.ledger import RANK, Ledger
+from leashtui.classify.library import Findings, digest
+from leashtui.classify.machine import Machine, Setting, parsed
+from leashtui.classify.normalise import cleaned
+from leashtui.classify.plumbing import Plumbing
+from leashtui.classify.python_code import judge_python
+from leashtui.classify.reader import Unparsable
+from leashtui.classify.standing import place, short
+from leashtui.classify.state import State
+from leashtui.classify.values import TERMINAL, Word, bare, is_fixed
+from leashtui.classify.witness import Witness
+from leashtui.model.facts import Effect, Origin, Place, Severity, Verb
+from leashtui.model.request import Mode
+
+LENGTH = 64 * 1024
+"""Longest file that is read, characters."""
+NESTED = 4
+"""How deep scripts may run scripts."""
+FILES = 24
+"""How many texts one command may come to."""
+_CARRIED = frozenset(
+    "catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper git_force"
+    " git_protected hides_tracks network".split()
+)
+_GRAVE = frozenset("catastrophic reverse_shell guard_tamper".split())
+"""What counts in a program that is read for its calls, not command by command."""
+_UNREAD = frozenset((Place.SECRET, Place.DEVICE, Place.PROC, Place.NONE, Place.UNKNOWN))
+
+
+class Passage(Struct, frozen=True):
+    """A shell text in a file. path: the file, absolute; line: where the text begins, from 1."""
+
+    text: str
+    path: str
+    line: int = 1
+
+
+def text_of(call: Call, path: str) -> str | None:
+    """The text of a file that is about to run, None when it is not to be had or too long."""
+    machine = call.machine
+    if not machine.curious or not path or not is_fixed(path) or place(machine, path) in _UNREAD:
+        return None
+    text = machine.setting.probe.read_text(path)
+    return text if text is not None and len(text) <= LENGTH and "\0" not in text else None
+
+
+def recite(call: Call, passages: tuple[Passage, ...], cwd: str, params: tuple[Word, ...] = ()) -> None:
+    """Report what shell texts would do, each in a shell of its own that starts in `cwd`."""
+    machine = call.machine
+    known = {n: v for n, v in call.state.vars.items() if all(w.known for w in v)}
+    known.update({n: (v,) for n, v in call.env})
+    facts = (passages, cwd, params, sorted((n, [(str(w), w.taint) for w in v]) for n, v in known.items()))
+    key = digest(facts, machine.setting.mode)
+    if key in machine.seen or len(machine.seen) >= FILES or len(machine.reading) >= NESTED:
+        return
+    machine.seen.add(key)
+    nested = bool(machine.reading)
+    found = None if nested else machine.setting.library.find(key, machine.setting.probe)
+    if found is None:
+        witness = Witness(machine.setting.probe)
+        notes = witness.begin()
+        setting = machine.setting.watched_by(witness)
+        parts = []
+        for passage in passages:
+            state = State(cwd)
+            state.vars, state.params = _started(known, passage.path), params
+            parts.append(_read(machine, setting, passage, state))
+        found = _joined(parts)
+        if not nested:
+            machine.setting.library.keep(key, found, tuple(notes))
+    _report(call, found)
+
+
+def _started(known: dict[str, tuple[Word, ...]], path: str) -> dict[str, tuple[Word, ...]]:
+    """The variables of a shell that a file is started in: it knows its own name."""
+    name = (Word(path),)
+    return {**known, "0": name, "BASH_SOURCE": name}
+
+
+def load(call: Call, passage: Passage) -> None:
+    """Report what a text does to the shell that loads it (`source`), which knows afterwards what it knows."""
+    machine = call.machine
+    key = digest("source", passage.path)
+    if key in machine.reading or len(machine.reading) >= NESTED or len(machine.seen) >= FILES:
+        return
+    machine.seen.add(digest("source", len(machine.seen)))
+    _report(call, _read(machine, machine.setting, passage, call.state, key))
+
+
+def run_python(call: Call, path: str, text: str) -> None:
+    """Report the worst that a Python program would do: the rest of what programs do is theirs."""
+    key = digest("python", path, text)
+    if key in call.machine.seen or len(call.machine.seen) >= FILES:
+        return
+    call.machine.seen.add(key)
+    library, probe = call.machine.setting.library, call.machine.setting.probe
+    found = library.find(key, probe)
+    if found is None:
+        ledger = Ledger()
+        inner = _inner(call.machine, call.machine.setting, ledger, key)
+        judge_python(Call(inner, State(call.state.cwd), [Word("python")], TERMINAL, (0, 0), Plumbing(TERMINAL)), text)
+        signs = frozenset(ledger.signs & _GRAVE)
+        where = f"({short(call.machine, path)})"
+        effects = [
+            replace(e, sentence=f"{e.sentence} {where}", origin=Origin.SCRIPT)
+            for e in ledger.effects.values()
+            if signs and e.severity is Severity.CRITICAL
+        ]
+        found = Findings(tuple(effects), signs | ({"destructive"} if "catastrophic" in signs else set()))
+        library.keep(key, found, ())
+    _report(call, found)
+
+
+def _inner(machine: Machine, setting: Setting, ledger: Ledger, key: bytes) -> Machine:
+    inner = Machine(setting, ledger)
+    inner.reading = (*machine.reading, key)
+    inner.seen = machine.seen
+    inner.depth = machine.depth + 1
+    inner.expander.lenient = True
+    return inner
+
+
+def _read(machine: Machine, setting: Setting, passage: Passage, state: State, key: bytes = b"") -> Findings:
+    """What one text would do."""
+    text = cleaned(passage.text)
+    tree = parsed(text)
+    if isinstance(tree, Unparsable):
+        return Findings()
+    ledger = Ledger()
+    inner = _inner(machine, setting, ledger, key or digest(passage))
+    worlds = [state]
+    inner.run(tree, worlds, TERMINAL)
+    adopt(state, worlds[0])
+    kept = []
+    for effect in ledger.effects.values():
+        if effect.origin is Origin.SCRIPT:
+            kept.append(effect)
+        elif _counts(inner, effect):
+            line = passage.line + text.count("\n", 0, effect.span[0])
+            where = f"({short(machine, passage.path)}, line {line})"
+            kept.append(replace(effect, sentence=f"{effect.sentence} {where}", origin=Origin.SCRIPT))
+    signs = set(ledger.signs & _CARRIED)
+    if "destructive" in ledger.signs and any(not e.reversible for e in kept):
+        signs.add("destructive")
+    return Findings(
+        tuple(kept),
+        frozenset(signs),
+        tuple(ledger.programs),
+        tuple(ledger.hosts),
+        tuple(ledger.remotes),
+        tuple(ledger.packages),
+    )
+
+
+def _counts(machine: Machine, effect: Effect) -> bool:
+    """Whether what a script does is said before it runs."""
+    if effect.verb is Verb.OPAQUE or effect.place is Place.UNKNOWN:
+        return False
+    if effect.verb in (Verb.READ, Verb.EXEC) and effect.severity is Severity.LOW:
+        return False
+    if _is_own(machine, effect):
+        return False
+    if machine.setting.mode is Mode.KERNEL and RANK[effect.severity] < RANK[Severity.HIGH]:
+        return effect.verb is Verb.WRITE  # a program is judged when it starts; what the shell writes itself is not
+    return True
+
+
+def _is_own(machine: Machine, effect: Effect) -> bool:
+    """Whether a script does that to what it made itself, or makes anew: a temporary file, a key for tests, a binary."""
+    if effect.verb is Verb.EXEC and effect.place is Place.TEMP:
+        return not is_fixed(effect.target) or machine.setting.probe.exists(effect.target) is False
+    if effect.verb is Verb.WRITE and effect.place is Place.SECRET:
+        return effect.target.startswith(machine.setting.workspace.root + "/")
+    return effect.verb is Verb.DELETE and effect.place is Place.SOURCE and _is_made(machine, effect)
+
+
+def _is_made(machine: Machine, effect: Effect) -> bool:
+    """Whether what a script removes is what such scripts make: git ignores it, or it is one file git does not know."""
+    probe = machine.setting.probe
+    if not is_fixed(effect.target):
+        return False
+    if probe.tracked(effect.target) is not False:
+        return False
+    return not effect.recursive or probe.ignored(effect.target) is True or probe.exists(effect.target) is False
+
+
+def _joined(parts: list[Findings]) -> Findings:
+    if len(parts) == 1:
+        return parts[0]
+    effects = tuple(e for p in parts for e in p.effects)
+    signs = frozenset(s for p in parts for s in p.signs)
+
+    def every(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(x for p in parts for x in getattr(p, name)))
+
+    return Findings(effects, signs, every("programs"), every("hosts"), every("remotes"), every("packages"))
+
+
+def _report(call: Call, found: Findings) -> None:
+    """Findings become findings about the command that runs the file."""
+    ledger = call.ledger
+    for effect in found.effects:
+        ledger.adopt(replace(effect, span=call.span))
+    ledger.signs.update(found.signs)
+    if any(e.place in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.ROOT, Place.SHELL_RC) for e in found.effects):
+        ledger.signs.add("outside")
+    for names, more in (
+        (ledger.programs, found.programs),
+        (ledger.hosts, found.hosts),
+        (ledger.remotes, found.remotes),
+        (ledger.packages, found.packages),
+    ):
+        names.update(dict.fromkeys(bare(m) for m in more))

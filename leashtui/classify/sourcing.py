@@ -1,0 +1,125 @@
+"""Builtins that run a text or other words in this very shell: eval, source, trap, exec, command, alias.
+
+Knows which texts are a shell's own start-up and not the agent's. Refuses to know programs. Invariant: what they run is
+evaluated with the same engine, and changes the world that they run in.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.patterns import lazy
+from leashtui.classify.scripts import Passage, load, text_of
+from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, taint_of
+from leashtui.model.facts import Place, Verb
+
+_SNAPSHOT = lazy(
+    r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$"
+    r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$"
+)
+_ACTIVATE = lazy(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
+
+
+def eval_text(call: Call) -> Stream:
+    """eval: its words are one text."""
+    words = call.words[1:]
+    text = " ".join(words)
+    taint = taint_of(words)
+    hook = (
+        "direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
+        "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain",
+        "go",
+    )  # fmt: skip
+    made = [t[0] for t in call.ledger.simple[-1:]]
+    if text == UNKNOWN and made and made[0].rpartition("/")[2] in hook and not taint & Taint.FETCHED:
+        return NOTHING
+    return call.shell(Word(text, taint), same=True)
+
+
+def source(call: Call) -> Stream:
+    """source, `.`: a file is read into this very shell."""
+    if len(call.words) < 2:
+        return NOTHING
+    word = call.words[1]
+    path = call.path(word)
+    if _SNAPSHOT.match(path) or _ACTIVATE.match(path):
+        return NOTHING
+    known = call.state.files.get(path) if path else None
+    own = bool(call.machine.reading) and call.place(word) is Place.SECRET
+    stream = Stream(0, None) if own else call.read(word)  # a script that loads its settings shows them to nobody
+    if word == "/dev/stdin":
+        stream, known = call.stdin, call.stdin
+    former = call.state.params
+    if len(call.words) > 2:
+        call.state.params = tuple(call.words[2:])
+    if known is not None and known.text is not None:
+        call.shell(Word(known.text, known.taint & ~Taint.LOCAL), same=True)
+    elif stream.taint & (Taint.FETCHED | Taint.SOCKET):
+        call.judge_source(UNKNOWN, stream.taint)
+    elif call.place(word) is not Place.SECRET:
+        _run_source(call, word, path)
+    call.state.params = former
+    return NOTHING
+
+
+def _run_source(call: Call, word: Word, path: str) -> None:
+    if path.startswith("/dev/fd/") or path == "/dev/stdin":
+        call.opaque("runs a text that is known only when it runs")
+        return
+    where = call.run_file(word, "loads")
+    text = text_of(call, path)
+    if text is not None:
+        load(call, Passage(text, path))
+    elif where in (Place.OUTSIDE, Place.UNKNOWN):
+        call.opaque(f"loads {call.say(word)}, which leash has not read")
+
+
+def trap(call: Call) -> Stream:
+    """trap: a text that runs at the end, or at a signal."""
+    words = [w for w in call.words[1:] if w != "--"]
+    if words and not words[0].startswith("-") and words[0] not in ("", "-") and len(words) > 1:
+        call.shell(words[0])
+    return NOTHING
+
+
+def exec_words(call: Call) -> Stream:
+    """exec: the shell becomes the program, or keeps redirections."""
+    words = call.words[1:]
+    at = 0
+    while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
+        at += 2 if words[at][-1] == "a" else 1
+    if at >= len(words):
+        call.state.fds = {**call.state.fds, **call.made.fds}
+        if call.made.socket_out:
+            call.made.silent = False
+        return NOTHING
+    return call.words_run(words[at:])
+
+
+def command(call: Call) -> Stream:
+    """command, builtin: no function and no alias."""
+    words = call.words[1:]
+    while words and words[0] in ("-p", "--"):
+        words = words[1:]
+    if not words or words[0] in ("-v", "-V"):
+        return Stream(Taint.GUARD if any(w in ("leash", "leashtui") for w in words) else 0, None)
+    state = call.state
+    functions, state.functions = state.functions, {}
+    aliases, state.aliases = state.aliases, {}
+    out = call.machine.setting.rooms.invoke(call.machine, state, words, call.stdin, call.span, call.made, call.env)
+    state.functions, state.aliases = functions, aliases
+    return out
+
+
+def alias(call: Call) -> Stream:
+    """alias: a name for a text."""
+    for word in call.words[1:]:
+        name, sign, value = word.partition("=")
+        if not sign:
+            continue
+        if name == "leash" or re.search(r"\bleash\b", value):
+            call.sign("guard_tamper")
+            call.add(Verb.GUARD_TOUCH, name, "replaces leash by an alias")
+        call.state.aliases = {**call.state.aliases, name: value}
+    return NOTHING
