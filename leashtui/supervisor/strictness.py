@@ -128,7 +128,7 @@ def effects(
             listener,
             holding,
             lanes.knows_door,
-            lambda path: files.may_make(path),
+            files,
             lambda pid: ancestry_has(pid, top),
             nameservers(),
         )

@@ -313,7 +313,7 @@ def test_a_service_of_the_person_is_not_talked_to(person: World) -> None:
 
 
 def test_a_program_may_look_for_its_own_server_and_then_start_it(person: World) -> None:
-    place = str(Path(person.env["HOME"], "own.sock"))
+    place = str(person.workspace / "own.sock")
     text = f"""
 s = socket.socket(socket.AF_UNIX)
 print('first', s.connect_ex({place!r}))
@@ -321,8 +321,8 @@ server = socket.socket(socket.AF_UNIX); server.bind({place!r}); server.listen()
 print('then', s.connect_ex({place!r}))
 """
     done = attempt(person, text, leashed=True)
-    assert "first 2" in str(done), done
-    assert "then 0" in str(done), done
+    assert "first 2" in done.stdout, done.stdout + done.stderr
+    assert "then 0" in done.stdout, done.stdout + done.stderr
 
 
 RACE = """

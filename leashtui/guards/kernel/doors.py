@@ -15,6 +15,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
@@ -39,23 +40,31 @@ SERVICES = frozenset(
 OUTSIDE = "leash: REFUSED: that socket belongs to a program outside of this session, which would act for the person."
 
 
+class Makers(Protocol):
+    """The file guard, about socket files (guards.kernel.files)."""
+
+    def why_never(self, path: str) -> str: ...
+
+    def may_make(self, path: str) -> bool: ...
+
+
 class DoorGuard:
-    """known: whether this door (kind, host, port) was opened before. may_make: whether a socket file may be made at a
-    path without a question. inside: whether a process belongs to the session."""
+    """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
+    whether a process belongs to the session."""
 
     def __init__(
         self,
         listener: Listener,
         holding: Holding,
         known: Callable[[Action, str, int], bool],
-        may_make: Callable[[str], bool],
+        files: Makers,
         inside: Callable[[int], bool],
         nameservers: frozenset[str] = frozenset(),
     ) -> None:
         self._listener = listener
         self._holding = holding
         self._known = known
-        self._may_make = may_make
+        self._files = files
         self._inside = inside
         self._nameservers = nameservers
         self._bound: set[str] = set()
@@ -232,9 +241,19 @@ class DoorGuard:
             if spot.found is not None:
                 raise OSError(errno.EADDRINUSE, "there is one already")
             path = spot.path
-        if not self._may_make(path):
-            self._holding.refuse(notice, f"leash: REFUSED: a socket may not be made at {path}.")
-            return
+        why = self._files.why_never(path)
+        if why:
+            self._holding.refuse(notice, why)
+        elif self._files.may_make(path):
+            self._make(notice, ours, path)
+        else:
+            self._ask(notice, ours, Action.FILE_WRITE, path, 0, "unix", lambda own: self._make(notice, own, path))
+
+    def _make(self, notice: Notice, ours: socket.socket, path: str) -> None:
+        """Bind to the real path that was judged, if it is that still. Raises OSError."""
+        with contextlib.closing(locate(notice.tid, os.fsencode(path), False)) as spot:
+            if spot.path != path:
+                raise OSError(errno.EACCES, "it leads elsewhere now")
         with borrowed(notice.tid):
             code = address.bind(ours, address.unix(os.fsencode(path)))
         if code:

@@ -109,9 +109,13 @@ class FileGuard:
                 except _FAILURES as error:
                     self._fail(notice, error)
 
+    def why_never(self, path: str) -> str:
+        """Why no socket may be made at this real path whatever a policy says, '' when one may."""
+        return self._barred(Action.FILE_WRITE, path)
+
     def may_make(self, path: str) -> bool:
         """Whether a socket may be made at this real path without a question."""
-        return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
+        return self._known(Action.FILE_WRITE, path)
 
     def _fail(self, notice: Notice, error: Exception) -> None:
         """Whatever could not be done fails the call as the kernel would, or with EIO."""

@@ -96,6 +96,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("env", (("LD_PRELOAD", "x.so"),)),
         ("path", "/w/x"),
         ("script", "rm -rf ."),
+        ("under_git", True),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -107,7 +108,20 @@ def test_any_other_field_makes_another_request(
 
 
 def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None:
-    told_apart = {"action", "layer", "cwd", "argv", "exe", "env", "path", "host", "port", "script", "chosen"}
+    told_apart = {
+        "action",
+        "layer",
+        "cwd",
+        "argv",
+        "exe",
+        "env",
+        "path",
+        "host",
+        "port",
+        "script",
+        "chosen",
+        "under_git",
+    }
     assert set(Request.__struct_fields__) == told_apart | {"process", "ancestry"}
 
 
