@@ -1,34 +1,77 @@
-"""What leash knows about one kind of coding agent: its names, its environment, its own prompts.
+"""What leash knows about one kind of coding agent: its names, its environment, its own prompts, its hooks, its shell.
 
-An adapter is data and two small rules; it refuses to judge acts and to guess what it was not shown. Invariant: an
-adapter never removes an argument the person typed, and adds one only where its field says so.
+An adapter is data and small rules; it refuses to judge acts and to guess what it was not shown. Invariant: an adapter
+never removes an argument the person typed, adds one only where its field or `arm` says so, and touches no file of
+theirs: what a session needs is written into the session's own directory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from leashtui.model.hook import Answer, Happening, Reply
 from leashtui.model.request import Tier
+
+
+class Armory(Struct, frozen=True):
+    """What an adapter arms an agent with. command: (event, seconds, gate) -> a shell command line that runs the hook.
+
+    words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory.
+    """
+
+    command: Callable[[str, float, bool], str]
+    words: Callable[[str, float, bool], list[str]]
+    write: Callable[[str, bytes], str]
+
+
+class Armed(Struct, frozen=True):
+    """How it is started then. notes: what a person should know of it, one sentence each."""
+
+    argv: list[str]
+    env: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class Footprint(Struct, frozen=True):
+    """Where an agent keeps things, '~/' for the home and './' for the project; for the inventory, read only.
+
+    settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
+    skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
+    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI.
+    """
+
+    settings: tuple[str, ...] = ()
+    mcp: tuple[tuple[str, str], ...] = ()
+    skills: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    transcripts: str = ""
+    bypasses: tuple[str, ...] = ()
+    package: str = ""
 
 
 class Adapter(Struct, frozen=True):
     """One kind of agent.
 
     kind: the word policies use. names: program names it starts as. tier: the best tier it is known to run in.
-    patience: seconds until it gives up on a held command, by its own defaults (0: not known).
-    surroundings: variables it is started with, so that its shell can be seen where only shims guard.
-    quiet: arguments that switch its own permission prompts off. extra: arguments it always needs under leash.
+    patience: seconds until it gives up on a held command, by its own defaults (0: not known). hold: seconds its hook
+    may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
+    can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
+    always needs under leash. tried: version that was run under leash, '' for none.
     """
 
     kind: str
     names: tuple[str, ...]
     tier: Tier = Tier.STRICT
     patience: int = 0
+    hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
     quiet: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    tried: str = ""
+    footprint: Footprint = Footprint()
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment it is started with: `base`, where the person's own values win."""
@@ -38,3 +81,36 @@ class Adapter(Struct, frozen=True):
         """The command line that starts it. argv: as typed, program first. quiet: without its own prompts."""
         added = [word for word in (*self.extra, *(self.quiet if quiet else ())) if word not in argv]
         return [*argv[:1], *added, *argv[1:]]
+
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """How to start it with leash's hooks for this session only. Raises LeashError, OSError. Default: without."""
+        return Armed(list(argv), dict(env))
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """What a hook's input says; None for an event nobody knows. Raises ValueError, which is a refusal."""
+        return None
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
+        return refuse(answer.feedback) if answer.refused else Reply()
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """The command its model asked for, out of the words of the shell that runs it; '' when it is none."""
+        return shell_text(argv)
+
+
+def refuse(feedback: str) -> Reply:
+    """The refusal that needs no JSON."""
+    return Reply(code=2, stderr=feedback.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def shell_text(argv: Sequence[str]) -> str:
+    """TEXT of `sh -c TEXT`, `bash -lc TEXT` and their like; '' for anything else."""
+    if not argv or os.path.basename(argv[0]).lstrip("-") not in {"sh", "bash", "dash", "zsh", "ksh"}:
+        return ""
+    for at, word in enumerate(argv[1:], 1):
+        if not word.startswith("-"):
+            return ""
+        if not word.startswith("--") and "c" in word:
+            return argv[at + 1] if at + 1 < len(argv) else ""
+    return ""
