@@ -109,8 +109,8 @@ class Call:
         """Something is requested from an address; what the address carries leaves the machine."""
         host = host_of(url)
         taint = getattr(url, "taint", 0)
-        if is_local(host):
-            return Stream(0, None)
+        if is_local(host):  # nothing leaves the machine; what comes is unread all the same
+            return Stream(Taint.FETCHED, None, show(host))
         self.ledger.hosts[bare(host)] = None
         self.sign("network")
         if taint & Taint.SECRET:
@@ -190,6 +190,7 @@ def _adopt(state: State, other: State) -> None:
 
 def host_of(url: str) -> str:
     """The host of an address, or of user@host:path."""
+    url = bare(url)
     rest = url.partition("://")[2] or url
     rest = rest.partition("/")[0].partition("?")[0].partition("#")[0]
     rest = rest.rpartition("@")[2]

@@ -6,8 +6,11 @@ run or import anything. Invariant: code that came from the network is never read
 
 from __future__ import annotations
 
+import re
+
 from leashtui.classify.call import Call
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
@@ -58,6 +61,30 @@ def _from_file(call: Call, language: str, stdin: Stream) -> None:
         call.opaque("runs a text that is known only when it runs")
         return
     run_script(call, language, Word(stdin.origin))
+
+
+_CONSOLES = frozenset(
+    ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
+)
+_LEASH = frozenset(("leash", "leashtui"))
+_SUFFIX = re.compile(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
+
+
+def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
+    """An interpreter starts a program that was installed, or a framework's console: judged by its own table.
+
+    That is how every program with a `#!` line arrives from the exec guard. None where the script is no such program.
+    """
+    name = script.rpartition("/")[2]
+    setting = call.machine.setting
+    if name not in _CONSOLES:
+        name = _SUFFIX.sub("", name)
+        if name not in _LEASH and not is_installed(call.path(script), setting.workspace, setting.home):
+            return None
+    if setting.tools.find(name) is None:
+        return None
+    call.direct = False
+    return call.words_run([Word(name), *rest])
 
 
 def run_script(call: Call, language: str, word: Word) -> None:

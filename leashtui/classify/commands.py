@@ -13,6 +13,7 @@ from leashtui.classify.code import read_script
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine, Worlds
+from leashtui.classify.places import is_installed
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
@@ -21,7 +22,7 @@ from leashtui.classify.syntax import Assign, Function, Simple, Words
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
-_BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
+_LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
 
@@ -219,7 +220,9 @@ def external(call: Call) -> Stream:
     if "/" in word:
         path = call.path(word)
         known = call.state.files.get(path)
-        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not _is_installed(path, call):
+        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
+            path, machine.setting.workspace, machine.setting.home
+        ):
             return _own_file(call, path)
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
     spec = tools.find(name)
@@ -235,20 +238,12 @@ def external(call: Call) -> Stream:
     return out
 
 
-def _is_installed(path: str, call: Call) -> bool:
-    """Whether a path names a program that was installed, not one that was written here."""
-    if call.place(path) is Place.TEMP:
-        return False
-    return any(folder in path for folder in _BIN_FOLDERS) and not path.startswith(
-        call.machine.setting.workspace.root + "/bin/"
-    )
-
-
 def _own_file(call: Call, path: str) -> Stream:
     """A program by its path that is no installed one."""
     call.machine.ledger.simple.append(tuple(call.words))
     where = call.run_file(call.words[0])
-    spec = call.machine.setting.tools.find("./" + call.name)
+    own = call.name if call.name in _LEASH else "./" + call.name
+    spec = call.machine.setting.tools.find(own)
     if spec is not None:
         return apply(call, spec)
     if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):

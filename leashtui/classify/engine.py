@@ -30,6 +30,8 @@ from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
+_LAUNCHERS = 4
+"""How many words an interpreter, `env` and a shim may put before the agent's own name."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
 
 
@@ -99,22 +101,25 @@ class Engine:
         if request.env:
             env = [(n, Word(cleaned(v))) for n, v in request.env]
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
-        if self._is_the_agent(request, words[0].rpartition("/")[2]):
-            ledger.programs[str(words[0].rpartition("/")[2])] = None
-            ledger.add(Verb.EXEC, words[0], sentence=f"starts {show(words[0])}, the agent that was named", span=span)
+        agent = self._agent(request, words)
+        if agent:
+            ledger.programs[agent] = None
+            ledger.add(Verb.EXEC, agent, sentence=f"starts {show(agent)}, the agent that was named", span=span)
         else:
             invoke(machine, state, words, stdin, span, made)
         return facts_of(ledger, command, self.mode, found)
 
-    def _is_the_agent(self, request: Request, name: str) -> bool:
-        """Whether it is the agent a person started, in exactly their words: by leash, or by its own launcher."""
-        spec = self._setting.tools.find(name)
-        if spec is None or spec.handler != "agent":
-            return False
-        words = (name, request.argv[1:])
-        if request.chosen:
-            self._started.add(words)
-        return words in self._started
+    def _agent(self, request: Request, words: list[Word]) -> str:
+        """The agent a person started, in exactly their words: by leash, or by its own launcher. '' for all else."""
+        for index, word in enumerate(words[:_LAUNCHERS]):
+            name = str(word.rpartition("/")[2])
+            spec = self._setting.tools.find(name)
+            if spec is not None and spec.handler == "agent":
+                started = (name, request.argv[index + 1 :])
+                if request.chosen:
+                    self._started.add(started)
+                return name if started in self._started else ""
+        return ""
 
     def _file(self, request: Request) -> Facts:
         """A file act that a guard saw, or an order to leash."""

@@ -122,10 +122,10 @@ def _judge(call: Call, name: str, value: Word) -> None:
     elif name == "GIT_CONFIG_PARAMETERS" or name.startswith("GIT_CONFIG_VALUE_"):
         key = next((str(v) for n, v in call.env if n == name.replace("VALUE", "KEY")), "core.pager")
         judge_setting(call, key, value, once=True)
-    elif name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
-        call.read(value, look=True)
-        if name in ("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
+    elif name in ("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"):
+        if call.place(value) is not Place.SYSTEM:  # git itself sets it for what it starts
             call.sign("obfuscated")
+            call.run_file(value, f"takes git's programs or hooks, through {name}, from")
     elif name == "PATH":
         _path(call, value)
     else:

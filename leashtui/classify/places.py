@@ -18,10 +18,14 @@ from leashtui.model.facts import Place
 
 
 class Workspace(Struct, frozen=True):
-    """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere."""
+    """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere.
+
+    bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
+    """
 
     root: str
     also: tuple[str, ...] = ()
+    bins: tuple[str, ...] = ()
 
 
 def _names(text: str) -> frozenset[str]:
@@ -168,6 +172,18 @@ def is_within(path: str, folder: str) -> bool:
 def parent_of(path: str) -> str:
     """The folder that holds `path`."""
     return path.rpartition("/")[0] or "/"
+
+
+_BIN_FOLDERS = ("/bin/", "/sbin/", "/games/", "/.bin/", "/libexec/", "/shims/", "/git-core/")
+
+
+def is_installed(path: str, workspace: Workspace, home: str) -> bool:
+    """Whether an absolute path names a program that was installed, not one that was written in passing."""
+    if parent_of(path) in workspace.bins:
+        return True
+    if place_of(path, workspace, home) is Place.TEMP or path.startswith(workspace.root + "/bin/"):
+        return False
+    return any(folder in path for folder in _BIN_FOLDERS)
 
 
 def covered_folder(path: str) -> str:

@@ -11,7 +11,10 @@ import re
 from leashtui.classify.ledger import Span
 from leashtui.classify.values import Stream, Taint, Word
 
-_LOCAL = re.compile(r"localhost|127\.|::1|0\.0\.0\.0$|\[::1\]")
+_LOCAL = re.compile(
+    r"(?i)(?:[\w-]+\.)*localhost\.?(?:[:/]|$)|127(?:\.\d{1,3}){1,3}(?:[:/]|$)|0\.0\.0\.0(?:[:/]|$)"
+    r"|\[?(?:0*:){2,7}0*1\]?(?:[:/]|$)|localhost6?(?:\.localdomain6?)?(?:[:/]|$)"
+)
 
 
 class Plumbing:

@@ -32,7 +32,7 @@ class Param(Struct):
 
 
 class Sub(Struct):
-    """`$(...)` or backticks. body: the parsed commands. source: the text between backticks, to which their spans refer."""
+    """`$(...)` or backticks. body: the parsed commands. source: the text between backticks; spans are its."""
 
     body: Sequence
     quoted: bool

@@ -14,6 +14,7 @@ from leashtui.classify.places import (
     VITAL_FILES,
     covered_folder,
     is_disk,
+    is_installed,
     is_within,
 )
 from leashtui.classify.secrets import has_secret_value
@@ -260,6 +261,9 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
             Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span
         )
         return where
+    if is_installed(path, machine.setting.workspace, machine.setting.home):
+        ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
+        return Place.NONE
     if where is Place.TEMP:
         ledger.sign("outside")
         ledger.add(

@@ -12,7 +12,6 @@ from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word
 
-
 _SHARED = 12
 """A table of more programs than this knows their options only roughly: an option's value may be the command."""
 
@@ -27,7 +26,7 @@ def run_tail(call: Call, spec: Spec, options: Options, tail: list[Word]) -> None
         env.append((name, Word(value, tail[len(env)].taint)))
     if env:
         judge_variables(call, env)
-    for name, value in options.values if len(spec.names) > _SHARED else ():
+    for _, value in options.values if len(spec.names) > _SHARED else ():
         if value and call.machine.setting.tools.find(value.rpartition("/")[2]) is not None:
             call.words_run([value, *words])
     if not words:

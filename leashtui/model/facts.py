@@ -76,6 +76,10 @@ class Place(StrEnum):
     UNKNOWN = "unknown"
 
 
+PUSHED = "git's transport"
+"""Target of the REMOTE_CHANGE that git's own transport makes: the inner half of a push, wherever that goes."""
+
+
 class Severity(StrEnum):
     """How bad it would be, in the words policies and cards use."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from leashtui.model.facts import Effect, Facts, Severity, Verb
+from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
 from leashtui.model.request import ProcessRef, Request
 
 Key = tuple[int, int]
@@ -50,7 +50,7 @@ def _within(effect: Effect, shown: Effect) -> bool:
     """Whether `shown` says at least as much as `effect` does."""
     if effect.verb is Verb.OPAQUE or effect.verb is not shown.verb:
         return False
-    if effect.target == shown.target:
+    if effect.target == shown.target or (effect.verb is Verb.REMOTE_CHANGE and effect.target == PUSHED):
         return True
     if effect.verb not in _PATH_VERBS or not shown.target or not effect.target:
         return False

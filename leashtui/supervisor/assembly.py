@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         later=lambda work: loop.call_later(_RIDE, work),
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    workspace = Workspace(start.workspace, start.also)
+    workspace = Workspace(start.workspace, start.also, _bins(start.env))
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(RepositoryProbe(start.workspace))
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
@@ -169,6 +169,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     if entry.notice is not None:
         stream.append(entry.notice)
     return Parts(session_id, directory, session, mediator, acts, control, stream, code)
+
+
+def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The folders a person takes programs from."""
+    return tuple(dict.fromkeys(os.path.realpath(p) for p in env.get("PATH", "").split(os.pathsep) if os.path.isabs(p)))
 
 
 def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:

@@ -24,7 +24,7 @@ values = {"session": session, "socket": info["socket"], "pid": info["pid"]}
 values |= {"leash": run["leash"], "run": run["runtime"]}
 for name, value in values.items():
     attack = attack.replace(f"@{name}@", str(value))
-place = sys.argv[1] + ".attack"
+place = os.path.abspath("attack.sh")  # in the workspace: what lies in a temporary folder would be asked about
 open(place, "w").write(attack)
 done = subprocess.run([sys.executable if run["python"] else "/bin/bash", place], capture_output=True, text=True)
 print(json.dumps([done.returncode, done.stdout[-300:], done.stderr[-300:]]), flush=True)
@@ -70,7 +70,7 @@ PYTHON = {
 
 def _launch(world: World, attack: str, *, python: bool) -> str:
     script = world.script("agent.py", AGENT)
-    leash = world.script("leash", f"#!{sys.executable} -I\nfrom leashtui.faces.cli.main import main\nmain()\n")
+    leash = world.script("leash", f"#!{sys.executable} -I\nfrom leashtui.faces.cli.main import main\nraise SystemExit(main())\n")
     order = world.root / "order.json"
     order.write_text(
         json.dumps(

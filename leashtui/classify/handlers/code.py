@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
-from leashtui.classify.code import judge_code, judge_stream, run_script
+from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
@@ -24,9 +24,6 @@ _LANGUAGE = {
     "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
 }  # fmt: skip
-_CONSOLES = frozenset(
-    ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
-)
 _SERVERS = frozenset(
     ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
 )
@@ -67,6 +64,9 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     if command and texts:
         return _text(call, texts[0], rest[1:])
     if rest and not stdin:
+        out = run_tool(call, rest[0], rest[1:])
+        if out is not None:
+            return out
         former, state.params = state.params, tuple(rest[1:])
         if call.place(rest[0]).value == "" and not rest[0].startswith("/dev/"):
             return None
@@ -124,10 +124,10 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
         _in_place(call, language, options, codes)
         return Stream(out.taint, None)
     if options.args and options.args[0] != "-":
+        known = run_tool(call, options.args[0], call.words[call.words.index(options.args[0]) + 1 :])
+        if known is not None:
+            return known
         run_script(call, language, options.args[0])
-        console = options.args[0].rpartition("/")[2]
-        if console in _CONSOLES and call.machine.setting.tools.find(console) is not None:
-            call.words_run([Word(console), *call.words[call.words.index(options.args[0]) + 1 :]])
         return Stream(call.stdin.taint | call.reads, None)
     if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
         return Stream(Taint.SHELL, None)

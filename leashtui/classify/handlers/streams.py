@@ -1,4 +1,4 @@
-"""Programs that change text on its way: decoders (base64, xxd, rev, tr), compressors, and lists of names (ls, seq).
+"""Programs that change text on its way: decoders (base64, xxd, rev, tr), openssl and keys, lists of names (ls, seq).
 
 Knows what known text becomes. Invariant: text that went through a decoder says so, whatever becomes of it.
 """
@@ -10,11 +10,13 @@ import binascii
 import re
 from collections.abc import Callable
 
-from leashtui.classify.call import Call
+from leashtui.classify.call import Call, host_of
+from leashtui.classify.handlers.remote import harmless_request
 from leashtui.classify.options import Options
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, bare
-from leashtui.model.facts import Place
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Verb
 
 _MOST = 8192
 
@@ -116,9 +118,16 @@ def translate(call: Call, spec: Spec, options: Options) -> Stream | None:
 def unpack(call: Call, spec: Spec, options: Options) -> Stream | None:
     """gzip -d, zcat, openssl enc -d, gpg -d: what comes out was hidden."""
     stream = _input(call, options)
-    decodes = call.name in ("zcat", "gunzip", "bzcat", "xzcat", "zstdcat", "uudecode", "lz4cat") or options.has(
-        "-d", "--decompress", "--decode", "-dc", "-cd", "--decrypt"
-    )
+    decodes = call.name in (
+        "zcat",
+        "bzcat",
+        "xzcat",
+        "zstdcat",
+        "uudecode",
+        "lz4cat",
+        "lzcat",
+        "lzmacat",
+    ) or options.has("-d", "--decompress", "--decode", "-dc", "-cd", "--decrypt")
     if not decodes:
         return Stream(stream.taint | call.reads, None)
     return Stream(
@@ -130,7 +139,7 @@ def listing(call: Call, spec: Spec, options: Options) -> Stream | None:
     """ls, and git ls-files: names, of which only the folder is known."""
     if call.made.silent or not call.machine.piped_out:
         return Stream(Taint.LOCAL, None)
-    folders = [w for w in options.args if w] or [""]
+    folders: list[str] = [w for w in options.args if w] or [""]
     if any(o in options.given for o in ("-l", "-s", "-i", "--long", "-la", "-al")):
         return Stream(Taint.LOCAL, None)
     lines = []
@@ -183,7 +192,6 @@ def constant(call: Call, spec: Spec, options: Options) -> Stream | None:
 def variables(call: Call, spec: Spec, options: Options) -> Stream | None:
     """printenv and env without a command."""
     from leashtui.classify.secrets import is_secret_variable
-    from leashtui.model.facts import Verb
 
     names = [str(w) for w in options.args]
     if not names or any(is_secret_variable(n) for n in names):
@@ -193,7 +201,119 @@ def variables(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(0, "\n".join(" ".join(call.machine.expander.variable(n, call.state)) for n in names) + "\n")
 
 
+_PUBLIC_KINDS = frozenset(
+    "x509 verify crl crl2pkcs7 pkcs7 ocsp dgst asn1parse ciphers version speed prime errstr list rand passwd help"
+    " md5 sha1 sha256 sha512 ts sess_id nseq info fipsinstall dhparam gendsa spkac".split()
+)
+_CODES = ("enc", "base64", "zlib")
+
+
+def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """openssl s_client, enc, base64, and the commands that print private keys."""
+    words = call.words[1:]
+    kind = bare(words[0]) if words else ""
+    for lib in options.all("-engine", "-provider-path", "-provider", "-config"):
+        if "/" in lib and kind != "list":
+            call.run_file(lib, "loads")
+    if kind == "s_client":
+        return _client(call, options)
+    if kind in ("s_server", "s_time", "ocsp") and options.has("-accept", "-port") or kind == "s_server":
+        bound = options.last("-accept")
+        if bound is None or not is_local(bare(bound).rpartition(":")[0] or "*"):
+            call.add(Verb.LISTEN, "", "listens for connections that others can open")
+        return Stream(0, None)
+    source = options.last("-in")
+    named: list[Word] = (
+        [source] if source is not None else options.args[1:] if kind in ("dgst", "sha256", "md5", "sha1") else []
+    )
+    if (
+        kind in _PUBLIC_KINDS
+        or (options.has("-pubin", "-pubout", "-noout", "-verify") and not options.has("-text", "-modulus"))
+        or (kind == "req" and not options.has("-newkey"))
+        or (kind in ("cms", "smime") and options.has("-verify", "-encrypt"))
+    ):
+        for word in named:
+            call.read(word, look=True)
+        stream = call.stdin if source is None else NOTHING
+        if kind in ("dgst", "passwd", "rand", "sha256", "md5", "sha1", "verify"):
+            stream = Stream(0, None)
+    else:
+        stream = call.read(source) if source is not None else call.stdin
+        for word in options.all("-inkey"):
+            call.read(word, look=True)
+    undoes = options.has("-d", "-decrypt")
+    plain = kind == "base64" or (kind == "enc" and not [o for o in options.given if _CIPHER.match(o)])
+    taint = stream.taint if plain or undoes else stream.taint & ~Taint.SECRET
+    for target in options.all("-out", "-keyout", "-writerand", "-CAserial"):
+        call.write(target, Stream(taint, None))
+    if kind in _CODES or kind in ("smime", "cms") or _CIPHER.match("-" + kind):
+        if undoes and (options.has("-base64", "-a", "-A") or kind == "base64") and plain and stream.text:
+            return _changed(stream, lambda t: _base(t, base64.b64decode), decodes=True)
+        if plain and not undoes and stream.text and options.last("-out") is None:
+            return _changed(stream, lambda t: base64.b64encode(t.encode()).decode() + "\n", decodes=False)
+        return NOTHING if options.has("-out") else Stream(taint | (Taint.DECODED if undoes else 0), None)
+    return NOTHING if options.has("-out") else Stream(stream.taint, None)
+
+
+_CIPHER = re.compile(r"-(?:aes|des|aria|camellia|bf|blowfish|cast|chacha|id-|rc[245]|seed|sm4|idea)[\w-]*$")
+
+
+def _client(call: Call, options: Options) -> Stream:
+    """openssl s_client: a look at a certificate, or a connection to talk over."""
+    target = options.last("-connect", "-host")
+    if target is None:
+        target = options.args[-1] if len(options.args) > 1 else None
+    if target is None:
+        return Stream(0, None)
+    host = host_of(target)
+    if call.stdin.taint & (Taint.SHELL | Taint.SOCKET):
+        call.sign("reverse_shell")
+    if is_local(host):
+        return Stream(0, None)
+    if harmless_request(call.stdin) or not (call.stdin.taint or call.stdin.text or call.made.changed):
+        call.fetch(Word(host, target.taint), f"connects to {show(host)}")
+    else:
+        call.send(host, call.stdin.joined(Stream(target.taint & Taint.SECRET, "")))
+    return Stream(Taint.SOCKET | Taint.FETCHED, None, host)
+
+
+def keygen(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """ssh-keygen: makes keys, changes them, or only looks."""
+    file = options.last("-f")
+    for lib in options.all("-D", "-w"):
+        call.run_file(lib, "loads")
+    if options.has("-l", "-B", "-F", "-e", "-i", "-Q", "-y", "-L", "-r", "-Y", "-D"):
+        if file is not None:
+            call.read(file, look=True)
+        return Stream(0, None)
+    if options.has("-s", "-k"):
+        call.add(Verb.PRIVILEGE, "", "signs a key, so that whoever holds it is let in")
+        return None
+    if options.has("-A"):
+        call.add(Verb.SYSTEM_CHANGE, "", "makes the keys of this machine")
+        return None
+    if options.has("-R"):
+        call.write(Word("~/.ssh/known_hosts") if file is None else file, Stream(0, None), append=True)
+        return None
+    call.write(Word(call.machine.setting.home + "/.ssh/id_ed25519") if file is None else file, Stream(0, None))
+    return None
+
+
+def agent(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """ssh-agent: starts one, ends one, or starts a command under one."""
+    if options.has("-k"):
+        call.add(Verb.PROCESS_KILL, "ssh-agent", "stops the key agent")
+    elif options.args:
+        call.words_run(list(options.args))
+    return Stream(
+        0, "SSH_AUTH_SOCK=/tmp/ssh-agent/agent.1; export SSH_AUTH_SOCK; SSH_AGENT_PID=1; export SSH_AGENT_PID;\n"
+    )
+
+
 HANDLERS = {
+    "openssl": openssl,
+    "ssh_keygen": keygen,
+    "ssh_agent": agent,
     "coder": coder,
     "hexes": hexes,
     "reverse": reverse,

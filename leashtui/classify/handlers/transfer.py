@@ -11,42 +11,27 @@ import re
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.options import Options
 from leashtui.classify.plumbing import is_local
+from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
-from leashtui.model.facts import Severity, Verb
+from leashtui.model.facts import Verb
 
-_BODY = (
-    "-d",
-    "--data",
-    "--data-raw",
-    "--data-binary",
-    "--data-ascii",
-    "--data-urlencode",
-    "--json",
-    "-F",
-    "--form",
-    "--form-string",
-)
+_BODY = tuple("-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string".split())
 _HARMLESS_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _CARRIED = (
-    "-H",
-    "--header",
-    "-u",
-    "--user",
-    "-b",
-    "--cookie",
-    "-A",
-    "--user-agent",
-    "-e",
-    "--referer",
-    "--oauth2-bearer",
-    "--proxy-user",
-    "--url-query",
-    "-x",
-    "--proxy",
-)
+    "-H --header -u --user -b --cookie -A --user-agent -e --referer --oauth2-bearer --proxy-user --url-query "
+    "--proxy-header -x --proxy"
+).split()
 _FILE_PART = re.compile(r"(?:^|=)[@<]([^;]+)")
+_NAMED_FILE = re.compile(r"^[^=@]*@(.+)$", re.S)
+_DETOURS = tuple("-x --proxy --preproxy --socks5 --socks5-hostname --socks4 --socks4a --resolve --connect-to".split())
+_SPEAKS = re.compile(r"(?i)^(?:telnet|gopher|smtps?|mqtts?|ldaps?|dict)://")
+_CONTROL = re.compile(r"(?:docker|podman|containerd|crio|buildkitd)[\w.-]*\.sock")
+_LOGS = (
+    "-D --dump-header -c --cookie-jar --trace --trace-ascii --stderr --libcurl --etag-save --hsts --alt-svc "
+    "--ssl-sessions"
+).split()
 _UPLOADS = ("-T", "--upload-file")
 
 
@@ -55,7 +40,13 @@ def _body(call: Call, name: str, value: Word) -> Stream:
     text = str(value)
     if name in ("--data-raw", "--form-string"):
         return Stream(value.taint, text)
-    found = _FILE_PART.search(text) if name in ("-F", "--form", "--data-urlencode") else re.match(r"@(.+)", text)
+    found = (
+        _FILE_PART.search(text)
+        if name in ("-F", "--form")
+        else _NAMED_FILE.match(text)
+        if name in ("--data-urlencode", "--url-query")
+        else re.match(r"@(.+)", text)
+    )
     if found is None:
         return Stream(value.taint, text)
     path = found.group(1).strip('"')
@@ -80,20 +71,66 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
             sent = sent.joined(call.stdin if value in ("-", ".") else call.read(value))
         elif name in _CARRIED:
             sent = sent.joined(_carried(call, name, value))
+        elif name in ("-w", "--write-out") and value.startswith("@") and value != "@-":
+            call.read(Word(value[1:]))
+        elif name == "--variable":
+            sent = sent.joined(_variable(call, value))
+        elif name.startswith("--expand-"):
+            sends = sends or name[9:] in ("data", "data-raw", "data-binary", "data-urlencode", "json", "form")
+            urls.extend([value] if name == "--expand-url" else ())
+        elif name in ("-Q", "--quote", "--postquote", "--mail-from", "--mail-rcpt"):
+            sends = True
     method = bare(options.last("-X", "--request") or "").upper()
     if options.has("-G", "--get") and method in ("", "GET"):
         sends = bool(sent.taint & (Taint.LOCAL | Taint.SECRET))
     elif method and method not in _HARMLESS_METHODS:
         sends = True
-    out = _requests(call, urls, sent, sends=sends, method=method)
+    if any(_SPEAKS.match(u) for u in urls):
+        sends, sent = True, sent.joined(call.stdin)
+    detour = [v for v in options.all(*_DETOURS) if not is_local(_through(v))]
+    socket = options.last("--unix-socket", "--abstract-unix-socket")
+    if socket is not None:
+        _by_socket(call, socket, sent, sends=sends)
+    urls = (
+        [Word("http://" + _through(detour[0]) + "/", w.taint) if is_local(host_of(w)) else w for w in urls]
+        if detour
+        else urls
+    )
+    out = _requests(call, [] if socket is not None else urls, sent, sends=sends, method=method)
     _outputs(call, options, urls, out)
     return NOTHING if options.has("-o", "--output", "-O", "--remote-name", "--remote-name-all") else out
 
 
+def _through(value: Word) -> str:
+    """The host that a proxy or a detour leads to."""
+    if "://" not in value and value.count(":") > 1:
+        return bare(value).split(":")[2].strip("[]") or bare(value).split(":")[0]
+    return host_of(value)
+
+
+def _by_socket(call: Call, socket: Word, sent: Stream, *, sends: bool) -> None:
+    """A request to a socket of this machine: a container engine's obeys whoever asks."""
+    call.read(socket, look=True)
+    if _CONTROL.search(socket) and sends:
+        call.add(Verb.CONTAINER_CHANGE, bare(socket), f"gives orders to the container engine at {show(socket)}")
+
+
+def _variable(call: Call, value: Word) -> Stream:
+    """curl's own variables: %NAME from the environment, NAME@FILE."""
+    text = bare(value)
+    if text.startswith("%"):
+        secret = is_secret_variable(re.split(r"[=@\[]", text[1:])[0])
+        return Stream(Taint.SECRET if secret else 0, None)
+    name, mark, path = text.partition("@")
+    return call.read(Word(path)) if mark and "=" not in name else Stream(value.taint, text)
+
+
 def _carried(call: Call, name: str, value: Word) -> Stream:
     """A header, credential or cookie: text, or a file."""
-    if name in ("-H", "--header") and value.startswith("@"):
-        return call.read(Word(value[1:]))
+    if name in ("-H", "--header", "--proxy-header") and value.startswith("@"):
+        return call.stdin if value == "@-" else call.read(Word(value[1:]))
+    if name == "--url-query":
+        return _body(call, name, value)
     if name in ("-b", "--cookie") and "=" not in value:
         return call.read(value)
     return Stream(value.taint & ~Taint.LOCAL, str(value))
@@ -103,10 +140,11 @@ def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method
     out = NOTHING
     for url in urls:
         host = host_of(url)
-        if url.startswith("file:"):
-            out = out.joined(call.read(Word(url[5:].replace("//localhost", "").replace("///", "/"))))
+        if url[:5].lower() == "file:":
+            out = out.joined(call.read(Word(re.sub(r"^//(?:localhost|127\.0\.0\.1)?(?=/)", "", url[5:]), url.taint)))
             continue
         if is_local(host):
+            out = out.joined(Stream(Taint.FETCHED, None, host))
             continue
         if sends or leaks(sent):
             what = f"a {method} request" if method in ("DELETE", "PUT", "PATCH") else "data"
@@ -127,10 +165,9 @@ def _outputs(call: Call, options: Options, urls: list[Word], out: Stream) -> Non
         for url in urls:
             name = bare(url).partition("?")[0].rstrip("/").rpartition("/")[2] or "index.html"
             call.write(Word(f"{folder}/{name}") if folder else Word(name), content)
-    for option in ("-D", "--dump-header", "-c", "--cookie-jar", "--trace", "--trace-ascii", "--stderr"):
-        for target in options.all(option):
-            if target != "-":
-                call.write(target, Stream(0, None))
+    for target in options.all(*_LOGS):
+        if target not in ("-", "%"):
+            call.write(target, Stream(0, None))
 
 
 def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -146,8 +183,10 @@ def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
             sent = sent.joined(Stream(value.taint & ~Taint.LOCAL, str(value)))
         elif name in ("--use-askpass",):
             call.run_file(value)
-        elif name in ("-e", "--execute") and "use_askpass" in value:
-            call.sign("obfuscated")
+        elif name == "--load-cookies":
+            sent = sent.joined(call.read(value))
+        elif name in ("-e", "--execute"):
+            sends, sent = _wgetrc(call, value, sent, sends=sends)
     method = bare(options.last("--method") or "").upper()
     sends = sends or (bool(method) and method not in _HARMLESS_METHODS)
     listed = options.last("-i", "--input-file")
@@ -177,53 +216,132 @@ def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
     return content if target == "-" else NOTHING
 
 
+def _wgetrc(call: Call, value: Word, sent: Stream, *, sends: bool) -> tuple[bool, Stream]:
+    """A line of wgetrc given by -e."""
+    key, _, text = value.partition("=")
+    key, word = re.sub(r"[-_\s]", "", key).lower(), Word(text.strip(), value.taint)
+    if key == "useaskpass":
+        call.sign("obfuscated")
+        call.run_file(word)
+    elif key in ("postfile", "bodyfile"):
+        return True, sent.joined(call.read(word))
+    elif key in ("postdata", "bodydata", "method"):
+        return True, sent.joined(Stream(word.taint, str(word)))
+    elif key in ("outputdocument", "logfile", "dirprefix", "savecookies"):
+        call.write(word, Stream(Taint.FETCHED, None))
+    elif key in ("input", "config"):
+        call.read(word)
+    return sends, sent.joined(Stream(word.taint & ~Taint.LOCAL, None))
+
+
 def http_client(call: Call, spec: Spec, options: Options) -> Stream | None:
     """httpie, xh: METHOD URL ITEM..."""
     words = list(options.args)
     method = ""
-    if words and bare(words[0]).isalpha() and bare(words[0]).isupper():
-        method = bare(words.pop(0))
+    if len(words) > 1 and re.fullmatch(r"[A-Za-z]+", bare(words[0])) and bare(words[0]) != "localhost":
+        method = bare(words.pop(0)).upper()
     if not words:
         return None
     url, items = words[0], words[1:]
     sent = NOTHING
     sends = False
     for item in items:
-        found = re.match(r"[^=:@]*(:=@|=@|@|:=|==|=|:)(.*)", item, re.S)
+        found = re.match(r"[^=:@]*(:=@|==@|=@|:@|@|:=|==|=|:)(.*)", item, re.S)
         if found is None:
             continue
         mark, value = found.groups()
         if "@" in mark:
-            sends, sent = True, sent.joined(call.read(Word(value)))
+            sends, sent = True, sent.joined(call.read(Word(value.partition(";")[0])))
         elif mark in ("=", ":="):
             sends, sent = True, sent.joined(Stream(item.taint, value))
         else:
             sent = sent.joined(Stream(item.taint & ~Taint.LOCAL, value))
-    if call.stdin.taint or call.stdin.text:
+    for value in options.all("-a", "--auth", "--raw", "--proxy"):
+        sent = sent.joined(Stream(value.taint, str(value)))
+    sends = sends or options.has("--raw")
+    if (call.stdin.taint or call.stdin.text) and not options.has("-I", "--ignore-stdin"):
         sends, sent = True, sent.joined(call.stdin)
+    if url.startswith((":", "/")):
+        url = Word("http://localhost" + url, url.taint)
+    out = NOTHING
     host = host_of(url)
-    target = Word(url if "://" in url or not url.startswith(":") else "http://localhost" + url, url.taint)
-    if is_local(host_of(target)) or not host:
-        return Stream(0, None)
-    if leaks(sent) or (sends and method not in ("GET", "HEAD")) or (method and method not in _HARMLESS_METHODS):
-        call.send(host, sent, "data")
-        return Stream(Taint.FETCHED, None, host)
-    return call.fetch(target)
+    if host and not is_local(host):
+        if leaks(sent) or (sends and method not in ("GET", "HEAD")) or (method and method not in _HARMLESS_METHODS):
+            call.send(host, sent.joined(Stream(url.taint & Taint.SECRET, "")), "data")
+            out = Stream(Taint.FETCHED, None, host)
+        else:
+            out = call.fetch(url)
+    target = options.last("-o", "--output")
+    if target is not None and target != "-":
+        call.write(target, Stream(out.taint, None, out.origin))
+        return NOTHING
+    return Stream(out.taint, None, out.origin)
+
+
+_TYPES = re.compile(
+    r"(?i)(?:A|AAAA|ANY|AXFR|IXFR|CAA|CNAME|DNSKEY|DS|HINFO|HTTPS|LOC|MX|NAPTR|NS|NSEC|PTR|RRSIG|SOA|SRV|SVCB|SSHFP|TLSA|TXT"
+    r"|IN|CH|HS|-?type=\w+|-?q\w*=\w+|TYPE\d+|\d{1,5})$"
+)
 
 
 def lookup(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """dig, host, nslookup, ping: a name that carries local data is a message to whoever serves that name."""
-    for word in options.args:
-        if word.startswith(("+", "@")):
-            continue
-        if word.taint & (Taint.SECRET | Taint.LOCAL):
-            host = host_of(word)
-            call.sign("network")
-            if word.taint & Taint.SECRET:
-                call.sign("sends_secret")
-            call.add(Verb.NET_SEND, host, "sends local data inside a name that is looked up", Severity.HIGH)
-    return Stream(call.taint(), None)
+    """dig, host, nslookup, ping, whois: the name travels; one made of local data is a message to who serves it."""
+    out = 0
+    names = [Word(w.removeprefix("@"), w.taint) for w in options.args if not w.startswith("+")]
+    for word in [*names, *options.all("-q", "-x", "--query")]:
+        if word.taint & (Taint.SECRET | Taint.LOCAL) or not _TYPES.match(word):
+            out |= call.fetch(word, f"looks up {show(word)}").taint
+    if any(value.taint & Taint.SECRET for _, value in options.values):
+        call.send("", Stream(Taint.SECRET))
+    listed = options.last("-f", "--file") if call.name in ("dig", "fping", "kdig") else None
+    if listed is not None:
+        content = call.read(listed)
+        call.send("", content, "the names that a file lists")
+    return Stream(call.taint() | out, None)
 
 
-HANDLERS = {"curl": curl, "wget": wget, "http": http_client, "lookup": lookup}
+_FILES = re.compile(
+    r"(?i)\.(?:ya?ml|[cm]?[jt]sx?|py|json|hurl|toml|xml|lua|jmx|txt|csv|scala|http|har|bru|md|log|sh|html)$"
+)
+
+
+def load(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Load tests and scanners: against this machine they are work, against others they are not."""
+    targets = [
+        w
+        for w in (*options.args, *options.all(*_TARGETS))
+        if "://" in w or (_ADDRESS.match(w) and not _FILES.search(w))
+    ]
+    for word in targets:
+        host = host_of(word)
+        if not is_local(host):
+            call.send(host, Stream(word.taint & Taint.SECRET), "many requests")
+    if call.stdin.text and not targets:
+        for url in re.findall(r"https?://[^\s'\"]+", call.stdin.text):
+            if not is_local(host_of(url)):
+                call.send(host_of(url), Stream(0), "many requests")
+    for name, value in options.values:
+        if name in ("-d", "--body", "-D", "--data") and value.startswith("@"):
+            call.read(Word(value[1:]))
+    return None
+
+
+_TARGETS = tuple("-H --host -u --url -t --target -h --script-target -c-target -d --domain --connect".split())
+_ADDRESS = re.compile(r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:[:/]|$)|^\d{1,3}(?:\.\d{1,3}){3}(?:[:/-]|$)|^\[?[0-9a-fA-F]*::")
+
+
+def scan(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """nmap and kin: every plain word is somebody's machine."""
+    for word in [*options.args, *options.all(*_TARGETS)]:
+        host = host_of(word)
+        wide = "/" in word and "://" not in word and not word.startswith("127.")
+        if host and (wide or not is_local(host)) and (not re.fullmatch(r"[a-z]+", host) or call.name in _SCANNERS):
+            call.send("" if wide else host, Stream(word.taint & Taint.SECRET), "probes")
+    return None
+
+
+_SCANNERS = frozenset(("nmap", "masscan", "zmap", "rustscan", "naabu", "unicornscan", "hping3", "nping"))
+
+
+HANDLERS = {"curl": curl, "wget": wget, "http": http_client, "lookup": lookup, "load": load, "scan": scan}
 """See handlers/__init__.py."""
