@@ -56,7 +56,8 @@ class Adapter(Struct, frozen=True):
     """One kind of agent.
 
     kind: the word policies use. names: program names it starts as. tier: the best tier it is known to run in.
-    patience: seconds until it gives up on a held command, by its own defaults (0: not known). hold: seconds its hook
+    patience: seconds until it gives up on a held command, by its own defaults (0: not known). yields: it does not end
+    the command then, it only tells its model that it still runs. hold: seconds its hook
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
     can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
@@ -66,6 +67,7 @@ class Adapter(Struct, frozen=True):
     names: tuple[str, ...]
     tier: Tier = Tier.STRICT
     patience: int = 0
+    yields: bool = False
     hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
     quiet: tuple[str, ...] = ()

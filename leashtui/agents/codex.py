@@ -77,6 +77,7 @@ AGENT = Codex(
     names=("codex",),
     tier=Tier.COMPAT,
     patience=10,
+    yields=True,
     hold=3600,
     quiet=("--dangerously-bypass-approvals-and-sandbox",),
     tried="0.169.0",

@@ -10,6 +10,7 @@ AGENT = Adapter(
     kind="copilot",
     names=("copilot",),
     patience=30,
+    yields=True,
     quiet=("--allow-all-tools",),
     footprint=Footprint(
         settings=("~/.copilot/config.json", "~/.copilot/hooks"),

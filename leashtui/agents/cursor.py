@@ -1,4 +1,4 @@
-"""Cursor CLI. Not on a registry that could be tried: its execs are guarded like any program's, nothing else is known."""
+"""Cursor CLI. Not on a registry that could be tried: its execs are guarded like any program's, no more is known."""
 
 from leashtui.agents.adapter import Adapter, Footprint
 

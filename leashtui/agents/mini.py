@@ -1,4 +1,4 @@
-"""mini-swe-agent. Runs `/bin/sh -c CMD` by absolute path and kills it after 30 s: no shim ever sees it, it has no hooks.
+"""mini-swe-agent. Runs `/bin/sh -c CMD` by absolute path and kills it after 30 s: no shim sees it, it has no hooks.
 
 What is held too long for it becomes a ticket before that: its model is told to run the command again once approved.
 """

@@ -35,8 +35,8 @@ _TOOLS = {
     "websearch": dialect.plain(Kind.FETCH),
 }
 _OWN = frozenset(
-    "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread question"
-    " skill lsp batch codesearch invalid plan_enter plan_exit".split()
+    "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
+    " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
 _PLUGIN = """\
 // leash: written for one session. Carries bytes to the hook client and back; whatever fails is a refusal.

@@ -24,7 +24,7 @@ from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
 from leashtui.classify.toolbox import Toolbox
-from leashtui.classify.touch import delete, write
+from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.model.facts import Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
@@ -130,6 +130,8 @@ class Engine:
         span = (0, len(command))
         if request.action is Action.FILE_DELETE:
             delete(machine, state, Word(request.path), span, certain=True)
+        elif request.action is Action.FILE_READ:
+            read(machine, state, Word(request.path), span)
         elif request.action is Action.FILE_WRITE:
             write(
                 machine,

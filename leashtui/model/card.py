@@ -47,3 +47,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     hidden: tuple[str, ...] = ()
     count: int = 1  # same-shape requests waiting behind this one, itself included
     pid: int = 0
+    diff: str = ""  # what a file act would change
+    tool: str = ""  # the agent's tool, where a hook told it

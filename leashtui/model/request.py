@@ -15,7 +15,8 @@ class Action(StrEnum):
     """The actions policies name (policy.md, Request and facts). The first issue raises the four marked live."""
 
     PROCESS_EXEC = "ProcessExec"  # live
-    FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher
+    FILE_READ = "FileOpenReadOnly"  # live, told by hooks
+    FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher, told by hooks
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
     LEASH_CONTROL = "LeashControl"  # live
 
@@ -75,4 +76,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
-    script: str = ""  # text handed to a shell by file or stdin, where a guard could read it
+    script: str = ""  # text handed to a shell by file or stdin, where a guard could read it; what a file act writes
+    tool: str = ""  # the agent's tool, where a hook told it
+    call: str = ""  # the agent's id of that tool call
+    diff: str = ""  # of a file act: what would change, as a unified diff

@@ -36,6 +36,8 @@ class By(StrEnum):
     NOBODY = "nobody"  # an ask where nobody can answer
     WITHDRAWN = "withdrawn"  # the asking process was signalled or died; never a denial
     ERROR = "error"  # a component failed; fail closed
+    TICKET = "ticket"  # held up to the agent's own limit: refused for now, or let pass once after a late approval
+    OWN = "own"  # leash's own hook client
 
 
 class PolicyRef(Struct, frozen=True, omit_defaults=True):

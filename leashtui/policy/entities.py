@@ -150,6 +150,7 @@ def _clean(value: Value) -> Value:
 
 _KINDS = {
     Action.PROCESS_EXEC: "Command",
+    Action.FILE_READ: "File",
     Action.FILE_WRITE: "File",
     Action.FILE_DELETE: "File",
     Action.LEASH_CONTROL: "Control",

@@ -2,12 +2,14 @@
 
 An act is one outermost exec, keyed by its process (pid and start time). An exec whose ancestry leads to a living act
 is an inner exec of it. An approval covers the effects that were shown, for that root process until it ends; orphans
-belong to no act, and opaque effects cover nothing (architecture.md, Words). Invariant: covering never looks at text,
-only at verbs and resolved targets.
+belong to no act, and opaque effects cover nothing. A command that a hook announced and the exec of it are one act: the
+exec is linked by its text and directory. Invariant: covering looks at verbs and resolved targets; text alone never
+covers an effect that was not shown.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -19,6 +21,7 @@ Key = tuple[int, int]
 
 _PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_READ, Verb.READ, Verb.DISCARD_WORK})
 _PRUNE_AT = 512
+_ANNOUNCED = 64
 
 
 def key_of(process: ProcessRef) -> Key:
@@ -32,18 +35,31 @@ class Act:
     def __init__(self, act: str, root: ProcessRef | None) -> None:
         self.id = act
         self.root = root
+        self.command = ""
         self.approved: list[Effect] = []
+        self._shown: set[tuple[Verb, str, bool]] = set()
 
     def approve(self, facts: Facts) -> None:
         """Remember what was shown and allowed."""
         self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
+        self._shown.update(_shape(e) for e in facts.effects)
 
-    def covers(self, facts: Facts) -> bool:
-        """Whether every telling effect of an inner exec was already shown and approved."""
+    def covers(self, facts: Facts, *, same: bool = False) -> bool:
+        """Whether every telling effect of an inner exec was already shown and approved.
+
+        same: it is the very command that was approved, so that what could not be understood of it is covered too.
+        """
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if same and self._shown:
+            telling = [e for e in telling if _shape(e) not in self._shown]
+            return all(any(_within(e, shown) for shown in self.approved) for e in telling)
         if not telling or not self.approved:
             return False
         return all(any(_within(e, shown) for shown in self.approved) for e in telling)
+
+
+def _shape(effect: Effect) -> tuple[Verb, str, bool]:
+    return (effect.verb, effect.target, effect.recursive)
 
 
 def _within(effect: Effect, shown: Effect) -> bool:
@@ -65,8 +81,14 @@ def _within(effect: Effect, shown: Effect) -> bool:
 class Acts:
     """The living acts of one session."""
 
-    def __init__(self, alive: Callable[[ProcessRef], bool]) -> None:
+    def __init__(
+        self,
+        alive: Callable[[ProcessRef], bool],
+        command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
+    ) -> None:
         self._alive = alive
+        self._command_of = command_of
+        self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
         self._acts: dict[Key, Act] = {}
         self._agent: Key | None = None
         self._argv: tuple[str, ...] = ()
@@ -87,9 +109,12 @@ class Acts:
         return same and words[1:] == self._argv[1:]
 
     def find(self, request: Request) -> Act | None:
-        """The living act that this request is an inner exec of, nearest ancestor first."""
+        """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
         if request.process is None:
             return None
+        announced = self._announced(request)
+        if announced is not None:
+            return announced
         for process in (request.process, *request.ancestry):
             key = key_of(process)
             if key == self._agent:
@@ -107,6 +132,38 @@ class Acts:
                 self._prune()
             self._acts[key_of(request.process)] = made
         return made
+
+    def expect(self, act: Act, request: Request) -> None:
+        """A hook announced this command: the next exec of it in the same directory is this act, not another."""
+        act.command = request.script.strip()
+        if act.command:
+            waiting = self._expected.setdefault((act.command, request.cwd), deque(maxlen=_ANNOUNCED))
+            waiting.append((act, request.call))
+
+    def forget(self, call: str) -> None:
+        """The tool call is over: an exec of its command from now on is an act of its own."""
+        for key, waiting in list(self._expected.items()):
+            left = [entry for entry in waiting if entry[1] != call]
+            if left:
+                self._expected[key] = deque(left, maxlen=_ANNOUNCED)
+            else:
+                del self._expected[key]
+
+    def is_same(self, act: Act, request: Request) -> bool:
+        """Whether the request is the very command that the act's hook announced."""
+        return bool(act.command) and self._command_of(request.argv).strip() == act.command
+
+    def _announced(self, request: Request) -> Act | None:
+        """The announced act that this exec is, bound to its process from now on."""
+        if not self._expected or request.process is None:
+            return None
+        waiting = self._expected.get((self._command_of(request.argv).strip(), request.cwd))
+        if not waiting:
+            return None
+        act, _ = waiting.popleft()
+        act.root = request.process
+        self._acts[key_of(request.process)] = act
+        return act
 
     def _prune(self) -> None:
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]

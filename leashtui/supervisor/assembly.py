@@ -36,6 +36,7 @@ from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
 from leashtui.supervisor import leavings, policyload
 from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
@@ -71,6 +72,7 @@ class Parts:
     control: Control
     stream: Stream
     code: Code | None
+    arming: Arming
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...]) -> Tier:
@@ -115,7 +117,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     room: dict[str, Control] = {}
     desk = Desk(session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal)
     notices = _Notices(stream, channel)
-    acts = Acts(alive)
+    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience)
+    acts = Acts(alive, arming.adapter.command_of)
     mediator = Mediator(
         classify=classify,
         decider=pdp,
@@ -128,6 +131,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         clock=microseconds,
         timer=lambda: time.perf_counter_ns() // 1000,
         broken=notices.broken,
+        limits=arming.limits(bundle.digest, microseconds),
     )
     welcome = Welcome(
         session=session_id,
@@ -168,7 +172,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     stream.append(_started(start, welcome, entry.mark), durable=True)
     if entry.notice is not None:
         stream.append(entry.notice)
-    return Parts(session_id, directory, session, mediator, acts, control, stream, code)
+    return Parts(session_id, directory, session, mediator, acts, control, stream, code, arming)
 
 
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:

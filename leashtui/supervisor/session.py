@@ -122,6 +122,7 @@ class Session:
         self.screen: Screen | None = None
         self.watcher: Watcher | None = None
         self.shim: Closing | None = None
+        self.hooks: Closing | None = None
 
     def adopt(self, agent: ProcessRef) -> None:
         """The agent's root process, whose end is the session's."""
@@ -288,6 +289,8 @@ class Session:
             self.guard.close()
         if self.shim is not None:
             self.shim.close()
+        if self.hooks is not None:
+            self.hooks.close()
         for task in self._tasks:
             task.cancel()
         return leftovers

@@ -48,17 +48,18 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         session.shim = shim
         env = shim.environment(env)
+    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session)
     launched = launch(
-        start.argv,
+        armed.argv,
         exe=start.exe,
-        env=env,
+        env=armed.env,
         cwd=start.cwd,
         guarded=tier is not Tier.WATCH,
         stdio=start.stdio,
         size=None if start.face == "headless" else (start.rows, start.cols),
     )
     try:
-        await _surround(start, parts, launched, shim)
+        await _surround(start, parts, launched, shim, armed.argv)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
@@ -72,12 +73,12 @@ def _advice(support: Support) -> str:
     return support.fixes[0] if support.fixes else "it was asked for with --guard watch; leave that out for more"
 
 
-async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None) -> None:
+async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str]) -> None:
     """Guards, terminal, watcher and door around a launcher that waits."""
     session = parts.session
     agent = reference(launched.pid)
     session.adopt(agent)
-    parts.acts.adopt_agent(agent, start.argv)
+    parts.acts.adopt_agent(agent, tuple(argv))
     if shim is not None:
         shim.started(launched.pid)
     if launched.listener >= 0:

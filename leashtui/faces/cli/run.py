@@ -86,6 +86,8 @@ def start(
         "home": surroundings.get("HOME") or os.path.expanduser("~"),
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
+        "hooks": config.hooks,
+        "patience": config.patience.get(agent.kind, 0),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
