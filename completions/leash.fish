@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
-set -g _shtab_leash_opts_with_value --because --code --guard --on-ask --pace --session --workspace
+set -g _shtab_leash_opts_with_value --batch --because --code --cwd --guard --home --on-ask --pace --session --workspace
 
 complete -c leash -e
 complete -c leash -f
@@ -129,7 +129,11 @@ complete -c leash -n '_shtab_leash_using audit verify' -s h -l help -d 'show thi
 complete -c leash -n '_shtab_leash_using audit verify' -l json -d 'print one JSON object a log'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a explain -d 'say what a command would do and what the policies answer'
 complete -c leash -n '_shtab_leash_using explain' -s h -l help -d 'show this help message and exit'
-complete -c leash -n '_shtab_leash_using explain' -l json -d json
+complete -c leash -n '_shtab_leash_using explain' -l json -d 'print everything as one JSON object'
+complete -c leash -n '_shtab_leash_using explain' -l guard -xka "shim kernel" -d 'how deep the guard sees: `kernel` judges inner programs again as they start, `shim` sees this text only'
+complete -c leash -n '_shtab_leash_using explain' -l cwd -x -d 'the directory it would run in (default: this one)'
+complete -c leash -n '_shtab_leash_using explain' -l home -x -d 'the home directory (default: yours)'
+complete -c leash -n '_shtab_leash_using explain' -l batch -x -d 'judge every {id, command, cwd, home} of a .jsonl'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test and list policies'
 complete -c leash -n '_shtab_leash_using policy' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a check -d 'read policies and say everything that is wrong in them'

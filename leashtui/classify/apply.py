@@ -13,7 +13,7 @@ from leashtui.classify.handlers import HANDLERS
 from leashtui.classify.options import Options, split
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
-from leashtui.classify.values import Stream, Word, bare, show
+from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
@@ -59,6 +59,10 @@ def apply(call: Call, spec: Spec) -> Stream:
     if spec.commands:
         found = _command(spec, options)
         if found is None:
+            if _is_dry(call, spec, spec, options):
+                call.sign("dry_run")
+                call.direct = True
+                return call.out()
             if not options.args:
                 _deeds(call, spec, options, spec.bare, "", "")
                 return _finish(call, spec, options, "")
@@ -222,6 +226,8 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
         if what.verb is Verb.OPAQUE:
             call.opaque(_filled(_SAYS[Verb.OPAQUE], call, options, sub))
             continue
+        if what.verb is Verb.SECRET_READ:
+            call.reads |= Taint.SECRET
         sentence = _filled(say or spec.say or _SAYS.get(what.verb, "{tool} {sub} " + what.verb), call, options, sub)
         target = _filled(spec.target or "{args}", call, options, sub)
         grade = Severity.CRITICAL if what.fatal else Severity.HIGH if what.lost else None

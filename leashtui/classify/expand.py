@@ -34,8 +34,8 @@ class Expander:
         self._fixed = {
             "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "TMPDIR": "/tmp", "UID": "1000",
             "EUID": "1000", "!": "4194243", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu",
-            "BASH": "/bin/bash", "0": "bash", "$": "4242", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
-            "SHLVL": "1", "LINENO": "1", "PPID": "4241", "BASHPID": "4242", "HISTFILE": home + "/.bash_history",
+            "BASH": "/bin/bash", "0": "bash", "$": "4194305", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
+            "SHLVL": "1", "LINENO": "1", "PPID": "4194306", "BASHPID": "4194305", "HISTFILE": home + "/.bash_history",
             "_": "bash", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
             home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip

@@ -11,6 +11,7 @@ import getpass
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -176,8 +177,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
 
 
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders a person takes programs from."""
-    return tuple(dict.fromkeys(os.path.realpath(p) for p in env.get("PATH", "").split(os.pathsep) if os.path.isabs(p)))
+    """The folders a person takes programs from: those on PATH, and the one leash itself was started from."""
+    places = [*env.get("PATH", "").split(os.pathsep), os.path.dirname(sys.executable)]
+    return tuple(dict.fromkeys(os.path.realpath(p) for p in places if os.path.isabs(p)))
 
 
 def _started(start: Start, welcome: Welcome, mark: str) -> SessionStarted:

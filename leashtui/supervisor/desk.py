@@ -99,9 +99,7 @@ class Desk:
         facts, decision = waiting.facts, waiting.decision
         options = [Option("y", Choice.ONCE, "allow once")]
         no_wider = self._no_grant(facts, decision)
-        if no_wider:
-            no_wider = f"no 'this session': {no_wider}"
-        else:
+        if not no_wider:
             options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))
         options.append(Option("n", Choice.DENY, "deny"))
         return Card(

@@ -32,7 +32,7 @@ CASES = [(target, number) for target in TARGETS for number in range(ROUNDS)]
 
 STORM = """
 import subprocess, sys
-for number in range(400):
+for number in range(1000):
     subprocess.run(["/bin/sh", "-c", f"echo {number} >> {sys.argv[1]}"])
 """
 
@@ -94,7 +94,7 @@ def test_a_session_survives_or_ends_cleanly(world: World, target: str, number: i
     before = termios.tcgetattr(leash.child_fd)
     eventually(lambda: ledger.exists() and ledger.stat().st_size > 20)
     chance = random.Random(f"{target}{number}{time.time_ns()}")
-    time.sleep(chance.random() * 0.6)
+    time.sleep(chance.random() * 0.5)
     pids = below(leash.pid)
     victims = [p for p, line in pids.items() if TARGETS[target] in line and "python" in line]
     if target != "keeper":
@@ -118,5 +118,5 @@ def test_a_session_survives_or_ends_cleanly(world: World, target: str, number: i
     verified = world.leash("audit", "verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     if target in {"face", "pump", "watcher"}:
-        assert len(ran) == 400, json.dumps(sorted(ran))
+        assert len(ran) == 1000, json.dumps(sorted(ran))
         assert leash.exitstatus == 0

@@ -70,7 +70,9 @@ PYTHON = {
 
 def _launch(world: World, attack: str, *, python: bool) -> str:
     script = world.script("agent.py", AGENT)
-    leash = world.script("leash", f"#!{sys.executable} -I\nfrom leashtui.faces.cli.main import main\nraise SystemExit(main())\n")
+    leash = world.script(
+        "leash", f"#!{sys.executable} -I\nfrom leashtui.faces.cli.main import main\nraise SystemExit(main())\n"
+    )
     order = world.root / "order.json"
     order.write_text(
         json.dumps(

@@ -53,7 +53,7 @@ CARD = Card(
 )
 SEVERE = msgspec.structs.replace(
     CARD, id="L-2", command="rm -rf notes", consequence="removes notes", severity=Severity.HIGH,
-    options=(CARD.options[0], CARD.options[2]), no_wider="no 'this session': it destroys",
+    options=(CARD.options[0], CARD.options[2]), no_wider="it destroys",
 )  # fmt: skip
 
 

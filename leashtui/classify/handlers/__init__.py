@@ -27,6 +27,7 @@ from leashtui.classify.handlers import (
     processes,
     project,
     remote,
+    sockets,
     streams,
     transfer,
 )
@@ -53,6 +54,7 @@ HANDLERS: dict[str, Handler] = {
     **processes.HANDLERS,
     **project.HANDLERS,
     **remote.HANDLERS,
+    **sockets.HANDLERS,
     **sql.HANDLERS,
     **streams.HANDLERS,
     **transfer.HANDLERS,

@@ -81,6 +81,8 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
     if loosens or changes:
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, first, f"gives orders to leash: {show(' '.join(words))[:60]}", Severity.CRITICAL)
+    elif not call.shim:  # an inner session refuses to start by itself, or only watches what is watched here already
+        call.add(Verb.EXEC, first, f"starts leash inside leash: {show(' '.join(words))[:60]}")
     else:
         call.add(Verb.GUARD_TOUCH, first, f"starts leash inside leash: {show(' '.join(words))[:60]}", Severity.HIGH)
     return Stream(0, None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.options import Options
+from leashtui.classify.handlers.code import judge_targets
+from leashtui.classify.options import Options, split
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Word, bare, show
@@ -30,13 +31,19 @@ _INDEX = (
     "--repo",
     "--repository",
 )
+_RUNNERS = frozenset("run run-script rum urn task workspace workspaces exec foreach -r".split())
 _DEV_TOOLS = frozenset(
-    "tsc eslint prettier jest vitest mocha ava tap nyc c8 webpack vite rollup esbuild swc babel next nuxt astro svelte-check vue-tsc ng"
-    " playwright cypress storybook turbo nx lerna tsx ts-node ts-node-dev nodemon rimraf-x cross-env concurrently npm-run-all npm-run-all2 biome"
-    " oxlint stylelint commitlint lint-staged husky-x tailwindcss postcss sass typedoc depcheck knip madge size-limit tsup unbuild wireit"
-    " wait-on env-cmd dotenv json sort-package-json markdownlint markdownlint-cli2 cspell publint attw pyright ruff black mypy pytest"
-    " drizzle-kit prisma graphql-codegen openapi-typescript api-extractor changeset semantic-release-x wdio karma parcel gulp grunt vitepress"
-    " docusaurus expo react-native metro standard xo dprint lefthook-x eslint_d tsd type-coverage c8 qunit ember hardhat-x remark".split()
+    "tsc eslint prettier jest vitest mocha ava tap nyc c8 webpack vite rollup esbuild swc babel next nuxt astro"
+    " svelte-check vue-tsc ng"
+    " playwright cypress storybook turbo nx lerna tsx ts-node ts-node-dev nodemon cross-env concurrently"
+    " npm-run-all npm-run-all2 biome"
+    " oxlint stylelint commitlint lint-staged tailwindcss postcss sass typedoc depcheck knip madge size-limit"
+    " tsup unbuild wireit"
+    " wait-on env-cmd dotenv json sort-package-json markdownlint markdownlint-cli2 cspell publint attw pyright ruff"
+    " black mypy pytest"
+    " drizzle-kit prisma graphql-codegen openapi-typescript api-extractor changeset wdio karma"
+    " parcel gulp grunt vitepress"
+    " docusaurus expo react-native metro standard xo dprint eslint_d tsd type-coverage c8 qunit ember remark".split()
 )
 
 
@@ -87,7 +94,8 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
         if name in _INDEX and ("://" in value or name == "--trusted-host"):
             host = host_of(value)
             if not is_local(host) and not re.search(
-                r"(^|\.)(pypi\.org|npmjs\.org|npmjs\.com|yarnpkg\.com|crates\.io|rubygems\.org|pytorch\.org|packagist\.org)$",
+                r"(^|\.)(pypi\.org|npmjs\.org|npmjs\.com|yarnpkg\.com|crates\.io|rubygems\.org|pytorch\.org"
+                r"|packagist\.org)$",
                 host,
             ):
                 call.ledger.hosts[host] = None
@@ -100,12 +108,31 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def scripts(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """npm run, yarn, pnpm, just, task: a script of the project, by its name."""
-    from leashtui.classify.handlers.code import judge_targets
-
-    judge_targets(call, [bare(w).lower() for w in options.args[:1]])
+    """npm run X, yarn X, pnpm -r X, deno task X: a script of the project, judged by its name."""
+    words = [bare(w) for w in split(call.words[1:], spec).args]
+    while words and words[0] in _RUNNERS:
+        words = words[2:] if words[0] in ("workspace", "workspaces") else words[1:]
+    judge_targets(call, [w.lower() for w in words[:1]])
     return None
 
 
-HANDLERS = {"runner": runner, "index": index, "scripts": scripts}
+def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """uv run, poetry run, bundle exec, mise exec: a program of the project's own environment."""
+    words = list(options.args)
+    if options.has("-m", "--module"):
+        words = [Word("python"), Word("-m"), *options.all("-m", "--module"), *words]
+    if not words:
+        return None
+    first = bare(words[0])
+    call.direct = False
+    if first.endswith(".py"):
+        return call.words_run([Word("python"), *words])
+    if "/" in first or call.machine.setting.tools.find(first) is not None:
+        return call.words_run(words)
+    judge_targets(call, [first.lower()])
+    call.add(Verb.EXEC, first, f"runs {show(first)} from the project's environment")
+    return None
+
+
+HANDLERS = {"runner": runner, "index": index, "scripts": scripts, "project_run": project_run}
 """See handlers/__init__.py."""

@@ -17,6 +17,8 @@ from leashtui.model.facts import Place, Severity, Verb
 
 LAST_JOB = "4194243"
 """What `$!` is taken for: the job that this shell started last (see expand.py)."""
+OWN = "4194305"
+"""What `$$` is taken for: this shell itself."""
 _LEASH = re.compile(r"(?i)(?<![\w/-])leash(?:d|tui)?(?![\w/]*\.(?:md|txt))|leashtui")
 
 
@@ -30,7 +32,7 @@ def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name == "kill" and (words[:1] == ["-0"] or words[:2] in (["-s", "0"], ["-n", "0"])):
         return Stream(0, None)
     targets = _targets(words) if call.name == "kill" else words
-    if call.name == "kill" and targets and all(w.startswith("%") or w == LAST_JOB for w in targets):
+    if call.name == "kill" and targets and all(w.startswith("%") or w in (LAST_JOB, OWN) for w in targets):
         call.add(Verb.READ, "", "stops a job of this shell")
         return Stream(0, None)
     if any(is_leash(w) or w.taint & Taint.GUARD for w in words):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.handlers.remote import harmless_request
+from leashtui.classify.handlers.sockets import harmless_request
 from leashtui.classify.options import Options
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
@@ -240,21 +240,32 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
     else:
         stream = call.read(source) if source is not None else call.stdin
         for word in options.all("-inkey"):
-            call.read(word, look=True)
+            call.read(word, look="-decrypt" not in options.given)
     undoes = options.has("-d", "-decrypt")
     plain = kind == "base64" or (kind == "enc" and not [o for o in options.given if _CIPHER.match(o)])
-    taint = stream.taint if plain or undoes else stream.taint & ~Taint.SECRET
     for target in options.all("-out", "-keyout", "-writerand", "-CAserial"):
-        call.write(target, Stream(taint, None))
+        _made(call, kind, target, stream)
     if kind in _CODES or kind in ("smime", "cms") or _CIPHER.match("-" + kind):
         if undoes and (options.has("-base64", "-a", "-A") or kind == "base64") and plain and stream.text:
             return _changed(stream, lambda t: _base(t, base64.b64decode), decodes=True)
         if plain and not undoes and stream.text and options.last("-out") is None:
             return _changed(stream, lambda t: base64.b64encode(t.encode()).decode() + "\n", decodes=False)
-        return NOTHING if options.has("-out") else Stream(taint | (Taint.DECODED if undoes else 0), None)
+        return NOTHING if options.has("-out") else Stream(stream.taint | (Taint.DECODED if undoes else 0), None)
     return NOTHING if options.has("-out") else Stream(stream.taint, None)
 
 
+def _made(call: Call, kind: str, target: Word, content: Stream) -> None:
+    """A file that openssl makes: a certificate or a new key in the workspace is an ordinary file."""
+    path = call.path(target)
+    inside = path.startswith(call.machine.setting.workspace.root.rstrip("/") + "/")
+    fresh = kind in _MAKES and inside and call.machine.setting.probe.exists(path) is not True
+    if fresh and call.place(target) is Place.SECRET:
+        call.add(Verb.WRITE, path, f"makes {call.say(target)}", place=Place.SOURCE)
+    else:
+        call.write(target, content)
+
+
+_MAKES = frozenset(("req", "x509", "genrsa", "genpkey", "ecparam", "ca", "crl", "dhparam", "gendsa"))
 _CIPHER = re.compile(r"-(?:aes|des|aria|camellia|bf|blowfish|cast|chacha|id-|rc[245]|seed|sm4|idea)[\w-]*$")
 
 
@@ -310,8 +321,17 @@ def agent(call: Call, spec: Spec, options: Options) -> Stream | None:
     )
 
 
+def seal(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """gpg, age: what is decrypted is a secret; what is encrypted may be sealed for a stranger, so it stays one."""
+    source = call.stdin.taint | call.reads
+    if options.has("-d", "--decrypt", "--decrypt-files") or any(o.startswith("--export-secret") for o in options.given):
+        source |= Taint.SECRET | Taint.DECODED
+    return Stream(source, None)
+
+
 HANDLERS = {
     "openssl": openssl,
+    "seal": seal,
     "ssh_keygen": keygen,
     "ssh_agent": agent,
     "coder": coder,

@@ -306,26 +306,29 @@ _FILES = re.compile(
 
 
 def load(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """Load tests and scanners: against this machine they are work, against others they are not."""
-    targets = [
-        w
-        for w in (*options.args, *options.all(*_TARGETS))
-        if "://" in w or (_ADDRESS.match(w) and not _FILES.search(w))
-    ]
-    for word in targets:
-        host = host_of(word)
-        if not is_local(host):
-            call.send(host, Stream(word.taint & Taint.SECRET), "many requests")
-    if call.stdin.text and not targets:
-        for url in re.findall(r"https?://[^\s'\"]+", call.stdin.text):
-            if not is_local(host_of(url)):
-                call.send(host_of(url), Stream(0), "many requests")
+    """Load tests: against this machine they are work, against others they are not."""
+    targets = [w for w in (*options.args, *options.all(*_TARGETS)) if "://" in w or _ADDRESS.match(w)]
+    targets = [w for w in targets if "://" in w or not _FILES.search(w)]
+    targets += [Word(u) for u in re.findall(r"https?://[^\s'\"]+", call.stdin.text or "") if not targets]
+    carried = Stream(call.stdin.taint & Taint.SECRET)
     for name, value in options.values:
-        if name in ("-d", "--body", "-D", "--data") and value.startswith("@"):
-            call.read(Word(value[1:]))
+        carried = carried.joined(Stream(value.taint & Taint.SECRET))
+        if value.startswith("@") or name in _BODIES.get(call.name, ()):
+            carried = carried.joined(Stream(call.read(Word(value.removeprefix("@"))).taint & Taint.SECRET))
+    for word in targets:
+        if not is_local(host_of(word)):
+            call.send(host_of(word), carried.joined(Stream(word.taint & Taint.SECRET)), "many requests")
     return None
 
 
+_BODIES = {
+    "hey": ("-D",),
+    "ab": ("-p", "-u"),
+    "autocannon": ("-i",),
+    "oha": ("-D",),
+    "bombardier": ("-f",),
+    "siege": ("-f",),
+}
 _TARGETS = tuple("-H --host -u --url -t --target -h --script-target -c-target -d --domain --connect".split())
 _ADDRESS = re.compile(r"^(?:[\w-]+\.)+[A-Za-z]{2,}(?:[:/]|$)|^\d{1,3}(?:\.\d{1,3}){3}(?:[:/-]|$)|^\[?[0-9a-fA-F]*::")
 

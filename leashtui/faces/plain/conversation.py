@@ -147,7 +147,8 @@ class Conversation:
         if reply.choice is Choice.DENY:
             self._line.send(Answer(ask=card.id, choice=Choice.DENY, feedback=reply.because))
         elif reply.choice not in {o.choice for o in card.options}:
-            self._paper.say(f"question {reply.number} does not offer that; {visible(card.no_wider)}".rstrip("; "))
+            why = f"; no 'this session': {visible(card.no_wider)}" if card.no_wider else ""
+            self._paper.say(f"question {reply.number} does not offer that{why}")
         elif self._clock() - self._shown[reply.number] < ARMED:
             self._paper.say(f"question {reply.number} had only just appeared: read it, then answer again")
         elif card.severity in SEVERE:

@@ -52,5 +52,5 @@ def _answers(card: Card, number: int) -> list[str]:
     if card.severity in SEVERE:
         lines.append(f"  an approval needs a second line: !{number} yes")
     if card.no_wider:
-        lines.append(f"  {visible(card.no_wider)}")
+        lines.append(f"  no 'this session': {visible(card.no_wider)}")
     return lines

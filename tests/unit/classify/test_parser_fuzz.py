@@ -21,21 +21,29 @@ WORDS = st.sampled_from(
      "<(ls)", '"$(rm x)"', "$'a\\n'", "[", "]", "é", "2", "--", "${a[0]}", "${x/a/b}", "\"a'b\"", "'\"'", "$@", "$1", "a\\ b"]
 )  # fmt: skip
 JOINS = st.sampled_from([" ; ", " && ", " || ", " | ", " & ", "\n", " |& "])
-REDIRECTS = st.sampled_from(["", "", "", " > out", " 2>&1", " < in", " >> log", " &> all", " <<< text", " 2>/dev/null", " >| f"])
-SIMPLE = st.builds(lambda words, redirect: " ".join(words) + redirect, st.lists(WORDS, min_size=1, max_size=4), REDIRECTS)
+REDIRECTS = st.sampled_from(
+    ["", "", "", " > out", " 2>&1", " < in", " >> log", " &> all", " <<< text", " 2>/dev/null", " >| f"]
+)
+SIMPLE = st.builds(
+    lambda words, redirect: " ".join(words) + redirect, st.lists(WORDS, min_size=1, max_size=4), REDIRECTS
+)
 LISTS = st.builds(lambda a, join, b: a + join + b, SIMPLE, JOINS, SIMPLE)
 FRAMES = st.sampled_from(
     ["{}", "( {} )", "{{ {} ; }}", "if {} ; then {} ; fi", "while {} ; do {} ; done", "for i in a b ; do {} ; done", "case x in a) {} ;; *) {} ;; esac",
      "f() {{ {} ; }}", "! {}", "time {}", "cat <<E\n{}\nE\n", "cat <<'E'\n{}\nE\n", "[[ -f x ]] && {}", "(( x > 1 )) ; {}", "until {} ; do {} ; done",
      "if {} ; then {} ; else {} ; fi", "x=$( {} )", "echo \"$( {} )\""]
 )  # fmt: skip
-TEXTS = st.builds(lambda frame, body: frame.replace("{}", body).replace("{{", "{").replace("}}", "}"), FRAMES, LISTS | SIMPLE)
+TEXTS = st.builds(
+    lambda frame, body: frame.replace("{}", body).replace("{{", "{").replace("}}", "}"), FRAMES, LISTS | SIMPLE
+)
 NOISE = st.text(alphabet="ab $'\"`\\(){}[];&|<>!*?~#=\n-/", max_size=40)
 
 
 def bash_accepts(text: str) -> bool:
     """Whether bash itself can read the text."""
-    done = subprocess.run(["bash", "-n"], input=text.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        ["bash", "-n"], input=text.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+    )
     return done.returncode == 0 and b"warning" not in done.stderr
 
 
