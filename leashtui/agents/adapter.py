@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -19,12 +20,15 @@ from leashtui.model.request import Tier
 class Armory(Struct, frozen=True):
     """What an adapter arms an agent with. command: (event, seconds, gate) -> a shell command line that runs the hook.
 
-    words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory.
+    words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
+    `leash hooks install` was run for this agent.
     """
 
     command: Callable[[str, float, bool], str]
     words: Callable[[str, float, bool], list[str]]
     write: Callable[[str, bytes], str]
+    directory: str = ""
+    installed: bool = False
 
 
 class Armed(Struct, frozen=True):
@@ -50,6 +54,21 @@ class Footprint(Struct, frozen=True):
     transcripts: str = ""
     bypasses: tuple[str, ...] = ()
     package: str = ""
+
+
+class Settings(Struct, frozen=True):
+    """What an installation changes. user, project: the JSON file, '~/' for the home and './' for the project.
+
+    hooks: event -> its entries, added behind what is there.
+    """
+
+    user: str
+    project: str
+    hooks: dict[str, Any]
+
+
+HOOK_DIRECTORY = "LEASH_HOOK_DIRECTORY"
+"""Where an installed hook finds the session it belongs to."""
 
 
 class Adapter(Struct, frozen=True):
@@ -87,6 +106,18 @@ class Adapter(Struct, frozen=True):
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """How to start it with leash's hooks for this session only. Raises LeashError, OSError. Default: without."""
         return Armed(list(argv), dict(env))
+
+    def unarmed(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """As typed, for an agent whose hooks have to be installed: those find the session by a variable."""
+        note = (
+            f"{self.kind} asks through its hooks only after `leash hooks install {self.kind}`:"
+            " the programs it starts are guarded, its own edits are not"
+        )
+        return Armed(list(argv), {**env, HOOK_DIRECTORY: armory.directory}, () if armory.installed else (note,))
+
+    def settings(self, command: Callable[[str, float, bool], str]) -> Settings | None:
+        """The hooks that `leash hooks install` adds to a settings file; None when it has none to add."""
+        return None
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """What a hook's input says; None for an event nobody knows. Raises ValueError, which is a refusal."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, shell_text
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -64,9 +64,17 @@ class Claude(Adapter, frozen=True):
                 given = _settings(word.partition("=")[2])
                 del words[at]
                 break
-        hooks = dialect.table(_EVENTS, self.hold, armory, onFailure="block")
+        hooks = dialect.table(_EVENTS, self.hold, armory.command, onFailure="block")
         path = armory.write("claude.json", json.dumps(dialect.merge(given, hooks)).encode())
         return Armed([*words[:1], "--settings", path, *words[1:]], dict(env))
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings(
+            "~/.claude/settings.json",
+            "./.claude/settings.local.json",
+            dialect.table(_EVENTS, self.hold, command, onFailure="block"),
+        )
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
@@ -53,13 +53,17 @@ class Codex(Adapter, frozen=True):
         if not _NO_HOOKS.isdisjoint(argv[1:2]):
             return Armed(list(argv), dict(env))
         added = [] if _TRUST in argv else [_TRUST]
-        for event, entries in dialect.table(_EVENTS, self.hold, armory).items():
+        for event, entries in dialect.table(_EVENTS, self.hold, armory.command).items():
             hook = entries[0]["hooks"][0]
             text = f'{{type="command",command={json.dumps(hook["command"])},timeout={hook["timeout"]}}}'
             added += ["-c", f'hooks.{event}=[{{matcher="*",hooks=[{text}]}}]']
         at = 2 if argv[1:2] in (["exec"], ["e"]) else 1
         note = "codex runs every hook of its own configuration without asking for trust in this session"
         return Armed([*argv[:at], *added, *argv[at:]], dict(env), (note,) if _TRUST not in argv else ())
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""

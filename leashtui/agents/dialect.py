@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from leashtui.agents.adapter import Armory, refuse
+from leashtui.agents.adapter import refuse
 from leashtui.model.hook import Answer, FileAct, Happening, Kind, Moment, Reply, ToolUse
 
 Fields = Mapping[str, Any]
@@ -182,7 +182,11 @@ def answer(happening: Happening, given: Answer, event: str, *, allows: bool) -> 
     return Reply(stdout=json.dumps({"hookSpecificOutput": specific}).encode())
 
 
-def table(events: Mapping[str, Moment], hold: int, armory: Armory, scale: int = 1, **more: Any) -> dict[str, Any]:
+Command = Callable[[str, float, bool], str]
+"""See adapter.Armory."""
+
+
+def table(events: Mapping[str, Moment], hold: int, command: Command, scale: int = 1, **more: Any) -> dict[str, Any]:
     """The `hooks` table of a settings file. hold: seconds a gate may wait. scale: 1000 where time-outs are in ms.
 
     more: further keys of every gate.
@@ -193,7 +197,7 @@ def table(events: Mapping[str, Moment], hold: int, armory: Armory, scale: int = 
         seconds = hold if gate else 30
         entry = {
             "type": "command",
-            "command": armory.command(event, seconds - MARGIN, gate),
+            "command": command(event, seconds - MARGIN, gate),
             "timeout": seconds * scale,
             **(more if gate else {}),
         }

@@ -1,19 +1,21 @@
 """Gemini CLI. Runs `bash -c '( trap ... CMD ... )'` from PATH; cancels a command after 5 minutes without output.
 
 Its hooks count milliseconds. Settings for one session come by GEMINI_CLI_SYSTEM_SETTINGS_PATH: a file of the session
-that holds what the real system file holds, and our hooks; lists of hooks are joined with the user's.
+that holds what the real system file holds, and our hooks; lists of hooks are joined with the user's. It reads that file
+only where root owns it and everything above it, so that others need `leash hooks install gemini` once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse, shell_text
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -50,11 +52,19 @@ class Gemini(Adapter, frozen=True):
     """Gemini CLI with hooks by a system settings file of the session."""
 
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
-        """Hooks beside whatever the system's own settings file says."""
+        """Hooks beside whatever the system's own settings file says, where Gemini CLI would read it."""
+        if not _is_trusted(armory.directory):
+            return self.unarmed(argv, env, armory)
         document = _document(Path(env.get(SETTINGS) or _SYSTEM))
-        hooks = dialect.table(_EVENTS, self.hold, armory, scale=1000)
+        hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
         path = armory.write("gemini.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: path})
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings(
+            "~/.gemini/settings.json", "./.gemini/settings.json", dialect.table(_EVENTS, self.hold, command, scale=1000)
+        )
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""
@@ -75,6 +85,18 @@ class Gemini(Adapter, frozen=True):
         text = shell_text(argv)
         found = _TRAP.search(text)
         return found[1] if found else text
+
+
+def _is_trusted(path: str) -> bool:
+    """Whether Gemini CLI takes a system file from there: root's, and writable by nobody else, all the way up."""
+    place = os.path.realpath(path)
+    while True:
+        found = os.stat(place)
+        if found.st_uid != 0 or found.st_mode & 0o022:
+            return False
+        if place == "/":
+            return True
+        place = os.path.dirname(place)
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -45,9 +45,15 @@ class Qwen(Adapter, frozen=True):
             document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, ValueError) as error:
             raise LeashError(f"{path}: {error}", "mend that file: Qwen Code cannot read it either") from error
-        hooks = dialect.table(_EVENTS, self.hold, armory, scale=1000)
+        hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
         made = armory.write("qwen.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: made})
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings(
+            "~/.qwen/settings.json", "./.qwen/settings.json", dialect.table(_EVENTS, self.hold, command, scale=1000)
+        )
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""

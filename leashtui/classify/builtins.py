@@ -207,6 +207,8 @@ def _run_source(call: Call, word: Word, path: str) -> None:
         call.opaque("runs a text that is known only when it runs")
         return
     where = call.run_file(word, "loads")
+    if where is Place.SHELL_RC:
+        return  # the person's own, as every login shell loads it; writing it was asked
     text = call.machine.setting.probe.read_text(path) if path and UNKNOWN not in path else None
     if text is not None and len(text) < 65536 and call.machine.depth < 4:
         call.shell(Word(text), same=True)

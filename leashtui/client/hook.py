@@ -85,3 +85,18 @@ def main(directory: str, args: list[str]) -> None:
 def _write(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
+
+
+def installed(args: list[str]) -> None:
+    """Run from an agent's own settings as `hook.py EVENT PATIENCE gate|news`: finds its session, or stays silent.
+
+    Without a session the agent was started plainly, and its own prompts rule.
+    """
+    directory = os.environ.get("LEASH_HOOK_DIRECTORY", "")
+    if not directory:
+        os._exit(0)
+    main(directory, args)
+
+
+if __name__ == "__main__":
+    installed(sys.argv[1:])

@@ -74,6 +74,7 @@ class Arming:
                 command=lambda event, seconds, gate: self._directory.command(event, seconds, gate=gate),
                 words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
                 write=self._directory.write,
+                directory=os.fspath(self._directory.path),
             ),
         )
         session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())

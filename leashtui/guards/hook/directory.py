@@ -65,6 +65,12 @@ class HookDirectory:
         """The same as a shell command line; `exec` saves the shell."""
         return "exec " + shlex.join(self.words(event, patience, gate=gate))
 
+    def installed(self, event: str, patience: float, *, gate: bool) -> str:
+        """The command line that `leash hooks install` writes: the client as it is installed, for any session."""
+        return "exec " + shlex.join(
+            [self.interpreter, "-IS", str(_CLIENT), event, f"{patience:g}", "gate" if gate else "news"]
+        )
+
     def is_client(self, argv: tuple[str, ...], exe: str) -> bool:
         """Whether a program with these words is the client, started as we start it, or the shell that starts it."""
         if exe == self.interpreter:
@@ -79,7 +85,8 @@ class HookDirectory:
         return words[:1] == ["exec"] and self._is_call(tuple(words[1:])) and argv[2] == "exec " + shlex.join(words[1:])
 
     def _is_call(self, argv: tuple[str, ...]) -> bool:
-        return len(argv) == 6 and argv[1:3] == ("-IS", os.fspath(self.path / "hook")) and argv[0] == self.interpreter
+        ours = (os.fspath(self.path / "hook"), str(_CLIENT))
+        return len(argv) == 6 and argv[0] == self.interpreter and argv[1] == "-IS" and argv[2] in ours
 
     def seal(self) -> None:
         """Take the write permission away, once the socket is there too."""
