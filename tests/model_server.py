@@ -48,7 +48,8 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         path, content = step["write"]
         name = _choose(offered, "Write", "write_file", "write", "apply_patch")
         if name == "apply_patch" or not name:
-            return "apply_patch", {"input": f"*** Begin Patch\n*** Add File: {path}\n+{content}\n*** End Patch\n"}
+            lines = "\n".join("+" + line for line in content.splitlines())
+            return "apply_patch", {"input": f"*** Begin Patch\n*** Add File: {path}\n{lines}\n*** End Patch\n"}
         return name, {"filePath" if name == "write" else "file_path": path, "content": content}
     if "edit" in step:
         path, old, new = step["edit"]

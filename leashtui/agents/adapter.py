@@ -8,6 +8,7 @@ theirs: what a session needs is written into the session's own directory.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -80,6 +81,7 @@ class Adapter(Struct, frozen=True):
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
     can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
+    habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     """
 
     kind: str
@@ -92,6 +94,7 @@ class Adapter(Struct, frozen=True):
     quiet: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     tried: str = ""
+    habits: tuple[str, ...] = ()
     footprint: Footprint = Footprint()
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -126,6 +129,15 @@ class Adapter(Struct, frozen=True):
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
+
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """The command line without what the agent wraps around it and what only concerns itself."""
+        return tuple(argv)
+
+    def is_habit(self, argv: Sequence[str]) -> bool:
+        """Whether the agent program runs this by itself."""
+        line = "\0".join(argv)
+        return any(re.fullmatch(habit, line, re.S) for habit in self.habits)
 
     def command_of(self, argv: Sequence[str]) -> str:
         """The command its model asked for, out of the words of the shell that runs it; '' when it is none."""

@@ -8,6 +8,7 @@ not the command's, so a command can be held in the hook before its shell starts.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,16 @@ _TOOLS = {
     "WebFetch": dialect.plain(Kind.FETCH),
     "WebSearch": dialect.plain(Kind.FETCH),
 }
-_EVAL = re.compile(r"(?:^|&& )eval (.*?) (?:\\?< /dev/null|&& pwd -P )", re.S)
+_OFF = r"\\builtin (?:unalias|unset -f) -- '[\w.-]+'"
+_EVAL = re.compile(
+    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh 2>/dev/null \|\| true && )?"
+    r"(?:(?:\\builtin )?(?:shopt -u|setopt|unsetopt) [\w ]+ 2>/dev/null \|\| true && "
+    rf"|\{{ {_OFF}; {_OFF}; \}} >/dev/null 2>&1 \|\| true && )*"
+    r"eval (.*?)(?: \\?< /dev/null)? && pwd -P >\| [\w./-]+/claude-\w+-cwd",
+    re.S,
+)
+"""Its preamble: loading its snapshot of the shell, switching some things off; the command; where it ended up."""
+_REFS = "core.alternateRefsCommand=f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
 
 
 class Claude(Adapter, frozen=True):
@@ -84,10 +94,21 @@ class Claude(Adapter, frozen=True):
         """See Adapter."""
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=True)
 
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """A shell with the command alone; its own git calls without the one setting that names a function."""
+        words = tuple(argv)
+        if words[:1] and os.path.basename(words[0]) == "git" and _REFS in words:
+            at = words.index(_REFS)
+            return (*words[: at - 1], *words[at + 1 :]) if words[at - 1] == "-c" else words
+        if _EVAL.fullmatch(shell_text(words)) is None:
+            return words
+        command = self.command_of(words)
+        return (words[0], "-c", command)
+
     def command_of(self, argv: Sequence[str]) -> str:
         """What stands behind `eval` in its preamble."""
         text = shell_text(argv)
-        found = _EVAL.search(text)
+        found = _EVAL.fullmatch(text)
         if found is None:
             return text
         try:
@@ -118,6 +139,10 @@ AGENT = Claude(
     hold=3600,
     quiet=("--dangerously-skip-permissions",),
     tried="2.1.329",
+    habits=(
+        r"/bin/(?:ba|z)?sh\0-c\0env",
+        r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
+    ),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

@@ -8,15 +8,20 @@ for one session; because it runs only hooks that were reviewed, its review is by
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
 _NO_HOOKS = _HEADLESS - {"exec", "e"}
+_TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
+_EXEC = "\n\nexec '/"
+_SETUP = "--codex-run-as-process-setup"
 _TRUST = "--dangerously-bypass-hook-trust"
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
@@ -65,6 +70,20 @@ class Codex(Adapter, frozen=True):
         """See Adapter."""
         return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
 
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """The program behind its own process setup; nothing for the trial of its snapshot of the shell."""
+        words = tuple(argv)
+        if _TRIED.fullmatch("\0".join(words)):
+            return ("true",)
+        words = words[8:] if words[1:2] == (_SETUP,) and len(words) > 8 else words
+        text = shell_text(words)
+        command = _behind_snapshot(text)
+        return (words[0], "-c", command) if command else words
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """TEXT of its shell, without what loads its snapshot of the shell first."""
+        return shell_text(self.plain(argv))
+
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""
         return dialect.hear(event, data, _EVENTS, _TOOLS)
@@ -74,6 +93,18 @@ class Codex(Adapter, frozen=True):
         if answer.refused:
             return refuse(answer.feedback)
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
+
+
+def _behind_snapshot(text: str) -> str:
+    """What a shell execs at the end of the lines that load a snapshot; '' for any other text."""
+    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") else -1
+    if at < 0:
+        return ""
+    try:
+        words = shlex.split(text[at:])
+    except ValueError:
+        return ""
+    return words[3] if len(words) == 4 and words[2] in {"-c", "-lc"} else ""
 
 
 AGENT = Codex(

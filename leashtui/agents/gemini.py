@@ -39,7 +39,13 @@ _TOOLS = {
     "web_fetch": dialect.plain(Kind.FETCH),
     "google_web_search": dialect.plain(Kind.FETCH),
 }
-_TRAP = re.compile(r"\(\s*trap [^\n]* EXIT\n(.*)\n\);?", re.S)
+_TRAP = re.compile(
+    r"shopt -u promptvars[\w ]*; _bgpids_file=[\w./-]+/gemini-shell-\w+/bgpids\.tmp\n"
+    r"\(\n  trap 'jobs -p > \"\$_bgpids_file\"' EXIT\n"
+    r"(.*)\n\)\n__code=\$\?\nexit \$__code",
+    re.S,
+)
+"""What it puts around a command, in whole."""
 
 
 def _server(name: str) -> str:
@@ -80,10 +86,15 @@ class Gemini(Adapter, frozen=True):
             return Reply(stdout=json.dumps(said).encode())
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
 
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """A shell with the command alone."""
+        words = tuple(argv)
+        return (words[0], "-c", self.command_of(words)) if _TRAP.fullmatch(shell_text(words)) else words
+
     def command_of(self, argv: Sequence[str]) -> str:
         """What stands between its trap and its end."""
         text = shell_text(argv)
-        found = _TRAP.search(text)
+        found = _TRAP.fullmatch(text)
         return found[1] if found else text
 
 

@@ -90,23 +90,36 @@ class Acts:
         self._command_of = command_of
         self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
         self._acts: dict[Key, Act] = {}
-        self._agent: Key | None = None
+        self._agents: set[Key] = set()
         self._argv: tuple[str, ...] = ()
         self._prune_at = _PRUNE_AT
 
     def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = ()) -> None:
         """The agent's own root process: what it starts are acts, it is none. argv: as the person started it."""
-        self._agent = key_of(process)
+        self._agents.add(key_of(process))
         self._argv = argv
 
     def starts(self, request: Request) -> bool:
         """Whether the agent itself comes to be by this exec: the words the person typed, behind `env`, a shell or a
-        version manager's shim at most."""
-        if request.process is None or key_of(request.process) != self._agent or not self._argv:
+        version manager's shim at most, or started once more by its own launcher."""
+        if request.process is None or not self._argv or not (self._is_agent(request.process) or self.is_own(request)):
             return False
         words = request.argv[-len(self._argv) :]
         same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(self._argv[0]).name
-        return same and words[1:] == self._argv[1:]
+        same = same and words[1:] == self._argv[1:]
+        if same:
+            self._agents.add(key_of(request.process))
+        return same
+
+    def is_own(self, request: Request) -> bool:
+        """Whether the agent itself started this process, directly, and this is the first program in it."""
+        process = request.process
+        if process is None or process.execs > 1 or not request.ancestry:
+            return False
+        return self._is_agent(request.ancestry[0])
+
+    def _is_agent(self, process: ProcessRef) -> bool:
+        return key_of(process) in self._agents
 
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
@@ -117,7 +130,7 @@ class Acts:
             return announced
         for process in (request.process, *request.ancestry):
             key = key_of(process)
-            if key == self._agent:
+            if key in self._agents:
                 return None
             found = self._acts.get(key)
             if found is not None:
@@ -127,7 +140,7 @@ class Acts:
     def open(self, act: str, request: Request) -> Act:
         """Register a new outermost act."""
         made = Act(act, request.process)
-        if request.process is not None and key_of(request.process) != self._agent:
+        if request.process is not None and key_of(request.process) not in self._agents:
             if len(self._acts) >= self._prune_at:
                 self._prune()
             self._acts[key_of(request.process)] = made

@@ -11,10 +11,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from leashtui.agents.adapter import Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for
 from leashtui.guards.hook import HookDirectory, HookGuard
-from leashtui.model.request import Layer, Request
+from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
 from leashtui.supervisor.mediator import Limits, Mediator
@@ -49,6 +51,8 @@ class Arming:
             patience=self._seconds,
             later=later,
             own=self._is_own,
+            habit=self._is_habit,
+            plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self._tell,
         )
@@ -75,6 +79,7 @@ class Arming:
                 words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
                 write=self._directory.write,
                 directory=os.fspath(self._directory.path),
+                installed=self._is_installed(env.get("HOME", "")),
             ),
         )
         session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())
@@ -82,6 +87,16 @@ class Arming:
         for note in armed.notes:
             session.notice("info", note, "leash config show hooks")
         return armed
+
+    def _is_installed(self, home: str) -> bool:
+        """Whether `leash hooks install` was run for this agent, for the person."""
+        settings = self.adapter.settings(lambda event, seconds, gate: "")
+        if settings is None or not home:
+            return False
+        try:
+            return self._directory.mark in Path(home, settings.user.removeprefix("~/")).read_bytes()
+        except OSError:
+            return False
 
     def _seconds(self, request: Request) -> float:
         """How long this request may wait for a person."""
@@ -98,6 +113,19 @@ class Arming:
             return False
         clean = all(name in _HARMLESS_NAMES or name.startswith(_HARMLESS) for name, _ in request.env)
         return clean and not request.script and self._directory.is_client(request.argv, request.exe)
+
+    def _is_habit(self, request: Request) -> bool:
+        """Whether the agent program does this by itself; what it starts in turn is judged again."""
+        return request.layer is Layer.KERNEL and not request.script and self.adapter.is_habit(request.argv)
+
+    def _plain(self, request: Request) -> Request:
+        """The request as its model meant it."""
+        if request.action is not Action.PROCESS_EXEC or not request.argv:
+            return request
+        plain = self.adapter.plain(request.argv)
+        if plain == request.argv:
+            return request
+        return replace(request, argv=plain, exe=request.exe if plain[0] == request.argv[0] else "")
 
     def _tell(self, sentence: str) -> None:
         if self._hooks is not None:

@@ -54,8 +54,9 @@ class Limits:
     """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
 
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
-    returns how to stop it. own: whether a request is leash's own hook client. tickets: late approvals. told: called
-    with (card, sentence for the model) when a parked act was answered.
+    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
+    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
+    with a sentence for the model when a parked act was answered.
     """
 
     def __init__(
@@ -64,12 +65,16 @@ class Limits:
         patience: Callable[[Request], float] = lambda request: 0.0,
         later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
         own: Callable[[Request], bool] = lambda request: False,
+        habit: Callable[[Request], bool] = lambda request: False,
+        plain: Callable[[Request], Request] = lambda request: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.patience = patience
         self.later = later
         self.own = own
+        self.habit = habit
+        self.plain = plain
         self.tickets = tickets
         self.told = told
 
@@ -138,7 +143,7 @@ class Mediator:
         started = self._timer()
         if self._acts.starts(request):
             request = replace(request, chosen=True)
-        facts = self._classify(request)
+        facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
@@ -146,6 +151,8 @@ class Mediator:
         verdict = self._rule(decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
+        elif asks and parent is None and self._acts.is_own(request) and self._limits.habit(request):
+            verdict = Verdict(Ruling.ALLOW, By.HABIT)
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))

@@ -106,6 +106,7 @@ def _because(verdict: Verdict, fallback: str = "") -> str:
         By.ERROR: "leash could not judge it",
         By.TICKET: f"approved late, {verdict.feedback}" if verdict.feedback else "the agent would not wait longer",
         By.OWN: "leash's own hook",
+        By.HABIT: "the agent's own housekeeping",
     }[verdict.by]
     named = ", ".join(verdict.policies[:3])
     return " · ".join(part for part in (who, fallback, named) if part)

@@ -110,6 +110,8 @@ def _codex(rig: Rig, url: str) -> list[str]:
 def _gemini(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}
     rig.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
+    if rig.world.leash("hooks", "install", "gemini").returncode:
+        raise AssertionError("leash hooks install gemini")
     return ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
 
 

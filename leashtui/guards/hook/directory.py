@@ -20,8 +20,9 @@ _CODE = """\
 import marshal, os
 try:
     with open({code}, "rb") as file:
-        exec(marshal.loads(file.read()))
-    main({directory}, __import__("sys").argv[1:])
+        scope = {{"__name__": "leash_hook"}}
+        exec(marshal.loads(file.read()), scope)
+    scope["main"]({directory}, __import__("sys").argv[1:])
 finally:
     os.write(2, b"leash: REFUSED: this session's hook is damaged; nothing was run.\\n")
     os._exit(2)
@@ -30,6 +31,9 @@ finally:
 
 class HookDirectory:
     """`path` (SESSION_DIR/hook, must not exist yet) with the client in it."""
+
+    mark = str(_CLIENT).encode()
+    """What an installed hook's command line holds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
