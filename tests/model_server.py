@@ -78,7 +78,7 @@ class Model:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 return
 
             def do_HEAD(self) -> None:
@@ -146,7 +146,7 @@ class Model:
         """(status, content type, body) for one request."""
         self.requests.append(request)
         bare = path.partition("?")[0]
-        if bare.endswith("/count_tokens") or bare.endswith(":countTokens"):
+        if bare.endswith(("/count_tokens", ":countTokens")):
             return 200, "application/json", b'{"input_tokens": 10, "totalTokens": 10}'
         if bare.endswith("/messages"):
             turn = self._turn(request, {t.get("name", "") for t in request.get("tools") or ()})

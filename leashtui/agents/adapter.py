@@ -82,6 +82,7 @@ class Adapter(Struct, frozen=True):
     can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
+    settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     """
 
     kind: str
@@ -95,6 +96,7 @@ class Adapter(Struct, frozen=True):
     extra: tuple[str, ...] = ()
     tried: str = ""
     habits: tuple[str, ...] = ()
+    settings_of_git: tuple[str, ...] = ()
     footprint: Footprint = Footprint()
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:

@@ -53,7 +53,8 @@ _EVAL = re.compile(
     re.S,
 )
 """Its preamble: loading its snapshot of the shell, switching some things off; the command; where it ended up."""
-_REFS = "core.alternateRefsCommand=f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
+_FUNCTION = "f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
+_REFS = f"core.alternateRefsCommand={_FUNCTION}"
 
 
 class Claude(Adapter, frozen=True):
@@ -143,6 +144,7 @@ AGENT = Claude(
         r"/bin/(?:ba|z)?sh\0-c\0env",
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
     ),
+    settings_of_git=(_FUNCTION,),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

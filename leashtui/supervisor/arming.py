@@ -123,9 +123,11 @@ class Arming:
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
         plain = self.adapter.plain(request.argv)
-        if plain == request.argv:
+        known = self.adapter.settings_of_git
+        env = tuple((n, "" if n.startswith("GIT_CONFIG_VALUE_") and v in known else v) for n, v in request.env)
+        if plain == request.argv and env == request.env:
             return request
-        return replace(request, argv=plain, exe=request.exe if plain[0] == request.argv[0] else "")
+        return replace(request, argv=plain, env=env, exe=request.exe if plain[0] == request.argv[0] else "")
 
     def _tell(self, sentence: str) -> None:
         if self._hooks is not None:

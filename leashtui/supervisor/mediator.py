@@ -176,7 +176,7 @@ class Mediator:
             if verdict.ruling is Ruling.DENY:
                 self.counts["refused"] += 1
                 self._breaker.refused(facts)
-            elif verdict.by in {By.TICKET, By.GRANT}:
+            elif verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
                 act.approve(facts)
             self._announce(act, request, verdict)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))

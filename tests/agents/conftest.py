@@ -1,13 +1,12 @@
 """Real agents from their packages, in a private world each, with a model that follows a script.
 
-`python tests/agents/install.py` puts them into one directory (LEASH_TEST_AGENTS, by default in the user's cache); a test
-whose agent is not there fails and says so, because a skipped guard is no guard.
+`python tests/agents/install.py` puts them into one directory (LEASH_TEST_AGENTS, by default in the user's cache); a
+test whose agent is not there fails and says so, because a skipped guard is no guard.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +64,30 @@ class Rig:
         """What the model was told by tools."""
         assert self.model is not None
         return self.model.told()
+
+    def model_saw(self) -> str:
+        """Everything that was sent to the model, unescaped once."""
+        assert self.model is not None
+        return self.model.sent()
+
+    def processes(self) -> list[int]:
+        """Living processes of this world, but for leash's own."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"HOME={self.home}\0".encode() in environ and b"LEASH_SESSION=" in environ:
+                found.append(int(entry.name))
+        return found
+
+    def words(self, pid: int) -> str:
+        """The command line of a process, '' when it is gone."""
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def decided(self, layer: str = "") -> list[dict[str, Any]]:
         """The decisions of the session, of one layer or all."""
@@ -148,4 +171,4 @@ def settle(seconds: float = 1.0) -> None:
     time.sleep(seconds)
 
 
-__all__ = ["Rig", "make_rig", "os", "settle"]
+__all__ = ["Rig", "make_rig", "settle"]
