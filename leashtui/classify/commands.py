@@ -22,6 +22,7 @@ from leashtui.classify.syntax import Assign, Function, Simple, Words
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
+_DEEPEST = 10
 _LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
@@ -171,22 +172,24 @@ def _nameless(call: Call) -> Stream:
 
 def _function(call: Call, name: str) -> Stream:
     machine, state = call.machine, call.state
-    if machine.calls.count(name) > 1 or (name in machine.calls and machine.forked > 0) or machine.depth > 10:
-        if machine.forked > 0 and name in machine.calls:
-            call.sign("catastrophic")
-            call.add(
-                Verb.SYSTEM_CHANGE,
-                "",
-                "starts itself over and over until the machine stops (a fork bomb)",
-                Severity.CRITICAL,
-            )
+    body = state.functions[name]
+    mark = id(body)
+    again = mark in machine.calls
+    if again and machine.forked > 0:
+        call.sign("catastrophic")
+        say = "starts itself over and over until the machine stops (a fork bomb)"
+        call.add(Verb.SYSTEM_CHANGE, "", say, Severity.CRITICAL)
+    if machine.calls.count(mark) > 1 or (again and machine.forked > 0):
+        return NOTHING  # what it does was reported the first time
+    if machine.depth > _DEEPEST:
+        machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
-    machine.calls.append(name)
+    machine.calls.append(mark)
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
     worlds = [state]
-    out = machine.run(state.functions[name], worlds, call.stdin)
+    out = machine.run(body, worlds, call.stdin)
     machine.depth -= 1
     machine.outer = outer
     machine.calls.pop()

@@ -119,7 +119,7 @@ class Machine:
         self.depth = 0
         self.nodes = 0
         self.outer: Span | None = None
-        self.calls: list[str] = []
+        self.calls: list[int] = []
         self.forked = 0
         self.stdin = TERMINAL
         self.piped_out = False

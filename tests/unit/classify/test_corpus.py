@@ -1,4 +1,4 @@
-"""Labelled commands: ours must all be answered as labelled; those of the field, where they are at hand, within gates."""
+"""Labelled commands: ours are all answered as labelled; those of the field, where they are at hand, within gates."""
 
 from __future__ import annotations
 

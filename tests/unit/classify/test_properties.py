@@ -21,20 +21,23 @@ DANGERS = {
     "leash kill --all": "deny",
 }
 TEXT_WRAPPERS = (
-    "{}", "{{ {}; }}", "( {} )", "if true; then {}; fi", "while :; do {}; break; done", "for x in 1; do {}; done", "true && {}",
-    "false || {}", "! {}", "f() {{ {}; }}; f", "{} &", "echo hi; {}", "case x in *) {} ;; esac", "cd src && cd .. && {}", "trap '' INT; {}",
-    "coproc {{ {}; }}", "echo $( {} )", "cat <( {} )", "x=1; {}", "[[ -n x ]] && {}", "until false; do {}; break; done", "time {}",
+    "{}", "{{ {}; }}", "( {} )", "if true; then {}; fi", "while :; do {}; break; done", "for x in 1; do {}; done",
+    "true && {}", "false || {}", "! {}", "{{ f() {{ {}; }}; f; }}", "( {} & )", "echo hi; {}",
+    "case x in *) {} ;; esac", "cd src && cd .. && {}", "trap '' INT; {}", "coproc {{ {}; }}", "echo $( {} )",
+    "cat <( {} )", "x=1; {}", "[[ -n x ]] && {}", "until false; do {}; break; done", "time {}",
 )  # fmt: skip
 QUOTED_WRAPPERS = (
-    "sh -c {}", "bash -lc {}", "eval {}", "env bash -c {}", "nohup sh -c {}", "timeout 9 bash -c {}", "sudo sh -c {}", "bash <<< {}",
-    "echo {} | sh", "printf '%s' {} | bash", "xargs -I{{}} sh -c {} < /dev/null", "find . -maxdepth 0 -exec sh -c {} \\;", "setsid -w bash -c {}",
-    "trap {} EXIT", "watch -n1 {}", "su -c {}", "script -qc {} /dev/null", "flock /tmp/l -c {}", "busybox sh -c {}",
-    "alias zz={}; zz", "nice -n 5 sh -c {}", "strace -f sh -c {}", "exec bash -c {}", "command sh -c {}", "parallel ::: {}", "tmux new -d {}",
+    "sh -c {}", "bash -lc {}", "eval {}", "env bash -c {}", "nohup sh -c {}", "timeout 9 bash -c {}",
+    "sudo sh -c {}", "bash <<< {}", "echo {} | sh", "printf '%s' {} | bash", "xargs -I{{}} sh -c {} < /dev/null",
+    "find . -maxdepth 0 -exec sh -c {} \\;", "setsid -w bash -c {}", "trap {} EXIT", "watch -n1 {}", "su -c {}",
+    "script -qc {} /dev/null", "flock /tmp/l -c {}", "busybox sh -c {}", "alias zz={}; zz", "nice -n 5 sh -c {}",
+    "strace -f sh -c {}", "exec bash -c {}", "command sh -c {}", "parallel ::: {}", "tmux new -d {}",
 )  # fmt: skip
 HARMLESS = ("ls", "git status", "npm test", "cat README.md", "pytest -q", "make build")
 MENTIONS = (
-    "echo {}", "printf '%s\\n' {}", "grep -rn {} docs", "git commit -m {}", "cat > notes.md <<'E'\n{raw}\nE", "rg {} src", "git log --grep {}", "test x = {}",
-    "true # {raw}", "jq -n --arg a {} '$a'", "sed -n {sed} README.md", "awk -v a={} 'END {{ print NR }}' x.txt", "case x in {}) ;; esac", "msg={}",
+    "echo {}", "printf '%s\\n' {}", "grep -rn {} docs", "git commit -m {}", "cat > notes.md <<'E'\n{raw}\nE",
+    "rg {} src", "git log --grep {}", "test x = {}", "true # {raw}", "jq -n --arg a {} '$a'",
+    "sed -n {sed} README.md", "awk -v a={} 'END {{ print NR }}' x.txt", "case x in {}) ;; esac", "msg={}",
 )  # fmt: skip
 
 
