@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' config 'config show' 'config path' doctor completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' inventory hooks config 'config show' 'config path' doctor completions
 set -g _shtab_leash_opts_with_value --batch --because --code --cwd --guard --home --on-ask --pace --session --workspace
 
 complete -c leash -e
@@ -145,6 +145,16 @@ complete -c leash -n '_shtab_leash_using policy test' -l json -d 'print one JSON
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a list -d 'list the policies of a new session'
 complete -c leash -n '_shtab_leash_using policy list' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy list' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a inventory -d 'list this machine'"'"'s agents, how leash sees each, and what is weak'
+complete -c leash -n '_shtab_leash_using inventory' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using inventory' -l json -d 'one object a line'
+complete -c leash -n '_shtab_leash_using inventory' -l accept -d 'remember instructions, skills and servers as they are'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a hooks -d 'put leash'"'"'s hooks into an agent'"'"'s own settings, or take them out'
+complete -c leash -n '_shtab_leash_using hooks' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using hooks' -l user -d 'for every project (default)'
+complete -c leash -n '_shtab_leash_using hooks' -l project -d 'for this directory only'
+complete -c leash -n '_shtab_leash_using hooks' -l json -d 'one object a line (status)'
+complete -c leash -n '_shtab_leash_using hooks; and test $_shtab_leash_npos -eq 0' -ka "install status remove" -d action
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a config -d 'show the configuration and where it comes from'
 complete -c leash -n '_shtab_leash_using config' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using config; and test $_shtab_leash_npos -eq 0' -a show -d 'print every value and where it comes from'

@@ -45,7 +45,8 @@ class Footprint(Struct, frozen=True):
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
     skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
-    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI.
+    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI. weak: (dotted key, value as
+    JSON or '*' for any, what it means) of settings under which it asks nobody.
     """
 
     settings: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Footprint(Struct, frozen=True):
     transcripts: str = ""
     bypasses: tuple[str, ...] = ()
     package: str = ""
+    weak: tuple[tuple[str, str, str], ...] = ()
 
 
 class Settings(Struct, frozen=True):
@@ -81,6 +83,7 @@ class Adapter(Struct, frozen=True):
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
     can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
+    by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     """
@@ -90,6 +93,7 @@ class Adapter(Struct, frozen=True):
     tier: Tier = Tier.STRICT
     patience: int = 0
     yields: bool = False
+    by_install: bool = False
     hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
     quiet: tuple[str, ...] = ()

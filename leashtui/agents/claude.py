@@ -153,5 +153,12 @@ AGENT = Claude(
         transcripts="~/.claude/projects/*/*.jsonl",
         bypasses=("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions"),
         package="@anthropic-ai/claude-code",
+        weak=(
+            ("permissions.defaultMode", '"bypassPermissions"', "its own prompts are off for every session"),
+            ("permissions.allow", '"Bash"', "every shell command is approved beforehand"),
+            ("permissions.allow", '"Bash(*)"', "every shell command is approved beforehand"),
+            ("skipDangerousModePermissionPrompt", "true", "it enters its bypass mode without a warning"),
+            ("disableAllHooks", "true", "no hook runs, leash's neither"),
+        ),
     ),
 )

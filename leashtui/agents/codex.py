@@ -124,5 +124,9 @@ AGENT = Codex(
         transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",
         bypasses=("--dangerously-bypass-approvals-and-sandbox", "--yolo", "--full-auto", _TRUST),
         package="@openai/codex",
+        weak=(
+            ("approval_policy", '"never"', "it never asks"),
+            ("sandbox_mode", '"danger-full-access"', "its sandbox is off"),
+        ),
     ),
 )

@@ -126,6 +126,7 @@ AGENT = Gemini(
     names=("gemini",),
     patience=300,
     hold=3600,
+    by_install=True,
     quiet=("--yolo",),
     tried="0.61.0",
     footprint=Footprint(
@@ -136,5 +137,10 @@ AGENT = Gemini(
         transcripts="~/.gemini/tmp/*/chats/session-*.jsonl",
         bypasses=("--yolo", "-y", "--approval-mode=yolo", "--skip-trust"),
         package="@google/gemini-cli",
+        weak=(
+            ("general.defaultApprovalMode", '"yolo"', "it approves everything itself"),
+            ("tools.autoAccept", "true", "it approves tools itself"),
+            ("hooksConfig.enabled", "false", "no hook runs, leash's neither"),
+        ),
     ),
 )

@@ -130,5 +130,9 @@ AGENT = OpenCode(
         transcripts="~/.local/share/opencode/opencode.db",
         bypasses=("--auto", "--pure"),
         package="opencode-ai",
+        weak=(
+            ("permission", '"allow"', "it approves everything itself"),
+            ("permission.bash", '"allow"', "it approves every shell command itself"),
+        ),
     ),
 )

@@ -78,5 +78,6 @@ AGENT = Qwen(
         transcripts="~/.qwen/projects/*/chats/*.jsonl",
         bypasses=("--yolo", "-y", "--approval-mode=yolo"),
         package="@qwen-code/qwen-code",
+        weak=(("tools.approvalMode", '"yolo"', "it approves everything itself"),),
     ),
 )

@@ -100,8 +100,9 @@ def test_versions_agree() -> None:
     assert f"## {__version__}" in (TOP / "CHANGELOG.md").read_text()
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
+def test_decisions_are_numbered_once() -> None:
     files = sorted((TOP / "docs" / "adr").glob("*.md"))
-    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    numbers = [int(file.name[:4]) for file in files]
+    assert len(set(numbers)) == len(numbers)
     for file in files:
         assert file.read_text().startswith(f"# {int(file.name[:4])}. ")

@@ -32,6 +32,12 @@ COMMANDS = (
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test and list policies"),
+    Row(
+        "inventory",
+        "inventory",
+        "Set up",
+        "list this machine's agents, how leash sees each, and what is weak",
+    ),
     Row("hooks", "hooks", "Set up", "put leash's hooks into an agent's own settings, or take them out"),
     Row("config", "config", "Set up", "show the configuration and where it comes from"),
     Row("doctor", "doctor", "Set up", "check this machine and say what to do"),

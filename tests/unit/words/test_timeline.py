@@ -10,6 +10,7 @@ from log_samples import SESSION, START, allowed, asked, story
 
 from leashtui.model.event import (
     ActEnded,
+    AgentTold,
     Answered,
     Braked,
     ChainClosed,
@@ -25,7 +26,9 @@ from leashtui.model.event import (
     Notice,
     Record,
     SessionEnded,
+    Ticketed,
 )
+from leashtui.model.hook import Moment
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
 
@@ -52,6 +55,8 @@ OTHERS: list[Event] = [
     ChainOpened("s", "bash"),
     ChainClosed("s", "ab" * 32, 7),
     SessionEnded(1, "killed", ("7 sleep",)),
+    Ticketed("L-1", "ab" * 32),
+    *(AgentTold(str(moment), tool="Bash", text="ls\x1b[2J") for moment in Moment),
     *(denied(by) for by in By),
 ]
 EVERY = [event for event, _ in story()] + OTHERS
