@@ -102,18 +102,3 @@ def test_mini_gets_a_ticket_before_its_own_limit_and_the_retry_runs_once(world: 
     assert "NOT EXECUTED. Waiting for approval L-1" in _told(world)
     by = [(e.get("verdict") or {}).get("by") for e in world.events("act.decided")]
     assert by.count("ticket") == 1
-
-
-def test_a_changed_script_is_another_act_for_a_ticket(world: World) -> None:
-    world.config("[patience]\nmini = 2\n")
-    (world.workspace / "notes").mkdir()
-    (world.workspace / "tidy.sh").write_text("rm -rf notes\n")
-    command = _script(world, "sh tidy.sh", WAIT, "echo 'rm -rf src' >> tidy.sh; true", "sh tidy.sh")
-    leash = world.start("run", "--headless", "--on-ask", "wait", "--", *command)
-    card = world.one_card(60)
-    eventually(lambda: world.events("act.ticket"), 30)
-    assert world.leash("approve", card["id"]).returncode == 0
-    (world.workspace / "go").touch()
-    leash.communicate(timeout=90)
-    assert (world.workspace / "src").exists()
-    assert (world.workspace / "notes").exists()
