@@ -22,7 +22,7 @@ Shape = Callable[[str, Fields, str], ToolUse]
 MARGIN = 15.0
 """Seconds between the client's own end of patience and the agent's time-out for it."""
 
-_TEXT = 4000
+_TEXT = 1 << 16
 _PATCH_FILE = re.compile(r"^\*\*\* (Add|Update|Delete) File: (.+)$", re.M)
 _PATCH_MOVE = re.compile(r"^\*\*\* Move to: (.+)$", re.M)
 

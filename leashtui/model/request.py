@@ -18,6 +18,7 @@ class Action(StrEnum):
     FILE_READ = "FileOpenReadOnly"  # live, told by hooks
     FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher, told by hooks
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
+    TOOL_CALL = "ToolCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
     LEASH_CONTROL = "LeashControl"  # live
 
 

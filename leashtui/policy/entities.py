@@ -153,6 +153,7 @@ _KINDS = {
     Action.FILE_READ: "File",
     Action.FILE_WRITE: "File",
     Action.FILE_DELETE: "File",
+    Action.TOOL_CALL: "Tool",
     Action.LEASH_CONTROL: "Control",
 }
 
@@ -162,11 +163,16 @@ def resource(request: Request, facts: Facts) -> Uid:
     kind = _KINDS[request.action]
     if kind == "Command":
         return _uid(kind, facts.command)
+    if kind == "Tool":
+        return _uid(kind, "/".join(request.argv[:2]))
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
 
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:
     """The resource with what it is in: a file in its directories, a command in its program's file and directories."""
+    if uid["type"] == "Tool":
+        server = _uid("Server", request.argv[0] if request.argv else "")
+        return [_entity(uid, [server]), _entity(server, [])]
     if uid["type"] == "File":
         return _placed(uid, request.path)
     if uid["type"] == "Command" and request.exe.startswith("/"):

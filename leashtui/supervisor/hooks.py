@@ -200,6 +200,9 @@ def requests_of(use: ToolUse) -> tuple[Request, ...]:
     """The acts of one tool use, in order; none for what is only recorded."""
     if use.kind is Kind.SHELL:
         return (Request(Action.PROCESS_EXEC, Layer.HOOK, use.cwd, script=use.command, tool=use.name, call=use.id),)
+    if use.kind is Kind.MCP:
+        argv = (use.server, use.name.partition(use.server)[2].lstrip("_-") or use.name)
+        return (Request(Action.TOOL_CALL, Layer.HOOK, use.cwd, argv, script=use.text, tool=use.name, call=use.id),)
     return tuple(
         Request(
             _ACTIONS[act.kind],

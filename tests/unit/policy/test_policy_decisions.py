@@ -177,6 +177,7 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.FILE_READ: Outcome.DENY,
         Action.FILE_WRITE: Outcome.DENY,
         Action.FILE_DELETE: Outcome.ASK,
+        Action.TOOL_CALL: Outcome.ASK,
         Action.LEASH_CONTROL: Outcome.ASK,
     }
 
