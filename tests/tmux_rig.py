@@ -66,7 +66,8 @@ class DeskServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind("\0" + name)
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._door = threading.Thread(target=self._accept, daemon=True)
+        self._door.start()
 
     def _accept(self) -> None:
         while True:
@@ -105,15 +106,22 @@ class DeskServer:
     def done(self) -> None:
         self.say(Done(0, "log", 1, "head"))
 
+    def shut(self) -> None:
+        """Accept nobody any more: a thread left in accept() would answer for the next desk, by a number used again."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._door.join(10)
+        self._listener.close()
+
     def vanish(self) -> None:
         """Die as a killed supervisor dies: every connection breaks."""
-        self._listener.close()
+        self.shut()
         for face in list(self._faces):
             face.shutdown(socket.SHUT_RDWR)
             face.close()
 
     def close(self) -> None:
-        self._listener.close()
+        self.shut()
         for face in list(self._faces):
             face.close()
         for process in (self.agent, self.pump):
@@ -186,7 +194,8 @@ class Tmux:
 
     def ended(self, timeout: float = 20) -> int:
         """The exit status of the command, once it ended."""
-        until(lambda: self.value("#{pane_dead}") == "1", "the end", timeout)
+        ends = "#{pane_dead}#{pane_dead_status}#{pane_dead_signal}"  # the status comes a moment after the death
+        until(lambda: len(self.value(ends)) > 1, "the end", timeout)
         return int(self.value("#{pane_dead_status}") or -1)
 
     def close(self) -> None:

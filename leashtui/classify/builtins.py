@@ -80,6 +80,11 @@ def _printf(call: Call) -> Stream:
     return Stream(taint | (Taint.DECODED if escaped else 0), text)
 
 
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a variable."""
+    return text.isidentifier() and text.isascii()
+
+
 def _index_trick(call: Call, text: str) -> None:
     """`test -v 'a[$(cmd)]'` and `printf -v` run what stands in the index."""
     found = _INDEX.search(text)
@@ -98,6 +103,8 @@ def _test(call: Call) -> Stream:
 def _export(call: Call) -> Stream:
     flags = {c for w in call.words[1:] if w.startswith("-") for c in w[1:]}
     names = [w for w in call.words[1:] if not w.startswith("-")]
+    for word in names:
+        _index_trick(call, word.partition("=")[0] if "i" not in flags else word)
     if "f" in flags and names:
         return NOTHING
     if not names or "p" in flags:
@@ -116,14 +123,18 @@ def _export(call: Call) -> Stream:
             judge_set(call.machine, name, Word(value, word.taint), call.span, exported=call.name != "local")
             if name not in call.state.vars:
                 call.state.assign(name, Word(value, word.taint))
-        if "n" in flags and sign:
-            call.state.assign(name, Word(UNKNOWN, 0, many=True))
+        if "n" in flags and sign and call.name != "export":
+            known = is_name(value)
+            call.state.refs = {**call.state.refs, name: value if known else name}
+            if not known:
+                call.state.assign(name, Word(UNKNOWN, 0, many=True))
     return NOTHING
 
 
 def _unset(call: Call) -> Stream:
     for word in call.words[1:]:
         if not word.startswith("-"):
+            _index_trick(call, word)
             judge_unset(call, word)
             call.state.forget(str(word))
             call.state.functions = {k: v for k, v in call.state.functions.items() if k != word}
@@ -131,7 +142,7 @@ def _unset(call: Call) -> Stream:
 
 
 def _read_lines(call: Call) -> Stream:
-    flags_with_value = ("-d", "-i", "-n", "-N", "-p", "-t", "-u", "-a", "-O", "-s", "-c", "-C")
+    valued = "dinNptua" if call.name == "read" else "dnOsucC"
     names: list[str] = []
     words = call.words[1:]
     at = 0
@@ -140,8 +151,9 @@ def _read_lines(call: Call) -> Stream:
         if words[at].startswith("-") and len(words[at]) > 1:
             if words[at][-1:] == "a" and call.name == "read" and at + 1 < len(words):
                 array = str(words[at + 1])
-            at += 2 if words[at] in flags_with_value or words[at][-1] in "dpatnNu" else 1
+            at += 2 if words[at][-1] in valued else 1
             continue
+        _index_trick(call, words[at])
         names.append(str(words[at]))
         at += 1
     stream = call.stdin
@@ -241,7 +253,7 @@ def _command(call: Call) -> Stream:
     while words and words[0] in ("-p", "--"):
         words = words[1:]
     if not words or words[0] in ("-v", "-V"):
-        return Stream(0, None)
+        return Stream(Taint.GUARD if any(w in ("leash", "leashtui") for w in words) else 0, None)
     state = call.state
     functions, state.functions = state.functions, {}
     aliases, state.aliases = state.aliases, {}

@@ -6,6 +6,8 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
+import re
+
 from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import Machine
@@ -15,11 +17,33 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, t
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
+_OWN_KEY = re.compile(
+    r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
+)
+"""Options that show a program's own credential to the service it belongs to."""
+_HOSTS = frozenset(("-h", "-H", "--host", "--hostname", "--server", "-S", "--address", "--url"))
+_OUTWARD = frozenset(
+    (Verb.NET_SEND, Verb.NET_GET, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.PACKAGE_ADD)
+)
+
 
 class Call:
     """name: base name; words: argv; stdin: what flows in; made: redirections; env: assignments before the command."""
 
-    __slots__ = ("direct", "env", "ledger", "machine", "made", "name", "reads", "span", "state", "stdin", "words")
+    __slots__ = (
+        "direct",
+        "env",
+        "ledger",
+        "machine",
+        "made",
+        "name",
+        "outward",
+        "reads",
+        "span",
+        "state",
+        "stdin",
+        "words",
+    )
 
     def __init__(
         self,
@@ -42,6 +66,7 @@ class Call:
         self.env = env
         self.reads = 0
         self.direct = False
+        self.outward = False
 
     # ---- reporting
 
@@ -50,12 +75,14 @@ class Call:
         place: Place = Place.NONE, lost: bool = False, recursive: bool = False,
     ) -> None:  # fmt: skip
         """Note an effect of this call."""
+        self.outward = self.outward or verb in _OUTWARD
         self.ledger.add(
             verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
         )
 
     def sign(self, *names: str) -> None:
         """Raise warning signs."""
+        self.outward = self.outward or "network" in names
         self.ledger.sign(*names)
 
     def opaque(self, sentence: str) -> None:
@@ -105,6 +132,32 @@ class Call:
 
     # ---- the network
 
+    def carries(self) -> None:
+        """A call that leaves the machine takes its words along: a file's or command's secret among them goes too."""
+        former = ""
+        logs_in = any("token" in w or "password" in w for w in self.words)
+        if self.stdin.taint & Taint.SECRET and not self.outward and not logs_in:
+            self.send("", self.stdin)
+            return
+        for word in self.words[1:]:
+            own = _OWN_KEY.match(former if not word.startswith("-") else word)
+            if word.taint & Taint.SECRET and word.taint & Taint.LOCAL and own is None:
+                self.send("", Stream(Taint.SECRET))
+                return
+            former = word
+
+    def names_host(self) -> bool:
+        """Whether its words name another machine, by an address or by an option for one."""
+        former = ""
+        for word in self.words[1:]:
+            text = bare(word)
+            value = text.partition("=")[2] if text.startswith("--") and "=" in text else text
+            named = "://" in value or former in _HOSTS or text.partition("=")[0] in ("--host", "--server")
+            if named and not value.startswith(("-", "/", "file:")) and not is_local(host_of(value)):
+                return True
+            former = text
+        return False
+
     def fetch(self, url: str, say: str = "") -> Stream:
         """Something is requested from an address; what the address carries leaves the machine."""
         host = host_of(url)
@@ -128,6 +181,8 @@ class Call:
         if host:
             self.ledger.hosts[bare(host)] = None
         self.sign("network")
+        if content.taint & Taint.SHELL and content.taint & (Taint.FETCHED | Taint.SOCKET):
+            self.sign("reverse_shell")  # orders come in, answers go out
         to = f" to {host}" if host and UNKNOWN not in host else ""
         if touch.leaks(content):
             self.sign("sends_secret")

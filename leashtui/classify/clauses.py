@@ -106,6 +106,7 @@ class Clauses(Reader):
             lines: list[str] = []
             start = self.at
             joined = ""
+            ended = False
             while self.at < self.size:
                 end = self.text.find("\n", self.at)
                 line = self.text[self.at :] if end < 0 else self.text[self.at : end]
@@ -114,8 +115,11 @@ class Clauses(Reader):
                 if not redirect.raw:
                     joined = self.continued(joined, bare, mark)
                 if bare == mark:
+                    ended = True
                     break
                 lines.append(bare + "\n")
+            if not ended:
+                raise self.fail("a here-document without its end")
             text = "".join(lines)
             if redirect.raw:
                 parts: tuple[Part, ...] = (Lit(text, quoted=True),)

@@ -6,6 +6,8 @@ not certain is opaque, however harmless its other words look.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
@@ -19,10 +21,12 @@ from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Simple, Words
-from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
+from leashtui.classify.tamper import judge_reach
+from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
 _DEEPEST = 10
+_TELLING = ("rm", "sh", "bash", "dd", "curl", "cat", "nc", "wget", "mkfs", "chmod", "find", "shred", "kill", "leash")
 _LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
@@ -31,6 +35,7 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     """Evaluate one simple command in one world; gives what it prints."""
     span = machine.span(node.start, node.end)
     expander = machine.expander
+    waiting = tuple(expander.later)
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
     for item in node.words:
@@ -54,7 +59,10 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     if known is not state:
         _settle(state, known, {name for name, _ in env})
     empties = words[0] in (":", "true") or (made.outputs != [] and out is NOTHING and words[0] == "cat")
-    return pour(machine, made, state, out, command=not empties)
+    left = pour(machine, made, state, out, command=not empties)
+    for path in [p for p in expander.later if p not in waiting]:
+        expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))
+    return left
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:
@@ -164,10 +172,21 @@ def _nameless(call: Call) -> Stream:
     last = call.words[0].rpartition("/")[2]
     if call.words[0] == UNKNOWN and len(call.words) > 1 and bare(call.words[1]) in _SHELLS:
         call.words_run(call.words[1:])
-    elif last and UNKNOWN not in last and not is_pattern(last):
-        call.words_run([Word(last, call.words[0].taint), *call.words[1:]])
+    else:
+        for name in _meant(last):
+            call.words_run([Word(name, call.words[0].taint), *call.words[1:]])
     _tail(call)
     return call.out()
+
+
+def _meant(last: str) -> list[str]:
+    """The programs a name may come to: a variable in it may be empty, a pattern may match what matters most."""
+    text = last.replace(UNKNOWN, "")
+    if not text:
+        return []
+    if not is_pattern(text):
+        return [text]
+    return [n for n in _TELLING if fnmatchcase(n, bare(text))][:4] if text.strip(STAR + MARK) else []
 
 
 def _function(call: Call, name: str) -> Stream:
@@ -235,7 +254,10 @@ def external(call: Call) -> Stream:
         _on_socket(call, name)
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
+    judge_reach(call)
     out = apply(call, spec)
+    if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
+        call.carries()
     if call.direct:
         machine.ledger.simple.append(tuple(call.words))
     return out
@@ -274,6 +296,8 @@ def _unknown(call: Call) -> Stream:
     if call.name == "leashd" or "leash" in call.name:
         call.sign("guard_tamper")
     _tail(call)
+    if (call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.names_host():
+        call.carries()
     for word in call.words[1:]:
         _value = word.partition("=")[2] if word.startswith("-") else word
         if _value and place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):

@@ -57,6 +57,8 @@ _INDEX = re.compile(
     r"^(PIP_(EXTRA_)?INDEX_URL|UV_(EXTRA_|DEFAULT_)?INDEX(_URL)?|NPM_CONFIG_REGISTRY|npm_config_registry|GOPROXY"
     r"|CARGO_REGISTRIES_.*_INDEX|GONOSUMDB|GONOSUMCHECK|GOFLAGS)$"
 )
+_LOGS = re.compile(r"^(GIT_TRACE\w*|SSLKEYLOGFILE|LD_DEBUG_OUTPUT|NODE_V8_COVERAGE)$")
+"""What a program writes a log to."""
 _GUARD = re.compile(r"^LEASH(TUI)?(_|$)")
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
@@ -128,6 +130,11 @@ def _judge(call: Call, name: str, value: Word) -> None:
             call.run_file(value, f"takes git's programs or hooks, through {name}, from")
     elif name == "PATH":
         _path(call, value)
+    elif name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG") and text not in ("", "/dev/null"):
+        call.sign("obfuscated")
+        call.run_file(value, f"takes settings of git, which can name programs, through {name}, from")
+    elif _LOGS.match(name) and text.startswith(("/", "~", "..")):
+        call.write(value, Stream(0, None), append=True)
     else:
         _judge_index(call.machine, name, value, call.span)
 

@@ -7,36 +7,46 @@ value is not certain says so (unknown piece, `many`), and keeps the taint of all
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import Protocol
 
 from leashtui.classify.arith import compute
+from leashtui.classify.parser import parse
+from leashtui.classify.reader import Unparsable
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Sub, Words
 from leashtui.classify.transform import transform
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, live
 
-Runner = Callable[[Sequence, State], Stream]
-"""Runs the commands of a substitution and gives what they print."""
+
+class Runner(Protocol):
+    """Runs the commands of a substitution and gives what they print."""
+
+    def __call__(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
+        """stdin: what they read, else what the shell itself reads."""
+        ...
+
 
 _SPLIT = re.compile(r"[ \t\n]+")
 _HOLE = 0x100000
+_NAMES = re.compile(r"[A-Za-z_]\w*")
 _BRACE_LIMIT = 256
 _SEQUENCE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
 _MANY = 512
 
 
 class Expander:
-    """run: evaluates substitutions. home, user: of the person. assign: notes `${x:=y}`."""
+    """run: evaluates substitutions. later: each `>(...)` that nothing was written to yet. home, user: of the person."""
 
     def __init__(self, run: Runner, home: str, user: str) -> None:
         self._run = run
+        self.later: dict[str, tuple[Sequence, State]] = {}
         self._fixed = {
             "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "TMPDIR": "/tmp", "UID": "1000",
             "EUID": "1000", "!": "4194243", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu",
             "BASH": "/bin/bash", "0": "bash", "$": "4194305", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
             "SHLVL": "1", "LINENO": "1", "PPID": "4194306", "BASHPID": "4194305", "HISTFILE": home + "/.bash_history",
-            "_": "bash", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
+            "_": "bash", "XDG_RUNTIME_DIR": "/run/user/1000", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
             home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
@@ -141,10 +151,7 @@ class Expander:
         if ifs is None or str(ifs[0] if ifs else "") in (" \t\n", UNKNOWN):
             if not value or not _SPLIT.search(value):
                 return [value] if value else []
-            pieces = _SPLIT.split(value)
-            if pieces[0] == "":
-                pieces = pieces[1:]
-            return pieces
+            return _SPLIT.split(value)  # an empty first or last piece parts it from what stands beside it
         marks = str(ifs[0]) if ifs else ""
         return re.split("[" + re.escape(marks) + "]", value) if marks and value else [value] if value else []
 
@@ -181,20 +188,47 @@ class Expander:
             return [Word(clean, taint if stream.taint or clean else 0)]
         if isinstance(part, Arith):
             inside = self.one(part.inside, state)
+            self.computed(inside, state)
             return [Word(compute(inside, lambda n: self._number(n, state)), inside.taint & ~Taint.LOCAL)]
         if isinstance(part, Proc):
+            if part.direction == ">":
+                name = f"/dev/fd/{62 - len(self.later)}"
+                self.later[name] = (part.body, state.copy())
+                return [Word(name)]
             stream = self._run(part.body, state)
-            name = "/dev/fd/63" if part.direction == "<" else "/dev/fd/62"
-            state.files = {**state.files, name: stream}
-            return [Word(name, stream.taint if part.direction == "<" else 0)]
+            state.files = {**state.files, "/dev/fd/63": stream}
+            return [Word("/dev/fd/63", stream.taint)]
         assert isinstance(part, Lit)
         return [Word(part.text)]
+
+    def feed(self, path: str, stream: Stream) -> None:
+        """Something is written to a `>(...)`: that runs with it."""
+        body, state = self.later.pop(path)
+        self._run(body, state, stream)
 
     def _number(self, name: str, state: State) -> str:
         return " ".join(self.variable(name, state))
 
+    def computed(self, text: str, state: State) -> None:
+        """Arithmetic reads values once more, and runs the `$(...)` in an index that stands in one."""
+        for value in (text, *(v for n in _NAMES.findall(text)[:16] for v in state.vars.get(n, ()))):
+            if "[" in value and ("$(" in value or "`" in value):
+                self.again(value, state)
+
+    def again(self, text: str, state: State) -> Word:
+        """What a text comes to that is expanded once more, as a prompt or an index is."""
+        if "$" not in text and "`" not in text:
+            return Word(text)
+        try:
+            tree = parse(f"cat <<leash_again\n{text}\nleash_again\n")
+        except (Unparsable, RecursionError):
+            return Word(UNKNOWN, Taint.DECODED, many=True)
+        stream = self._run(tree, state)
+        return Word(UNKNOWN if stream.text is None else stream.text.rstrip("\n"), stream.taint)
+
     def variable(self, name: str, state: State) -> tuple[Word, ...]:
         """The value of a variable or parameter; unknown for what the session's environment may hold."""
+        name = state.refs.get(name, name)
         found = state.vars.get(name)
         if found is not None:
             return found
@@ -212,10 +246,12 @@ class Expander:
         fixed = self._fixed.get(name)
         if fixed is not None:
             return (Word(fixed),)
-        return (Word(UNKNOWN, Taint.SECRET if is_secret_variable(name) else 0, many=True),)
+        taint = Taint.SECRET if is_secret_variable(name) else Taint.GUARD if name.startswith("LEASH_") else 0
+        return (Word(UNKNOWN, taint, many=True),)
 
     def is_set(self, name: str, state: State) -> bool | None:
         """Whether a variable is set; None when the environment decides."""
+        name = state.refs.get(name, name)
         if name in state.vars:
             return bool(state.vars[name])
         if name in self._fixed or name in ("PWD", "OLDPWD", "#"):

@@ -14,7 +14,9 @@ from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING
 from leashtui.model.facts import Place, Verb
 
-_SCHEDULE = re.compile(r"^\s*(?:@\w+|(?:[\d*,/\w-]+\s+){5})\s*", re.M)
+_SCHEDULE = re.compile(
+    r"^\s*(?:@\w+|(?:[\d*,/\w-]+\s+){5})\s*(?:root\s+|[a-z_][\w-]*\s+(?=/|curl |wget |sh |bash |nc ))?", re.M
+)
 _STARTS = re.compile(r"^\s*(?:Exec(?:Start|Stop|Reload)(?:Pre|Post)?|Program|Command)\s*=\s*[-@+!]*", re.M)
 _BAD = frozenset(("sends_secret", "reverse_shell", "pipe_to_shell", "catastrophic", "guard_tamper", "backdoor"))
 

@@ -22,6 +22,9 @@ _LATER = re.compile(
     r"|sudoers|environment|udev/)|^/var/spool/cron|^/(usr/)?lib/systemd/|/\.config/(systemd|autostart)/|/Library/Launch"
     r"|/\.local/share/systemd/"
 )
+_ACCOUNTS = re.compile(r"/etc/(?:passwd|shadow|sudoers(?:\.d/.*)?|group|doas\.conf|polkit-1/.*)$")
+_ROOT_FOR_ALL = re.compile(r"^[^:\s]+:[^:]*:0+:|NOPASSWD|^permit\s+nopass|^(?:sudo|wheel|root):[^:]*:\d+:\S", re.M)
+"""Lines by which somebody becomes root unasked."""
 _GIT_SETTINGS = re.compile(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
 
 
@@ -33,7 +36,7 @@ def judge_lasting(machine: Machine, path: str, content: Stream, span: Span) -> N
         ledger.add(
             Verb.PERSIST, show(path), Place.HOME, f"adds a key to {short(machine, path)}", span, Severity.CRITICAL
         )
-    elif path == "/etc/ld.so.preload":
+    elif path == "/etc/ld.so.preload" or (_ACCOUNTS.match(path) and _ROOT_FOR_ALL.search(content.text or "")):
         ledger.sign("backdoor")
     elif _LATER.search(path):
         ledger.add(

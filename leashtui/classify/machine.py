@@ -28,6 +28,7 @@ from leashtui.classify.syntax import (
     Function,
     Group,
     If,
+    Lit,
     Loop,
     Node,
     Pipeline,
@@ -123,6 +124,8 @@ class Machine:
         self.forked = 0
         self.stdin = TERMINAL
         self.piped_out = False
+        self.channels: set[str] = set()
+        """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
     # ---- texts
 
@@ -146,10 +149,10 @@ class Machine:
         """The span to report for a node: its own, or that of the word it came out of."""
         return self.outer if self.outer is not None else (start, end)
 
-    def _substitute(self, body: Sequence, state: State) -> Stream:
+    def _substitute(self, body: Sequence, state: State, stdin: Stream | None = None) -> Stream:
         worlds = [state.copy()]
         piped, self.piped_out = self.piped_out, True
-        out = self.run(body, worlds, self.stdin)
+        out = self.run(body, worlds, self.stdin if stdin is None else stdin)
         self.piped_out = piped
         if len(worlds) == 1 and worlds[0].files is not state.files:
             state.files = worlds[0].files
@@ -244,6 +247,8 @@ class Machine:
             self._keep_files(worlds, side)
             return out
         if isinstance(node, Prefixed):
+            if node.word == "coproc":
+                self.channels.add("coproc")
             return self.run(node.node, worlds, stdin)
         if isinstance(node, Redirected):
             return self.setting.rooms.around(self, node, worlds, stdin)
@@ -254,7 +259,7 @@ class Machine:
         if isinstance(node, Loop):
             return self._while(node, worlds, stdin)
         if isinstance(node, CountFor):
-            self._read_words((node.head,), worlds)
+            self._read_words((node.head,), worlds, compute=True)
             return self._repeated(node.body, worlds, stdin)
         if isinstance(node, Case):
             return self._case(node, worlds, stdin)
@@ -262,19 +267,21 @@ class Machine:
             self.setting.rooms.define(self, node, worlds)
             return NOTHING
         if isinstance(node, Test):
-            self._read_words(node.words, worlds)
+            self._read_words(node.words, worlds, compute=True)
             self._index_tricks(node.words, worlds, (node.start, node.end))
             return NOTHING
         assert isinstance(node, Compute)
-        self._read_words((node.inside,), worlds)
+        self._read_words((node.inside,), worlds, compute=True)
         return NOTHING
 
-    def _read_words(self, words: tuple[Words, ...], worlds: Worlds) -> None:
-        """Expand words only for the substitutions in them."""
+    def _read_words(self, words: tuple[Words, ...], worlds: Worlds, *, compute: bool = False) -> None:
+        """Expand words only for the substitutions in them, and for those in what arithmetic reads."""
         for word in words:
-            if any(type(part).__name__ != "Lit" for part in word.parts):
+            if compute or any(type(part) is not Lit for part in word.parts):
                 for world in worlds:
-                    self.expander.one(word, world)
+                    text = self.expander.one(word, world)
+                    if compute:
+                        self.expander.computed(text, world)
 
     def _index_tricks(self, words: tuple[Words, ...], worlds: Worlds, span: Span) -> None:
         """`[[ -v 'a[$(cmd)]' ]]` runs the command in the quoted index."""

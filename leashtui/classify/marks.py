@@ -43,7 +43,7 @@ _WRITES = re.compile(
 )
 _READS = re.compile(
     r"\b(?:readFile(?:Sync)?|createReadStream|File\.(?:read|open|readlines|foreach)|IO\.read\w*|file_get_contents"
-    r"|readfile|file|fopen|slurp|io\.(?:open|lines)|open|require)\b"
+    r"|readfile|file|fopen|slurp|Deno\.read\w*|Bun\.file|File\.new|io\.(?:open|lines)|open|require)\b"
 )
 _NETWORK = re.compile(
     r"\bfetch\s*\(|XMLHttpRequest|\bhttps?\.(?:request|get)\b|require\(['\"](?:node:)?(?:https?|net|dgram|tls|axios|got|node-fetch)['\"]\)"
@@ -51,6 +51,7 @@ _NETWORK = re.compile(
     r"|Mojo::UserAgent|use Socket\b|\bsocket\b"
     r"|curl_exec|curl_init|fsockopen|stream_socket_client|pfsockopen|socket\.http|ssl\.https|LuaSocket|net\.connect"
     r"|net\.Socket|HttpClient"
+    r"|(?:file_get_contents|fopen|readfile|copy)\s*\(\s*['\"](?:https?|ftp)"
     r"|url\(|download\.file|URLConnection|\bnew URL\(|Invoke-WebRequest|WebSocket|HTTParty|Faraday|Typhoeus|RestClient"
     r"|Excon"
 )
@@ -59,7 +60,7 @@ _SENDS = re.compile(
     r"|fwrite|fputs|sendto|dgram"
 )
 _WHOLE_ENV = re.compile(
-    r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
+    r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|phpinfo\s*\(|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
 )
 _ONE_ENV = re.compile(
     r"(?:process\.env\.|process\.env\[['\"]|ENV\[['\"]|ENV\.fetch\(['\"]|\$ENV\{['\"]?|getenv\(['\"]|\$_ENV\[['\"]|\$_SERVER\[['\"]|Sys\.getenv\(['\"])(\w+)"
@@ -74,6 +75,10 @@ _DECODES = re.compile(
 _SHELL_WORD = re.compile(
     r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh"
 )
+_OBEYS = re.compile(
+    r"(?:popen|exec\w*|system|spawn\w*|shell_exec|passthru|eval)\s*\(\s*(?:[$@]?[a-z]\w*(?:\.to_s|\.toString\(\))?\s*[,)])|`#\{"
+)
+"""Runs what a variable holds: over a connection that is a shell for whoever is at its other end."""
 _KILLS = re.compile(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
 _FORKS = re.compile(
     r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo"
@@ -247,6 +252,8 @@ def _network(call: Call, code: str, taint: int) -> None:
     if _SHELL_WORD.search(code) and re.search(r"(?i)socket|fsockopen|net\.|tcp", code):
         call.sign("reverse_shell")
         call.add(Verb.REMOTE_SESSION, host, "gives another machine a shell here", Severity.CRITICAL, lost=True)
+    if _OBEYS.search(code) and re.search(r"(?i)socket|fsockopen|\bnet\b|tcp|inet", code):
+        call.sign("reverse_shell")
     if taint & Taint.SECRET or _SENDS.search(code) or not hosts:
         call.send(host, Stream(taint))
     else:

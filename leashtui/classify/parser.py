@@ -52,6 +52,10 @@ def parse(text: str) -> Sequence:
     return tree
 
 
+_NAMED = re.compile(r"[A-Za-z_]\w*[ \t]+(?=[{(]|(?:if|while|until|for|case)\b)", re.ASCII)
+"""The name of a coprocess, which stands before a compound command only."""
+
+
 class Parser(Clauses):
     """One text being read."""
 
@@ -86,7 +90,7 @@ class Parser(Clauses):
             if self.at < self.size and not background and here[:1] not in (";", "\n") and not self.closes(closers):
                 raise self.fail(f"{self.text[self.at]!r} is not expected here")
         if self.at >= self.size and self.pending:
-            self.documents()
+            raise self.fail("a here-document without a body")
         return Sequence(tuple(items))
 
     def closes(self, closers: tuple[str, ...]) -> bool:
@@ -134,6 +138,9 @@ class Parser(Clauses):
             self.deeper()
             self.at += len(word)
             self.blanks()
+            named = _NAMED.match(self.text, self.at) if word == "coproc" else None
+            if named is not None:
+                self.at = named.end()
             if word == "time" and re.compile(r"-p(?=\s)").match(self.text, self.at):
                 self.at += 2
             if word == "time" and (self.at >= self.size or self.text[self.at] in ";\n&|)"):

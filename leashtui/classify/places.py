@@ -7,6 +7,7 @@ that cannot be placed is `unknown`, and protected names are found at any depth.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from posixpath import normpath
 
@@ -119,6 +120,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
+_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/leash(?:tui)?[-.]")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
@@ -145,6 +147,9 @@ _DISK = re.compile(
 _EXAMPLE = re.compile(r"\.(example|sample|template|dist|defaults?)$")
 
 
+_PROC_LINK = re.compile(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+(root|cwd)(?:/+|$)")
+
+
 def is_disk(path: str) -> bool:
     """Whether writing to `path` writes to a disk, memory or kernel device."""
     return _DISK.match(path.replace(STAR, "*").replace(MARK, "?")) is not None
@@ -156,12 +161,23 @@ def resolve(path: str, cwd: str, home: str) -> str:
         path = home + path[1:] if path[1:2] in ("", "/") else "/home/" + path[1:]
     if path.startswith(UNKNOWN):
         return ""
+    if path.startswith("/proc/"):
+        path = _through_proc(path, cwd)
     if not path.startswith("/"):
         if not cwd:
             return ""
         path = cwd + "/" + path
     whole = normpath(path)
     return whole[1:] if whole.startswith("//") else whole
+
+
+def _through_proc(path: str, cwd: str) -> str:
+    """`/proc/self/cwd/x` and `/proc/1/root/x` are ways round to plain paths."""
+    found = _PROC_LINK.match(path)
+    if found is None:
+        return path
+    start = "" if found.group(1) == "root" else cwd
+    return start + "/" + path[found.end() :]
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -222,7 +238,9 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
 def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     """Places that count wherever they stand."""
     local = path[len(root) :] if inside else path
-    if any(part in local for part in _GUARD_PARTS):
+    if any(part in local for part in _GUARD_PARTS) or _GUARD_RUN.match(local):
+        return Place.GUARD
+    if not inside and (STAR in path or MARK in path or BRACKET in path) and _may_be_guard(path, home):
         return Place.GUARD
     folders = local.split("/")[:-1]
     if ".leash" in local.split("/") or ".leashtui" in local.split("/"):
@@ -248,6 +266,18 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     if any(part in path for part in _RC_PARTS):
         return Place.SHELL_RC
     return Place.NONE
+
+
+def _may_be_guard(path: str, home: str) -> bool:
+    """Whether a pattern could mean leash's own files, and says enough to mean them."""
+    pattern = path.replace(STAR, "*").replace(MARK, "?").replace(BRACKET, "[").split("/")
+    if fnmatchcase("a.cedar", pattern[-1]) and pattern[-1].endswith("cedar"):
+        return True
+    for part in _GUARD_PARTS[:4]:
+        names = (home + part + "tui").split("/")
+        if all(map(fnmatchcase, names, pattern)) and len(pattern) >= len(names) and len(pattern[-1].strip("*?")) > 0:
+            return True
+    return any("[" not in p and len(p.strip("*?")) > 3 and fnmatchcase("leashtui", p) for p in pattern)
 
 
 def _inside(relative: str, name: str) -> Place:
@@ -279,7 +309,7 @@ def _outside(path: str, root: str, home: str) -> Place:
     """A path outside the workspace that is nothing special."""
     if path == "/" or path == home or root.startswith(path + "/"):
         return Place.ROOT
-    if any(is_within(path, t) for t in _TEMPS):
+    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in _TEMPS):
         return Place.TEMP
     if path.startswith("/dev/"):
         first = path[5:].split("/")[0]

@@ -14,7 +14,7 @@ from leashtui.classify.machine import Machine, Worlds
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Redirect, Redirected
-from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare
+from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
 _NET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/")
@@ -51,6 +51,8 @@ def _file(machine: Machine, made: Plumbing, redirect: Redirect, target: Word, st
     if found is not None:
         _network(machine, made, redirect, found.group(1), span)
         return
+    if op == ">&" and UNKNOWN in target and "coproc" in machine.channels and "network" in machine.ledger.signs:
+        made.socket_out = True
     if op == "<":
         made.stdin = touch.read(machine, state, target, span)
         made.changed = target != "/dev/null"

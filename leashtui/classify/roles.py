@@ -34,6 +34,8 @@ def play(call: Call, spec: Spec, options: Options, role: str, word: Word, tail: 
             taint |= each.taint
         call.direct = False
         call.shell(Word(text, taint))
+        if tail is not None and len(tail) > 1:  # some join their words for a shell, some start them as they stand
+            call.words_run(tail)
         return
     name, _, kind = role.partition(":")
     if kind:

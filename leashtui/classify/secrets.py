@@ -7,6 +7,7 @@ code about secrets is none either.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 from leashtui.classify.values import BRACKET, MARK, STAR
 
@@ -53,7 +54,7 @@ _FOLDERS = re.compile(
     r"|\.config/chromium"
     r"|\.config/BraveSoftware|\.thunderbird|Library/Keychains|Library/Application Support/Google/Chrome|\.electrum"
     r"|\.bitcoin"
-    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings-security\.xml|\.gem/credentials"
+    r"|\.config/filezilla|\.cargo/credentials\.toml|\.cargo/credentials|\.m2/settings(?:-security)?\.xml|\.gem/credentials"
     r"|\.terraform\.d"
     r"|\.fly|\.railway|\.vercel|\.wrangler|\.snowsql|\.databrickscfg|\.config/age|\.minikube/certs)(/|$)"
 )
@@ -104,7 +105,7 @@ _VALUE = re.compile(
 def is_secret_path(path: str, home: str) -> bool:
     """Whether the file at this absolute path is expected to hold a secret. Globs count as what they could match."""
     if STAR in path or MARK in path or BRACKET in path:
-        path = _tried(path)
+        path = _tried(path, home)
     if _SYSTEM.match(path) or _PROC.match(path):
         return not path.endswith(("/fd/0", "/fd/1", "/fd/2"))
     if _FOLDERS.search(path):
@@ -138,15 +139,32 @@ def is_secret_path(path: str, home: str) -> bool:
     return _SOURCE.search(name) is None
 
 
-def _tried(path: str) -> str:
+_TELLING = tuple(
+    tuple(p.split("/"))
+    for p in (
+        ".env .netrc .npmrc .pypirc .pgpass .git-credentials id_rsa id_ed25519 credentials server.pem server.key"
+        " .ssh/id_rsa .ssh/id_ed25519 .aws/credentials .kube/config .docker/config.json .gnupg/secring.gpg"
+        " .config/gh/hosts.yml .config/gcloud/credentials.db etc/shadow etc/sudoers proc/1/environ .bash_history"
+    ).split()
+)
+
+
+def _tried(path: str, home: str) -> str:
     """A path that the pattern could match: the most telling one."""
+    pattern = path.replace(STAR, "*").replace(MARK, "?").replace(BRACKET, "[").split("/")
+    for tail in _TELLING:
+        mine = pattern[-len(tail) :]
+        folder = "/".join(pattern[: -len(tail)])
+        rooted = tail[0] not in ("etc", "proc") or folder == ""
+        if rooted and len(mine) == len(tail) and all(map(_fits, mine, tail)):
+            return f"{folder}/{'/'.join(tail)}"
     folder, _, name = path.rpartition("/")
-    text = name.replace(BRACKET, "[")
-    for guess in (".env", "id_rsa", "credentials", "server.pem", "server.key", ".netrc", ".npmrc"):
-        pattern = re.escape(text).replace(re.escape(STAR), ".*").replace(re.escape(MARK), ".")
-        if text.strip(STAR + MARK) and re.fullmatch(pattern, guess):
-            return folder + "/" + guess
     return path.replace(STAR, "").replace(MARK, "").rstrip("/") + ("/x" if not name.strip(STAR + MARK) else "")
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a pattern that says something matches a name; a pattern for the numbers of processes may say nothing."""
+    return fnmatchcase(name, pattern) and (bool(pattern.strip("*?")) or name.isdigit())
 
 
 def is_secret_variable(name: str) -> bool:

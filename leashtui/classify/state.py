@@ -16,7 +16,7 @@ WORLDS = 4
 class State:
     """One possible world of a shell. cwd: absolute, '' when not known. fds: descriptors that lead to the network."""
 
-    __slots__ = ("aliases", "cwd", "fds", "files", "functions", "hooks", "old", "params", "vars")
+    __slots__ = ("aliases", "cwd", "fds", "files", "functions", "hooks", "old", "params", "refs", "vars")
 
     def __init__(self, cwd: str) -> None:
         self.cwd = cwd
@@ -28,6 +28,7 @@ class State:
         self.files: dict[str, Stream] = {}
         self.fds: dict[str, Stream] = {}
         self.hooks = 0
+        self.refs: dict[str, str] = {}
 
     def copy(self) -> State:
         """A world that goes its own way from here."""
@@ -43,7 +44,8 @@ class State:
         )
 
     def assign(self, name: str, *values: Word) -> None:
-        """Set a variable (several values: an array)."""
+        """Set a variable (several values: an array), or the one it is a name reference to."""
+        name = self.refs.get(name, name)
         self.vars = {**self.vars, name: values}
 
     def forget(self, name: str) -> None:
@@ -80,6 +82,7 @@ def merged(worlds: list[State]) -> list[State]:
         one.functions = {**other.functions, **one.functions}
         one.aliases = {**other.aliases, **one.aliases}
         one.fds = {**other.fds, **one.fds}
+        one.refs = {**other.refs, **one.refs}
         files = dict(one.files)
         for path, stream in other.files.items():
             files[path] = files[path].joined(stream) if path in files else stream

@@ -25,6 +25,8 @@ from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
 _WIDE = {Place.ROOT, Place.HOME}
+_ABOVE_GUARD = ("/.config", "/.local", "/.local/state", "/.local/share")
+"""Folders of the home in which leash keeps its policy and its log."""
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
 
 
@@ -111,6 +113,13 @@ def write(
     path = target(machine, state, word)
     if not path and not word:
         return
+    if is_own(word, path):
+        _own_program(machine, path, "overwrites", span)
+    if path in machine.expander.later:
+        machine.expander.feed(path, content)
+        return
+    if path in machine.channels and content.taint & Taint.SECRET and "network" in machine.ledger.signs:
+        machine.ledger.sign("sends_secret")
     real = really(machine, path, follow=follow)
     where = place(machine, real) if real != path else place(machine, path)
     ledger = machine.ledger
@@ -152,6 +161,19 @@ def write(
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
 
 
+def _own_program(machine: Machine, path: str, how: str, span: Span) -> None:
+    machine.ledger.sign("guard_tamper")
+    sentence = f"{how} what leash needs: {short(machine, path)}"
+    machine.ledger.add(Verb.GUARD_TOUCH, show(path), Place.GUARD, sentence, span, Severity.CRITICAL)
+
+
+def is_own(word: str, path: str) -> bool:
+    """Whether a word came out of looking for leash's program, or is where programs of that name stand."""
+    folder, _, name = path.rpartition("/")
+    found = getattr(word, "taint", 0) & Taint.GUARD
+    return bool(found) or (folder.endswith("/bin") and name in ("leash", "leashtui", "leashd"))
+
+
 def delete(
     machine: Machine,
     state: State,
@@ -167,6 +189,8 @@ def delete(
     if not path and not word:
         return
     ledger = machine.ledger
+    if is_own(word, path):
+        _own_program(machine, path, how, span)
     real = really(machine, path, follow=False)
     folder = covered_folder(real)
     whole = recursive or folder != real
@@ -189,6 +213,8 @@ def delete(
             recursive=True,
         )
         return
+    if whole and folder in {machine.setting.home + f for f in _ABOVE_GUARD}:
+        _own_program(machine, folder, how, span)
     if VITAL_FILES.fullmatch(real) or is_disk(real):
         ledger.sign("catastrophic", "destructive")
     if where is Place.GUARD:

@@ -30,6 +30,10 @@ class Values(Protocol):
         """A word as one value."""
         ...
 
+    def again(self, text: str, state: State) -> Word:
+        """What a text comes to that is expanded once more."""
+        ...
+
 
 def transform(expander: Values, part: Param, state: State) -> list[Word]:
     """The value of a braced expansion with an operator, a prefix or an index."""
@@ -95,10 +99,12 @@ def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
     """`value` after `#`, `%`, `/`, `^`, `,`, `:` or `@`."""
     op = part.op
     arg = expander.one(part.arg, state)
+    second = expander.one(part.second, state)
     taint = value.taint | arg.taint
     if op == "@":
         if arg[:1] == "P":
-            return Word(UNKNOWN, taint | Taint.DECODED, many=True)
+            made = expander.again(value, state) if UNKNOWN not in value else Word(UNKNOWN, Taint.DECODED)
+            return Word(made, taint | made.taint, many=True)
         if arg[:1] == "E":
             return Word(decode_ansi(value), taint)
         return Word(value, taint)
@@ -108,7 +114,6 @@ def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
     if op in ("#", "##", "%", "%%"):
         return Word(_cut(text, str(arg), op), taint)
     if op[0] == "/":
-        second = expander.one(part.second, state)
         if UNKNOWN in second:
             return Word(UNKNOWN, taint | second.taint, many=True)
         pattern = _regex(str(arg), greedy=True)
@@ -119,8 +124,7 @@ def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
         change = str.upper if op[0] == "^" else str.lower
         return Word(change(text) if len(op) == 2 else change(text[:1]) + text[1:], taint)
     if op == ":":
-        length = expander.one(part.second, state) if part.second is not None else None
-        return Word(_slice(text, arg.strip(), None if length is None else length.strip()), taint)
+        return Word(_slice(text, arg.strip(), None if part.second is None else second.strip()), taint)
     return Word(UNKNOWN, taint, many=True)
 
 

@@ -42,7 +42,7 @@ def _is_assignment(word: Word) -> bool:
 
 def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> Stream:
     """xargs and parallel: a command once for every item of the input. place: the placeholder, '' to append."""
-    items = input_items(stdin)
+    items = input_items(stdin, lines=bool(place))
     out = Stream(stdin.taint, None)
     for chunk in items:
         if not place:
@@ -54,13 +54,14 @@ def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> S
     return out
 
 
-def input_items(stdin: Stream) -> list[list[Word]]:
-    """The items of an input as lists of words: known ones one by one, else one unknown item."""
+def input_items(stdin: Stream, *, lines: bool = False) -> list[list[Word]]:
+    """The items of an input as lists of words: known ones one by one, else one unknown item. lines: a line is one."""
     text = stdin.text
     if text is not None and UNKNOWN not in text and len(text) < 8192:
-        items = [Word(w, stdin.taint) for w in text.replace("\0", " ").replace("\n", " ").split()]
+        rows = text.replace("\0", "\n").splitlines()
+        pieces = [r.strip() for r in rows] if lines else " ".join(rows).split()
+        items = [Word(p, stdin.taint) for p in pieces if p]
         return [items] if items else [[Word(STAR, stdin.taint)]]
     if text is not None and text.strip(UNKNOWN + " \n\0"):
-        pieces = [Word(w, stdin.taint, UNKNOWN in w) for w in text.replace("\0", "\n").splitlines() if w]
-        return [pieces[:32]]
+        return [[Word(w, stdin.taint, UNKNOWN in w) for w in text.replace("\0", "\n").splitlines() if w][:32]]
     return [[Word(UNKNOWN, stdin.taint | Taint.LOCAL, many=True)]]

@@ -100,16 +100,26 @@ class Acts:
         self._argv = argv
 
     def starts(self, request: Request) -> bool:
-        """Whether the agent itself comes to be by this exec: the words the person typed, behind `env`, a shell or a
-        version manager's shim at most, or started once more by its own launcher."""
-        if request.process is None or not self._argv or not (self._is_agent(request.process) or self.is_own(request)):
+        """Whether the agent itself comes to be by this exec: the words the person typed, with a shell or a version
+        manager's shim before them, or without an `env` or `nice` that was; or started once more by its own launcher,
+        in exactly those words."""
+        if request.process is None or not self._argv:
             return False
+        if self._is_agent(request.process):
+            return self._are_typed(request.argv)
         words = request.argv[-len(self._argv) :]
-        same = bool(words) and PurePosixPath(words[0]).name == PurePosixPath(self._argv[0]).name
-        same = same and words[1:] == self._argv[1:]
-        if same:
+        if not words or PurePosixPath(words[0]).name != PurePosixPath(self._argv[0]).name:
+            return False
+        again = words[1:] == self._argv[1:] and self.is_own(request)
+        if again:
             self._agents.add(key_of(request.process))
-        return same
+        return again
+
+    def _are_typed(self, argv: tuple[str, ...]) -> bool:
+        for same, (word, typed) in enumerate(zip(reversed(argv), reversed(self._argv), strict=False)):
+            if word != typed:  # a program and its last argument are the person's; one word alone may be chance
+                return same > 1 or PurePosixPath(word).name == PurePosixPath(typed).name
+        return True
 
     def is_own(self, request: Request) -> bool:
         """Whether the agent itself started this process, directly, and this is the first program in it."""

@@ -119,11 +119,10 @@ def syncs(guarded: Driver, supervisor: int) -> Figures:
         if tracer.poll() is not None:
             return {}
         guarded.time(TRUE_200)
-        guarded.time("/bin/sh -c 'git push --force origin main' 2>/dev/null; true")
         before = len(out.read().splitlines())
         tracer.terminate()
         tracer.wait(10)
-        return {"fsyncs an ordinary act": before / 201}
+        return {"fsyncs an ordinary act": before / 200}
 
 
 def decisions(place: str, rounds: int) -> Figures:

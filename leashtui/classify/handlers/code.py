@@ -24,6 +24,8 @@ _LANGUAGE = {
     "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
 }  # fmt: skip
+_MODULES = {"webbrowser": "xdg-open", "venv": "python-venv", "ensurepip": "python-venv"}
+"""Modules that stand for a program of another name."""
 _SERVERS = frozenset(
     ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
 )
@@ -88,6 +90,8 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
     state = call.state.copy()
     state.functions, state.aliases = {}, {}
     state.params = tuple(params[1:])
+    if params:
+        state.assign("0", params[0])
     worlds = [state]
     out = call.machine.text(str(text), worlds, call.stdin, call.span)
     if worlds[0].files is not call.state.files:
@@ -170,9 +174,7 @@ def _module(call: Call, options: Options) -> Stream | None:
         ):
             call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
             return Stream(0, None)
-    program = {"pip": "pip", "venv": "python-venv", "ensurepip": "python-venv", "json.tool": "json.tool"}.get(
-        module, module.partition(".")[0] if module.startswith("coverage") else module
-    )
+    program = _MODULES.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
     if call.machine.setting.tools.find(program) is not None and program not in (
         "test",
         "time",

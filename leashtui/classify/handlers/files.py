@@ -12,13 +12,15 @@ from leashtui.classify.call import Call
 from leashtui.classify.options import Options
 from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import UNKNOWN, Stream, Word, bare, is_fixed, show
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _LOOSE = re.compile(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
+_BORROWS = re.compile(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+"""Modes by which a program runs with the rights of its owner, whoever starts it."""
 _WORLD = re.compile(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
     r"|(?:,o\+\w*w)"
@@ -75,7 +77,8 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _source(call: Call, source: Word, *, moving: bool, linking: bool, deep: bool) -> Stream:
     if linking:
-        return Stream(call.read(source, look=True).taint & 1, None)
+        call.read(source, look=True)
+        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None)
     if moving:
         return call.read(source, look=call.place(source) is not Place.SECRET)
     return call.read(source, recursive=deep)
@@ -152,6 +155,8 @@ def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     if where is Place.GUARD:
         call.sign("guard_tamper")
     owner = call.name in ("chown", "chgrp")
+    if call.name == "chmod" and _BORROWS.search(mode) and where not in (Place.SOURCE, Place.GENERATED):
+        call.sign("backdoor")
     inside = where in (
         Place.SOURCE,
         Place.GENERATED,
@@ -203,6 +208,12 @@ def disk_copy(call: Call, spec: Spec, options: Options) -> Stream | None:
     if where is Place.UNKNOWN and UNKNOWN in target:
         call.sign("destructive")
     return Stream(0, "")
+
+
+def pipe_name(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """mkfifo NAME: whoever reads there gets what is written later."""
+    call.machine.channels.update(call.path(w) for w in options.args)
+    return None
 
 
 def tee(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -261,6 +272,7 @@ HANDLERS = {
     "permissions": permissions,
     "dd": disk_copy,
     "tee": tee,
+    "pipe_name": pipe_name,
     "mktemp": make_temp,
     "path_text": path_text,
     "wipe": wipe,

@@ -12,6 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.handlers.processes import is_leash
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
@@ -154,7 +155,8 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
         call.send(found.group(1), Stream(taint))
         if "getline" in text and ("system" in text or "| getline" in text or "|&" in text and "while" in text):
             call.sign("reverse_shell")
-    if "ENVIRON" in text and not re.search(r'ENVIRON\["?\w+', text):
+    named = re.findall(r'ENVIRON\["(\w+)"\]', text)
+    if any(is_secret_variable(n) for n in named) or text.count("ENVIRON") > len(named):
         call.add(Verb.SECRET_READ, "", "reads all variables, secret ones too", place=Place.SECRET)
         taint |= Taint.SECRET
     return taint
@@ -191,6 +193,7 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
 def through(call: Call, spec: Spec, options: Options) -> Stream | None:
     """head, tail, sort, uniq, cut, fold: some of the lines, some of their text."""
     files = list(options.args)
+    files.extend(v for _, v in options.values if call.place(v) is Place.SECRET)  # a flag taken for a valued option
     out = call.stdin if not files else NOTHING
     for file in files:
         out = out.joined(call.read(file))
@@ -232,12 +235,15 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
     ]
+    shown = Stream(0, "")
+    for file in options.args:
+        shown = shown.joined(call.read(file))
     for command in commands:
         text = bare(command)
         found = _VIM_RUN.search(text)
         code = _VIM_CODE.match(text)
         if found is not None:
-            call.shell(Word(found.group(1) or found.group(2) or "", command.taint))
+            call.shell(Word(found.group(1) or found.group(2) or "", command.taint), shown)
         elif code is not None:
             from leashtui.classify.code import judge_code
 
@@ -256,7 +262,6 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
         if file not in ("NONE", "NORC", "DEFAULTS"):
             call.run_file(file, "loads")
     for file in options.args:
-        call.read(file)
         if not options.has("-R", "-M"):
             call.write(file, Stream(0, None), append=True)
     if any(w == "-es" or w == "-Es" for w in call.words) and call.stdin.text:

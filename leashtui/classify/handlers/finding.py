@@ -183,11 +183,11 @@ def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
         if word in (":::", "::::", ":::+"):
             items = [w for w in words[index + 1 :] if not w.startswith("::")]
             if word == "::::":
-                items = [Word(UNKNOWN, call.read(w).taint, many=True) for w in items]
+                items = [i for w in items for chunk in input_items(call.read(w), lines=True) for i in chunk]
             words = words[:index]
             break
     if not items:
-        items = [i for chunk in input_items(call.stdin) for i in chunk][:16]
+        items = [i for chunk in input_items(call.stdin, lines=True) for i in chunk][:16]
     call.direct = False
     text = " ".join(words)
     taint = 0

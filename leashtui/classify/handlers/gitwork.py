@@ -95,7 +95,13 @@ def _switch(call: Call, options: Options, words: list[Word]) -> None:
 def _restore(call: Call, options: Options, words: list[Word]) -> None:
     for path in options.args:
         judge_path(call.machine, call.state, path, call.span)
-    if options.has("--staged", "-S") and not options.has("--worktree", "-W") or options.has("-p", "--patch"):
+    both = any(re.fullmatch(r"-[a-zA-Z]*W[a-zA-Z]*", w) for w in words)  # -S takes a value elsewhere: -SW
+    if (
+        options.has("--staged", "-S")
+        and not options.has("--worktree", "-W")
+        and not both
+        or options.has("-p", "--patch")
+    ):
         return
     _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
 
@@ -156,6 +162,9 @@ def _fetch(call: Call, options: Options, words: list[Word]) -> None:
     for value in options.all("--upload-pack"):
         if value != "git-upload-pack":
             indirect(call, value)
+    forced = options.has("-f", "--force")
+    if any(":" in w and "://" not in w and (forced or w.startswith("+")) for w in options.args[1:]):
+        _rewrites(call, "moves local branches to what a remote holds")
     if options.has("--force") and "pull" in call.words:
         _discards(call, "local commits that the remote does not have")
 
@@ -210,6 +219,8 @@ def _submodule(call: Call, options: Options, words: list[Word]) -> None:
 def _patch(call: Call, options: Options, words: list[Word]) -> None:
     for path in options.args:
         call.read(path)
+    if any(w.startswith("--unsafe") for w in words):
+        call.add(Verb.WRITE, "", "may write outside the work tree", Severity.MEDIUM, place=Place.OUTSIDE)
     if call.stdin.taint & Taint.FETCHED:
         call.add(Verb.RUN_FETCHED, "patch", "applies a patch that came from the network, unseen")
 

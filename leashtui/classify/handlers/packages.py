@@ -1,7 +1,7 @@
 """Package runners and installers: what is declared passes, what is new or fetched to run at once is reported.
 
-Knows npx, dlx, uvx and the shape of requirement words. Invariant: a package named on the command line is new unless the
-tool only uses what is installed.
+Knows npx, dlx, uvx, scripts of projects and the shape of requirement words. Invariant: a package named on the command
+line is new unless the tool only uses what is installed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
+from leashtui.classify.code import run_script
 from leashtui.classify.handlers.code import judge_targets
+from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import Stream, Word, bare, show
-from leashtui.model.facts import Verb
+from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
+from leashtui.model.facts import Place, Verb
 
 _INDEX = (
     "-i",
@@ -31,7 +33,6 @@ _INDEX = (
     "--repo",
     "--repository",
 )
-_RUNNERS = frozenset("run run-script rum urn task workspace workspaces exec foreach -r".split())
 _DEV_TOOLS = frozenset(
     "tsc eslint prettier jest vitest mocha ava tap nyc c8 webpack vite rollup esbuild swc babel next nuxt astro"
     " svelte-check vue-tsc ng"
@@ -43,12 +44,45 @@ _DEV_TOOLS = frozenset(
     " black mypy pytest"
     " drizzle-kit prisma graphql-codegen openapi-typescript api-extractor changeset wdio karma"
     " parcel gulp grunt vitepress"
-    " docusaurus expo react-native metro standard xo dprint eslint_d tsd type-coverage c8 qunit ember remark".split()
+    " docusaurus expo react-native metro standard xo dprint eslint_d tsd type-coverage c8 qunit ember remark"
+    " rimraf shx cpx copyfiles mkdirp husky patch-package semantic-release release-it standard-version stryker"
+    " jscodeshift swagger-cli redocly spectral newman mochawesome zx vue-cli-service react-scripts craco gatsby"
+    " electron-builder electron-forge eslint-config-prettier npm-check html-validate ts-prune ts-json-schema-generator"
+    " msw zod-to-json-schema knex sequelize typeorm mikro-orm sequelize-cli web-ext relay-compiler"
+    " babel-node rspack rsbuild farm wxt plasmo ladle histoire testcafe nightwatch web-test-runner wtr".split()
 )
+"""Tools that projects declare: `npx NAME` runs the declared one."""
+_SCOPED = {
+    "@biomejs/biome": "biome", "@playwright/test": "playwright", "@tailwindcss/cli": "tailwindcss",
+    "@changesets/cli": "changeset", "@commitlint/cli": "commitlint", "@graphql-codegen/cli": "graphql-codegen",
+    "@redocly/cli": "redocly", "@microsoft/api-extractor": "api-extractor", "@stryker-mutator/core": "stryker",
+    "@swc/cli": "swc", "@babel/cli": "babel", "@stoplight/spectral-cli": "spectral", "@arethetypeswrong/cli": "attw",
+}  # fmt: skip
+"""Declared tools whose package has another name than the program."""
+_VERSION = re.compile(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
+_OPENS = re.compile(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
+_ARCHIVE = re.compile(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
+_ECOSYSTEMS = {
+    "npm": "npm", "pnpm": "npm", "yarn": "npm", "yarnpkg": "npm", "bun": "npm", "cnpm": "npm", "ni": "npm",
+    "gem": "gem", "bundle": "gem", "bundler": "gem", "composer": "composer", "conda": "conda", "mamba": "conda",
+    "micromamba": "conda", "pixi": "conda", "opam": "opam", "luarocks": "luarocks", "cpan": "cpan", "cpanm": "cpan",
+    "cpm": "cpan", "nuget": "nuget", "deno": "jsr",
+}  # fmt: skip
+_OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
+_SOURCE_FILE = re.compile(r"\.[cm]?[jt]sx?$")
 
 
 def runner(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """npx, bunx, pnpm dlx, yarn dlx, uvx, pipx run: a package that is fetched and run."""
+    """npx, bunx, npm exec: the project's own tool where it declares one, else a package that is fetched and run."""
+    return _runner(call, options, prefers_local=True)
+
+
+def fetcher(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """pnpm dlx, yarn dlx, uvx, pipx run: a package that is fetched and run, whatever the project has."""
+    return _runner(call, options, prefers_local=False)
+
+
+def _runner(call: Call, options: Options, *, prefers_local: bool) -> Stream | None:
     for text in options.all("-c", "--call"):
         call.shell(text)
     words = list(options.args)
@@ -57,19 +91,19 @@ def runner(call: Call, spec: Spec, options: Options) -> Stream | None:
         return None
     name = bare(named[0] if named else words[0])
     base = re.sub(r"(?<=.)@[^/]*$", "", name)
-    local = options.has("--no-install", "--no", "--offline", "--prefer-offline-x")
+    offline = options.has("--no-install", "--no", "--offline")
     tool = re.sub(r"(?<=.)@[^/]*$", "", bare(words[0])) if words else base
-    pinned_by_project = (
-        call.name in ("npx", "exec") and (tool in _DEV_TOOLS or local or _installed(call, tool)) and "@" not in name[1:]
-    )
-    if local or pinned_by_project:
+    tool = _SCOPED.get(tool, tool)
+    declared = prefers_local and (tool in _DEV_TOOLS or _installed(call, tool)) and "@" not in name[1:]
+    if offline or (declared and not _OPENS.match(name)):
         _known(call, tool, words)
         return call.out()
     if name.startswith((".", "/")):
         call.run_file(Word(name))
         return call.out()
     call.sign("network")
-    call.ledger.packages[f"npm:{name}" if call.name not in ("uvx", "pipx", "run") else f"pip:{name}"] = None
+    kind = "pip" if call.name in ("uvx", "uv", "pipx") else "npm"
+    call.ledger.packages[f"{kind}:{name}"] = None
     call.add(Verb.RUN_FETCHED, name, f"downloads and runs the package {show(name)}")
     _known(call, tool, words)
     return call.out()
@@ -82,7 +116,9 @@ def _installed(call: Call, tool: str) -> bool:
 
 def _known(call: Call, tool: str, words: list[Word]) -> None:
     """A packaged tool that has a table is judged by it as well."""
-    if words and call.machine.setting.tools.find(tool) is not None:
+    if tool == "shx" and words[1:]:
+        call.words_run(words[1:])
+    elif words and call.machine.setting.tools.find(tool) is not None:
         call.words_run([Word(tool), *words[1:]])
     elif words:
         call.add(Verb.EXEC, tool, f"runs {show(tool)}")
@@ -101,18 +137,107 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
                 call.ledger.hosts[host] = None
                 call.add(Verb.PACKAGE_ADD, host, f"takes packages from {host}")
     for name, value in options.values:
-        if name in ("-r", "--requirement", "-c", "--constraint") and "://" in value:
+        if name not in ("-r", "--requirement", "--requirements", "-c", "--constraint", "-f", "--file"):
+            continue
+        if "://" in value and not (name == "-f" and _ECOSYSTEMS.get(call.name, "pip") == "pip"):
             call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {host_of(value)} lists")
             call.fetch(value)
+        elif "://" not in value and call.place(value) is Place.TEMP:
+            call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {call.say(value)} lists, which nobody reviewed")
     return None
 
 
+def install(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """Packages by name are new; a folder or an archive of the project is what the project is made of."""
+    index(call, spec, options)
+    kind = _ECOSYSTEMS.get(call.name, "pip")
+    for word in (*options.args, *options.all("-e", "--editable")):
+        text = bare(word)
+        if not _is_local(text, kind):
+            call.ledger.packages[f"{kind}:{text}"] = None
+            call.sign("network")
+            call.add(Verb.PACKAGE_ADD, f"{kind}:{text}", f"adds the package {show(text)}")
+            continue
+        path = Word(re.sub(r"^(?:file|link|portal|workspace):(?://)?|(?<=.)\[[\w,.-]*\]$", "", text))
+        where = call.place(path)
+        if where is Place.TEMP or (where not in _OURS and _ARCHIVE.search(path)):
+            call.add(Verb.PACKAGE_ADD, text, f"adds {call.say(path)}, which lies outside the project", place=where)
+        else:
+            call.read(path, look=True)
+    for value in options.all("--target", "-t", "--prefix") if kind == "pip" else ():
+        call.write(value)
+    return None
+
+
+def _is_local(text: str, kind: str) -> bool:
+    """Whether an installer takes the word for a path; what is known only at run time is no path."""
+    if UNKNOWN in text or " @ " in text or _OPENS.match(text):
+        return False
+    if text.startswith((".", "/", "~", "file:", "link:", "portal:", "workspace:")):
+        return True
+    return bool(_ARCHIVE.search(text)) or (kind == "pip" and "/" in text)
+
+
 def scripts(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """npm run X, yarn X, pnpm -r X, deno task X: a script of the project, judged by its name."""
-    words = [bare(w) for w in split(call.words[1:], spec).args]
-    while words and words[0] in _RUNNERS:
-        words = words[2:] if words[0] in ("workspace", "workspaces") else words[1:]
-    judge_targets(call, [w.lower() for w in words[:1]])
+    """npm run X, yarn X, pnpm -r X, deno task X: a script of the project, judged by its name, or a tool it declares."""
+    shell = False
+    for word in call.words[1:]:
+        if word == "--":
+            break
+        if shell or word.startswith("--script-shell="):
+            indirect(call, Word(word.removeprefix("--script-shell="), word.taint))
+        shell = word == "--script-shell"
+    words = options.args
+    whole = call.machine.setting.tools.find(call.name)
+    if spec.of == "*" and whole is not None:  # the script's own name stood for the subcommand
+        words = split(call.words[1:], whole, spec, 1).args
+    if not words:
+        return None
+    first = bare(words[0])
+    if call.name in ("bun", "deno") and (_SOURCE_FILE.search(first) or first.startswith((".", "/"))):
+        run_script(call, "node", words[0])
+    elif call.name in ("yarn", "pnpm", "bun") and first in _DEV_TOOLS:
+        _known(call, first, list(words))
+    else:
+        judge_targets(call, [first.lower()])
+    return None
+
+
+def relay(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """yarn workspace X CMD, yarn workspaces foreach CMD, corepack pnpm CMD: the same tool, or the one named, again."""
+    words = list(options.args)
+    if call.name == "corepack":
+        words = [w for w in call.words[1:] if w not in ("--",)]
+        while words and words[0].startswith("-"):
+            words.pop(0)
+        if words:
+            words[0] = Word(re.sub(r"@.*$", "", words[0]), words[0].taint)
+    elif words:
+        words.insert(0, Word(call.name))
+    if not words:
+        return None
+    call.direct = False
+    return call.words_run(words)
+
+
+def inside(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """nix develop -c CMD, guix shell X -- CMD: a command inside an environment."""
+    words = call.words[1:]
+    for at, word in enumerate(words):
+        if word in ("-c", "--command", "--"):
+            if words[at + 1 :]:
+                call.direct = False
+                again = [Word("guix")] if "time-machine" in words[:at] else []
+                return call.words_run([*again, *words[at + 1 :]])
+            break
+    return None
+
+
+def served(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """A server that takes its address from a variable: OLLAMA_HOST=0.0.0.0 ollama serve."""
+    for name, value in call.env:
+        if name.endswith(("HOST", "ADDRESS", "BIND")) and value.startswith(("0.0.0.0", "[::]", "::")):
+            call.add(Verb.LISTEN, show(value), f"lets others reach {call.name} on this machine")
     return None
 
 
@@ -121,10 +246,20 @@ def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
     words = list(options.args)
     if options.has("-m", "--module"):
         words = [Word("python"), Word("-m"), *options.all("-m", "--module"), *words]
+    if call.name == "nvm" and words and _VERSION.match(words[0]):
+        words.pop(0)
     if not words:
         return None
     first = bare(words[0])
     call.direct = False
+    for value in options.all("--with", "--with-editable"):
+        if not _is_local(bare(value), "pip"):
+            call.ledger.packages[f"pip:{bare(value)}"] = None
+            call.add(Verb.PACKAGE_ADD, f"pip:{bare(value)}", f"adds the package {show(value)}")
+    if "://" in first:
+        call.fetch(words[0])
+        call.add(Verb.RUN_FETCHED, first, f"downloads and runs {show(first)}")
+        return None
     if first.endswith(".py"):
         return call.words_run([Word("python"), *words])
     if "/" in first or call.machine.setting.tools.find(first) is not None:
@@ -134,5 +269,15 @@ def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
-HANDLERS = {"runner": runner, "index": index, "scripts": scripts, "project_run": project_run}
+HANDLERS = {
+    "runner": runner,
+    "fetcher": fetcher,
+    "index": index,
+    "install": install,
+    "scripts": scripts,
+    "relay": relay,
+    "inside": inside,
+    "served": served,
+    "project_run": project_run,
+}
 """See handlers/__init__.py."""

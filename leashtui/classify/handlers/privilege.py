@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 
 from leashtui.classify.call import Call
+from leashtui.classify.code import judge_stream
 from leashtui.classify.environment import judge_unset
 from leashtui.classify.handlers.streams import variables
 from leashtui.classify.options import Options
@@ -22,6 +23,8 @@ def sudo(call: Call, spec: Spec, options: Options) -> Stream | None:
     if options.has("-e", "--edit") and call.name == "sudo":
         for word in options.args:
             call.write(word, Stream(0, None), append=True)
+    elif not options.args and options.has("-i", "-s", "--login", "--shell"):
+        return judge_stream(call, "shell", call.stdin)
     return Stream(call.taint(), None)
 
 

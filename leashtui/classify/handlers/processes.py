@@ -15,6 +15,8 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
+_WITH_VARIABLES = re.compile(r"[acghjlmruwxS]*e[aclmuwx]*")
+"""BSD options of ps: an `e` without a dash shows the environment."""
 LAST_JOB = "4194243"
 """What `$!` is taken for: the job that this shell started last (see expand.py)."""
 OWN = "4194305"
@@ -79,6 +81,9 @@ def users(call: Call, spec: Spec, options: Options) -> Stream | None:
 def look_for(call: Call, spec: Spec, options: Options) -> Stream | None:
     """pgrep, pidof, ps: numbers of processes; those of leash are marked."""
     guard = any(is_leash(w) for w in call.words[1:])
+    if call.name == "ps" and any(_WITH_VARIABLES.fullmatch(w) for w in call.words[1:]):
+        call.add(Verb.SECRET_READ, "", "shows the variables of processes, secret ones too", place=Place.SECRET)
+        return Stream(Taint.SECRET | (Taint.GUARD if guard else 0), UNKNOWN + "\n")
     return Stream(Taint.GUARD if guard else 0, UNKNOWN + "\n")
 
 
@@ -166,6 +171,9 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
             typed = [w for w in words[index + 1 :] if not w.startswith("-") and w not in ("Enter", "C-m", "C-j")]
             if words[index + 1 : index + 2] == ["-t"]:
                 typed = typed[1:]
+            if any(is_leash(w) for w in words):
+                call.sign("guard_tamper")
+            call.add(Verb.PRIVILEGE, "", "types into another terminal, where nobody may be watching", Severity.HIGH)
             call.shell(Word(" ".join(typed)))
             return None
         if word in (
