@@ -36,9 +36,11 @@ def main() -> int:
         return 0
     manifest.write_text(json.dumps(wanted))
     done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target, check=False)
-    if done.returncode == 0:
-        # the one install script that is needed puts OpenCode's binary where its launcher looks for it
-        done = subprocess.run(["node", "postinstall.mjs"], cwd=target / "node_modules" / "opencode-ai", check=False)
+    # the two install scripts that are needed put a binary where its launcher looks for it
+    for package, script in (("opencode-ai", "postinstall.mjs"), ("@anthropic-ai/claude-code", "install.cjs")):
+        folder = target / "node_modules" / package
+        if done.returncode == 0 and (folder / script).exists():
+            done = subprocess.run(["node", script], cwd=folder, check=False)
     return done.returncode
 
 
