@@ -18,6 +18,9 @@ from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
+_CHANGES = frozenset(("delete", "destroy", "purge", "terminate", "create", "update", "remove"))
+_RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
+"""Programs that run what they are given before they look at what follows."""
 _DESTROYS = frozenset((
     Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE, Verb.CONTAINER_CHANGE,
     Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE,
@@ -75,8 +78,11 @@ def apply(call: Call, spec: Spec) -> Stream:
         options = split(words, spec, chosen, _limit(chosen) + used if chosen.posix else 99)
         sub = " ".join(show(w) for w in options.args[:used])
         options.args = options.args[used:]
-        if any(o in _HELP for o in options.given) and not chosen.posix:
+        taken = {n for n, _ in options.values}
+        if any(o in _HELP and o not in taken for o in options.given) and not chosen.posix:
             return Stream(0, None)
+        if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):
+            _deeper(call, spec, options, sub)
     if _is_dry(call, spec, chosen, options):
         call.sign("dry_run")
         call.direct = True
@@ -93,8 +99,20 @@ def _inert(words: list[Word], spec: Spec) -> bool:
     if spec.posix:
         return bool(words) and words[0] in _HELP
     if any(w in _HELP for w in words):
-        return spec.style != "nohelp" and words[words.index(next(w for w in words if w in _HELP)) - 1 :] != []
+        return spec.style != "nohelp" and _asks_help(words, spec)
     return bool(spec.inert) and any(w in spec.inert.split() for w in words)
+
+
+def _asks_help(words: list[Word], spec: Spec) -> bool:
+    """Whether `--help` is an option here: not a value, not after `--`, not after code that runs first."""
+    former = ""
+    for word in words:
+        if word == "--" or (spec.handler in _RUNS_FIRST and not word.startswith("-")):
+            return False
+        if word in _HELP:
+            return former not in spec.every_takes
+        former = word
+    return False
 
 
 def _limit(spec: Spec) -> int:
@@ -114,6 +132,13 @@ def _command(spec: Spec, options: Options) -> tuple[Spec, int] | None:
         ):
             return command, len(pattern)
     return None
+
+
+def _deeper(call: Call, spec: Spec, options: Options, sub: str) -> None:
+    """A group that is listed as harmless may hold verbs that are not: `nats consumer delete`."""
+    looks = sub.split(" ")[0] in ("help", "search", "explain", "find", "completion", "describe", "auth", "explain")
+    if not looks and any(bare(w) in _CHANGES for w in options.args[:3]):
+        _deeds(call, spec, options, ("cloud_change!",), "", f"{sub} {show(options.args[0])}")
 
 
 def _unknown(call: Call, spec: Spec, options: Options) -> None:

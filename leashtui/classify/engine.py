@@ -6,6 +6,7 @@ to judge. Invariant: an internal error never becomes harmless facts; it is raise
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from msgspec.structs import replace
@@ -32,6 +33,8 @@ from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
 _LAUNCHERS = 4
+_ACTS_ITSELF = re.compile(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
+"""What a shell does by itself in a text that leash cannot read."""
 """How many words an interpreter, `env` and a shim may put before the agent's own name."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/snap/")
 
@@ -83,6 +86,9 @@ class Engine:
         tree = parsed(text)
         if isinstance(tree, Unparsable):
             machine.ledger.opaque(f"cannot be read as a shell command: {tree}", (0, len(text)))
+            if _ACTS_ITSELF.search(text):  # what a shell does without starting anything, no inner judgement sees
+                sentence = "would write or connect in a way that leash cannot read"
+                machine.ledger.add(Verb.WRITE, "", Place.UNKNOWN, sentence, (0, len(text)))
             return
         machine.run(tree, [state], TERMINAL)
 

@@ -6,6 +6,7 @@ Invariant: what cannot be read is not called foreign; the write itself is asked 
 
 from __future__ import annotations
 
+import json
 import re
 
 from leashtui.classify.ledger import Ledger
@@ -19,6 +20,37 @@ _SCHEDULE = re.compile(
 )
 _STARTS = re.compile(r"^\s*(?:Exec(?:Start|Stop|Reload)(?:Pre|Post)?|Program|Command)\s*=\s*[-@+!]*", re.M)
 _BAD = frozenset(("sends_secret", "reverse_shell", "pipe_to_shell", "catastrophic", "guard_tamper", "backdoor"))
+
+
+_WORST = frozenset(("sends_secret", "reverse_shell", "pipe_to_shell", "catastrophic", "guard_tamper"))
+
+
+def recipe(path: str, text: str) -> str:
+    """The shell commands in a file that tools run: a script, the rules of a Makefile, the scripts of package.json."""
+    name = path.rpartition("/")[2].lower()
+    if name in ("makefile", "gnumakefile") or name.endswith(".mk"):
+        rules = [line.strip().lstrip("@-+") for line in text.splitlines() if line.startswith("\t")]
+        return re.sub(r"\$\((\w+)\)", r"${\1}", "\n".join(rules)).replace("$$", "$")
+    if name == "package.json":
+        try:
+            scripts = json.loads(text).get("scripts", {})
+        except (ValueError, AttributeError):
+            return ""
+        return "\n".join(str(v) for v in scripts.values()) if isinstance(scripts, dict) else ""
+    return (
+        text if name.endswith((".sh", ".bash", ".envrc")) or text.startswith(("#!/bin/", "#!/usr/bin/env bash")) else ""
+    )
+
+
+def harms(machine: Machine, text: str) -> bool:
+    """Whether running `text` would do the worst: destroy, leak, obey strangers, reach for leash."""
+    if not text or machine.depth > 6 or len(text) > 16384:
+        return False
+    ledger = Ledger()
+    inner = Machine(machine.setting, ledger)
+    inner.depth = machine.depth + 2
+    inner.text(text, [State(machine.setting.workspace.root)], NOTHING, (0, 0))
+    return bool(ledger.signs & _WORST)
 
 
 def foresee(machine: Machine, text: str) -> bool:

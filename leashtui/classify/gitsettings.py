@@ -85,7 +85,10 @@ def _later(call: Call, command: Word) -> None:
 
 def _alias_setting(call: Call, key: str, value: Word, *, once: bool) -> None:
     text = bare(value)
+    call.state.assign(f"git alias {key[6:]}", Word(text, value.taint))
     if not text.startswith("!"):
+        if not once:
+            call.words_run([Word("git"), *map(Word, text.split())])
         return
     if once:
         call.shell(Word(text[1:], value.taint))

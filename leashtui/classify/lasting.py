@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from leashtui.classify.foresee import foresee
+from leashtui.classify.foresee import foresee, harms, recipe
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.standing import place, short
@@ -55,6 +55,15 @@ def judge_lasting(machine: Machine, path: str, content: Stream, span: Span) -> N
         judge_later(machine, content.text, span)
         if content.taint & (Taint.FETCHED | Taint.SOCKET):
             ledger.sign("backdoor")
+    else:
+        judge_script(machine, path, content, span)
+
+
+def judge_script(machine: Machine, path: str, content: Stream, span: Span) -> None:
+    """A file that tools run is written: what it would do is read now, while its text is known."""
+    if content.text and harms(machine, recipe(path, content.text)):
+        sentence = f"writes {short(machine, path)}, which would do great harm when it is run"
+        machine.ledger.add(Verb.PERSIST, show(path), place(machine, path), sentence, span, Severity.HIGH)
 
 
 def judge_later(machine: Machine, text: str | None, span: Span) -> None:

@@ -22,10 +22,12 @@ _STARTS = re.compile(
     r"|FileSync)?|spawn(?:Sync)?"
     r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2"
     r"|Runtime\.getRuntime\(\)\.exec"
-    r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run|Command)|Bun\.spawn\w*"
+    r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run\s*\(\s*\{\s*cmd\s*:|Command)|System\.(?:cmd|shell)|:os\.cmd|Bun\.spawn\w*"
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
+_PIPES = re.compile(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
+"""perl opens a pipe to a program."""
 _QUOTED = re.compile(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
 _DELETES = re.compile(
     r"\b(?:rmSync|rmdirSync|unlinkSync|rm_rf|rm_r|rm_f|remove_entry\w*|rmtree|remove_tree|unlink|rmdir|File\.delete"
@@ -176,7 +178,9 @@ def _programs(call: Call, code: str, language: str) -> None:
             call.shell(Word(texts[0]))
         else:
             call.words_run([Word(t) for t in texts])
-    if language in ("perl", "ruby", "php"):
+    for found in _PIPES.finditer(code) if language == "perl" else ():
+        call.shell(Word(found.group(1).strip().strip("|")))
+    if language in ("perl", "ruby", "php", "julia"):
         for found in _QUOTED.finditer(code):
             call.shell(Word(next(g for g in found.groups() if g is not None)))
 

@@ -121,5 +121,7 @@ def _whole(name: str, spec: Spec, command: Spec | None) -> str:
     longs = spec.longs if command is None else (*spec.longs, *command.longs)
     if name in longs or len(name) < 4 or spec.style == "single":
         return str(name)
-    fitting = {n for n in longs if n.startswith(name)}
-    return fitting.pop() if len(fitting) == 1 else str(name)
+    fitting = sorted((n for n in longs if n.startswith(name)), key=len)
+    if fitting and all(n.startswith(fitting[0]) for n in fitting):
+        return fitting[0]  # tables list more than one subcommand has: --force and --force-with-lease
+    return str(name)

@@ -309,6 +309,8 @@ def _outside(path: str, root: str, home: str) -> Place:
     """A path outside the workspace that is nothing special."""
     if path == "/" or path == home or root.startswith(path + "/"):
         return Place.ROOT
+    if path in _TEMPS:
+        return Place.SYSTEM
     if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in _TEMPS):
         return Place.TEMP
     if path.startswith("/dev/"):

@@ -105,6 +105,10 @@ class _Reader(ast.NodeVisitor):
             inner = self.dotted(node.func)
             if inner in ("__import__", "importlib.import_module") and node.args:
                 parts.append(self.text(node.args[0]) or "?")
+            elif inner == "getattr" and len(node.args) > 1:
+                parts.append(f"{self.dotted(node.args[0])}.{self.text(node.args[1]) or '?'}")
+            elif inner in ("ctypes.CDLL", "ctypes.PyDLL", "ctypes.cdll.LoadLibrary"):
+                parts.append("os")  # the C library's system, execv, unlink
             else:
                 parts.append((inner or "?") + "()")
         else:

@@ -12,6 +12,10 @@ from fnmatch import fnmatchcase
 from leashtui.classify.values import BRACKET, MARK, STAR
 
 _EXAMPLE = re.compile(r"\.(example|sample|template|tmpl|dist|defaults?|schema|pub|md|rst|txt\.example)$")
+_PUBLIC = re.compile(
+    r"(?:^|[-_.])pub(?:lic)?(?:key)?[-_.]|(?:^|[-_.])(?:certs?|certificate|ca|cacert|chain|fullchain|bundle|roots?)\.pem$"
+)
+"""Names of public halves: keys that say so, and certificates."""
 _SOURCE = re.compile(
     r"\.(py|pyi|js|mjs|cjs|jsx|ts|tsx|go|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|scala|ex|exs|lua|md|rst|html|css|vue"
     r"|svelte"
@@ -116,6 +120,10 @@ def is_secret_path(path: str, home: str) -> bool:
     if _NAME.fullmatch(name) is None or _EXAMPLE.search(name):
         return False
     lower = name.lower()
+    if lower.endswith((".asc", ".gpg")) and not re.search(r"priv|sec(?:ret|key|ring|\b)|authinfo|pass|cred", lower):
+        return False  # a public key, a signature, or a text that nobody reads without the key
+    if lower.endswith((".pem", ".key")) and _PUBLIC.search(lower) and "priv" not in lower:
+        return lower.endswith(".pem") and "key" in lower and "pub" not in lower
     if lower in (
         "credentials",
         "credential",

@@ -110,6 +110,16 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
         return frozenset(self.values.split()) | frozenset(k for k in self.roles if k.startswith("-"))
 
     @cached_property
+    def changes_clouds(self) -> bool:
+        """Whether some subcommand changes what others run."""
+        return any(d.startswith("cloud_change") for c in self.commands for d in c.do)
+
+    @cached_property
+    def every_takes(self) -> frozenset[str]:
+        """Options that take a value, those of all subcommands too."""
+        return self.takes.union(*(c.takes for c in self.commands))
+
+    @cached_property
     def longs(self) -> tuple[str, ...]:
         """Known long options, for abbreviations."""
         known = {*self.takes, *self.flags.split(), *self.dry.split(), *self.recursive.split(), *self.inert.split()}

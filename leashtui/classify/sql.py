@@ -119,6 +119,7 @@ def _own_file(call: Call, name: str) -> bool:
 def client(call: Call, spec: Spec, options: Options) -> Stream | None:
     """psql, mysql, sqlite3, duckdb and other SQL clients."""
     statements = options.all("-c", "--command", "-e", "--execute", "-q", "-Q", "--query", "--eval", "-cmd", "--sql")
+    statements.extend(w for w in options.args if " " in w and "=" not in w.partition(" ")[0])
     if call.name in ("sqlite3", "duckdb", "sqlite"):
         statements = [*options.all("-cmd", "-c", "-s"), *options.args[1:]]
         database = options.args[0] if options.args else Word("")

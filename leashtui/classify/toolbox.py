@@ -45,6 +45,11 @@ class Toolbox:
                         raise SpecError(f"{file}: {name} has a table already, in {self._chunks[name][0]}")
                     self._chunks[name] = (file, chunk)
 
+    def decode_all(self) -> None:
+        """Decode every table now, so that no later command pays for one. Raises SpecError."""
+        for name in self._chunks:
+            self.find(name)
+
     def names(self) -> tuple[str, ...]:
         """Every program that has a table."""
         return tuple(sorted(self._chunks))

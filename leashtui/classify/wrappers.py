@@ -6,6 +6,8 @@ do). Invariant: a wrapped command is never judged more leniently than the same c
 
 from __future__ import annotations
 
+import shlex
+
 from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_variables
 from leashtui.classify.options import Options
@@ -54,12 +56,20 @@ def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> S
     return out
 
 
+def _split(text: str) -> list[str]:
+    """Items as xargs reads them: quotes keep blanks together."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
 def input_items(stdin: Stream, *, lines: bool = False) -> list[list[Word]]:
     """The items of an input as lists of words: known ones one by one, else one unknown item. lines: a line is one."""
     text = stdin.text
     if text is not None and UNKNOWN not in text and len(text) < 8192:
         rows = text.replace("\0", "\n").splitlines()
-        pieces = [r.strip() for r in rows] if lines else " ".join(rows).split()
+        pieces = [r.strip() for r in rows] if lines else _split(" ".join(rows))
         items = [Word(p, stdin.taint) for p in pieces if p]
         return [items] if items else [[Word(STAR, stdin.taint)]]
     if text is not None and text.strip(UNKNOWN + " \n\0"):

@@ -6,6 +6,7 @@ answer is the one a new session with these policies and this depth of guard woul
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -51,6 +52,12 @@ class Rehearsal:
         self._pdp = PDP(bundle, Principal("explain", "explain", "explain", user), tier=tier)
         self._pdp.self_test()
         self._engines: dict[tuple[str, str], Engine] = {}
+
+    def warm_up(self) -> None:
+        """Pay once, before many commands, for what is otherwise paid by the first that needs it."""
+        self._tools.decode_all()
+        gc.collect()
+        gc.freeze()
 
     def judge(self, command: str, *, cwd: str, home: str, workspace: str, also: tuple[str, ...] = ()) -> Judged:
         """The facts and the decision of a shell command line. cwd, home, workspace: absolute, need not exist."""

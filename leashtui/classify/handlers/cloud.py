@@ -33,7 +33,7 @@ _CHANGES = re.compile(
     r"|redeploy|swap|activate|deactivate|use|switch|merge|complete|write|append|open|sign|encrypt|export|proxy)(?:-|$)"
 )
 _GROUPS = re.compile(
-    r"(?:run|deploy|deployment|test|search|import|export|connect|monitor|backup|restore|tag|sql|lock|policy|proxy|check"
+    r"(?:run|plan|deploy|deployment|test|search|import|export|connect|monitor|backup|restore|tag|sql|lock|policy|proxy|check"
     r"|publish|query|migrate|copilot|start|head|login|scan|link|filter|release|transfer|detect|launch|info|status)s?$"
 )
 _NOUNS = re.compile(r"(?:logs?|status|history|events?|top|ps|metrics)$")

@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
+from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
@@ -40,7 +41,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
     command = stdin = False
     while at < len(words):
         word = words[at]
-        if word == "--":
+        if word in ("--", "-"):
             at += 1
             break
         if word in ("--rcfile", "--init-file", "-O", "+O", "-o", "+o"):
@@ -205,6 +206,10 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
             )
         else:
             call.run_file(file)
+    for name in ("GNUmakefile", "makefile", "Makefile") if not options.has("-f", "--file", "--makefile") else ():
+        written = call.state.files.get(call.path(Word(name)))
+        if written is not None and written.text:
+            call.shell(Word(recipe(name, written.text)))
     for word in options.args:
         name, sign, value = word.partition("=")
         if sign:

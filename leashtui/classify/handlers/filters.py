@@ -12,6 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.handlers.processes import is_leash
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
+from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
@@ -124,11 +125,7 @@ def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _unquoted(text: str) -> Word:
-    return (
-        Word(text[1:-1].replace('\\"', '"').replace("\\\\", "\\"))
-        if text.startswith('"')
-        else Word("\U0010fff0", Taint.LOCAL)
-    )
+    return Word(decode_ansi(text[1:-1])) if text.startswith('"') else Word("\U0010fff0", Taint.LOCAL)
 
 
 def _awk_program(call: Call, program: Word, taint: int) -> int:
@@ -229,6 +226,17 @@ def pager(call: Call, spec: Spec, options: Options) -> Stream | None:
     return out
 
 
+def line_editor(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """ed: its orders come on standard input; `!` runs, `w` writes."""
+    for line in (call.stdin.text or "").splitlines()[:256]:
+        text = line.strip().lstrip("0123456789,$.%")
+        if text.startswith(("!", "r !", "r!", "w !", "w!", "e !")):
+            call.shell(Word(text.partition("!")[2]))
+        elif text.startswith(("w ", "W ")):
+            call.write(Word(text[2:].strip()), Stream(call.reads, None))
+    return Stream(call.reads, None)
+
+
 def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     """vim, nvim, ex, emacs --eval: editor commands on the command line."""
     commands = [
@@ -295,6 +303,7 @@ def manual(call: Call, spec: Spec, options: Options) -> Stream | None:
 HANDLERS = {
     "sed": sed,
     "awk": awk,
+    "line_editor": line_editor,
     "grep": grep,
     "through": through,
     "pager": pager,

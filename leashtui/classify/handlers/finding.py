@@ -163,7 +163,7 @@ def input_runner(call: Call, spec: Spec, options: Options) -> Stream | None:
     """xargs."""
     words = list(options.args)
     place = options.last("-I", "-i", "--replace", "-J")
-    if place is None and options.has("-i", "--replace"):
+    if place is None and (options.has("-i", "--replace") or any(w.startswith("-i") for w in options.given)):
         place = Word("{}")
     source = options.last("-a", "--arg-file")
     stdin = call.read(source) if source is not None else call.stdin
@@ -201,6 +201,11 @@ def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
         pieces = re.split(r"\{[./]*\}", text)
         line = str(item).join(pieces) if len(pieces) > 1 else f"{text} {item}"
         call.shell(Word(line, taint | item.taint))
+        if len(pieces) > 1 or not words:
+            continue
+        call.words_run([*words, item])
+    for item in items[:4] if len(words) > 1 else ():  # how words are quoted for its shell differs between versions
+        call.words_run([Word(re.sub(r"\{[./]*\}", lambda _, i=str(item): i, w), w.taint | item.taint) for w in words])
     return call.out()
 
 

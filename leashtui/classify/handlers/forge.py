@@ -14,7 +14,7 @@ from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Severity, Verb
 
 _HARMLESS = frozenset(("GET", "HEAD", "OPTIONS"))
-_FIELDS = ("-f", "-F", "--field", "--raw-field", "--input")
+_FIELDS = ("-f", "-F", "--field", "--raw-field", "--input", "-d", "--data")
 _CENTRAL = frozenset(("svn", "cvs", "p4", "fossil"))
 
 
@@ -23,7 +23,10 @@ def api(call: Call, spec: Spec, options: Options) -> Stream | None:
     method = bare(options.last("-X", "--method") or "").upper()
     fields = options.all(*_FIELDS)
     text = " ".join(bare(v) for v in fields)
-    target = bare(options.args[0]) if options.args else ""
+    words = list(options.args)
+    if words and words[0].upper() in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        method = method or words.pop(0).upper()
+    target = bare(words[0]) if words else ""
     call.sign("network")
     for value in options.all("-F", "--field"):
         found = re.match(r"[\w\[\]]+=@(.+)", bare(value))

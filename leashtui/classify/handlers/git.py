@@ -7,6 +7,7 @@ with its remote and refs, and a program that git would be made to run is judged 
 from __future__ import annotations
 
 import re
+import shlex
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
@@ -17,6 +18,8 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
+_TELLING = re.compile(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+:]\w")
+"""Words after an unknown subcommand by which git throws something away."""
 _PROTECTED = re.compile(
     r"^\+?(?:[^:]*:)?(?:refs/heads/)?(main|master|trunk|production|prod|release(?:[/-].*)?|stable|develop)$"
 )
@@ -38,7 +41,25 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
         if folder == options.last("-C"):
             call.state.cwd = path
     _repository(call, options)
+    if options.args and not any(p[0] in (bare(options.args[0]), "*") for p, _ in spec.patterns):
+        _alias(call, options)
     return None
+
+
+def _alias(call: Call, options: Options) -> None:
+    """A subcommand that is none of git's: what it stands for, where that is known."""
+    name = bare(options.args[0])
+    rest = call.words[call.words.index(options.args[0]) + 1 :]
+    given = [v.partition("=")[2] for v in options.all("-c") if v.lower().startswith(f"alias.{name.lower()}=")]
+    known = call.state.vars.get(f"git alias {name}")
+    meant = given[-1] if given else str(known[0]) if known else call.machine.setting.probe.git_config(f"alias.{name}")
+    if meant and meant.startswith("!"):
+        call.shell(Word(" ".join([meant[1:], *map(shlex.quote, rest)])))
+    elif meant:
+        call.words_run([Word("git"), *map(Word, meant.split()), *rest])
+    elif any(_TELLING.match(w) for w in rest):
+        sentence = f"runs git {show(name)}, which stands for something unknown that may throw work away"
+        call.add(Verb.DISCARD_WORK, name, sentence, Severity.MEDIUM)
 
 
 def _repository(call: Call, options: Options) -> None:
@@ -54,10 +75,6 @@ def _repository(call: Call, options: Options) -> None:
         value = probe.git_config(key)
         if value and value.lower() not in BOOLS:
             indirect(call, Word(value))
-    if sub and sub not in ("status",):
-        alias = probe.git_config(f"alias.{sub}")
-        if alias and alias.startswith("!"):
-            call.shell(Word(alias[1:]))
 
 
 def config(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -81,6 +98,7 @@ def config(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.add(Verb.SECRET_READ, words[0], f"shows the secret setting {show(words[0])}", place=Place.SECRET)
         return Stream(0, None)
     if options.has("-e", "--edit") or verb == "edit":
+        call.add(Verb.PERSIST, "config", "edits git's settings by hand, which can name programs", place=Place.GIT)
         return None
     target = (
         bare(file)

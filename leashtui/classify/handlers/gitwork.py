@@ -67,6 +67,8 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
         judge_path(call.machine, call.state, path, call.span)
     if options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
+    elif options.has("--pathspec-from-file"):
+        _discards(call, "uncommitted edits of listed files")
     elif options.has("-b", "-B", "--orphan", "--detach", "--ours", "--theirs", "-p", "--patch"):
         return
     elif paths or any(_is_path(call, w) for w in options.args):

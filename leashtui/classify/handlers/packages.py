@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.code import run_script
+from leashtui.classify.code import judge_stream, run_script
 from leashtui.classify.handlers.code import judge_targets
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
@@ -35,7 +35,7 @@ _INDEX = (
 )
 _DEV_TOOLS = frozenset(
     "tsc eslint prettier jest vitest mocha ava tap nyc c8 webpack vite rollup esbuild swc babel next nuxt astro"
-    " svelte-check vue-tsc ng"
+    " svelte-check vue-tsc ng nuxi sv"
     " playwright cypress storybook turbo nx lerna tsx ts-node ts-node-dev nodemon cross-env concurrently"
     " npm-run-all npm-run-all2 biome"
     " oxlint stylelint commitlint lint-staged tailwindcss postcss sass typedoc depcheck knip madge size-limit"
@@ -52,6 +52,12 @@ _DEV_TOOLS = frozenset(
     " babel-node rspack rsbuild farm wxt plasmo ladle histoire testcafe nightwatch web-test-runner wtr".split()
 )
 """Tools that projects declare: `npx NAME` runs the declared one."""
+_DEPLOYERS = frozenset(
+    "wrangler vercel netlify firebase serverless sls sst cdk amplify pulumi surge gh-pages np lerna vsce ovsx fly"
+    " supabase convex eas sentry-cli render railway heroku aws terraform kubectl docker forever pm2 degit".split()
+)
+"""Tools whose work lies outside: a script's name that is one of these means the tool."""
+_ADDERS = frozenset("astro ng nuxi nuxt expo sv nx ionic vue cap storybook".split())
 _SCOPED = {
     "@biomejs/biome": "biome", "@playwright/test": "playwright", "@tailwindcss/cli": "tailwindcss",
     "@changesets/cli": "changeset", "@commitlint/cli": "commitlint", "@graphql-codegen/cli": "graphql-codegen",
@@ -68,6 +74,9 @@ _ECOSYSTEMS = {
     "micromamba": "conda", "pixi": "conda", "opam": "opam", "luarocks": "luarocks", "cpan": "cpan", "cpanm": "cpan",
     "cpm": "cpan", "nuget": "nuget", "deno": "jsr",
 }  # fmt: skip
+_LISTS = frozenset(
+    "-r --requirement --requirements --with-requirements -c --constraint --constraints --override -f --file".split()
+)
 _OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
 _SOURCE_FILE = re.compile(r"\.[cm]?[jt]sx?$")
 
@@ -116,6 +125,8 @@ def _installed(call: Call, tool: str) -> bool:
 
 def _known(call: Call, tool: str, words: list[Word]) -> None:
     """A packaged tool that has a table is judged by it as well."""
+    if tool in _ADDERS and words[2:] and any(w in ("add", "install") for w in words[1:3]):
+        call.add(Verb.PACKAGE_ADD, bare(words[-1]), f"adds {show(words[-1])} with {show(tool)}")
     if tool == "shx" and words[1:]:
         call.words_run(words[1:])
     elif words and call.machine.setting.tools.find(tool) is not None:
@@ -137,7 +148,7 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
                 call.ledger.hosts[host] = None
                 call.add(Verb.PACKAGE_ADD, host, f"takes packages from {host}")
     for name, value in options.values:
-        if name not in ("-r", "--requirement", "--requirements", "-c", "--constraint", "-f", "--file"):
+        if name not in _LISTS:
             continue
         if "://" in value and not (name == "-f" and _ECOSYSTEMS.get(call.name, "pip") == "pip"):
             call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {host_of(value)} lists")
@@ -164,7 +175,7 @@ def install(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.add(Verb.PACKAGE_ADD, text, f"adds {call.say(path)}, which lies outside the project", place=where)
         else:
             call.read(path, look=True)
-    for value in options.all("--target", "-t", "--prefix") if kind == "pip" else ():
+    for value in options.all("--target", "-t", "--prefix", "--root") if kind == "pip" else ():
         call.write(value)
     return None
 
@@ -194,12 +205,24 @@ def scripts(call: Call, spec: Spec, options: Options) -> Stream | None:
     if not words:
         return None
     first = bare(words[0])
-    if call.name in ("bun", "deno") and (_SOURCE_FILE.search(first) or first.startswith((".", "/"))):
+    if call.name in ("bun", "deno") and "://" in first:
+        call.fetch(words[0])
+        call.add(Verb.RUN_FETCHED, first, f"downloads and runs {show(first)}")
+    elif call.name in ("bun", "deno") and first == "-":
+        return judge_stream(call, "node", call.stdin)
+    elif call.name in ("bun", "deno") and (_SOURCE_FILE.search(first) or first.startswith((".", "/"))):
         run_script(call, "node", words[0])
-    elif call.name in ("yarn", "pnpm", "bun") and first in _DEV_TOOLS:
+    elif call.name in ("yarn", "pnpm", "bun") and spec.of == "*" and (first in _DEV_TOOLS or first in _DEPLOYERS):
         _known(call, first, list(words))
     else:
         judge_targets(call, [first.lower()])
+    return None
+
+
+def from_input(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """deno run -: the code comes on standard input."""
+    if options.args and options.args[0] == "-":
+        return judge_stream(call, "node", call.stdin)
     return None
 
 
@@ -252,6 +275,9 @@ def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
         return None
     first = bare(words[0])
     call.direct = False
+    index(call, spec, options)
+    if first == "-" and call.name in ("uv", "poetry", "pdm"):
+        return call.words_run([Word("python"), *words])
     for value in options.all("--with", "--with-editable"):
         if not _is_local(bare(value), "pip"):
             call.ledger.packages[f"pip:{bare(value)}"] = None
@@ -275,6 +301,7 @@ HANDLERS = {
     "index": index,
     "install": install,
     "scripts": scripts,
+    "from_input": from_input,
     "relay": relay,
     "inside": inside,
     "served": served,

@@ -18,6 +18,10 @@ from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Verb
 
 _BODY = tuple("-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string".split())
+_STORES = re.compile(
+    r":(?:9200|7700|5984|8086|6333|8108|15672|8983|2379|8500|8200|8081|9000|6334|19530|7474|8529)(?:/|$)"
+)
+"""Ports at which stores of data listen."""
 _HARMLESS_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _CARRIED = (
     "-H --header -u --user -b --cookie -A --user-agent -e --referer --oauth2-bearer --proxy-user --url-query "
@@ -98,6 +102,8 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
     )
     out = _requests(call, [] if socket is not None else urls, sent, sends=sends, method=method)
     _outputs(call, options, urls, out)
+    if any(target == "-" for target in options.all("-o", "--output")):
+        return out
     return NOTHING if options.has("-o", "--output", "-O", "--remote-name", "--remote-name-all") else out
 
 
@@ -144,6 +150,8 @@ def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method
             out = out.joined(call.read(Word(re.sub(r"^//(?:localhost|127\.0\.0\.1)?(?=/)", "", url[5:]), url.taint)))
             continue
         if is_local(host):
+            if _STORES.search(url) and (method == "DELETE" or "_delete_by_query" in url):
+                call.add(Verb.DATA_CHANGE, host, f"removes data at {show(url)}", lost=True)
             out = out.joined(Stream(Taint.FETCHED, None, host))
             continue
         if sends or leaks(sent):

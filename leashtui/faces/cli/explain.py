@@ -160,6 +160,7 @@ def _why(judged: Judged) -> str:
 
 def _batch(file: Path, mode: Mode, cwd: str, home: str) -> int:
     rehearsal = Rehearsal(mode, config_dir(), _user(), lambda _: NoProbe())
+    rehearsal.warm_up()
     out = sys.stdout.buffer
     bad = 0
     for number, line in _lines(file):

@@ -54,6 +54,7 @@ def test_a_table_names_only_what_exists(name: str) -> None:
             assert base in KINDS if kind else base in NAMES, (name, role)
         for text in (*spec.do, *spec.bare, *(d for rule in spec.rules for d in rule.do)):
             deed(text)
+        assert spec.unknown in ("", "opaque") or deed(spec.unknown)
         assert not spec.handler or spec.handler.lstrip("*") in HANDLERS, (name, spec.handler)
 
 
