@@ -150,7 +150,8 @@ class Tmux:
             "set -g status off\nset -s escape-time 0\nset -g default-terminal tmux-256color\nset -g remain-on-exit on\n"
         )
         self._name = f"t{uuid.uuid4().hex[:8]}"
-        line = "exec " + shlex.join(command)
+        self._status = root / "status"  # tmux itself now and then forgets how a command ended
+        line = f"{shlex.join(command)}; echo $? > {shlex.quote(str(self._status))}"
         self._run("-f", str(root / "tmux.conf"), "new-session", "-d", "-x", str(columns), "-y", str(rows), line)
 
     def _run(self, *args: str, **more: Any) -> str:
@@ -190,13 +191,14 @@ class Tmux:
         return self._run("display-message", "-p", form).strip()
 
     def pid(self) -> int:
-        return int(self.value("#{pane_pid}"))
+        """The command's process, below the shell that notes how it ends."""
+        shell = self.value("#{pane_pid}")
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
     def ended(self, timeout: float = 20) -> int:
         """The exit status of the command, once it ended."""
-        ends = "#{pane_dead}#{pane_dead_status}#{pane_dead_signal}"  # the status comes a moment after the death
-        until(lambda: len(self.value(ends)) > 1, "the end", timeout)
-        return int(self.value("#{pane_dead_status}") or -1)
+        until(lambda: self._status.exists() and self._status.read_text().strip(), "the end", timeout)
+        return int(self._status.read_text())
 
     def close(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):

@@ -111,6 +111,8 @@ def _export(call: Call) -> Stream:
         if not names or any(is_secret_variable(n) for n in names):
             if flags & set("fF") or (call.name == "readonly" and not names) or (call.name == "local"):
                 return NOTHING
+            if not names and call.machine.sieved:
+                return Stream(0, None)
             call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
             return Stream(Taint.SECRET, None)
         return Stream(0, None)
@@ -277,6 +279,8 @@ def _alias(call: Call) -> Stream:
 def _set(call: Call) -> Stream:
     words = call.words[1:]
     if not words:
+        if call.machine.sieved:
+            return Stream(0, None)
         call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
         return Stream(Taint.SECRET, None)
     if "--" in words:
@@ -305,6 +309,8 @@ def _history(call: Call) -> Stream:
             place=Place.HOME,
         )
         return NOTHING
+    if not any(w.startswith(("-a", "-n", "-r")) for w in call.words[1:]):
+        return Stream(0, None)  # a shell that nobody types into has read no history
     call.add(Verb.SECRET_READ, "", "shows the shell's history, which may hold secrets", place=Place.SECRET)
     return Stream(Taint.SECRET, None)
 

@@ -14,6 +14,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.code import read_script
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
+from leashtui.classify.loads import judge_loads
 from leashtui.classify.machine import Machine, Worlds
 from leashtui.classify.places import is_installed
 from leashtui.classify.plumbing import Plumbing
@@ -255,6 +256,7 @@ def external(call: Call) -> Stream:
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
     judge_reach(call)
+    judge_loads(call)
     out = apply(call, spec)
     if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()

@@ -88,7 +88,7 @@ class Engine:
             machine.ledger.opaque(f"cannot be read as a shell command: {tree}", (0, len(text)))
             if _ACTS_ITSELF.search(text):  # what a shell does without starting anything, no inner judgement sees
                 sentence = "would write or connect in a way that leash cannot read"
-                machine.ledger.add(Verb.WRITE, "", Place.UNKNOWN, sentence, (0, len(text)))
+                machine.ledger.add(Verb.WRITE, "", Place.OUTSIDE, sentence, (0, len(text)))
             return
         machine.run(tree, [state], TERMINAL)
 

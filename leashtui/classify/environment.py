@@ -59,6 +59,10 @@ _INDEX = re.compile(
 )
 _LOGS = re.compile(r"^(GIT_TRACE\w*|SSLKEYLOGFILE|LD_DEBUG_OUTPUT|NODE_V8_COVERAGE)$")
 """What a program writes a log to."""
+_SEARCHED = frozenset(
+    "PYTHONPATH PYTHONHOME PERL5LIB PERLLIB RUBYLIB NODE_PATH CLASSPATH GEM_PATH GEM_HOME LUA_PATH".split()
+)
+_BUILDERS = frozenset("CC CXX LD AR AS CPP FC CARGO RUSTC GO PYTHON NODE".split())
 _GUARD = re.compile(r"^LEASH(TUI)?(_|$)")
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
@@ -130,6 +134,14 @@ def _judge(call: Call, name: str, value: Word) -> None:
             call.run_file(value, f"takes git's programs or hooks, through {name}, from")
     elif name == "PATH":
         _path(call, value)
+    elif name in _SEARCHED:
+        for path in value.split(":"):
+            if path and call.place(path) is Place.TEMP:
+                call.run_file(Word(path), f"loads, through {name}, what lies in")
+    elif name in _BUILDERS and text.startswith("/") and call.place(text.split()[0]) is Place.TEMP:
+        call.run_file(Word(text.split()[0]), f"uses, as {name},")
+    elif name in ("GOFLAGS", "CGO_LDFLAGS") and ("-toolexec" in text or "-exec" in text):
+        indirect(call, Word(text.partition("exec=")[2] or text.partition("exec ")[2], value.taint))
     elif name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG") and text not in ("", "/dev/null"):
         call.sign("obfuscated")
         call.run_file(value, f"takes settings of git, which can name programs, through {name}, from")
@@ -140,7 +152,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
 
 
 def _library(call: Call, name: str, value: Word) -> None:
-    if not value or name in _WORKSPACE_LIBRARIES and call.place(value.partition(":")[0]) is not Place.TEMP:
+    if not value or name in _WORKSPACE_LIBRARIES and call.place(Word(value.partition(":")[0])) is not Place.TEMP:
         return
     call.sign("obfuscated")
     for path in value.replace(":", " ").split():

@@ -46,8 +46,9 @@ class Expander:
             "EUID": "1000", "!": "4194243", "HOSTNAME": "localhost", "IFS": " \t\n", "OSTYPE": "linux-gnu",
             "BASH": "/bin/bash", "0": "bash", "$": "4194305", "?": "0", "-": "hB", "RANDOM": "4711", "SECONDS": "1",
             "SHLVL": "1", "LINENO": "1", "PPID": "4194306", "BASHPID": "4194305", "HISTFILE": home + "/.bash_history",
-            "_": "bash", "XDG_RUNTIME_DIR": "/run/user/1000", "XDG_CONFIG_HOME": home + "/.config", "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME":
-            home + "/.local/share", "XDG_STATE_HOME": home + "/.local/state",
+            "_": "bash", "XDG_RUNTIME_DIR": "/run/user/1000", "XDG_CONFIG_HOME": home + "/.config",
+            "XDG_CACHE_HOME": home + "/.cache", "XDG_DATA_HOME": home + "/.local/share",
+            "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
 

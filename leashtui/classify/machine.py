@@ -18,6 +18,7 @@ from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
+from leashtui.classify.sieve import sieves
 from leashtui.classify.state import State, merged
 from leashtui.classify.syntax import (
     Case,
@@ -124,6 +125,7 @@ class Machine:
         self.forked = 0
         self.stdin = TERMINAL
         self.piped_out = False
+        self.sieved = False
         self.channels: set[str] = set()
         """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
@@ -224,10 +226,12 @@ class Machine:
         for index, command in enumerate(node.commands):
             side = [w.copy() for w in worlds]
             self.piped_out = outer or index < last
+            self.sieved = index < last and sieves(command, node.commands[index + 1])
             stream = self.run(command, side, stream)
             self._keep_files(worlds, side)
         self.forked -= 1
         self.piped_out = outer
+        self.sieved = False
         return stream
 
     @staticmethod

@@ -22,10 +22,13 @@ _STARTS = re.compile(
     r"|FileSync)?|spawn(?:Sync)?"
     r"|qx|do shell script|Open3\.\w+|IO\.popen|Kernel\.(?:system|exec|spawn)|Process\.(?:spawn|run)|shell|system2"
     r"|Runtime\.getRuntime\(\)\.exec"
-    r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run\s*\(\s*\{\s*cmd\s*:|Command)|System\.(?:cmd|shell)|:os\.cmd|Bun\.spawn\w*"
+    r"|child_process['\"]?\)?\.\w+|subprocess\.\w+|run_command|cp\.(?:exec|spawn)\w*|execa(?:Command)?|Deno\.(?:run|Command)|System\.(?:cmd|shell)"
+    r"|:os\.cmd|Bun\.spawn\w*"
     r"|(?<=\)\.)exec\w*|(?<=\)\.)spawn\w*)"
     r"\s*[\(\s{]\s*(?=\S)|(?<=\)\.)(?:exec|spawn)(?:Sync|File|FileSync)?\s*\(\s*(?=\S)"
 )
+_OPTIONS = re.compile(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
+"""An object around the words of a program."""
 _PIPES = re.compile(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
 """perl opens a pipe to a program."""
 _QUOTED = re.compile(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
@@ -109,7 +112,7 @@ def _plain(literal: str) -> str:
 
 def _argument(code: str, at: int, call: Call) -> list[str] | None:
     """The constant texts that stand as arguments at `at`; None when the first one is no constant."""
-    rest = code[at : at + 2000].lstrip("([ ")
+    rest = _OPTIONS.sub("", code[at : at + 2000].lstrip("([ "))
     home = _HOME.match(rest)
     if home is not None:
         tail = _LITERAL.search(rest[home.end() :].lstrip(" +,.("))
@@ -125,7 +128,7 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
             break
         found.append(_plain(match.group()))
         position = match.end()
-        following = re.match(r"\s*[,\[\]]+\s*", rest[position:])
+        following = re.match(r"\s*[,\[\]][,\[\]\s]*", rest[position:])
         if following is None:
             if re.match(r"\s*[+.]\s*[\w$'\"]", rest[position:]) and not rest[position:].lstrip().startswith(".then"):
                 return None

@@ -37,7 +37,7 @@ SYSTEM_TOPS = _names(
     "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys usr var System Library"
     " Applications Users Volumes private cores nix snap"
 )
-_TEMPS = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp", "/dev/shm", "/var/folders", "/private/var/folders")
+TEMPS = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp", "/dev/shm", "/var/folders", "/private/var/folders")
 _HARMLESS_DEVICES = _names("null zero full random urandom tty stdin stdout stderr fd ptmx pts console")
 _GENERATED_DIRS = _names(
     "node_modules bower_components jspm_packages __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox"
@@ -120,7 +120,7 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
-_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/leash(?:tui)?[-.]")
+_GUARD_RUN = re.compile(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
 SYSTEM_DIRS = frozenset(
     "/" + d
     for d in (
@@ -222,7 +222,7 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
     inside = path.startswith(root + "/")
     if UNKNOWN in path:
         known = path[: path.index(UNKNOWN)]
-        if not inside and not any(is_within(known.rstrip("/"), t) and known != t for t in _TEMPS):
+        if not inside and not any(is_within(known.rstrip("/"), t) and known != t for t in TEMPS):
             return Place.UNKNOWN
     name = path.rpartition("/")[2]
     special = _special(path, name, home, inside, root)
@@ -309,9 +309,7 @@ def _outside(path: str, root: str, home: str) -> Place:
     """A path outside the workspace that is nothing special."""
     if path == "/" or path == home or root.startswith(path + "/"):
         return Place.ROOT
-    if path in _TEMPS:
-        return Place.SYSTEM
-    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in _TEMPS):
+    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in TEMPS):
         return Place.TEMP
     if path.startswith("/dev/"):
         first = path[5:].split("/")[0]

@@ -65,6 +65,12 @@ def _write(call: Call, spec: Spec, options: Options, word: Word) -> None:
         call.write(word)
 
 
+def _make(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """Something empty is made: where its name is not known, nothing is lost."""
+    if not word.startswith(UNKNOWN) and (UNKNOWN not in word or word.startswith(("/", "~", ".."))):
+        call.write(word, append=True)
+
+
 def _append(call: Call, spec: Spec, options: Options, word: Word) -> None:
     call.write(word, append=True)
 
@@ -194,6 +200,7 @@ ROLES: dict[str, Role] = {
     "look": _look,
     "write": _write,
     "append": _append,
+    "make": _make,
     "edit": _edit,
     "delete": _delete,
     "deltree": _delete_tree,

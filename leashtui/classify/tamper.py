@@ -24,7 +24,7 @@ _REMOVAL = frozenset(
     "uninstall remove rm purge erase unlink uninject autoremove unpin zap -R -Rs -Rns -e --remove --purge".split()
 )
 _SELF = re.compile(r"(?:\./)?leash(?:d|tui|-tui)?(?:[=<>~!@\[].*)?")
-_SOCKET = re.compile(r"(?:/run/(?:user/\d+/)?|/tmp/|/var/run/)leash|leash[\w.-]*\.sock")
+_SOCKET = re.compile(r"/(?:var/)?run/(?:user/\d+/)?leash(?:tui)?(?:/|$)|leash[\w.-]*\.sock")
 
 
 def judge_reach(call: Call) -> None:

@@ -15,7 +15,7 @@ from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _LOOKS = re.compile(
-    r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|search|lookup|query|scan|select|filter|estimate|simulate"
+    r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|transact-get|search|lookup|query|scan|select|filter|estimate|simulate"
     r"|preview|plan|diff|validate|lint|check|verify|doctor|whoami|tail|wait|explain|test-\w+|poll|detect|compare|count"
     r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status)(?:-|$)"
 )
@@ -51,6 +51,7 @@ _TELLS = re.compile(
     r"|get-access-token|(?:show|list)-connection-strings?|list-publishing|list-keys$|listkeys|list-admin-key|get-cluster-cred"
     r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|get-random-password|list-credentials"
 )
+_ABOUT = re.compile(r"^get-.*(?:-policy|-last-used|credential-report)$")
 _NAMES = re.compile(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
 _SENDS = re.compile(
     r"(?:put-object|put-item|put-record|send|publish|invoke|upload|cp|rsync|sync|mv|batch-write|batch-put)(?:-|$)"
@@ -115,6 +116,8 @@ def _tells(words: list[str], verb: str, kind: str, call: Call) -> bool:
     """Whether it prints a secret, not only names of secrets."""
     if any(_TELLS.search(w) for w in words):
         return True
+    if _ABOUT.search(words[-1]):
+        return False
     if "--with-decryption" in call.words or "--include-secrets" in call.words:
         return True
     if kind == "look" or _PRINTS.match(verb) or _PRINTS.match(words[-1]):

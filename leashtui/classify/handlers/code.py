@@ -208,7 +208,9 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.run_file(file)
     for name in ("GNUmakefile", "makefile", "Makefile") if not options.has("-f", "--file", "--makefile") else ():
         written = call.state.files.get(call.path(Word(name)))
-        if written is not None and written.text:
+        if written is not None and written.taint & Taint.FETCHED:
+            call.run_file(Word(name), "runs the rules of")
+        elif written is not None and written.text:
             call.shell(Word(recipe(name, written.text)))
     for word in options.args:
         name, sign, value = word.partition("=")

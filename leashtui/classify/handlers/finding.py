@@ -25,6 +25,7 @@ _VALUED = frozenset((
     "-group", "-perm", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-fstype", "-xtype", "-uid",
     "-gid", "-used", "-context", "-files0-from", "-D", "-regextype", "-anewer", "-cnewer",
 ))  # fmt: skip
+_PLACE = re.compile(r"\{[./]*\}")
 _EXECS = ("-exec", "-execdir", "-ok", "-okdir")
 
 
@@ -205,7 +206,7 @@ def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
             continue
         call.words_run([*words, item])
     for item in items[:4] if len(words) > 1 else ():  # how words are quoted for its shell differs between versions
-        call.words_run([Word(re.sub(r"\{[./]*\}", lambda _, i=str(item): i, w), w.taint | item.taint) for w in words])
+        call.words_run([Word(_PLACE.sub(str(item).replace("\\", r"\\"), w), w.taint | item.taint) for w in words])
     return call.out()
 
 

@@ -192,7 +192,7 @@ def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
             else None
         )
         if target:
-            call.write(target, Stream(Taint.NONE, None), append=True)
+            call.write(target, Stream(Taint.FETCHED, None), append=True)
     return None
 
 

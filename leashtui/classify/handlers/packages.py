@@ -278,6 +278,8 @@ def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
     index(call, spec, options)
     if first == "-" and call.name in ("uv", "poetry", "pdm"):
         return call.words_run([Word("python"), *words])
+    if " " in first and len(words) == 1:
+        return call.shell(words[0])  # yarn exec gives one word to a shell
     for value in options.all("--with", "--with-editable"):
         if not _is_local(bare(value), "pip"):
             call.ledger.packages[f"pip:{bare(value)}"] = None

@@ -94,7 +94,7 @@ def php(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def debugger(call: Call, spec: Spec, options: Options) -> Stream | None:
     """gdb, lldb: commands given with -ex run shells and code."""
-    for text in options.all("-ex", "--eval-command", "-iex", "-o", "--one-line"):
+    for text in options.all("-ex", "--eval-command", "-iex", "-o", "--one-line", "-e", "--expression"):
         found = _SHELLS.match(text) or _CALLS.search(text)
         if found is not None:
             call.sign("obfuscated")

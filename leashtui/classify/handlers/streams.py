@@ -194,6 +194,8 @@ def variables(call: Call, spec: Spec, options: Options) -> Stream | None:
     from leashtui.classify.secrets import is_secret_variable
 
     names = [str(w) for w in options.args]
+    if not names and call.machine.sieved:
+        return Stream(0, None)
     if not names or any(is_secret_variable(n) or UNKNOWN in n or STAR in n for n in names):
         what = "all variables, secret ones too" if not names else f"the secret variable {names[0]}"
         call.add(Verb.SECRET_READ, "", f"shows {what}", place=Place.SECRET)

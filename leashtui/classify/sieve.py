@@ -1,0 +1,50 @@
+"""Whether the next program of a pipe lets only ordinary variables through: `env | grep PATH`.
+
+Knows plain greps and names that hold no secrets. Refuses to guess: a pattern that it cannot read, or a name that it
+does not know, lets everything through. Invariant: it reads the text of commands only, and evaluates nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.syntax import Lit, Node, Simple, Words
+
+_GREPS = frozenset(("grep", "egrep", "fgrep", "rg"))
+_OPTIONS = re.compile(r"-[iEFGPwoqcnxs]+|--color(=\w+)?|--ignore-case|--quiet|--count|--only-matching")
+_LISTS = frozenset(("env", "printenv", "set", "export", "declare", "typeset"))
+_ORDINARY = re.compile(
+    r"(?i)(?:PATH|HOME|USER(?:NAME)?|LOGNAME|SHELL|LANG(?:UAGE)?|LC_\w*|TERM(?:INFO)?|(?:OLD)?PWD|NODE_(?:ENV|PATH|VERSION)"
+    r"|NVM_\w+|VIRTUAL_?ENV|CONDA_\w+|JAVA(?:_HOME)?|JDK\w*|GO(?:PATH|ROOT|BIN|OS|ARCH|FLAGS|PROXY)?|PYTHON\w*|CUDA\w*"
+    r"|NVIDIA\w*|(?:WAYLAND_)?DISPLAY|EDITOR|VISUAL|PAGER|(?:https?_|no_|all_)?PROXY|TZ|HOST(?:NAME|TYPE)?|RUST\w*"
+    r"|CARGO_HOME|XDG\w*|HIST\w*|IFS|TMP(?:DIR)?|TEMP|LD_\w+|MAKE\w*|CC|CXX|C(?:XX|PP)?FLAGS|LDFLAGS"
+    r"|SSH_(?:CONNECTION|CLIENT|AUTH_SOCK|TTY)|DESKTOP\w*|XDG_SESSION\w*|PS\d|PROMPT\w*|COLUMNS|LINES|SHLVL|BASH\w*|ZSH"
+    r"|PKG_CONFIG\w*|CMAKE\w*|ANDROID_(?:HOME|SDK\w*)|QT_\w+|GTK\w*|LOCALE|WSL\w*|DBUS\w*)=?"
+)
+
+
+def sieves(lists: Node, following: Node) -> bool:
+    """Whether `lists` prints variables a line each, and `following` keeps ordinary ones only."""
+    shown, kept = _words(lists), _words(following)
+    if not shown or shown[0] not in _LISTS or len(shown) > 1 or not kept or kept[0] not in _GREPS:
+        return False
+    options, patterns = kept[1:-1], kept[-1].replace("\\|", "|")
+    if len(kept) < 2 or not all(_OPTIONS.fullmatch(o) or o == "-e" for o in options) or options.count("-e") > 1:
+        return False
+    alternatives = re.fullmatch(r"\^?(?:\\?\((.*?)\\?\)|(.*?))[=\\$]*", patterns)
+    if alternatives is None:
+        return False
+    inner = alternatives[1] or alternatives[2] or ""
+    return all(_ORDINARY.fullmatch(a.removeprefix("^")) for a in inner.split("|"))
+
+
+def _words(node: Node) -> tuple[str, ...]:
+    """The words of a simple command when all are constant and nothing is redirected, else none."""
+    if not isinstance(node, Simple) or node.assigns or node.redirects:
+        return ()
+    found = []
+    for word in node.words:
+        if not isinstance(word, Words) or not all(type(p) is Lit for p in word.parts):
+            return ()
+        found.append("".join(p.text for p in word.parts if isinstance(p, Lit)))
+    return tuple(found)
