@@ -8,7 +8,7 @@
 _shtab_leash_audit_subparsers=(verify)
 _shtab_leash_policy_subparsers=(check test list)
 _shtab_leash_config_subparsers=(show path)
-_shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill log audit explain policy inventory hooks config doctor completions)
+_shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill log undo audit explain policy inventory hooks config doctor completions)
 
 _shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --workspace --linger)
 _shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --workspace --linger --pace)
@@ -21,6 +21,7 @@ _shtab_leash_freeze_option_strings=(-h --help --all --code)
 _shtab_leash_resume_option_strings=(-h --help --all --code)
 _shtab_leash_kill_option_strings=(-h --help --all --code)
 _shtab_leash_log_option_strings=(-h --help -f --follow -a --all -v --verbose --sessions --json)
+_shtab_leash_undo_option_strings=(-h --help --session --dry-run --force)
 _shtab_leash_audit_verify_option_strings=(-h --help --json)
 _shtab_leash_audit_option_strings=(-h --help)
 _shtab_leash_explain_option_strings=(-h --help --json --guard --cwd --home --batch)
@@ -49,7 +50,7 @@ _shtab_leash_policy_pos_0_choices=(check test list)
 _shtab_leash_hooks_pos_0_choices=(install status remove)
 _shtab_leash_config_pos_0_choices=(show path)
 _shtab_leash_completions_pos_0_choices=(bash fish zsh)
-_shtab_leash_pos_0_choices=(run demo status approvals approve deny attach freeze resume kill log audit explain policy inventory hooks config doctor completions)
+_shtab_leash_pos_0_choices=(run demo status approvals approve deny attach freeze resume kill log undo audit explain policy inventory hooks config doctor completions)
 _shtab_leash___guard_choices=(strict compat exec watch)
 _shtab_leash___on_ask_choices=(wait deny)
 
@@ -98,6 +99,11 @@ _shtab_leash_log__v_nargs=0
 _shtab_leash_log___verbose_nargs=0
 _shtab_leash_log___sessions_nargs=0
 _shtab_leash_log___json_nargs=0
+_shtab_leash_undo_pos_0_nargs='*'
+_shtab_leash_undo__h_nargs=0
+_shtab_leash_undo___help_nargs=0
+_shtab_leash_undo___dry_run_nargs=0
+_shtab_leash_undo___force_nargs=0
 _shtab_leash_audit_verify_pos_0_nargs='*'
 _shtab_leash_audit_verify__h_nargs=0
 _shtab_leash_audit_verify___help_nargs=0

@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' inventory hooks config 'config show' 'config path' doctor completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill log undo audit 'audit verify' explain policy 'policy check' 'policy test' 'policy list' inventory hooks config 'config show' 'config path' doctor completions
 set -g _shtab_leash_opts_with_value --batch --because --code --cwd --guard --home --on-ask --pace --session --workspace
 
 complete -c leash -e
@@ -122,6 +122,11 @@ complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every sess
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'
 complete -c leash -n '_shtab_leash_using log' -l json -d 'one JSON object a record: v, seq, hash, record'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a undo -d 'bring back what a session removed or overwrote'
+complete -c leash -n '_shtab_leash_using undo' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using undo' -l session -x -d 'of this session (default: the newest)'
+complete -c leash -n '_shtab_leash_using undo' -l dry-run -d 'only show what would be done, with a diff'
+complete -c leash -n '_shtab_leash_using undo' -l force -d 'also where you changed the file since'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a audit -d 'prove that the log was not changed'
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'

@@ -81,7 +81,9 @@ class Adapter(Struct, frozen=True):
     patience: seconds until it gives up on a held command, by its own defaults (0: not known). yields: it does not end
     the command then, it only tells its model that it still runs. hold: seconds its hook
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
-    can be seen where only shims guard. quiet: arguments that switch its own permission prompts off. extra: arguments it
+    can be seen where only shims guard. state: where it keeps its own files, below the home (beginnings of paths).
+    kept: what there is the person's, since it tells the agent what to run, besides what its footprint names.
+    quiet: arguments that switch its own permission prompts off. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
     by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
@@ -96,6 +98,8 @@ class Adapter(Struct, frozen=True):
     by_install: bool = False
     hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
+    state: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     tried: str = ""

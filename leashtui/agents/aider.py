@@ -6,6 +6,7 @@ AGENT = Adapter(
     kind="aider",
     names=("aider",),
     quiet=("--yes-always",),
+    state=(".aider/",),
     footprint=Footprint(
         settings=("~/.aider.conf.yml", "./.aider.conf.yml"),
         instructions=("./CONVENTIONS.md",),

@@ -145,6 +145,8 @@ AGENT = Claude(
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
     ),
     settings_of_git=(_FUNCTION,),
+    state=(".claude/", ".claude.json", ".config/claude/", ".local/share/claude/", ".local/state/claude/"),
+    kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

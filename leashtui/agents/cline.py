@@ -10,6 +10,7 @@ AGENT = Adapter(
     kind="cline",
     names=("cline",),
     patience=30,
+    state=(".cline/",),
     footprint=Footprint(
         settings=("~/.cline/data/globalState.json", "~/.cline/hooks"),
         mcp=(("~/.cline/data/settings/cline_mcp_settings.json", "mcpServers"),),

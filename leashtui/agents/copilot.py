@@ -12,6 +12,7 @@ AGENT = Adapter(
     patience=30,
     yields=True,
     quiet=("--allow-all-tools",),
+    state=(".copilot/",),
     footprint=Footprint(
         settings=("~/.copilot/config.json", "~/.copilot/hooks"),
         mcp=(("~/.copilot/mcp-config.json", "mcpServers"),),

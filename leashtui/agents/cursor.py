@@ -5,6 +5,7 @@ from leashtui.agents.adapter import Adapter, Footprint
 AGENT = Adapter(
     kind="cursor",
     names=("cursor-agent",),
+    state=(".cursor/", ".config/cursor/"),
     footprint=Footprint(
         settings=("~/.cursor/cli-config.json", "./.cursor/cli.json"),
         mcp=(("~/.cursor/mcp.json", "mcpServers"), ("./.cursor/mcp.json", "mcpServers")),

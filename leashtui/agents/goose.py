@@ -5,5 +5,6 @@ from leashtui.agents.adapter import Adapter, Footprint
 AGENT = Adapter(
     kind="goose",
     names=("goose",),
+    state=(".config/goose/", ".local/share/goose/", ".local/state/goose/"),
     footprint=Footprint(settings=("~/.config/goose/config.yaml",), instructions=("./.goosehints", "./AGENTS.md")),
 )

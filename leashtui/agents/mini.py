@@ -11,6 +11,7 @@ AGENT = Adapter(
     patience=30,
     quiet=("--yolo",),
     tried="2.4.6",
+    state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
     footprint=Footprint(
         settings=("~/.config/mini-swe-agent/.env",),
         transcripts="~/.config/mini-swe-agent/last_mini_run.traj.json",

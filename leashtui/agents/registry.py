@@ -29,6 +29,11 @@ def adapter_for(program: str) -> Adapter:
     return next((agent for agent in AGENTS if name in agent.names), generic.AGENT)
 
 
+def adapter_of(kind: str) -> Adapter:
+    """The adapter of a kind; the generic one for anything unknown."""
+    return next((agent for agent in AGENTS if agent.kind == kind), generic.AGENT)
+
+
 def names() -> tuple[str, ...]:
     """The program names of all known agents, sorted."""
     return tuple(sorted(name for agent in AGENTS for name in agent.names))

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from leashtui.classify import commands, redirects
 from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
+from leashtui.classify.doors import meet_door
 from leashtui.classify.environment import judge_variables
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
@@ -153,6 +154,8 @@ class Engine:
                 append=True,
                 follow=request.layer is not Layer.WATCHER,
             )
+        elif request.action in (Action.NET_CONNECT, Action.NET_BIND):
+            command = meet_door(machine, request, span)
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
         return facts_of(ledger, command, self.mode, hidden(command))

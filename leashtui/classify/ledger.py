@@ -32,6 +32,8 @@ SEVERITY = {
     Verb.DATA_CHANGE: Severity.HIGH,
     Verb.CONTAINER_CHANGE: Severity.MEDIUM,
     Verb.SYSTEM_CHANGE: Severity.HIGH,
+    Verb.NET_CONNECT: Severity.MEDIUM,
+    Verb.SERVICE: Severity.HIGH,
     Verb.GUARD_TOUCH: Severity.CRITICAL,
     Verb.OPAQUE: Severity.MEDIUM,
 }

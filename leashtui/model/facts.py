@@ -48,6 +48,8 @@ class Verb(StrEnum):
     CONTAINER_CHANGE = "container_change"
     SYSTEM_CHANGE = "system_change"  # power, disks, users, services, firewall
     GUARD_TOUCH = "guard_touch"
+    NET_CONNECT = "net_connect"  # a socket reaches another host, whatever is sent
+    SERVICE = "service"  # talks to a process outside the session that acts for the person
     OPAQUE = "opaque"  # something runs that could not be understood
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class Action(StrEnum):
-    """The actions policies name (policy.md, Request and facts). The first issue raises the four marked live."""
+    """The actions policies name (policy.md, Request and facts). Those marked live are raised in every tier."""
 
     PROCESS_EXEC = "ProcessExec"  # live
     FILE_READ = "FileOpenReadOnly"  # live, told by hooks
@@ -20,6 +20,8 @@ class Action(StrEnum):
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
     TOOL_CALL = "ToolCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
     LEASH_CONTROL = "LeashControl"  # live
+    NET_CONNECT = "NetConnect"  # tier strict: to a host and port, or to a unix socket (path)
+    NET_BIND = "NetBind"  # tier strict: to a port that others can reach
 
 
 class Tier(StrEnum):
@@ -62,7 +64,8 @@ class ProcessRef(Struct, frozen=True):
 class Request(Struct, frozen=True, omit_defaults=True):
     """One act as a guard saw it.
 
-    argv: the words the new program gets (empty for file acts). exe: its resolved path. cwd: absolute.
+    argv: the words the new program gets; for a file or network act those of the program that does it. exe: its
+    resolved path. cwd: absolute.
     env: only the variables that can carry code (LD_PRELOAD, BASH_ENV, GIT_SSH_COMMAND...), in order.
     process: the process that acts; ancestry: its living ancestors inside the session, nearest first.
     """
@@ -77,6 +80,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
+    host: str = ""  # address of the other end, or the one bound to
+    port: int = 0
     script: str = ""  # text handed to a shell by file or stdin, where a guard could read it; what a file act writes
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call

@@ -155,6 +155,8 @@ _KINDS = {
     Action.FILE_DELETE: "File",
     Action.TOOL_CALL: "Tool",
     Action.LEASH_CONTROL: "Control",
+    Action.NET_CONNECT: "Host",
+    Action.NET_BIND: "Host",
 }
 
 
@@ -165,6 +167,8 @@ def resource(request: Request, facts: Facts) -> Uid:
         return _uid(kind, facts.command)
     if kind == "Tool":
         return _uid(kind, "/".join(request.argv[:2]))
+    if kind == "Host":
+        return _uid(kind, request.path or request.host)
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
 
 

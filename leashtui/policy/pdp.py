@@ -22,6 +22,9 @@ from leashtui.policy.reads import actions_of
 from leashtui.policy.shard import Matched, Shard
 from leashtui.policy.sources import source
 
+_NAMES = frozenset({"command", "normalised", "targets", "prefixes", "cwd", "exe", "undo", "programs"})
+"""Facts of a file act that differ from name to name."""
+
 Clock = Callable[[], int]
 
 _PROBE = """
@@ -80,6 +83,14 @@ class PDP:
         if not live and not granted.errors:
             return found.decision
         return combine([*found.policies, *live], granted.errors, self.bundle.digest)
+
+    def by_class(self) -> frozenset[Action]:
+        """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
+        return frozenset(
+            action
+            for action, shard in self._shards.items()
+            if not shard.about_resource and not _NAMES.intersection(shard.facts)
+        )
 
     def add_grant(self, grant: Grant) -> None:
         """Let this grant release the asks it names from now on.

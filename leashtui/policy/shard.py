@@ -52,7 +52,7 @@ class Shard:
         reads = reads_of(nodes.values())
         known = context.names()
         self.facts = tuple(sorted(known if reads.every_fact else reads.facts & known))
-        self._about_resource = reads.resource
+        self.about_resource = reads.resource
         self._context = context
         self._principal = principal.uid()
         self._action: Uid = {"type": "Action", "id": str(action)}
@@ -64,7 +64,7 @@ class Shard:
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
         values = self._context.values(self.facts, request, facts)
-        key = (*values, request.path, request.exe, facts.command) if self._about_resource else values
+        key = (*values, request.path, request.exe, facts.command) if self.about_resource else values
         found = self._cache.get(key)
         if found is None:
             found = self._evaluate(request, facts, values)
@@ -76,7 +76,7 @@ class Shard:
 
     def _evaluate(self, request: Request, facts: Facts, values: tuple[Value, ...]) -> Matched:
         entities, about = self._base, self._anything
-        if self._about_resource:
+        if self.about_resource:
             about = resource(request, facts)
             delta = msgspec.json.encode(ancestry(request, about)).decode()
             entities = entities.with_added_json_str(delta)

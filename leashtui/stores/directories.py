@@ -49,6 +49,11 @@ def sessions_dir() -> Path:
     return state_dir() / "sessions"
 
 
+def undo_dir() -> Path:
+    """Where sessions keep what they were about to destroy: one directory each."""
+    return state_dir() / "undo"
+
+
 def ensure_private(path: Path) -> Path:
     """Create `path` 0700, or check that it is a real directory of ours that nobody else can enter.
 

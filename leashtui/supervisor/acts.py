@@ -9,13 +9,26 @@ covers an effect that was not shown.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from msgspec.structs import replace
+
 from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
-from leashtui.model.request import ProcessRef, Request
+from leashtui.model.request import Action, ProcessRef, Request
+
+_REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
+_COMES_TO = {
+    Verb.WRITE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
+    Verb.TRUNCATE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
+    Verb.DELETE: frozenset({Verb.DELETE, Verb.DISCARD_WORK}),
+    Verb.PERSIST: frozenset({Verb.PERSIST}),
+}
+_EDITS = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
 
@@ -78,6 +91,13 @@ def _within(effect: Effect, shown: Effect) -> bool:
     return same_depth and fnmatchcase(effect.target, shown.target)
 
 
+def _foretold(effect: Effect, shown: Effect) -> bool:
+    """Whether a command's effect comes to this effect of a file act."""
+    if shown.verb in _COMES_TO.get(effect.verb, ()):
+        return _within(replace(effect, verb=shown.verb), shown)
+    return False
+
+
 class Acts:
     """The living acts of one session."""
 
@@ -91,6 +111,8 @@ class Acts:
         self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
+        self._ran: dict[Key, Facts] = {}
+        self._edits: dict[str, str] = {}
         self._argv: tuple[str, ...] = ()
         self._prune_at = _PRUNE_AT
 
@@ -103,7 +125,7 @@ class Acts:
         """Whether the agent itself comes to be by this exec: the words the person typed, with a shell or a version
         manager's shim before them, or without an `env` or `nice` that was; or started once more by its own launcher,
         in exactly those words."""
-        if request.process is None or not self._argv:
+        if request.action is not Action.PROCESS_EXEC or request.process is None or not self._argv:
             return False
         if self._is_agent(request.process):
             return self._are_typed(request.argv)
@@ -171,14 +193,34 @@ class Acts:
                 self._expected[key] = deque(left, maxlen=_ANNOUNCED)
             else:
                 del self._expected[key]
+        self._edits = {path: of for path, of in self._edits.items() if of != call}
+
+    def expect_edit(self, request: Request) -> None:
+        """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done."""
+        if request.action in _EDITS and len(self._edits) < _ANNOUNCED:
+            self._edits[os.path.realpath(request.path)] = request.call
+
+    def end_turn(self) -> None:
+        """The agent's turn is over: edits that were approved and not made are not expected any longer."""
+        self._edits.clear()
+
+    def _is_expected_edit(self, request: Request) -> bool:
+        """Whether the agent's own process makes an approved edit, or the new text beside it that gets its name."""
+        if request.action not in _EDITS or request.process is None or not self._is_agent(request.process):
+            return False
+        return any(request.path == path or request.path.startswith(f"{path}.tmp.") for path in self._edits)
 
     def is_same(self, act: Act, request: Request) -> bool:
         """Whether the request is the very command that the act's hook announced."""
-        return bool(act.command) and self._command_of(request.argv).strip() == act.command
+        return (
+            request.action is Action.PROCESS_EXEC
+            and bool(act.command)
+            and self._command_of(request.argv).strip() == act.command
+        )
 
     def _announced(self, request: Request) -> Act | None:
         """The announced act that this exec is, bound to its process from now on."""
-        if not self._expected or request.process is None:
+        if not self._expected or request.process is None or request.action is not Action.PROCESS_EXEC:
             return None
         waiting = self._expected.get((self._command_of(request.argv).strip(), request.cwd))
         if not waiting:
@@ -188,7 +230,39 @@ class Acts:
         self._acts[key_of(request.process)] = act
         return act
 
+    def ran(self, request: Request, facts: Facts) -> None:
+        """An exec that was allowed: what it said it would do, its process may do."""
+        if request.process is not None and request.action is Action.PROCESS_EXEC:
+            if len(self._ran) >= self._prune_at:
+                self._prune()
+            self._ran[key_of(request.process)] = facts
+
+    def foresaw(self, request: Request, facts: Facts) -> bool:
+        """Whether this file or network act is what an exec that was allowed said it would do.
+
+        So is an edit that a person approved in the agent's own hook. A network act is foreseen by the process's own
+        exec only; a file act by any exec above it whose effects name that path; and what git does inside the workspace
+        was judged when git was started.
+        """
+        if request.process is None or request.action is Action.PROCESS_EXEC:
+            return False
+        if self._is_expected_edit(request):
+            return True
+        own = self._ran.get(key_of(request.process))
+        if request.action in (Action.NET_CONNECT, Action.NET_BIND):
+            reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
+            return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
+        if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
+            return not facts.guard_tamper and not facts.reads_secret
+        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        said: list[Effect] = []
+        for process in (request.process, *request.ancestry):
+            found = self._ran.get(key_of(process))
+            said.extend(found.effects if found is not None else ())
+        return bool(telling) and all(any(_foretold(e, shown) for shown in said) for e in telling)
+
     def _prune(self) -> None:
+        self._ran = {k: f for k, f in self._ran.items() if self._alive(ProcessRef(*k))}
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
         for key in dead:
             del self._acts[key]

@@ -40,6 +40,16 @@ class Arming:
         self._patience = patience
         self._hooks: Hooks | None = None
 
+    @property
+    def window(self) -> str:
+        """The directory that the agent must be able to read, '' for none."""
+        return os.fspath(self._directory.path) if self.wanted else ""
+
+    @property
+    def sockets(self) -> frozenset[str]:
+        """Real paths of the sockets that everything of the agent may call."""
+        return frozenset({os.path.realpath(self._directory.path / "ask.sock")}) if self.wanted else frozenset()
+
     def limits(self, bundle: str, clock: Callable[[], int]) -> Limits:
         """What the mediator has to heed."""
         loop = asyncio.get_running_loop()
@@ -109,14 +119,16 @@ class Arming:
 
     def _is_own(self, request: Request) -> bool:
         """Whether this is the hook client, started as leash says and with nothing slipped in."""
-        if not self.wanted or request.layer is Layer.HOOK:
+        if not self.wanted or request.layer is Layer.HOOK or request.action is not Action.PROCESS_EXEC:
             return False
         clean = all(name in _HARMLESS_NAMES or name.startswith(_HARMLESS) for name, _ in request.env)
         return clean and not request.script and self._directory.is_client(request.argv, request.exe)
 
     def _is_habit(self, request: Request) -> bool:
         """Whether the agent program does this by itself; what it starts in turn is judged again."""
-        return request.layer is Layer.KERNEL and not request.script and self.adapter.is_habit(request.argv)
+        if request.layer is not Layer.KERNEL or request.action is not Action.PROCESS_EXEC:
+            return False
+        return not request.script and self.adapter.is_habit(request.argv)
 
     def _plain(self, request: Request) -> Request:
         """The request as its model meant it."""

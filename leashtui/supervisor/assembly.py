@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from leashtui import __version__
+from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
@@ -43,12 +44,14 @@ from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall, Witness
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
+from leashtui.supervisor.strictness import own_state
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -69,6 +72,7 @@ class Parts:
     directory: Path
     session: Session
     mediator: Mediator
+    lanes: Lanes
     acts: Acts
     control: Control
     stream: Stream
@@ -76,15 +80,23 @@ class Parts:
     arming: Arming
 
 
-def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...]) -> Tier:
-    """The tier this session runs in. wanted: the minimum, '' for the best; watch asked for by name is what you get.
+def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
+    """The tier this session runs in. wanted: the minimum, '' for the usual; exec and watch are what you get.
+
+    best: what this host gives. usual: the best that this kind of agent is known to run in; one that brings its own
+    sandbox (compat) is guarded at its execs.
 
     Raises GuardError when the host cannot give the minimum (exit 125).
     """
     if wanted and _RANK[Tier(wanted)] > _RANK[best]:
         remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
         raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
-    return Tier.WATCH if wanted == Tier.WATCH else best
+    if wanted in (Tier.WATCH, Tier.EXEC):
+        return Tier(wanted)
+    chosen = best if _RANK[best] < _RANK[usual] else usual
+    if wanted and _RANK[Tier(wanted)] > _RANK[chosen]:
+        chosen = best
+    return Tier.EXEC if chosen is Tier.COMPAT else chosen
 
 
 def new_id() -> str:
@@ -134,6 +146,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         broken=notices.broken,
         limits=arming.limits(bundle.digest, microseconds),
     )
+    own, kept = own_state(adapter_of(start.agent), start.home)
+    lanes = Lanes(mediator.submit, workspace, start.home, by_class=pdp.by_class(), own=own, kept=kept)
     welcome = Welcome(
         session=session_id,
         agent=start.agent,
@@ -173,7 +187,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     stream.append(_started(start, welcome, entry.mark), durable=True)
     if entry.notice is not None:
         stream.append(entry.notice)
-    return Parts(session_id, directory, session, mediator, acts, control, stream, code, arming)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
 
 
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 
 _CARRIES = frozenset({Moment.PROMPT, Moment.TOOL_DONE, Moment.SESSION_START, Moment.STOP})
+_TURNS = frozenset({Moment.PROMPT, Moment.STOP, Moment.SESSION_END})
 _PERSON = frozenset({By.PERSON, By.TICKET})
 _ACTIONS = {Kind.READ: Action.FILE_READ, Kind.WRITE: Action.FILE_WRITE, Kind.DELETE: Action.FILE_DELETE}
 _REMEMBERED = 4096
@@ -35,9 +36,11 @@ Notice = Callable[[str, str, str], None]
 
 
 class Forget(Protocol):
-    """What is told that a tool call is over (supervisor.acts.Acts)."""
+    """What is told that a tool call, or a turn, is over (supervisor.acts.Acts)."""
 
     def forget(self, call: str) -> None: ...
+
+    def end_turn(self) -> None: ...
 
 
 @dataclass
@@ -149,6 +152,8 @@ class Hooks:
     def _news(self, happening: Happening) -> None:
         self._told(happening)
         use = happening.tool
+        if happening.moment in _TURNS:
+            self._acts.end_turn()
         if happening.moment is not Moment.TOOL_DONE or use is None:
             return
         self._acts.forget(use.id)

@@ -147,7 +147,7 @@ class Mediator:
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
-        covered = parent is not None and asks and parent.covers(facts, same=self._acts.is_same(parent, request))
+        covered = asks and self._is_covered(request, facts, parent)
         verdict = self._rule(decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
@@ -176,8 +176,10 @@ class Mediator:
             if verdict.ruling is Ruling.DENY:
                 self.counts["refused"] += 1
                 self._breaker.refused(facts)
-            elif verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
-                act.approve(facts)
+            else:
+                self._acts.ran(request, facts)
+                if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
+                    act.approve(facts)
             self._announce(act, request, verdict)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
             return
@@ -200,9 +202,13 @@ class Mediator:
             waiting.stop = self._limits.later(seconds, lambda: self._park(waiting, reply))
 
     def _announce(self, act: Act, request: Request, verdict: Verdict) -> None:
-        """A hook's command may run: the exec it leads to is the same act."""
-        if verdict.ruling is Ruling.ALLOW and request.layer is Layer.HOOK and request.action is Action.PROCESS_EXEC:
+        """A hook's command may run, or its edit be made: what the kernel's guard then sees is the same act."""
+        if verdict.ruling is not Ruling.ALLOW or request.layer is not Layer.HOOK:
+            return
+        if request.action is Action.PROCESS_EXEC:
             self._acts.expect(act, request)
+        elif verdict.by in {By.PERSON, By.TICKET}:
+            self._acts.expect_edit(request)
 
     def _park(self, waiting: Waiting, reply: Reply) -> None:
         """The agent will not wait any longer: its program goes with a ticket, the card stays."""
@@ -216,6 +222,12 @@ class Mediator:
             why = error.message if isinstance(error, LeashError) else f"{type(error).__name__}: {error}"
             self._broken(why)
         reply(Verdict(Ruling.DENY, By.TICKET, text, "", waiting.act, tuple(p.id for p in waiting.decision.policies)))
+
+    def _is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
+        """Whether a person approved this already, or an exec that was allowed said it would do it."""
+        if parent is not None and parent.covers(facts, same=self._acts.is_same(parent, request)):
+            return True
+        return self._acts.foresaw(request, facts)
 
     def _record_card(self, card: Card, parent: str) -> None:
         self._stream.append(Asked(card=card), parent=parent, durable=True)
@@ -268,9 +280,10 @@ class Mediator:
             text = refusal(by=By.ERROR, what=waiting.facts.command, why=why)
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
-            act.approve(waiting.facts)
             self._breaker.forgive(waiting.facts)
             if not waiting.parked:
+                act.approve(waiting.facts)
+                self._acts.ran(waiting.request, waiting.facts)
                 self._announce(act, waiting.request, verdict)
         elif verdict.by is By.PERSON:
             self.counts["refused"] += 1

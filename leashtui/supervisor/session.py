@@ -112,6 +112,7 @@ class Session:
         self._close_log = close_log
         self._revoke = revoke
         self._linger = linger
+        self._last: list[Callable[[], None]] = []
         self._frozen = False
         self._stopping = ""
         self._refused_first = False
@@ -123,6 +124,10 @@ class Session:
         self.watcher: Watcher | None = None
         self.shim: Closing | None = None
         self.hooks: Closing | None = None
+
+    def at_end(self, work: Callable[[], None]) -> None:
+        """Do this once nothing of the agent runs any more."""
+        self._last.append(work)
 
     def adopt(self, agent: ProcessRef) -> None:
         """The agent's root process, whose end is the session's."""
@@ -291,6 +296,8 @@ class Session:
             self.shim.close()
         if self.hooks is not None:
             self.hooks.close()
+        for work in self._last:
+            work()
         for task in self._tasks:
             task.cancel()
         return leftovers

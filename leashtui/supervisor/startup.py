@@ -10,9 +10,14 @@ import asyncio
 import hashlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from leashtui.guards.kernel.execguard import ExecGuard
+from leashtui.agents.registry import adapter_of
+from leashtui.classify.places import Workspace
+from leashtui.guards.kernel.execguard import ExecGuard, Rest
+from leashtui.guards.kernel.floor import BARE, Floor
+from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
@@ -20,18 +25,20 @@ from leashtui.guards.watcher import WatchGuard
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
-from leashtui.stores.directories import runtime_dir
+from leashtui.stores.directories import runtime_dir, undo_dir
+from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.session import Session, reference
+from leashtui.supervisor.strictness import effects, floor_of, worth_keeping
 from leashtui.supervisor.terminal import Terminal
 
 
 async def start_session(start: Start, channel: Channel) -> Session:
     """A session whose agent was let go. Raises LeashError before anything of the agent ran."""
     support = probe()
-    tier = choose_tier(support.tier, start.guard, support.fixes)
-    lost = tuple(LOST) if tier is Tier.WATCH else support.lost
+    tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
+    lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
     parts = build(start, channel, tier, lost)
     session = parts.session
     if tier is Tier.WATCH:
@@ -49,6 +56,10 @@ async def start_session(start: Start, channel: Channel) -> Session:
         session.shim = shim
         env = shim.environment(env)
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session)
+    floor = BARE
+    if tier is Tier.STRICT:
+        window = parts.arming.window
+        floor = floor_of(start.workspace, start.home, parts.directory, covers=support.covers, window=window)
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -57,9 +68,10 @@ async def start_session(start: Start, channel: Channel) -> Session:
         guarded=tier is not Tier.WATCH,
         stdio=start.stdio,
         size=None if start.face == "headless" else (start.rows, start.cols),
+        floor=floor,
     )
     try:
-        await _surround(start, parts, launched, shim, armed.argv)
+        await _surround(start, parts, launched, shim, armed.argv, floor)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
@@ -73,7 +85,9 @@ def _advice(support: Support) -> str:
     return support.fixes[0] if support.fixes else "it was asked for with --guard watch; leave that out for more"
 
 
-async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str]) -> None:
+async def _surround(
+    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor
+) -> None:
     """Guards, terminal, watcher and door around a launcher that waits."""
     session = parts.session
     agent = reference(launched.pid)
@@ -88,11 +102,33 @@ async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGu
             start.env,
             lambda why: session.guard_lost("kernel", why),
             lambda sentence: session.notice("alarm", sentence, "nothing of it was run"),
+            None if floor.tier is not Tier.STRICT else _effects(start, parts, launched.pid, floor),
         )
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
     session.watcher = _watch(start, parts)
     await open_door(parts, start, os.getpid(), session.welcome())
+
+
+def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[Listener], Rest]:
+    """The guard of files and doors, for tier strict."""
+
+    def touched(path: str, tid: int) -> None:
+        name = path.encode("utf-8", "backslashreplace").decode()
+        parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
+
+    workspace, home = Workspace(start.workspace, start.also), start.home
+    keeping = Keeping(undo_dir() / parts.id, lambda path: not worth_keeping(path, workspace, home))
+    parts.session.at_end(keeping.close)
+    return effects(
+        parts.lanes,
+        workspace=start.workspace,
+        closed=floor.covered,
+        agent=agent,
+        touched=touched,
+        keeper=keeping,
+        doors=parts.arming.sockets,
+    )
 
 
 def _pump_died(session: Session, back: bool) -> None:

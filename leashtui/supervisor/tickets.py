@@ -49,6 +49,8 @@ class Tickets:
             request.cwd,
             *((text,) if text else request.argv),
             request.path,
+            request.host,
+            str(request.port),
             request.script,
             *(f"{name}={value}" for name, value in request.env),
             *_contents([*words[:_WORDS], *([request.path] if request.path else ())], request.cwd),

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from leashtui.model.request import ProcessRef
 
 _ROUNDS = 50
+_DEPTH = 256
 
 
 class Stat(NamedTuple):
@@ -46,6 +47,18 @@ def alive(process: ProcessRef) -> bool:
     """Whether this very process (not a later one of the same pid) still runs."""
     found = stat_of(process.pid)
     return found is not None and found.running and found.start == process.start
+
+
+def ancestry_has(pid: int, top: int) -> bool:
+    """Whether `top` is `pid` or one of its living ancestors."""
+    for _ in range(_DEPTH):
+        if pid == top:
+            return True
+        found = stat_of(pid) if pid > 1 else None
+        if found is None:
+            return False
+        pid = found.parent
+    return False
 
 
 def descendants(root: int, spare: Collection[int] = ()) -> list[int]:

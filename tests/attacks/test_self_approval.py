@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import World, eventually
@@ -16,11 +17,10 @@ import json, os, subprocess, sys, time
 held = subprocess.Popen(["rm", "-rf", "src"])
 time.sleep(1.0)
 run = dict(json.load(open(sys.argv[1])))
-session = sorted(os.listdir(run["runtime"]))
-session = [s for s in session if os.path.exists(f"{run['runtime']}/{s}/session.json")][0]
-info = json.load(open(f"{run['runtime']}/{session}/session.json"))
+while not os.path.exists(sys.argv[1] + ".told"): time.sleep(0.05)
+info = json.load(open(sys.argv[1] + ".told"))
 attack = run["attack"]
-values = {"session": session, "socket": info["socket"], "pid": info["pid"]}
+values = {"session": info["session"], "socket": info["socket"], "pid": info["pid"]}
 values |= {"leash": run["leash"], "run": run["runtime"]}
 for name, value in values.items():
     attack = attack.replace(f"@{name}@", str(value))
@@ -85,6 +85,11 @@ def _launch(world: World, attack: str, *, python: bool) -> str:
         )
     )
     session = world.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(script), str(order))
+    # what an agent could hardly find out by itself is given away: the attack is to fail all the same
+    place = eventually(lambda: next(Path(world.env["LEASH_RUNTIME_DIR"]).glob("*/session.json"), None))
+    told = world.root / "told"
+    told.write_bytes(place.read_bytes())
+    told.rename(str(order) + ".told")
     out, err = session.communicate(timeout=90)
     return (out + err).decode(errors="replace")
 

@@ -38,6 +38,14 @@ class Check(Struct, frozen=True):
     more: tuple[str, ...] = ()
 
 
+_TIERS = {
+    Tier.STRICT: "strict: every program start, change of a file and connection is held by the kernel",
+    Tier.COMPAT: "compat: every program start is held by the kernel",
+    Tier.EXEC: "exec: every program start is held by the kernel",
+    Tier.WATCH: "watch: the kernel enforces nothing",
+}
+
+
 def examine() -> list[Check]:
     """Every check of this machine."""
     return [check for group in _GROUPS for check in group()]
@@ -57,12 +65,8 @@ def _guard() -> Iterator[Check]:
         yield Check(name, OK if good else NOTE, detail)
     watch = support.tier is Tier.WATCH
     lost = NOT_IN_WATCH if watch else support.lost
-    words = (
-        "watch: the kernel enforces nothing" if watch else f"{support.tier}: every program start is held by the kernel"
-    )
+    words = _TIERS[support.tier]
     fix = "; ".join(support.fixes)
-    if not fix and support.tier is Tier.EXEC:
-        fix = "nothing: tiers compat and strict are not in this version of leash"
     yield Check("guard tier", NOTE if watch else OK, words, fix, tuple(f"not stopped: {line}" for line in lost))
     if os.geteuid() == 0:
         yield Check("user", NOTE, "root: weak; a guarded root still owns every file", "run leash as an ordinary user")

@@ -29,6 +29,7 @@ COMMANDS = (
     Row("resume", "brake", "Brake", "let a frozen session go on"),
     Row("kill", "brake", "Brake", "end a session and everything it started"),
     Row("log", "log", "Look back", "read what happened"),
+    Row("undo", "undo", "Look back", "bring back what a session removed or overwrote"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test and list policies"),

@@ -7,6 +7,7 @@ kernel's errno; nothing here returns -1.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Any
@@ -14,11 +15,15 @@ from typing import Any
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
+libc.process_vm_readv.restype = ctypes.c_ssize_t
+libc.process_vm_writev.restype = ctypes.c_ssize_t
+libc.sendmsg.restype = ctypes.c_ssize_t
 
 PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 4, 1, 38
 SYS_SECCOMP = 317
 SYS_PIDFD_GETFD = 438
 SYS_LANDLOCK_CREATE = 444
+SYS_OPENAT2 = 437
 LANDLOCK_VERSION = 1
 SECCOMP_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE = 1, 8, 32
 WALL = 0x40000000
@@ -27,9 +32,19 @@ NOTIF_RECV = 0xC0502100
 NOTIF_SEND = 0xC0182101
 NOTIF_SET_FLAGS = 0x40082104
 NOTIF_CONTINUE = 1
+NOTIF_ID_VALID = 0x40082102
+NOTIF_ADDFD = 0x40182103
 NOTIF_SIZE = 80
 NOTIF_HEAD = struct.Struct("QI")
+NOTICE = struct.Struct("QI4xi12x6Q")
+"""Notice id, thread id, number of the call, its six arguments."""
 RESPONSE = struct.Struct("QqiI")
+ADDFD = struct.Struct("QIIII")
+ADDFD_SEND = 2
+
+AT_FDCWD = -100
+OPEN_HOW = struct.Struct("QQQ")
+NO_MAGICLINKS = 2
 
 PTRACE_GETREGS = 12
 PTRACE_SETREGS = 13
@@ -86,6 +101,47 @@ def take_fd(pid: int, number: int) -> int:
         return call(SYS_PIDFD_GETFD, pidfd, number, 0)
     finally:
         os.close(pidfd)
+
+
+def open_folder(path: bytes) -> int:
+    """A descriptor that only names the directory `path`, links followed but for those of /proc. Raises OSError."""
+    how = OPEN_HOW.pack(os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, NO_MAGICLINKS)
+    return call_text(SYS_OPENAT2, AT_FDCWD, path, how, len(how))
+
+
+def call_text(number: int, *args: int | bytes) -> int:
+    """A raw system call whose arguments may be bytes, passed as pointers to them. Raises OSError."""
+    result = int(libc.syscall(ctypes.c_long(number), *(ctypes.c_long(a) if isinstance(a, int) else a for a in args)))
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+class _Span(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def read_memory(pid: int, address: int, length: int) -> bytes:
+    """At most `length` bytes of another process, fewer where its memory ends. Raises OSError (EFAULT: none)."""
+    buffer = ctypes.create_string_buffer(length)
+    here, there = _Span(ctypes.addressof(buffer), length), _Span(address, length)
+    count = int(libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0))
+    if count < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return buffer.raw[:count]
+
+
+def write_memory(pid: int, address: int, data: bytes) -> None:
+    """Put `data` into the memory of another process. Raises OSError."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    here, there = _Span(ctypes.addressof(buffer), len(data)), _Span(address, len(data))
+    if int(libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)) != len(data):
+        error = ctypes.get_errno() or errno.EFAULT
+        raise OSError(error, os.strerror(error))
 
 
 def listen(code: bytes, flags: int) -> int:

@@ -19,10 +19,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from leashtui.guards.kernel import abi, tracee
+from leashtui.guards.kernel.filter import EXECS
 from leashtui.guards.kernel.image import carries_code, request_of, stat_of
-from leashtui.guards.kernel.listener import Listener
+from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Tier
@@ -49,12 +51,23 @@ class _Flight:
         self.polls = 0
 
 
+class Rest(Protocol):
+    """Who meets the calls that are no execs (effects.EffectGuard)."""
+
+    def meet(self, notice: Notice) -> None: ...
+
+    def poll_held(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class ExecGuard:
     """Serves one listener in the thread that launched the agent and reaps all children (ptrace is per thread).
 
     listener: descriptor, owned from now on. base: the environment the agent was started with, whose code-carrying
     variables are the person's own choice. lost: told when nothing is guarded any more. unread: told in a sentence of an
-    exec that was refused although nobody could judge it, because it could not be traced or read.
+    exec that was refused although nobody could judge it, because it could not be traced or read. rest: makes the guard
+    of whatever else the filter asks about; without one it is refused.
     """
 
     name = "kernel"
@@ -67,8 +80,10 @@ class ExecGuard:
         base: Mapping[str, str],
         lost: Callable[[str], None],
         unread: Callable[[str], None] | None = None,
+        rest: Callable[[Listener], Rest] | None = None,
     ) -> None:
         self._listener = Listener(listener, lost)
+        self._rest = rest(self._listener) if rest is not None else None
         self.fd = self._listener.fd
         self.met = 0
         self._submit = submit
@@ -85,8 +100,13 @@ class ExecGuard:
     # what the loop calls -----------------------------------------------------------------------------------------
     def readable(self) -> None:
         """Take what the kernel asks: seize the caller and let the exec happen."""
-        for notice, tid in self._listener.take():
-            self._meet(notice, tid)
+        for notice in self._listener.take():
+            if notice.number in EXECS:
+                self._meet(notice.id, notice.tid)
+            elif self._rest is None:
+                self._listener.refuse(notice.id)
+            else:
+                self._rest.meet(notice)
 
     def reaped(self, pid: int, status: int) -> bool:
         """A wait status of some process below us; True when it was the guard's business and nobody else's."""
@@ -113,6 +133,8 @@ class ExecGuard:
                 if held.ticket is not None:
                     held.ticket.withdraw(f"the program got {signal.Signals(number).name} while it waited")
                 self._end(pid, 128 + number)
+        if self._rest is not None:
+            self._rest.poll_held()
         for tid, flight in list(self._flying.items()):
             flight.polls += 1
             if flight.polls >= _PATIENCE and not tracee.interrupt(tid):
@@ -120,6 +142,8 @@ class ExecGuard:
 
     def close(self) -> None:
         """Refuse what is held and stop; later execs get ENOSYS from the kernel. May be repeated."""
+        if self._rest is not None:
+            self._rest.close()
         self._listener.close()
         for pid in list(self._held):
             held = self._held.pop(pid)

@@ -1,7 +1,8 @@
-"""The seccomp filter of tier exec as classic BPF bytes: what is asked about, what is refused outright, what kills.
+"""The seccomp filter as classic BPF bytes: what is asked about, what is refused outright, what kills.
 
-Knows system call numbers of x86-64. Refuses to know policies: whatever needs judgement is handed to the listener.
-Invariant: a call made through another architecture or the x32 table never reaches the rules below; it kills.
+Knows system call numbers of x86-64 and, per tier, which calls are asked about. Refuses to know policies: whatever
+needs judgement is handed to the listener. Invariant: a call made through another architecture or the x32 table never
+reaches the rules below; it kills. Only what lies in registers is compared here, never what a pointer leads to.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import errno
 import struct
 
-_LD_W_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
+from leashtui.guards.kernel import numbers as nr
+from leashtui.model.request import Tier
+
+_LD_W_ABS, _JEQ, _JGE, _JSET, _RET, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 _ALLOW, _NOTIFY, _KILL = 0x7FFF0000, 0x7FC00000, 0x80000000
 _ERRNO = 0x00050000
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32 = 0x40000000
-_NR, _ARCH, _ARG1 = 0, 4, 24
+_NR, _ARCH, _ARGS = 0, 4, 16
 
-EXECVE, EXECVEAT = 59, 322
+EXECS = frozenset({nr.EXECVE, nr.EXECVEAT})
 ABSENT = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
 """Answered ENOSYS: io_uring does files and sockets past every filter; callers fall back."""
 REFUSED = {
@@ -34,41 +38,157 @@ REFUSED = {
     "setns": 308,
 }
 """Answered EPERM: each reaches into another process or past the filter."""
-_SECCOMP, _NEW_LISTENER = 317, 8
-_IOCTL, _TIOCSTI, _TIOCLINUX = 16, 0x5412, 0x541C
+ABSENT_STRICT = {
+    "openat2": 437,
+    "clone3": 435,
+    "fchmodat2": 452,
+    "setxattrat": 463,
+    "removexattrat": 466,
+    "file_setattr": 469,
+}
+"""Answered ENOSYS in tier strict: their arguments lie in memory, or older calls do the same; callers fall back."""
+REFUSED_STRICT = {
+    "mount": 165,
+    "umount2": 166,
+    "pivot_root": 155,
+    "chroot": 161,
+    "open_tree": 428,
+    "move_mount": 429,
+    "fsopen": 430,
+    "fsconfig": 431,
+    "fsmount": 432,
+    "fspick": 433,
+    "mount_setattr": 442,
+    "open_tree_attr": 467,
+    "process_madvise": 440,
+}
+"""Answered EPERM in tier strict: another view of the files, or another process's memory."""
+_NEW_LISTENER = 8
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_NAMESPACES = 0x7E020080
+_WRITING = 0x3 | 0x40 | 0x200 | 0x400000  # access mode, O_CREAT, O_TRUNC, O_TMPFILE
+_FASTOPEN = 0x20000000
+
+_Block = list[tuple[int, int, int, int]]
 
 
-def program() -> bytes:
-    """The filter, 8 bytes an instruction."""
-    code: list[bytes] = []
+def program(tier: Tier = Tier.EXEC) -> bytes:
+    """The filter of a tier, 8 bytes an instruction."""
+    code: _Block = [
+        (_LD_W_ABS, 0, 0, _ARCH),
+        (_JEQ, 1, 0, _AUDIT_ARCH_X86_64),
+        (_RET, 0, 0, _KILL),
+        (_LD_W_ABS, 0, 0, _NR),
+        (_JGE, 0, 1, _X32),
+        (_RET, 0, 0, _KILL),
+    ]
+    for number, block in _rules(tier).items():
+        code.append((_JEQ, 0, len(block), number))
+        code.extend(block)
+    code.append((_RET, 0, 0, _ALLOW))
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 
-    def emit(op: int, if_true: int, if_false: int, value: int) -> None:
-        code.append(struct.pack("HBBI", op, if_true, if_false, value))
 
-    emit(_LD_W_ABS, 0, 0, _ARCH)
-    emit(_JEQ, 1, 0, _AUDIT_ARCH_X86_64)
-    emit(_RET, 0, 0, _KILL)
-    emit(_LD_W_ABS, 0, 0, _NR)
-    emit(_JGE, 0, 1, _X32)
-    emit(_RET, 0, 0, _KILL)
-    answers = {EXECVE: _NOTIFY, EXECVEAT: _NOTIFY}
-    answers |= dict.fromkeys(ABSENT.values(), _ERRNO | errno.ENOSYS)
-    answers |= dict.fromkeys(REFUSED.values(), _ERRNO | errno.EPERM)
-    for number, answer in answers.items():
-        emit(_JEQ, 0, 1, number)
-        emit(_RET, 0, 0, answer)
+def _rules(tier: Tier) -> dict[int, _Block]:
+    """What happens to each call that is not simply let through; every block ends in returns only."""
+    rules = {number: _answer(_NOTIFY) for number in EXECS}
+    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT.values()}
+    rules |= {number: _fail(errno.EPERM) for number in REFUSED.values()}
     # a second listener: what the kernel itself would say, in every version; a nested leash knows itself by it
-    emit(_JEQ, 0, 4, _SECCOMP)
-    emit(_LD_W_ABS, 0, 0, _ARG1)
-    emit(_JSET, 0, 1, _NEW_LISTENER)
-    emit(_RET, 0, 0, _ERRNO | errno.EBUSY)
-    emit(_RET, 0, 0, _ALLOW)
-    # only the low 32 bits of the request count in the kernel, so only they are compared
-    emit(_JEQ, 0, 5, _IOCTL)
-    emit(_LD_W_ABS, 0, 0, _ARG1)
-    emit(_JEQ, 1, 0, _TIOCSTI)
-    emit(_JEQ, 0, 1, _TIOCLINUX)
-    emit(_RET, 0, 0, _ERRNO | errno.EPERM)
-    emit(_RET, 0, 0, _ALLOW)
-    emit(_RET, 0, 0, _ALLOW)
-    return b"".join(code)
+    rules[nr.SECCOMP] = _when_any(1, _NEW_LISTENER, _ERRNO | errno.EBUSY)
+    rules[nr.IOCTL] = _when_equal(1, (_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)
+    if tier is not Tier.STRICT:
+        return rules
+    rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}
+    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
+    rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
+    rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
+    rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
+    rules[nr.CLONE] = _when_any(0, _NAMESPACES & ~0x80, _ERRNO | errno.EPERM)
+    rules[nr.UNSHARE] = _when_any(0, _NAMESPACES, _ERRNO | errno.EPERM)
+    return rules | _sockets()
+
+
+def _sockets() -> dict[int, _Block]:
+    """Sockets: families and protocols by list; addresses are asked about."""
+    family = [
+        *_unless_equal(0, {1: _ALLOW}),  # AF_UNIX: its addresses are judged
+        *_netlink(),
+        (_LD_W_ABS, 0, 0, _ARGS),
+        (_JEQ, 2, 0, 2),
+        (_JEQ, 1, 0, 10),
+        (_RET, 0, 0, _ERRNO | errno.EACCES),
+        (_LD_W_ABS, 0, 0, _ARGS + 8),
+        (_AND, 0, 0, 0xF),
+        (_JEQ, 2, 0, 1),
+        (_JEQ, 1, 0, 2),
+        (_RET, 0, 0, _ERRNO | errno.EACCES),
+        (_LD_W_ABS, 0, 0, _ARGS + 16),
+        (_JEQ, 3, 0, 0),
+        (_JEQ, 2, 0, 6),
+        (_JEQ, 1, 0, 17),
+        (_RET, 0, 0, _ERRNO | errno.EACCES),
+        (_RET, 0, 0, _ALLOW),
+    ]
+    addressed = [
+        *_unless_any(3, {_FASTOPEN: _ERRNO | errno.EOPNOTSUPP}),
+        (_LD_W_ABS, 0, 0, _ARGS + 32),
+        (_JEQ, 0, 2, 0),
+        (_LD_W_ABS, 0, 0, _ARGS + 36),
+        (_JEQ, 1, 0, 0),
+        (_RET, 0, 0, _NOTIFY),
+        (_RET, 0, 0, _ALLOW),
+    ]
+    return {
+        nr.SOCKET: family,
+        nr.SENDTO: addressed,
+        nr.SENDMSG: [*_unless_any(2, {_FASTOPEN: _ERRNO | errno.EOPNOTSUPP}), (_RET, 0, 0, _NOTIFY)],
+        nr.SENDMMSG: [*_unless_any(3, {_FASTOPEN: _ERRNO | errno.EOPNOTSUPP}), (_RET, 0, 0, _NOTIFY)],
+        nr.CONNECT: _answer(_NOTIFY),
+        nr.BIND: _answer(_NOTIFY),
+    }
+
+
+def _answer(what: int) -> _Block:
+    return [(_RET, 0, 0, what)]
+
+
+def _fail(error: int) -> _Block:
+    return _answer(_ERRNO | error)
+
+
+def _unless_any(argument: int, answers: dict[int, int]) -> _Block:
+    """Return where one of these bits is set in the low half of the argument, else go on."""
+    block: _Block = [(_LD_W_ABS, 0, 0, _ARGS + 8 * argument)]
+    for bits, answer in answers.items():
+        block += [(_JSET, 0, 1, bits), (_RET, 0, 0, answer)]
+    return block
+
+
+def _unless_equal(argument: int, answers: dict[int, int]) -> _Block:
+    """Return where the low half of the argument is one of these, else go on."""
+    block: _Block = [(_LD_W_ABS, 0, 0, _ARGS + 8 * argument)]
+    for value, answer in answers.items():
+        block += [(_JEQ, 0, 1, value), (_RET, 0, 0, answer)]
+    return block
+
+
+def _when_any(argument: int, bits: int, answer: int) -> _Block:
+    return [*_unless_any(argument, {bits: answer}), (_RET, 0, 0, _ALLOW)]
+
+
+def _when_equal(argument: int, values: tuple[int, ...], answer: int) -> _Block:
+    """Only the low 32 bits of the argument count in the kernel, so only they are compared."""
+    return [*_unless_equal(argument, dict.fromkeys(values, answer)), (_RET, 0, 0, _ALLOW)]
+
+
+def _netlink() -> _Block:
+    """AF_NETLINK with protocol 0 (routes) passes, every other protocol of it does not."""
+    return [
+        (_LD_W_ABS, 0, 0, _ARGS),
+        (_JEQ, 0, 4, 16),
+        (_LD_W_ABS, 0, 0, _ARGS + 16),
+        (_JEQ, 1, 0, 0),
+        (_RET, 0, 0, _ERRNO | errno.EACCES),
+        (_RET, 0, 0, _ALLOW),
+    ]

@@ -1,13 +1,16 @@
 """Locks itself up and becomes the agent: `python -I -S launcher.py LINE_FD`; what to become arrives on the line.
 
 Standard library only, and its own copy of the few numbers it needs: it runs in a bare interpreter that imports nothing
-of leash. Order matters: die with the supervisor, drop capabilities, NO_NEW_PRIVS, Landlock scopes, filter, hand the
-listener over, wait for the word, close everything, exec. Hazards: the interpreter ignores SIGPIPE and SIGXFSZ, which
-exec would pass on to the agent; the death signal is lost if the supervisor dies before it is set, so the parent is
+of leash. Order matters: die with the supervisor, cover the secrets in a mount namespace of its own, drop capabilities,
+NO_NEW_PRIVS, Landlock, filter, hand the listener over, wait for the word, close everything, exec.
+
+Hazards: the interpreter ignores SIGPIPE and SIGXFSZ, which exec would pass on to
+the agent; the death signal is lost if the supervisor dies before it is set, so the parent is
 compared after. It stays dumpable, else the supervisor could not trace its exec. Invariant: any step that fails ends it
 before the exec with 125; an exec that fails ends it with 127 (not found) or 126, as a shell would.
 """
 
+import _thread
 import ctypes
 import errno
 import marshal
@@ -22,7 +25,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 23, 24, 38, 47
 SYS_CAPGET, SYS_CAPSET, SYS_SECCOMP, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_RESTRICT = 125, 126, 317, 444, 446
 NEW_LISTENER, WAIT_KILLABLE = 8, 32
+SYS_LANDLOCK_ADD_RULE = 445
 SCOPES = 3  # abstract unix sockets, signals
+NEWNS, NEWUSER = 0x20000, 0x10000000
+MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
+MS_BIND, MS_REMOUNT, MS_REC, MS_PRIVATE = 4096, 32, 16384, 1 << 18
 KEPT = (0, 1, 3, 6, 7)  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
 
 
@@ -48,12 +55,74 @@ def drop_capabilities() -> None:
     check(libc.syscall(SYS_CAPSET, header, struct.pack("6I", mask, mask, 0, 0, 0, 0)))
 
 
-def scope() -> None:
-    """Landlock, ABI 6 and later: no signals and no abstract sockets to anybody outside, nor tracing them."""
-    if libc.syscall(SYS_LANDLOCK_CREATE, None, 0, 1) < 6:
+def cover(paths: list, veil: bytes, windows: list) -> None:  # type: ignore[type-arg]
+    """A mount namespace in which these files and directories are there but hold nothing and open to nobody.
+
+    veil: an empty file without any permission, bound over each file; a directory gets an empty file system.
+    An ordinary user gets it from a user namespace that maps only itself; nothing in it may be mounted or unmounted
+    later, because the capabilities are dropped and the filter refuses the calls. windows: directories below covered
+    ones that stay to be read by whoever knows their path; nothing beside them can be listed.
+    """
+    user, group = os.geteuid(), os.getegid()
+    check(libc.unshare(NEWNS | (NEWUSER if user else 0)))
+    if user:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(line)
+    check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    shown = [(window, os.open(window, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) for window in windows]
+    for path in paths:
+        below = [pair for pair in shown if pair[0].startswith(path + b"/")]
+        if below:
+            check(libc.mount(b"leash", path, b"tmpfs", MS_COVER & ~1, b"mode=0700,size=4k"))
+            for window, handle in below:
+                open_window(path, window, handle)
+            os.chmod(path, 0o111)
+            check(libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+        elif os.path.isdir(path):
+            check(libc.mount(b"leash", path, b"tmpfs", MS_COVER, b"mode=0000,size=4k"))
+        else:
+            check(libc.mount(veil, path, None, MS_BIND, None))
+            check(libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+
+
+def open_window(cover_path: bytes, window: bytes, handle: int) -> None:
+    """Show the directory behind `handle` at `window`, below a cover that is still being made; reading only."""
+    place = cover_path
+    for name in window[len(cover_path) + 1 :].split(b"/"):
+        place += b"/" + name
+        if not os.path.isdir(place):
+            os.mkdir(place, 0o700)
+    check(libc.mount(b"/proc/self/fd/%d" % handle, window, None, MS_BIND, None))
+    check(libc.mount(None, window, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+    os.close(handle)
+    while (place := os.path.dirname(place)) != cover_path:
+        os.chmod(place, 0o111)
+
+
+def drop_everything() -> None:
+    """An ordinary user gives up what its own namespace gave it, so that covers stay where they are."""
+    header = struct.pack("Ii", 0x20080522, 0)
+    check(libc.syscall(SYS_CAPSET, header, struct.pack("6I", 0, 0, 0, 0, 0, 0)))
+
+
+def restrict(handled: int, rules: list) -> None:  # type: ignore[type-arg]
+    """Landlock: of the `handled` rights only what `rules` (path, rights) give; from ABI 6 on, no signals and no
+    abstract sockets to anybody outside, nor tracing them."""
+    level = libc.syscall(SYS_LANDLOCK_CREATE, None, 0, 1)
+    scopes = SCOPES if level >= 6 else 0
+    if not (scopes or handled):
         return
-    attributes = struct.pack("QQQ", 0, 0, SCOPES)
+    attributes = struct.pack("QQQ", handled, 0, scopes)
     ruleset = check(libc.syscall(SYS_LANDLOCK_CREATE, attributes, len(attributes), 0))
+    for path, rights in rules:
+        try:
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        rule = struct.pack("=Qi", rights, place)
+        check(libc.syscall(SYS_LANDLOCK_ADD_RULE, ruleset, 1, rule, 0))
+        os.close(place)
     check(libc.syscall(SYS_LANDLOCK_RESTRICT, ruleset, 0))
     os.close(ruleset)
 
@@ -72,10 +141,15 @@ def install(code: bytes) -> int:
     return check(listener)
 
 
-def hand_over(line: socket.socket, listener: int) -> None:
-    """Pass the listener up. sendmsg is not filtered in this tier, so the plain way works everywhere."""
-    socket.send_fds(line, [b"listener"], [listener])
-    os.close(listener)
+def courier(line: socket.socket, parcel: list, ready: object, done: object) -> None:  # type: ignore[type-arg]
+    """A thread from before the filter, which therefore does not bind it: in tier strict the sendmsg that carries the
+    listener would itself be asked about, of nobody."""
+    ready.acquire()  # type: ignore[attr-defined]
+    try:
+        if parcel:
+            socket.send_fds(line, [b"listener"], parcel)
+    finally:
+        done.release()  # type: ignore[attr-defined]
 
 
 def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-arg]
@@ -87,11 +161,25 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
         os.dup2(source, number)
     os.chdir(settings["cwd"])
     if settings["guarded"]:
+        if settings["covered"]:
+            cover(settings["covered"], settings["veil"], settings["windows"])
+            os.chdir(settings["cwd"])
         if os.geteuid() == 0:
             drop_capabilities()
+        elif settings["covered"]:
+            drop_everything()
+        check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
         check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        scope()
-        hand_over(line, install(settings["filter"]))
+        restrict(settings["handled"], settings["rules"])
+        ready, done = _thread.allocate_lock(), _thread.allocate_lock()
+        ready.acquire()
+        done.acquire()
+        parcel: list = []  # type: ignore[type-arg]
+        _thread.start_new_thread(courier, (line, parcel, ready, done))
+        parcel.append(install(settings["filter"]))
+        ready.release()
+        done.acquire()
+        os.close(parcel[0])
     else:
         line.sendall(b"ready")
 

@@ -14,11 +14,20 @@ import errno
 import os
 import select
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
 
 _BATCH = 64
-_EPERM = -errno.EPERM
+
+
+class Notice(NamedTuple):
+    """A system call that waits. tid: the thread that makes it. number: which call; args: its six arguments, raw."""
+
+    id: int
+    tid: int
+    number: int
+    args: tuple[int, ...]
 
 
 class Listener:
@@ -35,8 +44,8 @@ class Listener:
         with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
             abi.control(descriptor, abi.NOTIF_SET_FLAGS, ctypes.c_ulong(1))
 
-    def take(self) -> Iterator[tuple[int, int]]:
-        """(notice id, thread id) of what waits now, at most a batch, so that reaping is not starved in a fork storm."""
+    def take(self) -> Iterator[Notice]:
+        """What waits now, at most a batch, so that reaping is not starved in a fork storm."""
         for _ in range(_BATCH):
             ready = self._poll.poll(0)
             if not ready:
@@ -53,18 +62,42 @@ class Listener:
                 self._poll.unregister(self._descriptor)
                 self._lost(f"the kernel listener failed: {error.strerror}")
                 return
-            yield abi.NOTIF_HEAD.unpack_from(self._notice)
+            number, tid, call, *args = abi.NOTICE.unpack_from(self._notice)
+            yield Notice(number, tid, call, tuple(args))
 
     def resume(self, notice: int) -> bool:
         """Let the call happen. False when nobody waits for it any more."""
-        return self._send(notice, 0, abi.NOTIF_CONTINUE)
+        return self._send(notice, 0, 0, abi.NOTIF_CONTINUE)
 
-    def refuse(self, notice: int) -> bool:
-        """EPERM, not EACCES, on which execvp would search on. False when nobody waits for it any more."""
-        return self._send(notice, _EPERM, 0)
+    def refuse(self, notice: int, error: int = errno.EPERM) -> bool:
+        """Fail it; an exec with EPERM, not EACCES, on which execvp would search on. False when nobody waits."""
+        return self._send(notice, 0, -error, 0)
 
-    def _send(self, notice: int, error: int, flags: int) -> bool:
-        abi.RESPONSE.pack_into(self._answer, 0, notice, 0, error, flags)
+    def answer(self, notice: int, value: int = 0) -> bool:
+        """The call was done by us; this is what it returns. False when nobody waits for it any more."""
+        return self._send(notice, value, 0, 0)
+
+    def hand(self, notice: int, fd: int, flags: int) -> bool:
+        """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise."""
+        packed = bytearray(abi.ADDFD.pack(notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC))
+        try:
+            abi.control(self._descriptor, abi.NOTIF_ADDFD, (ctypes.c_char * len(packed)).from_buffer(packed))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            return self.refuse(notice, error.errno or errno.EIO)
+        return True
+
+    def waits(self, notice: int) -> bool:
+        """Whether the caller still waits for this answer."""
+        try:
+            abi.control(self._descriptor, abi.NOTIF_ID_VALID, ctypes.byref(ctypes.c_uint64(notice)))
+        except OSError:
+            return False
+        return True
+
+    def _send(self, notice: int, value: int, error: int, flags: int) -> bool:
+        abi.RESPONSE.pack_into(self._answer, 0, notice, value, error, flags)
         try:
             abi.control(self._descriptor, abi.NOTIF_SEND, self._answer)
         except FileNotFoundError:

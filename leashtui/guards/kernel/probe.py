@@ -10,6 +10,7 @@ shown to work.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import platform
@@ -26,6 +27,7 @@ from msgspec import Struct
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.execguard import ExecGuard
 from leashtui.guards.kernel.filter import program
+from leashtui.guards.kernel.floor import LEAST_ABI
 from leashtui.model.ports import Reply
 from leashtui.model.request import Request, Tier
 from leashtui.model.verdict import By, Ruling, Verdict
@@ -33,10 +35,20 @@ from leashtui.model.verdict import By, Ruling, Verdict
 _PATIENCE = 5.0
 _PROGRAM = "/proc/self/exe"
 _CAP_SYS_PTRACE = 19
+_NEWNS, _NEWUSER, _PRIVATE = 0x20000, 0x10000000, 1 << 18 | 1 << 14
 NOT_IN_EXEC = (
     "file writes and reads inside a program are not held (only the programs it starts)",
     "network connections are not held (only programs known to make them)",
     "secret files are not hidden; a program that may run can read them",
+)
+NOT_IN_STRICT = (
+    "harm inside a program that needs no file, socket or other program is not seen",
+    "secrets outside of the known places can be read by any program that may run; so can ones made during the session",
+    "a program that may reach a host can send it anything; name look-ups carry what the name carries",
+)
+_UNCOVERED = "secret files are not hidden; a program that may run can read them (no mount namespace for us here)"
+_COVER_FIX = (
+    "allow user namespaces: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=15000"
 )
 NOT_IN_WATCH = (
     "programs started by absolute path or without a shell are not seen",
@@ -50,13 +62,22 @@ _USERS = "programs that change their user (su, apt's helpers) cannot start other
 class Support(Struct, frozen=True):
     """What was found. lost: what this tier does not stop, plain sentences. fixes: what to do for the next better tier.
 
-    found: (check, ok, detail) for `leash doctor`.
+    found: (check, ok, detail) for `leash doctor`. covers: whether secrets can be covered by mounts of our own.
     """
 
     tier: Tier
     lost: tuple[str, ...]
     fixes: tuple[str, ...]
     found: tuple[tuple[str, bool, str], ...]
+    covers: bool = False
+
+    def lost_in(self, tier: Tier) -> tuple[str, ...]:
+        """What `tier`, at most the best one, does not stop here."""
+        if tier is Tier.WATCH:
+            return NOT_IN_WATCH
+        if tier is self.tier:
+            return self.lost
+        return (*NOT_IN_EXEC, *(line for line in self.lost if line in (_SIGNALS, _USERS)))
 
 
 class _Trial:
@@ -79,9 +100,16 @@ def probe() -> Support:
         trials["refusing a program"] = _refusal()
     found.extend((check, trial.ok, trial.detail) for check, trial in trials.items())
     fixes = [trial.fix for trial in trials.values() if trial.fix]
-    lost = list(NOT_IN_EXEC)
     level = landlock_abi()
     found.append(("landlock scopes", level >= 6, f"ABI {level}" if level > 0 else "not in this kernel"))
+    strict = level >= LEAST_ABI
+    cover = _cover() if strict else _Trial(False, "not tried")
+    found.append(("file floor", strict, "Landlock holds every write" if strict else "needs Landlock ABI 3 (Linux 6.2)"))
+    found.append(("secrets covered", cover.ok, cover.detail))
+    lost = list(NOT_IN_STRICT if strict else NOT_IN_EXEC)
+    if strict and not cover.ok:
+        lost.append(_UNCOVERED)
+        fixes.append(cover.fix)
     if level < 6:
         lost.append(_SIGNALS)
         fixes.append("use Linux 6.12 or later with Landlock enabled (lsm=landlock,...)")
@@ -89,7 +117,8 @@ def probe() -> Support:
         lost.append(_USERS)
     if not all(trial.ok for trial in trials.values()):
         return Support(Tier.WATCH, NOT_IN_WATCH, tuple(fixes), tuple(found))
-    return Support(Tier.EXEC, tuple(lost), tuple(fixes), tuple(found))
+    best = Tier.STRICT if strict else Tier.EXEC
+    return Support(best, tuple(lost), tuple(fixes), tuple(found), cover.ok)
 
 
 def landlock_abi() -> int:
@@ -126,6 +155,24 @@ def _listener() -> _Trial:
 def _install() -> int:
     abi.libc.prctl(abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     return min(abi.listen(program(), 0), 0)
+
+
+def _cover() -> _Trial:
+    """Cover a directory in a mount namespace of a child's own."""
+    code = _in_child(_mount)
+    return _Trial(code == 0, "works" if code == 0 else os.strerror(code), _COVER_FIX)
+
+
+def _mount() -> int:
+    user, group = os.geteuid(), os.getegid()
+    if abi.libc.unshare(_NEWNS | (_NEWUSER if user else 0)) < 0:
+        return ctypes.get_errno()
+    if user:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            Path("/proc/self", name).write_text(line)
+    if abi.libc.mount(b"none", b"/", None, _PRIVATE, None) < 0 or abi.libc.mount(b"x", b"/tmp", b"tmpfs", 1, None) < 0:
+        return ctypes.get_errno()
+    return 0
 
 
 def _trace() -> _Trial:

@@ -21,6 +21,7 @@ from pathlib import Path
 from ptyprocess import PtyProcess
 
 from leashtui.guards.kernel.filter import program
+from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.model.errors import GuardError
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
@@ -51,9 +52,11 @@ def launch(
     guarded: bool,
     stdio: tuple[int, ...] = (),
     size: tuple[int, int] | None = None,
+    floor: Floor = BARE,
 ) -> Launched:
     """Start `argv` stopped before its exec. size: (rows, cols) for a PTY, else stdio names fds 0-2 for it.
 
+    floor: what holds it whatever it asks, see floor.py.
     Raises GuardError with what the launcher said when it cannot lock itself up.
     """
     ours, theirs = socket.socketpair()
@@ -67,7 +70,12 @@ def launch(
         "env": {os.fsencode(k): os.fsencode(v) for k, v in env.items()},
         "stdio": list(stdio),
         "guarded": guarded,
-        "filter": program(),
+        "filter": program(floor.tier),
+        "handled": floor.handled,
+        "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
+        "covered": [os.fsencode(path) for path in floor.covered],
+        "veil": os.fsencode(floor.veil),
+        "windows": [os.fsencode(path) for path in floor.windows],
     }
     try:
         listener = _converse(ours, marshal.dumps(settings))

@@ -59,6 +59,8 @@ def _afresh(pid: int, line: bytes) -> bool:
     """A pipe or terminal through a description of our own: O_NONBLOCK on a shared one would reach its other users."""
     fd = os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # changed under us by another thread of it
+            return False
         if os.isatty(fd) and not termios.tcgetattr(fd)[1] & termios.OPOST:
             line = line.removesuffix(b"\n") + b"\r\n"
         return os.write(fd, line) > 0

@@ -179,6 +179,8 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.FILE_DELETE: Outcome.ASK,
         Action.TOOL_CALL: Outcome.ASK,
         Action.LEASH_CONTROL: Outcome.ASK,
+        Action.NET_CONNECT: Outcome.ASK,
+        Action.NET_BIND: Outcome.ASK,
     }
 
 

@@ -107,7 +107,7 @@ def test_any_other_field_makes_another_request(
 
 
 def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None:
-    told_apart = {"action", "layer", "cwd", "argv", "exe", "env", "path", "script", "chosen"}
+    told_apart = {"action", "layer", "cwd", "argv", "exe", "env", "path", "host", "port", "script", "chosen"}
     assert set(Request.__struct_fields__) == told_apart | {"process", "ancestry", "tool", "call", "diff"}
 
 

@@ -1,0 +1,63 @@
+"""What a socket that a guard caught would reach: another host, a port others can reach, a program outside the session.
+
+Knows the conventional names of services that act for whoever talks to them. Refuses to resolve names. Invariant: an
+address is a fact, not a judgement; loopback is no network.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from leashtui.classify.values import show
+from leashtui.model.facts import Place, Severity, Verb
+from leashtui.model.request import Action, Request
+
+if TYPE_CHECKING:
+    from leashtui.classify.ledger import Span
+    from leashtui.classify.machine import Machine
+
+_SERVICES = (
+    (r"(docker|podman|containerd|crio|lxd)[\w.-]*(\.sock|/unix\.socket|\.socket)$|/docker/", "the container engine"),
+    (r"/tmux-\d+/|/screen/|/zellij", "a terminal multiplexer of the person"),
+    (r"/(dbus|bus)\b|system_bus_socket", "D-Bus, which opens keyrings and starts programs"),
+    (r"ssh-|/agent\.|S\.ssh|/ssh/", "the ssh agent, which signs with the person's keys"),
+    (r"gnupg|S\.gpg", "the gpg agent, which signs with the person's keys"),
+    (r"\.X11-unix|wayland-", "the person's screen and keyboard"),
+    (r"vscode|code-|nvim|emacs", "the person's editor"),
+    (r"systemd", "systemd, which starts programs"),
+    (r"postgres|mysql|mongo|redis", "a database"),
+)
+_RUN = tuple((re.compile(pattern), words) for pattern, words in _SERVICES)
+
+
+def meet_door(machine: Machine, request: Request, span: Span) -> str:
+    """Add what the request reaches to the machine's ledger; how a person would write it."""
+    ledger = machine.ledger
+    program = request.exe.rpartition("/")[2] or "a program"
+    if request.path:
+        words = next(
+            (words for pattern, words in _RUN if pattern.search(request.path)), "a program outside the session"
+        )
+        sentence = f"{program} talks to {words} through {show(request.path)}"
+        ledger.add(Verb.SERVICE, show(request.path), Place.NONE, sentence, span, Severity.HIGH)
+        return request.path
+    where = f"[{request.host}]:{request.port}" if ":" in request.host else f"{request.host}:{request.port}"
+    if request.action is Action.NET_BIND:
+        if not _is_loopback(request.host):
+            ledger.sign("network")
+            ledger.add(Verb.LISTEN, where, sentence=f"{program} opens port {request.port} to other machines", span=span)
+        return where
+    if not _is_loopback(request.host):
+        ledger.hosts[request.host] = None
+        ledger.sign("network")
+        ledger.add(Verb.NET_CONNECT, where, sentence=f"{program} connects to {where}", span=span)
+    return where
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

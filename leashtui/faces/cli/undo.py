@@ -1,0 +1,83 @@
+"""`leash undo`: bring back what a session removed, overwrote, moved or made, in the workspace.
+
+Knows what the session kept. Refuses to overwrite what the person changed since, unless told to. Invariant: `--dry-run`
+changes nothing, and every step that could not be taken is said with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from pathlib import Path
+
+from leashtui.model.errors import Exit, LeashError, StoreError
+from leashtui.stores.directories import undo_dir
+from leashtui.stores.undo import Kept, Step
+from leashtui.words.plain import one_line
+
+_TEXT = 200_000
+_WORDS = {"gone": "bring back", "changed": "restore", "made": "remove", "moved": "move back"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--session", default="", metavar="SESSION", help="of this session (default: the newest)")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done, with a diff")
+    parser.add_argument("--force", action="store_true", help="also where you changed the file since")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these files, or what lies below")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Undo, newest step first. 1 when something could not be brought back."""
+    kept = Kept(_choose(args.session))
+    steps = kept.chosen(tuple(os.path.abspath(path) for path in args.paths))
+    if not steps:
+        print(f"{kept.directory.name}: nothing to undo")
+        return Exit.OK
+    changed = kept.changed_since(steps)
+    if args.dry_run:
+        _show(kept, steps)
+    if changed and not args.force:
+        listed = ", ".join(one_line(path, 100) for path in changed[:5])
+        raise LeashError(
+            f"changed since the session: {listed}{' …' if len(changed) > 5 else ''}",
+            "look with leash undo --dry-run; name other PATHs, or overwrite with --force",
+            Exit.FINDINGS,
+        )
+    if args.dry_run:
+        return Exit.OK
+    failed = 0
+    for step, why in kept.take(steps):
+        failed += bool(why)
+        print(f"{'NOT ' if why else ''}{_WORDS[step.what]}: {one_line(step.path, 200)}{f' ({why})' if why else ''}")
+    return Exit.FINDINGS if failed else Exit.OK
+
+
+def _choose(session: str) -> Path:
+    places = sorted(p for p in undo_dir().glob("*") if p.is_dir())
+    found = [p for p in places if p.name.endswith(session)] if session else places
+    if not found:
+        raise StoreError("no session kept anything that could be undone", "only tier strict keeps it; see leash log")
+    return found[-1]
+
+
+def _show(kept: Kept, steps: tuple[Step, ...]) -> None:
+    for step in steps:
+        print(f"{_WORDS[step.what]}: {one_line(step.path, 200)}{f' ({step.why})' if step.why else ''}")
+        if step.blob:
+            old, new = _lines(Path(step.path)), _lines(kept.directory / step.blob)
+            if old is not None and new is not None:
+                for line in difflib.unified_diff(old, new, "now", "before", lineterm=""):
+                    print("    " + one_line(line, 400))
+
+
+def _lines(path: Path) -> list[str] | None:
+    try:
+        if path.stat().st_size > _TEXT:
+            return None
+        return path.read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,301 @@
+"""The network guard of tier strict: whom a socket may reach is decided on the checked bytes, and done with them.
+
+A connect, a bind, an addressed datagram is carried out on our duplicate of the very socket, with the address that was
+judged, so another thread can change neither. Loopback, the nameservers of this machine and sockets the session made
+itself are free; all else goes THE path. Knows sockets. Refuses to judge. Hazard: a connect that waits is done in a
+thread of its own. Residual: a stream's sendmsg is let through, because a stream's address does not count there.
+Invariant: no address that was not judged is ever handed to the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from leashtui.guards.kernel import abi, address
+from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.address import Peer
+from leashtui.guards.kernel.credentials import borrowed
+from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.letters import Letter, address_at, read_letters
+from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
+from leashtui.guards.kernel.tracee import group_of
+from leashtui.model.request import Action, Layer, Request
+
+_TOP_ABSTRACT = b"\0leashtui/"
+SERVICES = frozenset(
+    {
+        "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve", "/run/systemd/journal/dev-log",
+        "/run/systemd/journal/socket", "/run/systemd/journal/stdout", "/dev/log",
+        "/run/systemd/userdb/io.systemd.DynamicUser", "/run/systemd/userdb/io.systemd.Multiplexer",
+    }
+)  # fmt: skip
+"""Unix sockets outside that only look names up or take log lines."""
+OUTSIDE = "leash: REFUSED: that socket belongs to a program outside of this session, which would act for the person."
+
+
+class DoorGuard:
+    """known: whether this door (kind, host, port) was opened before. may_make: whether a socket file may be made at a
+    path without a question. inside: whether a process belongs to the session. open: unix sockets anybody may call."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        holding: Holding,
+        known: Callable[[Action, str, int], bool],
+        may_make: Callable[[str], bool],
+        inside: Callable[[int], bool],
+        nameservers: frozenset[str] = frozenset(),
+        open: frozenset[str] = frozenset(),  # noqa: A002
+    ) -> None:
+        self._listener = listener
+        self._holding = holding
+        self._known = known
+        self._may_make = may_make
+        self._inside = inside
+        self._nameservers = nameservers
+        self._free = SERVICES | open
+        self._bound: set[str] = set()
+
+    def poll(self) -> None:
+        """Nothing waits here but with the holding."""
+
+    def meet(self, notice: Notice) -> None:
+        """A call that names an address."""
+        try:
+            with socket.socket(fileno=abi.take_fd(group_of(notice.tid), signed(notice.args[0]))) as ours:
+                if notice.number == nr.CONNECT:
+                    self._connect(notice, ours)
+                elif notice.number == nr.BIND:
+                    self._bind(notice, ours)
+                else:
+                    self._send(notice, ours)
+        except (OSError, ValueError, IndexError) as error:
+            self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
+
+    # connect ------------------------------------------------------------------------------------------------------
+    def _connect(self, notice: Notice, ours: socket.socket) -> None:
+        raw = address_at(notice.tid, notice.args[1], notice.args[2])
+        peer = address.read(raw)
+        if ours.family == socket.AF_UNIX and peer.family == socket.AF_UNIX:
+            self._connect_unix(notice, ours, raw)
+            return
+        if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.family != socket.AF_UNSPEC:
+            kind = "udp" if ours.type == socket.SOCK_DGRAM else "tcp"
+            self._judged(notice, ours, Action.NET_CONNECT, kind, peer, lambda own: self._carry_out(notice, own, raw))
+            return
+        self._carry_out(notice, ours, raw)
+
+    def _judged(
+        self,
+        notice: Notice,
+        ours: socket.socket,
+        action: Action,
+        kind: str,
+        peer: Peer,
+        then: Callable[[socket.socket], None],
+    ) -> None:
+        """Do `then` with our socket when the peer may be reached, at once or after a verdict."""
+        if peer.loopback or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
+            then(ours)
+            return
+        self._ask(notice, ours, action, peer.host, peer.port, kind, then)
+
+    def _is_lookup(self, kind: str, peer: Peer) -> bool:
+        return peer.port == 53 and peer.host in self._nameservers
+
+    def _ask(
+        self,
+        notice: Notice,
+        ours: socket.socket,
+        action: Action,
+        host: str,
+        port: int,
+        kind: str,
+        then: Callable[[socket.socket], None],
+    ) -> None:
+        who = self._holding.who(notice.tid)
+        kept = ours.dup()
+        request = Request(
+            action,
+            Layer.KERNEL,
+            "/",
+            argv=who.argv,
+            exe=who.exe,
+            path=host if kind == "unix" else "",
+            host="" if kind == "unix" else host,
+            port=port,
+            process=who.process,
+            ancestry=who.ancestry,
+        )
+
+        def allowed() -> None:
+            with kept:
+                try:
+                    then(kept)
+                except OSError as error:
+                    self._listener.refuse(notice.id, error.errno or errno.EIO)
+
+        self._holding.ask(notice, [request], allowed)
+
+    def _carry_out(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
+        """Connect our duplicate; a caller that would wait is served by a thread."""
+        if ours.type == socket.SOCK_DGRAM or not ours.getblocking() or _is_nonblocking(ours):
+            self._listener.refuse(notice.id, code) if (code := address.connect(ours, raw)) else self._done(notice)
+            return
+        own = ours.dup()
+
+        def wait() -> None:
+            with own:
+                code = address.connect(own, raw)
+            self._listener.refuse(notice.id, code) if code else self._done(notice)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    def _done(self, notice: Notice, value: int = 0) -> None:
+        self._listener.answer(notice.id, value)
+
+    def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
+        name = raw[2:]
+        if not name or name.startswith(b"\0"):
+            if name.startswith(_TOP_ABSTRACT):
+                raise OSError(errno.EACCES, "the approver's socket")
+            code = address.connect(ours, raw)
+            if code:
+                raise OSError(code, os.strerror(code))
+            if ours.type != socket.SOCK_DGRAM and not self._inside(address.peer_pid(ours)):
+                ours.shutdown(socket.SHUT_RDWR)
+                self._holding.refuse(notice, OUTSIDE)
+                return
+            self._done(notice)
+            return
+        spot = self._place(notice, name)
+        with contextlib.closing(spot):
+            path, way = spot.path, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+            if path in self._bound or path in self._free or self._known(Action.NET_CONNECT, path, 0):
+                self._carry_out_here(notice, ours, way)
+                return
+        self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
+
+    def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
+        """Connect to the path that was allowed; it is not resolved again by links."""
+        spot = locate(notice.tid, os.fsencode(path), False)
+        with contextlib.closing(spot):
+            self._carry_out_here(notice, ours, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name)))
+
+    def _carry_out_here(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
+        """A unix connect answers at once, but for a full backlog, which is then the caller's EAGAIN."""
+        waits = not _is_nonblocking(ours)
+        if waits:
+            os.set_blocking(ours.fileno(), False)
+        try:
+            code = address.connect(ours, raw)
+        finally:
+            if waits:
+                os.set_blocking(ours.fileno(), True)
+        self._listener.refuse(notice.id, code) if code else self._done(notice)
+
+    def _place(self, notice: Notice, name: bytes) -> Spot:
+        text = name.partition(b"\0")[0]
+        return locate(notice.tid, absolute(notice.tid, abi.AT_FDCWD & 0xFFFFFFFF, text), True)
+
+    # bind ---------------------------------------------------------------------------------------------------------
+    def _bind(self, notice: Notice, ours: socket.socket) -> None:
+        raw = address_at(notice.tid, notice.args[1], notice.args[2])
+        peer = address.read(raw)
+        if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
+            self._bind_unix(notice, ours, raw[2:])
+            return
+
+        def then(own: socket.socket) -> None:
+            code = address.bind(own, raw)
+            self._listener.refuse(notice.id, code) if code else self._done(notice)
+
+        if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.port:
+            kind = "udp" if ours.type == socket.SOCK_DGRAM else "tcp"
+            if not peer.bare_loopback:
+                if self._known(Action.NET_BIND, peer.host, peer.port):
+                    then(ours)
+                else:
+                    self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
+                return
+        then(ours)
+
+    def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
+        spot = self._place(notice, name)
+        with contextlib.closing(spot):
+            if spot.found is not None:
+                raise OSError(errno.EADDRINUSE, "there is one already")
+            path = spot.path
+        if not self._may_make(path):
+            self._holding.refuse(notice, f"leash: REFUSED: a socket may not be made at {path}.")
+            return
+        with borrowed(notice.tid):
+            code = address.bind(ours, address.unix(os.fsencode(path)))
+        if code:
+            raise OSError(code, os.strerror(code))
+        self._bound.add(path)
+        self._done(notice)
+
+    # datagrams ----------------------------------------------------------------------------------------------------
+    def _send(self, notice: Notice, ours: socket.socket) -> None:
+        if ours.type != socket.SOCK_DGRAM and ours.family != socket.AF_NETLINK:
+            if notice.number == nr.SENDTO:
+                raise OSError(errno.EISCONN, "a stream has its address")
+            self._listener.resume(notice.id)
+            return
+        letters = read_letters(notice)
+        self._deliver(notice, ours, letters, 0)
+
+    def _deliver(self, notice: Notice, ours: socket.socket, letters: list[Letter], sent: int) -> None:
+        """Send the letters from `sent` on; those to strangers after a verdict."""
+        while sent < len(letters):
+            letter = letters[sent]
+            peer = address.read(letter.to) if letter.to else None
+            if peer is not None and not self._is_open(ours, peer):
+                if sent:
+                    break
+                if ours.family == socket.AF_UNIX:
+                    self._holding.refuse(notice, OUTSIDE)
+                    return
+                self._ask(
+                    notice, ours, Action.NET_CONNECT, peer.host, peer.port, "udp",
+                    lambda own: self._deliver_first(notice, own, letters),
+                )  # fmt: skip
+                return
+            try:
+                count = address.send(ours, letter.data, letter.control, letter.flags, letter.to)
+            except OSError:
+                if sent:
+                    break
+                raise
+            letter.report(notice.tid, count)
+            sent += 1
+            if notice.number != nr.SENDMMSG:
+                self._done(notice, count)
+                return
+        self._done(notice, sent)
+
+    def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
+        letter = letters[0]
+        count = address.send(ours, letter.data, letter.control, letter.flags, letter.to)
+        letter.report(notice.tid, count)
+        self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
+
+    def _is_open(self, ours: socket.socket, peer: Peer) -> bool:
+        if ours.family == socket.AF_NETLINK:
+            return True
+        if ours.family == socket.AF_UNIX:
+            return peer.path in self._bound or peer.path in SERVICES
+        if peer.loopback or self._is_lookup("udp", peer):
+            return True
+        return self._known(Action.NET_CONNECT, peer.host, peer.port)
+
+
+def _is_nonblocking(ours: socket.socket) -> bool:
+    return not os.get_blocking(ours.fileno())

@@ -1,0 +1,53 @@
+"""What the filter asks about besides execs, handed to the guard of its kind: files or doors.
+
+Knows which call is whose. Refuses to judge. Invariant: a call nobody knows is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Protocol
+
+from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.listener import Listener, Notice
+
+_FILES = nr.NAMING | {nr.OPEN, nr.OPENAT}
+_DOORS = frozenset({nr.CONNECT, nr.BIND, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
+
+
+class Kindred(Protocol):
+    """A guard of some calls (files.FileGuard, doors.DoorGuard)."""
+
+    def meet(self, notice: Notice) -> None: ...
+
+    def poll(self) -> None: ...
+
+
+class EffectGuard:
+    """Serves the listener of an ExecGuard, in its thread."""
+
+    def __init__(self, listener: Listener, holding: Holding, files: Kindred, doors: Kindred) -> None:
+        self._listener = listener
+        self._holding = holding
+        self._files = files
+        self._doors = doors
+
+    def meet(self, notice: Notice) -> None:
+        """One call that waits."""
+        if notice.number in _FILES:
+            self._files.meet(notice)
+        elif notice.number in _DOORS:
+            self._doors.meet(notice)
+        else:
+            self._listener.refuse(notice.id, errno.ENOSYS)
+
+    def poll_held(self) -> None:
+        """Look after what waits."""
+        self._holding.poll()
+        self._files.poll()
+        self._doors.poll()
+
+    def close(self) -> None:
+        """Refuse what waits."""
+        self._holding.close()

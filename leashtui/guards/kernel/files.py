@@ -1,0 +1,341 @@
+"""The file guard of tier strict: every change of a file or a name is decided here, and made here.
+
+The caller's domain may not write anywhere, so letting its call go on would only fail: what is allowed is done in its
+stead, and a descriptor is handed over. So what is judged is what happens, however the caller races. Ordinary places
+(the source and build output of the workspace, temporary files) are known and pass without a question; all else goes THE
+path. Knows deeds and spots. Refuses to judge. Invariant: no call that changes a file is ever let through unmade, but on
+terminals and devices that the floor gives to everybody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from leashtui.guards.kernel import abi, hands
+from leashtui.guards.kernel.credentials import borrowed
+from leashtui.guards.kernel.hands import WouldWait, fail
+from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.naming import Deed, Kind, read_deed
+from leashtui.guards.kernel.precious import precious_below, stands_for
+from leashtui.guards.kernel.spot import Magic, Spot, locate
+from leashtui.guards.kernel.tracee import group_of
+from leashtui.model.request import Action, Layer, Request
+
+_FREE = frozenset(
+    {b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"}
+)
+_OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
+_ANY_PROC = re.compile(r"/proc/\d+/")
+_FAILURES = (OSError, ValueError, IndexError)
+_MADE = 200_000
+_MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
+SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
+CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
+ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
+FOREIGN = "leash: REFUSED: that is another terminal of the person."
+
+Known = Callable[[Action, str], bool]
+"""Whether this act at this path needs no question: its folder and class were allowed before."""
+
+
+class Keeper(Protocol):
+    """Keeps what a deed is about to destroy (stores.undo)."""
+
+    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
+        """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
+        ...
+
+
+def _telling(spot: Spot, kind: Kind) -> str:
+    """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings; a link or
+    a renamed directory puts whatever it holds under its new name."""
+    if kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME):
+        if spot.name == b".git":
+            return spot.path + "/config"
+        if kind is not Kind.OPEN:
+            return stands_for(spot.path)
+    return spot.path
+
+
+class FileGuard:
+    """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
+    told of a try on leash's own files. keeper: None keeps nothing."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        holding: Holding,
+        known: Known,
+        *,
+        sealed: Sequence[str] = (),
+        closed: Sequence[str] = (),
+        foreign: Sequence[str] = (),
+        touched: Callable[[str, int], None],
+        keeper: Keeper | None = None,
+    ) -> None:
+        self._listener = listener
+        self._holding = holding
+        self._known = known
+        self._sealed = tuple(sealed)
+        self._closed = tuple(closed)
+        self._foreign = frozenset(os.fsencode(path) for path in foreign)
+        self._touched = touched
+        self._keeper = keeper
+        self._made: dict[str, None] = {}
+        self._patient: dict[int, tuple[Notice, Deed]] = {}
+
+    def meet(self, notice: Notice) -> None:
+        """A call that would change a file."""
+        try:
+            deed = read_deed(notice)
+            self._weigh(notice, deed, frozenset())
+        except _FAILURES as error:
+            self._fail(notice, error)
+
+    def poll(self) -> None:
+        """Try the opens again that wait for the other end of a pipe."""
+        for key, (notice, deed) in list(self._patient.items()):
+            del self._patient[key]
+            if self._listener.waits(key):
+                try:
+                    self._weigh(notice, deed, frozenset(os.fsdecode(name) for name in deed.names))
+                except _FAILURES as error:
+                    self._fail(notice, error)
+
+    def may_make(self, path: str) -> bool:
+        """Whether a socket may be made at this real path without a question."""
+        return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
+
+    def _fail(self, notice: Notice, error: Exception) -> None:
+        """Whatever could not be done fails the call as the kernel would, or with EIO."""
+        self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
+
+    # deciding -----------------------------------------------------------------------------------------------------
+    def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
+        """Resolve, judge, do. granted: real paths that a verdict allowed already. Raises OSError."""
+        if deed.kind is Kind.OPEN and (deed.flags & os.O_PATH or deed.names[0] in _FREE):
+            self._listener.resume(notice.id)  # no right to write comes of the one, the floor gives the other
+            return
+        with contextlib.ExitStack() as held:
+            fd, spots = self._find(notice, deed, held)
+            if self._is_terminal(notice, deed, spots):
+                return
+            wanted = self._wanted(notice, deed, fd, spots)
+            asked = []
+            for action, path in wanted:
+                why = self._barred(action, path)
+                if why:
+                    if why == SEALED:
+                        self._touched(path, notice.tid)
+                    self._holding.refuse(notice, why)
+                    return
+                if path not in granted and not self._is_free(action, path) and not self._known(action, path):
+                    asked.append((action, path))
+            if not asked:
+                self._do(notice, deed, fd, spots)
+                return
+        self._ask(notice, deed, asked, granted)
+
+    def _ask(self, notice: Notice, deed: Deed, asked: list[tuple[Action, str]], granted: frozenset[str]) -> None:
+        who = self._holding.who(notice.tid)
+        requests = [
+            Request(
+                action,
+                Layer.KERNEL,
+                os.path.dirname(path),
+                argv=who.argv,
+                exe=who.exe,
+                path=path,
+                process=who.process,
+                ancestry=who.ancestry,
+            )
+            for action, path in dict.fromkeys(asked)
+        ]
+        allowed = granted | {path for _, path in asked}
+
+        def then() -> None:
+            try:
+                self._weigh(notice, deed, allowed)
+            except _FAILURES as error:
+                self._fail(notice, error)
+
+        self._holding.ask(notice, requests, then)
+
+    def _find(self, notice: Notice, deed: Deed, held: contextlib.ExitStack) -> tuple[int, list[Spot]]:
+        """(our duplicate of the descriptor it is about, or -1; the spots of its names). Raises OSError."""
+        fd = self._take(notice, deed.fd, held) if deed.fd >= 0 else -1
+        spots = []
+        for place, name in enumerate(deed.names):
+            follow = deed.follow and (place == 0)
+            try:
+                spot = locate(notice.tid, name, follow)
+            except Magic as magic:
+                if place or not (deed.follow or deed.kind is Kind.OPEN):
+                    raise fail(errno.EACCES) from magic
+                fd = self._take(notice, magic.number, held)
+                continue
+            held.callback(spot.close)
+            spots.append(spot)
+        return fd, spots
+
+    @staticmethod
+    def _take(notice: Notice, number: int, held: contextlib.ExitStack) -> int:
+        fd = abi.take_fd(group_of(notice.tid), number)
+        held.callback(os.close, fd)
+        return fd
+
+    def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
+        """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
+        wanted: list[tuple[Action, str]] = []
+        if fd >= 0 and not (deed.kind is Kind.OPEN and hands.gives_no_more(deed, fd)):
+            path = os.readlink(f"/proc/self/fd/{fd}")
+            if path.startswith("/") and not path.startswith("/memfd:") and not path.endswith(" (deleted)"):
+                wanted.append((Action.FILE_WRITE, path))
+        kind = deed.kind
+        if kind is Kind.RENAME:
+            return wanted + self._renaming(deed, *spots)
+        for spot in spots:
+            if self._is_own_proc(notice, spot):
+                continue
+            if kind is Kind.OPEN and spot.found is None and not deed.flags & os.O_CREAT:
+                raise fail(errno.ENOENT)
+            if kind in _MAKES and spot is spots[-1] and spot.found is not None:
+                raise fail(errno.EEXIST)
+            if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
+                raise fail(errno.ENOENT)
+            action = Action.FILE_DELETE if kind is Kind.UNLINK else Action.FILE_WRITE
+            wanted.append((action, _telling(spot, kind)))
+            if kind is Kind.RMDIR and self._holds(spot.path):
+                raise fail(errno.ENOTEMPTY)
+        return wanted
+
+    def _renaming(self, deed: Deed, source: Spot, target: Spot) -> list[tuple[Action, str]]:
+        if source.found is None:
+            raise fail(errno.ENOENT)
+        wanted = [(Action.FILE_WRITE, _telling(target, Kind.RENAME))]
+        swaps = bool(deed.flags & 2)
+        for spot in (source, target) if swaps else (source,):
+            wanted.append((self._leaving(spot.path, target.path), spot.path))
+            if spot.is_folder:
+                if self._holds(spot.path):
+                    raise fail(errno.EACCES)
+                if spot.path not in self._made:
+                    wanted += [(Action.FILE_WRITE, path) for path in precious_below(spot.path)]
+        return wanted
+
+    def _leaving(self, source: str, target: str) -> Action:
+        """Moving a file out of where ordinary writes go is as good as deleting it there."""
+        if source in self._made:
+            return Action.FILE_WRITE
+        near = os.path.commonpath((source, target)).count("/") >= 2
+        return Action.FILE_WRITE if near else Action.FILE_DELETE
+
+    def _barred(self, action: Action, path: str) -> str:
+        """Why nobody may do this, whatever a policy says; '' when somebody may."""
+        if any(path == p or path.startswith(p + "/") for p in self._sealed):
+            return SEALED
+        if any(path == p or path.startswith(p + "/") for p in self._closed):
+            return CLOSED
+        if _ANY_PROC.match(path):
+            return ELSEWHERE
+        return ""
+
+    def _holds(self, folder: str) -> bool:
+        """Whether leash's own places or a covered secret lie below the folder."""
+        return any(place.startswith(folder + "/") or place == folder for place in (*self._sealed, *self._closed))
+
+    def _is_free(self, action: Action, path: str) -> bool:
+        """What the session made itself, it may remove again."""
+        return action is Action.FILE_DELETE and path in self._made
+
+    @staticmethod
+    def _is_own_proc(notice: Notice, spot: Spot) -> bool:
+        found = _OWN_PROC.match(spot.path) if spot.folder.startswith(b"/proc/") else None
+        return found is not None and int(found[1]) in (notice.tid, group_of(notice.tid))
+
+    def _is_terminal(self, notice: Notice, deed: Deed, spots: list[Spot]) -> bool:
+        """Terminals and plain devices go on by themselves, on what the floor gives; a terminal from before does not."""
+        if deed.kind is not Kind.OPEN or not spots or spots[0].found is None:
+            return False
+        spot, found = spots[0], spots[0].found
+        if not stat.S_ISCHR(found.st_mode):
+            return False
+        if os.fsencode(spot.path) in self._foreign:
+            self._holding.refuse(notice, FOREIGN)
+            return True
+        if spot.folder == b"/dev/pts" or os.fsencode(spot.path) in _FREE:
+            self._listener.resume(notice.id)
+            return True
+        return False
+
+    # doing --------------------------------------------------------------------------------------------------------
+    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
+        """What was allowed. Raises OSError."""
+        with borrowed(notice.tid, makes=bool(spots) and spots[-1].found is None):
+            if deed.kind is not Kind.OPEN:
+                self._keep(deed, spots)
+                hands.do_at(deed, spots, fd)
+                self._remember(deed, spots)
+                self._listener.answer(notice.id)
+                return
+            try:
+                if fd >= 0:
+                    made = hands.reopen(deed, fd)
+                else:
+                    self._keep(deed, spots)
+                    made = hands.open_at(deed, spots[0])
+                    self._remember(deed, spots)
+            except WouldWait:
+                self._patient[notice.id] = (notice, deed)
+                return
+        try:
+            self._listener.hand(notice.id, made, deed.flags)
+        finally:
+            os.close(made)
+
+    def _remember(self, deed: Deed, spots: list[Spot]) -> None:
+        """Which names are the session's own making."""
+        made = self._made
+        if not spots:
+            return
+        path = spots[-1].path
+        if deed.kind is Kind.RENAME:
+            source = spots[0].path
+            if source in made:
+                del made[source]
+                if spots[1].found is None:
+                    made[path] = None
+            if spots[0].is_folder:
+                for old in [p for p in made if p.startswith(source + "/")]:
+                    del made[old]
+                    made[path + old[len(source) :]] = None
+        elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
+            made.pop(path, None)
+        elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in _MAKES):
+            if len(made) >= _MADE:
+                del made[next(iter(made))]
+            made[path] = None
+
+    def _keep(self, deed: Deed, spots: list[Spot]) -> None:
+        """Hand what is about to be lost to the keeper."""
+        if self._keeper is None or not spots:
+            return
+        last = spots[-1]
+        kind = ""
+        if last.found is None:
+            kind = "made" if deed.kind is not Kind.RENAME else ""
+        elif deed.kind in (Kind.UNLINK, Kind.RMDIR) or deed.kind is Kind.RENAME:
+            kind = "gone"
+        elif deed.kind not in _MAKES:
+            kind = "changed"
+        if kind:
+            self._keeper.before(kind, last.fd, last.name, last.path)
+        if deed.kind is Kind.RENAME:
+            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)

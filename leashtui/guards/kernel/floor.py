@@ -1,0 +1,75 @@
+"""What holds the agent whatever it asks and however it races: Landlock rights, and files that are covered.
+
+In tier strict the agent's own Landlock domain may write nothing but terminals and the harmless devices: every change to
+the file system is made by the supervisor, which is outside of the domain, after a decision. So nothing rests on the
+agent's memory holding still while we read it. Secrets are covered by mounts. Knows rights and places. Refuses to judge.
+Invariant: the floor only ever takes away; what it gives (devices) could be given to anybody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from leashtui.model.request import Tier
+
+WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
+REMOVES = 1 << 4 | 1 << 5
+MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
+CHANGES = WRITE_FILE | TRUNCATE | REFER | REMOVES | MAKES
+LEAST_ABI = 3
+"""Landlock before it leaves truncation free (Linux 6.2)."""
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
+
+HIDDEN = (
+    ".ssh", ".aws", ".gnupg", ".password-store", ".kube", ".azure", ".oci", ".docker/config.json", ".config/gcloud",
+    ".config/gh", ".config/hub", ".config/glab-cli", ".config/op", ".config/Bitwarden CLI", ".config/sops",
+    ".config/doctl", ".config/rclone", ".config/heroku", ".config/stripe", ".config/netlify", ".netrc", ".npmrc",
+    ".pypirc", ".git-credentials", ".pgpass", ".my.cnf", ".cargo/credentials.toml", ".cargo/credentials",
+    ".gem/credentials", ".m2/settings-security.xml", ".terraform.d/credentials.tfrc.json", ".terraformrc",
+    ".vault-token", ".boto", ".s3cfg", ".dockercfg", ".Xauthority", ".authinfo", ".authinfo.gpg", ".msmtprc",
+    ".config/age", ".config/git/credentials", ".local/share/keyrings", ".mozilla", ".thunderbird",
+    ".config/google-chrome", ".config/chromium", ".config/BraveSoftware", ".config/microsoft-edge", ".electrum",
+    ".bitcoin", ".fly", ".config/filezilla",
+)  # fmt: skip
+"""Below the home: what is covered where it exists when the session starts."""
+
+
+class Floor(Struct, frozen=True):
+    """tier: which filter. handled: Landlock rights that are denied but where rules (path, rights) give them.
+
+    covered: existing files and directories that are shown empty and closed. veil: an empty file of mode 0 to bind.
+    windows: directories below covered ones that are shown all the same, by their whole paths only.
+    """
+
+    tier: Tier = Tier.EXEC
+    handled: int = 0
+    rules: tuple[tuple[str, int], ...] = ()
+    covered: tuple[str, ...] = ()
+    veil: str = ""
+    windows: tuple[str, ...] = ()
+
+
+BARE = Floor()
+"""Tier exec: nothing but the scopes."""
+
+
+def strict_floor(
+    home: str, own: Iterable[str], veil: str, *, workspace: str, covers: bool, windows: tuple[str, ...] = ()
+) -> Floor:
+    """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here.
+
+    windows: real paths of what in them somebody does need.
+    """
+    covered: list[str] = []
+    if covers:
+        wanted = [*(os.path.join(home, name) for name in HIDDEN if home), *own]
+        for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
+            holds = (workspace + "/").startswith(path.rstrip("/") + "/")
+            if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
+                covered.append(path)
+    rules = tuple((device, WRITE_FILE | TRUNCATE if device != "/dev/pts" else WRITE_FILE) for device in DEVICES)
+    shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
+    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown)

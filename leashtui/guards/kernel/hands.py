@@ -1,0 +1,156 @@
+"""Does what was decided, in the caller's stead: opens, removes, renames, makes, relative to a directory held open.
+
+Knows how each deed is done. Refuses to judge: whoever calls here has a verdict. Hazards: an open that waits (a pipe
+without a reader, a lease) would stop the guard, so every open is one that does not wait, and says WouldWait where the
+caller asked to. Invariant: nothing here follows a link in the last place; the way was resolved before it was judged.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.naming import Deed, Kind
+from leashtui.guards.kernel.spot import Spot
+
+O_TMPFILE = 0x400000
+_EXCHANGE, _NOREPLACE = 2, 1
+
+
+class WouldWait(Exception):
+    """The caller wants to wait for the other end of a pipe: try again later."""
+
+
+def fail(error: int) -> OSError:
+    """An OSError of this number."""
+    return OSError(error, os.strerror(error))
+
+
+def open_at(deed: Deed, spot: Spot) -> int:
+    """A descriptor as the caller would have got it. Raises OSError, WouldWait."""
+    flags = deed.flags
+    patient = not flags & os.O_NONBLOCK
+    ours = flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    if not (flags & O_TMPFILE or spot.dotted):
+        ours |= os.O_NOFOLLOW
+    try:
+        fd = os.open(spot.name, ours, deed.mode, dir_fd=spot.fd)
+    except OSError as error:
+        if error.errno == errno.ENXIO and patient and _is_pipe(spot):
+            raise WouldWait from error
+        if error.errno == errno.EAGAIN and patient:
+            raise WouldWait from error
+        raise
+    if patient:
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    return fd
+
+
+def _is_pipe(spot: Spot) -> bool:
+    return spot.found is not None and stat.S_ISFIFO(spot.found.st_mode)
+
+
+def gives_no_more(deed: Deed, fd: int) -> bool:
+    """Whether opening our duplicate `fd` of the caller's descriptor again gives no right that it does not give."""
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE in (os.O_RDWR, deed.flags & os.O_ACCMODE))
+
+
+def reopen(deed: Deed, fd: int) -> int:
+    """A fresh description of what our descriptor `fd` is, with the caller's flags. Raises OSError."""
+    flags = deed.flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
+    patient = not flags & os.O_NONBLOCK
+    made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    if patient:
+        fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    return made
+
+
+def do_at(deed: Deed, spots: list[Spot], held: int = -1) -> None:
+    """Do a deed that returns nothing. held: our descriptor of the thing that the first name stands for. OSError."""
+    spot = spots[0] if spots else None
+    kind = deed.kind
+    if held >= 0 and kind is not Kind.LINK:
+        _to_descriptor(deed, held)
+        return
+    assert spot is not None
+    if kind is Kind.UNLINK:
+        os.unlink(_plain(spot, errno.EISDIR), dir_fd=spot.fd)
+    elif kind is Kind.RMDIR:
+        os.rmdir(_plain(spot, errno.EINVAL), dir_fd=spot.fd)
+    elif kind is Kind.RENAME:
+        _rename(deed, spot, spots[1])
+    elif kind is Kind.LINK:
+        _link(spots, held)
+    elif kind is Kind.SYMLINK:
+        os.symlink(deed.extra, _plain(spot, errno.EEXIST), dir_fd=spot.fd)
+    elif kind is Kind.MKDIR:
+        os.mkdir(_plain(spot, errno.EEXIST), deed.mode, dir_fd=spot.fd)
+    elif kind is Kind.MKNOD:
+        mode = deed.mode if stat.S_IFMT(deed.mode) else deed.mode | stat.S_IFREG
+        os.mknod(_plain(spot, errno.EEXIST), mode, deed.numbers[0], dir_fd=spot.fd)
+    else:
+        _to_what_is_there(deed, spot)
+
+
+def _plain(spot: Spot, error: int) -> bytes:
+    if spot.dotted:
+        raise fail(error)
+    return spot.name
+
+
+def _rename(deed: Deed, source: Spot, target: Spot) -> None:
+    if deed.flags & ~(_EXCHANGE | _NOREPLACE):
+        raise fail(errno.EINVAL)
+    old, new = _plain(source, errno.EBUSY), _plain(target, errno.EBUSY)
+    if deed.flags:
+        abi.call_text(nr.RENAMEAT2, source.fd, old, target.fd, new, deed.flags)
+    else:
+        os.rename(old, new, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+
+
+def _link(spots: list[Spot], held: int) -> None:
+    new = _plain(spots[-1], errno.EEXIST)
+    if held >= 0:
+        os.link(f"/proc/self/fd/{held}", new, dst_dir_fd=spots[-1].fd, follow_symlinks=True)
+    else:
+        old = _plain(spots[0], errno.EPERM)
+        os.link(old, new, src_dir_fd=spots[0].fd, dst_dir_fd=spots[-1].fd, follow_symlinks=False)
+
+
+def _to_what_is_there(deed: Deed, spot: Spot) -> None:
+    way = b"/proc/self/fd/%d/%s" % (spot.fd, spot.name)
+    if deed.kind is Kind.TRUNCATE:
+        fd = os.open(spot.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=spot.fd)
+        try:
+            os.ftruncate(fd, deed.numbers[0])
+        finally:
+            os.close(fd)
+    elif deed.kind is Kind.CHMOD:
+        if spot.found is not None and stat.S_ISLNK(spot.found.st_mode):
+            raise fail(errno.EOPNOTSUPP)
+        os.chmod(spot.name, deed.mode, dir_fd=spot.fd)
+    elif deed.kind is Kind.CHOWN:
+        os.chown(spot.name, *deed.numbers, dir_fd=spot.fd, follow_symlinks=False)
+    elif deed.kind is Kind.SETXATTR:
+        os.setxattr(way, deed.extra, deed.value, deed.flags, follow_symlinks=False)
+    elif deed.kind is Kind.DELXATTR:
+        os.removexattr(way, deed.extra, follow_symlinks=False)
+
+
+def _to_descriptor(deed: Deed, held: int) -> None:
+    if deed.kind is Kind.CHMOD:
+        os.fchmod(held, deed.mode)
+    elif deed.kind is Kind.CHOWN:
+        os.chown(f"/proc/self/fd/{held}", *deed.numbers)
+    elif deed.kind is Kind.SETXATTR:
+        os.setxattr(held, deed.extra, deed.value, deed.flags)
+    elif deed.kind is Kind.DELXATTR:
+        os.removexattr(held, deed.extra)
+    elif deed.kind is Kind.TRUNCATE:
+        os.truncate(f"/proc/self/fd/{held}", deed.numbers[0])
+    else:
+        raise fail(errno.EACCES)

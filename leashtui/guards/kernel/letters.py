@@ -1,0 +1,77 @@
+"""Datagrams as their sender wrote them: address, contents and control data, read from its memory once.
+
+Knows the layouts of sendto, sendmsg and sendmmsg. Refuses to judge addresses. Invariant: what is sent later is what was
+read here; a letter is bounded, so that no caller can make the guard copy without end.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+
+from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.listener import Notice
+from leashtui.guards.kernel.spot import signed
+
+_DATAGRAM = 1 << 16
+_MOST_MESSAGES = 64
+_MESSAGE = struct.Struct("QI4xQQQQi4x")
+_SPAN = struct.Struct("QQ")
+
+
+class Letter:
+    """One datagram as the caller wrote it. counted: where its length is to be reported, 0 for nowhere."""
+
+    def __init__(self, to: bytes, data: bytes, control: bytes, flags: int, counted: int = 0) -> None:
+        self.to = to
+        self.data = data
+        self.control = control
+        self.flags = flags
+        self._counted = counted
+
+    def report(self, tid: int, count: int) -> None:
+        """Tell the caller how much of it went."""
+        if self._counted:
+            abi.write_memory(tid, self._counted, struct.pack("I", count))
+
+
+def read_letters(notice: Notice) -> list[Letter]:
+    """What the caller wants to send. Raises OSError: EFAULT, EMSGSIZE."""
+    a, tid = notice.args, notice.tid
+    if notice.number == nr.SENDTO:
+        if a[2] > _DATAGRAM:
+            raise OSError(errno.EMSGSIZE, "too long")
+        return [Letter(address_at(tid, a[4], a[5]), _bytes_at(tid, a[1], a[2]), b"", a[3])]
+    if notice.number == nr.SENDMSG:
+        return [_message_at(tid, a[1], a[2], 0)]
+    size = _MESSAGE.size + 8
+    return [_message_at(tid, a[1] + n * size, a[3], _MESSAGE.size) for n in range(min(a[2], _MOST_MESSAGES))]
+
+
+def _message_at(tid: int, at: int, flags: int, counted: int) -> Letter:
+    name, length, spans, count, control, room, _ = _MESSAGE.unpack(_bytes_at(tid, at, _MESSAGE.size))
+    if count > 1024 or room > 4096:
+        raise OSError(errno.EMSGSIZE, "too long")
+    data = b""
+    for where, much in _SPAN.iter_unpack(_bytes_at(tid, spans, count * _SPAN.size)):
+        if len(data) + much > _DATAGRAM:
+            raise OSError(errno.EMSGSIZE, "too long")
+        data += _bytes_at(tid, where, much)
+    to = address_at(tid, name, length) if name else b""
+    return Letter(to, data, _bytes_at(tid, control, room) if control else b"", flags, at + counted if counted else 0)
+
+
+def _bytes_at(tid: int, at: int, length: int) -> bytes:
+    data = abi.read_memory(tid, at, length) if length else b""
+    if len(data) != length:
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+    return data
+
+
+def address_at(tid: int, at: int, length: int) -> bytes:
+    length = signed(length)
+    if not 0 <= length <= 128:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return _bytes_at(tid, at, length)

@@ -1,0 +1,28 @@
+"""Numbers of the x86-64 system calls that the guard asks about, as the kernel's tables define them.
+
+Knows numbers only; what a call's arguments mean is said where it is met (naming, doors). Refuses to know tiers.
+Invariant: NAMING holds every call that changes the file system by name or changes what a name leads to.
+"""
+
+EXECVE, EXECVEAT = 59, 322
+SECCOMP, IOCTL, CLONE, UNSHARE = 317, 16, 56, 272
+OPEN, OPENAT, CREAT = 2, 257, 85
+TRUNCATE = 76
+RENAME, RENAMEAT, RENAMEAT2 = 82, 264, 316
+MKDIR, MKDIRAT, RMDIR = 83, 258, 84
+LINK, LINKAT, UNLINK, UNLINKAT = 86, 265, 87, 263
+SYMLINK, SYMLINKAT = 88, 266
+MKNOD, MKNODAT = 133, 259
+CHMOD, FCHMOD, FCHMODAT = 90, 91, 268
+CHOWN, FCHOWN, LCHOWN, FCHOWNAT = 92, 93, 94, 260
+SETXATTR, LSETXATTR, FSETXATTR = 188, 189, 190
+REMOVEXATTR, LREMOVEXATTR, FREMOVEXATTR = 197, 198, 199
+SOCKET, CONNECT, SENDTO, SENDMSG, BIND, SENDMMSG = 41, 42, 44, 46, 49, 307
+
+NAMING = frozenset(
+    {
+        CREAT, TRUNCATE, RENAME, RENAMEAT, RENAMEAT2, MKDIR, MKDIRAT, RMDIR, LINK, LINKAT, UNLINK, UNLINKAT,
+        SYMLINK, SYMLINKAT, MKNOD, MKNODAT, CHMOD, FCHMOD, FCHMODAT, CHOWN, FCHOWN, LCHOWN, FCHOWNAT,
+        SETXATTR, LSETXATTR, FSETXATTR, REMOVEXATTR, LREMOVEXATTR, FREMOVEXATTR,
+    }
+)  # fmt: skip

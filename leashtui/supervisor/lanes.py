@@ -1,0 +1,119 @@
+"""The short way for what was judged a moment ago: same kind of act, same kind of place, same answer.
+
+A build writes thousands of files into the same kinds of places. The first write to a kind of place goes THE path and is
+recorded; while no policy looks at names, the answer for the next one cannot differ, so it is not asked again. Knows
+places and what was allowed. Refuses to decide. Invariant: nothing is known here that a policy alone did not allow in
+this session; what a person allowed once is known for that one host only, and a denial is never known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from msgspec.structs import replace
+
+from leashtui.classify.places import Workspace, is_within, place_of
+from leashtui.model.facts import Place
+from leashtui.model.ports import Reply, Submit, Ticket
+from leashtui.model.request import Action, Request
+from leashtui.model.verdict import By, Ruling, Verdict
+
+_FILES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_SHORT = {
+    Action.FILE_WRITE: frozenset(
+        {Place.SOURCE, Place.GENERATED, Place.GIT, Place.TEMP, Place.CI, Place.LOCKFILE, Place.WORKSPACE}
+    ),
+    Action.FILE_DELETE: frozenset({Place.GENERATED, Place.TEMP}),
+}
+_DEPENDENCIES = frozenset("node_modules site-packages dist-packages .venv venv __pycache__ target .tox .nox".split())
+_TEMPS = ("/tmp", "/var/tmp", "/dev/shm")
+_GIT_ROUTINE = re.compile(
+    r"/(?:objects|refs|logs|rebase-merge|rebase-apply|sequencer|rr-cache|lfs)(?:/[^/]+)*$|\.lock$"
+    r"|/(?:index|HEAD|ORIG_HEAD|FETCH_HEAD|MERGE_\w+|CHERRY_PICK_HEAD|REBASE_HEAD|AUTO_MERGE|COMMIT_EDITMSG|packed-refs"
+    r"|shallow|description|gc\.log|gc\.pid)$"
+)
+"""What git writes all day and reads as data; its settings and hooks are others."""
+NEUTRAL = "file"
+"""The name a file in a dependency, a cache or a temporary folder is judged by: its own means nothing."""
+
+
+class Lanes:
+    """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
+    their own state; kept: what in them is the person's all the same."""
+
+    def __init__(
+        self,
+        submit: Submit,
+        workspace: Workspace,
+        home: str,
+        *,
+        by_class: Collection[Action],
+        own: Sequence[str] = (),
+        kept: Sequence[str] = (),
+    ) -> None:
+        self._submit = submit
+        self._workspace = workspace
+        self._home = home
+        self._by_class = frozenset(by_class)
+        self._own = tuple(own)
+        self._kept = tuple(kept)
+        self._allowed: set[tuple[Action, Place]] = set()
+        self._doors: set[tuple[Action, str, int]] = set()
+
+    def knows(self, action: Action, path: str) -> bool:
+        """Whether this file act needs no question."""
+        if action not in self._by_class or not path.isprintable():
+            return False
+        if self._is_own(path) or (action is Action.FILE_WRITE and self._leads_to_own(path)):
+            return True
+        place = self._place(path)
+        return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
+
+    def knows_door(self, action: Action, host: str, port: int) -> bool:
+        """Whether this host and port (or unix socket, port 0) was allowed before."""
+        return (action, host, port) in self._doors
+
+    def submit(self, request: Request, reply: Reply) -> Ticket:
+        """The Submit port, with what is learned from the answer."""
+        if request.action in _FILES:
+            place = self._place(request.path)
+            request = replace(request, path=self._judged_by(request.path))
+            key = (request.action, place)
+        else:
+            place = Place.NONE
+
+        def learn(verdict: Verdict) -> None:
+            if verdict.ruling is Ruling.ALLOW:
+                if place is not Place.NONE:
+                    if verdict.by is By.POLICY and place in _SHORT[request.action]:
+                        self._allowed.add(key)
+                elif verdict.by in (By.POLICY, By.PERSON):
+                    self._doors.add((request.action, request.host or request.path, request.port))
+            reply(verdict)
+
+        return self._submit(request, learn if request.action is not Action.PROCESS_EXEC else reply)
+
+    def _is_own(self, path: str) -> bool:
+        return any(path.startswith(own) for own in self._own) and not any(path.startswith(k) for k in self._kept)
+
+    def _leads_to_own(self, path: str) -> bool:
+        """Whether it is a folder on the way to one: made when it is missing."""
+        return path != self._home and any(own.startswith(path + "/") for own in self._own)
+
+    def _place(self, path: str) -> Place:
+        """The class of a path, where the class of a folder outweighs a file's telling name."""
+        return place_of(self._judged_by(path), self._workspace, self._home)
+
+    def _judged_by(self, path: str) -> str:
+        root = self._workspace.root
+        if path.startswith(root + "/"):
+            parts = path[len(root) + 1 :].split("/")[:-1]
+            for depth, part in enumerate(parts):
+                if part in _DEPENDENCIES:
+                    return "/".join([root, *parts[: depth + 1], NEUTRAL])
+            return path
+        for temp in _TEMPS:
+            if path.startswith(temp + "/") and not (self._home and is_within(path, self._home)):
+                return f"{temp}/{NEUTRAL}"
+        return path

@@ -1,0 +1,129 @@
+"""What tier strict adds to a session: the floor its agent is started on, and the guard of its files and doors.
+
+Knows which places are leash's own, where tools and agents keep their state, and how the rooms fit. Refuses to judge.
+Invariant: leash's own directories, and the code that runs it, are sealed whatever a policy says, unless the person made
+them the workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from leashtui.agents.adapter import Adapter
+from leashtui.classify.places import Workspace, place_of
+from leashtui.guards.kernel.address import nameservers
+from leashtui.guards.kernel.doors import DoorGuard
+from leashtui.guards.kernel.effects import EffectGuard
+from leashtui.guards.kernel.execguard import Rest
+from leashtui.guards.kernel.files import FileGuard, Keeper
+from leashtui.guards.kernel.floor import Floor, strict_floor
+from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.listener import Listener
+from leashtui.model.facts import Place
+from leashtui.stores.directories import config_dir, runtime_dir, state_dir
+from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.tree import ancestry_has
+
+CACHES = (
+    ".cache/", ".npm/", ".cargo/registry/", ".cargo/git/", ".cargo/.package-cache", ".gradle/", ".m2/repository/",
+    "go/pkg/", ".local/share/pnpm/", ".yarn/", ".pnpm-store/", ".bun/install/", ".node-gyp/", ".nuget/", ".ivy2/",
+    ".sbt/", ".java/", ".config/matplotlib/", ".local/share/virtualenv/", ".local/share/uv/", ".dartServer/",
+)  # fmt: skip
+"""Below the home: where build tools keep what they can fetch or make again."""
+
+
+def floor_of(workspace: str, home: str, directory: Path, *, covers: bool, window: str = "") -> Floor:
+    """The floor of a session in tier strict. directory: the session's own, where the veil is made. window: what in it
+    the agent must be able to read all the same, '' for nothing."""
+    veil = directory / "veil"
+    if covers:
+        veil.touch(mode=0o000)
+    own = [str(runtime_dir()), str(state_dir())]
+    windows = (os.path.realpath(window),) if window else ()
+    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers, windows=windows)
+
+
+def sealed_places(workspace: str) -> tuple[str, ...]:
+    """leash's own directories and code, as real paths, but for what lies in the workspace."""
+    code = [str(Path(__file__).parents[1])]
+    if sys.prefix != sys.base_prefix:
+        code.append(sys.prefix)
+    places = [str(runtime_dir()), str(state_dir()), str(config_dir()), *code]
+    real = dict.fromkeys(os.path.realpath(place) for place in places)
+    return tuple(p for p in real if not (p + "/").startswith(workspace + "/") or p not in map(os.path.realpath, code))
+
+
+def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(where this agent and build tools keep their state, as beginnings of paths; what of it is the person's)."""
+    if not home:
+        return (), ()
+    told = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
+    kept = (*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
+    mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES))
+    return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
+
+
+def worth_keeping(path: str, workspace: Workspace, home: str) -> bool:
+    """Whether undo keeps what a deed at `path` would lose: work in the workspace, not what is made again, not git's."""
+    if not path.startswith(workspace.root + "/"):
+        return False
+    return place_of(path, workspace, home) not in (Place.GENERATED, Place.GIT)
+
+
+def terminals_of_others(agent: int) -> tuple[str, ...]:
+    """The terminals that exist now, without those the waiting launcher stands on."""
+    mine = set()
+    for number in (0, 1, 2):
+        try:
+            mine.add(os.readlink(f"/proc/{agent}/fd/{number}"))
+        except OSError:
+            continue
+    try:
+        names = os.listdir("/dev/pts")
+    except OSError:
+        return ()
+    return tuple(path for name in names if name.isdigit() and (path := f"/dev/pts/{name}") not in mine)
+
+
+def effects(
+    lanes: Lanes,
+    *,
+    workspace: str,
+    closed: tuple[str, ...],
+    agent: int,
+    touched: Callable[[str, int], None],
+    keeper: Keeper | None,
+    doors: frozenset[str] = frozenset(),
+) -> Callable[[Listener], Rest]:
+    """Makes the guard of all calls but execs around a listener. agent: pid of the waiting launcher. doors: sockets of
+    this session's other guards."""
+    top = os.getpid()
+    foreign = terminals_of_others(agent)
+
+    def build(listener: Listener) -> Rest:
+        holding = Holding(listener, lanes.submit, top)
+        files = FileGuard(
+            listener,
+            holding,
+            lanes.knows,
+            sealed=sealed_places(workspace),
+            closed=closed,
+            foreign=foreign,
+            touched=touched,
+            keeper=keeper,
+        )
+        guard = DoorGuard(
+            listener,
+            holding,
+            lanes.knows_door,
+            lambda path: files.may_make(path),
+            lambda pid: ancestry_has(pid, top),
+            nameservers(),
+            doors,
+        )
+        return EffectGuard(listener, holding, files, guard)
+
+    return build

@@ -1,0 +1,126 @@
+"""What tier strict costs whole programs, journal included: python tests/bench/bench_strict.py [--rounds N] [--json].
+
+Two workers stay up, one in a real session in tier strict, one free; they do the same work in turn, so that a noisy host
+hits both. Prints medians in ms and the median of the ratios; last, microseconds of one notified open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WORKER = """
+import os, subprocess, sys, time
+for line in sys.stdin:
+    start = time.perf_counter()
+    if line.startswith("opens"):
+        times = []
+        for _ in range(2000):
+            before = time.perf_counter_ns()
+            os.close(os.open("opened", os.O_WRONLY | os.O_CREAT, 0o644))
+            times.append(time.perf_counter_ns() - before)
+        times.sort()
+        print(times[1000] / 1e9, times[1980] / 1e9, flush=True)
+        continue
+    subprocess.run(["/bin/sh", "-c", line], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(time.perf_counter() - start, flush=True)
+"""
+FILES = 3000
+WORK = {
+    "make, 30 C files": "touch *.c; make -s",
+    "git status x 20": "i=0; while [ $i -lt 20 ]; do git -C big status >/dev/null; i=$((i+1)); done",
+    "git clone, 3000 files": "git clone -q big $(mktemp -d -p .)/clone",
+    "tar x, 3000 files": "tar xf big.tar -C $(mktemp -d -p .)",
+    "pytest, 200 tests": f"{sys.executable} -m pytest -q -p no:cacheprovider tests",
+}
+
+
+class Worker:
+    """A process that runs shell lines and says how long each took."""
+
+    def __init__(self, place: Path, leashed: bool) -> None:
+        script = place / "worker.py"
+        script.write_text(WORKER)
+        argv = [sys.executable, "-S", str(script)]
+        env = dict(os.environ)
+        if leashed:
+            argv = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--guard", "strict", "--", *argv]
+            env |= {f"LEASH_{n}_DIR": str(place.parent / n) for n in ("RUNTIME", "STATE", "CONFIG")}
+        self._process = subprocess.Popen(
+            argv, cwd=place, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, line: str) -> list[float]:
+        """Seconds."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return [float(word) for word in self._process.stdout.readline().split()]
+
+    def close(self) -> None:
+        """Let it end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def prepare(place: Path) -> None:
+    """A workspace with all that the work needs."""
+    place.mkdir()
+    for n in range(30):
+        (place / f"part{n}.c").write_text(f"#include <stdio.h>\nint part{n}(int x) {{ return x + {n}; }}\n")
+    objects = " ".join(f"part{n}.o" for n in range(30))
+    (place / "Makefile").write_text(f"all: {objects}\n%.o: %.c\n\tcc -c -o $@ $<\n")
+    (place / "tests").mkdir()
+    (place / "tests" / "test_all.py").write_text("".join(f"def test_{n}(): assert {n} == {n}\n" for n in range(200)))
+    big = place / "big"
+    for n in range(FILES):
+        path = big / f"d{n % 100}" / f"f{n}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{n}\n" * 20)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-C", str(big)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    subprocess.run(["tar", "cf", str(place / "big.tar"), "--exclude=.git", "-C", str(big), "."], check=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory(prefix="leash-bench-", dir=os.path.expanduser("~")) as name:
+        place = Path(name, "work")
+        prepare(place)
+        free, strict = Worker(place, False), Worker(place, True)
+        for title, line in WORK.items():
+            if line.split()[0] in ("touch", "git") and not shutil.which("git"):
+                continue
+            pairs = [(free.run(line)[0], strict.run(line)[0]) for _ in range(options.rounds + 1)][1:]
+            ratio = statistics.median(b / a for a, b in pairs)
+            one, two = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
+            figures[title] = {"free_ms": round(one, 1), "strict_ms": round(two, 1), "ratio": round(ratio, 2)}
+        opens = {"free": free.run("opens"), "strict": strict.run("opens")}
+        free.close()
+        strict.close()
+    if options.json:
+        print(json.dumps({"figures": figures, "open_us": {k: [x * 1e6 for x in v] for k, v in opens.items()}}))
+        return
+    for title, row in figures.items():
+        print(f"{title:26} {row['free_ms']:9.1f} {row['strict_ms']:9.1f}  x{row['ratio']:.2f}")
+    for who, (middle, late) in opens.items():
+        print(f"open for writing, {who:7} p50 {middle * 1e6:6.1f} us  p99 {late * 1e6:6.1f} us")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What a session in tier strict loses in the workspace comes back, and what the person changed since stays."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import World
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
+from leashtui.stores.undo import Keeping, Kept
+
+strict = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+
+AGENT = """
+import os
+open("src/app.py", "w").write("overwritten")
+open("notes", "a").write(" and more")
+os.chmod("tool", 0o600)
+os.truncate("long", 1)
+open("new", "w").write("x")
+os.mkdir("fresh"); open("fresh/file", "w").write("x")
+os.rename("moved", "away"); open("away", "a").write("tail")
+os.rename("new", "over")
+os.replace("link", "link2")
+"""
+
+
+def prepare(place: Path) -> None:
+    for name, text in {"notes": "mine", "tool": "#!", "long": "x" * 9000, "moved": "m", "over": "old"}.items():
+        (place / name).write_text(text)
+    (place / "tool").chmod(0o755)
+    (place / "link").symlink_to("notes")
+
+
+def picture(place: Path) -> dict[str, tuple[int, str]]:
+    found = {}
+    for path in sorted(place.rglob("*")):
+        name = str(path.relative_to(place))
+        if not name.startswith(".git"):
+            content = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+            found[name] = (stat.S_IMODE(path.lstat().st_mode), content)
+    return found
+
+
+def run(world: World) -> None:
+    agent = world.script("agent.py", AGENT)
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+
+
+@strict
+def test_everything_comes_back_contents_modes_names_and_links(world: World) -> None:
+    prepare(world.workspace)
+    before = picture(world.workspace)
+    run(world)
+    after = picture(world.workspace)
+    assert after != before
+    shown = world.leash("undo", "--dry-run")
+    assert shown.returncode == 0, shown
+    assert "restore: " in shown.stdout and "+    print" not in shown.stdout
+    assert "-overwritten" in shown.stdout
+    assert picture(world.workspace) == after
+    done = world.leash("undo")
+    assert done.returncode == 0, done
+    assert picture(world.workspace) == before
+
+
+@strict
+def test_what_the_person_changed_since_is_not_overwritten_unless_forced(world: World) -> None:
+    prepare(world.workspace)
+    before = picture(world.workspace)
+    run(world)
+    (world.workspace / "notes").write_text("the person's own, later")
+    done = world.leash("undo")
+    assert done.returncode == 1
+    assert "notes" in done.stderr
+    assert (world.workspace / "src" / "app.py").read_text() == "overwritten"
+    assert world.leash("undo", "src").returncode == 0
+    assert (world.workspace / "src" / "app.py").read_text() == "print('app')\n"
+    assert (world.workspace / "notes").read_text() == "the person's own, later"
+    assert world.leash("undo", "--force", "notes").returncode == 0
+    assert picture(world.workspace)["notes"] == before["notes"]
+
+
+@strict
+def test_what_an_approved_command_removed_comes_back(world: World) -> None:
+    folder = world.workspace / "work" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("mine")
+    agent = world.script("agent.py", "import subprocess\nsubprocess.run(['rm', '-rf', 'work'])\n")
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--guard", "strict", "--", "python3", str(agent))
+    assert world.leash("approve", world.one_card()["id"]).returncode == 0
+    leash.communicate(timeout=30)
+    assert not (world.workspace / "work").exists()
+    assert world.leash("undo").returncode == 0
+    assert (folder / "a.txt").read_text() == "mine"
+
+
+def test_without_a_session_there_is_nothing_to_undo(world: World) -> None:
+    done = world.leash("undo")
+    assert done.returncode == 5
+    assert "nothing" in done.stderr or "no session" in done.stderr
+
+
+def test_a_name_that_is_no_text_is_kept_and_brought_back(tmp_path: Path) -> None:
+    place = os.fsencode(tmp_path / "work")
+    os.mkdir(place)
+    name = b"caf\xe9\n"
+    with open(place + b"/" + name, "wb") as file:
+        file.write(b"mine")
+    keeping = Keeping(tmp_path / "undo", lambda path: False)
+    folder = os.open(place, os.O_PATH)
+    keeping.before("gone", folder, name, os.fsdecode(place + b"/" + name))
+    os.unlink(place + b"/" + name)
+    keeping.close()
+    os.close(folder)
+    kept = Kept(tmp_path / "undo")
+    assert [why for _, why in kept.take(kept.chosen(()))] == [""]
+    assert Path(os.fsdecode(place + b"/" + name)).read_bytes() == b"mine"
+
+
+def test_a_store_that_cannot_be_written_never_fails_a_deed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    folder = os.open(tmp_path, os.O_PATH)
+    (tmp_path / "undo").write_text("in the way")
+    keeping = Keeping(tmp_path / "undo", lambda path: False)
+    keeping.before("gone", folder, b"file", str(tmp_path / "file"))
+    keeping.close()
+    os.close(folder)
+    assert subprocess.run(["cat", tmp_path / "file"], capture_output=True, check=True).stdout == b"x"

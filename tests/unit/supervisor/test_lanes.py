@@ -1,0 +1,120 @@
+"""What needs no second question, and what always does."""
+
+from __future__ import annotations
+
+import pytest
+
+from leashtui.classify.places import Workspace
+from leashtui.model.ports import Reply
+from leashtui.model.request import Action, Layer, Request
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.supervisor.lanes import Lanes
+
+W, D = Action.FILE_WRITE, Action.FILE_DELETE
+
+
+class Path:
+    """A path that answers as it is told, and remembers what it was asked."""
+
+    act = "A"
+
+    def __init__(self) -> None:
+        self.answer = Verdict(Ruling.ALLOW, By.POLICY)
+        self.asked: list[Request] = []
+
+    def withdraw(self, reason: str) -> None:
+        """Nothing waits."""
+
+    def submit(self, request: Request, reply: Reply) -> Path:
+        self.asked.append(request)
+        reply(self.answer)
+        return self
+
+
+@pytest.fixture
+def path() -> Path:
+    return Path()
+
+
+@pytest.fixture
+def lanes(path: Path) -> Lanes:
+    own = ("/home/u/.cache/", "/home/u/.claude/")
+    return Lanes(
+        path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own, kept=("/home/u/.claude/settings",)
+    )
+
+
+def allow(lanes: Lanes, action: Action, path: str) -> None:
+    lanes.submit(Request(action, Layer.KERNEL, "/", path=path), lambda verdict: None)
+
+
+def test_one_allowed_write_of_a_kind_opens_that_kind_only(lanes: Lanes) -> None:
+    assert not lanes.knows(W, "/home/u/w/a.py")
+    allow(lanes, W, "/home/u/w/a.py")
+    assert lanes.knows(W, "/home/u/w/sub/b.py")
+    for other in ("/home/u/w/.envrc", "/home/u/w/.github/workflows/x.yml", "/home/u/b.py", "/etc/x", "/home/u/w/.env"):
+        assert not lanes.knows(W, other), other
+    assert not lanes.knows(D, "/home/u/w/a.py")
+
+
+@pytest.mark.parametrize(
+    "name", ["config", "config.worktree", "info/attributes", "hooks/pre-commit", "modules/m/config"]
+)
+def test_gits_routine_never_opens_gits_settings(lanes: Lanes, name: str) -> None:
+    allow(lanes, W, "/home/u/w/.git/index")
+    assert lanes.knows(W, "/home/u/w/.git/objects/ab/cdef")
+    assert lanes.knows(W, "/home/u/w/.git/HEAD")
+    assert not lanes.knows(W, f"/home/u/w/.git/{name}")
+
+
+@pytest.mark.parametrize("by", [By.PERSON, By.GRANT, By.COVERED])
+def test_what_no_policy_allowed_is_asked_again(lanes: Lanes, path: Path, by: By) -> None:
+    path.answer = Verdict(Ruling.ALLOW, by)
+    allow(lanes, W, "/home/u/w/a.py")
+    assert not lanes.knows(W, "/home/u/w/a.py")
+
+
+def test_a_denial_opens_nothing(lanes: Lanes, path: Path) -> None:
+    path.answer = Verdict(Ruling.DENY, By.POLICY)
+    allow(lanes, W, "/home/u/w/a.py")
+    assert not lanes.knows(W, "/home/u/w/a.py")
+
+
+def test_deleting_work_is_asked_each_time(lanes: Lanes) -> None:
+    allow(lanes, D, "/home/u/w/a.py")
+    assert not lanes.knows(D, "/home/u/w/a.py")
+    allow(lanes, D, "/tmp/x")
+    assert lanes.knows(D, "/tmp/y")
+
+
+def test_in_dependencies_and_temporary_folders_a_name_means_nothing(lanes: Lanes, path: Path) -> None:
+    allow(lanes, W, "/home/u/w/node_modules/p/.github/workflows/ci.yml")
+    assert path.asked[-1].path == "/home/u/w/node_modules/file"
+    assert lanes.knows(W, "/home/u/w/node_modules/q/AGENTS.md")
+    allow(lanes, W, "/tmp/pip-1/CLAUDE.md")
+    assert path.asked[-1].path == "/tmp/file"
+
+
+def test_own_state_is_free_but_for_what_tells_the_agent_what_to_run(lanes: Lanes) -> None:
+    assert lanes.knows(W, "/home/u/.cache/pip/x")
+    assert lanes.knows(W, "/home/u/.claude/projects/x.jsonl")
+    assert not lanes.knows(W, "/home/u/.claude/settings.json")
+
+
+def test_hidden_characters_are_always_asked(lanes: Lanes) -> None:
+    allow(lanes, W, "/home/u/w/a.py")
+    assert not lanes.knows(W, "/home/u/w/a\u202epy")
+
+
+def test_while_a_policy_looks_at_names_nothing_is_known(path: Path) -> None:
+    lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=())
+    allow(lanes, W, "/home/u/w/a.py")
+    assert not lanes.knows(W, "/home/u/w/a.py")
+
+
+def test_a_door_opened_by_a_person_is_that_door_only(lanes: Lanes, path: Path) -> None:
+    path.answer = Verdict(Ruling.ALLOW, By.PERSON)
+    lanes.submit(Request(Action.NET_CONNECT, Layer.KERNEL, "/", host="192.0.2.1", port=443), lambda verdict: None)
+    assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443)
+    assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 80)
+    assert not lanes.knows_door(Action.NET_BIND, "192.0.2.1", 443)
