@@ -88,6 +88,7 @@ class Adapter(Struct, frozen=True):
     by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
+    files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     """
 
     kind: str
@@ -105,7 +106,13 @@ class Adapter(Struct, frozen=True):
     tried: str = ""
     habits: tuple[str, ...] = ()
     settings_of_git: tuple[str, ...] = ()
+    files_of_git: tuple[str, ...] = ()
     footprint: Footprint = Footprint()
+
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether it is known to be an agent, which reaches out to its model."""
+        return bool(self.names)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment it is started with: `base`, where the person's own values win."""

@@ -145,6 +145,7 @@ AGENT = Claude(
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
     ),
     settings_of_git=(_FUNCTION,),
+    files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
     state=(".claude/", ".claude.json", ".config/claude/", ".local/share/claude/", ".local/state/claude/"),
     kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
     footprint=Footprint(

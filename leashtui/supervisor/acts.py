@@ -114,10 +114,15 @@ class Acts:
         self._ran: dict[Key, Facts] = {}
         self._edits: dict[str, str] = {}
         self._argv: tuple[str, ...] = ()
+        self._reaches = False
         self._prune_at = _PRUNE_AT
 
-    def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = ()) -> None:
-        """The agent's own root process: what it starts are acts, it is none. argv: as the person started it."""
+    def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = (), *, reaches: bool = False) -> None:
+        """The agent's own root process: what it starts are acts, it is none. argv: as the person started it.
+
+        reaches: it is a program that lives by asking a model on the network.
+        """
+        self._reaches = reaches
         self._agents.add(key_of(process))
         self._argv = argv
 
@@ -241,8 +246,8 @@ class Acts:
         """Whether this file or network act is what an exec that was allowed said it would do.
 
         So is an edit that a person approved in the agent's own hook. A network act is foreseen by the process's own
-        exec only; a file act by any exec above it whose effects name that path; and what git does inside the workspace
-        was judged when git was started.
+        exec, or by its being the agent, whose model is somewhere; a file act by any exec above it whose effects name
+        that path; and what git does inside the workspace was judged when git was started.
         """
         if request.process is None or request.action is Action.PROCESS_EXEC:
             return False
@@ -250,6 +255,8 @@ class Acts:
             return True
         own = self._ran.get(key_of(request.process))
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
+            if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
+                return not any(e.verb is Verb.SERVICE for e in facts.effects)
             reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
             return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:

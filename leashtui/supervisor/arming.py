@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -135,11 +136,18 @@ class Arming:
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
         plain = self.adapter.plain(request.argv)
-        known = self.adapter.settings_of_git
-        env = tuple((n, "" if n.startswith("GIT_CONFIG_VALUE_") and v in known else v) for n, v in request.env)
+        env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
         if plain == request.argv and env == request.env:
             return request
         return replace(request, argv=plain, env=env, exe=request.exe if plain[0] == request.argv[0] else "")
+
+    def _is_harmless(self, request: Request, name: str, value: str) -> bool:
+        """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""
+        if name.startswith("GIT_CONFIG_VALUE_"):
+            return value in self.adapter.settings_of_git
+        if name != "GIT_CONFIG_GLOBAL" or request.layer is not Layer.KERNEL or ".." in value:
+            return False
+        return any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git)
 
     def _tell(self, sentence: str) -> None:
         if self._hooks is not None:

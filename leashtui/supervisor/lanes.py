@@ -70,6 +70,10 @@ class Lanes:
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
 
+    def knows_folder(self, path: str) -> bool:
+        """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold."""
+        return path.isprintable() and Action.FILE_WRITE in self._by_class and path.startswith(self._own)
+
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
         return (action, host, port) in self._doors

@@ -92,7 +92,7 @@ async def _surround(
     session = parts.session
     agent = reference(launched.pid)
     session.adopt(agent)
-    parts.acts.adopt_agent(agent, tuple(argv))
+    parts.acts.adopt_agent(agent, tuple(argv), reaches=parts.arming.adapter.asks_a_model)
     if shim is not None:
         shim.started(launched.pid)
     if launched.listener >= 0:

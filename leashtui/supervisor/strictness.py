@@ -114,6 +114,7 @@ def effects(
             foreign=foreign,
             touched=touched,
             keeper=keeper,
+            known_folder=lanes.knows_folder,
         )
         guard = DoorGuard(
             listener,

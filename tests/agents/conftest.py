@@ -141,7 +141,8 @@ def _gemini(rig: Rig, url: str) -> list[str]:
 def _opencode(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
-    rig.write(".config/opencode/opencode.json", json.dumps({"provider": {"s": {**provider, "models": {"m": {}}}}}))
+    config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
+    rig.write(".config/opencode/opencode.json", json.dumps(config))  # without a schema it adds one, which is asked
     return ["opencode", "run", "-m", "s/m", "do the work"]
 
 

@@ -40,6 +40,7 @@ class World:
         self.events: list[Event] = []
         self.notices: list[str] = []
         self.forgotten: list[str] = []
+        self.turns = 0
         self.ticket = Ticket()
         self.replies: list[Reply] = []
         self.hooks = Hooks(
@@ -52,6 +53,9 @@ class World:
 
     def forget(self, call: str) -> None:
         self.forgotten.append(call)
+
+    def end_turn(self) -> None:
+        self.turns += 1
 
     def submit(self, request: Request, reply: Callable[[Verdict], None]) -> Ticket:
         self.requests.append(request)
