@@ -146,7 +146,14 @@ AGENT = Claude(
     ),
     settings_of_git=(_FUNCTION,),
     files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
-    state=(".claude/", ".claude.json", ".config/claude/", ".local/share/claude/", ".local/state/claude/"),
+    state=(
+        ".claude/",
+        ".claude.json",
+        ".claude/plugins/store/",
+        ".config/claude/",
+        ".local/share/claude/",
+        ".local/state/claude/",
+    ),
     kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),

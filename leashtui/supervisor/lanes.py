@@ -40,7 +40,7 @@ NEUTRAL = "file"
 
 class Lanes:
     """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
-    their own state; kept: what in them is the person's all the same."""
+    their own state; kept: what in them is the person's all the same. The longer beginning of a path counts."""
 
     def __init__(
         self,
@@ -99,7 +99,9 @@ class Lanes:
         return self._submit(request, learn if request.action is not Action.PROCESS_EXEC else reply)
 
     def _is_own(self, path: str) -> bool:
-        return any(path.startswith(own) for own in self._own) and not any(path.startswith(k) for k in self._kept)
+        """Whether the longest beginning that is known of the path is the agent's."""
+        own = max((len(beginning) for beginning in self._own if path.startswith(beginning)), default=0)
+        return own > max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
 
     def _leads_to_own(self, path: str) -> bool:
         """Whether it is a folder on the way to one: made when it is missing."""
