@@ -73,6 +73,12 @@ class World:
         found = [r.get("record", r) for r in self.records()]
         return [r["event"] for r in found if r["event"]["kind"] == kind]
 
+    def config(self, text: str) -> None:
+        """The person's config.toml."""
+        place = Path(self.env["LEASH_CONFIG_DIR"])
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / "config.toml").write_text(text)
+
     def script(self, name: str, text: str) -> Path:
         """A file outside the workspace, for agents."""
         path = self.root / name

@@ -1,38 +1,118 @@
-"""What leash knows about one kind of coding agent: its names, its environment, its own prompts.
+"""What leash knows about one kind of coding agent: its names, its environment, its own prompts, its hooks, its shell.
 
-An adapter is data and two small rules; it refuses to judge acts and to guess what it was not shown. Invariant: an
-adapter never removes an argument the person typed, and adds one only where its field says so.
+An adapter is data and small rules; it refuses to judge acts and to guess what it was not shown. Invariant: an adapter
+never removes an argument the person typed, adds one only where its field or `arm` says so, and touches no file of
+theirs: what a session needs is written into the session's own directory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
+from leashtui.model.hook import Answer, Happening, Reply
 from leashtui.model.request import Tier
+
+
+class Armory(Struct, frozen=True):
+    """What an adapter arms an agent with. command: (event, seconds, gate) -> a shell command line that runs the hook.
+
+    words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
+    `leash hooks install` was run for this agent.
+    """
+
+    command: Callable[[str, float, bool], str]
+    words: Callable[[str, float, bool], list[str]]
+    write: Callable[[str, bytes], str]
+    directory: str = ""
+    installed: bool = False
+
+
+class Armed(Struct, frozen=True):
+    """How it is started then. notes: what a person should know of it, one sentence each."""
+
+    argv: list[str]
+    env: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class Footprint(Struct, frozen=True):
+    """Where an agent keeps things, '~/' for the home and './' for the project; for the inventory, read only.
+
+    settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
+    skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
+    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI. weak: (dotted key, value as
+    JSON or '*' for any, what it means) of settings under which it asks nobody.
+    """
+
+    settings: tuple[str, ...] = ()
+    mcp: tuple[tuple[str, str], ...] = ()
+    skills: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+    transcripts: str = ""
+    bypasses: tuple[str, ...] = ()
+    package: str = ""
+    weak: tuple[tuple[str, str, str], ...] = ()
+
+
+class Settings(Struct, frozen=True):
+    """What an installation changes. user, project: the JSON file, '~/' for the home and './' for the project.
+
+    hooks: event -> its entries, added behind what is there.
+    """
+
+    user: str
+    project: str
+    hooks: dict[str, Any]
+
+
+HOOK_DIRECTORY = "LEASH_HOOK_DIRECTORY"
+"""Where an installed hook finds the session it belongs to."""
 
 
 class Adapter(Struct, frozen=True):
     """One kind of agent.
 
     kind: the word policies use. names: program names it starts as. tier: the best tier it is known to run in.
-    patience: seconds until it gives up on a held command, by its own defaults (0: not known).
-    surroundings: variables it is started with, so that its shell can be seen where only shims guard.
-    state: where it keeps its own files, below the home (beginnings of paths). kept: what there is the person's, since
-    it tells the agent what to run.
-    quiet: arguments that switch its own permission prompts off. extra: arguments it always needs under leash.
+    patience: seconds until it gives up on a held command, by its own defaults (0: not known). yields: it does not end
+    the command then, it only tells its model that it still runs. hold: seconds its hook
+    may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
+    can be seen where only shims guard. state: where it keeps its own files, below the home (beginnings of paths).
+    kept: what there is the person's, since it tells the agent what to run, besides what its footprint names.
+    quiet: arguments that switch its own permission prompts off. extra: arguments it
+    always needs under leash. tried: version that was run under leash, '' for none.
+    by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
+    habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
+    settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
+    files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     """
 
     kind: str
     names: tuple[str, ...]
     tier: Tier = Tier.STRICT
     patience: int = 0
+    yields: bool = False
+    by_install: bool = False
+    hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
     state: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    tried: str = ""
+    habits: tuple[str, ...] = ()
+    settings_of_git: tuple[str, ...] = ()
+    files_of_git: tuple[str, ...] = ()
+    footprint: Footprint = Footprint()
+
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether it is known to be an agent, which reaches out to its model."""
+        return bool(self.names)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment it is started with: `base`, where the person's own values win."""
@@ -42,3 +122,57 @@ class Adapter(Struct, frozen=True):
         """The command line that starts it. argv: as typed, program first. quiet: without its own prompts."""
         added = [word for word in (*self.extra, *(self.quiet if quiet else ())) if word not in argv]
         return [*argv[:1], *added, *argv[1:]]
+
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """How to start it with leash's hooks for this session only. Raises LeashError, OSError. Default: without."""
+        return Armed(list(argv), dict(env))
+
+    def unarmed(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """As typed, for an agent whose hooks have to be installed: those find the session by a variable."""
+        note = (
+            f"{self.kind} asks through its hooks only after `leash hooks install {self.kind}`:"
+            " the programs it starts are guarded, its own edits are not"
+        )
+        return Armed(list(argv), {**env, HOOK_DIRECTORY: armory.directory}, () if armory.installed else (note,))
+
+    def settings(self, command: Callable[[str, float, bool], str]) -> Settings | None:
+        """The hooks that `leash hooks install` adds to a settings file; None when it has none to add."""
+        return None
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """What a hook's input says; None for an event nobody knows. Raises ValueError, which is a refusal."""
+        return None
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
+        return refuse(answer.feedback) if answer.refused else Reply()
+
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """The command line without what the agent wraps around it and what only concerns itself."""
+        return tuple(argv)
+
+    def is_habit(self, argv: Sequence[str]) -> bool:
+        """Whether the agent program runs this by itself."""
+        line = "\0".join(argv)
+        return any(re.fullmatch(habit, line, re.S) for habit in self.habits)
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """The command its model asked for, out of the words of the shell that runs it; '' when it is none."""
+        return shell_text(argv)
+
+
+def refuse(feedback: str) -> Reply:
+    """The refusal that needs no JSON."""
+    return Reply(code=2, stderr=feedback.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def shell_text(argv: Sequence[str]) -> str:
+    """TEXT of `sh -c TEXT`, `bash -lc TEXT` and their like; '' for anything else."""
+    if not argv or os.path.basename(argv[0]).lstrip("-") not in {"sh", "bash", "dash", "zsh", "ksh"}:
+        return ""
+    for at, word in enumerate(argv[1:], 1):
+        if not word.startswith("-"):
+            return ""
+        if not word.startswith("--") and "c" in word:
+            return argv[at + 1] if at + 1 < len(argv) else ""
+    return ""

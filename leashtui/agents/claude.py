@@ -1,23 +1,174 @@
 """Claude Code. Its tool runs `/bin/bash -c '... eval CMD ...'` from $SHELL and gives up on a command after 120 s.
 
-Seen with 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read.
+Seen with 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's time-out is
+not the command's, so a command can be held in the hook before its shell starts. Settings for one session come by
+`--settings`, which is merged with all others.
 """
 
-from leashtui.agents.adapter import Adapter
+from __future__ import annotations
 
-AGENT = Adapter(
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from leashtui.agents import dialect
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, shell_text
+from leashtui.model.errors import LeashError
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+
+_EVENTS = {
+    "SessionStart": Moment.SESSION_START,
+    "UserPromptSubmit": Moment.PROMPT,
+    "PreToolUse": Moment.TOOL,
+    "PostToolUse": Moment.TOOL_DONE,
+    "PermissionRequest": Moment.PERMISSION,
+    "Notification": Moment.NOTIFICATION,
+    "Stop": Moment.STOP,
+    "SubagentStop": Moment.SUBAGENT_END,
+    "SessionEnd": Moment.SESSION_END,
+}
+_NAMES = {moment: event for event, moment in _EVENTS.items()}
+_TOOLS = {
+    "Bash": dialect.shell("command"),
+    "Read": dialect.files(Kind.READ, "file_path"),
+    "Write": dialect.files(Kind.WRITE, "file_path", "content"),
+    "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
+    "MultiEdit": dialect.edits("file_path", "edits", "new_string", "old_string"),
+    "NotebookEdit": dialect.files(Kind.WRITE, "notebook_path", "new_source"),
+    "Agent": dialect.plain(Kind.SUBAGENT),
+    "Task": dialect.plain(Kind.SUBAGENT),
+    "WebFetch": dialect.plain(Kind.FETCH),
+    "WebSearch": dialect.plain(Kind.FETCH),
+}
+_OFF = r"\\builtin (?:unalias|unset -f) -- '[\w.-]+'"
+_EVAL = re.compile(
+    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh 2>/dev/null \|\| true && )?"
+    r"(?:(?:\\builtin )?(?:shopt -u|setopt|unsetopt) [\w ]+ 2>/dev/null \|\| true && "
+    rf"|\{{ {_OFF}; {_OFF}; \}} >/dev/null 2>&1 \|\| true && )*"
+    r"eval (.*?)(?: \\?< /dev/null)? && pwd -P >\| [\w./-]+/claude-\w+-cwd",
+    re.S,
+)
+"""Its preamble: loading its snapshot of the shell, switching some things off; the command; where it ended up."""
+_FUNCTION = "f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
+_REFS = f"core.alternateRefsCommand={_FUNCTION}"
+
+
+class Claude(Adapter, frozen=True):
+    """Claude Code with hooks by `--settings`."""
+
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """A settings file of the session, holding what the person passed by --settings as well."""
+        words = list(argv)
+        given: dict[str, Any] = {}
+        for at, word in enumerate(words[1:], 1):
+            if word == "--":
+                break
+            if word == "--settings" and at + 1 < len(words):
+                given = _settings(words[at + 1])
+                del words[at : at + 2]
+                break
+            if word.startswith("--settings="):
+                given = _settings(word.partition("=")[2])
+                del words[at]
+                break
+        hooks = dialect.table(_EVENTS, self.hold, armory.command, onFailure="block")
+        path = armory.write("claude.json", json.dumps(dialect.merge(given, hooks)).encode())
+        return Armed([*words[:1], "--settings", path, *words[1:]], dict(env))
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings(
+            "~/.claude/settings.json",
+            "./.claude/settings.local.json",
+            dialect.table(_EVENTS, self.hold, command, onFailure="block"),
+        )
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """See Adapter."""
+        return dialect.hear(event, data, _EVENTS, _TOOLS)
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """See Adapter."""
+        return dialect.answer(happening, answer, _NAMES[happening.moment], allows=True)
+
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """A shell with the command alone; its own git calls without the one setting that names a function."""
+        words = tuple(argv)
+        if words[:1] and os.path.basename(words[0]) == "git" and _REFS in words:
+            at = words.index(_REFS)
+            return (*words[: at - 1], *words[at + 1 :]) if words[at - 1] == "-c" else words
+        if _EVAL.fullmatch(shell_text(words)) is None:
+            return words
+        command = self.command_of(words)
+        return (words[0], "-c", command)
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """What stands behind `eval` in its preamble."""
+        text = shell_text(argv)
+        found = _EVAL.fullmatch(text)
+        if found is None:
+            return text
+        try:
+            words = shlex.split(found[1])
+        except ValueError:
+            return text
+        return words[0] if len(words) == 1 else text
+
+
+def _settings(word: str) -> dict[str, Any]:
+    """What `--settings WORD` holds: a JSON text or a file. Raises LeashError."""
+    try:
+        text = word if word.lstrip().startswith("{") else Path(word).read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise LeashError(
+            f"claude --settings {word[:60]}: {error}", "mend that file, or leave the option out"
+        ) from error
+    if not isinstance(document, dict):
+        raise LeashError(f"claude --settings {word[:60]}: not a JSON object", "mend that file, or leave the option out")
+    return document
+
+
+AGENT = Claude(
     kind="claude",
     names=("claude",),
     patience=120,
+    hold=3600,
     quiet=("--dangerously-skip-permissions",),
-    state=(".claude/", ".claude.json", ".config/claude/", ".local/share/claude/", ".local/state/claude/"),
-    kept=(
-        ".claude/settings",
-        ".claude/CLAUDE.md",
-        ".claude/hooks",
-        ".claude/commands",
-        ".claude/agents",
-        ".claude/skills",
-        ".claude/plugins",
+    tried="2.1.329",
+    habits=(
+        r"/bin/(?:ba|z)?sh\0-c\0env",
+        r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
+    ),
+    settings_of_git=(_FUNCTION,),
+    files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
+    state=(
+        ".claude/",
+        ".claude.json",
+        ".claude/plugins/store/",
+        ".config/claude/",
+        ".local/share/claude/",
+        ".local/state/claude/",
+    ),
+    kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
+    footprint=Footprint(
+        settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
+        mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),
+        skills=("~/.claude/skills", "./.claude/skills", "~/.claude/plugins", "~/.claude/agents", "./.claude/agents"),
+        instructions=("~/.claude/CLAUDE.md", "./CLAUDE.md", "./CLAUDE.local.md", "./AGENTS.md"),
+        transcripts="~/.claude/projects/*/*.jsonl",
+        bypasses=("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions"),
+        package="@anthropic-ai/claude-code",
+        weak=(
+            ("permissions.defaultMode", '"bypassPermissions"', "its own prompts are off for every session"),
+            ("permissions.allow", '"Bash"', "every shell command is approved beforehand"),
+            ("permissions.allow", '"Bash(*)"', "every shell command is approved beforehand"),
+            ("skipDangerousModePermissionPrompt", "true", "it enters its bypass mode without a warning"),
+            ("disableAllHooks", "true", "no hook runs, leash's neither"),
+        ),
     ),
 )

@@ -1,19 +1,50 @@
 """Codex. Runs `/bin/bash -lc CMD`; hands a slow command back to its model after 10 s.
 
 Its terminal interface starts a daemon that runs the commands and outlives the session: `--no-daemon` keeps them below
-us. Its own sandbox (bwrap) does not run under a Landlock file domain, so compat is its best tier.
+us. Its own sandbox (bwrap) does not run under a Landlock file domain, so compat is its best tier. Hooks come by `-c`
+for one session; because it runs only hooks that were reviewed, its review is bypassed for ours, and said.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from leashtui.agents.adapter import Adapter
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from leashtui.agents import dialect
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
+_NO_HOOKS = _HEADLESS - {"exec", "e"}
+_TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
+_EXEC = "\n\nexec '/"
+_SETUP = "--codex-run-as-process-setup"
+_TRUST = "--dangerously-bypass-hook-trust"
+_EVENTS = {
+    "SessionStart": Moment.SESSION_START,
+    "UserPromptSubmit": Moment.PROMPT,
+    "PreToolUse": Moment.TOOL,
+    "PostToolUse": Moment.TOOL_DONE,
+    "PermissionRequest": Moment.PERMISSION,
+    "SubagentStart": Moment.SUBAGENT_START,
+    "SubagentStop": Moment.SUBAGENT_END,
+    "Stop": Moment.STOP,
+}
+_NAMES = {moment: event for event, moment in _EVENTS.items()}
+_TOOLS = {
+    "Bash": dialect.shell("command", "workdir"),
+    "shell": dialect.shell("command", "workdir"),
+    "apply_patch": dialect.patch("command"),
+    "spawn_agent": dialect.plain(Kind.SUBAGENT),
+    "web_search": dialect.plain(Kind.FETCH),
+}
 
 
 class Codex(Adapter, frozen=True):
-    """Codex adds `--no-daemon` to its terminal interface only."""
+    """Codex with hooks by `-c`, and `--no-daemon` in its terminal interface only."""
 
     def command(self, argv: Sequence[str], *, quiet: bool = False) -> list[str]:
         """As typed, with `--no-daemon` unless a subcommand runs without the daemon."""
@@ -22,13 +53,82 @@ class Codex(Adapter, frozen=True):
             words.insert(1, "--no-daemon")
         return words
 
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """Hooks as configuration values of this run; they stand beside those of ~/.codex/hooks.json."""
+        if not _NO_HOOKS.isdisjoint(argv[1:2]):
+            return Armed(list(argv), dict(env))
+        added = [] if _TRUST in argv else [_TRUST]
+        for event, entries in dialect.table(_EVENTS, self.hold, armory.command).items():
+            hook = entries[0]["hooks"][0]
+            text = f'{{type="command",command={json.dumps(hook["command"])},timeout={hook["timeout"]}}}'
+            added += ["-c", f'hooks.{event}=[{{matcher="*",hooks=[{text}]}}]']
+        at = 2 if argv[1:2] in (["exec"], ["e"]) else 1
+        note = "codex runs every hook of its own configuration without asking for trust in this session"
+        return Armed([*argv[:at], *added, *argv[at:]], dict(env), (note,) if _TRUST not in argv else ())
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
+
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """The program behind its own process setup; nothing for the trial of its snapshot of the shell."""
+        words = tuple(argv)
+        if _TRIED.fullmatch("\0".join(words)):
+            return ("true",)
+        words = words[8:] if words[1:2] == (_SETUP,) and len(words) > 8 else words
+        text = shell_text(words)
+        command = _behind_snapshot(text)
+        return (words[0], "-c", command) if command else words
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """TEXT of its shell, without what loads its snapshot of the shell first."""
+        return shell_text(self.plain(argv))
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """See Adapter."""
+        return dialect.hear(event, data, _EVENTS, _TOOLS)
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """Exit 2 refuses; an unknown key in its JSON makes it ignore the whole answer, so there are few."""
+        if answer.refused:
+            return refuse(answer.feedback)
+        return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
+
+
+def _behind_snapshot(text: str) -> str:
+    """What a shell execs at the end of the lines that load a snapshot; '' for any other text."""
+    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") else -1
+    if at < 0:
+        return ""
+    try:
+        words = shlex.split(text[at:])
+    except ValueError:
+        return ""
+    return words[3] if len(words) == 4 and words[2] in {"-c", "-lc"} else ""
+
 
 AGENT = Codex(
     kind="codex",
     names=("codex",),
     tier=Tier.COMPAT,
     patience=10,
+    yields=True,
+    hold=3600,
     quiet=("--dangerously-bypass-approvals-and-sandbox",),
+    tried="0.169.0",
     state=(".codex/",),
-    kept=(".codex/config.toml", ".codex/AGENTS.md", ".codex/prompts", ".codex/rules", ".codex/skills"),
+    kept=(".codex/rules",),
+    footprint=Footprint(
+        settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
+        mcp=(("~/.codex/config.toml", "mcp_servers"),),
+        skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills"),
+        instructions=("~/.codex/AGENTS.md", "./AGENTS.md", "./AGENTS.override.md"),
+        transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",
+        bypasses=("--dangerously-bypass-approvals-and-sandbox", "--yolo", "--full-auto", _TRUST),
+        package="@openai/codex",
+        weak=(
+            ("approval_policy", '"never"', "it never asks"),
+            ("sandbox_mode", '"danger-full-access"', "its sandbox is off"),
+        ),
+    ),
 )

@@ -1,12 +1,148 @@
-"""Gemini CLI. Runs `bash -c '( trap ... CMD ... )'` from PATH; cancels a command after 5 minutes without output."""
+"""Gemini CLI. Runs `bash -c '( trap ... CMD ... )'` from PATH; cancels a command after 5 minutes without output.
 
-from leashtui.agents.adapter import Adapter
+Its hooks count milliseconds. Settings for one session come by GEMINI_CLI_SYSTEM_SETTINGS_PATH: a file of the session
+that holds what the real system file holds, and our hooks; lists of hooks are joined with the user's. It reads that file
+only where root owns it and everything above it, so that others need `leash hooks install gemini` once.
+"""
 
-AGENT = Adapter(
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from leashtui.agents import dialect
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
+from leashtui.model.errors import LeashError
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+
+SETTINGS = "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
+_SYSTEM = "/etc/gemini-cli/settings.json"
+_EVENTS = {
+    "SessionStart": Moment.SESSION_START,
+    "BeforeAgent": Moment.PROMPT,
+    "BeforeTool": Moment.TOOL,
+    "AfterTool": Moment.TOOL_DONE,
+    "AfterAgent": Moment.STOP,
+    "Notification": Moment.NOTIFICATION,
+    "SessionEnd": Moment.SESSION_END,
+}
+_NAMES = {moment: event for event, moment in _EVENTS.items()}
+_TOOLS = {
+    "run_shell_command": dialect.shell("command", "dir_path"),
+    "read_file": dialect.files(Kind.READ, "file_path"),
+    "write_file": dialect.files(Kind.WRITE, "file_path", "content"),
+    "replace": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
+    "web_fetch": dialect.plain(Kind.FETCH),
+    "google_web_search": dialect.plain(Kind.FETCH),
+}
+_TRAP = re.compile(
+    r"shopt -u promptvars[\w ]*; _bgpids_file=[\w./-]+/gemini-shell-\w+/bgpids\.tmp\n"
+    r"\(\n  trap 'jobs -p > \"\$_bgpids_file\"' EXIT\n"
+    r"(.*)\n\)\n__code=\$\?\nexit \$__code",
+    re.S,
+)
+"""What it puts around a command, in whole."""
+
+
+def _server(name: str) -> str:
+    """`mcp_server_tool`."""
+    words = name.split("_")
+    return words[1] if words[0] == "mcp" and len(words) > 2 else dialect.double_underscore(name)
+
+
+class Gemini(Adapter, frozen=True):
+    """Gemini CLI with hooks by a system settings file of the session."""
+
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """Hooks beside whatever the system's own settings file says, where Gemini CLI would read it."""
+        if not _is_trusted(armory.directory):
+            return self.unarmed(argv, env, armory)
+        document = _document(Path(env.get(SETTINGS) or _SYSTEM))
+        hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
+        path = armory.write("gemini.json", json.dumps(dialect.merge(document, hooks)).encode())
+        return Armed(list(argv), {**env, SETTINGS: path})
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """See Adapter."""
+        return Settings(
+            "~/.gemini/settings.json", "./.gemini/settings.json", dialect.table(_EVENTS, self.hold, command, scale=1000)
+        )
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """See Adapter."""
+        return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """Exit 2 refuses; what is said after a turn makes it take another."""
+        if answer.refused:
+            return refuse(answer.feedback)
+        if happening.moment is Moment.STOP:
+            held = answer.context and not happening.repeated
+            said = {"decision": "deny", "reason": answer.context} if held else {}
+            return Reply(stdout=json.dumps(said).encode())
+        return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
+
+    def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """A shell with the command alone."""
+        words = tuple(argv)
+        return (words[0], "-c", self.command_of(words)) if _TRAP.fullmatch(shell_text(words)) else words
+
+    def command_of(self, argv: Sequence[str]) -> str:
+        """What stands between its trap and its end."""
+        text = shell_text(argv)
+        found = _TRAP.fullmatch(text)
+        return found[1] if found else text
+
+
+def _is_trusted(path: str) -> bool:
+    """Whether Gemini CLI takes a system file from there: root's, and writable by nobody else, all the way up."""
+    place = os.path.realpath(path)
+    while True:
+        found = os.stat(place)
+        if found.st_uid != 0 or found.st_mode & 0o022:
+            return False
+        if place == "/":
+            return True
+        place = os.path.dirname(place)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """A system settings file that may not exist. Raises LeashError."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise LeashError(f"{path}: {error}", "mend that file: Gemini CLI cannot read it either") from error
+    return document if isinstance(document, dict) else {}
+
+
+AGENT = Gemini(
     kind="gemini",
     names=("gemini",),
     patience=300,
+    hold=3600,
+    by_install=True,
     quiet=("--yolo",),
+    tried="0.61.0",
     state=(".gemini/",),
-    kept=(".gemini/settings", ".gemini/GEMINI.md", ".gemini/extensions", ".gemini/commands"),
+    kept=(".gemini/settings", ".gemini/commands"),
+    footprint=Footprint(
+        settings=("~/.gemini/settings.json", "./.gemini/settings.json", _SYSTEM),
+        mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),
+        skills=("~/.gemini/extensions", "~/.gemini/skills", "./.gemini/skills", "./.gemini/extensions"),
+        instructions=("~/.gemini/GEMINI.md", "./GEMINI.md", "./AGENTS.md"),
+        transcripts="~/.gemini/tmp/*/chats/session-*.jsonl",
+        bypasses=("--yolo", "-y", "--approval-mode=yolo", "--skip-trust"),
+        package="@google/gemini-cli",
+        weak=(
+            ("general.defaultApprovalMode", '"yolo"', "it approves everything itself"),
+            ("tools.autoAccept", "true", "it approves tools itself"),
+            ("hooksConfig.enabled", "false", "no hook runs, leash's neither"),
+        ),
+    ),
 )

@@ -1,11 +1,21 @@
-"""mini-swe-agent. Runs `/bin/sh -c CMD` by absolute path and kills it after 30 s: no shim ever sees it."""
+"""mini-swe-agent. Runs `/bin/sh -c CMD` by absolute path and kills it after 30 s: no shim sees it, it has no hooks.
 
-from leashtui.agents.adapter import Adapter
+What is held too long for it becomes a ticket before that: its model is told to run the command again once approved.
+"""
+
+from leashtui.agents.adapter import Adapter, Footprint
 
 AGENT = Adapter(
     kind="mini",
     names=("mini", "mini-swe-agent"),
     patience=30,
     quiet=("--yolo",),
+    tried="2.4.6",
     state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
+    footprint=Footprint(
+        settings=("~/.config/mini-swe-agent/.env",),
+        transcripts="~/.config/mini-swe-agent/last_mini_run.traj.json",
+        bypasses=("-y", "--yolo"),
+        package="mini-swe-agent",
+    ),
 )

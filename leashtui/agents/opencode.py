@@ -1,16 +1,140 @@
-"""OpenCode. Runs `$SHELL -c CMD` and kills it after 120 s; its prompts are a setting, not an argument."""
+"""OpenCode. Runs `$SHELL -c CMD` and kills it after 120 s; its prompts are a setting, not an argument.
 
-from leashtui.agents.adapter import Adapter
+Its hooks are a plugin in its own process. For one session the plugin comes by OPENCODE_CONFIG_CONTENT, joined with
+whatever that variable held; the plugin only carries bytes to the hook client and throws when the client refuses.
+"""
 
-AGENT = Adapter(
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from leashtui.agents import dialect
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
+from leashtui.model.errors import LeashError
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+
+CONTENT = "OPENCODE_CONFIG_CONTENT"
+_EVENTS = {
+    "start": Moment.SESSION_START,
+    "prompt": Moment.PROMPT,
+    "before": Moment.TOOL,
+    "after": Moment.TOOL_DONE,
+    "idle": Moment.STOP,
+}
+_TOOLS = {
+    "bash": dialect.shell("command", "workdir"),
+    "read": dialect.files(Kind.READ, "filePath"),
+    "write": dialect.files(Kind.WRITE, "filePath", "content"),
+    "edit": dialect.files(Kind.WRITE, "filePath", "newString", "oldString"),
+    "multiedit": dialect.edits("filePath", "edits", "newString", "oldString"),
+    "patch": dialect.patch("patchText"),
+    "apply_patch": dialect.patch("patchText"),
+    "task": dialect.plain(Kind.SUBAGENT),
+    "webfetch": dialect.plain(Kind.FETCH),
+    "websearch": dialect.plain(Kind.FETCH),
+}
+_OWN = frozenset(
+    "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
+    " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
+)
+_PLUGIN = """\
+// leash: written for one session. Carries bytes to the hook client and back; whatever fails is a refusal.
+import { spawn } from "node:child_process"
+const WORDS = %s
+const call = (event, body) => new Promise((done) => {
+  const words = WORDS[event]
+  const child = spawn(words[0], words.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
+  const out = [], err = []
+  child.stdout.on("data", (piece) => out.push(piece))
+  child.stderr.on("data", (piece) => err.push(piece))
+  child.stdin.on("error", () => {})
+  child.on("error", (error) => done({ code: 2, out: "", err: "leash: REFUSED: " + error.message }))
+  child.on("close", (code) => done({
+    code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }))
+  child.stdin.end(JSON.stringify(body))
+})
+export const Leash = async ({ directory }) => {
+  await call("start", { cwd: directory })
+  return {
+    "chat.message": async (input, output) => {
+      const prompt = output.parts.filter((part) => part.type === "text").map((part) => part.text).join("\\n")
+      const said = await call("prompt", { cwd: directory, session_id: input.sessionID, prompt })
+      const text = output.parts.find((part) => part.type === "text")
+      if (said.out && text) text.text += "\\n\\n" + said.out
+    },
+    "tool.execute.before": async (input, output) => {
+      const said = await call("before", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
+        tool_name: input.tool, tool_input: output.args })
+      if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
+    },
+    "tool.execute.after": async (input, output) => {
+      const said = await call("after", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
+        tool_name: input.tool, tool_input: input.args || {} })
+      if (said.out && typeof output.output === "string") output.output += "\\n\\n" + said.out
+    },
+    event: async ({ event }) => {
+      if (event.type === "session.idle") await call("idle", { cwd: directory, session_id: event.properties.sessionID })
+    },
+  }
+}
+"""
+
+
+def _server(name: str) -> str:
+    """`server_tool`, for any tool that is not one of its own."""
+    return name.partition("_")[0] if "_" in name and name not in _OWN else ""
+
+
+class OpenCode(Adapter, frozen=True):
+    """OpenCode with a plugin of the session."""
+
+    def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
+        """The plugin, beside what the variable held before."""
+        try:
+            document = json.loads(env.get(CONTENT) or "{}")
+        except ValueError as error:
+            raise LeashError(f"{CONTENT} is not JSON: {error}", f"unset {CONTENT}, or mend it") from error
+        words = {
+            event: armory.words(event, self.hold if moment is Moment.TOOL else 30.0, moment is Moment.TOOL)
+            for event, moment in _EVENTS.items()
+        }
+        path = armory.write("leash-opencode.js", (_PLUGIN % json.dumps(words)).encode())
+        before = document.get("plugin")
+        document["plugin"] = [*(before if isinstance(before, list) else ()), f"file://{path}"]
+        notes = ("opencode --pure loads no plugins: leash sees its execs only",) if "--pure" in argv else ()
+        return Armed(list(argv), {**env, CONTENT: json.dumps(document)}, notes)
+
+    def hear(self, event: str, data: bytes) -> Happening | None:
+        """See Adapter."""
+        return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
+
+    def answer(self, happening: Happening, answer: Answer) -> Reply:
+        """The plugin throws what stands on stderr, and adds what stands on stdout to what the model reads."""
+        if answer.refused:
+            return refuse(answer.feedback)
+        return Reply(stdout=answer.context.encode("utf-8", "backslashreplace"))
+
+
+AGENT = OpenCode(
     kind="opencode",
     names=("opencode",),
     patience=120,
+    hold=3600,
+    tried="1.18.33",
     state=(".local/share/opencode/", ".local/state/opencode/", ".config/opencode/"),
-    kept=(
-        ".config/opencode/opencode.json",
-        ".config/opencode/AGENTS.md",
-        ".config/opencode/plugin",
-        ".config/opencode/command",
+    kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
+    footprint=Footprint(
+        settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
+        mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),
+        skills=("~/.config/opencode/plugins", "~/.config/opencode/skills", "./.opencode/plugins", "./.opencode/skills"),
+        instructions=("~/.config/opencode/AGENTS.md", "./AGENTS.md"),
+        transcripts="~/.local/share/opencode/opencode.db",
+        bypasses=("--auto", "--pure"),
+        package="opencode-ai",
+        weak=(
+            ("permission", '"allow"', "it approves everything itself"),
+            ("permission.bash", '"allow"', "it approves every shell command itself"),
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 
-from leashtui.agents import aider, claude, codex, gemini, generic, mini, opencode, qwen
+from leashtui.agents import aider, claude, cline, codex, copilot, cursor, gemini, generic, goose, mini, opencode, qwen
 from leashtui.agents.adapter import Adapter
 
 AGENTS: tuple[Adapter, ...] = (
@@ -14,6 +14,10 @@ AGENTS: tuple[Adapter, ...] = (
     gemini.AGENT,
     opencode.AGENT,
     qwen.AGENT,
+    copilot.AGENT,
+    cline.AGENT,
+    cursor.AGENT,
+    goose.AGENT,
     mini.AGENT,
     aider.AGENT,
 )

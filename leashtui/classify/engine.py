@@ -25,8 +25,9 @@ from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
+from leashtui.classify.tool_calls import judge_tool_call
 from leashtui.classify.toolbox import Toolbox
-from leashtui.classify.touch import delete, write
+from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
@@ -138,9 +139,15 @@ class Engine:
         machine = Machine(self._setting, ledger)
         state = State(request.cwd or "/")
         command = request.path or " ".join(request.argv)
+        if request.action is Action.TOOL_CALL:
+            command = f"{'/'.join(request.argv)} {request.script}".strip()
         span = (0, len(command))
-        if request.action is Action.FILE_DELETE:
+        if request.action is Action.TOOL_CALL:
+            judge_tool_call(machine, request, span)
+        elif request.action is Action.FILE_DELETE:
             delete(machine, state, Word(request.path), span, certain=True)
+        elif request.action is Action.FILE_READ:
+            read(machine, state, Word(request.path), span)
         elif request.action is Action.FILE_WRITE:
             write(
                 machine,

@@ -56,6 +56,8 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
         and text.lower() in BOOLS
     ):
         return
+    if low.startswith("protocol.") and low.endswith("allow") and text.lower() in ("never", "user"):
+        return  # stricter than, or the same as, what git does by itself
     if low.startswith("credential") and (text.split() or [""])[0] in (*_HELPERS, ""):
         if not once:
             call.add(Verb.PERSIST, key, f"sets git's {key}", Severity.MEDIUM, place=Place.GIT)
@@ -122,6 +124,8 @@ def _same_host(key: str, text: str) -> bool:
 
 def _hooks(call: Call, value: Word, *, once: bool, wide: bool) -> None:
     place = call.place(value)
+    if once and value in ("/dev/null", ""):
+        return  # no hooks at all, for this one command
     if once:
         call.add(Verb.PERSIST, "core.hooksPath", f"runs git with the hooks of {show(value)}", place=Place.HOOK)
         if place is Place.TEMP:

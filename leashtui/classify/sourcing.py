@@ -68,6 +68,8 @@ def _run_source(call: Call, word: Word, path: str) -> None:
         call.opaque("runs a text that is known only when it runs")
         return
     where = call.run_file(word, "loads")
+    if where is Place.SHELL_RC:
+        return  # the person's own, as every login shell loads it; writing it was asked
     text = text_of(call, path)
     if text is not None:
         load(call, Passage(text, path))

@@ -49,3 +49,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     pid: int = 0
     approvers: int = 1  # how many people must say yes
     other: bool = False  # the session's own person does not count among them
+    diff: str = ""  # what a file act would change
+    tool: str = ""  # the agent's tool, where a hook told it

@@ -79,6 +79,29 @@ class Voted(_Event, frozen=True, tag="ask.voted"):
     signature: str
 
 
+class Ticketed(_Event, frozen=True, tag="act.ticket"):
+    """The agent's own limit came before an answer: told to run it again once approved. digest: what exactly."""
+
+    ask: str
+    digest: str
+
+
+class AgentTold(_Event, frozen=True, tag="agent.told"):
+    """News from the agent's own hooks. moment: model.hook.Moment. text: prompt, message or arguments, cut.
+
+    agent_session, turn, call: the agent's own ids. transcript: where it writes its own log.
+    """
+
+    moment: str
+    tool: str = ""
+    text: str = ""
+    server: str = ""
+    agent_session: str = ""
+    turn: str = ""
+    call: str = ""
+    transcript: str = ""
+
+
 class ActEnded(_Event, frozen=True, tag="act.ended"):
     """Outcome, after the fact: exit code (128+signal) of the act's process."""
 
@@ -193,6 +216,8 @@ Event = (
     | Asked
     | Answered
     | Voted
+    | Ticketed
+    | AgentTold
     | ActEnded
     | FileChanged
     | Notice

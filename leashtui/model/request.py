@@ -15,8 +15,10 @@ class Action(StrEnum):
     """The actions policies name (policy.md, Request and facts). Those marked live are raised in every tier."""
 
     PROCESS_EXEC = "ProcessExec"  # live
-    FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher
+    FILE_READ = "FileOpenReadOnly"  # live, told by hooks
+    FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher, told by hooks
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
+    TOOL_CALL = "ToolCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
     LEASH_CONTROL = "LeashControl"  # live
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
@@ -90,3 +92,6 @@ class Request(Struct, frozen=True, omit_defaults=True):
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
+    tool: str = ""  # the agent's tool, where a hook told it
+    call: str = ""  # the agent's id of that tool call
+    diff: str = ""  # of a file act: what would change, as a unified diff

@@ -37,6 +37,9 @@ class By(StrEnum):
     NOBODY = "nobody"  # an ask where nobody can answer
     WITHDRAWN = "withdrawn"  # the asking process was signalled or died; never a denial
     ERROR = "error"  # a component failed; fail closed
+    TICKET = "ticket"  # held up to the agent's own limit: refused for now, or let pass once after a late approval
+    OWN = "own"  # leash's own hook client
+    HABIT = "habit"  # a known act of the agent program itself, which no model asked for
 
 
 class PolicyRef(Struct, frozen=True, omit_defaults=True):

@@ -2,12 +2,15 @@
 
 An act is one outermost exec, keyed by its process (pid and start time). An exec whose ancestry leads to a living act
 is an inner exec of it. An approval covers the effects that were shown, for that root process until it ends; orphans
-belong to no act, and opaque effects cover nothing (architecture.md, Words). Invariant: covering never looks at text,
-only at verbs and resolved targets.
+belong to no act, and opaque effects cover nothing. A command that a hook announced and the exec of it are one act: the
+exec is linked by its text and directory. Invariant: covering looks at verbs and resolved targets; text alone never
+covers an effect that was not shown.
 """
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -24,12 +27,14 @@ _COMES_TO = {
     Verb.DELETE: frozenset({Verb.DELETE, Verb.DISCARD_WORK}),
     Verb.PERSIST: frozenset({Verb.PERSIST}),
 }
+_EDITS = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
 
 _PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_READ, Verb.READ, Verb.DISCARD_WORK})
 _PRUNE_AT = 512
+_ANNOUNCED = 64
 
 
 def key_of(process: ProcessRef) -> Key:
@@ -43,18 +48,31 @@ class Act:
     def __init__(self, act: str, root: ProcessRef | None) -> None:
         self.id = act
         self.root = root
+        self.command = ""
         self.approved: list[Effect] = []
+        self._shown: set[tuple[Verb, str, bool]] = set()
 
     def approve(self, facts: Facts) -> None:
         """Remember what was shown and allowed."""
         self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
+        self._shown.update(_shape(e) for e in facts.effects)
 
-    def covers(self, facts: Facts) -> bool:
-        """Whether every telling effect of an inner exec was already shown and approved."""
+    def covers(self, facts: Facts, *, same: bool = False) -> bool:
+        """Whether every telling effect of an inner exec was already shown and approved.
+
+        same: it is the very command that was approved, so that what could not be understood of it is covered too.
+        """
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if same and self._shown:
+            telling = [e for e in telling if _shape(e) not in self._shown]
+            return all(any(_within(e, shown) for shown in self.approved) for e in telling)
         if not telling or not self.approved:
             return False
         return all(any(_within(e, shown) for shown in self.approved) for e in telling)
+
+
+def _shape(effect: Effect) -> tuple[Verb, str, bool]:
+    return (effect.verb, effect.target, effect.recursive)
 
 
 def _within(effect: Effect, shown: Effect) -> bool:
@@ -83,37 +101,73 @@ def _foretold(effect: Effect, shown: Effect) -> bool:
 class Acts:
     """The living acts of one session."""
 
-    def __init__(self, alive: Callable[[ProcessRef], bool]) -> None:
+    def __init__(
+        self,
+        alive: Callable[[ProcessRef], bool],
+        command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
+    ) -> None:
         self._alive = alive
+        self._command_of = command_of
+        self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
         self._acts: dict[Key, Act] = {}
+        self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
-        self._agent: Key | None = None
+        self._edits: dict[str, str] = {}
         self._argv: tuple[str, ...] = ()
+        self._reaches = False
         self._prune_at = _PRUNE_AT
 
-    def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = ()) -> None:
-        """The agent's own root process: what it starts are acts, it is none. argv: as the person started it."""
-        self._agent = key_of(process)
+    def adopt_agent(self, process: ProcessRef, argv: tuple[str, ...] = (), *, reaches: bool = False) -> None:
+        """The agent's own root process: what it starts are acts, it is none. argv: as the person started it.
+
+        reaches: it is a program that lives by asking a model on the network.
+        """
+        self._reaches = reaches
+        self._agents.add(key_of(process))
         self._argv = argv
 
     def starts(self, request: Request) -> bool:
         """Whether the agent itself comes to be by this exec: the words the person typed, with a shell or a version
-        manager's shim before them, or without an `env` or `nice` that was."""
-        if request.process is None or key_of(request.process) != self._agent or not self._argv or request.path:
+        manager's shim before them, or without an `env` or `nice` that was; or started once more by its own launcher,
+        in exactly those words."""
+        if request.action is not Action.PROCESS_EXEC or request.process is None or not self._argv:
             return False
-        pairs = zip(reversed(request.argv), reversed(self._argv), strict=False)
-        for same, (word, typed) in enumerate(pairs):
+        if self._is_agent(request.process):
+            return self._are_typed(request.argv)
+        words = request.argv[-len(self._argv) :]
+        if not words or PurePosixPath(words[0]).name != PurePosixPath(self._argv[0]).name:
+            return False
+        again = words[1:] == self._argv[1:] and self.is_own(request)
+        if again:
+            self._agents.add(key_of(request.process))
+        return again
+
+    def _are_typed(self, argv: tuple[str, ...]) -> bool:
+        for same, (word, typed) in enumerate(zip(reversed(argv), reversed(self._argv), strict=False)):
             if word != typed:  # a program and its last argument are the person's; one word alone may be chance
                 return same > 1 or PurePosixPath(word).name == PurePosixPath(typed).name
         return True
 
+    def is_own(self, request: Request) -> bool:
+        """Whether the agent itself started this process, directly, and this is the first program in it."""
+        process = request.process
+        if process is None or process.execs > 1 or not request.ancestry:
+            return False
+        return self._is_agent(request.ancestry[0])
+
+    def _is_agent(self, process: ProcessRef) -> bool:
+        return key_of(process) in self._agents
+
     def find(self, request: Request) -> Act | None:
-        """The living act that this request is an inner exec of, nearest ancestor first."""
+        """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
         if request.process is None:
             return None
+        announced = self._announced(request)
+        if announced is not None:
+            return announced
         for process in (request.process, *request.ancestry):
             key = key_of(process)
-            if key == self._agent:
+            if key in self._agents:
                 return None
             found = self._acts.get(key)
             if found is not None:
@@ -123,11 +177,63 @@ class Acts:
     def open(self, act: str, request: Request) -> Act:
         """Register a new outermost act."""
         made = Act(act, request.process)
-        if request.process is not None and key_of(request.process) != self._agent:
+        if request.process is not None and key_of(request.process) not in self._agents:
             if len(self._acts) >= self._prune_at:
                 self._prune()
             self._acts[key_of(request.process)] = made
         return made
+
+    def expect(self, act: Act, request: Request) -> None:
+        """A hook announced this command: the next exec of it in the same directory is this act, not another."""
+        act.command = request.script.strip()
+        if act.command:
+            waiting = self._expected.setdefault((act.command, request.cwd), deque(maxlen=_ANNOUNCED))
+            waiting.append((act, request.call))
+
+    def forget(self, call: str) -> None:
+        """The tool call is over: an exec of its command from now on is an act of its own."""
+        for key, waiting in list(self._expected.items()):
+            left = [entry for entry in waiting if entry[1] != call]
+            if left:
+                self._expected[key] = deque(left, maxlen=_ANNOUNCED)
+            else:
+                del self._expected[key]
+        self._edits = {path: of for path, of in self._edits.items() if of != call}
+
+    def expect_edit(self, request: Request) -> None:
+        """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done."""
+        if request.action in _EDITS and len(self._edits) < _ANNOUNCED:
+            self._edits[os.path.realpath(request.path)] = request.call
+
+    def end_turn(self) -> None:
+        """The agent's turn is over: edits that were approved and not made are not expected any longer."""
+        self._edits.clear()
+
+    def _is_expected_edit(self, request: Request) -> bool:
+        """Whether the agent's own process makes an approved edit, or the new text beside it that gets its name."""
+        if request.action not in _EDITS or request.process is None or not self._is_agent(request.process):
+            return False
+        return any(request.path == path or request.path.startswith(f"{path}.tmp.") for path in self._edits)
+
+    def is_same(self, act: Act, request: Request) -> bool:
+        """Whether the request is the very command that the act's hook announced."""
+        return (
+            request.action is Action.PROCESS_EXEC
+            and bool(act.command)
+            and self._command_of(request.argv).strip() == act.command
+        )
+
+    def _announced(self, request: Request) -> Act | None:
+        """The announced act that this exec is, bound to its process from now on."""
+        if not self._expected or request.process is None or request.action is not Action.PROCESS_EXEC:
+            return None
+        waiting = self._expected.get((self._command_of(request.argv).strip(), request.cwd))
+        if not waiting:
+            return None
+        act, _ = waiting.popleft()
+        act.root = request.process
+        self._acts[key_of(request.process)] = act
+        return act
 
     def ran(self, request: Request, facts: Facts) -> None:
         """An exec that was allowed: what it said it would do, its process may do."""
@@ -147,13 +253,18 @@ class Acts:
     def foresaw(self, request: Request, facts: Facts) -> bool:
         """Whether this file or network act is what an exec that was allowed said it would do.
 
-        A network act is foreseen by the process's own exec only; a file act by any exec above it whose effects name
+        So is an edit that a person approved in the agent's own hook. A network act is foreseen by the process's own
+        exec, or by its being the agent, whose model is somewhere; a file act by any exec above it whose effects name
         that path; and what git does inside the workspace was judged when git was started.
         """
         if request.process is None or request.action is Action.PROCESS_EXEC:
             return False
+        if self._is_expected_edit(request):
+            return True
         own = self._ran.get(key_of(request.process))
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
+            if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
+                return not any(e.verb is Verb.SERVICE for e in facts.effects)
             reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
             return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:

@@ -39,6 +39,7 @@ from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
@@ -80,6 +81,7 @@ class Parts:
     control: Control
     stream: Stream
     code: Code | None
+    arming: Arming
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -142,7 +144,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
     )
     notices = _Notices(stream, channel)
-    acts = Acts(alive)
+    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience)
+    acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,
@@ -168,6 +171,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         broken=notices.broken,
         posture=start.posture,
         reachable=council.reachable,
+        limits=arming.limits(bundle.digest, microseconds),
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = pdp.by_class(), histories(start.home)
@@ -216,7 +220,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

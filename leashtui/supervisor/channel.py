@@ -22,7 +22,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What `leash run` asks for. guard: the minimum tier, '' for the best. face: tui|plain|headless.
 
     stdio: inherited descriptors for the agent's fds 0-2 when headless. also: git and common directories of a
-    worktree. exe: the resolved program. lock: policy layers besides the builtin one are found by the supervisor.
+    worktree. exe: the resolved program. hooks: whether the agent is started with
+    leash's hooks. patience: seconds until a held act becomes a ticket, 0 for what the agent is known to wait.
+    lock: policy layers besides the builtin one are found by the supervisor.
     """
 
     argv: tuple[str, ...]
@@ -44,6 +46,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     stdio: tuple[int, ...] = ()
     ignore: tuple[str, ...] = ()
     record: bool = False
+    hooks: bool = True
+    patience: int = 0
 
 
 class Channel:

@@ -37,6 +37,9 @@ class Waiting:
     settle: Settle
     card: Card | None = None
     done: bool = False
+    parked: bool = False  # the agent was given a ticket: nobody listens to the answer any more
+    digest: str = ""  # what exactly was asked, for the retry
+    stop: Callable[[], None] = lambda: None  # ends the clock of the agent's own limit
 
 
 @dataclass
@@ -123,6 +126,8 @@ class Desk:
             pid=waiting.request.process.pid if waiting.request.process else 0,
             approvers=_approvers(decision),
             other="approver:other" in decision.obligations,
+            diff=waiting.request.diff,
+            tool=waiting.request.tool,
         )
 
     def answer(self, ask: str, choice: Choice, *, who: str, face: str, feedback: str = "") -> str:
@@ -169,7 +174,7 @@ class Desk:
 
     def withdraw(self, waiting: Waiting, reason: str) -> None:
         """The asking process was signalled or died: its card goes, recorded as withdrawn, never as a denial."""
-        if waiting.done or waiting.card is None:
+        if waiting.done or waiting.parked or waiting.card is None:
             return
         entry = self._cards.get(waiting.card.id)
         if entry is not None:

@@ -40,7 +40,8 @@ NEUTRAL = "file"
 
 class Lanes:
     """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
-    their own state; kept: what in them is the person's all the same; added: what may be written to."""
+    their own state; kept: what in them is the person's all the same; added: what may be written to. The
+    longer beginning of a path counts."""
 
     def __init__(
         self,
@@ -74,6 +75,10 @@ class Lanes:
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
 
+    def knows_folder(self, path: str) -> bool:
+        """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold."""
+        return path.isprintable() and Action.FILE_WRITE in self._by_class and path.startswith(self._own)
+
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
         return (action, host, port) in self._doors
@@ -99,7 +104,9 @@ class Lanes:
         return self._submit(request, learn if request.action is not Action.PROCESS_EXEC else reply)
 
     def _is_own(self, path: str) -> bool:
-        return any(path.startswith(own) for own in self._own) and not any(path.startswith(k) for k in self._kept)
+        """Whether the longest beginning that is known of the path is the agent's."""
+        own = max((len(beginning) for beginning in self._own if path.startswith(beginning)), default=0)
+        return own > max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
 
     def _leads_to_own(self, path: str) -> bool:
         """Whether it is a folder on the way to one: made when it is missing."""

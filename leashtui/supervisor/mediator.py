@@ -14,16 +14,17 @@ from msgspec.structs import replace
 
 from leashtui.model.card import Card, Choice
 from leashtui.model.errors import LeashError
-from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
+from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Classifier, Decider, Reply
-from leashtui.model.request import Posture, Request
+from leashtui.model.request import Action, Layer, Posture, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.supervisor.tickets import Tickets
 from leashtui.words.consequence import consequence
-from leashtui.words.refusal import refusal
+from leashtui.words.refusal import approved_late, refusal, ticket
 
 _OUTWARD = frozenset(
     {
@@ -49,6 +50,35 @@ Granter = Callable[[Facts, Decision], GrantAdded]
 """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
 
 
+class Limits:
+    """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
+
+    patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
+    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
+    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
+    with a sentence for the model when a parked act was answered.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience: Callable[[Request], float] = lambda request: 0.0,
+        later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
+        own: Callable[[Request], bool] = lambda request: False,
+        habit: Callable[[Request], bool] = lambda request: False,
+        plain: Callable[[Request], Request] = lambda request: request,
+        tickets: Tickets | None = None,
+        told: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        self.patience = patience
+        self.later = later
+        self.own = own
+        self.habit = habit
+        self.plain = plain
+        self.tickets = tickets
+        self.told = told
+
+
 @dataclass
 class Submission:
     """A submitted request (model.ports.Ticket): withdraw() ends an ask whose process went away."""
@@ -59,7 +89,7 @@ class Submission:
 
     def withdraw(self, reason: str) -> None:
         """See model.ports.Ticket."""
-        if self.waiting is not None and self.desk is not None:
+        if self.waiting is not None and self.desk is not None and not self.waiting.parked:
             self.desk.withdraw(self.waiting, reason)
 
 
@@ -82,6 +112,7 @@ class Mediator:
         broken: Callable[[str], None],
         posture: Posture = Posture.GUARD,
         reachable: Callable[[], bool] = lambda: False,
+        limits: Limits | None = None,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -96,6 +127,7 @@ class Mediator:
         self._broken = broken
         self._posture = posture
         self._reachable = reachable
+        self._limits = limits or Limits()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -117,11 +149,19 @@ class Mediator:
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
-        facts = self._classify(request)
+        facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
-        covered = decision.outcome is Outcome.ASK and self._is_covered(request, facts, parent)
+        asks = decision.outcome is Outcome.ASK
+        covered = asks and self._is_covered(request, facts, parent)
         verdict = self._rule(decision, facts, covered=covered)
+        if self._limits.own(request):
+            verdict = Verdict(Ruling.ALLOW, By.OWN)
+        elif asks and parent is None and self._acts.is_own(request) and self._limits.habit(request):
+            verdict = Verdict(Ruling.ALLOW, By.HABIT)
+        digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
+        if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
+            verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
         event = Decided(
             request=request,
             facts=facts,
@@ -132,6 +172,9 @@ class Mediator:
         )
         record = self._stream.append(event, parent=parent.id if parent else "", durable=_weighty(facts, verdict))
         submission.act = record.id
+        if verdict is not None and verdict.by is By.OWN:
+            reply(verdict)
+            return
         act = parent or self._acts.open(record.id, request)
         if parent is None:
             self.counts["acts"] += 1
@@ -141,6 +184,9 @@ class Mediator:
                 self._breaker.refused(facts)
             else:
                 self._acts.ran(request, facts)
+                if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
+                    act.approve(facts)
+            self._announce(act, request, verdict)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
             return
         self.counts["asked"] += 1
@@ -152,13 +198,42 @@ class Mediator:
             decision=decision,
             since=self._clock(),
             settle=lambda w, v, c, f: self._settle(w, v, c, f, act, reply),
+            digest=digest,
         )
         card = self._desk.ask(submission.waiting)
         self._record_card(card, record.id)
+        seconds = self._limits.patience(request)
+        if seconds > 0 and self._limits.tickets is not None:
+            waiting = submission.waiting
+            waiting.stop = self._limits.later(seconds, lambda: self._park(waiting, reply))
+
+    def _announce(self, act: Act, request: Request, verdict: Verdict) -> None:
+        """A hook's command may run, or its edit be made: what the kernel's guard then sees is the same act."""
+        if verdict.ruling is not Ruling.ALLOW or request.layer is not Layer.HOOK:
+            return
+        if request.action is Action.PROCESS_EXEC:
+            self._acts.expect(act, request)
+        elif verdict.by in {By.PERSON, By.TICKET}:
+            self._acts.expect_edit(request)
+
+    def _park(self, waiting: Waiting, reply: Reply) -> None:
+        """The agent will not wait any longer: its program goes with a ticket, the card stays."""
+        if waiting.done or waiting.parked or waiting.card is None:
+            return
+        waiting.parked = True
+        text = ticket(waiting.card.id, waiting.card.consequence)
+        try:
+            self._stream.append(Ticketed(waiting.card.id, waiting.digest), parent=waiting.act, durable=True)
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded must not leave the program held
+            why = error.message if isinstance(error, LeashError) else f"{type(error).__name__}: {error}"
+            self._broken(why)
+        reply(Verdict(Ruling.DENY, By.TICKET, text, "", waiting.act, tuple(p.id for p in waiting.decision.policies)))
 
     def _is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
         """Whether a person approved this already, or an exec that was allowed said it would do it."""
-        return (parent is not None and parent.covers(facts)) or self._acts.foresaw(request, facts)
+        if parent is not None and parent.covers(facts, same=self._acts.is_same(parent, request)):
+            return True
+        return self._acts.foresaw(request, facts)
 
     def _record_card(self, card: Card, parent: str) -> None:
         self._stream.append(Asked(card=card), parent=parent, durable=True)
@@ -199,6 +274,7 @@ class Mediator:
         self, waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str, act: Act, reply: Reply
     ) -> None:
         """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
+        waiting.stop()
         granted: GrantAdded | None = None
         try:
             if choice is Choice.SESSION:
@@ -218,14 +294,30 @@ class Mediator:
             text = refusal(by=By.ERROR, what=waiting.facts.command, why=why)
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
-            act.approve(waiting.facts)
-            self._acts.ran(waiting.request, waiting.facts)
             self._breaker.forgive(waiting.facts)
+            if not waiting.parked:
+                act.approve(waiting.facts)
+                self._acts.ran(waiting.request, waiting.facts)
+                self._announce(act, waiting.request, verdict)
         elif verdict.by is By.PERSON:
             self.counts["refused"] += 1
             self._breaker.refused(waiting.facts)
-        if verdict.by is not By.WITHDRAWN:
+        if waiting.parked:
+            self._late(waiting, verdict, granted=granted is not None)
+        elif verdict.by is not By.WITHDRAWN:
+            if self._limits.tickets is not None and waiting.card is not None and verdict.ruling is Ruling.ALLOW:
+                self._limits.tickets.spend(waiting.card.id)
             reply(verdict)
+
+    def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
+        """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""
+        ask = waiting.card.id if waiting.card else ""
+        if verdict.ruling is Ruling.ALLOW:
+            if self._limits.tickets is not None and not granted:
+                self._limits.tickets.leave(waiting.digest, ask)
+            self._limits.told(approved_late(ask, waiting.facts.command))
+        elif verdict.by is By.PERSON:
+            self._limits.told(f"{ask} was refused. {verdict.feedback}")
 
 
 def _weighty(facts: Facts, verdict: Verdict | None) -> bool:

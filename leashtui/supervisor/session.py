@@ -124,6 +124,7 @@ class Session:
         self.watcher: Watcher | None = None
         self.shim: Closing | None = None
         self.anchor = 0
+        self.hooks: Closing | None = None
 
     def at_end(self, work: Callable[[], None]) -> None:
         """Do this once nothing of the agent runs any more."""
@@ -299,6 +300,8 @@ class Session:
         if self.shim is not None:
             self.shim.close()
         tree.send([self.anchor] if self.anchor else [], signal.SIGKILL)
+        if self.hooks is not None:
+            self.hooks.close()
         for work in self._last:
             work()
         for task in self._tasks:

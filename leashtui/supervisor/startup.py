@@ -58,13 +58,15 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         session.shim = shim
         env = shim.environment(env)
+    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session)
     floor = BARE
     if tier is Tier.STRICT:
-        floor = floor_of(start.workspace, start.home, parts.directory, covers=support.covers)
+        window = parts.arming.window
+        floor = floor_of(start.workspace, start.home, parts.directory, covers=support.covers, window=window)
     launched = launch(
-        start.argv,
+        armed.argv,
         exe=start.exe,
-        env=env,
+        env=armed.env,
         cwd=start.cwd,
         guarded=tier is not Tier.WATCH,
         stdio=start.stdio,
@@ -72,7 +74,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         floor=floor,
     )
     try:
-        await _surround(start, parts, launched, shim, floor)
+        await _surround(start, parts, launched, shim, armed.argv, floor)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
@@ -86,13 +88,15 @@ def _advice(support: Support) -> str:
     return support.fixes[0] if support.fixes else "it was asked for with --guard watch; leave that out for more"
 
 
-async def _surround(start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, floor: Floor) -> None:
+async def _surround(
+    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor
+) -> None:
     """Guards, terminal, watcher and door around a launcher that waits."""
     session = parts.session
     agent = reference(launched.pid)
     session.adopt(agent)
     session.anchor = launched.anchor
-    parts.acts.adopt_agent(agent, start.argv)
+    parts.acts.adopt_agent(agent, tuple(argv), reaches=parts.arming.adapter.asks_a_model)
     if shim is not None:
         shim.started(launched.pid)
     if launched.listener >= 0:
@@ -150,6 +154,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         agent=agent,
         touched=touched,
         keeper=keeping,
+        doors=parts.arming.sockets,
     )
 
 

@@ -45,13 +45,15 @@ HISTORIES = (
 """Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
-def floor_of(workspace: str, home: str, directory: Path, *, covers: bool) -> Floor:
-    """The floor of a session in tier strict. directory: the session's own, where the veil is made."""
+def floor_of(workspace: str, home: str, directory: Path, *, covers: bool, window: str = "") -> Floor:
+    """The floor of a session in tier strict. directory: the session's own, where the veil is made. window: what in it
+    the agent must be able to read all the same, '' for nothing."""
     veil = directory / "veil"
     if covers:
         veil.touch(mode=0o000)
     own = [str(runtime_dir()), str(state_dir())]
-    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers)
+    windows = (os.path.realpath(window),) if window else ()
+    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers, windows=windows)
 
 
 def sealed_places(workspace: str) -> tuple[str, ...]:
@@ -68,8 +70,10 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
     """(where this agent and build tools keep their state, as beginnings of paths; what of it is the person's)."""
     if not home:
         return (), ()
+    told = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
+    kept = (*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
     mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES, *TRAILS))
-    return mine, tuple(os.path.join(home, name) for name in agent.kept)
+    return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
 
 
 def histories(home: str) -> tuple[str, ...]:
@@ -107,8 +111,10 @@ def effects(
     agent: int,
     touched: Callable[[str, int], None],
     keeper: Keeper | None,
+    doors: frozenset[str] = frozenset(),
 ) -> Callable[[Listener], Rest]:
-    """Makes the guard of all calls but execs around a listener. agent: pid of the waiting launcher."""
+    """Makes the guard of all calls but execs around a listener. agent: pid of the waiting launcher. doors: sockets of
+    this session's other guards."""
     top = os.getpid()
     foreign = terminals_of_others(agent)
 
@@ -123,15 +129,17 @@ def effects(
             foreign=foreign,
             touched=touched,
             keeper=keeper,
+            known_folder=lanes.knows_folder,
         )
-        doors = DoorGuard(
+        guard = DoorGuard(
             listener,
             holding,
             lanes.knows_door,
             files,
             lambda pid: ancestry_has(pid, top),
             nameservers(),
+            doors,
         )
-        return EffectGuard(listener, holding, files, doors)
+        return EffectGuard(listener, holding, files, guard)
 
     return build

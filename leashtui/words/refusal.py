@@ -20,8 +20,25 @@ _NEXT = {
     By.LOCK: "The same act was refused before in other words. Stop, and ask the person what they want instead.",
     By.TIMEOUT: "Nobody answered in time. Silence is not consent; ask the person, then run it again.",
     By.ERROR: "leash could not judge it and refuses what it cannot judge. Run `leash doctor`, then try again.",
+    By.TICKET: "Silence is not consent. Do not do it in other words; run the very same command once it is approved.",
     By.WITHDRAWN: "The program that asked was stopped while it waited; nothing was run.",
 }
+
+
+def ticket(ask: str, what: str) -> str:
+    """The line a program gets whose agent would not wait any longer. ask: the card's id."""
+    text = (
+        f"leash: NOT EXECUTED. Waiting for approval {ask}: {one_line(what, 240).rstrip('.')}. Nobody refused it,"
+        " nobody approved it yet: silence is not consent. Do not do it another way. Go on with other work, or end your"
+        f" turn and say that {ask} waits; re-run the very same command once it is approved, and it will run."
+    )
+    return text.encode("utf-8", "backslashreplace")[:LIMIT].decode("utf-8", "ignore")
+
+
+def approved_late(ask: str, command: str) -> str:
+    """What a model is told after a late approval."""
+    what = one_line(command, 300)
+    return f"leash: {ask} is approved now. It has not run yet: run the very same command once more: {what}"
 
 
 def refusal(

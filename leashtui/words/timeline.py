@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from leashtui.model.event import (
     ActEnded,
+    AgentTold,
     Answered,
     Asked,
     Braked,
@@ -34,6 +35,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    Ticketed,
     Voted,
 )
 from leashtui.model.verdict import By, Ruling, Verdict
@@ -106,6 +108,9 @@ def _because(verdict: Verdict, fallback: str = "") -> str:
         By.NOBODY: "nobody to ask",
         By.WITHDRAWN: "withdrawn",
         By.ERROR: "leash could not judge it",
+        By.TICKET: f"approved late, {verdict.feedback}" if verdict.feedback else "the agent would not wait longer",
+        By.OWN: "leash's own hook",
+        By.HABIT: "the agent's own housekeeping",
     }[verdict.by]
     named = ", ".join(verdict.policies[:3])
     return " · ".join(part for part in (who, fallback, named) if part)
@@ -118,6 +123,8 @@ def _decided(event: Decided) -> Line:
         policies = ", ".join(p.id for p in event.decision.policies[:3])
         why = " · ".join(p for p in (consequence(facts, event.decision.policies), policies) if p)
         return Line(Tone.ASK, "ASK", command, why)
+    if verdict.by is By.OWN and verdict.ruling is Ruling.ALLOW:
+        return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
     if verdict.ruling is Ruling.ALLOW:
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
@@ -168,6 +175,26 @@ def _notice(event: Notice) -> Line:
     return Line(Tone.QUIET if event.level == "info" else Tone.ALARM, "note", event.text, event.hint)
 
 
+_MOMENTS = {
+    "session_start": "the agent's session begins",
+    "prompt": "asked",
+    "tool": "uses",
+    "tool_done": "used",
+    "permission": "would ask for",
+    "subagent_start": "starts a helper",
+    "subagent_end": "a helper ended",
+    "notification": "says",
+    "stop": "its turn ended",
+    "session_end": "the agent's session ends",
+}
+
+
+def _told(event: AgentTold) -> Line:
+    text = " ".join(p for p in (_MOMENTS.get(event.moment, event.moment), event.tool) if p)
+    word = "prompt" if event.moment == "prompt" else "agent"
+    return Line(Tone.QUIET, word, text, event.text[:200], quiet=event.moment not in {"prompt", "subagent_start"})
+
+
 def _granted(event: GrantAdded) -> Line:
     return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
 
@@ -180,6 +207,8 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Answered: _answered,
     Voted: lambda e: Line(Tone.QUIET, "vote", f"{e.ask}: {e.approver} says {e.verdict}, signed"),
     ActEnded: _outcome,
+    Ticketed: lambda e: Line(Tone.GONE, "ticket", f"{e.ask} waits on; the agent may run it again once it is approved"),
+    AgentTold: _told,
     FileChanged: _file,
     Notice: _notice,
     GuardLost: lambda e: Line(Tone.ALARM, "LOST", f"the {e.guard} guard", e.reason),

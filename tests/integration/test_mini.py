@@ -80,3 +80,25 @@ def test_mini_held_past_its_own_timeout_runs_nothing_and_goes_on(world: World) -
     assert (world.workspace / "after.txt").exists()
     assert [a["verdict"]["by"] for a in world.events("act.answered")] == ["withdrawn"]
     assert not world.approvals()
+
+
+WAIT = "for i in $(seq 40); do test -e go && break; sleep 0.5; done"
+
+
+def test_mini_gets_a_ticket_before_its_own_limit_and_the_retry_runs_once(world: World) -> None:
+    """It has no hooks: the exec stop holds, gives a ticket, and lets the very same command pass once afterwards."""
+    world.config("[patience]\nmini = 2\n")
+    (world.workspace / "notes").mkdir()
+    command = _script(world, "rm -rf notes", WAIT, "rm -rf notes", "rm -rf notes")
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--", *command)
+    card = world.one_card(60)
+    eventually(lambda: world.events("act.ticket"), 30)
+    assert (world.workspace / "notes").exists()
+    assert world.leash("approve", card["id"]).returncode == 0
+    (world.workspace / "go").touch()
+    leash.communicate(timeout=90)
+    assert leash.returncode == 0
+    assert not (world.workspace / "notes").exists()
+    assert "NOT EXECUTED. Waiting for approval L-1" in _told(world)
+    by = [(e.get("verdict") or {}).get("by") for e in world.events("act.decided")]
+    assert by.count("ticket") == 1

@@ -15,6 +15,7 @@ from leashtui.model.facts import Place, Severity, Verb
 
 _LOOKS = frozenset("explain status log doctor approvals audit help version completions freeze demo".split())
 _LOOKS_AT = {
+    "hooks": frozenset(("status",)),
     "policy": frozenset(("check", "test", "list", "show", "")),
     "config": frozenset(("show", "path", "get", "")),
     "audit": frozenset(("verify", "show", "")),

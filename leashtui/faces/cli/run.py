@@ -89,6 +89,8 @@ def start(
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
         "record": config.record,
+        "hooks": config.hooks,
+        "patience": config.patience.get(agent.kind, 0),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 

@@ -50,7 +50,7 @@ class Makers(Protocol):
 
 class DoorGuard:
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
-    whether a process belongs to the session."""
+    whether a process belongs to the session. open: unix sockets anybody may call."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class DoorGuard:
         files: Makers,
         inside: Callable[[int], bool],
         nameservers: frozenset[str] = frozenset(),
+        open: frozenset[str] = frozenset(),  # noqa: A002
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -67,6 +68,7 @@ class DoorGuard:
         self._files = files
         self._inside = inside
         self._nameservers = nameservers
+        self._free = SERVICES | open
         self._bound: set[str] = set()
 
     def poll(self) -> None:
@@ -186,7 +188,7 @@ class DoorGuard:
             path, way = spot.path, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
             # Nobody can listen where nothing is: programs look, then start a server of their own.
             os.stat(spot.name or b".", dir_fd=spot.fd)
-            if path in self._bound or path in SERVICES or self._known(Action.NET_CONNECT, path, 0):
+            if path in self._bound or path in self._free or self._known(Action.NET_CONNECT, path, 0):
                 self._carry_out_here(notice, ours, way)
                 return
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))

@@ -66,7 +66,7 @@ def _telling(spot: Spot, kind: Kind) -> str:
 
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
-    told of a try on leash's own files. keeper: None keeps nothing."""
+    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made."""
 
     def __init__(
         self,
@@ -79,10 +79,12 @@ class FileGuard:
         foreign: Sequence[str] = (),
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
+        known_folder: Callable[[str], bool] = lambda path: False,
     ) -> None:
         self._listener = listener
         self._holding = holding
         self._known = known
+        self._known_folder = known_folder
         self._sealed = tuple(sealed)
         self._closed = tuple(closed)
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
@@ -140,7 +142,9 @@ class FileGuard:
                         self._touched(path, notice.tid)
                     self._holding.refuse(notice, why)
                     return
-                if path not in granted and not self._is_free(action, path) and not self._known(action, path):
+                if path in granted or self._is_free(action, path) or self._known(action, path):
+                    continue
+                if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
             if not asked:
                 self._do(notice, deed, fd, spots)

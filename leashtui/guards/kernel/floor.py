@@ -41,6 +41,7 @@ class Floor(Struct, frozen=True):
     """tier: which filter. handled: Landlock rights that are denied but where rules (path, rights) give them.
 
     covered: existing files and directories that are shown empty and closed. veil: an empty file of mode 0 to bind.
+    windows: directories below covered ones that are shown all the same, by their whole paths only.
     """
 
     tier: Tier = Tier.EXEC
@@ -48,14 +49,20 @@ class Floor(Struct, frozen=True):
     rules: tuple[tuple[str, int], ...] = ()
     covered: tuple[str, ...] = ()
     veil: str = ""
+    windows: tuple[str, ...] = ()
 
 
 BARE = Floor()
 """Tier exec: nothing but the scopes."""
 
 
-def strict_floor(home: str, own: Iterable[str], veil: str, *, workspace: str, covers: bool) -> Floor:
-    """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here."""
+def strict_floor(
+    home: str, own: Iterable[str], veil: str, *, workspace: str, covers: bool, windows: tuple[str, ...] = ()
+) -> Floor:
+    """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here.
+
+    windows: real paths of what in them somebody does need.
+    """
     covered: list[str] = []
     if covers:
         wanted = [*(os.path.join(home, name) for name in HIDDEN if home), *own]
@@ -64,4 +71,5 @@ def strict_floor(home: str, own: Iterable[str], veil: str, *, workspace: str, co
             if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
                 covered.append(path)
     rules = tuple((device, WRITE_FILE | TRUNCATE if device != "/dev/pts" else WRITE_FILE) for device in DEVICES)
-    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil)
+    shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
+    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown)

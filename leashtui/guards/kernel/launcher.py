@@ -91,12 +91,13 @@ def anchor(settings: dict) -> int:  # type: ignore[type-arg]
     os._exit(0)
 
 
-def cover(paths: list, veil: bytes) -> None:  # type: ignore[type-arg]
+def cover(paths: list, veil: bytes, windows: list) -> None:  # type: ignore[type-arg]
     """A mount namespace in which these files and directories are there but hold nothing and open to nobody.
 
     veil: an empty file without any permission, bound over each file; a directory gets an empty file system.
     An ordinary user gets it from a user namespace that maps only itself; nothing in it may be mounted or unmounted
-    later, because the capabilities are dropped and the filter refuses the calls.
+    later, because the capabilities are dropped and the filter refuses the calls. windows: directories below covered
+    ones that stay to be read by whoever knows their path; nothing beside them can be listed.
     """
     user, group = os.geteuid(), os.getegid()
     check(libc.unshare(NEWNS | (NEWUSER if user else 0)))
@@ -105,12 +106,34 @@ def cover(paths: list, veil: bytes) -> None:  # type: ignore[type-arg]
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(line)
     check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    shown = [(window, os.open(window, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) for window in windows]
     for path in paths:
-        if os.path.isdir(path):
+        below = [pair for pair in shown if pair[0].startswith(path + b"/")]
+        if below:
+            check(libc.mount(b"leash", path, b"tmpfs", MS_COVER & ~1, b"mode=0700,size=4k"))
+            for window, handle in below:
+                open_window(path, window, handle)
+            os.chmod(path, 0o111)
+            check(libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+        elif os.path.isdir(path):
             check(libc.mount(b"leash", path, b"tmpfs", MS_COVER, b"mode=0000,size=4k"))
         else:
             check(libc.mount(veil, path, None, MS_BIND, None))
             check(libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+
+
+def open_window(cover_path: bytes, window: bytes, handle: int) -> None:
+    """Show the directory behind `handle` at `window`, below a cover that is still being made; reading only."""
+    place = cover_path
+    for name in window[len(cover_path) + 1 :].split(b"/"):
+        place += b"/" + name
+        if not os.path.isdir(place):
+            os.mkdir(place, 0o700)
+    check(libc.mount(b"/proc/self/fd/%d" % handle, window, None, MS_BIND, None))
+    check(libc.mount(None, window, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+    os.close(handle)
+    while (place := os.path.dirname(place)) != cover_path:
+        os.chmod(place, 0o111)
 
 
 def drop_everything() -> None:
@@ -176,7 +199,7 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
     os.chdir(settings["cwd"])
     if settings["guarded"]:
         if settings["covered"]:
-            cover(settings["covered"], settings["veil"])
+            cover(settings["covered"], settings["veil"], settings["windows"])
             os.chdir(settings["cwd"])
         if os.geteuid() == 0:
             drop_capabilities()

@@ -22,7 +22,7 @@ _PAGE = 4096
 _SELF = re.compile(rb"/proc/(self|thread-self)(?=/|$)")
 _STREAMS = {b"/dev/stdin": b"0", b"/dev/stdout": b"1", b"/dev/stderr": b"2"}
 _FD = re.compile(rb"/proc/(\d+)/(?:task/\d+/)?fd/(\d+)/?$")
-_OWN_WAY = re.compile(rb"/proc/(\d+)/(?:task/\d+/)?(cwd|root)(/.*)?$")
+_OWN_WAY = re.compile(rb"/proc/(\d+)/(?:task/\d+/)?(cwd|root|fd/\d+)(/.*)?$")
 
 
 class Magic(OSError):
@@ -128,7 +128,9 @@ def _in_own_words(tid: int, text: bytes) -> bytes:
         raise Magic(int(found[2]))
     way = _OWN_WAY.match(text)
     if way is not None and way[1] in (own, b"%d" % tid):
-        start = os.readlink(b"/proc/%d/cwd" % tid) if way[2] == b"cwd" else b""
+        start = b"" if way[2] == b"root" else os.readlink(b"/proc/%d/%s" % (tid, way[2]))
+        if start and not start.startswith(b"/"):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return start + (way[3] or b"/")
     return text
 

@@ -186,8 +186,10 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
     answers = {a: pdp.decide(msgspec.structs.replace(request, action=a, path="/x"), facts).outcome for a in Action}
     assert answers == {
         Action.PROCESS_EXEC: Outcome.ALLOW,
+        Action.FILE_READ: Outcome.DENY,
         Action.FILE_WRITE: Outcome.DENY,
         Action.FILE_DELETE: Outcome.ASK,
+        Action.TOOL_CALL: Outcome.ASK,
         Action.LEASH_CONTROL: Outcome.ASK,
         Action.NET_CONNECT: Outcome.ASK,
         Action.NET_BIND: Outcome.ASK,

@@ -10,6 +10,7 @@ from log_samples import SESSION, START, allowed, asked, story
 
 from leashtui.model.event import (
     ActEnded,
+    AgentTold,
     Answered,
     Braked,
     ChainClosed,
@@ -27,8 +28,10 @@ from leashtui.model.event import (
     PolicyTrusted,
     Record,
     SessionEnded,
+    Ticketed,
     Voted,
 )
+from leashtui.model.hook import Moment
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
 
@@ -59,6 +62,8 @@ OTHERS: list[Event] = [
     ChainClosed("s", "ab" * 32, 7),
     ChainPruned("s", "ab" * 32, 7, "ann"),
     SessionEnded(1, "killed", ("7 sleep",)),
+    Ticketed("L-1", "ab" * 32),
+    *(AgentTold(str(moment), tool="Bash", text="ls\x1b[2J") for moment in Moment),
     *(denied(by) for by in By),
 ]
 EVERY = [event for event, _ in story()] + OTHERS

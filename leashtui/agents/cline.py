@@ -1,0 +1,22 @@
+"""Cline. Runs `/bin/bash -c CMD` and kills it after 30 s; approves its own acts by default.
+
+A refusal by its hook stops the whole run and tells the model nothing, so leash leaves its hooks alone: execs are seen.
+Its hub is a daemon that survives a group kill.
+"""
+
+from leashtui.agents.adapter import Adapter, Footprint
+
+AGENT = Adapter(
+    kind="cline",
+    names=("cline",),
+    patience=30,
+    state=(".cline/",),
+    footprint=Footprint(
+        settings=("~/.cline/data/globalState.json", "~/.cline/hooks"),
+        mcp=(("~/.cline/data/settings/cline_mcp_settings.json", "mcpServers"),),
+        instructions=("./.clinerules", "./AGENTS.md"),
+        transcripts="~/.cline/data/sessions/*/*.messages.json",
+        bypasses=("--yolo", "-y"),
+        package="cline",
+    ),
+)

@@ -1,0 +1,24 @@
+"""Copilot CLI. Runs `/bin/bash --norc --noprofile -c CMD` with an environment of its own making.
+
+It tells its model that a command still runs after 30 s. Its hooks need a file of the user's, so that a session has none
+of them unless `leash hooks install` was run; its execs are seen.
+"""
+
+from leashtui.agents.adapter import Adapter, Footprint
+
+AGENT = Adapter(
+    kind="copilot",
+    names=("copilot",),
+    patience=30,
+    yields=True,
+    quiet=("--allow-all-tools",),
+    state=(".copilot/",),
+    footprint=Footprint(
+        settings=("~/.copilot/config.json", "~/.copilot/hooks"),
+        mcp=(("~/.copilot/mcp-config.json", "mcpServers"),),
+        instructions=("./AGENTS.md", "./.github/copilot-instructions.md"),
+        transcripts="~/.copilot/session-state/*/events.jsonl",
+        bypasses=("--allow-all", "--allow-all-tools", "--yolo"),
+        package="@github/copilot",
+    ),
+)

@@ -1,0 +1,134 @@
+"""A change of a file that belongs to somebody else, and the way back, byte for byte.
+
+Knows the bytes before and after, and keeps them in leash's state directory. Refuses to know what they mean. Invariant:
+a file is replaced whole (never half-written), keeps its mode, and is given back exactly as it was as long as nobody
+else changed it in between; if somebody did, nothing is touched and the caller is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from leashtui.model.errors import LeashError
+from leashtui.stores.directories import ensure_private, state_dir
+
+
+class Patch(msgspec.Struct, frozen=True):
+    """One change that stands. before: base64, None when there was no file. after: sha256 of what was written."""
+
+    path: str
+    before: str | None
+    after: str
+
+    def original(self) -> bytes | None:
+        """The bytes before, None when there was no file."""
+        return None if self.before is None else base64.b64decode(self.before)
+
+
+def folder() -> Path:
+    """Where patches are kept."""
+    return state_dir() / "patches"
+
+
+def read(path: Path) -> bytes | None:
+    """The bytes of a file, None when there is none. Raises LeashError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LeashError(f"{path}: {error.strerror}", "make it readable") from error
+
+
+def find(path: Path) -> Patch | None:
+    """The patch of a file that still stands, None when there is none."""
+    raw = read(_entry(path))
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=Patch)
+    except msgspec.DecodeError as error:
+        raise LeashError(
+            f"{_entry(path)} is damaged: {error}", "restore the file by hand, then remove that one"
+        ) from error
+
+
+def is_ours(path: Path, patch: Patch) -> bool:
+    """Whether the file still holds what was written."""
+    return _digest(read(path)) == patch.after
+
+
+def apply(path: Path, after: bytes) -> Patch:
+    """Write `after` to the file; what stood there before the first patch is kept. Raises LeashError."""
+    before = read(path)
+    standing = find(path)
+    original = before if standing is None or not is_ours(path, standing) else standing.original()
+    kept = None if original is None else base64.b64encode(original).decode()
+    patch = Patch(os.fspath(path), kept, _digest(after))
+    ensure_private(state_dir())
+    ensure_private(folder())
+    _replace(_entry(path), msgspec.json.encode(patch), 0o600)
+    _write(path, after)
+    return patch
+
+
+def restore(path: Path) -> None:
+    """Give the file back as it was. Raises LeashError when there is no patch, or the file was changed since."""
+    patch = find(path)
+    if patch is None:
+        raise LeashError(f"{path} was not changed by leash", "leash hooks status")
+    if not is_ours(path, patch):
+        raise LeashError(f"{path} was changed since leash wrote it", "take leash's entries out by hand")
+    original = patch.original()
+    if original is None:
+        path.unlink()
+    else:
+        _write(path, original)
+    _entry(path).unlink()
+
+
+def forget(path: Path) -> None:
+    """The patch does not stand any more; the file stays as it is."""
+    _entry(path).unlink(missing_ok=True)
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Write a file whole, without keeping what it held. Raises LeashError."""
+    _write(path, content)
+
+
+def _entry(path: Path) -> Path:
+    return folder() / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
+
+
+def _digest(content: bytes | None) -> str:
+    return hashlib.sha256(content).hexdigest() if content is not None else ""
+
+
+def _write(path: Path, content: bytes) -> None:
+    real = Path(os.path.realpath(path))
+    try:
+        real.parent.mkdir(parents=True, exist_ok=True)
+        mode = real.stat().st_mode & 0o7777 if real.exists() else 0o600
+        _replace(real, content, mode)
+    except OSError as error:
+        raise LeashError(f"{path}: {error.strerror}", "make it writable") from error
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

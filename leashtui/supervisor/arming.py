@@ -1,0 +1,154 @@
+"""Arms the agent with leash's hooks for one session, and says what its own habits ask of the path.
+
+Knows the adapter and the session's hook directory. Refuses to judge. Invariant: nothing outside the session's
+directory is written; a program with code-carrying variables of its own is never taken for leash's client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from leashtui.agents.adapter import Adapter, Armed, Armory
+from leashtui.agents.registry import adapter_for
+from leashtui.guards.hook import HookDirectory, HookGuard
+from leashtui.model.request import Action, Layer, Request
+from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.hooks import Hooks
+from leashtui.supervisor.mediator import Limits, Mediator
+from leashtui.supervisor.session import Session
+from leashtui.supervisor.stream import Stream
+from leashtui.supervisor.tickets import Tickets
+
+_MARGIN = 60.0
+"""Seconds between a ticket and the end of the hook client's own patience."""
+_HARMLESS = ("GIT_", "npm_config_", "NODE_PATH")
+_HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"})
+
+
+class Arming:
+    """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's."""
+
+    def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int) -> None:
+        self.adapter: Adapter = adapter_for(argv[0])
+        self.wanted = hooks and self.adapter.hold > 0
+        self._directory = HookDirectory(directory / "hook")
+        self._patience = patience
+        self._hooks: Hooks | None = None
+
+    @property
+    def window(self) -> str:
+        """The directory that the agent must be able to read, '' for none."""
+        return os.fspath(self._directory.path) if self.wanted else ""
+
+    @property
+    def sockets(self) -> frozenset[str]:
+        """Real paths of the sockets that everything of the agent may call."""
+        return frozenset({os.path.realpath(self._directory.path / "ask.sock")}) if self.wanted else frozenset()
+
+    def limits(self, bundle: str, clock: Callable[[], int]) -> Limits:
+        """What the mediator has to heed."""
+        loop = asyncio.get_running_loop()
+
+        def later(seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+            return loop.call_later(seconds, work).cancel
+
+        return Limits(
+            patience=self._seconds,
+            later=later,
+            own=self._is_own,
+            habit=self._is_habit,
+            plain=self._plain,
+            tickets=Tickets(bundle, clock, self.adapter.command_of),
+            told=self._tell,
+        )
+
+    def arm(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        mediator: Mediator,
+        stream: Stream,
+        acts: Acts,
+        session: Session,
+    ) -> Armed:
+        """Serve the hook socket, and how to start the agent so that it calls. Raises LeashError."""
+        if not self.wanted:
+            return Armed(list(argv), dict(env))
+        self._directory.make()
+        self._hooks = Hooks(self.adapter, mediator.submit, stream.append, acts, session.notice)
+        armed = self.adapter.arm(
+            argv,
+            env,
+            Armory(
+                command=lambda event, seconds, gate: self._directory.command(event, seconds, gate=gate),
+                words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
+                write=self._directory.write,
+                directory=os.fspath(self._directory.path),
+                installed=self._is_installed(env.get("HOME", "")),
+            ),
+        )
+        session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())
+        self._directory.seal()
+        for note in armed.notes:
+            session.notice("info", note, "leash config show hooks")
+        return armed
+
+    def _is_installed(self, home: str) -> bool:
+        """Whether `leash hooks install` was run for this agent, for the person."""
+        settings = self.adapter.settings(lambda event, seconds, gate: "")
+        if settings is None or not home:
+            return False
+        try:
+            return self._directory.mark in Path(home, settings.user.removeprefix("~/")).read_bytes()
+        except OSError:
+            return False
+
+    def _seconds(self, request: Request) -> float:
+        """How long this request may wait for a person."""
+        if self._patience:
+            return float(self._patience)
+        if request.layer is Layer.HOOK:
+            return max(self.adapter.hold - _MARGIN, 0.0)
+        patience = 0 if self.adapter.yields else self.adapter.patience
+        return patience - max(5.0, patience / 12) if patience > 10 else 0.0
+
+    def _is_own(self, request: Request) -> bool:
+        """Whether this is the hook client, started as leash says and with nothing slipped in."""
+        if not self.wanted or request.layer is Layer.HOOK or request.action is not Action.PROCESS_EXEC:
+            return False
+        clean = all(name in _HARMLESS_NAMES or name.startswith(_HARMLESS) for name, _ in request.env)
+        return clean and not request.script and self._directory.is_client(request.argv, request.exe)
+
+    def _is_habit(self, request: Request) -> bool:
+        """Whether the agent program does this by itself; what it starts in turn is judged again."""
+        if request.layer is not Layer.KERNEL or request.action is not Action.PROCESS_EXEC:
+            return False
+        return not request.script and self.adapter.is_habit(request.argv)
+
+    def _plain(self, request: Request) -> Request:
+        """The request as its model meant it."""
+        if request.action is not Action.PROCESS_EXEC or not request.argv:
+            return request
+        plain = self.adapter.plain(request.argv)
+        env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
+        if plain == request.argv and env == request.env:
+            return request
+        return replace(request, argv=plain, env=env, exe=request.exe if plain[0] == request.argv[0] else "")
+
+    def _is_harmless(self, request: Request, name: str, value: str) -> bool:
+        """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""
+        if name.startswith("GIT_CONFIG_VALUE_"):
+            return value in self.adapter.settings_of_git
+        if name != "GIT_CONFIG_GLOBAL" or request.layer is not Layer.KERNEL or ".." in value:
+            return False
+        return any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git)
+
+    def _tell(self, sentence: str) -> None:
+        if self._hooks is not None:
+            self._hooks.tell(sentence)

@@ -1,0 +1,279 @@
+"""What agents this machine holds: where, which version, which bytes, what they are told and allowed beforehand.
+
+Knows the adapters' footprints and reads what they name. Refuses to run any of it, and to change anything. Invariant: a
+file that cannot be read or parsed is a finding, never silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from leashtui.agents.adapter import Adapter
+from leashtui.agents.registry import AGENTS
+
+_RC = (".bashrc", ".bash_aliases", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".config/fish/config.fish")
+_LIMIT = 4 << 20
+_PIECE = 1 << 20
+
+
+class Server(Struct, frozen=True):
+    """One MCP server. command: its words or its URL. source: the file that names it."""
+
+    name: str
+    command: str
+    source: str
+
+
+class Thing(Struct, frozen=True):
+    """An instruction file or a skill. digest: sha256 (hex, 16), of all its files' names and bytes for a directory."""
+
+    path: str
+    digest: str
+
+
+class Finding(Struct, frozen=True):
+    """Something a person should know. level: note|weak. remedy: what to do."""
+
+    level: str
+    text: str
+    remedy: str
+
+
+class Found(Struct, frozen=True):
+    """One installed agent. sees: how leash sees it, in one sentence. tried: the version it was tried with."""
+
+    v: int
+    agent: str
+    path: str
+    version: str
+    digest: str
+    sees: str
+    tried: str
+    settings: tuple[str, ...]
+    servers: tuple[Server, ...]
+    skills: tuple[Thing, ...]
+    instructions: tuple[Thing, ...]
+    findings: tuple[Finding, ...]
+
+
+class Stray(Struct, frozen=True):
+    """An agent that runs on this machine without leash."""
+
+    agent: str
+    pid: int
+    command: str
+
+
+class Places:
+    """home, project: absolute. path: where programs are looked up, in order."""
+
+    def __init__(self, home: str, project: str, path: str) -> None:
+        self.home = Path(home)
+        self.project = Path(project)
+        self.path = tuple(folder for folder in path.split(os.pathsep) if folder.startswith("/"))
+
+    def at(self, pattern: str) -> Path:
+        """Where '~/x', './x' and '/x' are."""
+        if pattern.startswith("~/"):
+            return self.home / pattern[2:]
+        return self.project / pattern[2:] if pattern.startswith("./") else Path(pattern)
+
+    def program(self, name: str) -> Path | None:
+        """The first program of this name."""
+        for folder in self.path:
+            found = Path(folder, name)
+            if os.access(found, os.X_OK) and found.is_file():
+                return found
+        return None
+
+
+def take(places: Places) -> list[Found]:
+    """Every installed agent that leash knows, in the order of the registry."""
+    return [found for agent in AGENTS if (found := look(agent, places)) is not None]
+
+
+def look(agent: Adapter, places: Places) -> Found | None:
+    """What there is of one agent, None when it is not installed."""
+    program = next((p for name in agent.names if (p := places.program(name)) is not None), None)
+    if program is None:
+        return None
+    real = Path(os.path.realpath(program))
+    version = _version(real, agent.footprint.package)
+    findings = [*_settings_findings(agent, places), *_alias_findings(agent, places)]
+    if agent.tried and version and version != agent.tried:
+        findings.append(Finding("note", f"version {version}; leash was tried with {agent.tried}", "leash doctor"))
+    if not agent.tried:
+        findings.append(Finding("note", "leash was not tried with it; its programs are guarded", "report what you see"))
+    return Found(
+        v=1,
+        agent=agent.kind,
+        path=str(program),
+        version=version,
+        digest=_digest(real),
+        sees=sees(agent),
+        tried=agent.tried,
+        settings=tuple(str(p) for s in agent.footprint.settings if (p := places.at(s)).exists()),
+        servers=tuple(dict.fromkeys(_servers(agent, places))),
+        skills=tuple(_things(places, agent.footprint.skills, inside=True)),
+        instructions=tuple(_things(places, agent.footprint.instructions, inside=False)),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def sees(agent: Adapter) -> str:
+    """How leash sees this agent, in one sentence."""
+    if agent.hold and agent.by_install:
+        return f"after `leash hooks install {agent.kind}` its tools ask before they run; its programs are guarded"
+    if agent.hold:
+        return f"its tools ask before they run, held up to {agent.hold // 60} min; its programs are guarded"
+    if agent.patience and not agent.yields:
+        return f"its programs are guarded, held up to {agent.patience} s, then a ticket; its own edits are not seen"
+    return "its programs are guarded; its own edits are not seen"
+
+
+def strays(environ: Mapping[int, tuple[str, ...]] | None = None) -> list[Stray]:
+    """Agents that run without leash now. environ: for tests."""
+    found = []
+    kinds = {name: agent.kind for agent in AGENTS for name in agent.names}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")[:-1]
+            variables = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        names = [os.path.basename(os.fsdecode(word)) for word in words[:2]]
+        kind = next((kinds[name] for name in names if name in kinds), "")
+        if kind and b"LEASH_SESSION=" not in variables:
+            found.append(Stray(kind, int(entry.name), b" ".join(words).decode("utf-8", "replace")[:200]))
+    return sorted(found, key=lambda stray: stray.pid)
+
+
+def _version(program: Path, package: str) -> str:
+    """From the package that holds the program: package.json above it, or its metadata; '' when neither is there."""
+    for folder in list(program.parents)[:8]:
+        manifest = folder / "package.json"
+        if manifest.is_file():
+            document = _document(manifest)
+            if isinstance(document, dict) and (document.get("name") == package or document.get("bin")):
+                return str(document.get("version") or "")
+    name = package.replace("-", "_")
+    for info in program.parent.parent.glob(f"lib/python*/site-packages/{name}-*.dist-info"):
+        return info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
+    return ""
+
+
+def _digest(path: Path) -> str:
+    whole = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                whole.update(piece)
+    except OSError:
+        return ""
+    return whole.hexdigest()
+
+
+def _document(path: Path) -> Any:
+    """A JSON (comments allowed at line starts) or TOML file; None when there is none. Raises ValueError."""
+    try:
+        raw = path.read_bytes()[:_LIMIT]
+    except OSError:
+        return None
+    if path.suffix == ".toml":
+        return tomllib.loads(raw.decode("utf-8", "replace"))
+    text = re.sub(r"^\s*//.*$", "", raw.decode("utf-8", "replace"), flags=re.M)
+    return json.loads(text) if text.strip() else {}
+
+
+def _at(document: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
+    for pattern, key in agent.footprint.mcp:
+        path = places.at(pattern)
+        try:
+            table = _at(_document(path), key)
+        except ValueError:
+            continue  # said by _settings_findings where it is a settings file
+        for name, entry in table.items() if isinstance(table, dict) else ():
+            if not isinstance(entry, dict):
+                continue
+            command = entry.get("command")
+            words = [*command] if isinstance(command, list) else [command, *(entry.get("args") or ())]
+            shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
+            yield Server(name, shown, str(path))
+
+
+def _things(places: Places, patterns: tuple[str, ...], *, inside: bool) -> Iterator[Thing]:
+    for pattern in patterns:
+        path = places.at(pattern)
+        if inside and path.is_dir():
+            for child in sorted(path.iterdir()):
+                yield Thing(str(child), tree_digest(child))
+        elif path.exists():
+            yield Thing(str(path), tree_digest(path))
+
+
+def tree_digest(path: Path) -> str:
+    """sha256 over the names and bytes of a file or of every file below a directory (hex, 16)."""
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())[:2000]
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(os.fsencode(file.relative_to(path.parent)) + b"\0")
+        try:
+            whole.update(hashlib.sha256(file.read_bytes()[:_LIMIT]).digest())
+        except OSError:
+            whole.update(b"unreadable")
+    return whole.hexdigest()[:16]
+
+
+def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
+    for pattern in agent.footprint.settings:
+        path = places.at(pattern)
+        if not path.is_file() or path.suffix not in {".json", ".jsonc", ".toml"}:
+            continue
+        try:
+            document = _document(path)
+        except ValueError as error:
+            yield Finding("note", f"{path} cannot be read: {error}", "mend it")
+            continue
+        for dotted, wanted, meaning in agent.footprint.weak:
+            value = _at(document, dotted)
+            bad = value is not None and wanted == "*"
+            parsed = None if wanted == "*" else json.loads(wanted)
+            if bad or (value is not None and (value == parsed or (isinstance(value, list) and parsed in value))):
+                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {dotted} out of {path}")
+        hooks = document.get("hooks") if isinstance(document, dict) else None
+        for event, entries in hooks.items() if isinstance(hooks, dict) else ():
+            for command in re.findall(r'"command": "((?:[^"\\]|\\.)*)"', json.dumps(entries)):
+                if "leashtui/client/hook.py" not in command:
+                    yield Finding("note", f"{path}: runs at {event}: {command[:120]}", "know what it does")
+
+
+def _alias_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
+    for name in _RC:
+        path = places.home / name
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if line.lstrip().startswith("#") or not any(re.search(rf"\b{re.escape(n)}\b", line) for n in agent.names):
+                continue
+            given = (f for f in agent.footprint.bypasses if re.search(rf"(?<![\w-]){re.escape(f)}(?![\w-])", line))
+            flag = next(given, "")
+            if flag:
+                text = f"{path}:{number}: starts {agent.kind} with {flag}, which switches its own prompts off"
+                yield Finding("weak", text, f"take {flag} out, or start it with leash")

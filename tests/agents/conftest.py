@@ -1,0 +1,175 @@
+"""Real agents from their packages, in a private world each, with a model that follows a script.
+
+`python tests/agents/install.py` puts them into one directory (LEASH_TEST_AGENTS, by default in the user's cache); a
+test whose agent is not there fails and says so, because a skipped guard is no guard.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agents.install import place
+from conftest import World, eventually
+from model_server import Model, Step
+
+Setup = Callable[["Rig", str], list[str]]
+
+
+@dataclass
+class Rig:
+    """One agent in one world."""
+
+    kind: str
+    world: World
+    model: Model | None = None
+
+    @property
+    def home(self) -> Path:
+        """The person's home."""
+        return Path(self.world.env["HOME"])
+
+    def write(self, name: str, content: str) -> Path:
+        """A file in the home."""
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return path
+
+    @contextmanager
+    def running(self, *steps: Step, options: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+        """The agent under leash, working through the script; its model is `self.model`."""
+        with Model(list(steps)) as self.model:
+            argv = SETUPS[self.kind](self, self.model.url)
+            yield self.world.start("run", "--headless", *options, "--", *argv)
+
+    def finish(self, leash: subprocess.Popen[bytes], timeout: float = 90) -> str:
+        """Everything it printed; the session has ended."""
+        out, err = leash.communicate(timeout=timeout)
+        return (out + err).decode("utf-8", "replace")
+
+    def run(self, *steps: Step, options: tuple[str, ...] = (), timeout: float = 90) -> str:
+        """The script from its beginning to its end; what the agent printed."""
+        with self.running(*steps, options=options) as leash:
+            return self.finish(leash, timeout)
+
+    def told(self) -> str:
+        """What the model was told by tools."""
+        assert self.model is not None
+        return self.model.told()
+
+    def model_saw(self) -> str:
+        """Everything that was sent to the model, unescaped once."""
+        assert self.model is not None
+        return self.model.sent()
+
+    def processes(self) -> list[int]:
+        """Living processes of this world, but for leash's own."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"HOME={self.home}\0".encode() in environ and b"LEASH_SESSION=" in environ:
+                found.append(int(entry.name))
+        return found
+
+    def words(self, pid: int) -> str:
+        """The command line of a process, '' when it is gone."""
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def decided(self, layer: str = "") -> list[dict[str, Any]]:
+        """The decisions of the session, of one layer or all."""
+        return [e for e in self.world.events("act.decided") if not layer or e["request"]["layer"] == layer]
+
+    def card(self, nth: int = 1, timeout: float = 60) -> dict[str, Any]:
+        """The card of this number, once it waits."""
+        found = eventually(lambda: next((c for c in self.world.approvals() if c["id"] == f"L-{nth}"), None), timeout)
+        assert isinstance(found, dict)
+        return found
+
+
+def _claude(rig: Rig, url: str) -> list[str]:
+    key = "sk-ant-" + "x" * 40
+    rig.world.env |= {
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": key,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "IS_SANDBOX": "1",
+    }
+    seed = {
+        "hasCompletedOnboarding": True,
+        "customApiKeyResponses": {"approved": [key[-20:]], "rejected": []},
+        "projects": {str(rig.world.workspace): {"hasTrustDialogAccepted": True}},
+    }
+    if not (rig.home / ".claude.json").exists():
+        rig.write(".claude.json", json.dumps(seed))
+    return ["claude", "-p", "do the work", "--dangerously-skip-permissions"]
+
+
+def _codex(rig: Rig, url: str) -> list[str]:
+    rig.world.env["MODEL_KEY"] = "k"
+    rig.write(
+        ".codex/config.toml",
+        f'model_provider = "s"\nmodel = "gpt-5.5"\n[model_providers.s]\nname = "s"\nbase_url = "{url}/v1"\n'
+        f'env_key = "MODEL_KEY"\nwire_api = "responses"\n[projects."{rig.world.workspace}"]\ntrust_level = "trusted"\n',
+    )
+    flags = ["--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check"]
+    return ["codex", "exec", *flags, "do the work"]
+
+
+def _gemini(rig: Rig, url: str) -> list[str]:
+    rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}
+    rig.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
+    if rig.world.leash("hooks", "install", "gemini").returncode:
+        raise AssertionError("leash hooks install gemini")
+    return ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
+
+
+def _opencode(rig: Rig, url: str) -> list[str]:
+    rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
+    provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
+    config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
+    rig.write(".config/opencode/opencode.json", json.dumps(config))  # without a schema it adds one, which is asked
+    return ["opencode", "run", "-m", "s/m", "do the work"]
+
+
+SETUPS: dict[str, Setup] = {"claude": _claude, "codex": _codex, "gemini": _gemini, "opencode": _opencode}
+
+
+@pytest.fixture(params=sorted(SETUPS))
+def rig(request: pytest.FixtureRequest, world: World) -> Rig:
+    """Each agent in turn."""
+    return make_rig(request.param, world)
+
+
+def make_rig(kind: str, world: World) -> Rig:
+    """This agent. Fails where it is not installed."""
+    bin_dir = place() / "node_modules" / ".bin"
+    assert (bin_dir / kind).exists(), f"{kind} is not installed: python tests/agents/install.py"
+    world.env["PATH"] = f"{bin_dir}:{world.env['PATH']}"
+    world.env["SHELL"] = "/bin/bash"
+    scratch = world.root / "scratch"
+    scratch.mkdir()
+    world.env["TMPDIR"] = str(scratch)
+    return Rig(kind, world)
+
+
+def settle(seconds: float = 1.0) -> None:
+    """Give something that must not happen the time to happen."""
+    time.sleep(seconds)
+
+
+__all__ = ["Rig", "make_rig", "settle"]

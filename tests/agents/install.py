@@ -1,0 +1,48 @@
+"""Installs the agents that tests/agents drives, from npm, into one directory of the user's cache: 1.2 GB, once.
+
+`python tests/agents/install.py` does it. Versions are pinned, because an agent's hooks are part of what is tested.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = {
+    "@anthropic-ai/claude-code": "2.1.329",
+    "@openai/codex": "0.169.0",
+    "@google/gemini-cli": "0.61.0",
+    "opencode-ai": "1.18.33",
+}
+
+
+def place() -> Path:
+    """Where they are or will be."""
+    named = os.environ.get("LEASH_TEST_AGENTS")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(named) if named else cache / "leashtui" / "agents"
+
+
+def main() -> int:
+    """Install what is not there yet. Returns npm's exit code."""
+    target = place()
+    target.mkdir(parents=True, exist_ok=True)
+    wanted = {"private": True, "dependencies": PACKAGES}
+    manifest = target / "package.json"
+    if manifest.exists() and json.loads(manifest.read_text()) == wanted and (target / "node_modules").exists():
+        return 0
+    manifest.write_text(json.dumps(wanted))
+    done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target, check=False)
+    # the two install scripts that are needed put a binary where its launcher looks for it
+    for package, script in (("opencode-ai", "postinstall.mjs"), ("@anthropic-ai/claude-code", "install.cjs")):
+        folder = target / "node_modules" / package
+        if done.returncode == 0 and (folder / script).exists():
+            done = subprocess.run(["node", script], cwd=folder, check=False)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

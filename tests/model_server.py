@@ -1,0 +1,308 @@
+"""A model that follows a script, behind the four protocols real agents speak: no account, no network, no chance.
+
+One server thread on loopback. Which step is due is read from the conversation itself (how many tool results it holds),
+so that titles, summaries and retries of an agent cannot put the script out of step. Steps name what is to be done
+(`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+Step = dict[str, Any]
+DONE = "All steps are done."
+
+
+class Turn:
+    """What the script makes of one request: text to say, or a tool (name, arguments) to call."""
+
+    def __init__(self, number: int, text: str = "", tool: str = "", arguments: dict[str, Any] | None = None) -> None:
+        self.number = number
+        self.text = text
+        self.tool = tool
+        self.arguments = arguments or {}
+
+
+def _choose(offered: set[str], *names: str) -> str:
+    return next((name for name in names if name in offered), "")
+
+
+def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
+    """The tool of this agent that does the step, and its arguments."""
+    if "tool" in step:
+        return step["tool"], step.get("arguments", {})
+    if "shell" in step:
+        command = step["shell"]
+        name = _choose(offered, "Bash", "exec_command", "shell_command", "run_shell_command", "bash", "shell")
+        words = {"exec_command": "cmd"}.get(name, "command")
+        more = {k: v for k, v in step.items() if k not in {"shell"}}
+        value: Any = ["bash", "-lc", command] if name == "shell" else command
+        described = {"description": "a step"} if name in {"Bash", "bash", "run_shell_command"} else {}
+        return name, {words: value, **described, **more}
+    if "write" in step:
+        path, content = step["write"]
+        name = _choose(offered, "Write", "write_file", "write", "apply_patch")
+        if name == "apply_patch" or not name:
+            lines = "\n".join("+" + line for line in content.splitlines())
+            return "apply_patch", {"input": f"*** Begin Patch\n*** Add File: {path}\n{lines}\n*** End Patch\n"}
+        return name, {"filePath" if name == "write" else "file_path": path, "content": content}
+    if "edit" in step:
+        path, old, new = step["edit"]
+        name = _choose(offered, "Edit", "replace", "edit")
+        if name == "edit":
+            return name, {"filePath": path, "oldString": old, "newString": new}
+        more = {"instruction": "change it"} if name == "replace" else {}
+        return name, {"file_path": path, "old_string": old, "new_string": new, **more}
+    if "read" in step:
+        name = _choose(offered, "Read", "read_file", "read")
+        return name, {"filePath" if name == "read" else "file_path": step["read"]}
+    if "task" in step:
+        name = _choose(offered, "Agent", "Task", "task")
+        return name, {"description": "a part", "prompt": step["task"], "subagent_type": "general-purpose"}
+    raise ValueError(f"a step nobody knows: {step}")
+
+
+class Model:
+    """Serves `steps` until closed. said: everything that agents were told by tools, in order of arrival."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.steps = steps
+        self.requests: list[dict[str, Any]] = []
+        model = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args: Any) -> None:
+                return
+
+            def do_HEAD(self) -> None:
+                self._send(200, b"")
+
+            def do_GET(self) -> None:
+                self._send(200, b'{"data": [], "models": []}')
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                try:
+                    request = json.loads(body or b"{}")
+                except ValueError:
+                    request = {}
+                status, kind, answer = model.answer(self.path, request)
+                self._send(status, answer, kind)
+
+            def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
+                self.send_response(status)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Model:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def told(self) -> str:
+        """Everything tools told the model, one string."""
+        longest: list[str] = []
+        for request in self.requests:
+            found = list(_results(request))
+            if len(found) >= len(longest):
+                longest = found
+        return "\n".join(longest)
+
+    def sent(self) -> str:
+        """All requests as JSON text."""
+        return "\n".join(json.dumps(request) for request in self.requests)
+
+    def _turn(self, request: dict[str, Any], offered: set[str]) -> Turn:
+        number = len(list(_results(request)))
+        if not offered:
+            return Turn(number, text="ok")
+        if number >= len(self.steps):
+            return Turn(number, text=DONE)
+        step = self.steps[number]
+        if "say" in step:
+            return Turn(number, text=step["say"])
+        tool, arguments = _call(step, offered)
+        return Turn(number, tool=tool, arguments=arguments)
+
+    def answer(self, path: str, request: dict[str, Any]) -> tuple[int, str, bytes]:
+        """(status, content type, body) for one request."""
+        self.requests.append(request)
+        bare = path.partition("?")[0]
+        if bare.endswith(("/count_tokens", ":countTokens")):
+            return 200, "application/json", b'{"input_tokens": 10, "totalTokens": 10}'
+        if bare.endswith("/messages"):
+            turn = self._turn(request, {t.get("name", "") for t in request.get("tools") or ()})
+            return _sse(_anthropic(turn)) if request.get("stream") else _json(_anthropic_whole(turn))
+        if bare.endswith("/responses"):
+            tools = {t.get("name") or t.get("type", "") for t in request.get("tools") or ()}
+            return _sse(_responses(self._turn(request, tools), request))
+        if bare.endswith("/chat/completions"):
+            turn = self._turn(request, {t["function"]["name"] for t in request.get("tools") or ()})
+            return _sse(_chat(turn), done=True) if request.get("stream") else _json(_chat_whole(turn))
+        if "GenerateContent" in bare or "generateContent" in bare:
+            offered = {f["name"] for t in request.get("tools") or () for f in t.get("functionDeclarations") or ()}
+            turn = self._turn(request, offered)
+            return _sse([("", _gemini(turn))]) if "stream" in bare else _json(_gemini(turn))
+        return 200, "application/json", b"{}"
+
+
+def _results(request: dict[str, Any]) -> Iterator[str]:
+    """The tool results a request carries, as text, in any of the four protocols."""
+    for message in request.get("messages") or ():
+        if message.get("role") == "tool":
+            yield _text(message.get("content"))
+        for block in message.get("content") if isinstance(message.get("content"), list) else ():
+            if isinstance(block, dict) and block.get("type") == "tool_result":
+                yield _text(block.get("content"))
+    items = request.get("input")
+    for item in items if isinstance(items, list) else ():
+        if item.get("type") in {"function_call_output", "custom_tool_call_output"}:
+            yield _text(item.get("output"))
+    for content in request.get("contents") or ():
+        for part in content.get("parts") or ():
+            if "functionResponse" in part:
+                yield json.dumps(part["functionResponse"].get("response"), ensure_ascii=False)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(str(b.get("text", b)) if isinstance(b, dict) else str(b) for b in content)
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _json(body: dict[str, Any]) -> tuple[int, str, bytes]:
+    return 200, "application/json", json.dumps(body).encode()
+
+
+def _sse(events: list[tuple[str, dict[str, Any]]], done: bool = False) -> tuple[int, str, bytes]:
+    lines = [(f"event: {kind}\n" if kind else "") + f"data: {json.dumps(data)}\n\n" for kind, data in events]
+    return 200, "text/event-stream", ("".join(lines) + ("data: [DONE]\n\n" if done else "")).encode()
+
+
+def _anthropic_whole(turn: Turn) -> dict[str, Any]:
+    block: dict[str, Any] = {"type": "text", "text": turn.text}
+    if turn.tool:
+        block = {"type": "tool_use", "id": f"toolu_{turn.number:04}", "name": turn.tool, "input": turn.arguments}
+    return {
+        "id": f"msg_{turn.number}",
+        "type": "message",
+        "role": "assistant",
+        "model": "scripted",
+        "content": [block],
+        "stop_reason": "tool_use" if turn.tool else "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 11, "output_tokens": 7},
+    }
+
+
+def _anthropic(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
+    whole = _anthropic_whole(turn)
+    block = whole["content"][0]
+    empty = {**block, "input": {}} if turn.tool else {**block, "text": ""}
+    delta = {"type": "text_delta", "text": turn.text}
+    if turn.tool:
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(turn.arguments)}
+    start = {**whole, "content": [], "stop_reason": None}
+    events = [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": empty},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None},
+            "usage": {"output_tokens": 7},
+        },
+        {"type": "message_stop"},
+    ]
+    return [(str(e["type"]), e) for e in events]
+
+
+def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    item: dict[str, Any] = {
+        "type": "message",
+        "id": f"item_{turn.number}",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": turn.text, "annotations": []}],
+    }
+    custom = {t.get("name") for t in request.get("tools") or () if t.get("type") == "custom"}
+    if turn.tool in custom:
+        item = {
+            "type": "custom_tool_call",
+            "id": f"item_{turn.number}",
+            "call_id": f"call_{turn.number}",
+            "name": turn.tool,
+            "input": turn.arguments["input"],
+        }
+    elif turn.tool:
+        item = {
+            "type": "function_call",
+            "id": f"item_{turn.number}",
+            "call_id": f"call_{turn.number}",
+            "name": turn.tool,
+            "arguments": json.dumps(turn.arguments),
+        }
+    usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+    events = [
+        {"type": "response.created", "response": {"id": f"resp_{turn.number}"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {"id": f"resp_{turn.number}", "output": [item], "usage": usage}},
+    ]
+    return [(str(e["type"]), e) for e in events]
+
+
+def _chat_message(turn: Turn) -> dict[str, Any]:
+    if not turn.tool:
+        return {"role": "assistant", "content": turn.text}
+    function = {"name": turn.tool, "arguments": json.dumps(turn.arguments)}
+    call = {"index": 0, "id": f"call_{turn.number}", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _chat_whole(turn: Turn) -> dict[str, Any]:
+    choice = {"index": 0, "message": _chat_message(turn), "finish_reason": "tool_calls" if turn.tool else "stop"}
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    return {"id": f"c{turn.number}", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice],
+            "usage": usage}  # fmt: skip
+
+
+def _chat(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
+    base = {"id": f"c{turn.number}", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    end = "tool_calls" if turn.tool else "stop"
+    return [
+        ("", {**base, "choices": [{"index": 0, "delta": _chat_message(turn), "finish_reason": None}]}),
+        ("", {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": end}],
+              "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}}),
+    ]  # fmt: skip
+
+
+def _gemini(turn: Turn) -> dict[str, Any]:
+    part: dict[str, Any] = {"text": turn.text}
+    if turn.tool:
+        part = {"functionCall": {"name": turn.tool, "args": turn.arguments}}
+    return {
+        "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18},
+        "modelVersion": "scripted",
+    }

@@ -1,0 +1,153 @@
+"""What agents say in their hooks and shells is understood, and answered in the way each of them honours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from unit.agents.recorded import CWD, MCP, PATCH, SHELL, SHELLS, WRITE
+
+from leashtui.agents.adapter import Armory
+from leashtui.agents.registry import AGENTS, adapter_for
+from leashtui.model.errors import LeashError
+from leashtui.model.hook import Answer, Kind, Moment
+
+KINDS = sorted(SHELL)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shell_tool_is_its_command(kind: str) -> None:
+    event, data = SHELL[kind]
+    heard = adapter_for(kind).hear(event, data)
+    assert heard is not None and heard.tool is not None
+    assert (heard.moment, heard.tool.kind, heard.tool.command) == (Moment.TOOL, Kind.SHELL, "echo hi > x.txt")
+    assert heard.tool.cwd == CWD
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_write_tool_is_its_file_and_its_text(kind: str) -> None:
+    event, data = WRITE[kind]
+    heard = adapter_for(kind).hear(event, data)
+    assert heard is not None and heard.tool is not None
+    (act,) = heard.tool.files
+    assert (act.kind, act.path, act.new) == (Kind.WRITE, f"{CWD}/n.txt", "new")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tool_of_a_server_is_told_by_its_server(kind: str) -> None:
+    event, data = MCP[kind]
+    heard = adapter_for(kind).hear(event, data)
+    assert heard is not None and heard.tool is not None
+    assert (heard.tool.kind, heard.tool.server) == (Kind.MCP, "files")
+
+
+def test_every_file_of_a_patch_is_an_act() -> None:
+    data = json.dumps({"cwd": CWD, "tool_name": "apply_patch", "tool_input": {"command": PATCH}}).encode()
+    heard = adapter_for("codex").hear("PreToolUse", data)
+    assert heard is not None and heard.tool is not None
+    assert [(a.kind, a.path.removeprefix(CWD + "/")) for a in heard.tool.files] == [
+        (Kind.WRITE, "n.txt"),
+        (Kind.DELETE, "src/a.py"),
+        (Kind.WRITE, "src/b.py"),
+        (Kind.DELETE, "gone.txt"),
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"cwd": "x", "tool_name": "B"}', b'{"cwd": "/"}', b"\xff"])
+def test_rubbish_before_a_tool_is_no_question(kind: str, data: bytes) -> None:
+    with pytest.raises(ValueError):
+        adapter_for(kind).hear(SHELL[kind][0], data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tool_without_its_arguments_is_no_question(kind: str) -> None:
+    event, data = SHELL[kind]
+    fields = json.loads(data) | {"tool_input": {}}
+    with pytest.raises(ValueError):
+        adapter_for(kind).hear(event, json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_refusal_is_exit_2_with_the_words_on_stderr(kind: str) -> None:
+    agent = adapter_for(kind)
+    heard = agent.hear(*SHELL[kind])
+    assert heard is not None
+    reply = agent.answer(heard, Answer(refused=True, feedback="leash: REFUSED: no."))
+    assert (reply.code, reply.stderr) == (2, b"leash: REFUSED: no.\n")
+    assert agent.answer(heard, Answer()).code == 0
+    assert b"allow" not in agent.answer(heard, Answer()).stdout, "what leash allows, the agent may still ask about"
+
+
+def test_only_claude_is_told_that_a_person_approved_before_a_tool() -> None:
+    for kind in KINDS:
+        heard = adapter_for(kind).hear(*SHELL[kind])
+        assert heard is not None
+        said = adapter_for(kind).answer(heard, Answer(approved=True)).stdout
+        assert (b'"allow"' in said) is (kind == "claude")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_is_found_in_the_shell_that_runs_it(kind: str) -> None:
+    agent = adapter_for(kind)
+    assert agent.command_of(SHELLS[kind]) == "echo 'a b' > x.txt"
+    assert agent.plain(SHELLS[kind])[-2:] == ("-c", "echo 'a b' > x.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rm -rf ~; eval 'ls' && pwd -P >| /tmp/claude-1-cwd",
+        "source /x/.claude/shell-snapshots/snapshot-a.sh; rm -rf ~ && eval 'ls' && pwd -P >| /tmp/claude-1-cwd",
+        "eval 'ls' 'rm -rf ~' && pwd -P >| /tmp/claude-1-cwd",
+        "eval 'ls' ; rm -rf ~ ; eval 'ls' && pwd -P >| /tmp/claude-1-cwd",
+        "eval 'ls' && pwd -P >| /tmp/claude-1-cwd; rm -rf ~",
+        "shopt -u x 2>/dev/null || true && rm -rf ~ && eval 'ls' && pwd -P >| /tmp/claude-1-cwd",
+        'eval "$(cat x)" && pwd -P >| /tmp/claude-1-cwd; true',
+    ],
+)
+def test_a_wrapping_that_is_not_exactly_claudes_is_judged_whole(text: str) -> None:
+    argv = ("/bin/bash", "-c", text)
+    assert adapter_for("claude").plain(argv) == argv or "rm -rf ~" in adapter_for("claude").plain(argv)[-1]
+
+
+def _armory(written: dict[str, bytes]) -> Armory:
+    def write(name: str, data: bytes) -> str:
+        written[name] = data
+        return f"/run/leash/{name}"
+
+    return Armory(
+        command=lambda event, seconds, gate: f"hook {event} {seconds:g} {gate}",
+        words=lambda event, seconds, gate: ["hook", event],
+        write=write,
+        directory="/tmp",
+    )
+
+
+def test_arming_adds_and_never_takes_away() -> None:
+    for agent in AGENTS:
+        written: dict[str, bytes] = {}
+        armed = agent.arm([agent.names[0], "-x", "do it"], {"HOME": "/h", "KEEP": "me"}, _armory(written))
+        left = iter(armed.argv)
+        assert all(word in left for word in (agent.names[0], "-x", "do it")), armed.argv
+        assert armed.env["KEEP"] == "me"
+
+
+def test_claude_keeps_the_settings_a_person_passed() -> None:
+    written: dict[str, bytes] = {}
+    given = json.dumps({"model": "opus", "hooks": {"Stop": [{"hooks": []}]}})
+    armed = adapter_for("claude").arm(["claude", "--settings", given, "-p", "x"], {}, _armory(written))
+    made = json.loads(written["claude.json"])
+    assert made["model"] == "opus"
+    assert len(made["hooks"]["Stop"]) == 2
+    assert armed.argv == ["claude", "--settings", "/run/leash/claude.json", "-p", "x"]
+    with pytest.raises(LeashError):
+        adapter_for("claude").arm(["claude", "--settings", "{broken"], {}, _armory({}))
+
+
+def test_opencode_keeps_what_its_variable_held() -> None:
+    env = {"OPENCODE_CONFIG_CONTENT": json.dumps({"plugin": ["mine"], "theme": "x"})}
+    armed = adapter_for("opencode").arm(["opencode"], env, _armory({}))
+    made = json.loads(armed.env["OPENCODE_CONFIG_CONTENT"])
+    assert made["theme"] == "x"
+    assert made["plugin"] == ["mine", "file:///run/leash/leash-opencode.js"]

@@ -1,0 +1,162 @@
+"""Tool uses become requests, answers go back, and what ran without an answer is said aloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from leashtui.agents.registry import adapter_for
+from leashtui.classify.engine import Engine
+from leashtui.classify.places import Workspace
+from leashtui.classify.probe import NoProbe
+from leashtui.model.event import AgentTold, Event
+from leashtui.model.facts import Mode
+from leashtui.model.hook import Reply
+from leashtui.model.request import Action, Request
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.supervisor.hooks import Hooks
+
+ALLOW, DENY = Verdict(Ruling.ALLOW, By.POLICY), Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: no.")
+
+
+class Ticket:
+    act = "R1"
+
+    def __init__(self) -> None:
+        self.withdrawn: list[str] = []
+
+    def withdraw(self, reason: str) -> None:
+        self.withdrawn.append(reason)
+
+
+class World:
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.pending: list[Callable[[Verdict], None]] = []
+        self.answers: list[Verdict | None] = []
+        self.events: list[Event] = []
+        self.notices: list[str] = []
+        self.forgotten: list[str] = []
+        self.turns = 0
+        self.ticket = Ticket()
+        self.replies: list[Reply] = []
+        self.hooks = Hooks(
+            adapter_for("claude"),
+            self.submit,
+            self.events.append,
+            self,
+            lambda level, text, hint: self.notices.append(text),
+        )
+
+    def forget(self, call: str) -> None:
+        self.forgotten.append(call)
+
+    def end_turn(self) -> None:
+        self.turns += 1
+
+    def submit(self, request: Request, reply: Callable[[Verdict], None]) -> Ticket:
+        self.requests.append(request)
+        verdict = self.answers.pop(0) if self.answers else ALLOW
+        if verdict is None:
+            self.pending.append(reply)
+        else:
+            reply(verdict)
+        return self.ticket
+
+    def hear(self, event: str, **fields: Any) -> Any:
+        data = json.dumps({"cwd": "/w", "session_id": "s", **fields}).encode()
+        return self.hooks.hear(event, data, 7, self.replies.append)
+
+    def tool(self, name: str, event: str = "PreToolUse", **arguments: Any) -> Any:
+        return self.hear(event, tool_name=name, tool_input=arguments, tool_use_id="t1")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_command_is_a_request_of_its_text(world: World) -> None:
+    world.tool("Bash", command="ls")
+    (request,) = world.requests
+    assert (request.action, request.argv, request.script, request.call) == (Action.PROCESS_EXEC, (), "ls", "t1")
+    assert [r.code for r in world.replies] == [0]
+
+
+def test_every_edit_must_be_allowed(world: World) -> None:
+    world.answers = [ALLOW, DENY]
+    edits = [{"old_string": "a", "new_string": "b"}, {"old_string": "c", "new_string": "d"}]
+    world.tool("MultiEdit", file_path="x.py", edits=edits)
+    assert [r.diff.splitlines()[-2:] for r in world.requests] == [["-a", "+b"], ["-c", "+d"]]
+    assert [r.code for r in world.replies] == [2]
+
+
+def test_an_answer_that_comes_later_is_given_once(world: World) -> None:
+    world.answers = [None]
+    gate = world.tool("Bash", command="rm x")
+    assert gate is not None and not world.replies
+    world.pending[0](Verdict(Ruling.ALLOW, By.PERSON))
+    assert json.loads(world.replies[0].stdout)["hookSpecificOutput"]["permissionDecision"] == "allow"
+
+
+def test_an_ended_hook_takes_its_question_back(world: World) -> None:
+    world.answers = [None]
+    gate = world.tool("Bash", command="rm x")
+    gate.withdraw("gone")
+    world.pending[0](ALLOW)
+    assert world.ticket.withdrawn == ["gone"]
+    assert not world.replies
+
+
+def test_rubbish_is_refused_and_said(world: World) -> None:
+    world.hooks.hear("PreToolUse", b"\xff", 7, world.replies.append)
+    assert world.replies[0].code == 2
+    assert world.notices
+
+
+def test_what_ran_without_an_answer_is_said_aloud(world: World) -> None:
+    world.tool("Write", "PostToolUse", file_path="x", content="y")
+    assert "without asking" in world.notices[0]
+    world.answers = [DENY]
+    world.tool("Write", file_path="x", content="y")
+    world.tool("Write", "PostToolUse", file_path="x", content="y")
+    assert "although it was refused" in world.notices[1]
+    world.tool("Write", file_path="x", content="y")
+    world.tool("Write", "PostToolUse", file_path="x", content="y")
+    assert len(world.notices) == 2
+    assert world.forgotten == ["t1"] * 3
+
+
+def test_a_word_for_the_model_is_said_once_at_the_next_moment(world: World) -> None:
+    world.hooks.tell("leash: L-1 is approved now.")
+    world.hear("Notification", message="idle")
+    world.hear("UserPromptSubmit", prompt="go on")
+    world.hear("UserPromptSubmit", prompt="go on")
+    said = [b"L-1" in reply.stdout for reply in world.replies]
+    assert said == [False, True, False]
+    assert [e.moment for e in world.events if isinstance(e, AgentTold)] == ["notification", "prompt", "prompt"]
+
+
+def test_a_tool_of_a_server_is_an_act(world: World) -> None:
+    world.tool("mcp__files__read_file", path="/w/a")
+    (request,) = world.requests
+    assert (request.action, request.argv) == (Action.TOOL_CALL, ("files", "read_file"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret"),
+    [
+        ({"path": "/w/a.txt"}, False),
+        ({"path": "/home/dev/.ssh/id_ed25519"}, True),
+        ({"deep": [{"x": "~/.aws/credentials"}]}, True),
+        ({"token": "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"}, True),
+    ],
+)
+def test_secrets_in_arguments_are_seen(arguments: dict[str, Any], secret: bool, world: World) -> None:
+    world.tool("mcp__files__read_file", **arguments)
+    engine = Engine(Workspace("/w"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    facts = engine(world.requests[0])
+    assert ("secret_read" in facts.verbs()) is secret, facts.effects
