@@ -18,7 +18,7 @@ class Action(StrEnum):
     FILE_READ = "FileOpenReadOnly"  # live, told by hooks
     FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher, told by hooks
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
-    TOOL_CALL = "ToolCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
+    TOOL_CALL = "McpCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
     LEASH_CONTROL = "LeashControl"  # live
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach

@@ -159,7 +159,7 @@ _KINDS = {
     Action.FILE_READ: "File",
     Action.FILE_WRITE: "File",
     Action.FILE_DELETE: "File",
-    Action.TOOL_CALL: "Tool",
+    Action.TOOL_CALL: "MCP::Tool",
     Action.LEASH_CONTROL: "Control",
     Action.NET_CONNECT: "Host",
     Action.NET_BIND: "Host",
@@ -171,7 +171,7 @@ def resource(request: Request, facts: Facts) -> Uid:
     kind = _KINDS[request.action]
     if kind == "Command":
         return _uid(kind, facts.command)
-    if kind == "Tool":
+    if kind == "MCP::Tool":
         return _uid(kind, "/".join(request.argv[:2]))
     if kind == "Host":
         host = f"[{request.host}]" if ":" in request.host else request.host
@@ -181,9 +181,6 @@ def resource(request: Request, facts: Facts) -> Uid:
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:
     """The resource with what it is in: a file in its directories, a command in its program's file and directories."""
-    if uid["type"] == "Tool":
-        server = _uid("Server", request.argv[0] if request.argv else "")
-        return [_entity(uid, [server]), _entity(server, [])]
     if uid["type"] == "File":
         return _placed(uid, request.path)
     if uid["type"] == "Command" and request.exe.startswith("/"):

@@ -173,7 +173,7 @@ class _About:
 
 
 def _inside(request: Request, uid: Uid) -> list[Entity]:
-    if uid["type"] == "Host" and not request.path:
+    if uid["type"] == "MCP::Tool" or (uid["type"] == "Host" and not request.path):
         return names.entities(uid)
     return ancestry(request, uid)
 

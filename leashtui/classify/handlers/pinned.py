@@ -52,10 +52,10 @@ def leads_elsewhere(call: Call, remote: str) -> str:
     known = dict(pins.remotes)
     if _ADDRESS.search(remote):
         return "" if remote in known.values() else f"speaks to {show(remote)[:80]}, which is no remote of this session"
-    if remote not in known:
-        return f"speaks to the remote {show(remote)}, which was not there when the session began"
     probe = call.machine.setting.probe
     now = probe.git_config(f"remote.{remote}.pushurl") or probe.git_config(f"remote.{remote}.url")
+    if remote not in known:  # a remote that is not there now either is git's to refuse
+        return f"speaks to the remote {show(remote)}, which was not there when the session began" if now else ""
     if now is not None and now != known[remote]:
         return f"speaks to the remote {show(remote)}, which led elsewhere when the session began ({known[remote][:80]})"
     return ""
