@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import socket
 import sys
@@ -34,6 +35,8 @@ async def _live(start: Start, channel: Channel) -> int:
     from leashtui.supervisor.startup import start_session
 
     session = await start_session(start, channel)
+    gc.collect()
+    gc.freeze()  # what is built by now lives as long as the session: no later collection has to look at it
     return await session.run()
 
 

@@ -35,6 +35,7 @@ Key = tuple[int, int]
 _PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_READ, Verb.READ, Verb.DISCARD_WORK})
 _PRUNE_AT = 512
 _ANNOUNCED = 64
+_STARTS = 16
 
 
 def key_of(process: ProcessRef) -> Key:
@@ -114,6 +115,7 @@ class Acts:
         self._ran: dict[Key, Facts] = {}
         self._edits: dict[str, str] = {}
         self._argv: tuple[str, ...] = ()
+        self._starts: deque[Act] = deque(maxlen=_STARTS)
         self._reaches = False
         self._prune_at = _PRUNE_AT
 
@@ -177,7 +179,9 @@ class Acts:
     def open(self, act: str, request: Request) -> Act:
         """Register a new outermost act."""
         made = Act(act, request.process)
-        if request.process is not None and key_of(request.process) not in self._agents:
+        if request.process is not None and key_of(request.process) in self._agents:
+            self._starts.append(made)
+        elif request.process is not None:
             if len(self._acts) >= self._prune_at:
                 self._prune()
             self._acts[key_of(request.process)] = made
@@ -234,6 +238,10 @@ class Acts:
         act.root = request.process
         self._acts[key_of(request.process)] = act
         return act
+
+    def was_shown_at_start(self, facts: Facts) -> bool:
+        """Whether a person saw these effects when they let the agent itself start (`leash run -- sh -c ...`)."""
+        return any(start.covers(facts) for start in self._starts)
 
     def ran(self, request: Request, facts: Facts) -> None:
         """An exec that was allowed: what it said it would do, its process may do."""

@@ -47,12 +47,14 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
@@ -157,6 +159,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         clock=microseconds,
     )
     stream.subscribe(council.recorded)
+    endings = Endings(loop, microseconds)
     mediator = Mediator(
         classify=classify,
         decider=pdp,
@@ -172,6 +175,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         posture=start.posture,
         reachable=council.reachable,
         limits=arming.limits(bundle.digest, microseconds),
+        follow=endings.follow,
+        scripts=digest_of_scripts,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = pdp.by_class(), histories(start.home)
@@ -211,6 +216,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         reached=council.reached,
     )
     room["control"] = control
+    session.at_end(endings.close)
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)

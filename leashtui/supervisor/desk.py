@@ -39,6 +39,7 @@ class Waiting:
     done: bool = False
     parked: bool = False  # the agent was given a ticket: nobody listens to the answer any more
     digest: str = ""  # what exactly was asked, for the retry
+    scripts: str = ""  # digest of the scripts it would run
     stop: Callable[[], None] = lambda: None  # ends the clock of the agent's own limit
 
 

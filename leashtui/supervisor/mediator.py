@@ -6,6 +6,7 @@ record that explains it is committed; whatever raises on the way becomes a denia
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,10 +15,10 @@ from msgspec.structs import replace
 
 from leashtui.model.card import Card, Choice
 from leashtui.model.errors import LeashError
-from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
+from leashtui.model.event import ActEnded, Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Classifier, Decider, Reply
-from leashtui.model.request import Action, Layer, Posture, Request
+from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
@@ -46,6 +47,8 @@ class Recorder(Protocol):
     def append(self, event: Event, parent: str = "", durable: bool = False) -> Record: ...
 
 
+Follow = Callable[[ProcessRef, Callable[[int, int], None]], None]
+"""Tells the exit code of a process and the microseconds it took, once it has ended."""
 Granter = Callable[[Facts, Decision], GrantAdded]
 """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
 
@@ -113,6 +116,8 @@ class Mediator:
         posture: Posture = Posture.GUARD,
         reachable: Callable[[], bool] = lambda: False,
         limits: Limits | None = None,
+        follow: Follow = lambda process, told: None,
+        scripts: Callable[[Request], str] = lambda request: "",
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -128,6 +133,8 @@ class Mediator:
         self._posture = posture
         self._reachable = reachable
         self._limits = limits or Limits()
+        self._follow = follow
+        self._scripts = scripts
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -149,7 +156,7 @@ class Mediator:
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
-        facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
+        facts = self._judged(request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
@@ -199,6 +206,7 @@ class Mediator:
             since=self._clock(),
             settle=lambda w, v, c, f: self._settle(w, v, c, f, act, reply),
             digest=digest,
+            scripts=self._scripts(request),
         )
         card = self._desk.ask(submission.waiting)
         self._record_card(card, record.id)
@@ -233,7 +241,7 @@ class Mediator:
         """Whether a person approved this already, or an exec that was allowed said it would do it."""
         if parent is not None and parent.covers(facts, same=self._acts.is_same(parent, request)):
             return True
-        return self._acts.foresaw(request, facts)
+        return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 
     def _record_card(self, card: Card, parent: str) -> None:
         self._stream.append(Asked(card=card), parent=parent, durable=True)
@@ -275,6 +283,10 @@ class Mediator:
     ) -> None:
         """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
         waiting.stop()
+        if verdict.ruling is Ruling.ALLOW and not waiting.parked and self._has_changed(waiting):
+            why = "what it would run changed while it waited; run it again, and it will be asked as it is now"
+            text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
+            verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
         granted: GrantAdded | None = None
         try:
             if choice is Choice.SESSION:
@@ -295,6 +307,7 @@ class Mediator:
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
             self._breaker.forgive(waiting.facts)
+            self._await_end(waiting)
             if not waiting.parked:
                 act.approve(waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
@@ -309,6 +322,24 @@ class Mediator:
                 self._limits.tickets.spend(waiting.card.id)
             reply(verdict)
 
+    def _judged(self, request: Request) -> Facts:
+        return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
+
+    def _has_changed(self, waiting: Waiting) -> bool:
+        """Whether an exec would do more now than its card showed: its scripts are others, or mean something else."""
+        request = waiting.request
+        if request.action is not Action.PROCESS_EXEC:
+            return False
+        try:
+            if self._scripts(request) != waiting.scripts:
+                return True
+            now = self._judged(request)
+        except Exception:  # noqa: BLE001 - what cannot be judged any more is not what was shown
+            return True
+        shown = Act("", None)
+        shown.approve(waiting.facts)
+        return now.effects != waiting.facts.effects and not shown.covers(now, same=True)
+
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""
         ask = waiting.card.id if waiting.card else ""
@@ -318,6 +349,17 @@ class Mediator:
             self._limits.told(approved_late(ask, waiting.facts.command))
         elif verdict.by is By.PERSON:
             self._limits.told(f"{ask} was refused. {verdict.feedback}")
+
+    def _await_end(self, waiting: Waiting) -> None:
+        """Record how an act that a person allowed came out; a log that cannot be written says so elsewhere."""
+        process, act = waiting.request.process, waiting.act
+
+        def ended(code: int, took: int) -> None:
+            with contextlib.suppress(LeashError):
+                self._stream.append(ActEnded(code=code, us=took), parent=act)
+
+        if process is not None and waiting.request.action is Action.PROCESS_EXEC:
+            self._follow(process, ended)
 
 
 def _weighty(facts: Facts, verdict: Verdict | None) -> bool:

@@ -194,3 +194,75 @@ def test_sigterm_to_leash_reaches_the_agent(world: World) -> None:
     assert leash.stdout.readline() == b"up\n"
     leash.send_signal(signal.SIGTERM)
     assert leash.wait(20) == 143
+
+
+def _kernel() -> tuple[int, int]:
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()))
+
+
+@pytest.mark.skipif(_kernel() < (6, 15), reason="the kernel tells the exit code of other people's children since 6.15")
+def test_how_an_approved_act_came_out_is_recorded(world: World, agent: Path) -> None:
+    (world.workspace / "notes").mkdir()
+    (world.workspace / "notes" / "a.txt").write_text("mine")
+    leash = world.start(
+        "run", "--headless", "--on-ask", "wait", "--", "python3", str(agent), "rm -rf notes; exit 3", "sleep 1"
+    )
+    card = world.one_card()
+    assert world.leash("approve", card["id"]).returncode == 0
+    assert leash.wait(60) == 0
+    assert [e["code"] for e in world.events("act.ended")] == [3]
+
+
+def test_what_a_person_let_start_is_not_asked_again_inside(world: World) -> None:
+    """`leash run -- sh -c TEXT`: the text is the agent, and its effects were on the card."""
+    for folder in ("notes", "other"):
+        (world.workspace / folder).mkdir()
+        (world.workspace / folder / "a.txt").write_text("mine")
+    leash = world.start(
+        "run", "--headless", "--on-ask", "wait", "--", "bash", "-c", "rm -rf notes; d=oth; rm -rf ${d}er; true"
+    )
+    card = world.one_card()
+    assert world.leash("approve", card["id"]).returncode == 0
+    assert leash.wait(60) == 0
+    assert not (world.workspace / "notes").exists()
+    assert len(world.events("act.asked")) == 1
+
+
+def test_what_was_not_on_the_card_is_asked(world: World) -> None:
+    for folder in ("notes", "other"):
+        (world.workspace / folder).mkdir()
+        (world.workspace / folder / "a.txt").write_text("mine")
+    hidden = world.script("hidden.sh", "rm -rf notes other\n")
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--", "bash", "-c", f"rm -rf notes; sh {hidden}; true")
+    first = world.one_card()
+    assert world.leash("approve", first["id"]).returncode == 0
+    second = eventually(lambda: next((c for c in world.approvals() if c["id"] != first["id"]), None))
+    assert world.leash("deny", second["id"]).returncode == 0
+    assert leash.wait(60) == 0
+    assert (world.workspace / "other" / "a.txt").exists()
+
+
+@pytest.mark.parametrize("changed", [True, False], ids=["changed", "as shown"])
+def test_a_script_that_changes_while_it_waits_is_not_what_was_approved(
+    world: World, agent: Path, changed: bool
+) -> None:
+    for folder in ("notes", "other"):
+        (world.workspace / folder).mkdir()
+        (world.workspace / folder / "a.txt").write_text("mine")
+    script = world.workspace / "tidy.sh"
+    script.write_text("rm -rf notes\n")
+    leash = world.start(
+        "run", "--headless", "--on-ask", "wait", "--", "python3", str(agent), "git status; exec bash tidy.sh"
+    )
+    card = world.one_card()
+    if changed:
+        script.write_text("rm -rf other\n")
+    world.leash("approve", card["id"])
+    time.sleep(0.5)
+    for extra in world.approvals():
+        world.leash("deny", extra["id"])
+    out, _ = leash.communicate(timeout=60)
+    assert (world.workspace / "other").exists()
+    assert (world.workspace / "notes").exists() is changed
+    assert (b"changed while it waited" in out) is changed

@@ -23,11 +23,12 @@ from typing import Protocol
 
 from leashtui.guards.kernel import abi, tracee
 from leashtui.guards.kernel.filter import EXECS
-from leashtui.guards.kernel.image import carries_code, request_of, stat_of
+from leashtui.guards.kernel.image import request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Tier
+from leashtui.model.variables import carries_code
 from leashtui.model.verdict import Ruling, Verdict
 
 _REFUSED = 126

@@ -13,79 +13,13 @@ import os
 
 from leashtui.guards.kernel.procfs import read_proc
 from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.model.variables import NAMES, PREFIXES
 
-CODE_VARIABLES = frozenset(
-    [
-        "BASH_ENV",
-        "ENV",
-        "PROMPT_COMMAND",
-        "PS4",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "IFS",
-        "GCONV_PATH",
-        "PYTHONSTARTUP",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONBREAKPOINT",
-        "PERL5OPT",
-        "PERL5LIB",
-        "PERL5DB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "LUA_INIT",
-        "PAGER",
-        "MANPAGER",
-        "LESSOPEN",
-        "LESSCLOSE",
-        "EDITOR",
-        "VISUAL",
-        "BROWSER",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_PAGER",
-        "GIT_EDITOR",
-        "GIT_SEQUENCE_EDITOR",
-        "GIT_ASKPASS",
-        "SSH_ASKPASS",
-        "GIT_PROXY_COMMAND",
-        "GIT_EXEC_PATH",
-        "GIT_TEMPLATE_DIR",
-        "GIT_CONFIG_COUNT",
-        "GIT_CONFIG_PARAMETERS",
-        "GIT_CONFIG",
-        "GIT_DIR",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_SYSTEM",
-        "RSYNC_RSH",
-        "CVS_RSH",
-        "MAKEFLAGS",
-        "MAKEFILES",
-        "RUSTC_WRAPPER",
-        "CARGO_HOME",
-        "npm_config_script_shell",
-        "DOCKER_HOST",
-        "KUBECONFIG",
-    ]
-)
-"""Variables that can carry code or send it elsewhere; so do all that start with one of the prefixes below."""
-CODE_PREFIXES = ("LD_", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "BASH_FUNC_")
 LIMIT = 8 << 20
 """Bytes; the kernel itself allows 6 MiB of words and variables together (three quarters of the stack's 8)."""
-_NAMES = frozenset(name.encode() for name in CODE_VARIABLES)
-_PREFIXES = tuple(prefix.encode() for prefix in CODE_PREFIXES)
+_NAMES = frozenset(name.encode() for name in NAMES)
+_PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 _DEPTH = 64
-
-
-def carries_code(name: str) -> bool:
-    """Whether the variable can carry code."""
-    return name in CODE_VARIABLES or name.startswith(CODE_PREFIXES)
 
 
 def stat_of(pid: int) -> tuple[int, int]:
