@@ -36,6 +36,7 @@ from leashtui.model.event import (
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.plain import duration, one_line
+from leashtui.words.timeline import tell
 
 KEEP = 2000
 _ROOMY = 56
@@ -142,7 +143,8 @@ class Timeline:
                 return row("quiet", "joined", f"{who} as {role}")
             case FaceLeft(face=face):
                 return row("quiet", "left", face)
-        return row("quiet", "event", type(record.event).__name__)
+        line = tell(record)
+        return row("quiet" if line.quiet else "note", line.word, f"{line.text} {line.why}".strip())
 
     def _answer(self, record: Record, event: Answered, row: Callable[..., Row]) -> Row | None:
         verdict = event.verdict
