@@ -63,6 +63,8 @@ def _run(world: World, body: str, *answers: str) -> str:
         eventually(lambda name=f"L-{nth}": [card for card in world.approvals() if card["id"] == name])
         assert world.leash(answer, f"L-{nth}").returncode == 0
     out, err = leash.communicate(timeout=60)
+    left = [place for place in Path(world.env["LEASH_RUNTIME_DIR"]).iterdir() if place.is_dir()]
+    assert not left, left
     return (out + err).decode()
 
 
