@@ -1,7 +1,7 @@
 """Cline. Runs `/bin/bash -c CMD` and kills it after 30 s; approves its own acts by default.
 
 A refusal by its hook stops the whole run and tells the model nothing, so leash leaves its hooks alone: execs are seen.
-Its hub is a daemon that survives a group kill.
+It keeps its own state in the file of its settings. Its hub is a daemon that survives a group kill.
 """
 
 from leashtui.agents.adapter import Adapter, Footprint
@@ -10,7 +10,7 @@ AGENT = Adapter(
     kind="cline",
     names=("cline",),
     patience=30,
-    state=(".cline/",),
+    state=(".cline/", ".cline/data/globalState.json"),
     footprint=Footprint(
         settings=("~/.cline/data/globalState.json", "~/.cline/hooks"),
         mcp=(("~/.cline/data/settings/cline_mcp_settings.json", "mcpServers"),),

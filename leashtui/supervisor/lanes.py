@@ -41,7 +41,7 @@ NEUTRAL = "file"
 class Lanes:
     """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
     their own state; kept: what in them is the person's all the same; added: what may be written to. The
-    longer beginning of a path counts."""
+    longer beginning of a path counts; of the same, that it is their own."""
 
     def __init__(
         self,
@@ -70,14 +70,17 @@ class Lanes:
             return False
         if self._is_own(path):
             return True
-        if action is Action.FILE_WRITE and (path.startswith(self._added) or self._leads_to_own(path)):
+        if action is Action.FILE_WRITE and path.startswith(self._added):
             return True
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
 
     def knows_folder(self, path: str) -> bool:
-        """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold."""
-        return path.isprintable() and Action.FILE_WRITE in self._by_class and path.startswith(self._own)
+        """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold, or
+        on the way to it. A link or a folder that holds something already is another matter."""
+        if Action.FILE_WRITE not in self._by_class or not path.isprintable():
+            return False
+        return path.startswith(self._own) or self._leads_to_own(path)
 
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
@@ -106,7 +109,8 @@ class Lanes:
     def _is_own(self, path: str) -> bool:
         """Whether the longest beginning that is known of the path is the agent's."""
         own = max((len(beginning) for beginning in self._own if path.startswith(beginning)), default=0)
-        return own > max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
+        kept = max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
+        return own >= kept and own > 0
 
     def _leads_to_own(self, path: str) -> bool:
         """Whether it is a folder on the way to one: made when it is missing."""

@@ -34,8 +34,8 @@ def sweep(runtime: Path) -> int:
 
 
 def remove(directory: Path) -> None:
-    """Remove one session's directory, the 0500 one of its shims included; errors leave it behind."""
-    for place in (directory, directory / "shim"):
+    """Remove one session's directory, the 0500 ones of its shims and hooks included; errors leave it behind."""
+    for place in (directory, directory / "shim", directory / "hook"):
         with contextlib.suppress(OSError):
             place.chmod(0o700)
     shutil.rmtree(directory, ignore_errors=True)

@@ -10,12 +10,17 @@ from agents.conftest import Rig, settle
 from conftest import eventually
 from model_server import Step
 
+from leashtui.guards.kernel.probe import probe
+
 
 def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     before = {p: p.read_bytes() for p in rig.home.rglob("settings*.json")}
     out = rig.run({"shell": "echo hi > x.txt; cat x.txt"}, {"write": [str(rig.world.workspace / "n.txt"), "new\n"]})
     assert (rig.world.workspace / "x.txt").read_text() == "hi\n", out
     assert (rig.world.workspace / "n.txt").read_text().strip() == "new", out
+    (started,) = rig.world.events("session.started")
+    assert started["tier"] == ("exec" if rig.kind == "codex" else str(probe().tier))  # codex brings its own sandbox
+    assert not rig.world.events("act.asked")
     hooks = rig.decided("hook")
     assert [h["request"].get("script", "") for h in hooks][:1] == ["echo hi > x.txt; cat x.txt"]
     told = {e["moment"] for e in rig.world.events("agent.told")}

@@ -52,6 +52,8 @@ WRITE = {
     "rmdir": "os.rmdir('@home@/folder/empty')",
     "mkdir": "os.mkdir('@home@/folder/new')",
     "new file": "open('@home@/folder/new', 'w')",
+    "symlink in place of a folder on the way to a cache": "os.symlink('/etc', '@home@/.local')",
+    "renaming to a folder on the way to a cache": "os.mkdir('x'); open('x/EVIL', 'w'); os.rename('x', '@home@/.local')",
     "symlink outside": "os.symlink('/etc', '@home@/folder/new')",
     "hard link outside": "open('x', 'w').write('EVIL'); os.link('x', '@home@/folder/new')",
     "mkfifo": "os.mkfifo('@home@/folder/new')",

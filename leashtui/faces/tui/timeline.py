@@ -35,6 +35,7 @@ from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.inner import brief
 from leashtui.words.plain import duration, one_line
+from leashtui.words.timeline import tell
 
 KEEP = 2000
 _TEXT = 400
@@ -148,7 +149,8 @@ class Timeline:
                 return row("quiet", "joined", f"{who} as {role}")
             case FaceLeft(face=face):
                 return row("quiet", "left", face)
-        return row("quiet", "event", type(record.event).__name__)
+        line = tell(record)
+        return row("quiet" if line.quiet else "note", line.word, f"{line.text} {line.why}".strip())
 
     def grant_of(self, row: Row | None) -> str:
         """The grant that a row gave and that still holds; '' without one."""

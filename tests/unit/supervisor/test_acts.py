@@ -1,12 +1,13 @@
-"""Which exec makes the agent: the words the person typed, however they are wrapped."""
+"""Which exec makes the agent, and which file and network acts were foreseen."""
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from leashtui.classify import summary
 from leashtui.classify.ledger import Ledger
-from leashtui.classify.summary import facts_of
-from leashtui.model.facts import Facts
+from leashtui.model.facts import Effect, Facts, Parse, Severity, Verb
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
 from leashtui.supervisor.acts import Acts
 
@@ -44,7 +45,7 @@ def _exec(pid: int, *argv: str, parent: int = 0) -> Request:
 def _facts(*programs: str) -> Facts:
     ledger = Ledger()
     ledger.programs.update(dict.fromkeys(programs))
-    return facts_of(ledger, " ".join(programs), Mode.KERNEL, ())
+    return summary.facts_of(ledger, " ".join(programs), Mode.KERNEL, ())
 
 
 def test_git_starts_its_own_transport() -> None:
@@ -62,3 +63,94 @@ def test_what_a_hook_or_an_alias_starts_is_not_started_by_git() -> None:
     assert not acts.is_under_git(_exec(21, "git", "remote-https", parent=20))
     assert not acts.is_under_git(_exec(22, "git", "remote-https", parent=21))
     assert not acts.is_under_git(_exec(30, "git", "remote-https"))
+
+
+AGENT = ProcessRef(7, 100)
+CHILD = ProcessRef(8, 100)
+WORDS = ("command", "normalised", "undo")
+
+
+def facts_of(*effects: Effect) -> Facts:
+    flags = {f.name: False if f.type is bool else () for f in msgspec.structs.fields(Facts)}
+    words = dict.fromkeys(WORDS, "")
+    return Facts(**{**flags, **words, "parse": Parse.FULL, "mode": Mode.KERNEL, "effects": effects})  # type: ignore[arg-type]
+
+
+RC = facts_of(Effect(Verb.PERSIST, "/home/u/.bashrc", severity=Severity.HIGH))
+
+
+def file_act(path: str, process: ProcessRef = AGENT, argv: tuple[str, ...] = ()) -> Request:
+    return Request(Action.FILE_WRITE, Layer.KERNEL, "/", argv, path=path, process=process)
+
+
+def acts_of(typed: tuple[str, ...] = ("claude", "go"), *, reaches: bool = False) -> Acts:
+    acts = Acts(lambda process: True)
+    acts.adopt_agent(AGENT, typed, reaches=reaches)
+    return acts
+
+
+def test_a_file_act_of_the_agent_is_not_its_start() -> None:
+    acts = acts_of()
+    assert acts.starts(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/", ("claude", "go"), process=AGENT))
+    assert not acts.starts(file_act("/x", argv=("claude", "go")))
+    connect = Request(Action.NET_CONNECT, Layer.KERNEL, "/", ("claude", "go"), host="192.0.2.1", process=AGENT)
+    assert not acts.starts(connect)
+
+
+def test_an_edit_approved_in_the_hook_is_foreseen_until_its_tool_call_is_over() -> None:
+    acts = acts_of()
+    asked = Request(Action.FILE_WRITE, Layer.HOOK, "/", path="/home/u/.bashrc", call="t1")
+    assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
+    acts.expect_edit(asked)
+    assert acts.foresaw(file_act("/home/u/.bashrc"), RC)
+    assert acts.foresaw(file_act("/home/u/.bashrc.tmp.12.ab"), RC)
+    assert not acts.foresaw(file_act("/home/u/.bashrc_other"), RC)
+    assert not acts.foresaw(file_act("/home/u/.bashrc", CHILD), RC)
+    acts.forget("t2")
+    assert acts.foresaw(file_act("/home/u/.bashrc"), RC)
+    acts.forget("t1")
+    assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
+
+
+def test_an_edit_that_was_never_made_is_not_expected_in_the_next_turn() -> None:
+    acts = acts_of()
+    acts.expect_edit(Request(Action.FILE_WRITE, Layer.HOOK, "/", path="/home/u/.bashrc", call="t1"))
+    acts.end_turn()
+    assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
+
+
+@pytest.mark.parametrize(
+    ("reaches", "process", "verb", "expected"),
+    [
+        (True, AGENT, Verb.NET_CONNECT, True),
+        (True, AGENT, Verb.SERVICE, False),
+        (True, CHILD, Verb.NET_CONNECT, False),
+        (False, AGENT, Verb.NET_CONNECT, False),
+    ],
+)
+def test_only_a_known_agent_itself_may_be_expected_to_reach_its_model(
+    reaches: bool, process: ProcessRef, verb: Verb, expected: bool
+) -> None:
+    request = Request(Action.NET_CONNECT, Layer.KERNEL, "/", ("claude", "go"), host="192.0.2.1", process=process)
+    facts = facts_of(Effect(verb, "192.0.2.1:443", severity=Severity.MEDIUM))
+    assert acts_of(reaches=reaches).foresaw(request, facts) is expected
+
+
+def test_a_port_for_others_is_never_expected_of_an_agent() -> None:
+    request = Request(Action.NET_BIND, Layer.KERNEL, "/", ("claude", "go"), host="0.0.0.0", port=80, process=AGENT)
+    facts = facts_of(Effect(Verb.LISTEN, "0.0.0.0:80", severity=Severity.MEDIUM))
+    assert not acts_of(reaches=True).foresaw(request, facts)
+
+
+def test_a_file_act_never_takes_the_place_of_the_command_a_hook_announced() -> None:
+    acts = Acts(lambda process: True, lambda argv: argv[-1] if argv[:2] == ("sh", "-c") else "")
+    acts.adopt_agent(AGENT, ("claude", "go"))
+    announced = acts.open("A1", Request(Action.PROCESS_EXEC, Layer.HOOK, "/w", script="rm -r notes", call="t1"))
+    acts.expect(announced, Request(Action.PROCESS_EXEC, Layer.HOOK, "/w", script="rm -r notes", call="t1"))
+    words = ("sh", "-c", "rm -r notes")
+    stray = Request(Action.FILE_WRITE, Layer.KERNEL, "/w", words, path="/w/x", process=ProcessRef(9, 1, 1))
+    assert acts.find(stray) is None
+    assert not acts.is_same(announced, stray)
+    run = Request(Action.PROCESS_EXEC, Layer.KERNEL, "/w", words, process=CHILD, ancestry=(AGENT,))
+    assert acts.find(run) is announced
+    assert acts.is_same(announced, run)

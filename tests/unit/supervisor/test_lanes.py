@@ -112,6 +112,32 @@ def test_a_history_may_be_added_to_and_not_removed(lanes: Lanes) -> None:
     assert not lanes.knows(D, "/home/u/.bash_history")
 
 
+def test_the_longer_beginning_tells_an_agents_state_from_what_is_the_persons(path: Path) -> None:
+    own, kept = ("/home/u/.claude/", "/home/u/.claude/plugins/store/"), ("/home/u/.claude/plugins",)
+    lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own, kept=kept)
+    assert lanes.knows(W, "/home/u/.claude/history.jsonl")
+    assert lanes.knows(W, "/home/u/.claude/plugins/store/x.json")
+    assert not lanes.knows(W, "/home/u/.claude/plugins/evil/hooks.json")
+    assert not lanes.knows(W, "/home/u/.claude/plugins")
+    assert not lanes.knows(W, "/home/u/elsewhere")
+
+
+def test_an_empty_folder_of_an_agents_state_needs_no_question(lanes: Lanes) -> None:
+    assert lanes.knows_folder("/home/u/.claude/settings.d")
+    assert not lanes.knows_folder("/home/u/.ssh")
+    assert not lanes.knows_folder("/home/u/w/.git")
+    assert lanes.knows_folder("/home/u/.claude")
+    assert not lanes.knows_folder("/home/u")
+    assert not lanes.knows_folder("/home/u/.claude/a\u202eb")
+
+
+def test_the_way_to_an_agents_state_is_open_to_new_folders_only(path: Path) -> None:
+    own = ("/home/u/.config/mini/",)
+    lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own)
+    assert lanes.knows_folder("/home/u/.config")
+    assert not lanes.knows(W, "/home/u/.config")  # a link there, or moving it away, would change what is not its own
+
+
 def test_hidden_characters_are_always_asked(lanes: Lanes) -> None:
     allow(lanes, W, "/home/u/w/a.py")
     assert not lanes.knows(W, "/home/u/w/a\u202epy")

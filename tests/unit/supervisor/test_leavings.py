@@ -12,10 +12,11 @@ from leashtui.supervisor.session import reference
 
 def _session(runtime: Path, name: str, pid: int, born: int) -> Path:
     place = runtime / name
-    (place / "shim").mkdir(parents=True)
-    (place / "shim" / "sh").write_text("")
+    for guard in ("shim", "hook"):
+        (place / guard).mkdir(parents=True)
+        (place / guard / "sh").write_text("")
+        (place / guard).chmod(0o500)
     (place / "session.json").write_text(json.dumps({"pid": pid, "born": born}))
-    (place / "shim").chmod(0o500)
     return place
 
 
@@ -34,4 +35,5 @@ def test_only_dead_sessions_are_swept(tmp_path: Path) -> None:
     assert living.exists()
     assert strange.exists()
     assert (tmp_path / "link").is_symlink()
-    (living / "shim").chmod(0o700)
+    for guard in ("shim", "hook"):
+        (living / guard).chmod(0o700)

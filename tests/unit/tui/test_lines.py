@@ -19,7 +19,7 @@ from leashtui.faces.tui.keys import KEYS, Situation, working
 from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
-from leashtui.model.event import Answered, Asked
+from leashtui.model.event import AgentTold, Answered, Asked, Ticketed
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 
@@ -56,6 +56,17 @@ def test_a_withdrawn_ask_is_never_called_a_denial() -> None:
         timeline.add(message)
     assert [r.word for r in timeline.rows()] == ["gone"]
     assert timeline.refused == 0
+
+
+def test_what_hooks_tell_and_tickets_are_said_in_words() -> None:
+    timeline = Timeline()
+    for message in recorded([AgentTold("prompt", text="mend the tests"), Ticketed("L-12", "d")]):
+        timeline.add(message)
+    rows = [(r.kind, r.word, r.text) for r in timeline.rows()]
+    assert rows[0][:2] == ("note", "prompt")
+    assert "mend the tests" in rows[0][2]
+    assert rows[1][1] == "ticket"
+    assert "L-12" in rows[1][2]
 
 
 def test_the_same_record_counts_once_and_old_rows_go() -> None:

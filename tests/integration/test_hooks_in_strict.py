@@ -1,0 +1,154 @@
+"""An agent with hooks in tier strict: its hook is heard behind the covers, and an edit approved there is one act.
+
+The agent is a script by the name of a known one, so that it is armed as that one is; it reads its settings and runs its
+hooks by the shell, as the real one does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import World, eventually
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
+
+pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+
+AGENT = """\
+#!{python}
+import json, os, subprocess, sys
+settings = sys.argv[sys.argv.index("--settings") + 1]
+hooks = json.load(open(settings))["hooks"]
+home, session = os.environ["HOME"], os.path.dirname(os.path.dirname(settings))
+
+def hook(event, **more):
+    question = dict(session_id="s", cwd=os.getcwd(), hook_event_name=event, **more)
+    command = hooks[event][-1]["hooks"][0]["command"]
+    return subprocess.run(["/bin/sh", "-c", command], input=json.dumps(question).encode(), capture_output=True)
+
+def edit(event, call, path, text):
+    return hook(event, tool_name="Write", tool_use_id=call, tool_input=dict(file_path=path, content=text))
+
+def write(path, text):
+    made = path + ".tmp.7.ab12"
+    with open(made, "w") as file:
+        file.write(text)
+    os.rename(made, path)
+
+def attempt(work, *args):
+    try:
+        work(*args)
+    except OSError as error:
+        return error.strerror
+    return "done"
+
+"""
+
+
+def _run(world: World, body: str, *answers: str) -> str:
+    """What the agent printed. answers: to the cards in their order; without any, nobody can be asked."""
+    bin_dir = world.root / "bin"
+    bin_dir.mkdir()
+    agent = bin_dir / "claude"
+    agent.write_text(AGENT.format(python=sys.executable) + body)
+    agent.chmod(0o755)
+    world.env["PATH"] = f"{bin_dir}:{world.env['PATH']}"
+    on_ask = "wait" if answers else "deny"
+    leash = world.start("run", "--headless", "--guard", "strict", "--on-ask", on_ask, "--", "claude", "go")
+    for nth, answer in enumerate(answers, 1):
+        eventually(lambda name=f"L-{nth}": [card for card in world.approvals() if card["id"] == name])
+        assert world.leash(answer, f"L-{nth}").returncode == 0
+    out, err = leash.communicate(timeout=60)
+    left = [place for place in Path(world.env["LEASH_RUNTIME_DIR"]).iterdir() if place.is_dir()]
+    assert not left, left
+    return (out + err).decode()
+
+
+def test_the_hook_is_heard_and_its_refusal_reaches_the_agent(world: World) -> None:
+    out = _run(
+        world,
+        'done = edit("PreToolUse", "t1", home + "/.bashrc", "evil")\nprint(done.returncode, done.stderr.decode())',
+    )
+    assert "REFUSED" in out
+    (asked,) = [e for e in world.events("act.decided") if e["request"]["layer"] == "hook"]
+    assert asked["request"]["path"] == f"{world.env['HOME']}/.bashrc"
+    assert not [e for e in world.events("act.decided") if e["verdict"]["ruling"] == "deny" and e is not asked][1:]
+
+
+def test_an_edit_approved_in_the_hook_is_made_without_a_second_card_and_once(world: World) -> None:
+    out = _run(
+        world,
+        'rc = home + "/.bashrc"\n'
+        'print("hook", edit("PreToolUse", "t1", rc, "mine").returncode)\n'
+        'print("first", attempt(write, rc, "mine"))\n'
+        'edit("PostToolUse", "t1", rc, "mine")\n'
+        'print("second", attempt(write, rc, "evil"))\n',
+        "approve",
+        "deny",
+    )
+    assert "hook 0" in out
+    assert "first done" in out, out
+    assert "second Permission denied" in out, out
+    assert Path(world.env["HOME"], ".bashrc").read_text() == "mine"
+
+
+def test_an_edit_that_its_hook_never_asked_about_is_asked_by_the_kernel(world: World) -> None:
+    out = _run(world, 'print("edit", attempt(write, home + "/.bashrc", "evil"))')
+    assert "edit Permission denied" in out
+
+
+def test_an_edit_that_was_refused_in_the_hook_is_not_made(world: World) -> None:
+    out = _run(
+        world,
+        'rc = home + "/.bashrc"\nprint("hook", edit("PreToolUse", "t1", rc, "evil").stdout.decode())\n'
+        'print("edit", attempt(write, rc, "evil"))',
+    )
+    assert "edit Permission denied" in out
+
+
+def test_behind_the_covers_there_is_the_hook_and_nothing_else(world: World) -> None:
+    if not probe().covers:
+        pytest.skip("this host gives no covers")
+    out = _run(
+        world,
+        "import shutil\n"
+        "hook_dir = os.path.dirname(settings)\n"
+        'seen = [n for n in ("session.json", "veil", "../watch") if os.path.exists(session + "/" + n)]\n'
+        'print("seen", seen, os.path.exists(hook_dir + "/ask.sock"))\n'
+        "for path in (session, os.path.dirname(session)):\n"
+        '    names = attempt(lambda: print("names", sorted(os.listdir(path))))\n'
+        'for deed in (lambda: open(settings, "w"), lambda: os.unlink(hook_dir + "/ask.sock"),\n'
+        '             lambda: os.rename(hook_dir, hook_dir + "2"), lambda: os.mkdir(session + "/x"),\n'
+        '             lambda: open(hook_dir + "/hook", "a"), lambda: os.chmod(hook_dir, 0o777)):\n'
+        '    print("deed", attempt(deed))\n',
+    )
+    assert "seen [] True" in out
+    assert "deed done" not in out
+    assert out.count("deed ") == 6
+    named = [line for line in out.splitlines() if line.startswith("names")]
+    assert all(json.loads(line[6:].replace("'", '"')) in (["hook"], [_session(world)]) for line in named), named
+
+
+def test_a_known_agent_reaches_its_model_and_its_children_do_not(world: World) -> None:
+    dial = world.workspace / "dial.py"
+    dial.write_text(
+        "import socket, sys\nline = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "line.connect(('192.0.2.7', 443))\nprint(sys.argv[-1], 'connected', flush=True)\n"
+    )
+    out = _run(
+        world,
+        'exec(open("dial.py").read().replace("sys.argv[-1]", repr("agent")))\n'
+        'subprocess.run([sys.executable, "dial.py", "child"])\n',
+    )
+    assert "agent connected" in out
+    assert "child connected" not in out
+    (mine, _) = [e for e in world.events("act.decided") if e["request"]["action"] == "NetConnect"]
+    assert mine["verdict"]["by"] == "covered"
+
+
+def _session(world: World) -> str:
+    return world.records()[0].get("record", world.records()[0])["session"]

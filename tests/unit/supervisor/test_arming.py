@@ -1,0 +1,77 @@
+"""What an agent's own habits excuse: its programs, never what they do to files and sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from leashtui.agents.registry import AGENTS, adapter_of
+from leashtui.model.request import Action, Layer, Request
+from leashtui.supervisor.arming import Arming
+from leashtui.supervisor.mediator import Limits
+from leashtui.supervisor.strictness import own_state
+
+GIT = ("/usr/bin/git", "status")
+
+
+@pytest.fixture
+async def limits(tmp_path: Path) -> Limits:
+    return Arming(("claude",), tmp_path, hooks=True, patience=0).limits("b", lambda: 0)
+
+
+def exec_of(*argv: str, env: tuple[tuple[str, str], ...] = ()) -> Request:
+    return Request(Action.PROCESS_EXEC, Layer.KERNEL, "/w", argv, exe=argv[0], env=env)
+
+
+async def test_a_habit_is_an_exec_and_never_what_the_program_then_does(limits: Limits) -> None:
+    habit = exec_of("/bin/bash", "-c", "env")
+    assert limits.habit(habit)
+    for action in (Action.FILE_WRITE, Action.FILE_DELETE, Action.NET_CONNECT, Action.NET_BIND):
+        assert not limits.habit(replace(habit, action=action, path="/home/u/.bashrc"))
+
+
+async def test_the_hook_client_is_leashs_own_by_its_exec_only(tmp_path: Path) -> None:
+    arming = Arming(("claude",), tmp_path, hooks=True, patience=0)
+    limits = arming.limits("b", lambda: 0)
+    words = arming._directory.words("PreToolUse", 9, gate=True)
+    client = exec_of(*words)
+    assert limits.own(client)
+    assert not limits.own(replace(client, action=Action.FILE_WRITE, path="/home/u/.bashrc"))
+    assert not limits.own(replace(client, action=Action.NET_CONNECT, host="192.0.2.1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "layer", "expected"),
+    [
+        ("GIT_CONFIG_GLOBAL", "/tmp/claude-0/bash-edit-diff/12-34-ab9/config.global", Layer.KERNEL, ""),
+        ("GIT_CONFIG_GLOBAL", "/tmp/claude-0/bash-edit-diff/12-34-ab9/config.global", Layer.SHIM, "same"),
+        ("GIT_CONFIG_GLOBAL", "/tmp/claude-0/bash-edit-diff/../../evil/config.global", Layer.KERNEL, "same"),
+        ("GIT_CONFIG_GLOBAL", "/tmp/evil/config.global", Layer.KERNEL, "same"),
+        ("LD_PRELOAD", "/tmp/claude-0/bash-edit-diff/12-34-ab9/config.global", Layer.KERNEL, "same"),
+    ],
+)
+async def test_settings_it_writes_for_its_own_git_calls_are_read_past(
+    limits: Limits, name: str, value: str, layer: Layer, expected: str
+) -> None:
+    plain = limits.plain(replace(exec_of(*GIT, env=((name, value),)), layer=layer))
+    assert plain.env == ((name, value if expected == "same" else expected),)
+
+
+@pytest.mark.parametrize("kind", [agent.kind for agent in AGENTS])
+def test_what_an_agent_obeys_is_never_its_own_state(kind: str) -> None:
+    agent = adapter_of(kind)
+    own, kept = own_state(agent, "/home/u")
+    obeyed = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
+    for path in (name.replace("~", "/home/u", 1) for name in obeyed if name.startswith("~/")):
+        assert any(path.startswith(place) for place in kept), path
+        longest = max(len(place) for place in kept if path.startswith(place))
+        assert not any(path.startswith(place) and len(place) > longest for place in own), path
+
+
+@pytest.mark.parametrize(("argv", "expected"), [(("claude",), True), (("bash",), False)])
+def test_only_what_has_hooks_gets_a_window_and_a_socket(tmp_path: Path, argv: tuple[str, ...], expected: bool) -> None:
+    arming = Arming(argv, tmp_path, hooks=True, patience=0)
+    assert bool(arming.window) is expected
+    assert arming.sockets == (frozenset({str(tmp_path / "hook" / "ask.sock")}) if expected else frozenset())
