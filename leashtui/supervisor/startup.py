@@ -17,7 +17,7 @@ from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.places import Workspace
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, Floor
+from leashtui.guards.kernel.floor import BARE, OPEN_KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
@@ -42,6 +42,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
+    if tier is Tier.STRICT and support.covers and start.guard != Tier.STRICT:
+        lost = (OPEN_KEYS, *lost)
     parts = build(start, channel, tier, lost)
     session = parts.session
     if tier is Tier.WATCH:
@@ -62,7 +64,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
-        floor = floor_of(start.workspace, start.home, parts.directory, covers=support.covers, window=window)
+        covers, keys = support.covers, start.guard == Tier.STRICT
+        floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=keys, window=window)
     launched = launch(
         armed.argv,
         exe=start.exe,

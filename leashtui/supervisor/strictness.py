@@ -45,15 +45,15 @@ HISTORIES = (
 """Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
-def floor_of(workspace: str, home: str, directory: Path, *, covers: bool, window: str = "") -> Floor:
-    """The floor of a session in tier strict. directory: the session's own, where the veil is made. window: what in it
-    the agent must be able to read all the same, '' for nothing."""
+def floor_of(workspace: str, home: str, directory: Path, *, covers: bool, keys: bool = True, window: str = "") -> Floor:
+    """The floor of a session in tier strict. directory: the session's own, where the veil is made. keys: cover the keys
+    that tools work with. window: what the agent must be able to read in the directory all the same, '' for nothing."""
     veil = directory / "veil"
     if covers:
         veil.touch(mode=0o000)
     own = [str(runtime_dir()), str(state_dir())]
     windows = (os.path.realpath(window),) if window else ()
-    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers, windows=windows)
+    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers, keys=keys, windows=windows)
 
 
 def sealed_places(workspace: str) -> tuple[str, ...]:

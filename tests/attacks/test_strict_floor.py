@@ -392,3 +392,18 @@ def test_what_was_refused_is_said_and_recorded(person: World) -> None:
     assert "Permission denied" in done.stderr
     decided = [e for e in person.events("act.decided") if e["request"].get("path", "").endswith("/prized")]
     assert [e["verdict"]["ruling"] for e in decided] == ["deny"]
+
+
+def test_keys_that_tools_work_with_stay_readable_unless_strict_was_asked_for(person: World) -> None:
+    """A cover cannot be lifted for one act, so git over ssh must not fail where nobody asked for it; it is said."""
+    text = "say(open('@home@/.ssh/id_ed25519').read())".replace("@home@", person.env["HOME"])
+    case = person.workspace / "case.py"
+    case.write_text(PRELUDE + text + "\n")
+    said = person.workspace / "said"
+    for options, readable in (((), True), (("--guard", "strict"), False)):
+        said.unlink(missing_ok=True)
+        done = person.leash("run", "--headless", *options, "--", sys.executable, str(case))
+        assert (said.exists() and "EVIL" in said.read_text()) is readable, done
+        started = person.events("session.started")[-1]
+        assert started["tier"] == "strict"
+        assert any("--guard strict closes them" in line for line in started["lost"]) is readable

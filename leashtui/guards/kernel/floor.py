@@ -19,22 +19,26 @@ WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
 REMOVES = 1 << 4 | 1 << 5
 MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 CHANGES = WRITE_FILE | TRUNCATE | REFER | REMOVES | MAKES
+OPEN_KEYS = "keys that tools work with (~/.ssh, clouds, registries) can be read; --guard strict closes them"
 LEAST_ABI = 3
 """Landlock before it leaves truncation free (Linux 6.2)."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
 
 HIDDEN = (
-    ".ssh", ".aws", ".gnupg", ".password-store", ".kube", ".azure", ".oci", ".docker/config.json", ".config/gcloud",
-    ".config/gh", ".config/hub", ".config/glab-cli", ".config/op", ".config/Bitwarden CLI", ".config/sops",
-    ".config/doctl", ".config/rclone", ".config/heroku", ".config/stripe", ".config/netlify", ".netrc", ".npmrc",
-    ".pypirc", ".git-credentials", ".pgpass", ".my.cnf", ".cargo/credentials.toml", ".cargo/credentials",
-    ".gem/credentials", ".m2/settings-security.xml", ".terraform.d/credentials.tfrc.json", ".terraformrc",
-    ".vault-token", ".boto", ".s3cfg", ".dockercfg", ".Xauthority", ".authinfo", ".authinfo.gpg", ".msmtprc",
-    ".config/age", ".config/git/credentials", ".local/share/keyrings", ".mozilla", ".thunderbird",
-    ".config/google-chrome", ".config/chromium", ".config/BraveSoftware", ".config/microsoft-edge", ".electrum",
-    ".bitcoin", ".fly", ".config/filezilla",
+    ".password-store", ".config/op", ".config/Bitwarden CLI", ".Xauthority", ".authinfo", ".authinfo.gpg", ".msmtprc",
+    ".local/share/keyrings", ".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium",
+    ".config/BraveSoftware", ".config/microsoft-edge", ".electrum", ".bitcoin", ".config/filezilla",
 )  # fmt: skip
-"""Below the home: what is covered where it exists when the session starts."""
+"""Below the home: what is covered where it exists when the session starts, as no tool of a session has use for it."""
+KEYS = (
+    ".ssh", ".aws", ".gnupg", ".kube", ".azure", ".oci", ".docker/config.json", ".config/gcloud", ".config/gh",
+    ".config/hub", ".config/glab-cli", ".config/sops", ".config/doctl", ".config/rclone", ".config/heroku",
+    ".config/stripe", ".config/netlify", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".pgpass", ".my.cnf",
+    ".cargo/credentials.toml", ".cargo/credentials", ".gem/credentials", ".m2/settings-security.xml",
+    ".terraform.d/credentials.tfrc.json", ".terraformrc", ".vault-token", ".boto", ".s3cfg", ".dockercfg",
+    ".config/age", ".config/git/credentials", ".fly",
+)  # fmt: skip
+"""Below the home: what git, package managers and cloud tools work with; covered too where tier strict was asked for."""
 
 
 class Floor(Struct, frozen=True):
@@ -57,15 +61,22 @@ BARE = Floor()
 
 
 def strict_floor(
-    home: str, own: Iterable[str], veil: str, *, workspace: str, covers: bool, windows: tuple[str, ...] = ()
+    home: str,
+    own: Iterable[str],
+    veil: str,
+    *,
+    workspace: str,
+    covers: bool,
+    keys: bool = True,
+    windows: tuple[str, ...] = (),
 ) -> Floor:
     """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here.
 
-    windows: real paths of what in them somebody does need.
+    keys: cover what tools work with too. windows: real paths of what in them somebody does need.
     """
     covered: list[str] = []
     if covers:
-        wanted = [*(os.path.join(home, name) for name in HIDDEN if home), *own]
+        wanted = [*(os.path.join(home, name) for name in ((*HIDDEN, *KEYS) if keys else HIDDEN) if home), *own]
         for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
             holds = (workspace + "/").startswith(path.rstrip("/") + "/")
             if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
