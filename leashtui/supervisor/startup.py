@@ -42,7 +42,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
-    if tier is Tier.STRICT and support.covers and start.guard != Tier.STRICT:
+    closes = start.guard == Tier.STRICT  # covers cost ssh its configuration and tools their keys: only where asked for
+    if tier is Tier.STRICT and support.covers and not closes:
         lost = (OPEN_KEYS, *lost)
     parts = build(start, channel, tier, lost)
     session = parts.session
@@ -64,8 +65,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
-        covers, keys = support.covers, start.guard == Tier.STRICT
-        floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=keys, window=window)
+        covers = support.covers and (closes or os.geteuid() == 0)
+        floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=closes, window=window)
     launched = launch(
         armed.argv,
         exe=start.exe,

@@ -394,7 +394,7 @@ def test_what_was_refused_is_said_and_recorded(person: World) -> None:
     assert [e["verdict"]["ruling"] for e in decided] == ["deny"]
 
 
-def test_keys_that_tools_work_with_stay_readable_unless_strict_was_asked_for(person: World) -> None:
+def test_keys_stay_readable_unless_strict_was_asked_for(person: World) -> None:
     """A cover cannot be lifted for one act, so git over ssh must not fail where nobody asked for it; it is said."""
     text = "say(open('@home@/.ssh/id_ed25519').read())".replace("@home@", person.env["HOME"])
     case = person.workspace / "case.py"

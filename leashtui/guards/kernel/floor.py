@@ -19,7 +19,7 @@ WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
 REMOVES = 1 << 4 | 1 << 5
 MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 CHANGES = WRITE_FILE | TRUNCATE | REFER | REMOVES | MAKES
-OPEN_KEYS = "keys that tools work with (~/.ssh, clouds, registries) can be read; --guard strict closes them"
+OPEN_KEYS = "secrets in their known places can be read by any program that may run; --guard strict closes them"
 LEAST_ABI = 3
 """Landlock before it leaves truncation free (Linux 6.2)."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
