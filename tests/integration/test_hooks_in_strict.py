@@ -146,7 +146,7 @@ def test_a_known_agent_reaches_its_model_and_its_children_do_not(world: World) -
     )
     assert "agent connected" in out
     assert "child connected" not in out
-    (mine, _) = [e for e in world.events("act.decided") if e["request"]["action"] == "NetConnect"]
+    (mine, _) = [e for e in world.events("act.decided") if e["request"]["action"] == "NetworkConnect"]
     assert mine["verdict"]["by"] == "covered"
 
 
