@@ -31,10 +31,15 @@ CACHES = (
     ".cache/", ".npm/", ".cargo/registry/", ".cargo/git/", ".cargo/.package-cache", ".gradle/", ".m2/repository/",
     "go/pkg/", ".local/share/pnpm/", ".yarn/", ".pnpm-store/", ".bun/install/", ".node-gyp/", ".nuget/", ".ivy2/",
     ".sbt/", ".java/", ".config/matplotlib/", ".local/share/virtualenv/", ".local/share/uv/", ".dartServer/",
+    ".config/go/telemetry/", ".config/configstore/update-notifier-", ".config/nextjs-nodejs/", ".config/astro/",
+    ".local/share/NuGet/", ".templateengine/", ".dotnet/TelemetryStorageService/", ".terraform.d/checkpoint_",
+    ".kube/cache/", ".aws/cli/cache/", ".bundle/cache/", ".composer/cache/", ".julia/logs/", ".julia/compiled/",
+    ".hex/packages/", ".pub-cache/", ".ccache/", ".conan2/p/", ".sonar/cache/", ".android/cache/",
+    ".local/state/pnpm/", ".local/share/jupyter/runtime/", ".ipython/profile_default/history.sqlite",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""
 TRAILS = (
-    ".viminf", ".lesshst", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
+    ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
 )  # fmt: skip
 """Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
