@@ -34,6 +34,8 @@ _POLL = 0.1
 _SETTLE = 1.0
 _DRAIN = 10.0
 """The pump itself gives up a face that takes nothing for a second."""
+_FIRST_LOOK = 5.0
+"""How long the end waits for a first face: a program may be over before its face is there to show what it printed."""
 _STOPS = (signal.SIGTSTP, signal.SIGSTOP)
 
 
@@ -114,6 +116,7 @@ class Session:
         self._linger = linger
         self._last: list[Callable[[], None]] = []
         self._frozen = False
+        self._seen = asyncio.Event()
         self._stopping = ""
         self._refused_first = False
         self._code: asyncio.Future[int] | None = None
@@ -180,6 +183,7 @@ class Session:
         """Give a checked connection to the pump; without a PTY it is simply closed."""
         if self.screen is not None:
             self.screen.hand(connection, cols, rows)
+            self._seen.set()
 
     def notice(self, level: str, text: str, hint: str = "") -> None:
         """Record something a person should know."""
@@ -290,6 +294,9 @@ class Session:
                 await asyncio.get_running_loop().run_in_executor(None, tree.end_all, os.getpid(), own)
         self._reap()
         if self.screen is not None:
+            if not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._seen.wait(), _FIRST_LOOK)
             await self.screen.drained(_DRAIN)
         if self.watcher is not None:
             await self.watcher.settled(_SETTLE)

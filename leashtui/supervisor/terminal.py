@@ -71,6 +71,7 @@ class Terminal:
     def hand(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Pass a checked connection to the pump; it says HELLO first."""
         if self._line is not None:
+            self._drained.clear()  # a new face has all of it still to show
             with contextlib.suppress(OSError):
                 control.hand_over(self._line, connection, cols, rows)
 

@@ -1,4 +1,4 @@
-"""Ctrl-Z and fg of the agent itself, through a real shell, keeper, pump and terminal."""
+"""Ctrl-Z and fg of the agent itself, and its end, through a real shell, keeper, pump and terminal."""
 
 from __future__ import annotations
 
@@ -66,3 +66,13 @@ def test_what_makes_ctrl_z_work_is_not_the_agents_child_and_ends_with_it(world: 
     leash.close()
     assert leash.exitstatus == 0
     assert [end.get("leftovers", []) for end in world.events("session.ended")] == [[]]
+
+
+def test_what_is_over_at_once_is_still_shown(world: World) -> None:
+    """The program ends before its face is there: what it printed waits for the face."""
+    argv = world.argv("run", "--plain", "--", "echo", "quick")
+    leash = pexpect.spawn(argv[0], argv[1:], cwd=str(world.workspace), env=world.env, timeout=30, encoding="utf-8")
+    leash.expect(pexpect.EOF)
+    assert "\nquick" in leash.before
+    leash.close()
+    assert leash.exitstatus == 0
