@@ -254,7 +254,8 @@ def external(call: Call) -> Stream:
     machine, word = call.machine, call.words[0]
     name = call.name
     tools = machine.setting.tools
-    dashed = name.startswith("git-") and tools.find(name) is None  # git's own programs may be started without git
+    # git's own programs may be started without git
+    dashed = name.startswith("git-") and tools.find(name) is None and _is_programs_place(call, word)
     machine.ledger.programs["git" if dashed else name] = None
     if "/" in word:
         path = call.path(word)
@@ -283,6 +284,12 @@ def external(call: Call) -> Stream:
     if call.direct:
         machine.ledger.simple.append(tuple(call.words))
     return out
+
+
+def _is_programs_place(call: Call, word: Word) -> bool:
+    """Whether a word finds its program by PATH, or names one that was installed."""
+    setting = call.machine.setting
+    return "/" not in word or is_installed(call.path(word), setting.workspace, setting.home)
 
 
 def _own_file(call: Call, path: str) -> Stream:

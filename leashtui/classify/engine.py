@@ -33,6 +33,7 @@ from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
 _MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
+_SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
 _LAUNCHERS = 4
 _ACTS_ITSELF = lazy(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
 """What a shell does by itself in a text that leash cannot read."""
@@ -69,6 +70,9 @@ class Engine:
             return self.text(request.script, request.cwd)
         facts = self._exec(request)
         if request.under_git and facts.programs == ("git",):
+            if request.argv[1:2] == ("reset",) and "--no-recurse-submodules" in request.argv:
+                # how `stash` and `worktree add`, which were judged, end: what is reset is kept, or new
+                facts = replace(self._exec(replace(request, argv=(*request.argv[:2], "-q"))), command=facts.command)
             facts = replace(facts, effects=tuple(e for e in facts.effects if e.target != PUSHED))
         return _of_choice(facts) if request.chosen else facts
 
@@ -180,11 +184,18 @@ def _program(request: Request) -> str:
     if not real:
         return called
     name, alias = real.rpartition("/")[2], called.rpartition("/")[2]
-    if name == alias or name in _MULTI:
-        return called if "/" in called or not real.startswith(("/home", "/tmp", "/root")) else real
+    if name == alias or (name in _MULTI and _is_applet(name, alias)):
+        return alias if real.startswith(_SYSTEM) else real
     if real.startswith(_SYSTEM):
         return alias if _kin(name, alias) else real
     return real
+
+
+def _is_applet(name: str, alias: str) -> bool:
+    """Whether a program that serves many names is called by one of its own; the words may claim anything."""
+    if name == "git":
+        return alias.startswith("git-")
+    return alias in _SHELLS if name in _SHELLS else True
 
 
 def _kin(name: str, alias: str) -> bool:

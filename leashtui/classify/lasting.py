@@ -26,7 +26,10 @@ _LATER = lazy(
 _ACCOUNTS = lazy(r"/etc/(?:passwd|shadow|sudoers(?:\.d/.*)?|group|doas\.conf|polkit-1/.*)$")
 _ROOT_FOR_ALL = lazy(r"^[^:\s]+:[^:]*:0+:|NOPASSWD|^permit\s+nopass|^(?:sudo|wheel|root):[^:]*:\d+:\S", re.M)
 """Lines by which somebody becomes root unasked."""
-_GIT_SETTINGS = lazy(r"/\.git/(?:config(?:\.worktree)?|info/attributes|modules/.*/config)$")
+_GIT_SETTINGS = lazy(
+    r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?(?:config(?:\.worktree)?|commondir|gitdir|info/attributes"
+    r"|objects/info/(?:http-)?alternates)$"
+)
 
 
 def judge_lasting(machine: Machine, path: str, content: Stream, span: Span) -> None:

@@ -134,6 +134,12 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
+_GIT_HOOKS = lazy(r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?hooks(?:/|$)")
+_LOCAL_BIN = lazy(
+    r"/(?:\.?v?env[\w.-]*|\.virtualenv|\.tox/[^/]+|\.nox/[^/]+)/(?:bin|Scripts)/[^/]+$|/node_modules/\.bin/[^/]+$"
+    r"|/vendor/bin/[^/]+$"
+)
+"""Where tools put programs into a project; elsewhere in it a folder called bin is just a folder."""
 _GUARD_RUN = lazy(r"(?:/var)?/run/user/\d+/leash|/tmp/runtime-\d+/leash")
 SYSTEM_DIRS = frozenset(
     "/" + d
@@ -213,6 +219,8 @@ def is_installed(path: str, workspace: Workspace, home: str) -> bool:
         return True
     if place_of(path, workspace, home) is Place.TEMP or path.startswith(workspace.root + "/bin/"):
         return False
+    if path.startswith(workspace.root + "/"):
+        return _LOCAL_BIN.search(path) is not None
     return any(folder in path for folder in _BIN_FOLDERS)
 
 
@@ -283,7 +291,7 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
         for pair in zip(folders, folders[1:], strict=False):
             if pair in _PAIRS:
                 return _PAIRS[pair]
-    if "/.git/hooks" in local:
+    if _GIT_HOOKS.search(local):
         return Place.HOOK
     if any(part in path for part in _RC_PARTS):
         return Place.SHELL_RC

@@ -70,7 +70,7 @@ class Lanes:
             return False
         if self._is_own(path):
             return True
-        if action is Action.FILE_WRITE and path.startswith(self._added):
+        if action is Action.FILE_WRITE and path in self._added:
             return True
         place = self._place(path)
         return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)

@@ -45,6 +45,13 @@ def _setting(config: Path, key: str) -> str | None:
     return value
 
 
+NO_WAY_OUT = {
+    "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_SSH_COMMAND": "false", "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}  # fmt: skip
+"""For our own git: no repository may make it fetch, and so start a program that the repository names."""
+
+
 class RepositoryProbe:
     """Looks at `root` (the workspace, absolute)."""
 
@@ -52,7 +59,12 @@ class RepositoryProbe:
         self._root = root
         outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
         self._git = shutil.which("git", path=outside)
-        self._env = {"PATH": outside, "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+        self._env = {
+            "PATH": outside,
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+        } | NO_WAY_OUT
         self._tracked: tuple[float, int, frozenset[str] | None] = (0.0, -1, None)
         self._ignored: dict[str, tuple[float, bool | None]] = {}
 

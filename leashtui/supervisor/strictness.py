@@ -28,12 +28,14 @@ from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.tree import ancestry_has
 
 CACHES = (
-    ".cache/", ".npm/", ".cargo/registry/", ".cargo/git/", ".cargo/.package-cache", ".gradle/", ".m2/repository/",
-    "go/pkg/", ".local/share/pnpm/", ".yarn/", ".pnpm-store/", ".bun/install/", ".node-gyp/", ".nuget/", ".ivy2/",
-    ".sbt/", ".java/", ".config/matplotlib/", ".local/share/virtualenv/", ".local/share/uv/", ".dartServer/",
-    ".config/go/telemetry/", ".config/configstore/update-notifier-", ".config/nextjs-nodejs/", ".config/astro/",
-    ".local/share/NuGet/", ".templateengine/", ".dotnet/TelemetryStorageService/", ".terraform.d/checkpoint_",
-    ".kube/cache/", ".aws/cli/cache/", ".bundle/cache/", ".composer/cache/", ".julia/logs/", ".julia/compiled/",
+    ".cache/", ".npm/", ".cargo/registry/", ".cargo/git/", ".cargo/.package-cache", ".gradle/caches/",
+    ".gradle/wrapper/", ".gradle/daemon/", ".gradle/native/", ".gradle/notifications/", ".m2/repository/",
+    "go/pkg/", ".local/share/pnpm/store/", ".yarn/berry/cache/", ".yarn/cache/", ".pnpm-store/",
+    ".bun/install/cache/", ".node-gyp/", ".nuget/", ".ivy2/", ".sbt/boot/", ".java/.userPrefs/",
+    ".local/share/virtualenv/", ".local/share/uv/python/", ".dartServer/", ".config/go/telemetry/",
+    ".config/configstore/update-notifier-", ".config/nextjs-nodejs/", ".config/astro/", ".local/share/NuGet/",
+    ".templateengine/", ".dotnet/TelemetryStorageService/", ".terraform.d/checkpoint_", ".kube/cache/",
+    ".aws/cli/cache/", ".bundle/cache/", ".composer/cache/", ".julia/logs/", ".julia/compiled/",
     ".hex/packages/", ".pub-cache/", ".ccache/", ".conan2/p/", ".sonar/cache/", ".android/cache/",
     ".local/state/pnpm/", ".local/share/jupyter/runtime/", ".ipython/profile_default/history.sqlite",
 )  # fmt: skip
@@ -45,7 +47,7 @@ TRAILS = (
 """Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
 HISTORIES = (
     ".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".psql_history", ".mysql_history",
-    ".sqlite_history", ".rediscli_history", ".mongodb/mongosh/",
+    ".sqlite_history", ".rediscli_history",
 )  # fmt: skip
 """Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
@@ -82,7 +84,7 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def histories(home: str) -> tuple[str, ...]:
-    """The histories below `home`, as beginnings of paths that a program may add to."""
+    """The histories below `home`, which a program may add to."""
     return tuple(os.path.join(home, name) for name in HISTORIES) if home else ()
 
 

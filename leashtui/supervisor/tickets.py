@@ -48,6 +48,7 @@ class Tickets:
             request.action,
             request.cwd,
             *((text,) if text else request.argv),
+            request.exe,
             request.path,
             request.host,
             str(request.port),

@@ -66,6 +66,10 @@ WRITE = {
     "chmod through /proc/self/fd": "fd = os.open('@home@/prized', os.O_RDONLY); os.chmod(f'/proc/self/fd/{fd}', 0o777)",
     "chmod of O_PATH": "fd = os.open('@home@/prized', os.O_PATH); os.chmod(f'/proc/self/fd/{fd}', 0o777)",
     "fchmodat2": "libc.syscall(452, -100, b'@home@/prized', 0o777, 0) == 0 or os.chmod('@home@/prized', 0o777)",
+    "truncation by opening a read descriptor again": "fd = os.open('@home@/prized', os.O_RDONLY)\n"
+    "os.open(f'/proc/self/fd/{fd}', os.O_RDONLY | os.O_TRUNC)",
+    "git's program under another name": "subprocess = __import__('subprocess'); os.makedirs('evil', exist_ok=True)\n"
+    "subprocess.run(['./git-config', '-f', '@home@/prized', 'core.pager', 'evil'], executable='/usr/bin/git')",
     "setxattr": "os.setxattr('@home@/prized', 'user.evil', b'x')",
     "fsetxattr": "os.setxattr(os.open('@home@/prized', os.O_RDONLY), 'user.evil', b'x')",
     "through a symlink": "os.symlink('@home@', 'way'); open('way/prized', 'w').write('EVIL')",
@@ -98,6 +102,12 @@ WRITE = {
     "bash startup": "open('@home@/.bashrc', 'a').write('EVIL')",
     "a git hook": "open('.git/hooks/pre-commit', 'w').write('EVIL')",
     "git settings": "open('.git/config', 'a').write('[core]\\n\\tfsmonitor = EVIL\\n')",
+    "a common directory": "open('.git/commondir', 'w').write('../EVIL')",
+    "a submodule's hook": "os.makedirs('.git/modules/m/hooks'); open('.git/modules/m/hooks/pre-commit', 'w').write('EVIL')",
+    "a hook by checkout-index": "import subprocess\nopen('pre-commit', 'w').write('EVIL')\n"
+    "subprocess.run(['git', 'add', 'pre-commit']); subprocess.run(['git', 'checkout-index', '--prefix=.git/hooks/', 'pre-commit']); os.unlink('pre-commit')",
+    "settings by a shell under git's name": "import subprocess\n"
+    "subprocess.run(['./git-config', 'core.hooksPath', 'EVIL'], executable='/usr/bin/git')",
     "git settings after git's routine": "open('.git/ORIG_HEAD', 'w').write('0'); open('.git/config', 'a').write('EVIL')",
     "git settings by rename": "open('x', 'w').write('EVIL'); os.rename('x', '.git/config')",
     "renaming .git": "os.rename('.git', 'got'); open('got/hooks/pre-commit', 'w').write('EVIL'); os.rename('got', '.git')",
@@ -407,3 +417,59 @@ def test_keys_stay_readable_unless_strict_was_asked_for(person: World) -> None:
         started = person.events("session.started")[-1]
         assert started["tier"] == "strict"
         assert any("--guard strict closes them" in line for line in started["lost"]) is readable
+
+
+def test_the_senders_descriptors_are_the_callers_own(person: World) -> None:
+    """sendmsg on a datagram socket is carried out by the guard: what it passes on is what the caller holds."""
+    case = person.workspace / "case.py"
+    case.write_text(
+        "import array, os, socket\n"
+        "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+        "mine = os.open('mine', os.O_RDWR | os.O_CREAT)\n"
+        "def passed(number):\n"
+        "    try:\n"
+        "        a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [number]))])\n"
+        "        rights = b.recvmsg(9, 64)[1]\n"
+        "        return os.readlink('/proc/self/fd/%d' % array.array('i', rights[0][2][:4])[0])\n"
+        "    except OSError as error:\n"
+        "        return type(error).__name__\n"
+        "print('own', passed(mine))\n"
+        "print('foreign', {passed(n) for n in range(20, 90)})\n"
+        "try:\n"
+        "    a.sendmsg([b'x'], [(socket.SOL_SOCKET, 2, bytes(12))]); print('posed')\n"
+        "except OSError as error: print('refused', error.errno)\n"
+    )
+    done = person.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
+    assert f"own {person.workspace}/mine" in done.stdout, done
+    assert "foreign {'OSError'}" in done.stdout, done
+    assert "refused 1" in done.stdout, done
+
+
+def test_a_child_cannot_pass_for_its_parent_nor_limit_others(person: World) -> None:
+    case = person.workspace / "case.py"
+    case.write_text(
+        PRELUDE
+        + "import resource\n"
+        + "print('clone', libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0))\n"
+        + "print('files', libc.unshare(0x400))\n"
+        + "resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print('own limit set')\n"
+        + "try: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (9999, 9999)); print('limited')\n"
+        + "except OSError as error: print('limit', error.errno)\n"
+    )
+    done = person.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
+    for line in ("clone -1", "files -1", "own limit set", "limit 1"):
+        assert line in done.stdout, done
+
+
+def test_git_stash_and_worktrees_go_on_working(person: World) -> None:
+    case = person.workspace / "case.sh"
+    (person.workspace / "kept.txt").write_text("one")
+    case.write_text(
+        "echo two > kept.txt\n"
+        "git -c user.name=a -c user.email=a@b stash && cat kept.txt && git stash pop && cat kept.txt\n"
+    )
+    for words in (["add", "kept.txt"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one"]):
+        subprocess.run(["git", *words], cwd=person.workspace, env=person.env, check=True)
+    done = person.leash("run", "--headless", "--guard", "strict", "--", "bash", str(case))
+    assert "REFUSED" not in done.stderr + done.stdout, done
+    assert (person.workspace / "kept.txt").read_text() == "two\n", done

@@ -79,8 +79,13 @@ class HookDirectory:
         """Whether a program with these words is the client, started as we start it, or the shell that starts it."""
         if exe == self.interpreter:
             return self._is_call(argv)
-        shell = os.path.basename(argv[0]) if argv else ""
-        if shell not in {"sh", "bash", "dash"} or len(argv) != 3 or argv[1] != "-c":
+        shell = os.path.basename(exe)
+        if (
+            not exe.startswith(("/bin/", "/usr/"))
+            or shell not in {"sh", "bash", "dash"}
+            or len(argv) != 3
+            or argv[1] != "-c"
+        ):
             return False
         try:
             words = shlex.split(argv[2])

@@ -22,7 +22,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
 from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.holding import Holding
-from leashtui.guards.kernel.letters import Letter, address_at, read_letters
+from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
@@ -290,7 +290,7 @@ class DoorGuard:
                 )  # fmt: skip
                 return
             try:
-                count = address.send(ours, letter.data, letter.control, letter.flags, letter.to)
+                count = self._post(notice, ours, letter)
             except OSError:
                 if sent:
                     break
@@ -304,9 +304,20 @@ class DoorGuard:
 
     def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
         letter = letters[0]
-        count = address.send(ours, letter.data, letter.control, letter.flags, letter.to)
+        count = self._post(notice, ours, letter)
         letter.report(notice.tid, count)
         self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
+
+    @staticmethod
+    def _post(notice: Notice, ours: socket.socket, letter: Letter) -> int:
+        """Send one letter with the caller's descriptors, never with ours; bytes sent. Raises OSError."""
+        taken: list[int] = []
+        try:
+            control = own_rights(letter.control, group_of(notice.tid), taken) if letter.control else b""
+            return address.send(ours, letter.data, control, letter.flags, letter.to)
+        finally:
+            for fd in taken:
+                os.close(fd)
 
     def _is_open(self, ours: socket.socket, peer: Peer) -> bool:
         if ours.family == socket.AF_NETLINK:

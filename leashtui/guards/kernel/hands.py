@@ -56,7 +56,10 @@ def _is_pipe(spot: Spot) -> bool:
 
 def gives_no_more(deed: Deed, fd: int) -> bool:
     """Whether opening our duplicate `fd` of the caller's descriptor again gives no right that it does not give."""
-    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE in (os.O_RDWR, deed.flags & os.O_ACCMODE))
+    has = fcntl.fcntl(fd, fcntl.F_GETFL)
+    if deed.flags & os.O_TRUNC or (has & os.O_APPEND and not deed.flags & os.O_APPEND):
+        return False
+    return bool(has & os.O_ACCMODE in (os.O_RDWR, deed.flags & os.O_ACCMODE))
 
 
 def reopen(deed: Deed, fd: int) -> int:
@@ -89,6 +92,8 @@ def do_at(deed: Deed, spots: list[Spot], held: int = -1) -> None:
         os.symlink(deed.extra, _plain(spot, errno.EEXIST), dir_fd=spot.fd)
     elif kind is Kind.MKDIR:
         os.mkdir(_plain(spot, errno.EEXIST), deed.mode, dir_fd=spot.fd)
+    elif kind is Kind.MKNOD and stat.S_IFMT(deed.mode) in (stat.S_IFCHR, stat.S_IFBLK):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # ours to make, never the agent's
     elif kind is Kind.MKNOD:
         mode = deed.mode if stat.S_IFMT(deed.mode) else deed.mode | stat.S_IFREG
         os.mknod(_plain(spot, errno.EEXIST), mode, deed.numbers[0], dir_fd=spot.fd)

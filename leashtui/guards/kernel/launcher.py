@@ -29,7 +29,7 @@ NEW_LISTENER, WAIT_KILLABLE = 8, 32
 SYS_LANDLOCK_ADD_RULE = 445
 CLONE_PARENT, SYS_CLONE = 0x8000, 56
 SCOPES = 3  # abstract unix sockets, signals
-NEWNS, NEWUSER = 0x20000, 0x10000000
+NEWNS, NEWUSER, NEWIPC = 0x20000, 0x10000000, 0x8000000
 MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
 MS_BIND, MS_REMOUNT, MS_REC, MS_PRIVATE = 4096, 32, 16384, 1 << 18
 KEPT = (0, 1, 3, 6, 7)  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
@@ -100,7 +100,7 @@ def cover(paths: list, veil: bytes, windows: list) -> None:  # type: ignore[type
     ones that stay to be read by whoever knows their path; nothing beside them can be listed.
     """
     user, group = os.geteuid(), os.getegid()
-    check(libc.unshare(NEWNS | (NEWUSER if user else 0)))
+    check(libc.unshare(NEWNS | NEWIPC | (NEWUSER if user else 0)))
     if user:
         for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:

@@ -19,6 +19,9 @@ _DATAGRAM = 1 << 16
 _MOST_MESSAGES = 64
 _MESSAGE = struct.Struct("QI4xQQQQi4x")
 _SPAN = struct.Struct("QQ")
+_CONTROL = struct.Struct("Qii")
+_SOL_SOCKET, _SCM_RIGHTS = 1, 1
+_MOST_DESCRIPTORS = 253
 
 
 class Letter:
@@ -61,6 +64,27 @@ def _message_at(tid: int, at: int, flags: int, counted: int) -> Letter:
         data += _bytes_at(tid, where, much)
     to = address_at(tid, name, length) if name else b""
     return Letter(to, data, _bytes_at(tid, control, room) if control else b"", flags, at + counted if counted else 0)
+
+
+def own_rights(control: bytes, group: int, taken: list[int]) -> bytes:
+    """Control data that we may send for the caller: its descriptors become our duplicates of them, put in `taken`.
+
+    Anything but descriptors (credentials would be ours) is refused. Raises OSError.
+    """
+    made, at = bytearray(control), 0
+    while at + _CONTROL.size <= len(control):
+        length, level, kind = _CONTROL.unpack_from(control, at)
+        if (level, kind) != (_SOL_SOCKET, _SCM_RIGHTS) or not _CONTROL.size <= length <= len(control) - at:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        for place in range(at + _CONTROL.size, at + length - 3, 4):
+            if len(taken) >= _MOST_DESCRIPTORS:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            taken.append(abi.take_fd(group, struct.unpack_from("i", control, place)[0]))
+            struct.pack_into("i", made, place, taken[-1])
+        at += (length + 7) & ~7
+    if at < len(control):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return bytes(made)
 
 
 def _bytes_at(tid: int, at: int, length: int) -> bytes:
