@@ -108,9 +108,11 @@ class Lanes:
 
     def _is_own(self, path: str) -> bool:
         """Whether the longest beginning that is known of the path is the agent's."""
-        own = max((len(beginning) for beginning in self._own if path.startswith(beginning)), default=0)
+        if not path.startswith(self._own):
+            return False
+        own = max(len(beginning) for beginning in self._own if path.startswith(beginning))
         kept = max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
-        return own >= kept and own > 0
+        return own >= kept
 
     def _leads_to_own(self, path: str) -> bool:
         """Whether it is a folder on the way to one: made when it is missing."""

@@ -384,6 +384,13 @@ assert multiprocessing.Pool(2).map(len, ["a", "bb"]) == [1, 2]
 os.mkfifo("ff"); child = os.fork()
 if child == 0: time.sleep(0.2); print(open("ff").read(), flush=True); os._exit(0)
 open("ff", "w").write("pipe"); os.waitpid(child, 0)
+os.makedirs("packed/in"); os.chmod("packed/in", 0o750)
+subprocess.run("tar cf t.tar packed && mkdir out && tar xpf t.tar -C out", shell=True, check=True)
+fd = os.open("out", os.O_PATH); os.chmod(f"/proc/self/fd/{fd}", 0o711)
+os.setxattr(f"/proc/self/fd/{fd}", "user.x", b"1")
+try: os.fchmod(fd, 0o700); raise AssertionError("a descriptor of O_PATH changes nothing by itself")
+except OSError: pass
+assert [stat.S_IMODE(os.stat(n).st_mode) for n in ("out", "out/packed/in")] == [0o711, 0o750]
 mode = stat.S_IMODE(os.stat("c").st_mode)
 json.dump([open("b").read(), mode, os.readlink("d"), sorted(os.listdir("."))], open("report", "w"))
 """

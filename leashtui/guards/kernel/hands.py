@@ -147,14 +147,16 @@ def _to_what_is_there(deed: Deed, spot: Spot) -> None:
 
 
 def _to_descriptor(deed: Deed, held: int) -> None:
+    """By its name in /proc where the caller named it so: that works for O_PATH as well, a bare descriptor does not."""
+    way = f"/proc/self/fd/{held}" if deed.names else held
     if deed.kind is Kind.CHMOD:
-        os.fchmod(held, deed.mode)
+        os.chmod(way, deed.mode)
     elif deed.kind is Kind.CHOWN:
         os.chown(f"/proc/self/fd/{held}", *deed.numbers)
     elif deed.kind is Kind.SETXATTR:
-        os.setxattr(held, deed.extra, deed.value, deed.flags)
+        os.setxattr(way, deed.extra, deed.value, deed.flags)
     elif deed.kind is Kind.DELXATTR:
-        os.removexattr(held, deed.extra)
+        os.removexattr(way, deed.extra)
     elif deed.kind is Kind.TRUNCATE:
         os.truncate(f"/proc/self/fd/{held}", deed.numbers[0])
     else:
