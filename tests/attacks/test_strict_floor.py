@@ -480,3 +480,59 @@ def test_git_stash_and_worktrees_go_on_working(person: World) -> None:
     done = person.leash("run", "--headless", "--guard", "strict", "--", "bash", str(case))
     assert "REFUSED" not in done.stderr + done.stdout, done
     assert (person.workspace / "kept.txt").read_text() == "two\n", done
+
+
+SOCKETS = {
+    "a link to an outside socket at the name of our own": (
+        socket.SOCK_STREAM,
+        "s = socket.socket(socket.AF_UNIX); s.bind('in.sock'); s.listen(); os.unlink('in.sock')\n"
+        "os.symlink('@out@', 'in.sock'); c = socket.socket(socket.AF_UNIX); c.connect('in.sock'); c.send(b'EVIL')",
+    ),
+    "a datagram to a link": (
+        socket.SOCK_DGRAM,
+        "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('in.sock'); os.unlink('in.sock')\n"
+        "os.symlink('@out@', 'in.sock'); socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'EVIL', 'in.sock')",
+    ),
+    "an abstract datagram": (
+        socket.SOCK_DGRAM,
+        "c = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); c.connect('\\0@abstract@'); c.send(b'EVIL')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOCKETS)
+def test_no_socket_outside_is_reached_under_a_name_of_ours(name: str, person: World) -> None:
+    kind, text = SOCKETS[name]
+    out, abstract = person.root / "out.sock", f"leash-test-{os.getpid()}"
+    for leashed in (True, False):
+        out.unlink(missing_ok=True)
+        (person.workspace / "in.sock").unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, kind) as server:
+            server.bind(f"\0{abstract}" if "abstract" in name else str(out))
+            server.settimeout(0.3)
+            if kind == socket.SOCK_STREAM:
+                server.listen()
+            done = attempt(person, text.replace("@out@", str(out)).replace("@abstract@", abstract), leashed=leashed)
+            try:
+                got = server.recv(9) if kind == socket.SOCK_DGRAM else server.accept()[0].recv(9)
+            except TimeoutError:
+                got = b""
+        assert (got == b"EVIL") is not leashed, done
+
+
+def test_sockets_of_the_session_reach_each_other(person: World) -> None:
+    case = person.workspace / "case.py"
+    case.write_text(
+        "import socket, threading\n"
+        "for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):\n"
+        "    s = socket.socket(socket.AF_UNIX, kind); name = 'own%d.sock' % kind; s.bind(name)\n"
+        "    c = socket.socket(socket.AF_UNIX, kind)\n"
+        "    if kind == socket.SOCK_STREAM: s.listen()\n"
+        "    c.connect(name); c.send(b'hello')\n"
+        "    print(kind, (s.accept()[0] if kind == socket.SOCK_STREAM else s).recv(9))\n"
+        "d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); d.sendto(b'again', 'own2.sock'); print(s.recv(9))\n"
+        "t = threading.Thread(target=print, args=('threaded',)); t.start(); t.join()\n"
+    )
+    done = person.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
+    for line in ("1 b'hello'", "2 b'hello'", "b'again'", "threaded"):
+        assert line in done.stdout, done

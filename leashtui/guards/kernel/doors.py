@@ -69,7 +69,7 @@ class DoorGuard:
         self._inside = inside
         self._nameservers = nameservers
         self._free = SERVICES | open
-        self._bound: set[str] = set()
+        self._bound: dict[str, tuple[int, int]] = {}
 
     def poll(self) -> None:
         """Nothing waits here but with the holding."""
@@ -174,10 +174,13 @@ class DoorGuard:
         if not name or name.startswith(b"\0"):
             if name.startswith(_TOP_ABSTRACT):
                 raise OSError(errno.EACCES, "the approver's socket")
+            if ours.type == socket.SOCK_DGRAM:  # whose it is cannot be told
+                self._holding.refuse(notice, OUTSIDE)
+                return
             code = address.connect(ours, raw)
             if code:
                 raise OSError(code, os.strerror(code))
-            if ours.type != socket.SOCK_DGRAM and not self._inside(address.peer_pid(ours)):
+            if not self._inside(address.peer_pid(ours)):
                 ours.shutdown(socket.SHUT_RDWR)
                 self._holding.refuse(notice, OUTSIDE)
                 return
@@ -188,10 +191,16 @@ class DoorGuard:
             path, way = spot.path, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
             # Nobody can listen where nothing is: programs look, then start a server of their own.
             os.stat(spot.name or b".", dir_fd=spot.fd)
-            if path in self._bound or path in self._free or self._known(Action.NET_CONNECT, path, 0):
+            if self._is_ours(spot) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
                 self._carry_out_here(notice, ours, way)
                 return
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
+
+    def _is_ours(self, spot: Spot) -> bool:
+        """Whether the very socket that was made in this session still has that name."""
+        made = self._bound.get(spot.path)
+        found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
+        return made is not None and made == (found.st_dev, found.st_ino)
 
     def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
         """Connect to the path that was allowed; it is not resolved again by links."""
@@ -219,6 +228,8 @@ class DoorGuard:
     def _bind(self, notice: Notice, ours: socket.socket) -> None:
         raw = address_at(notice.tid, notice.args[1], notice.args[2])
         peer = address.read(raw)
+        if ours.family == socket.AF_INET and peer.family == socket.AF_UNSPEC:
+            raise OSError(errno.EAFNOSUPPORT, "an address of no family is one of all families")
         if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
             self._bind_unix(notice, ours, raw[2:])
             return
@@ -260,7 +271,8 @@ class DoorGuard:
             code = address.bind(ours, address.unix(os.fsencode(path)))
         if code:
             raise OSError(code, os.strerror(code))
-        self._bound.add(path)
+        made = os.lstat(path)
+        self._bound[path] = (made.st_dev, made.st_ino)
         self._done(notice)
 
     # datagrams ----------------------------------------------------------------------------------------------------
@@ -278,6 +290,9 @@ class DoorGuard:
         while sent < len(letters):
             letter = letters[sent]
             peer = address.read(letter.to) if letter.to else None
+            if peer is not None and ours.family == socket.AF_UNIX and peer.path:
+                self._deliver_unix(notice, ours, letter)
+                return
             if peer is not None and not self._is_open(ours, peer):
                 if sent:
                     break
@@ -302,6 +317,17 @@ class DoorGuard:
                 return
         self._done(notice, sent)
 
+    def _deliver_unix(self, notice: Notice, ours: socket.socket, letter: Letter) -> None:
+        """Send one letter to the socket file its address leads to; further ones are the caller's to send again."""
+        with contextlib.closing(self._place(notice, letter.to[2:])) as spot:
+            if not self._is_ours(spot) and spot.path not in self._free:
+                self._holding.refuse(notice, OUTSIDE)
+                return
+            letter.to = address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+            count = self._post(notice, ours, letter)
+        letter.report(notice.tid, count)
+        self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
+
     def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
         letter = letters[0]
         count = self._post(notice, ours, letter)
@@ -323,7 +349,7 @@ class DoorGuard:
         if ours.family == socket.AF_NETLINK:
             return True
         if ours.family == socket.AF_UNIX:
-            return peer.path in self._bound or peer.path in SERVICES
+            return False
         if peer.loopback or self._is_lookup("udp", peer):
             return True
         return self._known(Action.NET_CONNECT, peer.host, peer.port)

@@ -66,6 +66,7 @@ REFUSED_STRICT = {
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _NAMESPACES = 0x7E020080
+_CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
 _CLONE_PARENT, _CLONE3, _PRLIMIT = 0x8000, 435, 302
 _WRITING = 0x3 | 0x40 | 0x200 | 0x400000  # access mode, O_CREAT, O_TRUNC, O_TMPFILE
@@ -100,7 +101,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[nr.SECCOMP] = _when_any(1, _NEW_LISTENER, _ERRNO | errno.EBUSY)
     rules[nr.IOCTL] = _when_equal(1, (_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)
     # a child that claims its parent's parent could pass for the agent itself; flags in memory cannot be checked
-    rules[nr.CLONE] = _when_any(0, _CLONE_PARENT, _ERRNO | errno.EPERM)
+    rules[nr.CLONE] = _cloning(_CLONE_PARENT)
     rules[_CLONE3] = _fail(errno.ENOSYS)
     rules[_PRLIMIT] = _foreign_limits()
     if tier is not Tier.STRICT:
@@ -110,9 +111,20 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
-    rules[nr.CLONE] = _when_any(0, _NAMESPACES & ~0x80 | _CLONE_PARENT, _ERRNO | errno.EPERM)
+    rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)
     return rules | _sockets()
+
+
+def _cloning(refused: int) -> _Block:
+    """Neither these flags, nor a thread that does not share its descriptors."""
+    return [
+        *_unless_any(0, {refused: _ERRNO | errno.EPERM}),
+        (_JSET, 0, 2, _CLONE_THREAD),
+        (_JSET, 1, 0, _CLONE_FILES),
+        (_RET, 0, 0, _ERRNO | errno.EPERM),
+        (_RET, 0, 0, _ALLOW),
+    ]
 
 
 def _foreign_limits() -> _Block:
