@@ -276,8 +276,8 @@ class Acts:
             reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
             return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
-            settings = any(e.severity is not Severity.LOW and "/.git/" in e.target for e in facts.effects)
-            return not facts.guard_tamper and not facts.reads_secret and not settings
+            hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
+            return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
         said: list[Effect] = []
         for process in (request.process, *request.ancestry):
