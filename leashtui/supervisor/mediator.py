@@ -191,7 +191,7 @@ class Mediator:
                 self._breaker.refused(facts)
             else:
                 self._acts.ran(request, facts)
-                if verdict.by in {By.TICKET, By.GRANT}:
+                if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
                     act.approve(facts)
             self._announce(act, request, verdict)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
