@@ -100,6 +100,8 @@ _PAIRS = {
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
 }
+_TELLING_FOLDERS = _HOOK_FOLDERS | _CI_FOLDERS | _AGENT_FOLDERS
+_PAIRED = frozenset(first for first, _ in _PAIRS)
 _BY_NAME = {
     name: place
     for place, names in {
@@ -268,32 +270,32 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
 def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     """Places that count wherever they stand."""
     local = path[len(root) :] if inside else path
-    if any(part in local for part in _GUARD_PARTS) or _GUARD_RUN.match(local):
+    if "leash" in local and (any(part in local for part in _GUARD_PARTS) or _GUARD_RUN.match(local)):
         return Place.GUARD
     if not inside and (STAR in path or MARK in path or BRACKET in path) and _may_be_guard(path, home):
         return Place.GUARD
     folders = local.split("/")[:-1]
-    if ".leash" in local.split("/") or ".leashtui" in local.split("/"):
+    if "/.leash" in local and not {".leash", ".leashtui"}.isdisjoint(local.split("/")):
         return Place.GUARD
     if is_secret_path(path, home):
         return Place.SECRET
     named = _BY_NAME.get(name)
     if named is not None and not (named is Place.LOCKFILE and not inside):
         return named
-    for folder in folders:
+    for folder in () if _TELLING_FOLDERS.isdisjoint(folders) else folders:
         if folder in _HOOK_FOLDERS:
             return Place.HOOK
         if folder in _AGENT_FOLDERS and not (folder in (".vscode", ".idea") and not inside):
             return Place.AGENT_CONFIG
         if inside and folder in _CI_FOLDERS:
             return Place.CI
-    if inside:
+    if inside and not _PAIRED.isdisjoint(folders):
         for pair in zip(folders, folders[1:], strict=False):
             if pair in _PAIRS:
                 return _PAIRS[pair]
-    if _GIT_HOOKS.search(local):
+    if "/.git/" in local and _GIT_HOOKS.search(local):
         return Place.HOOK
-    if any(part in path for part in _RC_PARTS):
+    if ("/." in path or "/Library/" in path) and any(part in path for part in _RC_PARTS):
         return Place.SHELL_RC
     return Place.NONE
 

@@ -71,6 +71,8 @@ _FOLDER_PUBLIC = lazy(
     r"|/\.mozilla/(extensions|native)|/\.cargo/(bin|registry)"
 )
 _PROC = lazy(r"^/proc/([^/]+)/(environ|mem|auxv|maps-secret|fd/.*)$")
+_TOPS = ("/etc/", "/run/", "/var/", "/root/", "/proc/")
+"""Where _SYSTEM and _PROC begin; most paths do not."""
 _SYSTEM = lazy(
     r"^/etc/(shadow|gshadow|sudoers|sudoers\.d(/.*)?|ssl/private(/.*)?|ssh/ssh_host_\w*key|krb5\.keytab|wireguard(/.*)?"
     r"|openvpn(/.*)?"
@@ -111,9 +113,9 @@ def is_secret_path(path: str, home: str) -> bool:
     """Whether the file at this absolute path is expected to hold a secret. Globs count as what they could match."""
     if STAR in path or MARK in path or BRACKET in path:
         path = _tried(path, home)
-    if _SYSTEM.match(path) or _PROC.match(path):
+    if path.startswith(_TOPS) and (_SYSTEM.match(path) or _PROC.match(path)):
         return not path.endswith(("/fd/0", "/fd/1", "/fd/2"))
-    if _FOLDERS.search(path):
+    if ("/." in path or "/Library/" in path) and _FOLDERS.search(path):
         return _FOLDER_PUBLIC.search(path) is None
     if _HOSTS_YML.search(path):
         return True

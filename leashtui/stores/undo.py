@@ -154,6 +154,8 @@ def _unescape(text: str) -> str:
 
 
 def _spelled(step: Step) -> Step:
+    if step.path.isascii() and step.link.isascii() and step.to.isascii():
+        return step
     return msgspec.structs.replace(step, path=_escape(step.path), link=_escape(step.link), to=_escape(step.to))
 
 

@@ -68,12 +68,10 @@ class Lanes:
         """Whether this file act needs no question."""
         if action not in self._by_class or not path.isprintable():
             return False
-        if self._is_own(path):
-            return True
-        if action is Action.FILE_WRITE and path in self._added:
-            return True
         place = self._place(path)
-        return (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None)
+        if (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None):
+            return True
+        return self._is_own(path) or (action is Action.FILE_WRITE and path in self._added)
 
     def knows_folder(self, path: str) -> bool:
         """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold, or
@@ -85,6 +83,11 @@ class Lanes:
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
         return (action, host, port) in self._doors
+
+    def is_work(self, path: str) -> bool:
+        """Whether it lies in the workspace and is neither git's nor made again: what undo keeps."""
+        within = path.startswith(self._workspace.root + "/")
+        return within and place_of(path, self._workspace, self._home) not in (Place.GENERATED, Place.GIT)
 
     def submit(self, request: Request, reply: Reply) -> Ticket:
         """The Submit port, with what is learned from the answer."""

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
-from leashtui.classify.places import Workspace
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, OPEN_KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
@@ -33,7 +32,7 @@ from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
-from leashtui.supervisor.strictness import effects, floor_of, worth_keeping
+from leashtui.supervisor.strictness import effects, floor_of
 from leashtui.supervisor.terminal import Terminal
 
 
@@ -148,8 +147,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         name = path.encode("utf-8", "backslashreplace").decode()
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
-    workspace, home = Workspace(start.workspace, start.also), start.home
-    keeping = Keeping(undo_dir() / parts.id, lambda path: not worth_keeping(path, workspace, home))
+    keeping = Keeping(undo_dir() / parts.id, lambda path: not parts.lanes.is_work(path))
     parts.session.at_end(keeping.close)
     return effects(
         parts.lanes,

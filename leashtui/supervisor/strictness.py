@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from leashtui.agents.adapter import Adapter
-from leashtui.classify.places import Workspace, place_of
 from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
@@ -22,7 +21,6 @@ from leashtui.guards.kernel.files import FileGuard, Keeper
 from leashtui.guards.kernel.floor import Floor, strict_floor
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
-from leashtui.model.facts import Place
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.tree import ancestry_has
@@ -86,13 +84,6 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
 def histories(home: str) -> tuple[str, ...]:
     """The histories below `home`, which a program may add to."""
     return tuple(os.path.join(home, name) for name in HISTORIES) if home else ()
-
-
-def worth_keeping(path: str, workspace: Workspace, home: str) -> bool:
-    """Whether undo keeps what a deed at `path` would lose: work in the workspace, not what is made again, not git's."""
-    if not path.startswith(workspace.root + "/"):
-        return False
-    return place_of(path, workspace, home) not in (Place.GENERATED, Place.GIT)
 
 
 def terminals_of_others(agent: int) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import ctypes
 import errno
 import os
 import struct
-from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -72,15 +71,6 @@ class Program(ctypes.Structure):
 def call(number: int, *args: int) -> int:
     """A raw system call with integer arguments. Raises OSError."""
     result = int(libc.syscall(ctypes.c_long(number), *(ctypes.c_long(a) for a in args)))
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
-
-
-def control(fd: int, request: int, argument: Any) -> int:
-    """ioctl with a buffer. Raises OSError."""
-    result = int(libc.ioctl(fd, ctypes.c_ulong(request), argument))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

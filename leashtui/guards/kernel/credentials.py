@@ -6,9 +6,7 @@ inside, this thread has its own umask and identity again afterwards.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.procfs import field, status_of
@@ -16,27 +14,67 @@ from leashtui.guards.kernel.procfs import field, status_of
 _SETFSUID, _SETFSGID = 122, 123
 
 
-@contextlib.contextmanager
-def borrowed(tid: int, *, makes: bool = True) -> Iterator[None]:
+class Masks:
+    """What umask each thread had a moment ago, because reading one costs as much as making a file.
+
+    Whoever learns that a thread is about to change its own says so; until the next `tidy` nothing is remembered then.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+        self._settled = True
+
+    def of(self, tid: int) -> int:
+        """The umask of a thread, the strictest for one that is gone."""
+        known = self._known.get(tid, -1)
+        if known < 0:
+            known = _mask_in(status_of(tid))
+            if self._settled:
+                self._known[tid] = known
+        return known
+
+    def changes(self) -> None:
+        """Some thread sets its umask now, and with it those of all that share it."""
+        self._known.clear()
+        self._settled = False
+
+    def tidy(self) -> None:
+        """Forget: numbers of threads are used again."""
+        self._known.clear()
+        self._settled = True
+
+
+def _mask_in(status: bytes) -> int:
+    return int(field(status, b"Umask") or b"77", 8)
+
+
+class borrowed:  # noqa: N801 - reads as the verb it is
     """Act with the umask (when something is made), and where we are root with the file user and group, of `tid`."""
-    root = os.geteuid() == 0
-    if not (root or makes):
-        yield
-        return
-    status = status_of(tid)
-    mask = int(field(status, b"Umask") or b"77", 8)
-    user = int(field(status, b"Uid").split()[3]) if root else 0
-    group = int(field(status, b"Gid").split()[3]) if root else 0
-    before = os.umask(mask)
-    try:
-        if group:
-            abi.libc.syscall(_SETFSGID, group)
-        if user:
-            abi.libc.syscall(_SETFSUID, user)
-        yield
-    finally:
-        if user:
-            abi.libc.syscall(_SETFSUID, 0)
-        if group:
-            abi.libc.syscall(_SETFSGID, 0)
-        os.umask(before)
+
+    __slots__ = ("_mask", "_user", "_group")
+
+    def __init__(self, tid: int, masks: Masks, *, makes: bool = True) -> None:
+        self._mask, self._user, self._group = -1, 0, 0
+        if os.geteuid() == 0:
+            status = status_of(tid)
+            self._mask = _mask_in(status)
+            self._user = int(field(status, b"Uid").split()[3])
+            self._group = int(field(status, b"Gid").split()[3])
+        elif makes:
+            self._mask = masks.of(tid)
+
+    def __enter__(self) -> None:
+        if self._mask >= 0:
+            self._mask = os.umask(self._mask)
+            if self._group:
+                abi.libc.syscall(_SETFSGID, self._group)
+            if self._user:
+                abi.libc.syscall(_SETFSUID, self._user)
+
+    def __exit__(self, *_: object) -> None:
+        if self._mask >= 0:
+            if self._user:
+                abi.libc.syscall(_SETFSUID, 0)
+            if self._group:
+                abi.libc.syscall(_SETFSGID, 0)
+            os.umask(self._mask)

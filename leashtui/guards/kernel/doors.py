@@ -20,7 +20,7 @@ from typing import Protocol
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
-from leashtui.guards.kernel.credentials import borrowed
+from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
@@ -267,7 +267,7 @@ class DoorGuard:
         with contextlib.closing(locate(notice.tid, os.fsencode(path), False)) as spot:
             if spot.path != path:
                 raise OSError(errno.EACCES, "it leads elsewhere now")
-        with borrowed(notice.tid):
+        with borrowed(notice.tid, Masks()):
             code = address.bind(ours, address.unix(os.fsencode(path)))
         if code:
             raise OSError(code, os.strerror(code))

@@ -12,7 +12,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 
-_FILES = nr.NAMING | {nr.OPEN, nr.OPENAT}
+_FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
 _DOORS = frozenset({nr.CONNECT, nr.BIND, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
 
 

@@ -101,8 +101,14 @@ class ExecGuard:
     # what the loop calls -----------------------------------------------------------------------------------------
     def readable(self) -> None:
         """Take what the kernel asks: seize the caller and let the exec happen."""
-        for notice in self._listener.take():
-            if notice.number in EXECS:
+        calm = False  # nothing but calls that are answered at once: whoever made one is likely to make the next
+
+        def expects() -> bool:
+            return calm and not self._flying
+
+        for notice in self._listener.take(expects):
+            calm = notice.number not in EXECS
+            if not calm:
                 self._meet(notice.id, notice.tid)
             elif self._rest is None:
                 self._listener.refuse(notice.id)

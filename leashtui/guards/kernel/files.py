@@ -9,7 +9,6 @@ terminals and devices that the floor gives to everybody.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
@@ -18,7 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
-from leashtui.guards.kernel.credentials import borrowed
+from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.credentials import Masks, borrowed
+from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
@@ -53,6 +54,10 @@ class Keeper(Protocol):
         ...
 
 
+def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
+    return tuple(place.rstrip("/") + "/" for place in places)
+
+
 def _telling(spot: Spot, kind: Kind) -> str:
     """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings; a link or
     a renamed directory puts whatever it holds under its new name."""
@@ -85,8 +90,10 @@ class FileGuard:
         self._holding = holding
         self._known = known
         self._known_folder = known_folder
-        self._sealed = tuple(sealed)
-        self._closed = tuple(closed)
+        self._sealed = _beginnings(sealed)
+        self._closed = _beginnings(closed)
+        self._folders = Folders()
+        self._masks = Masks()
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
         self._touched = touched
         self._keeper = keeper
@@ -94,7 +101,11 @@ class FileGuard:
         self._patient: dict[int, tuple[Notice, Deed]] = {}
 
     def meet(self, notice: Notice) -> None:
-        """A call that would change a file."""
+        """A call that would change a file, or what files are made with."""
+        if notice.number == nr.UMASK:
+            self._masks.changes()
+            self._listener.resume(notice.id)
+            return
         try:
             deed = read_deed(notice)
             self._weigh(notice, deed, frozenset())
@@ -102,7 +113,9 @@ class FileGuard:
             self._fail(notice, error)
 
     def poll(self) -> None:
-        """Try the opens again that wait for the other end of a pipe."""
+        """Try the opens again that wait for the other end of a pipe; forget what is remembered for speed alone."""
+        self._folders.tidy()
+        self._masks.tidy()
         for key, (notice, deed) in list(self._patient.items()):
             del self._patient[key]
             if self._listener.waits(key):
@@ -129,13 +142,15 @@ class FileGuard:
         if deed.kind is Kind.OPEN and (deed.flags & os.O_PATH or deed.names[0] in _FREE):
             self._listener.resume(notice.id)  # no right to write comes of the one, the floor gives the other
             return
-        with contextlib.ExitStack() as held:
-            fd, spots = self._find(notice, deed, held)
+        fds: list[int] = []
+        spots: list[Spot] = []
+        try:
+            self._find(notice, deed, fds, spots)
             if self._is_terminal(notice, deed, spots):
                 return
-            wanted = self._wanted(notice, deed, fd, spots)
+            fd = fds[-1] if fds else -1
             asked = []
-            for action, path in wanted:
+            for action, path in self._wanted(notice, deed, fd, spots):
                 why = self._barred(action, path)
                 if why:
                     if why == SEALED:
@@ -149,6 +164,11 @@ class FileGuard:
             if not asked:
                 self._do(notice, deed, fd, spots)
                 return
+        finally:
+            for held in fds:
+                os.close(held)
+            for spot in spots:
+                spot.close()
         self._ask(notice, deed, asked, granted)
 
     def _ask(self, notice: Notice, deed: Deed, asked: list[tuple[Action, str]], granted: frozenset[str]) -> None:
@@ -176,28 +196,17 @@ class FileGuard:
 
         self._holding.ask(notice, requests, then)
 
-    def _find(self, notice: Notice, deed: Deed, held: contextlib.ExitStack) -> tuple[int, list[Spot]]:
-        """(our duplicate of the descriptor it is about, or -1; the spots of its names). Raises OSError."""
-        fd = self._take(notice, deed.fd, held) if deed.fd >= 0 else -1
-        spots = []
+    def _find(self, notice: Notice, deed: Deed, fds: list[int], spots: list[Spot]) -> None:
+        """Adds our duplicate of the descriptor it is about, and the spots of its names. Raises OSError."""
+        if deed.fd >= 0:
+            fds.append(abi.take_fd(group_of(notice.tid), deed.fd))
         for place, name in enumerate(deed.names):
-            follow = deed.follow and (place == 0)
             try:
-                spot = locate(notice.tid, name, follow)
+                spots.append(locate(notice.tid, name, deed.follow and place == 0, self._folders))
             except Magic as magic:
                 if place or not (deed.follow or deed.kind is Kind.OPEN):
                     raise fail(errno.EACCES) from magic
-                fd = self._take(notice, magic.number, held)
-                continue
-            held.callback(spot.close)
-            spots.append(spot)
-        return fd, spots
-
-    @staticmethod
-    def _take(notice: Notice, number: int, held: contextlib.ExitStack) -> int:
-        fd = abi.take_fd(group_of(notice.tid), number)
-        held.callback(os.close, fd)
-        return fd
+                fds.append(abi.take_fd(group_of(notice.tid), magic.number))
 
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
         """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
@@ -247,17 +256,16 @@ class FileGuard:
 
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
-        if any(path == p or path.startswith(p + "/") for p in self._sealed):
+        whole = path + "/"
+        if whole.startswith(self._sealed):
             return SEALED
-        if any(path == p or path.startswith(p + "/") for p in self._closed):
+        if whole.startswith(self._closed):
             return CLOSED
-        if _ANY_PROC.match(path):
-            return ELSEWHERE
-        return ""
+        return ELSEWHERE if _ANY_PROC.match(path) else ""
 
     def _holds(self, folder: str) -> bool:
         """Whether leash's own places or a covered secret lie below the folder."""
-        return any(place.startswith(folder + "/") or place == folder for place in (*self._sealed, *self._closed))
+        return any(place.startswith(folder + "/") for place in (*self._sealed, *self._closed))
 
     def _is_free(self, action: Action, path: str) -> bool:
         """What the session made itself, it may remove again."""
@@ -286,7 +294,7 @@ class FileGuard:
     # doing --------------------------------------------------------------------------------------------------------
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         """What was allowed. Raises OSError."""
-        with borrowed(notice.tid, makes=bool(spots) and spots[-1].found is None):
+        with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN:
                 self._keep(deed, spots)
                 hands.do_at(deed, spots, fd)

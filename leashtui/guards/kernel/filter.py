@@ -109,6 +109,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
+    rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)

@@ -46,7 +46,7 @@ def open_at(deed: Deed, spot: Spot) -> int:
             raise WouldWait from error
         raise
     if patient:
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags)
     return fd
 
 
@@ -68,7 +68,7 @@ def reopen(deed: Deed, fd: int) -> int:
     patient = not flags & os.O_NONBLOCK
     made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     if patient:
-        fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+        fcntl.fcntl(made, fcntl.F_SETFL, flags)
     return made
 
 

@@ -9,8 +9,8 @@ no second copy of the listener in this process's care, so when it dies the kerne
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
+import fcntl
 import os
 import select
 from collections.abc import Callable, Iterator
@@ -19,6 +19,8 @@ from typing import NamedTuple
 from leashtui.guards.kernel import abi
 
 _BATCH = 64
+_LINGER = 1
+_EMPTY = bytes(abi.NOTIF_SIZE)
 
 
 class Notice(NamedTuple):
@@ -39,23 +41,33 @@ class Listener:
         self._poll = select.epoll()
         self._poll.register(descriptor, select.EPOLLIN)
         self.fd = self._poll.fileno()
-        self._notice = ctypes.create_string_buffer(abi.NOTIF_SIZE)
-        self._answer = ctypes.create_string_buffer(abi.RESPONSE.size)
+        self._near = (
+            select.poll()
+        )  # waits on the descriptor itself: only so does the kernel wake us on the caller's CPU
+        self._near.register(descriptor, select.POLLIN)
+        self._notice = bytearray(abi.NOTIF_SIZE)
+        self._answer = bytearray(abi.RESPONSE.size)
+        self._gift = bytearray(abi.ADDFD.size)
         with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
-            abi.control(descriptor, abi.NOTIF_SET_FLAGS, ctypes.c_ulong(1))
+            fcntl.ioctl(descriptor, abi.NOTIF_SET_FLAGS, 1)
 
-    def take(self) -> Iterator[Notice]:
-        """What waits now, at most a batch, so that reaping is not starved in a fork storm."""
+    def take(self, expects: Callable[[], bool] = lambda: False) -> Iterator[Notice]:
+        """What waits now, at most a batch, so that reaping is not starved in a fork storm.
+
+        expects: asked after each, whether the next is likely to follow at once. Then it is waited for, a millisecond at
+        most: a program that writes many files is answered without a round through the loop between any two.
+        """
+        wait = 0
         for _ in range(_BATCH):
-            ready = self._poll.poll(0)
+            ready = self._near.poll(wait)
             if not ready:
                 return
-            if not ready[0][1] & select.EPOLLIN:
+            if not ready[0][1] & select.POLLIN:
                 self._poll.unregister(self._descriptor)
                 return
-            ctypes.memset(self._notice, 0, abi.NOTIF_SIZE)  # the kernel refuses a buffer that is not zero
+            self._notice[:] = _EMPTY  # the kernel refuses a buffer that is not zero
             try:
-                abi.control(self._descriptor, abi.NOTIF_RECV, self._notice)
+                fcntl.ioctl(self._descriptor, abi.NOTIF_RECV, self._notice)
             except (InterruptedError, FileNotFoundError):  # the caller was killed meanwhile
                 continue
             except OSError as error:
@@ -64,6 +76,7 @@ class Listener:
                 return
             number, tid, call, *args = abi.NOTICE.unpack_from(self._notice)
             yield Notice(number, tid, call, tuple(args))
+            wait = _LINGER if expects() else 0
 
     def resume(self, notice: int) -> bool:
         """Let the call happen. False when nobody waits for it any more."""
@@ -79,9 +92,9 @@ class Listener:
 
     def hand(self, notice: int, fd: int, flags: int) -> bool:
         """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise."""
-        packed = bytearray(abi.ADDFD.pack(notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC))
+        abi.ADDFD.pack_into(self._gift, 0, notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC)
         try:
-            abi.control(self._descriptor, abi.NOTIF_ADDFD, (ctypes.c_char * len(packed)).from_buffer(packed))
+            fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -91,7 +104,7 @@ class Listener:
     def waits(self, notice: int) -> bool:
         """Whether the caller still waits for this answer."""
         try:
-            abi.control(self._descriptor, abi.NOTIF_ID_VALID, ctypes.byref(ctypes.c_uint64(notice)))
+            fcntl.ioctl(self._descriptor, abi.NOTIF_ID_VALID, notice.to_bytes(8, "little"))
         except OSError:
             return False
         return True
@@ -99,7 +112,7 @@ class Listener:
     def _send(self, notice: int, value: int, error: int, flags: int) -> bool:
         abi.RESPONSE.pack_into(self._answer, 0, notice, value, error, flags)
         try:
-            abi.control(self._descriptor, abi.NOTIF_SEND, self._answer)
+            fcntl.ioctl(self._descriptor, abi.NOTIF_SEND, self._answer)
         except FileNotFoundError:
             return False
         except OSError as error_:

@@ -7,6 +7,7 @@ Invariant: NAMING holds every call that changes the file system by name or chang
 EXECVE, EXECVEAT = 59, 322
 SECCOMP, IOCTL, CLONE, UNSHARE = 317, 16, 56, 272
 OPEN, OPENAT, CREAT = 2, 257, 85
+UMASK = 95
 TRUNCATE = 76
 RENAME, RENAMEAT, RENAMEAT2 = 82, 264, 316
 MKDIR, MKDIRAT, RMDIR = 83, 258, 84

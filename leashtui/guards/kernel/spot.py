@@ -14,11 +14,12 @@ import re
 import stat
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel.folders import Folders, way_to
 from leashtui.guards.kernel.tracee import group_of
 
 _LINKS = 40
 _LONGEST = 4096
-_PAGE = 4096
+_PIECE = 256
 _SELF = re.compile(rb"/proc/(self|thread-self)(?=/|$)")
 _STREAMS = {b"/dev/stdin": b"0", b"/dev/stdout": b"1", b"/dev/stderr": b"2"}
 _FD = re.compile(rb"/proc/(\d+)/(?:task/\d+/)?fd/(\d+)/?$")
@@ -36,22 +37,28 @@ class Magic(OSError):
 class Spot:
     """One name. fd: its directory. folder: that directory's real path. name: last component. found: lstat or None.
 
-    dotted: the caller named it by `.` or `..`, or the root.
+    dotted: the caller named it by `.` or `..`, or the root. path: the real path, as text.
     """
 
-    __slots__ = ("fd", "folder", "name", "found", "dotted")
+    __slots__ = ("fd", "folder", "name", "found", "dotted", "path", "_lent")
 
-    def __init__(self, fd: int, folder: bytes, name: bytes, found: os.stat_result | None, dotted: bool = False) -> None:
+    def __init__(
+        self,
+        fd: int,
+        folder: bytes,
+        name: bytes,
+        found: os.stat_result | None,
+        *,
+        dotted: bool = False,
+        lent: bool = False,
+    ) -> None:
         self.fd = fd
+        self._lent = lent
         self.folder = folder
         self.name = name
         self.found = found
         self.dotted = dotted
-
-    @property
-    def path(self) -> str:
-        """The real path, as text."""
-        return os.fsdecode((b"" if self.folder == b"/" else self.folder) + b"/" + self.name)
+        self.path = os.fsdecode((b"" if folder == b"/" else folder) + b"/" + name)
 
     @property
     def is_folder(self) -> bool:
@@ -60,16 +67,16 @@ class Spot:
 
     def close(self) -> None:
         """Give the directory back. May be repeated."""
-        if self.fd >= 0:
+        if self.fd >= 0 and not self._lent:
             os.close(self.fd)
-            self.fd = -1
+        self.fd = -1
 
 
 def read_name(tid: int, address: int) -> bytes:
     """The string at `address`. Raises OSError: EFAULT, ENAMETOOLONG."""
     text = b""
     while len(text) < _LONGEST:
-        room = _PAGE - (address + len(text)) % _PAGE
+        room = _PIECE - (address + len(text)) % _PIECE  # never past a page's end, where memory may end
         piece = abi.read_memory(tid, address + len(text), room)
         if not piece:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
@@ -135,30 +142,33 @@ def _in_own_words(tid: int, text: bytes) -> bytes:
     return text
 
 
-def locate(tid: int, text: bytes, follow: bool) -> Spot:
-    """Where the absolute name leads for that thread. follow: also a link in the last place. Raises OSError, Magic."""
+def locate(tid: int, text: bytes, follow: bool, folders: Folders | None = None) -> Spot:
+    """Where the absolute name leads for that thread. follow: also a link in the last place. folders: lends directories;
+    its spot is good until that is tidied. Raises OSError, Magic."""
+    way = way_to if folders is None else folders.open
     for _ in range(_LINKS):
         text = _in_own_words(tid, text)
         bare = text.rstrip(b"/")
         head, _, name = bare.rpartition(b"/")
         if name in (b"", b".", b".."):
             return _folder_itself(text)
-        fd = abi.open_folder(head or b"/")
+        fd, folder, lent = way(head or b"/")
         try:
-            folder = os.readlink(b"/proc/self/fd/%d" % fd)
             try:
                 found = os.lstat(name, dir_fd=fd)
             except FileNotFoundError:
-                return Spot(fd, folder, name, None)
+                return Spot(fd, folder, name, None, lent=lent)
             if not stat.S_ISLNK(found.st_mode) or not (follow or bare != text):
-                return Spot(fd, folder, name, found)
+                return Spot(fd, folder, name, found, lent=lent)
             if folder.startswith(b"/proc/"):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
             target = os.readlink(name, dir_fd=fd)
         except BaseException:
-            os.close(fd)
+            if not lent:
+                os.close(fd)
             raise
-        os.close(fd)
+        if not lent:
+            os.close(fd)
         text = (target if target.startswith(b"/") else folder + b"/" + target) + (b"/" if bare != text else b"")
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
