@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -85,6 +86,11 @@ class World:
         path.write_text(text)
         path.chmod(0o755)
         return path
+
+
+def pytest_configure() -> None:
+    """Signals mean what they mean in a person's terminal, also where the run was started by `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def eventually(look: Callable[[], Any], timeout: float = 20) -> Any:
