@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -270,6 +270,8 @@ complete -c leash -n '_shtab_leash_using config; and test $_shtab_leash_npos -eq
 complete -c leash -n '_shtab_leash_using config path' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a doctor -d 'check this machine and say what to do'
 complete -c leash -n '_shtab_leash_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using doctor' -l prove -x -d 'run a session (of that agent'"'"'s tier) that tries what none may do, and show what refused each try'
+complete -c leash -n '_shtab_leash_using doctor' -l guard -xka "strict compat exec watch" -d 'with --prove: the tier to prove, instead of the default'
 complete -c leash -n '_shtab_leash_using doctor' -l json -d 'print one JSON object a check: name, state, detail, fix'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a team -d 'keep a team store on PostgreSQL, or join one'
 complete -c leash -n '_shtab_leash_using team' -s h -l help -d 'show this help message and exit'

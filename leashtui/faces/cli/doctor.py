@@ -13,6 +13,8 @@ import sys
 import msgspec
 
 from leashtui.faces.cli.checks import BAD, Check, examine
+from leashtui.faces.cli.options import GUARDS
+from leashtui.faces.cli.prove import prove
 from leashtui.model.errors import Exit
 from leashtui.words.plain import one_line
 
@@ -22,12 +24,20 @@ _PLAIN_MARKS = {"ok": "ok ", "note": "!  ", "bad": "BAD"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument(
+        "--prove",
+        nargs="?",
+        const="",
+        metavar="AGENT",
+        help="run a session (of that agent's tier) that tries what none may do, and show what refused each try",
+    )
+    parser.add_argument("--guard", choices=GUARDS, help="with --prove: the tier to prove, instead of the default")
     parser.add_argument("--json", action="store_true", help="print one JSON object a check: name, state, detail, fix")
 
 
 def run(args: argparse.Namespace) -> int:
     """Examine this machine. Returns FINDINGS when something is broken."""
-    found = examine()
+    found = examine() if args.prove is None else prove(args.prove, args.guard)
     if args.json:
         for check in found:
             print(msgspec.json.encode(check).decode())

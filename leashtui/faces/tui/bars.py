@@ -37,6 +37,7 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
         guard.append("  ").append(f" {say.FROZEN} ", look.alarm)
     rests = [
         f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
+        coverage(timeline),
         f"chain {timeline.head[:8] or '-'}",
         one_line(welcome.session, 30),
     ]
@@ -58,6 +59,11 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
         lost = f": {'; '.join(welcome.lost)}" if welcome.lost else ""
         lines.append(Text(end="").append(f" {one_line(say.WATCH + lost, width - 2):<{width - 1}}", look.alarm))
     return lines
+
+
+def coverage(timeline: Timeline) -> str:
+    """Which guards saw how many acts, the busiest first: a layer that is silent where it should not be is seen here."""
+    return "seen by " + (" · ".join(f"{layer} {n}" for layer, n in timeline.seen.most_common()) or "nobody yet")
 
 
 def banner(waiting: int, look: Look, width: int, leader: str, command: str = "") -> Text:

@@ -7,7 +7,7 @@ it was asked, refused or let through by somebody's word, so that a row is hidden
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from leashtui.agents import registry
@@ -31,6 +31,7 @@ from leashtui.model.event import (
     SessionEnded,
     SessionStarted,
 )
+from leashtui.model.request import Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.inner import brief
@@ -63,6 +64,7 @@ class Timeline:
         self.records = 0
         self.head = ""
         self.frozen: bool | None = None
+        self.seen: Counter[str] = Counter()
 
     def add(self, message: Recorded) -> None:
         """Take one record; the same record twice counts once."""
@@ -94,6 +96,7 @@ class Timeline:
         match record.event:
             case Decided() as event:
                 self.acts += not event.covered_by
+                self.seen[event.request.layer] += 1
                 if event.verdict is None:
                     self._pending[record.id] = record
                     return None
@@ -120,6 +123,7 @@ class Timeline:
                     found.exit = code
                 return None
             case FileChanged() as event:
+                self.seen[Layer.WATCHER] += 1
                 many = f" x{event.count}" if event.count > 1 else ""
                 moved = f" -> {event.to}" if event.to else ""
                 lines = f"+{event.plus} -{event.minus}" if event.plus or event.minus else ""

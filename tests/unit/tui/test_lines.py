@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 import pytest
@@ -19,7 +20,7 @@ from leashtui.faces.tui.keys import KEYS, Situation, working
 from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
-from leashtui.model.event import AgentTold, Answered, Asked, Ticketed
+from leashtui.model.event import AgentTold, Answered, Asked, Decided, Ticketed
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 
@@ -137,6 +138,15 @@ def test_the_header_always_names_the_tier(width: int) -> None:
         assert tier in lines[0].plain.lower()
         assert "FROZEN" in lines[0].plain
     assert say.WATCH[:30] in lines[1].plain
+
+
+def test_a_wide_header_counts_what_each_guard_saw() -> None:
+    line = header(welcome(), morning(), LOOK, 200, home="/home/ada", frozen=False)[0].plain
+    found = re.search(r"seen by kernel (\d+)(?: · \w+ \d+)*", line)
+    assert found is not None, line
+    assert int(found[1]) == sum(
+        isinstance(r.event, Decided) for row in morning().rows() for r in row.records + row.inside
+    )
 
 
 def test_a_watched_session_says_loudly_what_is_lost() -> None:
