@@ -89,8 +89,11 @@ class World:
 
 
 def pytest_configure() -> None:
-    """Signals mean what they mean in a person's terminal, also where the run was started by `nohup`."""
+    """Signals mean what they mean in a person's terminal, also where the run was started by `nohup` or in a
+    shell's background."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def eventually(look: Callable[[], Any], timeout: float = 20) -> Any:

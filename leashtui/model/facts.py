@@ -41,6 +41,7 @@ class Verb(StrEnum):
     PERSIST = "persist"
     PROCESS_KILL = "process_kill"
     SECRET_READ = "secret_read"
+    KEY_USE = "key_use"  # a program works with a key that is closed in this session
     PACKAGE_ADD = "package_add"
     RUN_FETCHED = "run_fetched"  # code that came from the network, or an unpinned package runner
     CLOUD_CHANGE = "cloud_change"

@@ -25,6 +25,7 @@ from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
+from leashtui.guards.kernel.covers import Covers
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
@@ -48,6 +49,7 @@ from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.endings import Endings
+from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
@@ -84,6 +86,7 @@ class Parts:
     stream: Stream
     code: Code | None
     arming: Arming
+    keys: Keys
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -160,8 +163,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     stream.subscribe(council.recorded)
     endings = Endings(loop, microseconds)
+    covers = Covers()
+    keys = Keys(start.home, covers.move, endings.watch, lambda text, hint: session.notice("info", text, hint))
     mediator = Mediator(
-        classify=classify,
+        classify=lambda request: keys.judged(request, classify(request)),
         decider=pdp,
         desk=desk,
         stream=stream,
@@ -177,6 +182,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         limits=arming.limits(bundle.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
+        opening=keys.opening,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = pdp.by_class(), histories(start.home)
@@ -217,6 +223,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     room["control"] = control
     session.at_end(endings.close)
+    session.at_end(covers.close)
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
@@ -226,7 +233,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

@@ -50,6 +50,24 @@ class Endings:
         self._open.add(fd)
         self._loop.add_reader(fd, self._ended, fd, self._clock(), told)
 
+    def watch(self, process: ProcessRef, told: Callable[[], None]) -> bool:
+        """Call `told` once the process has ended. False, and never, when it has already."""
+        try:
+            fd = os.pidfd_open(process.pid)
+        except OSError:
+            return False
+        if not alive(process):
+            os.close(fd)
+            return False
+
+        def ended() -> None:
+            self._drop(fd)
+            told()
+
+        self._open.add(fd)
+        self._loop.add_reader(fd, ended)
+        return True
+
     def close(self) -> None:
         """Follow nothing any more."""
         for fd in list(self._open):

@@ -118,6 +118,7 @@ class Mediator:
         limits: Limits | None = None,
         follow: Follow = lambda process, told: None,
         scripts: Callable[[Request], str] = lambda request: "",
+        opening: Callable[[Request, Facts, Reply], Reply] = lambda request, facts, reply: reply,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -135,6 +136,7 @@ class Mediator:
         self._limits = limits or Limits()
         self._follow = follow
         self._scripts = scripts
+        self._opening = opening
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -157,6 +159,7 @@ class Mediator:
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
         facts = self._judged(request)
+        reply = self._opening(request, facts, reply)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK

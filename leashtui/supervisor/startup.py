@@ -66,6 +66,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         window = parts.arming.window
         covers = support.covers and (closes or os.geteuid() == 0)
         floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=closes, window=window)
+        parts.keys.cover(floor.covered)
     launched = launch(
         armed.argv,
         exe=start.exe,

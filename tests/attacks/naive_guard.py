@@ -7,6 +7,7 @@ WORD; prints how many it met.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import select
 import struct
@@ -39,12 +40,12 @@ def main(word: bytes, argv: list[str]) -> None:
             continue
         ctypes.memset(notice, 0, abi.NOTIF_SIZE)
         try:
-            abi.control(agent.listener, abi.NOTIF_RECV, notice)
+            fcntl.ioctl(agent.listener, abi.NOTIF_RECV, notice)
             number, tid = abi.NOTIF_HEAD.unpack_from(notice)
             met += 1
             refused = word in path_of(tid, struct.unpack_from("Q", notice, 32)[0])
             answer = abi.RESPONSE.pack(number, 0, -1 if refused else 0, 0 if refused else abi.NOTIF_CONTINUE)
-            abi.control(agent.listener, abi.NOTIF_SEND, ctypes.create_string_buffer(answer))
+            fcntl.ioctl(agent.listener, abi.NOTIF_SEND, ctypes.create_string_buffer(answer))
         except OSError:
             continue
     print(met)

@@ -1,0 +1,183 @@
+"""Closed secrets, opened for one act: who needs which, asked before, open while it runs, closed when it has ended.
+
+A cover answers a program with a refusal it does not understand. So where secrets are covered, an exec that needs one
+says so as an effect of its own; when it is allowed, the cover is taken away before its first instruction. Knows which
+program works with which keys. Refuses to decide. Invariant: a cover is away only while a process lives whose exec was
+allowed with that effect; where it cannot be taken away, that exec is refused and told why.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
+from leashtui.model.ports import Reply
+from leashtui.model.request import Action, ProcessRef, Request
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.words.refusal import refusal
+
+_GIT = (".git-credentials", ".config/git/credentials")
+_AUTH = frozenset(
+    "install i ci add publish unpublish view info login logout whoami access owner dist-tag audit outdated update up"
+    " upgrade token deprecate team org star profile".split()
+)
+KEYS_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys("ssh scp sftp ssh-add ssh-copy-id autossh mosh sshfs git-upload-archive".split(), (".ssh",)),
+    **dict.fromkeys(("git-credential-store", "git-credential-cache"), _GIT),
+    **dict.fromkeys(("gpg", "gpg2", "gpgsm", "gpg-agent", "gpgv"), (".gnupg",)),
+    **dict.fromkeys("kubectl helm k9s helmfile kustomize flux argocd istioctl stern".split(), (".kube",)),
+    **dict.fromkeys("aws sam cdk eksctl copilot chamber aws-vault".split(), (".aws",)),
+    **dict.fromkeys("terraform tofu terragrunt pulumi".split(), (".terraformrc", ".terraform.d", ".aws", ".azure")),
+    **dict.fromkeys("gcloud gsutil bq".split(), (".config/gcloud", ".boto")),
+    **dict.fromkeys("docker podman buildah skopeo docker-compose".split(), (".docker/config.json", ".dockercfg")),
+    **dict.fromkeys("psql pg_dump pg_restore createdb dropdb pg_dumpall".split(), (".pgpass",)),
+    **dict.fromkeys("mysql mysqldump mysqladmin mariadb mycli".split(), (".my.cnf",)),
+    **dict.fromkeys(("twine", "flit", "poetry", "hatch", "uv", "pdm"), (".pypirc",)),
+    **dict.fromkeys(("npm", "pnpm", "yarn", "npx"), (".npmrc",)),
+    **dict.fromkeys(("mvn", "gradle", "mvnw", "gradlew"), (".m2/settings-security.xml",)),
+    **dict.fromkeys(("fly", "flyctl"), (".fly",)),
+    "cargo": (".cargo/credentials.toml", ".cargo/credentials"), "gem": (".gem/credentials",),
+    "az": (".azure",), "gh": (".config/gh",), "hub": (".config/hub",), "glab": (".config/glab-cli",),
+    "oci": (".oci",), "doctl": (".config/doctl",), "heroku": (".netrc", ".config/heroku"), "vault": (".vault-token",),
+    "sops": (".config/sops", ".config/age"), "age": (".config/age",), "rclone": (".config/rclone",),
+    "s3cmd": (".s3cfg",), "stripe": (".config/stripe",), "netlify": (".config/netlify",), "pass": (".password-store",),
+}  # fmt: skip
+"""Program: what it authenticates with, below the home. The list of what is covered is floor.HIDDEN and floor.KEYS."""
+_PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
+_PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew".split())
+
+
+def _names(facts: Facts, path: str) -> bool:
+    """Whether the command says itself that it reads there, so that it is asked for anyway."""
+    return any(e.verb is Verb.SECRET_READ and (e.target + "/").startswith(path + "/") for e in facts.effects)
+
+
+class Mover(Protocol):
+    """guards.kernel.covers.Covers.move."""
+
+    def __call__(self, pid: int, path: str, *, away: bool) -> None: ...
+
+
+class Keys:
+    """home: of the person. move: takes a cover away or puts it back. follow: calls back once a process has ended.
+    tell: a sentence and what to do, for the log and the panel."""
+
+    def __init__(
+        self,
+        home: str,
+        move: Mover,
+        follow: Callable[[ProcessRef, Callable[[], None]], bool],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._home = os.path.realpath(home) if home else ""
+        self._move = move
+        self._follow = follow
+        self._tell = tell
+        self._covered: tuple[str, ...] = ()
+        self._open: dict[str, set[ProcessRef]] = {}
+
+    def cover(self, places: Sequence[str]) -> None:
+        """What is covered in this session, as real paths."""
+        self._covered = tuple(places)
+
+    def judged(self, request: Request, facts: Facts) -> Facts:
+        """The facts, with the keys that the exec needs and that are closed."""
+        if not self._covered or request.action is not Action.PROCESS_EXEC:
+            return facts
+        needed = [path for path in self._needed(request, facts) if not _names(facts, path)]
+        if not needed:
+            return facts
+        effects = tuple(
+            Effect(
+                Verb.KEY_USE,
+                path,
+                Place.SECRET,
+                f"works with {self._short(path)}, which is closed here: it would be open until this ends",
+                severity=Severity.HIGH,
+            )
+            for path in needed
+        )
+        return replace(facts, effects=(*facts.effects, *effects))
+
+    def opening(self, request: Request, facts: Facts, reply: Reply) -> Reply:
+        """The reply port, which opens what an allowed exec needs before it goes on."""
+        places = self._closed_to(request, facts)
+        process = request.process
+        if not places or process is None:
+            return reply
+
+        def then(verdict: Verdict) -> None:
+            if verdict.ruling is Ruling.ALLOW:
+                why = self._lend(process, places)
+                if why:
+                    what = f"works with {', '.join(map(self._short, places))}"
+                    verdict = Verdict(Ruling.DENY, By.ERROR, refusal(by=By.ERROR, what=what, why=why), "", verdict.act)
+            reply(verdict)
+
+        return then
+
+    def _needed(self, request: Request, facts: Facts) -> list[str]:
+        """The covered places that the programs of this exec authenticate with."""
+        words = {word for word in request.argv if not word.startswith("-")}
+        publishes = any(effect.verb is Verb.PUBLISH for effect in facts.effects)
+        acts = facts.network or any(effect.severity is not Severity.LOW for effect in facts.effects)
+        wanted: list[str] = []
+        for program in facts.programs:
+            if program in _PACKAGERS and not (publishes or words & _AUTH):
+                continue
+            if (program in _PUBLISHERS and not publishes) or not acts:
+                continue
+            wanted += KEYS_OF.get(program, ())
+            if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
+                wanted += (".ssh", *_GIT)
+        paths = (os.path.realpath(os.path.join(self._home, name)) for name in wanted)
+        return [path for path in dict.fromkeys(paths) if self._cover_of(path)]
+
+    def _closed_to(self, request: Request, facts: Facts) -> tuple[str, ...]:
+        """The covers that stand between an exec and what it was allowed to read."""
+        if not self._covered or request.action is not Action.PROCESS_EXEC:
+            return ()
+        wanted = (e.target for e in facts.effects if e.verb in (Verb.KEY_USE, Verb.SECRET_READ) and e.target)
+        return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
+
+    def _cover_of(self, path: str) -> str:
+        if not path.startswith(self._home + "/"):
+            return ""
+        return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
+
+    def _short(self, path: str) -> str:
+        return "~" + path[len(self._home) :] if path.startswith(self._home + "/") else path
+
+    def _lend(self, process: ProcessRef, places: Sequence[str]) -> str:
+        """Open the places until the process ends. '' when they are, else why not."""
+        for path in places:
+            holders = self._open.setdefault(path, set())
+            if not holders:
+                try:
+                    self._move(process.pid, path, away=True)
+                except (OSError, subprocess.SubprocessError) as error:
+                    del self._open[path]
+                    return f"it could not be opened: {error}"
+                self._tell(f"{self._short(path)} is open", "until what was allowed to work with it has ended")
+            holders.add(process)
+            if not self._follow(process, lambda path=path: self._give_back(process, path)):  # type: ignore[misc]
+                self._give_back(process, path)
+        return ""
+
+    def _give_back(self, process: ProcessRef, path: str) -> None:
+        holders = self._open.get(path, set())
+        holders.discard(process)
+        if holders or path not in self._open:
+            return
+        del self._open[path]
+        try:
+            self._move(process.pid, path, away=False)
+        except (OSError, subprocess.SubprocessError) as error:
+            self._tell(f"{self._short(path)} could not be closed again: {error}", "end the session with `leash kill`")
+            return
+        self._tell(f"{self._short(path)} is closed again", "")
