@@ -9,6 +9,7 @@ terminals and devices that the floor gives to everybody.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -19,6 +20,7 @@ from typing import Protocol
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks, borrowed
+from leashtui.guards.kernel.express import Express
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
@@ -99,6 +101,7 @@ class FileGuard:
         self._keeper = keeper
         self._made: dict[str, None] = {}
         self._patient: dict[int, tuple[Notice, Deed]] = {}
+        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note)
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file, or what files are made with."""
@@ -108,6 +111,10 @@ class FileGuard:
             return
         try:
             deed = read_deed(notice)
+            if deed.kind is Kind.OPEN:
+                with contextlib.suppress(*_FAILURES):  # nothing was done then: the long way says what is wrong
+                    if self._express.made(notice, deed):
+                        return
             self._weigh(notice, deed, frozenset())
         except _FAILURES as error:
             self._fail(notice, error)
@@ -335,9 +342,21 @@ class FileGuard:
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
             made.pop(path, None)
         elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in _MAKES):
-            if len(made) >= _MADE:
-                del made[next(iter(made))]
-            made[path] = None
+            self._count(path)
+
+    def _count(self, path: str) -> None:
+        if len(self._made) >= _MADE:
+            del self._made[next(iter(self._made))]
+        self._made[path] = None
+
+    def _may_make(self, path: str) -> bool:
+        return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
+
+    def _note(self, folder: int, name: bytes, path: str) -> None:
+        """A file was made by the short way."""
+        if self._keeper is not None:
+            self._keeper.before("made", folder, name, path)
+        self._count(path)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""
