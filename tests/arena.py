@@ -255,7 +255,9 @@ class Arena:
         """A program of the person's, to its end."""
         more = {} if user == 0 else self._as()
         cwd = self.proj if self.proj.is_dir() else self.root
-        return subprocess.run(argv, cwd=cwd, env=self.env, text=True, capture_output=True, check=True, timeout=60, **more)
+        return subprocess.run(
+            argv, cwd=cwd, env=self.env, text=True, capture_output=True, check=True, timeout=60, **more
+        )
 
     def start(self, argv: list[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
         """A process of the person's with pipes."""

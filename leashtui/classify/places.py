@@ -200,6 +200,17 @@ def _through_proc(path: str, cwd: str) -> str:
     return start + "/" + path[found.end() :]
 
 
+_TELLING_FOLDERS = (
+    _HOOK_FOLDERS | _CI_FOLDERS | _AGENT_FOLDERS | _names(".git .github .forgejo .gitea .leash .leashtui .ssh")
+)
+_TELLING_FILES = frozenset(name for name, named in _BY_NAME.items() if named is not Place.LOCKFILE)
+
+
+def is_telling(name: str, *, folder: bool) -> bool:
+    """Whether a file, or what lies in a folder, of this name tells programs or agents what to do, wherever it stands."""
+    return name in (_TELLING_FOLDERS if folder else _TELLING_FILES)
+
+
 def is_within(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or below it."""
     return path == folder or path.startswith(folder + "/" if folder != "/" else "/")

@@ -137,6 +137,8 @@ def effects(
             touched=touched,
             keeper=keeper,
             known_folder=lanes.knows_folder,
+            nameless=lanes.is_nameless,
+            fleeting=lanes.is_fleeting,
         )
         guard = DoorGuard(
             listener,

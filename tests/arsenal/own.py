@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - an attack is one line, however long
 _ANSWER = (
     "s = socket.socket(socket.AF_UNIX); s.connect('\\0@socket@')\n"
-    "s.sendall(b'{\"type\":\"hello\",\"face\":\"cli\"}\\n{\"type\":\"answer\",\"ask\":\"@card@\",\"choice\":\"once\"}\\n'); s.settimeout(3); s.recv(65536); time.sleep(0.3)"
+    's.sendall(b\'{"type":"hello","face":"cli"}\\n{"type":"answer","ask":"@card@","choice":"once"}\\n\'); s.settimeout(3); s.recv(65536); time.sleep(0.3)'
 )
 _LEASH = "@python@ -I -m leashtui"
 OWN = {

@@ -66,7 +66,8 @@ def _telling(spot: Spot, kind: Kind) -> str:
 
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
-    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made."""
+    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
+    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked."""
 
     def __init__(
         self,
@@ -80,11 +81,15 @@ class FileGuard:
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
         known_folder: Callable[[str], bool] = lambda path: False,
+        nameless: Callable[[str], bool] = lambda path: False,
+        fleeting: Callable[[str], bool] = lambda path: False,
     ) -> None:
         self._listener = listener
         self._holding = holding
         self._known = known
         self._known_folder = known_folder
+        self._nameless = nameless
+        self._fleeting = fleeting
         self._sealed = tuple(sealed)
         self._closed = tuple(closed)
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
@@ -228,22 +233,35 @@ class FileGuard:
         if source.found is None:
             raise fail(errno.ENOENT)
         wanted = [(Action.FILE_WRITE, _telling(target, Kind.RENAME))]
-        swaps = bool(deed.flags & 2)
-        for spot in (source, target) if swaps else (source,):
-            wanted.append((self._leaving(spot.path, target.path), spot.path))
+        ways = [(source, target.path)]
+        if deed.flags & 2:  # they change places
+            ways.append((target, source.path))
+            wanted.append((Action.FILE_WRITE, stands_for(source.path)))
+        for spot, to in ways:
+            wanted.append((self._leaving(spot.path, to), spot.path))
             if spot.is_folder:
                 if self._holds(spot.path):
                     raise fail(errno.EACCES)
-                if spot.path not in self._made:
-                    wanted += [(Action.FILE_WRITE, path) for path in precious_below(spot.path)]
+                wanted += self._carrying(spot.path, to)
         return wanted
 
+    def _carrying(self, folder: str, to: str) -> list[tuple[Action, str]]:
+        """What a folder brings along: out of a place where names mean nothing they mean something from now on."""
+        arrives = self._nameless(f"{folder}/x") and not self._nameless(f"{to}/x")
+        if folder in self._made and not arrives:
+            return []
+        found = precious_below(folder)
+        moved = [to + path[len(folder) :] for path in found] if arrives else found
+        return [(Action.FILE_WRITE, path) for path in moved]
+
     def _leaving(self, source: str, target: str) -> Action:
-        """Moving a file out of where ordinary writes go is as good as deleting it there."""
+        """Moving a file out of where ordinary writes go is as good as deleting it there; so is moving it to where
+        anybody may remove it."""
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        return Action.FILE_WRITE if near else Action.FILE_DELETE
+        lost = self._fleeting(target) and not self._fleeting(source)
+        return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
