@@ -207,7 +207,7 @@ _TELLING_FILES = frozenset(name for name, named in _BY_NAME.items() if named is 
 
 
 def is_telling(name: str, *, folder: bool) -> bool:
-    """Whether a file, or what lies in a folder, of this name tells programs or agents what to do, wherever it stands."""
+    """Whether a file of this name, or what lies in such a folder, tells programs what to do, wherever it stands."""
     return name in (_TELLING_FOLDERS if folder else _TELLING_FILES)
 
 

@@ -28,6 +28,9 @@ _COMES_TO = {
     Verb.PERSIST: frozenset({Verb.PERSIST}),
 }
 _EDITS = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_SHELLS = frozenset("sh bash dash rbash ash ksh mksh zsh fish busybox".split())
+_ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
+"""What is said of a shell that connects by itself; all else that its words come to, programs do that it starts."""
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
@@ -90,6 +93,13 @@ def _within(effect: Effect, shown: Effect) -> bool:
         return False
     same_depth = effect.target.count("/") == shown.target.count("/")
     return same_depth and fnmatchcase(effect.target, shown.target)
+
+
+def _reaches(own: Facts, exe: str) -> bool:
+    """Whether a program whose words were judged so reaches out in its own process."""
+    if PurePosixPath(exe).name in _SHELLS:
+        return any(e.verb in _ITSELF for e in own.effects)
+    return own.network or any(e.verb in _REACHING for e in own.effects)
 
 
 def _foretold(effect: Effect, shown: Effect) -> bool:
@@ -273,8 +283,7 @@ class Acts:
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
             if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
                 return not any(e.verb is Verb.SERVICE for e in facts.effects)
-            reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
-            return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
+            return own is not None and _reaches(own, request.exe) and not any(e.verb is Verb.SERVICE for e in facts.effects)
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
             return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))

@@ -66,7 +66,7 @@ REFUSED_STRICT = {
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _SETS_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613)
-"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY: an owner needs no right to write."""
+"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY: for an owner, reading is enough."""
 _NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
