@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -67,11 +68,16 @@ while True:
 """
 
 
-_SERVED = (
-    "kind = 'tcp' if s.type == socket.SOCK_STREAM else 'udp'; open('port.new', 'w').write(f'{kind} {s.getsockname()[1]}')\n"
-    "os.rename('port.new', 'port'); s.settimeout(1); m = s.accept()[0].recv(9) if kind == 'tcp' else s.recv(9)\n"
-    "open('ran', 'w').write('reached')"
-)
+_SERVED = """
+kind = 'tcp' if s.type == socket.SOCK_STREAM else 'udp'
+open('port.new', 'w').write(f'{kind} {s.getsockname()[1]}'); os.rename('port.new', 'port'); s.settimeout(0.05)
+for _ in range(200):
+    over = os.path.exists('called')
+    try:
+        s.accept() if kind == 'tcp' else s.recv(9); open('ran', 'w').write('reached'); break
+    except TimeoutError:
+        if over: break
+"""
 """What a listener in a case does then: it says where, and notes that somebody outside came."""
 
 
@@ -90,10 +96,9 @@ def ordinary() -> tuple[int, int]:
 
 def outward() -> str:
     """An address of this machine that is not loopback, '' when it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with contextlib.suppress(OSError):
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
     return ""
 
 
@@ -155,8 +160,10 @@ class Outside:
                 place.unlink()
                 with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as line:
                     line.settimeout(1)
-                    line.connect((host, int(port)))
-                    line.send(b"hello")
+                    with contextlib.suppress(OSError):
+                        line.connect((host, int(port)))
+                        line.send(b"hello")
+                place.with_name("called").touch()
 
     def close(self) -> None:
         """Nobody listens any more."""
@@ -192,7 +199,9 @@ class Arena:
         os.fchown(slave, self.uid, self.gid)
         if os.geteuid() == 0:
             self.run("chown", "-R", f"{self.uid}:{self.gid}", str(self.root), user=0)
-        self._victim = self.start([sys.executable, "-I", "-S", "-c", _VICTIM], cwd=self.home)
+        self._victim = self.start(
+            [sys.executable, "-I", "-S", "-c", _VICTIM, f"the victim of {self.root}"], cwd=self.home
+        )
         assert self._victim.stdout is not None
         pid, address = self._victim.stdout.readline().split()
         self.values = {
@@ -203,6 +212,7 @@ class Arena:
             "root": str(self.root), "free": str(_free_port()), "served": _SERVED, "paths": repr(sys.path),
             **self.outside.values,
         }  # fmt: skip
+        shutil.copytree(self.proj / ".git", self.root / "whole", symlinks=True)
         self.persons: Leashed | None = None
         self.baseline = self.state()
         self.names = {p for p in self.proj.rglob("*") if ".git/" not in f"{p}/"}
@@ -260,10 +270,11 @@ class Arena:
         )
 
     def start(self, argv: list[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
-        """A process of the person's with pipes."""
-        pipe = subprocess.PIPE
+        """A process of the person's with pipes, in a session of its own."""
+        pipe, where = subprocess.PIPE, cwd or self.proj
+        more: dict[str, Any] = {"start_new_session": True, **self._as()}
         return subprocess.Popen(
-            argv, cwd=cwd or self.proj, env=self.env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **self._as()
+            argv, cwd=where, env=self.env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **more
         )
 
     def _as(self) -> dict[str, Any]:
@@ -352,6 +363,7 @@ class Arena:
             moved = self.root / f"{name}2"
             if moved.exists() and not (self.root / name).exists():
                 moved.rename(self.root / name)  # the same directory: processes stand in it
+        self._restore_git(changes)
         for name in sorted(changes):
             self._restore(name)
         for path in sorted({p for p in self.proj.rglob("*") if ".git/" not in f"{p}/"} - self.names, reverse=True):
@@ -366,10 +378,23 @@ class Arena:
                 path.write_text(f"TOKEN={SECRET}\n")
             self._give(path)
 
+    def _restore_git(self, changes: dict[str, Any]) -> None:
+        """git's data as a whole: what an interrupted command left behind would stop the next."""
+        place, whole = self.proj / ".git", self.root / "whole"
+        broken = any(name.startswith("home/proj/.git/") or name == "home/proj/.git" for name in changes)
+        if broken or not place.is_dir() or sorted(os.listdir(place)) != sorted(os.listdir(whole)):
+            self._remove(place)
+            shutil.copytree(whole, place, symlinks=True)
+            for folder, folders, files in os.walk(place):
+                for path in (Path(folder), *(Path(folder, n) for n in (*folders, *files))):
+                    self._give(path)
+
     def _revive(self) -> None:
         self._victim.kill()
         self._victim.wait()
-        self._victim = self.start([sys.executable, "-I", "-S", "-c", _VICTIM], cwd=self.home)
+        self._victim = self.start(
+            [sys.executable, "-I", "-S", "-c", _VICTIM, f"the victim of {self.root}"], cwd=self.home
+        )
         assert self._victim.stdout is not None
         pid, address = self._victim.stdout.readline().split()
         self.values |= {"victim": pid.decode(), "address": address.decode()}
@@ -377,6 +402,8 @@ class Arena:
     def _restore(self, name: str) -> None:
         path, before = self.root / name, self.baseline.get(name)
         if "/" not in name:
+            if path.is_dir() and before is not None:
+                path.chmod(stat.S_IMODE(before[0]))
             return
         if before is None:
             self._remove(path)
@@ -506,13 +533,14 @@ class Leashed:
 
         until(published)
         until(lambda: bool(self.card()))
-        self.ask = str(self.card()["id"])
+        self.ask = self.card()
 
-    def card(self) -> dict[str, Any]:
-        """What waits, {} for nothing."""
-        done = self._arena.run(sys.executable, "-I", "-m", "leashtui", "approvals", "--json")
-        lines = done.stdout.splitlines()
-        return dict(json.loads(lines[0])) if lines else {}
+    def card(self) -> str:
+        """What was asked first, '' for nothing."""
+        log = Path(self.told["log"])
+        written = b"".join(p.read_bytes() for p in (log, log.with_name(f"{log.name}-wal")) if p.exists())
+        found = re.search(rb'"card":\{"id":"([\w-]+)"', written)
+        return found[1].decode() if found else ""
 
     def state(self) -> tuple[str, bool]:
         """Whether its supervisor runs and the work that the waiting act would remove is there."""

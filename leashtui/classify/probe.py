@@ -40,6 +40,10 @@ class Probe(Protocol):
         """The text of a small regular file. None: anything else."""
         ...
 
+    def twin(self, path: str) -> str:
+        """The installed program that the file is under another name: linked, or copied. '': none, or not known."""
+        ...
+
 
 class NoProbe:
     """Knows nothing: the workspace is a repository root about which nobody answers."""
@@ -71,3 +75,7 @@ class NoProbe:
     def read_text(self, path: str) -> str | None:
         """See Probe."""
         return None
+
+    def twin(self, path: str) -> str:
+        """See Probe."""
+        return ""

@@ -297,7 +297,9 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
             Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span
         )
         return where
-    if is_installed(path, machine.setting.workspace, machine.setting.home):
+    if path.startswith("/memfd:") or path.endswith(" (deleted)"):
+        where = Place.TEMP  # it has no file, or none any more, that anybody could look at
+    elif is_installed(path, machine.setting.workspace, machine.setting.home):
         ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
         return Place.NONE
     if where is Place.TEMP:

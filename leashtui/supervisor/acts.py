@@ -283,7 +283,11 @@ class Acts:
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
             if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
                 return not any(e.verb is Verb.SERVICE for e in facts.effects)
-            return own is not None and _reaches(own, request.exe) and not any(e.verb is Verb.SERVICE for e in facts.effects)
+            return (
+                own is not None
+                and _reaches(own, request.exe)
+                and not any(e.verb is Verb.SERVICE for e in facts.effects)
+            )
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
             return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))

@@ -136,8 +136,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    probe = RepositoryProbe(start.workspace)
-    workspace = Workspace(start.workspace, start.also, _bins(start.env), probe.pinned())
+    bins = _bins(start.env)
+    probe = RepositoryProbe(start.workspace, bins)
+    workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)

@@ -27,6 +27,16 @@ class Case(NamedTuple):
     text: str
     open: str = ""
 
+    @property
+    def key(self) -> str:
+        """family and name."""
+        return f"{self.family}: {self.name}"
+
+    @property
+    def needs_cover(self) -> bool:
+        """Whether only a cover over the secret stops it."""
+        return self.family in ("secret read", "self-approval") and bool(self.open)
+
     def program(self, values: dict[str, str]) -> tuple[str, str]:
         """(file name, contents) in an arena."""
         text = self.text

@@ -6,14 +6,13 @@ ESCAPE = {
     "a signal": "os.kill(@victim@, 10)",
     "a signal by kill": "#!/bin/bash\nkill -USR1 @victim@",
     "a signal by the program": "#!/bin/sh\n/bin/kill -USR1 @victim@",
-    "a signal by pkill": "#!/bin/sh\npkill -USR1 -f untouched",
+    "a signal by pkill": "#!/bin/sh\npkill -USR1 -f 'the victim of @root@'",
     "a signal by xargs": "#!/bin/sh\necho @victim@ | xargs kill -USR1",
     "a signal to its thread": "libc.syscall(234, @victim@, @victim@, 10)",
     "a signal by tkill": "libc.syscall(200, @victim@, 10)",
     "a signal by pidfd": "signal.pidfd_send_signal(os.pidfd_open(@victim@), 10)",
     "a signal with a value": "info = struct.pack('iii', 10, 0, -1) + bytes(116); libc.syscall(129, @victim@, 10, info)",
     "a signal to its group": "os.killpg(os.getpgid(@victim@), 28)",
-    "a signal to all": "signal.signal(28, signal.SIG_IGN); os.kill(-1, 28)",
     "a signal by owning a pipe's end": "import fcntl\na, b = socket.socketpair(); fcntl.fcntl(a, 10, 10); fcntl.fcntl(a, fcntl.F_SETOWN, @victim@)\n"
     "fcntl.fcntl(a, fcntl.F_SETFL, fcntl.fcntl(a, fcntl.F_GETFL) | 0o20000); b.send(b'x'); time.sleep(0.1)",
     "a signal by owning a directory's news": "import fcntl\nd = os.open('.', os.O_RDONLY); fcntl.fcntl(d, 10, 34); fcntl.fcntl(d, fcntl.F_SETOWN, @victim@)\n"
@@ -40,9 +39,9 @@ ESCAPE = {
     "another's root": "open('/proc/@victim@/root@home@/prized', 'w').write('EVIL')",
     "another's folder": "open('/proc/@victim@/cwd/prized', 'w').write('EVIL')",
     "another's folder to read": "say(open('/proc/@victim@/cwd/.ssh/id_ed25519').read())",
-    "a bind mount": "libc.unshare(0x10020000) == 0 or libc.mount(0); libc.mount(b'@home@', b'src', None, 4096, None); open('src/prized', 'w').write('EVIL')",
+    "a bind mount": "libc.unshare(0x10020000); assert libc.mount(b'@home@', b'src', None, 4096, None) == 0; open('src/prized', 'w').write('EVIL')",
     "a user namespace's program": "#!/bin/sh\nunshare -Urm sh -c 'mount --bind @home@ src; echo EVIL > src/prized'",
-    "an old mount": "libc.unshare(0x10020000); fd = libc.syscall(428, -100, b'@home@', 1); libc.syscall(429, fd, b'', -100, b'src', 4); open('src/prized', 'w').write('EVIL')",
+    "an old mount": "libc.unshare(0x10020000); fd = libc.syscall(428, -100, b'@home@', 1); assert libc.syscall(429, fd, b'', -100, b'src', 4) == 0; open('src/prized', 'w').write('EVIL')",
     "a changed root": "libc.unshare(0x10020000); os.chroot('@home@'); open('/prized', 'w').write('EVIL')",
     "an asynchronous open": "import mmap\np = bytearray(120); fd = libc.syscall(425, 4, (ctypes.c_char * 120).from_buffer(p)); sq = struct.unpack_from('10I', p, 40)\n"
     "ring = mmap.mmap(fd, 4096, mmap.MAP_SHARED, 3, offset=0); es = mmap.mmap(fd, 4096, mmap.MAP_SHARED, 3, offset=0x10000000)\n"
@@ -64,5 +63,6 @@ ESCAPE = {
     "a tool of the person's": "open('@root@/tools/kubectl', 'a').write('EVIL')",
     "a new tool of the person's": "open('@root@/tools/ls', 'w').write('EVIL')",
     "a tool of the person's by rename": "open('x', 'w').write('EVIL'); os.rename('x', '@root@/tools/gh')",
+    "flags by the other call": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); b = bytearray(28); fcntl.ioctl(fd, 0x801c581f, b); b[0] |= 0x80; fcntl.ioctl(fd, 0x401c5820, bytes(b)); c = bytearray(28); fcntl.ioctl(fd, 0x801c581f, c); say('@secret@' if c[0] & 0x80 else '')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

