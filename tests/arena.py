@@ -47,7 +47,7 @@ for line in sys.stdin:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             out = b"TIMEOUT " + (child.communicate()[0] or b"")
-        answer = {"code": child.returncode, "out": out.decode(errors="replace")[-3000:]}
+        answer = {"code": child.returncode, "out": out.decode(errors="replace")[-30000:]}
     except OSError as error:
         answer = {"code": -1, "out": str(error)}
     print(json.dumps(answer), flush=True)
@@ -468,8 +468,8 @@ def _steers(inner: str, path: Path) -> bool:
     named = next((n for n in _STEERING if n in parts), "")
     if not named or (named == ".git" and "objects" in parts):
         return False
-    if path.is_symlink():
-        return True
+    if path.is_symlink() or named != ".git":
+        return path.is_symlink() or path.is_file()
     return path.is_file() and b"EVIL" in path.read_bytes()
 
 
