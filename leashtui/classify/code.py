@@ -90,7 +90,7 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
 
 
 def run_twin(call: Call, path: str, rest: list[Word]) -> Stream | None:
-    """A file that is an installed program under another name is judged by that one's table. None: it is no such file."""
+    """A file that is an installed program under another name is judged by that one's table. None: it is none."""
     if not call.machine.curious or not is_fixed(path):
         return None
     name = call.machine.setting.probe.twin(path).rpartition("/")[2]

@@ -44,6 +44,10 @@ class Probe(Protocol):
         """The installed program that the file is under another name: linked, or copied. '': none, or not known."""
         ...
 
+    def made(self, path: str) -> bool:
+        """Whether this session made all that lies there, or nothing does, and whoever removes it is watched."""
+        ...
+
 
 class NoProbe:
     """Knows nothing: the workspace is a repository root about which nobody answers."""
@@ -79,3 +83,7 @@ class NoProbe:
     def twin(self, path: str) -> str:
         """See Probe."""
         return ""
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        return False

@@ -75,3 +75,9 @@ class Witness:
         answer = self._probe.twin(path)
         self._notes.append(("twin", path, answer))
         return answer
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        answer = self._probe.made(path)
+        self._notes.append(("made", path, answer))
+        return answer

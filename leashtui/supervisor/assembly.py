@@ -25,6 +25,7 @@ from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
+from leashtui.guards.kernel.made import Made
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
@@ -84,6 +85,7 @@ class Parts:
     stream: Stream
     code: Code | None
     arming: Arming
+    made: Made
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -137,7 +139,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     bins = _bins(start.env)
-    probe = RepositoryProbe(start.workspace, bins)
+    made = Made()
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
     workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
@@ -227,7 +230,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, made)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

@@ -13,7 +13,7 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from leashtui.classify.places import Pins
@@ -55,9 +55,10 @@ NO_WAY_OUT = {
 
 
 class RepositoryProbe:
-    """Looks at `root` (the workspace, absolute). bins: real paths of the folders of programs."""
+    """Looks at `root` (the workspace, absolute). bins: real paths of the folders of programs. made: see Probe.made."""
 
-    def __init__(self, root: str, bins: Sequence[str] = ()) -> None:
+    def __init__(self, root: str, bins: Sequence[str] = (), made: Callable[[str], bool] = lambda path: False) -> None:
+        self._made = made
         self._lookalikes = Lookalikes(bins)
         self._root = root
         outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
@@ -170,6 +171,10 @@ class RepositoryProbe:
     def twin(self, path: str) -> str:
         """The installed program that a file is, linked or copied; '' for none."""
         return self._lookalikes.of(path)
+
+    def made(self, path: str) -> bool:
+        """Whether this session made all that lies there, or nothing does."""
+        return self._made(path)
 
     def _relative(self, path: str) -> str | None:
         try:

@@ -22,6 +22,7 @@ from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
@@ -34,7 +35,6 @@ _FREE = frozenset(
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
-_MADE = 200_000
 _MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
@@ -83,6 +83,7 @@ class FileGuard:
         known_folder: Callable[[str], bool] = lambda path: False,
         nameless: Callable[[str], bool] = lambda path: False,
         fleeting: Callable[[str], bool] = lambda path: False,
+        made: Made | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -95,7 +96,8 @@ class FileGuard:
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
         self._touched = touched
         self._keeper = keeper
-        self._made: dict[str, None] = {}
+        self._made = made if made is not None else Made()
+        self._made.watched = True
         self._patient: dict[int, tuple[Notice, Deed]] = {}
 
     def meet(self, notice: Notice) -> None:
@@ -219,6 +221,8 @@ class FileGuard:
                 continue
             if kind is Kind.OPEN and spot.found is None and not deed.flags & os.O_CREAT:
                 raise fail(errno.ENOENT)
+            if kind is Kind.RMDIR and spot.path in self._made:
+                continue  # an empty folder of the session's own
             if kind in _MAKES and spot is spots[-1] and spot.found is not None:
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
@@ -328,26 +332,19 @@ class FileGuard:
 
     def _remember(self, deed: Deed, spots: list[Spot]) -> None:
         """Which names are the session's own making."""
-        made = self._made
         if not spots:
             return
-        path = spots[-1].path
+        made, path = self._made, spots[-1].path
         if deed.kind is Kind.RENAME:
-            source = spots[0].path
-            if source in made:
-                del made[source]
-                if spots[1].found is None:
-                    made[path] = None
-            if spots[0].is_folder:
-                for old in [p for p in made if p.startswith(source + "/")]:
-                    del made[old]
-                    made[path + old[len(source) :]] = None
+            old = spots[0]
+            if deed.flags & 2:
+                made.exchanged(old.path, path)
+            else:
+                made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
-            made.pop(path, None)
+            made.gone(path)
         elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in _MAKES):
-            if len(made) >= _MADE:
-                del made[next(iter(made))]
-            made[path] = None
+            made.made(path)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""
