@@ -12,7 +12,7 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.scripts import Passage, recite, run_python, text_of
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
@@ -82,8 +82,19 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
         phar = name.endswith(".phar") and call.place(script) is not Place.TEMP
         name = _SUFFIX.sub("", name)
         if name not in _LEASH and not phar and not is_installed(call.path(script), setting.workspace, setting.home):
-            return None
+            return run_twin(call, call.path(script), rest)
     if setting.tools.find(name) is None:
+        return None
+    call.direct = False
+    return call.words_run([Word(name), *rest])
+
+
+def run_twin(call: Call, path: str, rest: list[Word]) -> Stream | None:
+    """A file that is an installed program under another name is judged by that one's table. None: it is none."""
+    if not call.machine.curious or not is_fixed(path):
+        return None
+    name = call.machine.setting.probe.twin(path).rpartition("/")[2]
+    if not name or call.machine.setting.tools.find(name) is None:
         return None
     call.direct = False
     return call.words_run([Word(name), *rest])

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from leashtui.classify.apply import apply
 from leashtui.classify.builtins import BUILTINS
 from leashtui.classify.call import Call
-from leashtui.classify.code import read_script, run_own
+from leashtui.classify.code import read_script, run_own, run_twin
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
 from leashtui.classify.loads import judge_loads
@@ -263,7 +263,7 @@ def external(call: Call) -> Stream:
         if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
             path, machine.setting.workspace, machine.setting.home
         ):
-            return _own_file(call, path)
+            return _own_file(call, path) if (out := run_twin(call, path, call.words[1:])) is None else out
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
     if dashed:
         return call.words_run([Word("git", word.taint), Word(name[4:]), *call.words[1:]])

@@ -32,8 +32,26 @@ from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 
-_MULTI = frozenset(["busybox", "toybox", "coreutils", "uutils", "bash", "sh", "dash", "git"])
 _SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
+_ANY: frozenset[str] = frozenset()
+_MULTI = {
+    **dict.fromkeys(("busybox", "toybox", "coreutils", "uutils", "git"), _ANY),
+    **dict.fromkeys(("bash", "sh", "dash"), _SHELLS),
+    "pgrep": frozenset({"pkill", "pidwait"}),
+    "systemctl": frozenset("halt poweroff reboot shutdown runlevel telinit init".split()),
+    "kmod": frozenset("insmod rmmod modprobe lsmod modinfo depmod".split()),
+}
+"""Programs that are another one under another name; these decide by the word they are called by."""
+_VERSION = lazy(r"[-.]?\d[\d.]*(?:-\w+-linux-\w+)?$")
+_FAMILIES = tuple(
+    frozenset(names.split())
+    for names in (
+        "awk mawk gawk nawk original-awk", "nc netcat ncat nc.openbsd nc.traditional", "sh bash dash ash ksh mksh zsh",
+        "vi vim nvim ex view vimdiff rvim rview editor vim.basic vim.tiny vim.nox vim.gtk vim.athena",
+        "pager less more most", "editor nano pico joe", "cc gcc clang c89 c89-gcc c99 c99-gcc", "c++ g++ clang++",
+        "node nodejs", "pip pip3",
+    )
+)  # fmt: skip
 _LAUNCHERS = 4
 _ACTS_ITSELF = lazy(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
 """What a shell does by itself in a text that leash cannot read."""
@@ -195,22 +213,16 @@ def _is_applet(name: str, alias: str) -> bool:
     """Whether a program that serves many names is called by one of its own; the words may claim anything."""
     if name == "git":
         return alias.startswith("git-")
-    return alias in _SHELLS if name in _SHELLS else True
+    names = _MULTI[name]
+    return alias in names if names else True
 
 
 def _kin(name: str, alias: str) -> bool:
-    """Whether two names are one program under a version or an alternative: python3.11 and python, mawk and awk."""
-    if name.startswith(alias) or alias.startswith(name):
+    """Whether two names are one program under a version or an alternative: python3.11 and python, mawk and awk.
+
+    A mere beginning of the name is none: whoever starts a program may call it what they like."""
+    bare, meant = _VERSION.sub("", name), _VERSION.sub("", alias)
+    if bare == meant or bare.endswith(f"-{meant}"):
         return True
-    pairs = (
-        ("awk", "awk"),
-        ("nc", "nc"),
-        ("vi", "vi"),
-        ("pager", "less"),
-        ("editor", "nano"),
-        ("sh", "sh"),
-        ("gcc", "cc"),
-        ("g++", "c++"),
-        ("clang", "cc"),
-    )
-    return any(a in name and b in alias for a, b in pairs) or alias in name
+    last = bare.rpartition("-")[2]
+    return any((bare in family or last in family) and meant in family for family in _FAMILIES)

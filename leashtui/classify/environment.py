@@ -150,8 +150,17 @@ def _judge(call: Call, name: str, value: Word) -> None:
         _judge_index(call.machine, name, value, call.span)
 
 
+_PRELOADED = lazy(
+    r"/usr/lib(?:exec|32|64)?/(?:[\w-]+-linux-[\w]+/)?(?:coreutils/|libfakeroot/|faketime/)?"
+    r"lib(?:stdbuf|fakeroot(?:-sysv|-tcp)?|faketime(?:MT)?|eatmydata|jemalloc|tcmalloc(?:_minimal)?|mimalloc)\.so[.\d]*"
+)
+"""Libraries of the system that wrappers preload by themselves (stdbuf, fakeroot, faketime), and allocators."""
+
+
 def _library(call: Call, name: str, value: Word) -> None:
     if not value or name in _WORKSPACE_LIBRARIES and call.place(Word(value.partition(":")[0])) is not Place.TEMP:
+        return
+    if name == "LD_PRELOAD" and all(_PRELOADED.fullmatch(path) for path in value.replace(":", " ").split()):
         return
     call.sign("obfuscated")
     for path in value.replace(":", " ").split():

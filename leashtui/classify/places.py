@@ -100,7 +100,6 @@ _PAIRS = {
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
 }
-_TELLING_FOLDERS = _HOOK_FOLDERS | _CI_FOLDERS | _AGENT_FOLDERS
 _PAIRED = frozenset(first for first, _ in _PAIRS)
 _BY_NAME = {
     name: place
@@ -200,6 +199,17 @@ def _through_proc(path: str, cwd: str) -> str:
         return path
     start = "" if found.group(1) == "root" else cwd
     return start + "/" + path[found.end() :]
+
+
+_TELLING_FOLDERS = (
+    _HOOK_FOLDERS | _CI_FOLDERS | _AGENT_FOLDERS | _names(".git .github .forgejo .gitea .leash .leashtui .ssh")
+)
+_TELLING_FILES = frozenset(name for name, named in _BY_NAME.items() if named is not Place.LOCKFILE)
+
+
+def is_telling(name: str, *, folder: bool) -> bool:
+    """Whether a file of this name, or what lies in such a folder, tells programs what to do, wherever it stands."""
+    return name in (_TELLING_FOLDERS if folder else _TELLING_FILES)
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -40,6 +40,14 @@ class Probe(Protocol):
         """The text of a small regular file. None: anything else."""
         ...
 
+    def twin(self, path: str) -> str:
+        """The installed program that the file is under another name: linked, or copied. '': none, or not known."""
+        ...
+
+    def made(self, path: str) -> bool:
+        """Whether this session made all that lies there, or nothing does, and whoever removes it is watched."""
+        ...
+
 
 class NoProbe:
     """Knows nothing: the workspace is a repository root about which nobody answers."""
@@ -71,3 +79,11 @@ class NoProbe:
     def read_text(self, path: str) -> str | None:
         """See Probe."""
         return None
+
+    def twin(self, path: str) -> str:
+        """See Probe."""
+        return ""
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        return False

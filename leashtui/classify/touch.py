@@ -154,7 +154,8 @@ def write(
         grade = Severity.MEDIUM
     elif where not in (Place.SOURCE, Place.GENERATED, Place.TEMP, Place.WORKSPACE, Place.GIT, Place.LOCKFILE, Place.CI):
         grade = Severity.HIGH
-    if empties and where in (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.HOOK, Place.AGENT_CONFIG, Place.SECRET):
+    kept = where in (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.HOOK, Place.AGENT_CONFIG, Place.SECRET)
+    if empties and kept and not is_ours(machine, real, where):
         ledger.sign("destructive")
         ledger.add(Verb.TRUNCATE, show(real), where, f"empties {shown}", span, Severity.HIGH, reversible=False)
         return
@@ -242,6 +243,10 @@ def delete(
             recursive=recursive,
         )
         return
+    if is_ours(machine, real, where):
+        # a write, not a removal: what else may lie there when it comes to that is judged name by name
+        ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, which this session made", span)
+        return
     if _regenerable(machine, real, where):
         ledger.add(
             Verb.DELETE,
@@ -264,6 +269,12 @@ def delete(
     ledger.add(
         Verb.DELETE, show(real), where, f"{how} {shown}{inside}", span, grade, reversible=False, recursive=recursive
     )
+
+
+def is_ours(machine: Machine, path: str, where: Place) -> bool:
+    """Whether what lies there is the session's own work, as far as the guard of its files knows."""
+    own = where in (Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE)
+    return own and is_fixed(path) and machine.setting.probe.made(path)
 
 
 def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
@@ -297,7 +308,9 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
             Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span
         )
         return where
-    if is_installed(path, machine.setting.workspace, machine.setting.home):
+    if path.startswith("/memfd:") or path.endswith(" (deleted)"):
+        where = Place.TEMP  # it has no file, or none any more, that anybody could look at
+    elif is_installed(path, machine.setting.workspace, machine.setting.home):
         ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
         return Place.NONE
     if where is Place.TEMP:

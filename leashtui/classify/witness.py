@@ -69,3 +69,15 @@ class Witness:
         answer = self._probe.read_text(path)
         self._notes.append(("read_text", path, answer))
         return answer
+
+    def twin(self, path: str) -> str:
+        """See Probe."""
+        answer = self._probe.twin(path)
+        self._notes.append(("twin", path, answer))
+        return answer
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        answer = self._probe.made(path)
+        self._notes.append(("made", path, answer))
+        return answer

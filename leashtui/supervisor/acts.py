@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from leashtui.model.facts import PUSHED, Effect, Facts, Severity, Verb
+from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
 from leashtui.model.request import Action, ProcessRef, Request
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
@@ -28,6 +28,12 @@ _COMES_TO = {
     Verb.PERSIST: frozenset({Verb.PERSIST}),
 }
 _EDITS = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_SHELLS = frozenset("sh bash dash rbash ash ksh mksh zsh fish busybox".split())
+_ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
+"""What is said of a shell that connects by itself; all else that its words come to, programs do that it starts."""
+_REPLACERS = frozenset("tar bsdtar unzip cpio bsdcpio install cp ln".split())
+"""What removes a file only to put another there, which is as good as writing it."""
+_REPLACED = frozenset({Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE})
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
@@ -90,6 +96,24 @@ def _within(effect: Effect, shown: Effect) -> bool:
         return False
     same_depth = effect.target.count("/") == shown.target.count("/")
     return same_depth and fnmatchcase(effect.target, shown.target)
+
+
+def _reaches(own: Facts, exe: str) -> bool:
+    """Whether a program whose words were judged so reaches out in its own process."""
+    if PurePosixPath(exe).name in _SHELLS:
+        return any(e.verb in _ITSELF for e in own.effects)
+    return own.network or any(e.verb in _REACHING for e in own.effects)
+
+
+def _replaces(own: Facts, request: Request) -> bool:
+    """Whether a program that puts files in place makes room for one of those it said it would write."""
+    name = PurePosixPath(request.exe).name
+    if request.action is not Action.FILE_DELETE or name not in _REPLACERS or name not in own.programs:
+        return False
+    if not request.exe.startswith("/usr/") or any(word.startswith("--recursive-u") for word in request.argv):
+        return False
+    written = [e.target for e in own.effects if e.verb is Verb.WRITE]
+    return any(PurePosixPath(request.path).is_relative_to(target) for target in written if target)
 
 
 def _foretold(effect: Effect, shown: Effect) -> bool:
@@ -273,12 +297,19 @@ class Acts:
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
             if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
                 return not any(e.verb is Verb.SERVICE for e in facts.effects)
-            reaches = own is not None and (own.network or any(e.verb in _REACHING for e in own.effects))
-            return reaches and not any(e.verb is Verb.SERVICE for e in facts.effects)
+            return (
+                own is not None
+                and _reaches(own, request.exe)
+                and not any(e.verb is Verb.SERVICE for e in facts.effects)
+            )
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
             return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if own is not None and _replaces(own, request):
+            telling = [e for e in telling if e.verb is not Verb.DELETE or e.place not in _REPLACED]
+            if not telling:
+                return True
         said: list[Effect] = []
         for process in (request.process, *request.ancestry):
             found = self._ran.get(key_of(process))

@@ -26,6 +26,7 @@ from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
 from leashtui.guards.kernel.covers import Covers
+from leashtui.guards.kernel.made import Made
 from leashtui.model.errors import GuardError, LeashError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
@@ -87,6 +88,7 @@ class Parts:
     code: Code | None
     arming: Arming
     keys: Keys
+    made: Made
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -139,8 +141,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    probe = RepositoryProbe(start.workspace)
-    workspace = Workspace(start.workspace, start.also, _bins(start.env), probe.pinned())
+    bins = _bins(start.env)
+    made = Made()
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
+    workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
@@ -233,7 +237,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys, made)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

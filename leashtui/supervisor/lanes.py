@@ -80,6 +80,14 @@ class Lanes:
             return False
         return path.startswith(self._own) or self._leads_to_own(path)
 
+    def is_nameless(self, path: str) -> bool:
+        """Whether the name of a file there means nothing: a dependency, a cache, a temporary folder."""
+        return path.startswith(self._own) or self._judged_by(path) != path
+
+    def is_fleeting(self, path: str) -> bool:
+        """Whether what lies there may be removed without a question: what is made again, temporary, or a tool's own."""
+        return self._is_own(path) or self._place(path) in _SHORT[Action.FILE_DELETE]
+
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
         return (action, host, port) in self._doors

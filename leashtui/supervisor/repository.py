@@ -13,9 +13,11 @@ import shutil
 import stat
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from leashtui.classify.places import Pins
+from leashtui.supervisor.lookalikes import Lookalikes
 
 _LIMIT = 256 * 1024
 _FRESH = 2.0
@@ -53,9 +55,11 @@ NO_WAY_OUT = {
 
 
 class RepositoryProbe:
-    """Looks at `root` (the workspace, absolute)."""
+    """Looks at `root` (the workspace, absolute). bins: real paths of the folders of programs. made: see Probe.made."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, bins: Sequence[str] = (), made: Callable[[str], bool] = lambda path: False) -> None:
+        self._made = made
+        self._lookalikes = Lookalikes(bins)
         self._root = root
         outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
         self._git = shutil.which("git", path=outside)
@@ -163,6 +167,14 @@ class RepositoryProbe:
         finally:
             os.close(handle)
         return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
+
+    def twin(self, path: str) -> str:
+        """The installed program that a file is, linked or copied; '' for none."""
+        return self._lookalikes.of(path)
+
+    def made(self, path: str) -> bool:
+        """Whether this session made all that lies there, or nothing does."""
+        return self._made(path)
 
     def _relative(self, path: str) -> str | None:
         try:

@@ -158,6 +158,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         touched=touched,
         keeper=keeping,
         doors=parts.arming.sockets,
+        made=parts.made,
     )
 
 

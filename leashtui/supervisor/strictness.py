@@ -21,6 +21,7 @@ from leashtui.guards.kernel.files import FileGuard, Keeper
 from leashtui.guards.kernel.floor import Floor, strict_floor
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
+from leashtui.guards.kernel.made import Made
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.tree import ancestry_has
@@ -110,9 +111,10 @@ def effects(
     touched: Callable[[str, int], None],
     keeper: Keeper | None,
     doors: frozenset[str] = frozenset(),
+    made: Made | None = None,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. agent: pid of the waiting launcher. doors: sockets of
-    this session's other guards."""
+    this session's other guards. made: where to note what the session makes."""
     top = os.getpid()
     foreign = terminals_of_others(agent)
 
@@ -128,6 +130,9 @@ def effects(
             touched=touched,
             keeper=keeper,
             known_folder=lanes.knows_folder,
+            nameless=lanes.is_nameless,
+            fleeting=lanes.is_fleeting,
+            made=made,
         )
         guard = DoorGuard(
             listener,

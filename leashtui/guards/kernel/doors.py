@@ -24,6 +24,7 @@ from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.ports import Ports
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
@@ -70,6 +71,7 @@ class DoorGuard:
         self._nameservers = nameservers
         self._free = SERVICES | open
         self._bound: dict[str, tuple[int, int]] = {}
+        self._ports = Ports()
 
     def poll(self) -> None:
         """Nothing waits here but with the holding."""
@@ -82,6 +84,8 @@ class DoorGuard:
                     self._connect(notice, ours)
                 elif notice.number == nr.BIND:
                     self._bind(notice, ours)
+                elif notice.number == nr.LISTEN:
+                    self._listen(notice, ours)
                 else:
                     self._send(notice, ours)
         except (OSError, ValueError, IndexError) as error:
@@ -236,6 +240,8 @@ class DoorGuard:
 
         def then(own: socket.socket) -> None:
             code = address.bind(own, raw)
+            if not code and peer.port:
+                self._ports.named(own)
             self._listener.refuse(notice.id, code) if code else self._done(notice)
 
         if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.port:
@@ -247,6 +253,10 @@ class DoorGuard:
                     self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
                 return
         then(ours)
+
+    def _listen(self, notice: Notice, ours: socket.socket) -> None:
+        code = self._ports.listen(ours, signed(notice.args[1]))
+        self._listener.refuse(notice.id, code) if code else self._done(notice)
 
     def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
         spot = self._place(notice, name)

@@ -13,7 +13,7 @@ from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 
 _FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
-_DOORS = frozenset({nr.CONNECT, nr.BIND, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
+_DOORS = frozenset({nr.CONNECT, nr.BIND, nr.LISTEN, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
 
 
 class Kindred(Protocol):

@@ -25,6 +25,7 @@ from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
@@ -37,7 +38,6 @@ _FREE = frozenset(
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
-_MADE = 200_000
 _MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
@@ -73,7 +73,8 @@ def _telling(spot: Spot, kind: Kind) -> str:
 
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
-    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made."""
+    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
+    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked."""
 
     def __init__(
         self,
@@ -87,11 +88,16 @@ class FileGuard:
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
         known_folder: Callable[[str], bool] = lambda path: False,
+        nameless: Callable[[str], bool] = lambda path: False,
+        fleeting: Callable[[str], bool] = lambda path: False,
+        made: Made | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
         self._known = known
         self._known_folder = known_folder
+        self._nameless = nameless
+        self._fleeting = fleeting
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._folders = Folders()
@@ -99,7 +105,8 @@ class FileGuard:
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
         self._touched = touched
         self._keeper = keeper
-        self._made: dict[str, None] = {}
+        self._made = made if made is not None else Made()
+        self._made.watched = True
         self._patient: dict[int, tuple[Notice, Deed]] = {}
         self._express = Express(listener, self._folders, self._masks, self._may_make, self._note)
 
@@ -230,6 +237,8 @@ class FileGuard:
                 continue
             if kind is Kind.OPEN and spot.found is None and not deed.flags & os.O_CREAT:
                 raise fail(errno.ENOENT)
+            if kind is Kind.RMDIR and spot.path in self._made:
+                continue  # an empty folder of the session's own
             if kind in _MAKES and spot is spots[-1] and spot.found is not None:
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
@@ -244,22 +253,35 @@ class FileGuard:
         if source.found is None:
             raise fail(errno.ENOENT)
         wanted = [(Action.FILE_WRITE, _telling(target, Kind.RENAME))]
-        swaps = bool(deed.flags & 2)
-        for spot in (source, target) if swaps else (source,):
-            wanted.append((self._leaving(spot.path, target.path), spot.path))
+        ways = [(source, target.path)]
+        if deed.flags & 2:  # they change places
+            ways.append((target, source.path))
+            wanted.append((Action.FILE_WRITE, stands_for(source.path)))
+        for spot, to in ways:
+            wanted.append((self._leaving(spot.path, to), spot.path))
             if spot.is_folder:
                 if self._holds(spot.path):
                     raise fail(errno.EACCES)
-                if spot.path not in self._made:
-                    wanted += [(Action.FILE_WRITE, path) for path in precious_below(spot.path)]
+                wanted += self._carrying(spot.path, to)
         return wanted
 
+    def _carrying(self, folder: str, to: str) -> list[tuple[Action, str]]:
+        """What a folder brings along: out of a place where names mean nothing they mean something from now on."""
+        arrives = self._nameless(f"{folder}/x") and not self._nameless(f"{to}/x")
+        if folder in self._made and not arrives:
+            return []
+        found = precious_below(folder)
+        moved = [to + path[len(folder) :] for path in found] if arrives else found
+        return [(Action.FILE_WRITE, path) for path in moved]
+
     def _leaving(self, source: str, target: str) -> Action:
-        """Moving a file out of where ordinary writes go is as good as deleting it there."""
+        """Moving a file out of where ordinary writes go is as good as deleting it there; so is moving it to where
+        anybody may remove it."""
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        return Action.FILE_WRITE if near else Action.FILE_DELETE
+        lost = self._fleeting(target) and not self._fleeting(source)
+        return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
@@ -325,29 +347,19 @@ class FileGuard:
 
     def _remember(self, deed: Deed, spots: list[Spot]) -> None:
         """Which names are the session's own making."""
-        made = self._made
         if not spots:
             return
-        path = spots[-1].path
+        made, path = self._made, spots[-1].path
         if deed.kind is Kind.RENAME:
-            source = spots[0].path
-            if source in made:
-                del made[source]
-                if spots[1].found is None:
-                    made[path] = None
-            if spots[0].is_folder:
-                for old in [p for p in made if p.startswith(source + "/")]:
-                    del made[old]
-                    made[path + old[len(source) :]] = None
+            old = spots[0]
+            if deed.flags & 2:
+                made.exchanged(old.path, path)
+            else:
+                made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
-            made.pop(path, None)
+            made.gone(path)
         elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in _MAKES):
-            self._count(path)
-
-    def _count(self, path: str) -> None:
-        if len(self._made) >= _MADE:
-            del self._made[next(iter(self._made))]
-        self._made[path] = None
+            made.made(path)
 
     def _may_make(self, path: str) -> bool:
         return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
@@ -356,7 +368,7 @@ class FileGuard:
         """A file was made by the short way."""
         if self._keeper is not None:
             self._keeper.before("made", folder, name, path)
-        self._count(path)
+        self._made.made(path)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""

@@ -65,6 +65,8 @@ REFUSED_STRICT = {
 """Answered EPERM in tier strict: another view of the files, or another process's memory."""
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_SETS_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613)
+"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY: for an owner, reading is enough."""
 _NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
@@ -110,6 +112,10 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
+    rules[nr.IOCTL] = [
+        *_unless_equal(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)),
+        *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
+    ]
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
@@ -179,6 +185,7 @@ def _sockets() -> dict[int, _Block]:
         nr.SENDMMSG: [*_unless_any(3, {_FASTOPEN: _ERRNO | errno.EOPNOTSUPP}), (_RET, 0, 0, _NOTIFY)],
         nr.CONNECT: _answer(_NOTIFY),
         nr.BIND: _answer(_NOTIFY),
+        nr.LISTEN: _answer(_NOTIFY),
     }
 
 

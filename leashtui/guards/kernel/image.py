@@ -57,6 +57,18 @@ def ancestors_of(parent: int, top: int) -> tuple[ProcessRef, ...]:
     return tuple(found)
 
 
+def _meant(pid: int, word: str) -> str:
+    """A word that names a file by an open descriptor, as scripts started by one do, says which file that is."""
+    if not word.startswith(("/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")):
+        return word
+    number = word.rpartition("/")[2]
+    try:
+        path = os.readlink(f"/proc/{pid}/fd/{int(number)}") if number.isdigit() else ""
+    except OSError:
+        return word
+    return path if path.startswith("/") and not path.startswith("/dev/") else word
+
+
 def request_of(process: ProcessRef, parent: int, top: int, base: frozenset[tuple[str, str]]) -> Request:
     """The request that the stopped new image of `process` stands for.
 
@@ -68,7 +80,7 @@ def request_of(process: ProcessRef, parent: int, top: int, base: frozenset[tuple
         action=Action.PROCESS_EXEC,
         layer=Layer.KERNEL,
         cwd=os.readlink(f"/proc/{pid}/cwd"),
-        argv=words_of(pid),
+        argv=tuple(_meant(pid, word) for word in words_of(pid)),
         exe=os.readlink(f"/proc/{pid}/exe"),
         env=tuple(v for v in variables_of(pid) if v not in base),
         process=process,

@@ -1,40 +1,41 @@
 """Which files below a directory would be carried along when it is renamed, though each is guarded by its own name.
 
 `mv .git x` changes every hook without touching one. Knows conventional names only; what they are worth is judged like
-any act. Invariant: the walk is bounded, and what lies beyond the bound is named by the directory that was not read.
+any act. Invariant: the walk is bounded, and a directory that was not read to its end counts as one that holds hooks.
 """
 
 from __future__ import annotations
 
 import os
 
-_NAMES = frozenset(
-    """
-    .git .github .gitlab-ci.yml .vscode .idea .husky .githooks .circleci .devcontainer .envrc .mcp.json .claude .codex
-    .gemini .cursor .leash .leashtui CLAUDE.md AGENTS.md GEMINI.md .pre-commit-config.yaml .bashrc .profile .zshrc
-    .gitconfig .ssh .env
-    """.split()
-)
-_INSIDE = {".git": ".git/hooks/pre-commit", ".github": ".github/workflows/x.yml", ".vscode": ".vscode/tasks.json"}
-_FOLDERS = frozenset(
-    ".idea .husky .githooks .circleci .devcontainer .claude .codex .gemini .cursor .leash .ssh".split()
-)
-_MOST = 2000
+from leashtui.classify.places import is_telling
+
+_INSIDE = {
+    ".git": ".git/hooks/pre-commit", ".github": ".github/workflows/x.yml", ".vscode": ".vscode/tasks.json",
+    ".forgejo": ".forgejo/workflows/x.yml", ".gitea": ".gitea/workflows/x.yml",
+}  # fmt: skip
+_MOST = 100_000
 
 
 def stands_for(path: str) -> str:
     """The path to judge by when something that was made elsewhere gets this name."""
     head, _, name = path.rpartition("/")
-    if name in _INSIDE:
-        return f"{head}/{_INSIDE[name]}"
-    return f"{path}/x" if name in _FOLDERS else path
+    return f"{head}/{_telling(name, folder=True) or name}"
+
+
+def _telling(name: str, *, folder: bool) -> str:
+    """What to judge such a file or folder by, '' where its name says nothing."""
+    if name == ".git" or (folder and is_telling(name, folder=True)):
+        return _INSIDE.get(name, f"{name}/x")
+    return name if not folder and is_telling(name, folder=False) else ""
 
 
 def precious_below(folder: str) -> list[str]:
-    """Paths of guarded kinds at or below the directory, at most one for each directory that holds some."""
+    """Paths of guarded kinds at or below the directory, at most one of a name in each directory."""
     head, _, name = folder.rpartition("/")
-    if name in _NAMES:
-        return [f"{head}/{_INSIDE.get(name, name + '/x')}"]
+    own = _telling(name, folder=True)
+    if own:
+        return [f"{head}/{own}"]
     found: list[str] = []
     seen = 0
     queue = [folder]
@@ -44,13 +45,14 @@ def precious_below(folder: str) -> list[str]:
             entries = sorted(os.scandir(place), key=lambda e: e.name)
         except OSError:
             continue
-        for entry in entries:
-            seen += 1
-            if entry.name in _NAMES:
-                found.append(f"{place}/{_INSIDE.get(entry.name, entry.name)}")
-                break
-            if entry.is_dir(follow_symlinks=False) and entry.name not in ("node_modules", "__pycache__"):
-                queue.append(entry.path)
+        seen += len(entries)
         if seen > _MOST:
-            break
+            return [*found, f"{place}/{_INSIDE['.git']}"]
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            telling = _telling(entry.name, folder=is_folder or entry.is_symlink())
+            if telling:
+                found.append(f"{place}/{telling}")
+            elif is_folder and entry.name not in ("node_modules", "__pycache__"):
+                queue.append(entry.path)
     return found

@@ -1,0 +1,81 @@
+"""What the session made itself: names that nothing bore before, and that bear what was made, until they are gone.
+
+The session may remove what it made. So a name that somebody else's file had, or that such a file was moved to, is none
+of its own, however often it is removed and made again. Knows names. Refuses to look at contents. Invariant: a name is
+only ever held for the session's own while what lies there was made in the session.
+"""
+
+from __future__ import annotations
+
+import os
+
+_MOST = 200_000
+_WALK = 20_000
+
+
+class Made:
+    """Of one session. watched: whether every change of a name is told here; only then absence means anything."""
+
+    def __init__(self) -> None:
+        self.watched = False
+        self._names: dict[str, None] = {}
+        self._former: dict[str, None] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._names
+
+    def made(self, path: str) -> None:
+        """Something was made where nothing was."""
+        if path not in self._former:
+            _put(self._names, path)
+
+    def gone(self, path: str) -> None:
+        """What lay there was removed."""
+        if self._names.pop(path, path) is not None:
+            _put(self._former, path)
+
+    def moved(self, source: str, target: str, *, replaced: bool, folder: bool) -> None:
+        """What lay at `source` has the name `target` now. replaced: something else had it before."""
+        own = source in self._names
+        before = target in self._names if replaced else target not in self._former
+        inside = [p for p in self._names if p.startswith(source + "/")] if folder else []
+        self.gone(source)
+        self._names.pop(target, None)
+        if own and before:
+            _put(self._names, target)
+        for old in inside:
+            del self._names[old]
+            self.made(target + old[len(source) :])
+
+    def exchanged(self, one: str, other: str) -> None:
+        """Two names changed places; both are held for the person's from now on."""
+        for place in (one, other):
+            for path in [p for p in self._names if p == place or p.startswith(place + "/")]:
+                del self._names[path]
+                _put(self._former, path)
+
+    def is_whole(self, path: str) -> bool:
+        """Whether the session made everything at and below a real path, or nothing is there."""
+        if not self.watched:
+            return False
+        if path not in self._names:
+            return not os.path.lexists(path)
+        if os.path.islink(path) or not os.path.isdir(path):
+            return True
+        left, folders = _WALK, [path]
+        while folders:
+            try:
+                entries = list(os.scandir(folders.pop()))
+            except OSError:
+                return False
+            left -= len(entries)
+            if left < 0 or any(entry.path not in self._names for entry in entries):
+                return False
+            folders.extend(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+        return True
+
+
+def _put(names: dict[str, None], path: str) -> None:
+    if len(names) >= _MOST:
+        del names[next(iter(names))]
+    names[path] = None

@@ -1,0 +1,68 @@
+"""Leaving the leash: other processes of the person, other views of the files, calls that no filter was told of."""
+
+# ruff: noqa: E501 - an attack is one line, however long
+_MINE = "open('@home@/prized', 'w').write('EVIL')"
+ESCAPE = {
+    "a signal": "os.kill(@victim@, 10)",
+    "a signal by kill": "#!/bin/bash\nkill -USR1 @victim@",
+    "a signal by the program": "#!/bin/sh\n/bin/kill -USR1 @victim@",
+    "a signal by pkill": "#!/bin/sh\npkill -USR1 -f 'the victim of @root@'",
+    "a signal by xargs": "#!/bin/sh\necho @victim@ | xargs kill -USR1",
+    "a signal to its thread": "libc.syscall(234, @victim@, @victim@, 10)",
+    "a signal by tkill": "libc.syscall(200, @victim@, 10)",
+    "a signal by pidfd": "signal.pidfd_send_signal(os.pidfd_open(@victim@), 10)",
+    "a signal with a value": "info = struct.pack('iii', 10, 0, -1) + bytes(116); libc.syscall(129, @victim@, 10, info)",
+    "a signal to its group": "os.killpg(os.getpgid(@victim@), 28)",
+    "a signal by owning a pipe's end": "import fcntl\na, b = socket.socketpair(); fcntl.fcntl(a, 10, 10); fcntl.fcntl(a, fcntl.F_SETOWN, @victim@)\n"
+    "fcntl.fcntl(a, fcntl.F_SETFL, fcntl.fcntl(a, fcntl.F_GETFL) | 0o20000); b.send(b'x'); time.sleep(0.1)",
+    "a signal by owning a directory's news": "import fcntl\nd = os.open('.', os.O_RDONLY); fcntl.fcntl(d, 10, 34); fcntl.fcntl(d, fcntl.F_SETOWN, @victim@)\n"
+    "fcntl.fcntl(d, 1026, 0x80000004); open('x', 'w'); time.sleep(0.1)",
+    "a signal by an owned socket": "import fcntl\na, b = socket.socketpair(); fcntl.ioctl(a, 0x8901, struct.pack('i', @victim@)); fcntl.fcntl(a, 10, 12)\n"
+    "fcntl.fcntl(a, fcntl.F_SETFL, fcntl.fcntl(a, fcntl.F_GETFL) | 0o20000); b.send(b'x'); time.sleep(0.1)",
+    "a signal by a child's death": "if os.fork() == 0:\n    libc.prctl(1, 10); os.kill(@victim@, 10)\nos.wait()",
+    "another's memory": "v = ctypes.create_string_buffer(struct.pack('QQ', ctypes.addressof(e := ctypes.create_string_buffer(b'EVIL')), 5)); r = ctypes.create_string_buffer(struct.pack('QQ', @address@, 5))\n"
+    "libc.syscall(311, @victim@, v, 1, r, 1, 0)",
+    "another's memory by /proc": "f = open('/proc/@victim@/mem', 'r+b', buffering=0); f.seek(@address@); f.write(b'EVIL\\0')",
+    "another's memory by its thread": "f = open('/proc/@victim@/task/@victim@/mem', 'r+b', buffering=0); f.seek(@address@); f.write(b'EVIL\\0')",
+    "another's memory by a link": "os.symlink('/proc/@victim@', 'x'); f = open('x/mem', 'r+b', buffering=0); f.seek(@address@); f.write(b'EVIL\\0')",
+    "another's memory by ptrace": "libc.ptrace.argtypes = [ctypes.c_long] * 4\nlibc.ptrace(16, @victim@, 0, 0); os.waitpid(@victim@, 0); libc.ptrace(4, @victim@, @address@, 0x004c495645); libc.ptrace(17, @victim@, 0, 0)",
+    "another's memory by gdb": "#!/bin/sh\ngdb -q -batch -p @victim@ -ex 'set {char}(@address@) = 69' > /dev/null 2>&1",
+    "another's memory by a 32-bit call": "import mmap\nlibc.ptrace.argtypes = [ctypes.c_long] * 4\n"
+    "page = mmap.mmap(-1, 4096, prot=7, flags=0x62); base = ctypes.addressof(ctypes.c_char.from_buffer(page))\n"
+    "page.write(bytes.fromhex('b81a000000bb10000000b9') + struct.pack('I', @victim@) + bytes.fromhex('31d231f6cd80c3'))\n"
+    "ctypes.CFUNCTYPE(ctypes.c_int)(base)(); os.waitpid(@victim@, 0); libc.ptrace(4, @victim@, @address@, 0x004c495645); libc.ptrace(17, @victim@, 0, 0)",
+    "another's limits": "import resource; resource.prlimit(@victim@, resource.RLIMIT_CPU, (7777, 7777))",
+    "another's limits by the program": "#!/bin/sh\nprlimit --pid @victim@ --cpu=7777",
+    "another's descriptors": "fd = os.pidfd_open(@victim@); got = libc.syscall(438, fd, 0, 0); say('@secret@' if got >= 0 else '')",
+    "another's variables": "say('@secret@' if open('/proc/@victim@/environ').read() else '')",
+    "another's memory to read": "f = open('/proc/@victim@/mem', 'rb', buffering=0); f.seek(@address@); say('@secret@' if f.read(9) == b'untouched' else '')",
+    "another's root": "open('/proc/@victim@/root@home@/prized', 'w').write('EVIL')",
+    "another's folder": "open('/proc/@victim@/cwd/prized', 'w').write('EVIL')",
+    "another's folder to read": "say(open('/proc/@victim@/cwd/.ssh/id_ed25519').read())",
+    "a bind mount": "libc.unshare(0x10020000); assert libc.mount(b'@home@', b'src', None, 4096, None) == 0; open('src/prized', 'w').write('EVIL')",
+    "a user namespace's program": "#!/bin/sh\nunshare -Urm sh -c 'mount --bind @home@ src; echo EVIL > src/prized'",
+    "an old mount": "libc.unshare(0x10020000); fd = libc.syscall(428, -100, b'@home@', 1); assert libc.syscall(429, fd, b'', -100, b'src', 4) == 0; open('src/prized', 'w').write('EVIL')",
+    "a changed root": "libc.unshare(0x10020000); os.chroot('@home@'); open('/prized', 'w').write('EVIL')",
+    "an asynchronous open": "import mmap\np = bytearray(120); fd = libc.syscall(425, 4, (ctypes.c_char * 120).from_buffer(p)); sq = struct.unpack_from('10I', p, 40)\n"
+    "ring = mmap.mmap(fd, 4096, mmap.MAP_SHARED, 3, offset=0); es = mmap.mmap(fd, 4096, mmap.MAP_SHARED, 3, offset=0x10000000)\n"
+    "n = ctypes.create_string_buffer(b'@home@/prized'); es[:64] = struct.pack('BBHiQQIIQ', 18, 0, 0, -100, 0, ctypes.addressof(n), 0o644, 0o1001, 0) + bytes(24)\n"
+    "struct.pack_into('I', ring, sq[6], 0); struct.pack_into('I', ring, sq[1], 1); libc.syscall(426, fd, 1, 1, 1, None, 0)",
+    "an open of the newer kind": "how = struct.pack('QQQ', 0o1001, 0, 0); libc.syscall(437, -100, b'@home@/prized', how, 24)",
+    "an open of another table": "libc.syscall(0x40000000 | 2, b'@home@/prized', 0o1001, 0); open('@home@/prized', 'w').write('EVIL')",
+    "an open of another architecture": "import mmap\npage = mmap.mmap(-1, 4096, prot=7, flags=0x62); base = ctypes.addressof(ctypes.c_char.from_buffer(page))\n"
+    "page.write(b'\\xb8\\x05\\0\\0\\0\\xbb' + struct.pack('I', (base + 64) & 0xffffffff) + b'\\xb9\\x01\\x02\\0\\0\\xcd\\x80\\xc3'); page.seek(64); page.write(b'@home@/prized\\0')\n"
+    "assert base < 1 << 32; ctypes.CFUNCTYPE(ctypes.c_int)(base)()",
+    "attributes that only root takes back": "import fcntl\nfcntl.ioctl(os.open('@home@/prized', os.O_RDONLY), 0x40086602, struct.pack('q', 0x40)); open('@home@/prized', 'a').write(' ')",
+    "flags of a file": "import array, fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40086602, array.array('l', [0xc0])); b = array.array('l', [0]); fcntl.ioctl(fd, 0x80086601, b); say('@secret@' if b[0] & 0x40 else '')",
+    "a terminal's size": "import fcntl\nfd = os.open('@tty@', os.O_RDWR | os.O_NOCTTY); fcntl.ioctl(fd, 0x5414, struct.pack('HHHH', 7, 7, 0, 0)); os.write(fd, b'!')",
+    "a key of the person's": "k = libc.syscall(248, b'user', b'arena', b'EVIL', 4, -4); say('@secret@' if k > 0 else '')",
+    "a queue of the person's": "q = libc.mq_open(b'/@abstract@-q', 0o102, 0o600, None); say('@secret@' if q >= 0 and libc.mq_unlink(b'/@abstract@-q') == 0 else '')",
+    "a unit of the person's": "os.makedirs('@home@/.config/systemd/user'); open('@home@/.config/systemd/user/x.service', 'w').write('EVIL')",
+    "a program at login": "open('@home@/.config/autostart/x.desktop', 'a').write('EVIL')",
+    "a program on the person's PATH": "open('@home@/bin/tool', 'a').write('EVIL')",
+    "a tool of the person's": "open('@root@/tools/kubectl', 'a').write('EVIL')",
+    "a new tool of the person's": "open('@root@/tools/ls', 'w').write('EVIL')",
+    "a tool of the person's by rename": "open('x', 'w').write('EVIL'); os.rename('x', '@root@/tools/gh')",
+    "flags by the other call": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); b = bytearray(28); fcntl.ioctl(fd, 0x801c581f, b); b[0] |= 0x80; fcntl.ioctl(fd, 0x401c5820, bytes(b)); c = bytearray(28); fcntl.ioctl(fd, 0x801c581f, c); say('@secret@' if c[0] & 0x80 else '')",
+}  # fmt: skip
+OPEN: dict[str, str] = {}

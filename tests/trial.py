@@ -1,0 +1,58 @@
+"""Legs of attacks: all cases one after the other, free or leashed, each in an arena as it was before the case."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arena import SECRET, Arena, Leashed, Leg, arena
+from arsenal import Case
+
+import leashtui
+
+LEGS: dict[str, tuple[str, ...] | None] = {"free": None, "strict": ("--guard", "strict"), "default": ()}
+
+
+class Outcome(NamedTuple):
+    """What a case changed, and what it said."""
+
+    changes: dict[str, Any]
+    done: dict[str, Any]
+
+
+def attempt(place: Arena, leg: Leg, case: Case) -> Outcome:
+    """Run one case; all is as before afterwards."""
+    if case.family == "self-approval" and place.persons is None:
+        _have_a_card(place)
+    name, text = case.program(place.values)
+    (place.proj / name).write_text(text)
+    how = [text[2 : text.index("\n")]] if text.startswith("#!") else [sys.executable, "-S"]
+    done = leg.run([*how, name])
+    changes = place.changes()
+    if "persons" in changes and place.persons is not None:
+        place.persons.close()
+        place.persons = None
+        place.baseline.pop("persons")
+    place.repair(changes)
+    return Outcome(changes, done)
+
+
+def _have_a_card(place: Arena) -> None:
+    place.persons = Leashed(place)
+    told = place.persons.told
+    place.values |= {"session": told["session"], "socket": told["socket"], "super": str(told["pid"])}
+    place.values["card"] = place.persons.ask
+    place.baseline["persons"] = place.persons.state()
+
+
+def run_all(options: tuple[str, ...] | None, cases: list[Case]) -> dict[str, Outcome]:
+    """A leg: the outcome of each case by its name."""
+    with arena() as place:
+        place.values |= {"secret": SECRET, "package": str(Path(leashtui.__file__).parents[1])}
+        leg = Leg(place, options)
+        try:
+            found = {case.key: attempt(place, leg, case) for case in cases}
+        finally:
+            leg.close()
+        return found
