@@ -321,4 +321,4 @@ class Acts:
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
         for key in dead:
             del self._acts[key]
-        self._prune_at = max(_PRUNE_AT, 2 * len(self._acts))
+        self._prune_at = max(_PRUNE_AT, 2 * max(len(self._acts), len(self._ran)))

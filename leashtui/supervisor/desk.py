@@ -21,6 +21,8 @@ from leashtui.words.refusal import refusal
 
 MAX_WAITING = 64
 """Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
+MAX_HELD = 2000
+"""Programs and calls that may wait for those cards: the kernel walks all held ones each time one of them stirs."""
 
 Settle = Callable[["Waiting", Verdict, Choice | None, str], None]
 
@@ -80,8 +82,8 @@ class Desk:
         return tuple(e.card for e in self._cards.values())
 
     def full(self) -> bool:
-        """Whether another card would be a flood."""
-        return len(self._cards) >= MAX_WAITING
+        """Whether one more that waits would be a flood."""
+        return len(self._cards) >= MAX_WAITING or sum(len(e.waiting) for e in self._cards.values()) >= MAX_HELD
 
     def ask(self, waiting: Waiting) -> Card:
         """Show a card for this request, or join the card of a request of the same shape."""

@@ -31,6 +31,7 @@ from leashtui.supervisor.mediator import Mediator, Recorder
 
 _WALL = 0x40000000
 _POLL = 0.1
+_REAPED = 32
 _SETTLE = 1.0
 _DRAIN = 10.0
 """The pump itself gives up a face that takes nothing for a second."""
@@ -245,7 +246,8 @@ class Session:
         return [pid for pid in pids if pid > 0]
 
     def _reap(self) -> None:
-        while True:
+        """Take what children tell, some at a time: in a flood, those who answer must have their turn as well."""
+        for _ in range(_REAPED):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | _WALL)
             except ChildProcessError:
@@ -255,6 +257,7 @@ class Session:
             if self.guard is not None and self.guard.reaped(pid, status):
                 continue
             self._child(pid, status)
+        asyncio.get_running_loop().call_soon(self._reap)
 
     def _child(self, pid: int, status: int) -> None:
         if os.WIFSTOPPED(status):

@@ -72,8 +72,9 @@ def live_sessions() -> list[Live]:
             continue
         try:
             dial(live).close()
-        except Unreachable:
-            continue
+        except Unreachable as error:
+            if not isinstance(error.__cause__, TimeoutError | BlockingIOError):  # busy is not gone
+                continue
         found.append(live)
     return sorted(found, key=lambda one: (one.started, one.session))
 

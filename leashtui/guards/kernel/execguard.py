@@ -34,6 +34,8 @@ from leashtui.model.verdict import Ruling, Verdict
 _REFUSED = 126
 _REMEMBERED = 8192
 _PATIENCE = 10
+_LOOKS = 200
+"""Held programs looked at in one poll: a flood of them must not take the time that answers need."""
 
 
 class _Held:
@@ -95,6 +97,7 @@ class ExecGuard:
         self._groups: dict[int, int] = {}
         self._waiting: dict[int, list[tuple[int, int]]] = {}
         self._held: dict[int, _Held] = {}
+        self._turn: list[int] = []
         self._leaving: dict[int, int] = {}
         self._execs: dict[tuple[int, int], int] = {}
 
@@ -132,7 +135,12 @@ class ExecGuard:
 
     def poll_held(self) -> None:
         """Withdraw asks whose program was told to end; a stopped image would never see the signal itself."""
-        for pid, held in list(self._held.items()):
+        self._turn = self._turn or list(self._held)
+        turn, self._turn = self._turn[:_LOOKS], self._turn[_LOOKS:]
+        for pid in turn:
+            held = self._held.get(pid)
+            if held is None:
+                continue
             ending = tracee.ending_signals(pid) & ~held.before
             if ending:
                 del self._held[pid]

@@ -23,6 +23,8 @@ from leashtui.model.verdict import Ruling, Verdict
 
 _AGAIN = 1.0
 _SAID = 256
+_LOOKS = 200
+"""Waiting calls looked at in one poll."""
 _WORDS, _LETTERS = 64, 4096
 
 
@@ -56,6 +58,7 @@ class Holding:
         self._top = top
         self._waiting: dict[int, _Wait] = {}
         self._said: dict[tuple[int, str], float] = {}
+        self._turn: list[int] = []
 
     def who(self, tid: int) -> Caller:
         """The process of a thread. Raises OSError when it is gone."""
@@ -115,7 +118,12 @@ class Holding:
 
     def poll(self) -> None:
         """Let go of those that were told to end, and forget those that are gone."""
-        for key, wait in list(self._waiting.items()):
+        self._turn = self._turn or list(self._waiting)
+        turn, self._turn = self._turn[:_LOOKS], self._turn[_LOOKS:]
+        for key in turn:
+            wait = self._waiting.get(key)
+            if wait is None:
+                continue
             ending = tracee.ending_signals(wait.notice.tid) & ~wait.before
             if self._listener.waits(key) and not ending:
                 continue
