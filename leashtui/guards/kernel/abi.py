@@ -40,6 +40,7 @@ NOTICE = struct.Struct("QI4xi12x6Q")
 RESPONSE = struct.Struct("QqiI")
 ADDFD = struct.Struct("QIIII")
 ADDFD_SEND = 2
+_SETMASK = 2
 
 AT_FDCWD = -100
 OPEN_HOW = struct.Struct("QQQ")
@@ -139,3 +140,17 @@ def listen(code: bytes, flags: int) -> int:
     buffer = ctypes.create_string_buffer(code, len(code))
     program = Program(len(code) // 8, ctypes.addressof(buffer))
     return call(SYS_SECCOMP, SECCOMP_MODE_FILTER, NEW_LISTENER | flags, ctypes.addressof(program))
+
+
+class Quiet:
+    """No signal is taken by this thread within; what comes meanwhile comes afterwards. Not to be nested."""
+
+    def __init__(self) -> None:
+        self._all = ctypes.create_string_buffer(b"\xff" * 128, 128)
+        self._before = ctypes.create_string_buffer(128)
+
+    def __enter__(self) -> None:
+        libc.pthread_sigmask(_SETMASK, self._all, self._before)
+
+    def __exit__(self, *_: object) -> None:
+        libc.pthread_sigmask(_SETMASK, self._before, None)

@@ -48,6 +48,7 @@ class Listener:
         self._notice = bytearray(abi.NOTIF_SIZE)
         self._answer = bytearray(abi.RESPONSE.size)
         self._gift = bytearray(abi.ADDFD.size)
+        self._quiet = abi.Quiet()
         with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
             fcntl.ioctl(descriptor, abi.NOTIF_SET_FLAGS, 1)
 
@@ -91,10 +92,15 @@ class Listener:
         return self._send(notice, value, 0, 0)
 
     def hand(self, notice: int, fd: int, flags: int) -> bool:
-        """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise."""
+        """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise.
+
+        The kernel waits here for the caller to take it. A signal in that moment (a child's end) would leave the call
+        answered and the descriptor not given: so none is taken.
+        """
         abi.ADDFD.pack_into(self._gift, 0, notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC)
         try:
-            fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
+            with self._quiet:
+                fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
         except FileNotFoundError:
             return False
         except OSError as error:
