@@ -1,4 +1,4 @@
-"""Signals that reach the guard in the middle of an answer: a session once ended by them, and a call was answered wrongly.
+"""Signals that reach the guard in the middle of an answer: they once ended a session.
 
 A program whose orphans end all the time signals the supervisor at every moment, also while it hands over a descriptor.
 """

@@ -122,6 +122,8 @@ class Listener:
         except FileNotFoundError:
             return False
         except OSError as error_:
+            if error_.errno == errno.EINPROGRESS:  # it was answered before
+                return False
             self._lost(f"the kernel listener failed: {error_.strerror}")
             return False
         return True
