@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from leashtui.model.hook import Answer, Happening, Reply
+from leashtui.model.mcp import Served
 from leashtui.model.request import Tier
 
 
@@ -22,7 +23,9 @@ class Armory(Struct, frozen=True):
     """What an adapter arms an agent with. command: (event, seconds, gate) -> a shell command line that runs the hook.
 
     words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
-    `leash hooks install` was run for this agent.
+    `leash hooks install` was run for this agent. relay: a configured MCP server -> how it is started or called through
+    leash, None when it has to stay as it is. own: leash's own MCP server as argv, () for none. cwd, top: where
+    it starts, and the workspace's root.
     """
 
     command: Callable[[str, float, bool], str]
@@ -30,6 +33,10 @@ class Armory(Struct, frozen=True):
     write: Callable[[str, bytes], str]
     directory: str = ""
     installed: bool = False
+    relay: Callable[[Served], Served | None] = lambda served: None
+    own: tuple[str, ...] = ()
+    cwd: str = "/"
+    top: str = "/"
 
 
 class Armed(Struct, frozen=True):

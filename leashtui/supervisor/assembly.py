@@ -37,8 +37,10 @@ from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
+from leashtui.stores.pins import Pins
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
@@ -49,6 +51,8 @@ from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.mcp import Servers
+from leashtui.supervisor.mcparming import Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
@@ -58,6 +62,7 @@ from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
+from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -84,6 +89,7 @@ class Parts:
     stream: Stream
     code: Code | None
     arming: Arming
+    house: Callable[[Relays], Servers]
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -127,9 +133,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     notary, unsigned = engage(
         state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
     )
+    masker = Masker.from_environment(start.env)
     stream = Stream(
         journal,
-        Masker.from_environment(start.env),
+        masker,
         session_id,
         microseconds,
         later=lambda work: loop.call_later(_RIDE, work),
@@ -146,7 +153,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
     )
     notices = _Notices(stream, channel)
-    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience)
+    taint = Taint()
+    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
     acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
@@ -177,6 +185,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         limits=arming.limits(bundle.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
+        taint=taint,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = pdp.by_class(), histories(start.home)
@@ -226,7 +235,26 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
+
+    def house(relays: Relays) -> Servers:
+        """Judges MCP calls in this session."""
+        relays.mask = masker.mask
+        about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
+        rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
+        return Servers(
+            relays.served,
+            named=relays.named,
+            pins=Pins(state_dir()),
+            submit=mediator.submit,
+            record=stream,
+            notice=session.notice,
+            taint=taint,
+            adviser=Adviser(mediator.consult, lambda: rules, start.cwd, about),
+            clock=microseconds,
+            cwd=start.cwd,
+        )
+
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, house)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

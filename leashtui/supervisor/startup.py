@@ -61,7 +61,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         session.shim = shim
         env = shim.environment(env)
-    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session)
+    where = (start.cwd, start.workspace)
+    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
