@@ -118,6 +118,15 @@ class ToolsListed(_Event, frozen=True, tag="mcp.listed"):
     shadowed: tuple[str, ...] = ()
 
 
+class ToolsPinned(_Event, frozen=True, tag="mcp.pinned"):
+    """In the machine chain: a person accepted an MCP server's tools as they were last seen. '' is its command line."""
+
+    server: str
+    source: str
+    tools: tuple[str, ...]
+    who: str = ""
+
+
 class ToolAnswered(_Event, frozen=True, tag="mcp.answered"):
     """What an MCP server answered goes to the model: from where, and how much. origin: as in Request.taint."""
 
@@ -247,6 +256,7 @@ Event = (
     | AgentTold
     | ToolsListed
     | ToolAnswered
+    | ToolsPinned
     | ActEnded
     | FileChanged
     | Notice

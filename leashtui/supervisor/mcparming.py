@@ -24,6 +24,11 @@ DIRECTORY = "LEASH_MCP_DIRECTORY"
 """Where `leash mcp run` finds the session it belongs to."""
 
 
+def relay_words(directory: str, key: str) -> tuple[str, ...]:
+    """The relay's command line, to which `--` and the server's words are added."""
+    return (os.path.realpath(sys.executable), "-IS", RELAY, directory, key)
+
+
 class Relays:
     """One a session. directory: where the socket is. served: what was led through leash so far, by key.
 
@@ -33,7 +38,6 @@ class Relays:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.mask: Callable[[str], str] = lambda text: text
-        self.interpreter = os.path.realpath(sys.executable)
         self.served: dict[str, Served] = {}
         self.endpoint: Endpoint | None = None
 
@@ -70,7 +74,7 @@ class Relays:
         return word
 
     def _words(self, key: str) -> tuple[str, ...]:
-        return (self.interpreter, "-IS", RELAY, os.fspath(self._directory), key)
+        return relay_words(os.fspath(self._directory), key)
 
     def is_relay(self, request: Request) -> bool:
         """Whether an exec is the relay, started as leash says: `-I` leaves nothing to variables but the loader's."""

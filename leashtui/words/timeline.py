@@ -38,8 +38,10 @@ from leashtui.model.event import (
     Ticketed,
     ToolAnswered,
     ToolsListed,
+    ToolsPinned,
     Voted,
 )
+from leashtui.model.request import Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
@@ -128,6 +130,9 @@ def _decided(event: Decided) -> Line:
     if verdict.by is By.OWN and verdict.ruling is Ruling.ALLOW:
         return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
     if verdict.ruling is Ruling.ALLOW:
+        told = event.request.layer is Layer.MCP and bool(event.covered_by)
+        if told:  # its hook said so already
+            return Line(Tone.QUIET, "sent", command, "", quiet=True)
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
 
@@ -226,6 +231,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Voted: lambda e: Line(Tone.QUIET, "vote", f"{e.ask}: {e.approver} says {e.verdict}, signed"),
     ActEnded: _outcome,
     ToolsListed: _listed,
+    ToolsPinned: lambda e: Line(Tone.QUIET, "pin", f"{count(len(e.tools), 'tool')} of MCP server {e.server}", e.who),
     ToolAnswered: _tool_answered,
     Ticketed: lambda e: Line(Tone.GONE, "ticket", f"{e.ask} waits on; the agent may run it again once it is approved"),
     AgentTold: _told,

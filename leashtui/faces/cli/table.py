@@ -47,6 +47,7 @@ COMMANDS = (
         "list this machine's agents, how leash sees each, and what is weak",
     ),
     Row("hooks", "hooks", "Set up", "put leash's hooks into an agent's own settings, or take them out"),
+    Row("mcp", "mcp", "Set up", "list MCP servers, show what changed in their tools, accept them"),
     Row("config", "config", "Set up", "show the configuration and where it comes from"),
     Row("doctor", "doctor", "Set up", "check this machine and say what to do"),
     Row("team", "team", "Set up", "keep a team store on PostgreSQL, or join one"),
