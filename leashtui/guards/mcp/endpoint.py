@@ -45,7 +45,14 @@ class Endpoint:
 
     def start(self, env: Mapping[str, str]) -> None:
         """Serve from now on, with the person's own proxy and certificates. Raises GuardError."""
-        told = json.dumps({"directory": os.fspath(self._directory), "token": self._token, "routes": self._routes})
+        told = json.dumps(
+            {
+                "directory": os.fspath(self._directory),
+                "token": self._token,
+                "routes": self._routes,
+                "parent": os.getpid(),
+            }
+        )
         reading, writing = os.pipe()
         files = [
             (os.POSIX_SPAWN_DUP2, reading, 0),

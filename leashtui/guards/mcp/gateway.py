@@ -47,7 +47,6 @@ class Exchange:
             path = f"/proc/self/fd/{os.open(directory, os.O_PATH | os.O_DIRECTORY)}/mcp.sock"
         try:
             self.line.connect(path)
-            self._file = self.line.makefile("rb")
             self._send(b"H", 0, json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode())
             if self._take()[0] != b"G":
                 raise Gone
@@ -61,14 +60,24 @@ class Exchange:
             raise Gone from error
 
     def _take(self) -> "tuple[bytes, int, bytes]":
-        try:
-            size = int.from_bytes(self._file.read(4), "big")
-            frame = self._file.read(size)
-        except OSError as error:
-            raise Gone from error
-        if size < 5 or len(frame) < size:
+        size = int.from_bytes(self._exactly(4), "big")
+        if size < 5:
             raise Gone
+        frame = self._exactly(size)
         return frame[:1], int.from_bytes(frame[1:5], "big"), frame[5:]
+
+    def _exactly(self, size: int) -> bytes:
+        """So many bytes and no more: what is left must still wake `select`."""
+        data = bytearray()
+        while len(data) < size:
+            try:
+                piece = self.line.recv(size - len(data))
+            except OSError as error:
+                raise Gone from error
+            if not piece:
+                raise Gone
+            data += piece
+        return bytes(data)
 
     def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
         """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
@@ -91,7 +100,6 @@ class Exchange:
 
     def close(self) -> None:
         """Hang up."""
-        self._file.close()
         self.line.close()
 
 
@@ -149,6 +157,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "Gateway"
 
+    def setup(self) -> None:
+        """One connection begins."""
+        super().setup()
+        self._speaking = threading.Lock()
+
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
@@ -195,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
             if body:
                 passes, said = exchange.ask(b"c", body, self.connection)
                 if not passes:
-                    self._reply(200 if said else 202, b"".join(said))
+                    self._say(b"".join(said), self.server.streams.get(self.path))
                     return
             self._forward(route, route.path(rest, query), body, exchange, parts[2])
         except Gone:
@@ -244,7 +257,9 @@ class Handler(BaseHTTPRequestHandler):
             named = next((line[6:].strip() for line in event if line.startswith(b"event:")), b"message")
             if named == b"endpoint":
                 exchange = Exchange(self.server.directory, key, _STREAMED)
-                event = [b"event: endpoint", b"data: " + self._local(route, data.decode(), key)]
+                local = self._local(route, data.decode(), key)
+                self.server.streams[local] = self
+                event = [b"event: endpoint", b"data: " + local.encode()]
             elif data and named == b"message":
                 passes, said = exchange.ask(b"s", data)
                 if not passes:
@@ -253,16 +268,25 @@ class Handler(BaseHTTPRequestHandler):
             self._chunk(b"\n".join(event) + b"\n\n")
         self._chunk(b"")
 
-    def _local(self, route: Route, address: str, key: str) -> bytes:
+    def _say(self, said: bytes, stream: "Handler | None") -> None:
+        """leash's own answer: here, or on the event stream where the older transport's client waits for it."""
+        if stream is None or not said:
+            self._reply(200 if said else 202, said)
+            return
+        stream._chunk(b"event: message\ndata: " + said.rstrip(b"\n") + b"\n\n")
+        self._reply(202, b"")
+
+    def _local(self, route: Route, address: str, key: str) -> str:
         """Where the older transport posts to: the server's own word for it, behind this endpoint."""
         path = route.within(address, route.path("", ""))
         if path is None:
             raise Gone
-        return f"/{self.server.token}/{key}/~{path}".encode()
+        return f"/{self.server.token}/{key}/~{path}"
 
     def _chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self.wfile.flush()
+        with self._speaking:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
 
     def _head(self, status: int, answer: "http.client.HTTPResponse | None", more: "dict[str, str]") -> None:
         self.send_response_only(status)
@@ -298,7 +322,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Gateway(ThreadingHTTPServer):
-    """Serves `routes` on a socket that is listening already."""
+    """Serves `routes` on a socket that is listening already. streams: who answers posts to this path."""
 
     daemon_threads = True
 
@@ -308,6 +332,7 @@ class Gateway(ThreadingHTTPServer):
         self.socket = listener
         self.directory = directory
         self.token = token
+        self.streams: dict[str, Handler] = {}
         self.routes = {key: Route(url) for key, url in routes.items()}
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -333,10 +358,9 @@ def _events(answer: http.client.HTTPResponse) -> "Iterator[list[bytes]]":
 def main() -> None:
     """Routes on stdin, the listening socket as descriptor 3; ends with the supervisor."""
     told = json.loads(sys.stdin.buffer.read())
-    parent = os.getppid()
     gateway = Gateway(socket.socket(fileno=3), told["directory"], told["token"], told["routes"])
     threading.Thread(target=gateway.serve_forever, daemon=True).start()
-    while os.getppid() == parent:
+    while os.getppid() == told["parent"]:
         select.select([], [], [], 1)
     os._exit(0)
 
