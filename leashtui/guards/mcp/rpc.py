@@ -53,7 +53,7 @@ def read(line: bytes) -> list[Message]:
     if b"\r" in line.rstrip(b"\r\n"):
         raise Unclear("it holds a carriage return, at which some servers part lines")
     try:
-        document = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        document = json.loads(line.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Unclear(str(error) or type(error).__name__) from error
     parts = document if isinstance(document, list) else [document]
