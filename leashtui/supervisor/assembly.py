@@ -37,7 +37,6 @@ from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
-from leashtui.stores.pins import Pins
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
@@ -52,7 +51,7 @@ from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
-from leashtui.supervisor.mcparming import Relays
+from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
@@ -236,25 +235,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
 
-    def house(relays: Relays) -> Servers:
-        """Judges MCP calls in this session."""
-        relays.mask = masker.mask
-        about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
-        rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
-        return Servers(
-            relays.served,
-            named=relays.named,
-            pins=Pins(state_dir()),
-            submit=mediator.submit,
-            record=stream,
-            notice=session.notice,
-            taint=taint,
-            adviser=Adviser(mediator.consult, lambda: rules, start.cwd, about),
-            clock=microseconds,
-            cwd=start.cwd,
-        )
-
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, house)
+    about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
+    rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
+    adviser = Adviser(mediator.consult, lambda: rules, start.cwd, about)
+    house = Housing(mediator.submit, stream, session.notice, taint, adviser, masker.mask, microseconds, start.cwd)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, house.build)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

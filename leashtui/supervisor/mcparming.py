@@ -11,13 +11,20 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from leashtui.guards.mcp.endpoint import Endpoint
 from leashtui.model.mcp import Served
+from leashtui.model.ports import Submit
 from leashtui.model.request import Request
-from leashtui.supervisor.mcp import OWN
+from leashtui.stores.directories import state_dir
+from leashtui.stores.pins import Pins
+from leashtui.supervisor.adviser import Adviser
+from leashtui.supervisor.mcp import OWN, Notice, Servers
+from leashtui.supervisor.mediator import Recorder
+from leashtui.supervisor.taint import Taint
 
 RELAY = str(Path(__file__).parents[1] / "client" / "relay.py")
 DIRECTORY = "LEASH_MCP_DIRECTORY"
@@ -27,6 +34,35 @@ DIRECTORY = "LEASH_MCP_DIRECTORY"
 def relay_words(directory: str, key: str) -> tuple[str, ...]:
     """The relay's command line, to which `--` and the server's words are added."""
     return (os.path.realpath(sys.executable), "-IS", RELAY, directory, key)
+
+
+class Housing(NamedTuple):
+    """What a session's judge of MCP calls needs; see supervisor.mcp.Servers. mask: takes secrets out of a text."""
+
+    submit: Submit
+    record: Recorder
+    notice: Notice
+    taint: Taint
+    adviser: Adviser
+    mask: Callable[[str], str]
+    clock: Callable[[], int]
+    cwd: str
+
+    def build(self, relays: Relays) -> Servers:
+        """The judge, over these servers."""
+        relays.mask = self.mask
+        return Servers(
+            relays.served,
+            named=relays.named,
+            pins=Pins(state_dir()),
+            submit=self.submit,
+            record=self.record,
+            notice=self.notice,
+            taint=self.taint,
+            adviser=self.adviser,
+            clock=self.clock,
+            cwd=self.cwd,
+        )
 
 
 class Relays:
