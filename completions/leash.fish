@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -251,6 +251,9 @@ complete -c leash -n '_shtab_leash_using grants' -l revoke -x -d 'end this grant
 complete -c leash -n '_shtab_leash_using grants' -l session -x -d 'only this session'"'"'s (default: all that live)'
 complete -c leash -n '_shtab_leash_using grants' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using grants' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a blast -d 'say what an agent started here could reach, and what leash would stop'
+complete -c leash -n '_shtab_leash_using blast' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using blast' -l json -d 'print one JSON object a kind'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a inventory -d 'list this machine'"'"'s agents, how leash sees each, and what is weak'
 complete -c leash -n '_shtab_leash_using inventory' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using inventory' -l json -d 'one object a line'

@@ -13,7 +13,7 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOKS = frozenset("explain status log doctor approvals audit help version completions freeze demo".split())
+_LOOKS = frozenset("blast explain status log doctor approvals audit help version completions freeze demo".split())
 _LOOKS_AT = {
     "hooks": frozenset(("status",)),
     "policy": frozenset(("check", "test", "list", "show", "")),

@@ -40,6 +40,7 @@ COMMANDS = (
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test, trust and list policies; answer requests; import others"),
     Row("grants", "grants", "Rules", "list what was allowed for longer, how wide it is, and end it"),
+    Row("blast", "blast", "Set up", "say what an agent started here could reach, and what leash would stop"),
     Row(
         "inventory",
         "inventory",
