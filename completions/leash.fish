@@ -150,6 +150,7 @@ complete -c leash -n '_shtab_leash_using log' -s h -l help -d 'show this help me
 complete -c leash -n '_shtab_leash_using log' -s f -l follow -d 'go on with what is recorded from now on'
 complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every session, not only the newest'
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
+complete -c leash -n '_shtab_leash_using log' -l trace -d 'one view a session: asked, used, changed, refused'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'
 complete -c leash -n '_shtab_leash_using log' -l json -d 'one JSON object a record: v, seq, hash, record'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a replay -d 'see a recorded session again, terminal and decisions together'

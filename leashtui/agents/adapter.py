@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -64,6 +64,15 @@ class Footprint(Struct, frozen=True):
     bypasses: tuple[str, ...] = ()
     package: str = ""
     weak: tuple[tuple[str, str, str], ...] = ()
+
+
+class Spent(Struct, frozen=True):
+    """What an agent's own transcript says was used. given, made: tokens. cost: US dollars, 0 when it does not say."""
+
+    models: tuple[str, ...] = ()
+    given: int = 0
+    made: int = 0
+    cost: float = 0.0
 
 
 class Settings(Struct, frozen=True):
@@ -153,6 +162,10 @@ class Adapter(Struct, frozen=True):
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """What a transcript of it says was used; nothing where its form is not known."""
+        return Spent()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command line without what the agent wraps around it and what only concerns itself."""

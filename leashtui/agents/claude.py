@@ -11,12 +11,12 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, shell_text
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -100,6 +100,10 @@ class Claude(Adapter, frozen=True):
         """See Adapter."""
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=True)
 
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """See Adapter."""
+        return spending.claude(lines)
+
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone; its own git calls without the one setting that names a function."""
         words = tuple(argv)
@@ -150,6 +154,8 @@ def _served(
         for root in dict.fromkeys((armory.top, armory.cwd)):
             local = servers.table_of(user, "projects", root, "mcpServers")
             made |= servers.led(local, f"{user} for {root}", armory.relay, env)
+            for name in servers.table_of(user, "projects", root).get("disabledMcpServers") or ():
+                made.pop(name, None)
     for word in given:
         inline = word.lstrip().startswith("{")
         path = Path(armory.cwd, word)

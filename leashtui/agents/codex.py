@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, refuse, shell_text
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
@@ -73,6 +73,10 @@ class Codex(Adapter, frozen=True):
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
         return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """See Adapter."""
+        return spending.codex(lines)
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The program behind its own process setup; nothing for the trial of its snapshot of the shell."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from leashtui.agents.adapter import Adapter, refuse
+from leashtui.model.errors import LeashError
 from leashtui.model.event import AgentTold, Event
 from leashtui.model.hook import Answer, FileAct, Happening, Kind, Moment, Reply, ToolUse
 from leashtui.model.ports import Submit, Ticket
@@ -112,7 +113,12 @@ class Hooks:
     def _gate(self, happening: Happening, use: ToolUse, reply: Callable[[Reply], None]) -> _Gate | None:
         requests = list(requests_of(use))
         if use.kind is Kind.MCP:
-            requests = [known for request in requests if (known := self._known(request)) is not None]
+            try:
+                requests = [known for request in requests if (known := self._known(request)) is not None]
+            except LeashError as error:
+                self._notice("alarm", f"a tool call could not be judged and was refused: {error.message}", error.hint)
+                reply(refuse(f"leash: REFUSED: this call could not be judged ({error.message}); nothing was run."))
+                return None
         gate = _Gate(happening, requests, reply)
         if not requests:
             self._told(happening)

@@ -277,6 +277,8 @@ class Session:
             self.anchor = 0
         elif self.screen is not None and pid == self.screen.pid:
             self.screen.died()
+        elif self.endpoint is not None and pid == self.endpoint.pid:
+            self.notice("warn", "the MCP endpoint ended: servers behind an address cannot be called", "start anew")
 
     def _hear(self) -> None:
         messages = self._channel.receive()

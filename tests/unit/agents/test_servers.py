@@ -68,8 +68,12 @@ FORGE = {"command": "forge", "args": ["--stdio"], "env": {"A": "b"}, "timeout": 
 
 def test_claude_gets_every_file_and_the_nearest_wins(world: World) -> None:
     top = str(world.project)
-    user = {"mcpServers": {"forge": FORGE, "web": {"type": "http", "url": "https://x/mcp", "headers": {"a": "b"}}}}
-    world.put(".claude.json", {**user, "projects": {top: {"mcpServers": {"mine": {"command": "m"}}}}})
+    user: dict[str, Any] = {
+        "mcpServers": {"forge": FORGE, "web": {"type": "http", "url": "https://x/mcp", "headers": {"a": "b"}}}
+    }
+    user["mcpServers"]["off"] = FORGE
+    local = {"mcpServers": {"mine": {"command": "m"}}, "disabledMcpServers": ["off"]}
+    world.put(".claude.json", {**user, "projects": {top: local}})
     world.put("proj/.mcp.json", {"mcpServers": {"forge": {"command": "other"}}})
     armed = world.arm("claude", "claude", "-p", "do it")
     assert armed.argv[:3] == ["claude", "--mcp-config", "/session/claude-mcp.json"]
@@ -80,6 +84,7 @@ def test_claude_gets_every_file_and_the_nearest_wins(world: World) -> None:
     assert made["mine"]["command"] == "/py"
     assert made["web"] == {"type": "http", "url": "http://127.0.0.1:1/t/web", "headers": {"a": "b"}}
     assert made["leash"]["args"][-1] == "leash"
+    assert "off" not in made
 
 
 def test_claude_asks_about_a_projects_servers_itself_before_leash_names_them(world: World) -> None:

@@ -13,6 +13,7 @@ from leashtui.agents.registry import adapter_for
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.model.errors import StoreError
 from leashtui.model.event import AgentTold, Event
 from leashtui.model.facts import Mode
 from leashtui.model.hook import Reply
@@ -185,3 +186,18 @@ def test_leashs_own_tools_pass_without_a_request() -> None:
     world.tool("mcp__leash__leash_check", command="rm -rf /")
     assert not world.requests
     assert [r.code for r in world.replies] == [0]
+
+
+def test_a_tool_call_that_cannot_be_compared_with_its_pins_is_refused() -> None:
+    world = World()
+
+    def broken(request: Request) -> Request:
+        raise StoreError("the pins cannot be read", "")
+
+    world.hooks = Hooks(
+        adapter_for("claude"), world.submit, world.events.append, world, lambda *_: world.notices.append("n"), broken
+    )
+    world.tool("mcp__forge__issues")
+    assert [r.code for r in world.replies] == [2]
+    assert world.notices
+    assert not world.requests
