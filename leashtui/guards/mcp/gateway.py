@@ -38,18 +38,17 @@ class Gone(Exception):
 
 
 class Exchange:
-    """One connection to the supervisor, for one HTTP request."""
+    """One connection to the supervisor, for one HTTP request. Whether it is welcome shows with the first answer."""
 
     def __init__(self, directory: str, key: str, scope: str) -> None:
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._welcome = False
         path = directory + "/mcp.sock"
         if len(os.fsencode(path)) > 100:
             path = f"/proc/self/fd/{os.open(directory, os.O_PATH | os.O_DIRECTORY)}/mcp.sock"
         try:
             self.line.connect(path)
             self._send(b"H", 0, json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode())
-            if self._take()[0] != b"G":
-                raise Gone
         except OSError as error:
             raise Gone from error
 
@@ -82,6 +81,7 @@ class Exchange:
     def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
         """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
         number = 1 if kind == b"c" else 2
+        welcome = self._welcome
         self._send(kind, number, data)
         said: list[bytes] = []
         while True:
@@ -93,7 +93,11 @@ class Exchange:
                     raise ConnectionResetError
                 caller = None  # it sends the next request already; that can wait
             order, about, words = self._take()
-            if order == b"C":
+            if not welcome:
+                if order != b"G":
+                    raise Gone
+                self._welcome = welcome = True
+            elif order == b"C":
                 said.append(words)
             elif about == number and order in (b"S", b"A", b"F"):
                 return order != b"F", said
@@ -155,6 +159,8 @@ class Handler(BaseHTTPRequestHandler):
     """One agent's connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer in one piece: two would wait for each other's acknowledgement, 40 ms
+    disable_nagle_algorithm = True
     server: "Gateway"
 
     def setup(self) -> None:
@@ -252,6 +258,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stream(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
         self._head(answer.status, answer, {"transfer-encoding": "chunked"})
+        self.wfile.flush()
         for event in _events(answer):
             data = b"\n".join(line[5:].removeprefix(b" ") for line in event if line.startswith(b"data:"))
             named = next((line[6:].strip() for line in event if line.startswith(b"event:")), b"message")
@@ -303,6 +310,7 @@ class Handler(BaseHTTPRequestHandler):
             more["content-type"] = "application/json"
         self._head(status, answer, more)
         self.wfile.write(body)
+        self.wfile.flush()
 
     def _fail(self, sentence: str) -> None:
         self._reply(502, json.dumps({"error": sentence}).encode())
