@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -150,6 +150,7 @@ complete -c leash -n '_shtab_leash_using log' -s h -l help -d 'show this help me
 complete -c leash -n '_shtab_leash_using log' -s f -l follow -d 'go on with what is recorded from now on'
 complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every session, not only the newest'
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
+complete -c leash -n '_shtab_leash_using log' -l trace -d 'one view a session: asked, used, changed, refused'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'
 complete -c leash -n '_shtab_leash_using log' -l json -d 'one JSON object a record: v, seq, hash, record'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a replay -d 'see a recorded session again, terminal and decisions together'
@@ -251,6 +252,9 @@ complete -c leash -n '_shtab_leash_using grants' -l revoke -x -d 'end this grant
 complete -c leash -n '_shtab_leash_using grants' -l session -x -d 'only this session'"'"'s (default: all that live)'
 complete -c leash -n '_shtab_leash_using grants' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using grants' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a blast -d 'say what an agent started here could reach, and what leash would stop'
+complete -c leash -n '_shtab_leash_using blast' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using blast' -l json -d 'print one JSON object a kind'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a inventory -d 'list this machine'"'"'s agents, how leash sees each, and what is weak'
 complete -c leash -n '_shtab_leash_using inventory' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using inventory' -l json -d 'one object a line'
@@ -261,6 +265,19 @@ complete -c leash -n '_shtab_leash_using hooks' -l user -d 'for every project (d
 complete -c leash -n '_shtab_leash_using hooks' -l project -d 'for this directory only'
 complete -c leash -n '_shtab_leash_using hooks' -l json -d 'one object a line (status)'
 complete -c leash -n '_shtab_leash_using hooks; and test $_shtab_leash_npos -eq 0' -ka "install status remove" -d action
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a mcp -d 'list MCP servers, show what changed in their tools, accept them'
+complete -c leash -n '_shtab_leash_using mcp' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mcp; and test $_shtab_leash_npos -eq 0' -a list -d 'list servers and tools, and what is not as it was accepted'
+complete -c leash -n '_shtab_leash_using mcp list' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mcp list' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using mcp; and test $_shtab_leash_npos -eq 0' -a diff -d 'show what changed since it was accepted'
+complete -c leash -n '_shtab_leash_using mcp diff' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mcp; and test $_shtab_leash_npos -eq 0' -a pin -d 'accept servers as they were last seen'
+complete -c leash -n '_shtab_leash_using mcp pin' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mcp; and test $_shtab_leash_npos -eq 0' -a forget -d 'meet a server for the first time again'
+complete -c leash -n '_shtab_leash_using mcp forget' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mcp; and test $_shtab_leash_npos -eq 0' -a run -d 'start a server; inside a session, with leash before it'
+complete -c leash -n '_shtab_leash_using mcp run' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a config -d 'show the configuration and where it comes from'
 complete -c leash -n '_shtab_leash_using config' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using config; and test $_shtab_leash_npos -eq 0' -a show -d 'print every value and where it comes from'

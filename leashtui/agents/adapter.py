@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from leashtui.model.hook import Answer, Happening, Reply
+from leashtui.model.mcp import Served
 from leashtui.model.request import Tier
 
 
@@ -22,7 +23,9 @@ class Armory(Struct, frozen=True):
     """What an adapter arms an agent with. command: (event, seconds, gate) -> a shell command line that runs the hook.
 
     words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
-    `leash hooks install` was run for this agent.
+    `leash hooks install` was run for this agent. relay: a configured MCP server -> how it is started or called through
+    leash, None when it has to stay as it is. own: leash's own MCP server as argv, () for none. cwd, top: where
+    it starts, and the workspace's root.
     """
 
     command: Callable[[str, float, bool], str]
@@ -30,6 +33,10 @@ class Armory(Struct, frozen=True):
     write: Callable[[str, bytes], str]
     directory: str = ""
     installed: bool = False
+    relay: Callable[[Served], Served | None] = lambda served: None
+    own: tuple[str, ...] = ()
+    cwd: str = "/"
+    top: str = "/"
 
 
 class Armed(Struct, frozen=True):
@@ -57,6 +64,15 @@ class Footprint(Struct, frozen=True):
     bypasses: tuple[str, ...] = ()
     package: str = ""
     weak: tuple[tuple[str, str, str], ...] = ()
+
+
+class Spent(Struct, frozen=True):
+    """What an agent's own transcript says was used. given, made: tokens. cost: US dollars, 0 when it does not say."""
+
+    models: tuple[str, ...] = ()
+    given: int = 0
+    made: int = 0
+    cost: float = 0.0
 
 
 class Settings(Struct, frozen=True):
@@ -146,6 +162,10 @@ class Adapter(Struct, frozen=True):
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """What a transcript of it says was used; nothing where its form is not known."""
+        return Spent()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command line without what the agent wraps around it and what only concerns itself."""

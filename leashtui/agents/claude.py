@@ -11,12 +11,12 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, shell_text
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -77,7 +77,12 @@ class Claude(Adapter, frozen=True):
                 break
         hooks = dialect.table(_EVENTS, self.hold, armory.command, onFailure="block")
         path = armory.write("claude.json", json.dumps(dialect.merge(given, hooks)).encode())
-        return Armed([*words[:1], "--settings", path, *words[1:]], dict(env))
+        words, servers, notes = _served(words, env, armory, given)
+        if servers:  # before --settings: the option takes every word up to the next one
+            mine = armory.write("claude-mcp.json", json.dumps({"mcpServers": servers}).encode())
+            words[1:1] = ["--mcp-config", mine]
+        at = 3 if servers else 1
+        return Armed([*words[:at], "--settings", path, *words[at:]], dict(env), notes)
 
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
@@ -94,6 +99,10 @@ class Claude(Adapter, frozen=True):
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """See Adapter."""
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=True)
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """See Adapter."""
+        return spending.claude(lines)
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone; its own git calls without the one setting that names a function."""
@@ -117,6 +126,83 @@ class Claude(Adapter, frozen=True):
         except ValueError:
             return text
         return words[0] if len(words) == 1 else text
+
+
+def _served(
+    argv: list[str], env: Mapping[str, str], armory: Armory, settings: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any], tuple[str, ...]]:
+    """(words without --mcp-config, every server led through leash, what a person should know).
+
+    A server of this name given on the command line counts before those of the files, so that each file stays as it is.
+    """
+    if not armory.own:
+        return argv, {}, ()
+    words, given, strict = _without_servers(argv)
+    folder = Path(env.get("CLAUDE_CONFIG_DIR") or env.get("HOME", "/"))
+    made: dict[str, Any] = {}
+    waiting: list[str] = []
+    if not strict:
+        user = folder / ".claude.json"
+        made |= servers.led(servers.table_of(user, "mcpServers"), str(user), armory.relay, env)
+        asked = _approved(folder, words, settings, armory)
+        for place in servers.above(armory.cwd, armory.top):
+            file = place / ".mcp.json"
+            table = servers.table_of(file, "mcpServers")
+            waiting += [name for name in table if not asked(name)]
+            table = {name: entry for name, entry in table.items() if asked(name)}
+            made |= servers.led(table, str(file), armory.relay, env)
+        for root in dict.fromkeys((armory.top, armory.cwd)):
+            local = servers.table_of(user, "projects", root, "mcpServers")
+            made |= servers.led(local, f"{user} for {root}", armory.relay, env)
+            for name in servers.table_of(user, "projects", root).get("disabledMcpServers") or ():
+                made.pop(name, None)
+    for word in given:
+        inline = word.lstrip().startswith("{")
+        path = Path(armory.cwd, word)
+        theirs = servers.below(_settings(word), "mcpServers") if inline else servers.table_of(path, "mcpServers")
+        led = servers.led(theirs, "the command line" if inline else str(path), armory.relay, env)
+        made |= {name: led.get(name, entry) for name, entry in theirs.items()}
+    notes: tuple[str, ...] = ()
+    if waiting:
+        notes = (
+            f"claude asks about {', '.join(waiting)} of .mcp.json itself; leash is between them from the next session",
+        )
+    if servers.OWN not in made:
+        made[servers.OWN] = servers.own_entry(armory.own)
+    if strict:
+        words[1:1] = ["--strict-mcp-config"]
+    return words, made, notes
+
+
+def _without_servers(argv: list[str]) -> tuple[list[str], list[str], bool]:
+    """(the words without --mcp-config and its values, those values, whether only they count)."""
+    words, given, at = list(argv[:1]), [], 1
+    while at < len(argv) and argv[at] != "--":
+        word = argv[at]
+        at += 1
+        if word.startswith("--mcp-config="):
+            given.append(word.partition("=")[2])
+        elif word == "--mcp-config":
+            while at < len(argv) and not argv[at].startswith("-"):
+                given.append(argv[at])
+                at += 1
+        elif word != "--strict-mcp-config":
+            words.append(word)
+    return [*words, *argv[at:]], given, "--strict-mcp-config" in argv
+
+
+def _approved(folder: Path, words: Sequence[str], settings: Mapping[str, Any], armory: Armory) -> Callable[[str], bool]:
+    """Whether Claude Code would start a server of .mcp.json without asking the person: headless it always does."""
+    headless = not {"-p", "--print"}.isdisjoint(words)
+    tables: list[Mapping[str, Any]] = [settings, *(servers.table_of(folder / ".claude.json", "projects", root)
+              for root in (armory.top, armory.cwd))]  # fmt: skip
+    tables += [servers.table_of(place) for place in (
+        folder / "settings.json", folder / ".claude/settings.json", Path(armory.cwd, ".claude/settings.json"),
+        Path(armory.cwd, ".claude/settings.local.json"))]  # fmt: skip
+    every = any(table.get("enableAllProjectMcpServers") is True for table in tables)
+    yes = {name for table in tables for name in table.get("enabledMcpjsonServers") or ()}
+    no = {name for table in tables for name in table.get("disabledMcpjsonServers") or ()}
+    return lambda name: name not in no and (headless or every or name in yes)
 
 
 def _settings(word: str) -> dict[str, Any]:

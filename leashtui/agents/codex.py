@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, refuse, shell_text
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
@@ -22,6 +23,7 @@ _NO_HOOKS = _HEADLESS - {"exec", "e"}
 _TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
 _EXEC = "\n\nexec '/"
 _SETUP = "--codex-run-as-process-setup"
+_NAME = re.compile(r"[\w-]+")
 _TRUST = "--dangerously-bypass-hook-trust"
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
@@ -62,13 +64,19 @@ class Codex(Adapter, frozen=True):
             hook = entries[0]["hooks"][0]
             text = f'{{type="command",command={json.dumps(hook["command"])},timeout={hook["timeout"]}}}'
             added += ["-c", f'hooks.{event}=[{{matcher="*",hooks=[{text}]}}]']
+        served, left = _served(env, armory)
+        added += served
         at = 2 if argv[1:2] in (["exec"], ["e"]) else 1
         note = "codex runs every hook of its own configuration without asking for trust in this session"
-        return Armed([*argv[:at], *added, *argv[at:]], dict(env), (note,) if _TRUST not in argv else ())
+        return Armed([*argv[:at], *added, *argv[at:]], dict(env), (*left, *((note,) if _TRUST not in argv else ())))
 
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
         return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """See Adapter."""
+        return spending.codex(lines)
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The program behind its own process setup; nothing for the trial of its snapshot of the shell."""
@@ -93,6 +101,27 @@ class Codex(Adapter, frozen=True):
         if answer.refused:
             return refuse(answer.feedback)
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
+
+
+def _served(env: Mapping[str, str], armory: Armory) -> tuple[list[str], tuple[str, ...]]:
+    """(every configured MCP server led through leash, as `-c` values; what stays outside, in a sentence)."""
+    path = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex")) / "config.toml"
+    table = servers.table_of(path, "mcp_servers")
+    named = {name: entry for name, entry in table.items() if _NAME.fullmatch(name)}
+    odd = [name for name in table if name not in named]
+    made = servers.led(named, str(path), armory.relay, env)
+    added: list[str] = []
+    for name, entry in made.items():
+        for key in ("command", "args", "url"):
+            if entry.get(key) != table[name].get(key):
+                added += ["-c", f"mcp_servers.{name}.{key}={json.dumps(entry[key], ensure_ascii=False)}"]
+    if armory.own and servers.OWN not in table:
+        own = servers.own_entry(armory.own)
+        value = ",".join(f"{key}={json.dumps(word, ensure_ascii=False)}" for key, word in own.items())
+        added += ["-c", f"mcp_servers.{servers.OWN}={{{value}}}"]
+    return added, (
+        f"leash is not between codex and {', '.join(odd)}: their names cannot be given to it",
+    ) if odd else ()
 
 
 def _behind_snapshot(text: str) -> str:

@@ -126,7 +126,7 @@ def tool_use(
     shape = tools.get(name)
     owner = server(name) if shape is None else ""
     use = shape(name, fields, cwd) if shape else ToolUse(name, Kind.MCP if owner else Kind.OTHER, cwd=cwd, server=owner)
-    text = json.dumps(fields, ensure_ascii=False)[:_TEXT]
+    text = json.dumps(fields, ensure_ascii=False, sort_keys=use.kind is Kind.MCP)[:_TEXT]
     return ToolUse(use.name, use.kind, call, use.command, use.cwd, use.files, use.server, text)
 
 

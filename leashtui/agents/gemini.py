@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leashtui.agents import dialect
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, refuse, shell_text
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, refuse, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -63,6 +63,8 @@ class Gemini(Adapter, frozen=True):
             return self.unarmed(argv, env, armory)
         document = _document(Path(env.get(SETTINGS) or _SYSTEM))
         hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
+        files = (Path(env.get("HOME", "/"), ".gemini/settings.json"), Path(armory.cwd, ".gemini/settings.json"))
+        document = servers.joined(document, _SYSTEM, files, armory, env)
         path = armory.write("gemini.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: path})
 
@@ -85,6 +87,10 @@ class Gemini(Adapter, frozen=True):
             said = {"decision": "deny", "reason": answer.context} if held else {}
             return Reply(stdout=json.dumps(said).encode())
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
+
+    def spent(self, lines: Iterable[bytes]) -> Spent:
+        """See Adapter."""
+        return spending.gemini(lines)
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone."""

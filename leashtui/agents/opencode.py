@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from leashtui.agents import dialect
+from leashtui.agents import dialect, servers
 from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
@@ -102,6 +104,11 @@ class OpenCode(Adapter, frozen=True):
         path = armory.write("leash-opencode.js", (_PLUGIN % json.dumps(words)).encode())
         before = document.get("plugin")
         document["plugin"] = [*(before if isinstance(before, list) else ()), f"file://{path}"]
+        mine = {**_served(env, armory), **servers.led(_table(document), CONTENT, armory.relay, env)}
+        if armory.own and servers.OWN not in mine:
+            mine[servers.OWN] = {"type": "local", "command": list(armory.own)}
+        if mine:
+            document["mcp"] = {**_table(document), **mine}
         notes = ("opencode --pure loads no plugins: leash sees its execs only",) if "--pure" in argv else ()
         return Armed(list(argv), {**env, CONTENT: json.dumps(document)}, notes)
 
@@ -114,6 +121,24 @@ class OpenCode(Adapter, frozen=True):
         if answer.refused:
             return refuse(answer.feedback)
         return Reply(stdout=answer.context.encode("utf-8", "backslashreplace"))
+
+
+def _table(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = document.get("mcp")
+    return found if isinstance(found, dict) else {}
+
+
+def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
+    """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
+    home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "opencode")
+    files = [home / "config.json", home / "opencode.json", home / "opencode.jsonc"]
+    files += [Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else []
+    for place in servers.above(armory.cwd, armory.top):
+        files += [place / "opencode.json", place / "opencode.jsonc"]
+    made: dict[str, Any] = {}
+    for file in files:
+        made |= servers.led(servers.table_of(file, "mcp"), str(file), armory.relay, env)
+    return made
 
 
 AGENT = OpenCode(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from leashtui.agents import dialect
+from leashtui.agents import dialect, servers
 from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
@@ -46,6 +46,8 @@ class Qwen(Adapter, frozen=True):
         except (OSError, ValueError) as error:
             raise LeashError(f"{path}: {error}", "mend that file: Qwen Code cannot read it either") from error
         hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
+        files = (Path(env.get("HOME", "/"), ".qwen/settings.json"), Path(armory.cwd, ".qwen/settings.json"))
+        document = servers.joined(document, str(path), files, armory, env)
         made = armory.write("qwen.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: made})
 

@@ -102,6 +102,42 @@ class AgentTold(_Event, frozen=True, tag="agent.told"):
     transcript: str = ""
 
 
+class ToolsListed(_Event, frozen=True, tag="mcp.listed"):
+    """An MCP server told which tools it has. target: its command line or address. first: it is met for the first time.
+
+    new, changed, shadowed: names of tools that are not what was accepted, see model.request.Pin.
+    """
+
+    server: str
+    source: str
+    target: str
+    tools: int
+    first: bool = False
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    shadowed: tuple[str, ...] = ()
+
+
+class ToolsPinned(_Event, frozen=True, tag="mcp.pinned"):
+    """In the machine chain: a person accepted an MCP server's tools as they were last seen. '' is its command line."""
+
+    server: str
+    source: str
+    tools: tuple[str, ...]
+    who: str = ""
+
+
+class ToolAnswered(_Event, frozen=True, tag="mcp.answered"):
+    """What an MCP server answered goes to the model: from where, and how much. origin: as in Request.taint."""
+
+    server: str
+    tool: str
+    origin: str
+    size: int
+    failed: bool = False
+    us: int = 0  # since the call was let through
+
+
 class ActEnded(_Event, frozen=True, tag="act.ended"):
     """Outcome, after the fact: exit code (128+signal) of the act's process."""
 
@@ -218,6 +254,9 @@ Event = (
     | Voted
     | Ticketed
     | AgentTold
+    | ToolsListed
+    | ToolAnswered
+    | ToolsPinned
     | ActEnded
     | FileChanged
     | Notice

@@ -18,7 +18,7 @@ class Action(StrEnum):
     FILE_READ = "FileOpenReadOnly"  # live, told by hooks
     FILE_WRITE = "FileOpenReadWrite"  # live, reported by the watcher, told by hooks
     FILE_DELETE = "FileDelete"  # live, reported by the watcher
-    TOOL_CALL = "McpCall"  # live, told by hooks: argv is the MCP server and its tool, script the arguments as JSON
+    TOOL_CALL = "McpCall"  # argv is the MCP server and its tool, script the arguments as JSON, sorted by key
     LEASH_CONTROL = "LeashControl"  # live
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
@@ -47,6 +47,7 @@ class Layer(StrEnum):
     KERNEL = "kernel"
     SHIM = "shim"
     HOOK = "hook"
+    MCP = "mcp"
     WATCHER = "watcher"
     EXPLAIN = "explain"
 
@@ -56,6 +57,26 @@ class Mode(StrEnum):
 
     SHIM = "shim"
     KERNEL = "kernel"
+
+
+class Pin(StrEnum):
+    """What is known of an MCP tool: whether it is what was accepted. '' where nothing of it was seen."""
+
+    UNKNOWN = ""
+    PINNED = "pinned"
+    NEW = "new"  # came to a server whose tools were accepted before
+    CHANGED = "changed"  # its words, its arguments or its server's command are not what was accepted
+    SHADOWED = "shadowed"  # another server's tool had this name first
+
+
+class Claim(StrEnum):
+    """What an MCP tool says it does, in its annotations. Its server's word: good for asking more, never for less."""
+
+    UNKNOWN = ""
+    READ = "read"
+    WRITE = "write"
+    SEND = "send"  # reaches others, and changes something there
+    DESTROY = "destroy"
 
 
 class ProcessRef(Struct, frozen=True):
@@ -94,4 +115,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call
+    pin: Pin = Pin.UNKNOWN  # of a tool call
+    effect: Claim = Claim.UNKNOWN  # of a tool call
+    taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "mcp:SERVER"
     diff: str = ""  # of a file act: what would change, as a unified diff

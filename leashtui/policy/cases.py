@@ -15,14 +15,15 @@ from msgspec import Struct
 
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
-from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.request import Action, Claim, Layer, Mode, Pin, Request
 from leashtui.model.verdict import Outcome
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    times: how often the command's text is repeated. role: what the session is for. by: the policies that must have
+    argv, pin, effect, taint: of the request. times: how often the command's text is repeated. role: what the session is
+    for. by: the policies that must have
     caused the outcome, all of them; not checked when absent.
     """
 
@@ -35,6 +36,10 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     layer: Layer = Layer.EXPLAIN
     path: str = ""
     role: str = ""
+    argv: tuple[str, ...] = ()
+    pin: Pin = Pin.UNKNOWN
+    effect: Claim = Claim.UNKNOWN
+    taint: tuple[str, ...] = ()
     times: int = 1
     by: tuple[str, ...] | None = None
 
@@ -106,7 +111,17 @@ def situation(case: Case) -> tuple[Request, Facts]:
         found = msgspec.convert(msgspec.to_builtins(merged), Facts)
     except msgspec.ValidationError as error:
         raise PolicyError(f"case '{case.name}': {error}", "give the fact a value of its type") from error
-    shaped = Request(case.action, case.layer, request.cwd, request.argv, request.exe, path=case.path)
+    shaped = Request(
+        case.action,
+        case.layer,
+        request.cwd,
+        case.argv or request.argv,
+        request.exe,
+        path=case.path,
+        pin=case.pin,
+        effect=case.effect,
+        taint=case.taint,
+    )
     return shaped, found
 
 

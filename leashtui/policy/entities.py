@@ -33,7 +33,7 @@ DERIVED = {"effects": ("verbs", "touches", "targets"), "grant_prefix": ("prefixe
 """Fields of Facts that have no context field of their own name, and what stands for them."""
 AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised", "parse"}
 
-MADE_HERE = ("normalised", "parse", "capped", "exe", "cwd", "layer", "tier")
+MADE_HERE = ("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "pin", "effect", "taint")
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
 """Every field of the context."""
@@ -132,6 +132,9 @@ class Context:
             "cwd": lambda r, f: r.cwd,
             "layer": lambda r, f: str(r.layer),
             "tier": lambda r, f: str(tier),
+            "pin": lambda r, f: str(r.pin),
+            "effect": lambda r, f: str(r.effect),
+            "taint": lambda r, f: r.taint,
         }
 
     def names(self) -> frozenset[str]:

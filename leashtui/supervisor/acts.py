@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from msgspec.structs import replace
 
 from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
-from leashtui.model.request import Action, ProcessRef, Request
+from leashtui.model.request import Action, Layer, ProcessRef, Request
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
 _COMES_TO = {
@@ -57,10 +57,12 @@ class Act:
         self.root = root
         self.command = ""
         self.approved: list[Effect] = []
+        self.answered = False  # a person, or a grant of theirs, let it happen
         self._shown: set[tuple[Verb, str, bool]] = set()
 
     def approve(self, facts: Facts) -> None:
         """Remember what was shown and allowed."""
+        self.answered = True
         self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
         self._shown.update(_shape(e) for e in facts.effects)
 
@@ -138,6 +140,7 @@ class Acts:
         self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
         self._edits: dict[str, str] = {}
+        self._calls: deque[tuple[Act, Request]] = deque(maxlen=_ANNOUNCED)
         self._argv: tuple[str, ...] = ()
         self._starts: deque[Act] = deque(maxlen=_STARTS)
         self._reaches = False
@@ -186,6 +189,8 @@ class Acts:
 
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
+        if request.layer is Layer.MCP:
+            return self._announced_call(request)
         if request.process is None:
             return None
         announced = self._announced(request)
@@ -227,6 +232,25 @@ class Acts:
             else:
                 del self._expected[key]
         self._edits = {path: of for path, of in self._edits.items() if of != call}
+        self._calls = deque((e for e in self._calls if e[1].call != call), maxlen=_ANNOUNCED)
+
+    def expect_call(self, act: Act, request: Request) -> None:
+        """A hook announced this tool call: the next such message to that server is this act, not another."""
+        self._calls.append((act, request))
+
+    def _announced_call(self, request: Request) -> Act | None:
+        """The announced tool call that this message is: the agent's own id says so, or else its words; once."""
+        same = (
+            e
+            for e in self._calls
+            if e[1].argv == request.argv
+            and (e[1].call == request.call if request.call and e[1].call else e[1].script == request.script)
+        )
+        found = next(same, None)
+        if found is None:
+            return None
+        self._calls.remove(found)
+        return found[0]
 
     def expect_edit(self, request: Request) -> None:
         """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done."""
@@ -236,6 +260,7 @@ class Acts:
     def end_turn(self) -> None:
         """The agent's turn is over: edits that were approved and not made are not expected any longer."""
         self._edits.clear()
+        self._calls.clear()
 
     def _is_expected_edit(self, request: Request) -> bool:
         """Whether the agent's own process makes an approved edit, or the new text beside it that gets its name."""

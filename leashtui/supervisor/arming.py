@@ -1,4 +1,4 @@
-"""Arms the agent with leash's hooks for one session, and says what its own habits ask of the path.
+"""Arms the agent with leash's hooks and MCP relays for one session, and says what its own habits ask of the path.
 
 Knows the adapter and the session's hook directory. Refuses to judge. Invariant: nothing outside the session's
 directory is written; a program with code-carrying variables of its own is never taken for leash's client.
@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from leashtui.agents.adapter import Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for
 from leashtui.guards.hook import HookDirectory, HookGuard
+from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
+from leashtui.supervisor.mcp import Servers
+from leashtui.supervisor.mcparming import DIRECTORY, Relays
 from leashtui.supervisor.mediator import Limits, Mediator
 from leashtui.supervisor.session import Session
 from leashtui.supervisor.stream import Stream
@@ -34,22 +37,25 @@ _HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"}
 class Arming:
     """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's."""
 
-    def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int) -> None:
+    def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int, mcp: bool = False) -> None:
         self.adapter: Adapter = adapter_for(argv[0])
         self.wanted = hooks and self.adapter.hold > 0
         self._directory = HookDirectory(directory / "hook")
         self._patience = patience
         self._hooks: Hooks | None = None
+        self._mcp = mcp
+        self._relays = Relays(self._directory.path)
 
     @property
     def window(self) -> str:
         """The directory that the agent must be able to read, '' for none."""
-        return os.fspath(self._directory.path) if self.wanted else ""
+        return os.fspath(self._directory.path) if self.wanted or self._mcp else ""
 
     @property
     def sockets(self) -> frozenset[str]:
         """Real paths of the sockets that everything of the agent may call."""
-        return frozenset({os.path.realpath(self._directory.path / "ask.sock")}) if self.wanted else frozenset()
+        names = (["ask.sock"] if self.wanted else []) + (["mcp.sock"] if self._mcp else [])
+        return frozenset(os.path.realpath(self._directory.path / name) for name in names)
 
     def limits(self, bundle: str, clock: Callable[[], int]) -> Limits:
         """What the mediator has to heed."""
@@ -76,28 +82,48 @@ class Arming:
         stream: Stream,
         acts: Acts,
         session: Session,
+        house: Callable[[Relays], Servers],
+        where: tuple[str, str] = ("/", "/"),
     ) -> Armed:
-        """Serve the hook socket, and how to start the agent so that it calls. Raises LeashError."""
-        if not self.wanted:
-            return Armed(list(argv), dict(env))
+        """Serve the sockets, and how to start the agent so that it calls. Raises LeashError.
+
+        house: judges MCP calls. where: the directory it starts in, and the workspace's root.
+        """
+        armed = Armed(list(argv), dict(env))
+        if not self.wanted and not self._mcp:
+            return armed
         self._directory.make()
-        self._hooks = Hooks(self.adapter, mediator.submit, stream.append, acts, session.notice)
-        armed = self.adapter.arm(
-            argv,
-            env,
-            Armory(
-                command=lambda event, seconds, gate: self._directory.command(event, seconds, gate=gate),
-                words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
-                write=self._directory.write,
-                directory=os.fspath(self._directory.path),
-                installed=self._is_installed(env.get("HOME", "")),
-            ),
-        )
-        session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())
+        servers = house(self._relays) if self._mcp else None
+        if self.wanted:
+            known = servers.known if servers is not None else None
+            self._hooks = Hooks(
+                self.adapter, mediator.submit, stream.append, acts, session.notice, known, mediator.read
+            )
+            armed = self.adapter.arm(argv, env, self._armory(env, where))
+            session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())
+        if servers is not None:
+            session.mcp = McpGuard(self._directory.path, servers, os.getuid(), session.spawn)
+            armed = replace(armed, env={**armed.env, DIRECTORY: os.fspath(self._directory.path)})
+            if self._relays.endpoint is not None:
+                self._relays.endpoint.start(env)
+                session.endpoint = self._relays.endpoint
         self._directory.seal()
         for note in armed.notes:
             session.notice("info", note, "leash config show hooks")
         return armed
+
+    def _armory(self, env: Mapping[str, str], where: tuple[str, str]) -> Armory:
+        return Armory(
+            command=lambda event, seconds, gate: self._directory.command(event, seconds, gate=gate),
+            words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
+            write=self._directory.write,
+            directory=os.fspath(self._directory.path),
+            installed=self._is_installed(env.get("HOME", "")),
+            relay=self._relays.lead if self._mcp else lambda served: None,
+            own=self._relays.own if self._mcp else (),
+            cwd=where[0],
+            top=where[1],
+        )
 
     def _is_installed(self, home: str) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""
@@ -120,7 +146,11 @@ class Arming:
 
     def _is_own(self, request: Request) -> bool:
         """Whether this is the hook client, started as leash says and with nothing slipped in."""
-        if not self.wanted or request.layer is Layer.HOOK or request.action is not Action.PROCESS_EXEC:
+        if request.layer is Layer.HOOK or request.action is not Action.PROCESS_EXEC:
+            return False
+        if self._mcp and self._relays.is_relay(request):
+            return True
+        if not self.wanted:
             return False
         clean = all(name in _HARMLESS_NAMES or name.startswith(_HARMLESS) for name, _ in request.env)
         return clean and not request.script and self._directory.is_client(request.argv, request.exe)

@@ -41,6 +41,7 @@ from leashtui.stores.journal import Journal
 from leashtui.stores.machine import FILE, Machine
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.channel import Channel, Start
@@ -52,6 +53,8 @@ from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.mcp import Servers
+from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.peers import sandbox_of
@@ -61,6 +64,7 @@ from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
+from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -89,6 +93,7 @@ class Parts:
     arming: Arming
     keys: Keys
     made: Made
+    house: Callable[[Relays], Servers]
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -132,9 +137,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     notary, unsigned = engage(
         state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
     )
+    masker = Masker.from_environment(start.env)
     stream = Stream(
         journal,
-        Masker.from_environment(start.env),
+        masker,
         session_id,
         microseconds,
         later=lambda work: loop.call_later(_RIDE, work),
@@ -153,7 +159,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
     )
     notices = _Notices(stream, channel)
-    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience)
+    taint = Taint()
+    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
     acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
@@ -187,6 +194,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         follow=endings.follow,
         scripts=digest_of_scripts,
         opening=keys.opening,
+        taint=taint,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = pdp.by_class(), histories(start.home)
@@ -237,7 +245,14 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys, made)
+
+    about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
+    rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
+    adviser = Adviser(mediator.consult, lambda: rules, start.cwd, about)
+    house = Housing(mediator.submit, stream, session.notice, taint, adviser, masker.mask, microseconds, start.cwd)
+    return Parts(
+        session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys, made, house.build
+    )
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

@@ -23,7 +23,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     stdio: inherited descriptors for the agent's fds 0-2 when headless. also: git and common directories of a
     worktree. exe: the resolved program. hooks: whether the agent is started with
-    leash's hooks. patience: seconds until a held act becomes a ticket, 0 for what the agent is known to wait.
+    leash's hooks. mcp: whether its MCP servers are led through leash. patience: seconds until a held act becomes a
+    ticket, 0 for what the agent is known to wait.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -47,6 +48,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()
     record: bool = False
     hooks: bool = True
+    mcp: bool = True
     patience: int = 0
 
 

@@ -53,8 +53,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mode: record only, hold what asks, or refuse what asks.
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
-    hooks: whether agents are started with leash's hooks. patience: by agent kind, seconds until a held act becomes a
-    ticket, for an agent whose own time-outs were changed.
+    hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
+    patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
@@ -66,6 +66,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     watch: Watch = Watch()
     own_prompts: dict[str, Literal["keep", "quiet"]] = {}
     hooks: bool = True
+    mcp: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from leashtui.agents.adapter import Adapter, refuse
+from leashtui.model.errors import LeashError
 from leashtui.model.event import AgentTold, Event
 from leashtui.model.hook import Answer, FileAct, Happening, Kind, Moment, Reply, ToolUse
 from leashtui.model.ports import Submit, Ticket
@@ -62,7 +63,8 @@ class _Gate:
 
 
 class Hooks:
-    """One a session. record: keeps an event. notice: tells the person."""
+    """One a session. record: keeps an event. notice: tells the person. known: a tool call with what is known of the
+    tool, None for leash's own. read: told when a tool brought a page from the web before the model."""
 
     def __init__(
         self,
@@ -71,12 +73,16 @@ class Hooks:
         record: Callable[[Event], object],
         acts: Forget,
         notice: Notice,
+        known: Callable[[Request], Request | None] | None = None,
+        read: Callable[[], None] = lambda: None,
     ) -> None:
         self._adapter = adapter
         self._submit = submit
         self._record = record
         self._acts = acts
         self._notice = notice
+        self._known = known or (lambda request: request)
+        self._read = read
         self._notes: list[str] = []
         self._answered: OrderedDict[str, tuple[bool, bool]] = OrderedDict()
 
@@ -106,6 +112,13 @@ class Hooks:
     # a tool is about to run --------------------------------------------------------------------------------------
     def _gate(self, happening: Happening, use: ToolUse, reply: Callable[[Reply], None]) -> _Gate | None:
         requests = list(requests_of(use))
+        if use.kind is Kind.MCP:
+            try:
+                requests = [known for request in requests if (known := self._known(request)) is not None]
+            except LeashError as error:
+                self._notice("alarm", f"a tool call could not be judged and was refused: {error.message}", error.hint)
+                reply(refuse(f"leash: REFUSED: this call could not be judged ({error.message}); nothing was run."))
+                return None
         gate = _Gate(happening, requests, reply)
         if not requests:
             self._told(happening)
@@ -157,6 +170,8 @@ class Hooks:
         if happening.moment is not Moment.TOOL_DONE or use is None:
             return
         self._acts.forget(use.id)
+        if use.kind is Kind.FETCH:
+            self._read()
         known = self._answered.get(_key(use))
         if use.kind in (*_ACTIONS, Kind.SHELL) and (known is None or not known[0]):
             why = "although it was refused" if known else "without asking its hook"

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,8 @@ def look(agent: Adapter, places: Places) -> Found | None:
         tried=agent.tried,
         settings=tuple(str(p) for s in agent.footprint.settings if (p := places.at(s)).exists()),
         servers=tuple(dict.fromkeys(_servers(agent, places))),
-        skills=tuple(_things(places, agent.footprint.skills, inside=True)),
-        instructions=tuple(_things(places, agent.footprint.instructions, inside=False)),
+        skills=tuple(_things(places, agent.footprint.skills, inside=True, digest=tree_digest)),
+        instructions=tuple(_things(places, agent.footprint.instructions, inside=False, digest=tree_digest)),
         findings=tuple(dict.fromkeys(findings)),
     )
 
@@ -216,14 +216,22 @@ def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
             yield Server(name, shown, str(path))
 
 
-def _things(places: Places, patterns: tuple[str, ...], *, inside: bool) -> Iterator[Thing]:
+def obeyed(agent: Adapter, places: Places, digest: Callable[[Path], str]) -> Iterator[Thing]:
+    """Instruction files, skills, plugins: whatever tells the agent's model what to do."""
+    yield from _things(places, agent.footprint.instructions, inside=False, digest=digest)
+    yield from _things(places, agent.footprint.skills, inside=True, digest=digest)
+
+
+def _things(
+    places: Places, patterns: tuple[str, ...], *, inside: bool, digest: Callable[[Path], str]
+) -> Iterator[Thing]:
     for pattern in patterns:
         path = places.at(pattern)
         if inside and path.is_dir():
             for child in sorted(path.iterdir()):
-                yield Thing(str(child), tree_digest(child))
+                yield Thing(str(child), digest(child))
         elif path.exists():
-            yield Thing(str(path), tree_digest(path))
+            yield Thing(str(path), digest(path))
 
 
 def tree_digest(path: Path) -> str:

@@ -23,6 +23,7 @@ from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.supervisor.taint import WEB, Taint
 from leashtui.supervisor.tickets import Tickets
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import approved_late, refusal, ticket
@@ -119,6 +120,7 @@ class Mediator:
         follow: Follow = lambda process, told: None,
         scripts: Callable[[Request], str] = lambda request: "",
         opening: Callable[[Request, Facts, Reply], Reply] = lambda request, facts, reply: reply,
+        taint: Taint | None = None,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -137,6 +139,7 @@ class Mediator:
         self._follow = follow
         self._scripts = scripts
         self._opening = opening
+        self._taint = taint or Taint()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -158,6 +161,8 @@ class Mediator:
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
+        if self._taint.origins:
+            request = replace(request, taint=self._taint.origins)
         facts = self._judged(request)
         reply = self._opening(request, facts, reply)
         decision = self._decider.decide(request, facts)
@@ -194,6 +199,7 @@ class Mediator:
                 self._breaker.refused(facts)
             else:
                 self._acts.ran(request, facts)
+                self._taint.ran(facts)
                 if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
                     act.approve(facts)
             self._announce(act, request, verdict)
@@ -224,6 +230,8 @@ class Mediator:
             return
         if request.action is Action.PROCESS_EXEC:
             self._acts.expect(act, request)
+        elif request.action is Action.TOOL_CALL:
+            self._acts.expect_call(act, request)
         elif verdict.by in {By.PERSON, By.TICKET}:
             self._acts.expect_edit(request)
 
@@ -242,6 +250,8 @@ class Mediator:
 
     def _is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
         """Whether a person approved this already, or an exec that was allowed said it would do it."""
+        if request.layer is Layer.MCP:
+            return parent is not None and parent.answered
         if parent is not None and parent.covers(facts, same=self._acts.is_same(parent, request)):
             return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
@@ -314,6 +324,7 @@ class Mediator:
             if not waiting.parked:
                 act.approve(waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
+                self._taint.ran(waiting.facts)
                 self._announce(act, waiting.request, verdict)
         elif verdict.by is By.PERSON:
             self.counts["refused"] += 1
@@ -324,6 +335,16 @@ class Mediator:
             if self._limits.tickets is not None and waiting.card is not None and verdict.ruling is Ruling.ALLOW:
                 self._limits.tickets.spend(waiting.card.id)
             reply(verdict)
+
+    def consult(self, request: Request) -> tuple[Facts, Decision]:
+        """What would be answered, without asking, recording or remembering anything."""
+        request = replace(request, taint=self._taint.origins)
+        facts = self._classify(request)
+        return facts, self._decider.decide(request, facts)
+
+    def read(self) -> None:
+        """A page from the web came before the model by a tool of the agent's own."""
+        self._taint.add(WEB)
 
     def _judged(self, request: Request) -> Facts:
         return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from leashtui.classify.witness import Question, Witness
 from leashtui.model.facts import Facts
 from leashtui.model.ports import Classifier
-from leashtui.model.request import Request
+from leashtui.model.request import Claim, Pin, Request
 
 REMEMBERED = 1024
 """Most remembered requests; the oldest is forgotten first."""
@@ -32,7 +32,17 @@ class Recall:
 
     def __call__(self, request: Request) -> Facts:
         """The facts of a request; who asks, and from where in the tree, is none of them."""
-        asked = replace(request, process=None, ancestry=(), tool="", call="", diff="")
+        asked = replace(
+            request,
+            process=None,
+            ancestry=(),
+            tool="",
+            call="",
+            diff="",
+            pin=Pin.UNKNOWN,
+            effect=Claim.UNKNOWN,
+            taint=(),
+        )
         known = self._known.get(asked)
         if known is not None and self._witness.still(known[1]):
             return known[0]
@@ -44,6 +54,10 @@ class Recall:
                 del self._known[next(iter(self._known))]
             self._known[asked] = (facts, tuple(notes))
         return facts
+
+
+def _is_marked(request: Request) -> bool:
+    return bool(request.taint or request.pin or request.effect)
 
 
 def _size(request: Request, notes: list[Question]) -> int:

@@ -74,6 +74,14 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
+class Endpoint(Protocol):
+    """The MCP endpoint's process (guards.mcp.endpoint)."""
+
+    pid: int
+
+    def close(self) -> None: ...
+
+
 class Watcher(Protocol):
     """The file watcher as the session sees it."""
 
@@ -129,6 +137,8 @@ class Session:
         self.shim: Closing | None = None
         self.anchor = 0
         self.hooks: Closing | None = None
+        self.mcp: Closing | None = None
+        self.endpoint: Endpoint | None = None
 
     def at_end(self, work: Callable[[], None]) -> None:
         """Do this once nothing of the agent runs any more."""
@@ -242,7 +252,7 @@ class Session:
 
     def _own(self) -> list[int]:
         """Children of ours that are not the agent's."""
-        pids = [self.anchor, *(p.pid for p in (self.screen, self.watcher) if p is not None)]
+        pids = [self.anchor, *(p.pid for p in (self.screen, self.watcher, self.endpoint) if p is not None)]
         return [pid for pid in pids if pid > 0]
 
     def _reap(self) -> None:
@@ -270,6 +280,8 @@ class Session:
             self.anchor = 0
         elif self.screen is not None and pid == self.screen.pid:
             self.screen.died()
+        elif self.endpoint is not None and pid == self.endpoint.pid:
+            self.notice("warn", "the MCP endpoint ended: servers behind an address cannot be called", "start anew")
 
     def _hear(self) -> None:
         messages = self._channel.receive()
@@ -310,8 +322,9 @@ class Session:
         if self.shim is not None:
             self.shim.close()
         tree.send([self.anchor] if self.anchor else [], signal.SIGKILL)
-        if self.hooks is not None:
-            self.hooks.close()
+        for part in (self.hooks, self.mcp, self.endpoint):
+            if part is not None:
+                part.close()
         for work in self._last:
             work()
         for task in self._tasks:

@@ -23,13 +23,17 @@ from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.guards.watcher import WatchGuard
 from leashtui.model.errors import GuardError, LeashError
+from leashtui.model.event import Notice
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
-from leashtui.stores.directories import runtime_dir, undo_dir
+from leashtui.stores.accepted import Accepted
+from leashtui.stores.directories import runtime_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.instructions import compare
+from leashtui.supervisor.inventory import Places
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of
@@ -48,6 +52,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     session = parts.session
     if tier is Tier.WATCH:
         session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
+    _say_what_is_obeyed(start, parts, channel)
     env = start.env | {"LEASH_SESSION": parts.id}
     shim = None
     if tier is Tier.WATCH:
@@ -60,7 +65,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         session.shim = shim
         env = shim.environment(env)
-    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session)
+    where = (start.cwd, start.workspace)
+    armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
@@ -86,6 +92,22 @@ async def start_session(start: Start, channel: Channel) -> Session:
     channel.tell(ready=str(parts.directory), session=parts.id, code=code)
     _let_go(start, parts, launched, tier)
     return session
+
+
+def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
+    """Instruction files, skills and plugins that are new or changed are told of before the agent can obey them."""
+    if not start.home:
+        return
+    try:
+        notices = list(compare(parts.arming.adapter, Places(start.home, start.workspace, ""), Accepted(state_dir())))
+    except LeashError as error:
+        notices = [
+            Notice(level="warn", text=f"what the agent obeys was not compared: {error.message}", hint=error.hint)
+        ]
+    for notice in notices:
+        parts.session.notice(notice.level, notice.text, notice.hint)
+        if notice.level == "warn":
+            channel.tell(say=f"{notice.text}; {notice.hint}")
 
 
 def _advice(support: Support) -> str:

@@ -36,8 +36,12 @@ from leashtui.model.event import (
     SessionEnded,
     SessionStarted,
     Ticketed,
+    ToolAnswered,
+    ToolsListed,
+    ToolsPinned,
     Voted,
 )
+from leashtui.model.request import Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
@@ -126,6 +130,9 @@ def _decided(event: Decided) -> Line:
     if verdict.by is By.OWN and verdict.ruling is Ruling.ALLOW:
         return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
     if verdict.ruling is Ruling.ALLOW:
+        told = event.request.layer is Layer.MCP and bool(event.covered_by)
+        if told:  # its hook said so already
+            return Line(Tone.QUIET, "sent", command, "", quiet=True)
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
 
@@ -195,6 +202,22 @@ def _told(event: AgentTold) -> Line:
     return Line(Tone.QUIET, word, text, event.text[:200], quiet=event.moment not in {"prompt", "subagent_start"})
 
 
+def _listed(event: ToolsListed) -> Line:
+    odd = [f"{word}: {', '.join(names)}" for word, names in
+           (("new", event.new), ("changed", event.changed), ("shadowed", event.shadowed)) if names]  # fmt: skip
+    text = f"{event.server} offers {count(event.tools, 'tool')}"
+    if odd:
+        return Line(Tone.ALARM, "tools", f"{text}; {'; '.join(odd)}", "leash mcp diff")
+    return Line(
+        Tone.QUIET, "tools", text, f"accepted, met first: {event.target}" if event.first else "", not event.first
+    )
+
+
+def _tool_answered(event: ToolAnswered) -> Line:
+    text = f"{event.server}/{event.tool} answered {count(event.size, 'byte')}{', an error' if event.failed else ''}"
+    return Line(Tone.QUIET, "result", text, event.origin, quiet=True)
+
+
 def _granted(event: GrantAdded) -> Line:
     return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
 
@@ -207,6 +230,9 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Answered: _answered,
     Voted: lambda e: Line(Tone.QUIET, "vote", f"{e.ask}: {e.approver} says {e.verdict}, signed"),
     ActEnded: _outcome,
+    ToolsListed: _listed,
+    ToolsPinned: lambda e: Line(Tone.QUIET, "pin", f"{count(len(e.tools), 'tool')} of MCP server {e.server}", e.who),
+    ToolAnswered: _tool_answered,
     Ticketed: lambda e: Line(Tone.GONE, "ticket", f"{e.ask} waits on; the agent may run it again once it is approved"),
     AgentTold: _told,
     FileChanged: _file,

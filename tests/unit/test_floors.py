@@ -38,10 +38,12 @@ PLANTED = {
         ("audit/chain.py", "import random"),
     ],
     "client": [("client/shim.py", "import json"), ("client/shim.py", "import leashtui.model.errors")],
+    "relay": [("client/relay.py", "import msgspec"), ("client/relay.py", "import leashtui.model.errors")],
     "client_is_a_program": [("guards/shim/directory.py", "import leashtui.client.shim")],
     "bare": [
         ("guards/kernel/launcher.py", "import msgspec"),
         ("supervisor/warden.py", "import leashtui.model.errors"),
+        ("guards/mcp/gateway.py", "import msgspec"),
     ],
     "cedar": [("supervisor/desk.py", "import cedarpy")],
     "textual": [("faces/cli/status.py", "import rich"), ("faces/link.py", "import textual")],

@@ -13,12 +13,13 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOKS = frozenset("explain status log doctor approvals audit help version completions freeze demo".split())
+_LOOKS = frozenset("blast explain status log doctor approvals audit help version completions freeze demo".split())
 _LOOKS_AT = {
     "hooks": frozenset(("status",)),
     "policy": frozenset(("check", "test", "list", "show", "")),
     "config": frozenset(("show", "path", "get", "")),
     "audit": frozenset(("verify", "show", "")),
+    "mcp": frozenset(("list", "diff")),
 }
 
 _ASKS_NOBODY = lazy(
@@ -82,6 +83,9 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
     if loosens or changes:
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, first, f"gives orders to leash: {show(' '.join(words))[:60]}", Severity.CRITICAL)
+    elif first == "mcp" and second != "run":
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, "mcp", f"gives orders to leash: {show(' '.join(words))[:60]}", Severity.CRITICAL)
     elif not call.shim:  # an inner session refuses to start by itself, or only watches what is watched here already
         call.add(Verb.EXEC, first, f"starts leash inside leash: {show(' '.join(words))[:60]}")
     else:

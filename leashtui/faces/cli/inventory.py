@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from msgspec import json as codec
 
 from leashtui.model.errors import Exit
-from leashtui.stores import patches
-from leashtui.stores.directories import ensure_private, state_dir
+from leashtui.stores.accepted import Accepted
+from leashtui.stores.directories import state_dir
 from leashtui.supervisor.inventory import Found, Places, Stray, strays, take
 from leashtui.words.plain import one_line
-
-_FILE = "inventory.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +30,13 @@ def run(args: argparse.Namespace) -> int:
     """Show it. Returns 1 when something is weak, new or unsupervised."""
     home = os.environ.get("HOME") or os.path.expanduser("~")
     found = take(Places(home, os.getcwd(), os.environ.get("PATH", os.defpath)))
-    known = _known()
+    accepted = Accepted(state_dir())
+    known = accepted.known()
     now = {key: value for agent in found for key, value in pins(agent).items()}
     changed = {key: "changed" if key in known else "new" for key, value in now.items() if known.get(key) != value}
     loose = strays()
     if args.accept:
-        ensure_private(state_dir())
-        patches.rewrite(state_dir() / _FILE, codec.encode({**known, **now}))
+        accepted.add(now)
         changed = {}
     for agent in found:
         if args.json:
@@ -58,14 +56,6 @@ def pins(agent: Found) -> dict[str, str]:
     """What an agent's model obeys or uses, by name: digest, or the command of a server."""
     made = {thing.path: thing.digest for thing in (*agent.instructions, *agent.skills)}
     return made | {f"mcp {server.name} of {server.source}": server.command for server in agent.servers}
-
-
-def _known() -> Mapping[str, str]:
-    raw = patches.read(state_dir() / _FILE)
-    try:
-        return {} if raw is None else codec.decode(raw, type=dict[str, str])
-    except ValueError:
-        return {}
 
 
 def _show(agent: Found, changed: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ is a line that says so.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -20,9 +21,11 @@ from typing import Any
 
 import msgspec
 
+from leashtui.agents.registry import adapter_of
 from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
 from leashtui.faces.cli.columns import Paper, fit, width
+from leashtui.faces.cli.trace import Trace, lines_of, spent_of
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import runtime_dir, sessions_dir
@@ -68,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is recorded from now on")
     parser.add_argument("-a", "--all", action="store_true", help="look in every session, not only the newest")
     parser.add_argument("-v", "--verbose", action="store_true", help="show also what went without saying")
+    parser.add_argument("--trace", action="store_true", help="one view a session: asked, used, changed, refused")
     parser.add_argument("--sessions", action="store_true", help="list the recorded sessions")
     parser.add_argument("--json", action="store_true", help="one JSON object a record: v, seq, hash, record")
     parser.set_defaults(parse=partial(_parse, parser))
@@ -92,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
     if not chosen:
         print("leash: no session is recorded here yet. Make one: leash demo, or leash AGENT", file=sys.stderr)
         return Exit.OK
+    if args.trace:
+        return _print_traces(chosen, as_json=args.json)
     printer: Printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
     unread = 0
     for session in chosen:
@@ -103,6 +109,23 @@ def run(args: argparse.Namespace) -> int:
             unread += 1
             print(f"leash: {one_line(error.message, 400)}", file=sys.stderr)
     return Exit.STORE if unread else Exit.OK
+
+
+def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
+    """One view a session. Raises LeashError."""
+    for session in chosen:
+        trace = Trace(session=session.id)
+        for row in _rows(session, follow=False):
+            with contextlib.suppress(msgspec.DecodeError):  # a kind that a newer leash wrote
+                trace.add(codec.decode_record(row.body if isinstance(row.body, bytes) else b"").event)
+        home = os.environ.get("HOME") or os.path.expanduser("~")
+        trace.spent = spent_of(adapter_of(trace.agent), trace.transcripts, home)
+        if as_json:
+            print(msgspec.json.encode(trace).decode())
+            continue
+        for line in lines_of(trace):
+            print(line)
+    return Exit.OK
 
 
 def _print_session(session: SessionInfo, query: Query, printer: Printer, *, follow: bool) -> None:

@@ -90,6 +90,7 @@ def start(
         "ignore": list(config.watch.ignore),
         "record": config.record,
         "hooks": config.hooks,
+        "mcp": config.mcp,
         "patience": config.patience.get(agent.kind, 0),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()

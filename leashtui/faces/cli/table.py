@@ -40,6 +40,7 @@ COMMANDS = (
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test, trust and list policies; answer requests; import others"),
     Row("grants", "grants", "Rules", "list what was allowed for longer, how wide it is, and end it"),
+    Row("blast", "blast", "Set up", "say what an agent started here could reach, and what leash would stop"),
     Row(
         "inventory",
         "inventory",
@@ -47,6 +48,7 @@ COMMANDS = (
         "list this machine's agents, how leash sees each, and what is weak",
     ),
     Row("hooks", "hooks", "Set up", "put leash's hooks into an agent's own settings, or take them out"),
+    Row("mcp", "mcp", "Set up", "list MCP servers, show what changed in their tools, accept them"),
     Row("config", "config", "Set up", "show the configuration and where it comes from"),
     Row("doctor", "doctor", "Set up", "check this machine and say what to do"),
     Row("team", "team", "Set up", "keep a team store on PostgreSQL, or join one"),

@@ -232,3 +232,21 @@ def test_self_test_passes_and_notices_an_engine_that_permits_everything(monkeypa
     monkeypatch.setattr(cedarpy, "is_authorized", lenient)
     with pytest.raises(PolicyError, match="self-test"):
         pdp.self_test()
+
+
+@pytest.mark.parametrize(
+    ("scope", "request_", "expected"),
+    [
+        ('resource in MCP::Server::"peer"', {"argv": ("peer", "touch")}, Outcome.DENY),
+        ('resource in MCP::Server::"other"', {"argv": ("peer", "touch")}, Outcome.ASK),
+        ('resource in MCP::Tool::"touch"', {"argv": ("peer", "touch")}, Outcome.DENY),
+        ('resource in Host::"*.example.com"', {"host": "a.example.com", "port": 443}, Outcome.DENY),
+        ('resource in Host::"example.org"', {"host": "a.example.com", "port": 443}, Outcome.ASK),
+    ],
+)
+def test_what_a_resource_is_in_counts_although_it_is_no_entity_of_its_own(scope, request_, expected) -> None:
+    pdp = user(f'@id("x") forbid (principal, action, {scope});')
+    request, facts = ordinary("true")
+    action = Action.TOOL_CALL if "argv" in request_ else Action.NET_CONNECT
+    for _ in range(2):
+        assert pdp.decide(msgspec.structs.replace(request, action=action, **request_), facts).outcome is expected

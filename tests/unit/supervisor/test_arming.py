@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from leashtui.agents.registry import AGENTS, adapter_of
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.arming import Arming
+from leashtui.supervisor.mcparming import relay_words
 from leashtui.supervisor.mediator import Limits
 from leashtui.supervisor.strictness import own_state
 
@@ -40,6 +41,22 @@ async def test_the_hook_client_is_leashs_own_by_its_exec_only(tmp_path: Path) ->
     assert limits.own(client)
     assert not limits.own(replace(client, action=Action.FILE_WRITE, path="/home/u/.bashrc"))
     assert not limits.own(replace(client, action=Action.NET_CONNECT, host="192.0.2.1"))
+
+
+async def test_the_relay_is_leashs_own_and_its_server_is_not(tmp_path: Path) -> None:
+    arming = Arming(("python3",), tmp_path, hooks=True, patience=0, mcp=True)
+    own = arming.limits("b", lambda: 0).own
+    words = (*relay_words(str(tmp_path / "hook"), "forge"), "--", "forge", "--stdio")
+    relay = exec_of(*words)
+    assert own(relay)
+    assert own(replace(relay, env=(("NODE_OPTIONS", "--require x"),)))  # -I reads none; the server is judged with it
+    assert not own(replace(relay, env=(("LD_PRELOAD", "/tmp/x.so"),)))
+    assert not own(replace(relay, exe="/tmp/python3"))
+    assert not own(exec_of(words[0], "-IS", "/tmp/relay.py", *words[3:]))
+    assert not own(exec_of(words[0], "-IS", words[2], "/tmp/elsewhere", *words[4:]))
+    assert not own(exec_of(words[0], "-ISc", *words[2:]))
+    assert not own(exec_of("forge", "--stdio"))
+    assert not Arming(("python3",), tmp_path, hooks=True, patience=0).limits("b", lambda: 0).own(relay)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from leashtui.agents.registry import adapter_for
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.model.errors import StoreError
 from leashtui.model.event import AgentTold, Event
 from leashtui.model.facts import Mode
 from leashtui.model.hook import Reply
-from leashtui.model.request import Action, Request
+from leashtui.model.request import Action, Pin, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.hooks import Hooks
 
@@ -160,3 +162,42 @@ def test_secrets_in_arguments_are_seen(arguments: dict[str, Any], secret: bool, 
     engine = Engine(Workspace("/w"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
     facts = engine(world.requests[0])
     assert ("secret_read" in facts.verbs()) is secret, facts.effects
+
+
+def test_a_tool_call_is_judged_with_what_is_known_of_the_tool() -> None:
+    world = World()
+    known = lambda request: msgspec.structs.replace(request, argv=("forge", "issues"), pin=Pin.CHANGED)  # noqa: E731
+    read: list[int] = []
+    world.hooks = Hooks(
+        adapter_for("claude"), world.submit, world.events.append, world, lambda *_: None, known, lambda: read.append(1)
+    )
+    world.tool("mcp__forge__issues", b=1, a="x")
+    (request,) = world.requests
+    assert (request.argv, request.pin, request.script) == (("forge", "issues"), Pin.CHANGED, '{"a": "x", "b": 1}')
+    world.tool("WebFetch", "PostToolUse", url="https://x")
+    assert read == [1]
+
+
+def test_leashs_own_tools_pass_without_a_request() -> None:
+    world = World()
+    world.hooks = Hooks(
+        adapter_for("claude"), world.submit, world.events.append, world, lambda *_: None, lambda _: None
+    )
+    world.tool("mcp__leash__leash_check", command="rm -rf /")
+    assert not world.requests
+    assert [r.code for r in world.replies] == [0]
+
+
+def test_a_tool_call_that_cannot_be_compared_with_its_pins_is_refused() -> None:
+    world = World()
+
+    def broken(request: Request) -> Request:
+        raise StoreError("the pins cannot be read", "")
+
+    world.hooks = Hooks(
+        adapter_for("claude"), world.submit, world.events.append, world, lambda *_: world.notices.append("n"), broken
+    )
+    world.tool("mcp__forge__issues")
+    assert [r.code for r in world.replies] == [2]
+    assert world.notices
+    assert not world.requests

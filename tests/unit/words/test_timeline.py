@@ -29,6 +29,9 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     Ticketed,
+    ToolAnswered,
+    ToolsListed,
+    ToolsPinned,
     Voted,
 )
 from leashtui.model.hook import Moment
@@ -63,6 +66,10 @@ OTHERS: list[Event] = [
     ChainPruned("s", "ab" * 32, 7, "ann"),
     SessionEnded(1, "killed", ("7 sleep",)),
     Ticketed("L-1", "ab" * 32),
+    ToolsListed("forge", "~/.claude.json", "forge --stdio", 3, first=True),
+    ToolsListed("forge", "~/.claude.json", "forge --stdio", 3, new=("a\x1b[2J",), changed=("b",)),
+    ToolAnswered("forge", "issues", "mcp:forge", 1204, failed=True),
+    ToolsPinned("forge", "~/.claude.json", ("a", "b"), "ann"),
     *(AgentTold(str(moment), tool="Bash", text="ls\x1b[2J") for moment in Moment),
     *(denied(by) for by in By),
 ]

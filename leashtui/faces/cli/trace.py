@@ -1,0 +1,177 @@
+"""`leash log --trace`: one session in one view: what was asked, what was used, what came of it.
+
+Knows which record tells what, and where an agent's own transcript is. Refuses to read any other file. Invariant: what
+the agent says of itself (tools, tokens, costs) is told apart from what leash saw.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
+
+from leashtui.agents.adapter import Adapter, Spent
+from leashtui.model.event import (
+    AgentTold,
+    Answered,
+    Asked,
+    Decided,
+    Event,
+    FileChanged,
+    SessionEnded,
+    SessionStarted,
+    ToolAnswered,
+    ToolsListed,
+)
+from leashtui.model.request import Action, Layer
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.words.plain import count, one_line
+
+_TRANSCRIPT = 256 << 20
+_SHOWN = 8
+_CHANGES = {Action.FILE_WRITE: "written", Action.FILE_DELETE: "deleted"}
+
+
+class Trace(Struct):
+    """Everything, as `--json` prints it. spent: by the agent's own transcripts."""
+
+    v: int = 1
+    session: str = ""
+    agent: str = ""
+    workspace: str = ""
+    tier: str = ""
+    code: int | None = None
+    prompts: list[str] = field(default_factory=list)
+    tools: Counter[str] = field(default_factory=Counter)
+    servers: dict[str, Counter[str]] = field(default_factory=dict)
+    programs: Counter[str] = field(default_factory=Counter)
+    files: dict[str, str] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    asked: int = 0
+    approved: int = 0
+    refused: list[str] = field(default_factory=list)
+    transcripts: list[str] = field(default_factory=list)
+    spent: Spent = Spent()
+
+    def add(self, event: Event) -> None:
+        """One record of the session, in order."""
+        if isinstance(event, SessionStarted):
+            self.agent, self.workspace, self.tier = event.agent, event.workspace, event.tier
+        elif isinstance(event, SessionEnded):
+            self.code = event.code
+        elif isinstance(event, AgentTold):
+            self._told(event)
+        elif isinstance(event, Decided):
+            self._decided(event)
+        elif isinstance(event, Asked):
+            self.asked += 1
+        elif isinstance(event, Answered):
+            self.approved += event.verdict.ruling is Ruling.ALLOW
+        elif isinstance(event, FileChanged):
+            self.files[event.path] = event.change
+        elif isinstance(event, ToolsListed):
+            self._server(event.server)["tools"] = event.tools
+        elif isinstance(event, ToolAnswered):
+            self._server(event.server)["bytes"] += event.size
+            _once(self.outside, event.origin)
+
+    def _server(self, name: str) -> Counter[str]:
+        return self.servers.setdefault(name, Counter())
+
+    def _told(self, event: AgentTold) -> None:
+        if event.transcript:
+            _once(self.transcripts, event.transcript)
+        if event.moment == "prompt" and event.text:
+            self.prompts.append(event.text)
+        elif event.moment == "tool_done" and event.tool:
+            self.tools[event.tool] += 1
+
+    def _decided(self, event: Decided) -> None:
+        request, facts, verdict = event.request, event.facts, event.verdict
+        for origin in request.taint:
+            _once(self.outside, origin)
+        if verdict is not None and verdict.ruling is Ruling.DENY:
+            self.refused.append(facts.command)
+            return
+        if request.action is Action.TOOL_CALL:
+            if request.layer is Layer.MCP:
+                self._server(request.argv[0])["calls"] += 1
+        elif request.action in _CHANGES and request.path:
+            self.files.setdefault(request.path, _CHANGES[request.action])
+        elif request.action is Action.PROCESS_EXEC and request.layer is not Layer.HOOK and not _is_own(verdict):
+            self.programs.update(facts.programs)
+        if verdict is not None:
+            for package in facts.packages:
+                _once(self.packages, package)
+            for host in facts.hosts:
+                _once(self.hosts, host)
+
+
+def _is_own(verdict: Verdict | None) -> bool:
+    """What leash and the agent program start for themselves."""
+    return verdict is not None and verdict.by in (By.OWN, By.HABIT)
+
+
+def _once(found: list[str], item: str) -> None:
+    if item not in found:
+        found.append(item)
+
+
+def spent_of(agent: Adapter, transcripts: list[str], home: str) -> Spent:
+    """What the transcripts say, those that lie where this agent writes them and nowhere else."""
+    where = agent.footprint.transcripts
+    pattern = os.path.join(os.path.realpath(home), where.removeprefix("~/"))
+    whole = Spent()
+    for path in transcripts:
+        real = os.path.realpath(path)
+        if not where.startswith("~/") or not fnmatchcase(real, pattern):
+            continue
+        try:
+            with open(real, "rb") as file:
+                found = agent.spent(file.read(_TRANSCRIPT).splitlines())
+        except OSError:
+            continue
+        models = tuple(dict.fromkeys((*whole.models, *found.models)))
+        whole = Spent(models, whole.given + found.given, whole.made + found.made, whole.cost + found.cost)
+    return whole
+
+
+def lines_of(trace: Trace) -> Iterator[str]:
+    """The view, line by line."""
+    end = "still runs" if trace.code is None else f"exit {trace.code}"
+    yield f"{trace.session}  {trace.agent} in {trace.workspace}, guard {trace.tier}, {end}"
+    for prompt in trace.prompts:
+        yield f"asked     {one_line(prompt, 200)}"
+    spent = trace.spent
+    if spent.models:
+        money = f", {spent.cost:.4g} USD" if spent.cost else ""
+        used = f"{spent.given:,} tokens in, {spent.made:,} out{money}"
+        yield f"model     {', '.join(spent.models)}: {used} (its own count)"
+    if trace.tools:
+        yield f"tools     {_counted(trace.tools)} (its own count)"
+    for name, told in sorted(trace.servers.items()):
+        yield f"mcp       {one_line(name, 60)}: {count(told['calls'], 'call')}, {told['bytes']:,} bytes of answers"
+    if trace.programs:
+        yield f"programs  {_counted(trace.programs)}"
+    if trace.files:
+        yield f"files     {count(len(trace.files), 'file')}: {_some([f'{p} {w}' for p, w in trace.files.items()])}"
+    for word, found in (("packages", trace.packages), ("hosts", trace.hosts), ("outside", trace.outside)):
+        if found:
+            yield f"{word:<8}  {_some(found)}"
+    yield f"answers   {trace.asked} asked, {trace.approved} approved, {len(trace.refused)} refused"
+    for command in trace.refused[:_SHOWN]:
+        yield f"refused   {one_line(command, 160)}"
+
+
+def _counted(found: Counter[str]) -> str:
+    return _some([f"{name} x{number}" if number > 1 else name for name, number in found.most_common()])
+
+
+def _some(found: list[str]) -> str:
+    shown = ", ".join(one_line(item, 100) for item in found[:_SHOWN])
+    return shown + (f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else "")

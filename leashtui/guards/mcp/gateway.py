@@ -1,0 +1,377 @@
+"""The process behind the HTTP endpoint: MCP over HTTP between an agent and a server, each message shown to leash.
+
+Knows the streamable transport and the older one with its own event stream. Refuses to judge: the supervisor's orders
+are those of the relay. Runs in a bare interpreter. Invariants: a request goes on only after an order for it; it never
+goes to another host than the configured one, whatever a server answers; without the supervisor nothing goes on.
+"""
+
+import http.client
+import json
+import os
+import select
+import socket
+import ssl
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+VERSION = "leash-mcp/1"
+LIMIT = 64 << 20
+GONE = (
+    "leash: REFUSED: leash's supervisor of this session is gone, so nothing can be judged and nothing was run."
+    " End this session and start it again with leash."
+)
+_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade host"
+    " content-length accept-encoding".split()
+)
+_REDIRECTS = 3
+_STREAMED = "stream"  # the one scope of a server that answers on its event stream
+
+
+class Gone(Exception):
+    """The supervisor is gone, or does not want this."""
+
+
+class Exchange:
+    """One connection to the supervisor, for one HTTP request. Whether it is welcome shows with the first answer."""
+
+    def __init__(self, directory: str, key: str, scope: str) -> None:
+        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._welcome = False
+        path = directory + "/mcp.sock"
+        if len(os.fsencode(path)) > 100:
+            path = f"/proc/self/fd/{os.open(directory, os.O_PATH | os.O_DIRECTORY)}/mcp.sock"
+        try:
+            self.line.connect(path)
+            self._send(b"H", 0, json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode())
+        except OSError as error:
+            raise Gone from error
+
+    def _send(self, kind: bytes, number: int, data: bytes) -> None:
+        try:
+            self.line.sendall((len(data) + 5).to_bytes(4, "big") + kind + number.to_bytes(4, "big") + data)
+        except OSError as error:
+            raise Gone from error
+
+    def _take(self) -> "tuple[bytes, int, bytes]":
+        size = int.from_bytes(self._exactly(4), "big")
+        if size < 5:
+            raise Gone
+        frame = self._exactly(size)
+        return frame[:1], int.from_bytes(frame[1:5], "big"), frame[5:]
+
+    def _exactly(self, size: int) -> bytes:
+        """So many bytes and no more: what is left must still wake `select`."""
+        data = bytearray()
+        while len(data) < size:
+            try:
+                piece = self.line.recv(size - len(data))
+            except OSError as error:
+                raise Gone from error
+            if not piece:
+                raise Gone
+            data += piece
+        return bytes(data)
+
+    def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
+        """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
+        number = 1 if kind == b"c" else 2
+        welcome = self._welcome
+        self._send(kind, number, data)
+        said: list[bytes] = []
+        while True:
+            while caller is not None:
+                ready = select.select([self.line, caller], [], [])[0]
+                if self.line in ready:
+                    break
+                if not caller.recv(1, socket.MSG_PEEK):
+                    raise ConnectionResetError
+                caller = None  # it sends the next request already; that can wait
+            order, about, words = self._take()
+            if not welcome:
+                if order != b"G":
+                    raise Gone
+                self._welcome = welcome = True
+            elif order == b"C":
+                said.append(words)
+            elif about == number and order in (b"S", b"A", b"F"):
+                return order != b"F", said
+
+    def close(self) -> None:
+        """Hang up."""
+        self.line.close()
+
+
+class Route:
+    """One configured server, and connections to it that can be used again."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.parts = urllib.parse.urlsplit(url)
+        self._idle: deque[http.client.HTTPConnection] = deque()
+
+    def connection(self) -> http.client.HTTPConnection:
+        """One that is open, or a new one."""
+        while self._idle:
+            found = self._idle.pop()
+            if found.sock is not None and not select.select([found.sock], [], [], 0)[0]:
+                return found
+            found.close()
+        host, port = self.parts.hostname or "", self.parts.port
+        if self.parts.scheme == "http":
+            return http.client.HTTPConnection(host, port)
+        proxy = urllib.request.getproxies().get("https")
+        if proxy and not urllib.request.proxy_bypass(host):
+            at = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+            made = http.client.HTTPSConnection(at.hostname or "", at.port or 80, context=ssl.create_default_context())
+            made.set_tunnel(host, port or 443)
+            return made
+        return http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
+
+    def give_back(self, connection: http.client.HTTPConnection) -> None:
+        """Its answer was read to the end."""
+        if connection.sock is not None and len(self._idle) < 8:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def path(self, rest: str, query: str) -> str:
+        """What to ask for: the configured address, or another path of the same host that the server itself named."""
+        if rest:
+            return rest + (f"?{query}" if query else "")
+        path = self.parts.path or "/"
+        return path + (f"?{self.parts.query}" if self.parts.query else "")
+
+    def within(self, location: str, path: str) -> "str | None":
+        """A redirect's path, None when it leads to another host."""
+        at = urllib.parse.urlsplit(urllib.parse.urljoin(urllib.parse.urljoin(self.url, path), location))
+        if (at.scheme, at.netloc) != (self.parts.scheme, self.parts.netloc):
+            return None
+        return at.path + (f"?{at.query}" if at.query else "")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One agent's connection."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer in one piece: two would wait for each other's acknowledgement, 40 ms
+    disable_nagle_algorithm = True
+    server: "Gateway"
+
+    def setup(self) -> None:
+        """One connection begins."""
+        super().setup()
+        self._speaking = threading.Lock()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        """A message of the agent."""
+        self._meet(self._body())
+
+    def do_GET(self) -> None:
+        """A stream of the server's own messages."""
+        self._meet(b"")
+
+    do_DELETE = do_GET
+
+    def _body(self) -> bytes:
+        if "chunked" in (self.headers.get("transfer-encoding") or "").lower():
+            whole = bytearray()
+            while size := int(self.rfile.readline(64).split(b";")[0], 16):
+                whole += self.rfile.read(size)
+                self.rfile.readline(8)
+                if len(whole) > LIMIT:
+                    raise ValueError("too long")
+            self.rfile.readline(8)
+            return bytes(whole)
+        size = int(self.headers.get("content-length") or 0)
+        if size > LIMIT:
+            raise ValueError("too long")
+        return self.rfile.read(size)
+
+    def _meet(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        parts = path.split("/", 3)
+        route = self.server.routes.get(parts[2]) if len(parts) > 2 and parts[1] == self.server.token else None
+        rest = "/" + parts[3][2:] if len(parts) > 3 and parts[3].startswith("~/") else ""
+        if route is None or (len(parts) > 3 and not rest):
+            self._reply(404, b"")
+            return
+        scope = self.headers.get("mcp-session-id") or (_STREAMED if rest else "")
+        try:
+            exchange = Exchange(self.server.directory, parts[2], scope)
+        except Gone:
+            self._gone(body)
+            return
+        try:
+            if body:
+                passes, said = exchange.ask(b"c", body, self.connection)
+                if not passes:
+                    self._say(b"".join(said), self.server.streams.get(self.path))
+                    return
+            self._forward(route, route.path(rest, query), body, exchange, parts[2])
+        except Gone:
+            self._gone(body)
+        except (OSError, http.client.HTTPException) as error:
+            self._fail(f"leash: the MCP server cannot be reached: {error or type(error).__name__}")
+        finally:
+            exchange.close()
+
+    def _forward(self, route: Route, path: str, body: bytes, exchange: Exchange, key: str) -> None:
+        """To the server and back, through redirects on the same host."""
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
+        for _ in range(_REDIRECTS):
+            connection = route.connection()
+            connection.request(self.command, path, body=body or None, headers=headers)
+            answer = connection.getresponse()
+            if answer.status not in (301, 302, 307, 308):
+                self._pass(answer, exchange, key, route)
+                if answer.isclosed():
+                    route.give_back(connection)
+                return
+            answer.read()
+            route.give_back(connection)
+            found = route.within(answer.headers.get("location") or "", path)
+            if found is None:
+                self._fail("leash: REFUSED: the MCP server redirects to another host; configure that address itself.")
+                return
+            path = found
+        self._fail("leash: the MCP server redirects in a circle")
+
+    def _pass(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
+        kind = (answer.headers.get("content-type") or "").lower()
+        if "text/event-stream" in kind and self.command != "DELETE":
+            self._stream(answer, exchange, key, route)
+            return
+        body = answer.read()
+        if body and "json" in kind:
+            passes, said = exchange.ask(b"s", body)
+            body = body if passes else b"".join(said)
+        self._reply(answer.status, body, answer)
+
+    def _stream(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
+        self._head(answer.status, answer, {"transfer-encoding": "chunked"})
+        self.wfile.flush()
+        for event in _events(answer):
+            data = b"\n".join(line[5:].removeprefix(b" ") for line in event if line.startswith(b"data:"))
+            named = next((line[6:].strip() for line in event if line.startswith(b"event:")), b"message")
+            if named == b"endpoint":
+                exchange = Exchange(self.server.directory, key, _STREAMED)
+                local = self._local(route, data.decode(), key)
+                self.server.streams[local] = self
+                event = [b"event: endpoint", b"data: " + local.encode()]
+            elif data and named == b"message":
+                passes, said = exchange.ask(b"s", data)
+                if not passes:
+                    kept = [line for line in event if not line.startswith(b"data:")]
+                    event = kept + [b"data: " + line.rstrip(b"\n") for line in said]
+            self._chunk(b"\n".join(event) + b"\n\n")
+        self._chunk(b"")
+
+    def _say(self, said: bytes, stream: "Handler | None") -> None:
+        """leash's own answer: here, or on the event stream where the older transport's client waits for it."""
+        if stream is None or not said:
+            self._reply(200 if said else 202, said)
+            return
+        stream._chunk(b"event: message\ndata: " + said.rstrip(b"\n") + b"\n\n")
+        self._reply(202, b"")
+
+    def _local(self, route: Route, address: str, key: str) -> str:
+        """Where the older transport posts to: the server's own word for it, behind this endpoint."""
+        path = route.within(address, route.path("", ""))
+        if path is None:
+            raise Gone
+        return f"/{self.server.token}/{key}/~{path}"
+
+    def _chunk(self, data: bytes) -> None:
+        with self._speaking:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+    def _head(self, status: int, answer: "http.client.HTTPResponse | None", more: "dict[str, str]") -> None:
+        self.send_response_only(status)
+        for name, value in answer.headers.items() if answer is not None else ():
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        for name, value in more.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _reply(self, status: int, body: bytes, answer: "http.client.HTTPResponse | None" = None) -> None:
+        more = {"content-length": str(len(body))}
+        if body and answer is None:
+            more["content-type"] = "application/json"
+        self._head(status, answer, more)
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _fail(self, sentence: str) -> None:
+        self._reply(502, json.dumps({"error": sentence}).encode())
+        self.close_connection = True
+
+    def _gone(self, body: bytes) -> None:
+        """Without the supervisor: an error that the model reads."""
+        try:
+            number = json.loads(body).get("id")
+        except (ValueError, AttributeError, RecursionError):
+            number = None
+        if number is None:
+            self._reply(503, b"")
+        else:
+            said = {"jsonrpc": "2.0", "id": number, "error": {"code": -32001, "message": GONE}}
+            self._reply(200, json.dumps(said).encode())
+
+
+class Gateway(ThreadingHTTPServer):
+    """Serves `routes` on a socket that is listening already. streams: who answers posts to this path."""
+
+    daemon_threads = True
+
+    def __init__(self, listener: socket.socket, directory: str, token: str, routes: "dict[str, str]") -> None:
+        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.directory = directory
+        self.token = token
+        self.streams: dict[str, Handler] = {}
+        self.routes = {key: Route(url) for key, url in routes.items()}
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """An agent that hung up is no news."""
+
+
+def _events(answer: http.client.HTTPResponse) -> "Iterator[list[bytes]]":
+    """The events of a stream, as their lines."""
+    event: list[bytes] = []
+    size = 0
+    while line := answer.readline(LIMIT):
+        line = line.rstrip(b"\r\n")
+        size += len(line)
+        if size > LIMIT:
+            return
+        if line:
+            event.append(line)
+        elif event:
+            yield event
+            event, size = [], 0
+
+
+def main() -> None:
+    """Routes on stdin, the listening socket as descriptor 3; ends with the supervisor."""
+    told = json.loads(sys.stdin.buffer.read())
+    gateway = Gateway(socket.socket(fileno=3), told["directory"], told["token"], told["routes"])
+    threading.Thread(target=gateway.serve_forever, daemon=True).start()
+    while os.getppid() == told["parent"]:
+        select.select([], [], [], 1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

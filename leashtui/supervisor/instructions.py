@@ -1,0 +1,92 @@
+"""What an agent will obey in a session, compared with what was accepted: instruction files, skills, plugins.
+
+Knows the agent's footprint and the person's acceptance. Refuses to judge what the texts say. Invariant: what is met for
+the first time with its whole workspace is accepted and said; what is new or changed since is said at each start until
+the person accepts it (`leash inventory --accept`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from leashtui.agents.adapter import Adapter
+from leashtui.model.event import Notice
+from leashtui.stores.accepted import Accepted
+from leashtui.supervisor.inventory import Places, obeyed, tree_digest
+from leashtui.words.plain import one_line
+
+_SHOWN = 12
+_FILES = 4000
+_BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$")
+"""What agents themselves write among their plugins at almost every start; a plugin in use lies elsewhere."""
+
+
+def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:
+    """What a person should know before this agent starts there. Raises LeashError."""
+    known = accepted.known()
+    looks: dict[str, str] = {}
+    digest = _remembering(known, looks)
+    now = {thing.path: thing.digest for thing in obeyed(agent, places, digest) if not _BUSY.search(thing.path)}
+    met = {f"met {agent.kind} in {root}": "yes" for root in (places.home, places.project)}
+    fresh = {key.rpartition(" in ")[2] for key in met if key not in known}
+    first = {path: digest for path, digest in now.items() if path not in known and _root(path, places) in fresh}
+    new = sorted(path for path in now if path not in known and path not in first)
+    changed = sorted(path for path, digest in now.items() if known.get(path, digest) != digest)
+    news = {**first, **looks, **met}
+    if any(known.get(key) != value for key, value in news.items()):
+        accepted.add(news)
+    if first:
+        text = f"{agent.kind} obeys here, accepted as it is because nothing was known of it: {_some(sorted(first))}"
+        yield Notice(level="info", text=text, hint="leash inventory")
+    for word, paths in (("new", new), ("changed", changed)):
+        if paths:
+            text = f"{agent.kind} obeys what is {word} since you accepted it: {_some(paths)}"
+            yield Notice(level="warn", text=text, hint="read it, then leash inventory --accept")
+
+
+def _root(path: str, places: Places) -> str:
+    inside = Path(path).is_relative_to(places.project)
+    return str(places.project if inside else places.home)
+
+
+def _some(paths: list[str]) -> str:
+    shown = ", ".join(one_line(path, 120) for path in paths[:_SHOWN])
+    return shown + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
+
+
+def _remembering(known: Mapping[str, str], looks: dict[str, str]) -> Callable[[Path], str]:
+    """Digests that are read again only where a file was touched: the kernel sets the time of a change itself."""
+
+    def digest(path: Path) -> str:
+        key = f"look {path}"
+        stamp = _stamp(path)
+        old, _, found = known.get(key, "").partition(" ")
+        whole = found if found and old == stamp else tree_digest(path)
+        looks[key] = f"{stamp} {whole}"
+        return whole
+
+    return digest
+
+
+def _stamp(path: Path) -> str:
+    """Names, sizes, inodes and times of a file or of everything below a directory."""
+    whole = hashlib.sha256()
+    seen = 0
+    for folder, folders, files in os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]:
+        folders.sort()
+        for name in sorted(files):
+            seen += 1
+            place = os.path.join(folder, name)
+            try:
+                found = os.stat(place)
+            except OSError:
+                continue
+            parts = (place, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+            whole.update(repr(parts).encode("utf-8", "backslashreplace"))
+        if seen > _FILES:
+            break
+    return whole.hexdigest()[:16]

@@ -1,0 +1,285 @@
+"""MCP over HTTP through the endpoint, with the official SDK's client and server as peers, and servers that mislead."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leashtui.guards.mcp import McpGuard
+from leashtui.guards.mcp.endpoint import Endpoint
+from leashtui.guards.mcp.rpc import Message
+from leashtui.model.verdict import By, Ruling, Verdict
+
+PEERS = Path(__file__).parents[1] / "mcp_peers"
+
+
+class Ticket:
+    act = "A"
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def withdraw(self, reason: str) -> None:
+        self._house.withdrawn.append(reason)
+
+
+class House:
+    """Judges by the tool's name: `touch` is refused, `slow` waits for ever."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+        self.results: list[tuple[str, int]] = []
+        self.withdrawn: list[str] = []
+
+    def admit(self, key: str, words: tuple[str, ...]) -> str:
+        return "" if key == "peer" else "no"
+
+    def speaks(self, key: str) -> bool:
+        return False
+
+    def answer(self, message: Message) -> bytes:
+        return b""
+
+    def judge(self, key: str, tool: str, arguments: str, call: str, reply: Callable[[Verdict], None]) -> Ticket:
+        self.calls.append((key, tool, arguments))
+        if tool == "touch":
+            reply(Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: not here."))
+        elif tool != "slow":
+            reply(Verdict(Ruling.ALLOW, By.POLICY, act="A"))
+        return Ticket(self)
+
+    def listed(self, key: str, tools: list[Any], *, more: bool) -> list[Any] | None:
+        return [{**tool, "description": "seen by leash"} for tool in tools]
+
+    def answered(self, key: str, tool: str, act: str, size: int, *, failed: bool) -> None:
+        self.results.append((tool, size))
+
+    def asked(self, key: str, method: str) -> None:
+        self.calls.append((key, method, ""))
+
+
+class Room:
+    """The guard and its endpoint; `address` leads to `url`."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.house = House()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.guard = McpGuard(
+            directory, self.house, os.getuid(), lambda work: self.tasks.append(asyncio.ensure_future(work))
+        )
+        self.endpoint = Endpoint(directory)
+        self.address = self.endpoint.add("peer", url)
+        self.endpoint.start(os.environ)
+
+    def close(self) -> None:
+        self.guard.close()
+        self.endpoint.close()
+        os.waitpid(self.endpoint.pid, 0)
+
+
+@pytest.fixture
+async def rooms(tmp_path: Path) -> AsyncIterator[Callable[[str], Room]]:
+    made: list[Room] = []
+
+    def make(url: str) -> Room:
+        place = tmp_path / f"room{len(made)}"
+        place.mkdir()
+        made.append(Room(place, url))
+        return made[-1]
+
+    yield make
+    for room in made:
+        room.close()
+
+
+def free_port() -> int:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port: int = line.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Start the SDK's server with one of its HTTP transports; its address."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(kind: str) -> str:
+        port = free_port()
+        words = [sys.executable, str(PEERS / "server.py"), f"--{kind}", str(port)]
+        running.append(subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL))
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as line:
+                if line.connect_ex(("127.0.0.1", port)) == 0:
+                    return f"http://127.0.0.1:{port}/{'mcp' if kind == 'http' else 'sse'}"
+            time.sleep(0.05)
+        raise AssertionError("the server never listened")
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+async def client(tmp_path: Path, steps: list[dict[str, Any]]) -> list[Any]:
+    """What the SDK's client got, step by step."""
+    (tmp_path / "steps.json").write_text(json.dumps(steps))
+    report = tmp_path / "report.json"
+    words = [sys.executable, str(PEERS / "client.py"), str(tmp_path / "steps.json"), str(report), "--"]
+    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert report.exists(), err.decode()
+    found: list[Any] = json.loads(report.read_text())
+    report.unlink()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["http", "sse"])
+async def test_both_transports_pass_and_refuse(
+    kind: str, rooms: Callable[[str], Room], serve: Callable[[str], str], tmp_path: Path
+) -> None:
+    url = serve(kind)
+    room = rooms(url)
+    made = tmp_path / "made"
+    steps: list[dict[str, Any]] = [
+        {"list": 1},
+        {"call": "echo", "arguments": {"text": "grüße"}},
+        {"call": "boom"},
+        {"call": "touch", "arguments": {"path": str(made)}},
+        {"call": "big", "arguments": {"size": 300_000}},
+    ]
+    sse = {"sse": kind == "sse"}
+    through = await client(tmp_path, [{"url": room.address, **sse}, *steps])
+    assert set(through[0].values()) == {"seen by leash"}
+    assert through[1] == {"text": "grüße", "failed": False}
+    assert through[3] == {"text": "leash: REFUSED: not here.", "failed": True}
+    assert not made.exists()
+    assert room.house.calls[0] == ("peer", "echo", '{"text": "grüße"}')
+    assert ("touch", 0) not in room.house.results
+    assert dict(room.house.results)["big"] > 300_000
+    direct = await client(tmp_path, [{"url": url, **sse}, *steps])  # the control: the same peers without leash
+    assert made.exists()
+    assert direct[0]["echo"] == "Says it back."
+    assert [direct[n] for n in (1, 2, 4)] == [through[n] for n in (1, 2, 4)]
+
+
+async def test_a_caller_that_hangs_up_takes_its_question_back(
+    rooms: Callable[[str], Room], serve: Callable[[str], str], tmp_path: Path
+) -> None:
+    room = rooms(serve("http"))
+    told = tmp_path / "told"
+    steps = [{"url": room.address}, {"cancel": "slow", "arguments": {"path": str(told)}, "after": 1.0}]
+    await client(tmp_path, [*steps, {"call": "echo", "arguments": {"text": "after"}}])
+    deadline = time.monotonic() + 10
+    while not room.house.withdrawn and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    assert room.house.withdrawn
+    assert not told.exists()
+
+
+def post(address: str, message: dict[str, Any]) -> tuple[int, Any]:
+    request = urllib.request.Request(address, json.dumps(message).encode(), {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+
+
+CALL = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "echo", "arguments": {"text": "x"}}}
+
+
+async def test_an_address_without_the_token_leads_nowhere(rooms: Callable[[str], Room]) -> None:
+    room = rooms("http://127.0.0.1:9/mcp")
+    port = room.address.split(":")[2].split("/")[0]
+    for path in ("", "/peer", "/guess/peer"):
+        status, _ = await asyncio.to_thread(post, f"http://127.0.0.1:{port}{path}", CALL)
+        assert status == 404
+    assert not room.house.calls
+    status, said = await asyncio.to_thread(post, room.address, CALL)
+    assert status == 502
+    assert "cannot be reached" in said["error"]
+    assert room.house.calls
+
+
+async def test_a_redirect_to_another_host_is_not_followed(rooms: Callable[[str], Room]) -> None:
+    stranger: list[str] = []
+
+    class Redirects(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            if self.path == "/elsewhere":
+                stranger.append(self.path)
+            here = "http://localhost" if self.path == "/away" else "http://127.0.0.1"
+            self.send_response(307 if self.path != "/ok" else 200)
+            target = "/ok" if self.path == "/near" else f"{here}:{self.server.server_address[1]}/elsewhere"
+            self.send_header("location", target)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Redirects)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_address[1]}"
+    away, near = rooms(f"{base}/away"), rooms(f"{base}/near")
+    status, said = await asyncio.to_thread(post, away.address, CALL)
+    assert status == 502
+    assert "redirects to another host" in said["error"]
+    assert not stranger
+    assert await asyncio.to_thread(post, near.address, CALL) == (200, {})
+    server.shutdown()
+
+
+async def test_without_the_supervisor_the_answer_is_an_error(
+    rooms: Callable[[str], Room], serve: Callable[[str], str]
+) -> None:
+    room = rooms(serve("http"))
+    room.guard.close()
+    status, said = await asyncio.to_thread(post, room.address, CALL)
+    assert status == 200
+    assert said["id"] == 3
+    assert "supervisor of this session is gone" in said["error"]["message"]
+
+
+def test_the_endpoint_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom leashtui.guards.mcp.endpoint import Endpoint\n"
+        "e = Endpoint(Path(sys.argv[1])); e.add('peer', 'http://127.0.0.1:9/'); e.start(os.environ)\n"
+        "print(e.pid, flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _runs(pid):
+        time.sleep(0.1)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return b"gateway.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

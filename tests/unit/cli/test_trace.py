@@ -1,0 +1,127 @@
+"""One view of a session: from its records, and from the agent's own transcripts where those really are its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from leashtui.agents.adapter import Spent
+from leashtui.agents.registry import adapter_of
+from leashtui.faces.cli.trace import Trace, lines_of, spent_of
+from leashtui.model.event import AgentTold, Asked, Decided, Event, FileChanged, SessionEnded, ToolAnswered
+from leashtui.model.request import Action, Layer, Request
+from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
+from leashtui.policy.cases import ordinary
+
+
+def decided(request: Request, ruling: Ruling = Ruling.ALLOW, by: By = By.POLICY, **facts: Any) -> Decided:
+    known = replace(ordinary(" ".join(request.argv) or request.path)[1], **facts)
+    return Decided(request, known, Decision(Outcome.ALLOW, "b"), Verdict(ruling, by))
+
+
+def run(*argv: str) -> Request:
+    return Request(Action.PROCESS_EXEC, Layer.KERNEL, "/w", argv)
+
+
+STORY: list[Event] = [
+    AgentTold("prompt", text="mend\x1b[2J the tests", transcript="/t.jsonl"),
+    decided(run("python3", "hook"), by=By.OWN),
+    decided(run("npm", "install", "left-pad"), packages=("npm:left-pad",), hosts=("registry.npmjs.org",)),
+    decided(run("npm", "test")),
+    decided(run("rm", "-rf", "/"), Ruling.DENY),
+    decided(Request(Action.TOOL_CALL, Layer.HOOK, "/w", ("forge", "issues"), call="1")),
+    decided(Request(Action.TOOL_CALL, Layer.MCP, "/w", ("forge", "issues"), call="1")),
+    ToolAnswered("forge", "issues", "mcp:forge", 1204),
+    decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/a.py")),
+    FileChanged("/w/b.py", "modified", "source", protected=False),
+    AgentTold("tool_done", tool="Bash"),
+    AgentTold("tool_done", tool="Bash"),
+    SessionEnded(0, "the agent ended"),
+]
+
+
+@pytest.fixture
+def trace() -> Trace:
+    made = Trace(session="s1", agent="claude", workspace="/w", tier="strict")
+    for event in STORY:
+        made.add(event)
+    return made
+
+
+def test_everything_is_counted_once(trace: Trace) -> None:
+    assert trace.programs == {"npm": 2}
+    assert trace.servers == {"forge": {"calls": 1, "bytes": 1204}}
+    assert trace.files == {"/w/a.py": "written", "/w/b.py": "modified"}
+    assert (trace.packages, trace.hosts, trace.outside) == (["npm:left-pad"], ["registry.npmjs.org"], ["mcp:forge"])
+    assert trace.refused == ["rm -rf /"]
+    assert trace.tools == {"Bash": 2}
+    assert msgspec.json.decode(msgspec.json.encode(trace))["transcripts"] == ["/t.jsonl"]
+    assert Asked not in {type(event) for event in STORY} and trace.asked == 0
+
+
+def test_the_view_is_plain_lines(trace: Trace) -> None:
+    trace.spent = Spent(("model-1",), 1200, 34, 0.5)
+    lines = list(lines_of(trace))
+    assert all(line.isprintable() for line in lines)
+    whole = "\n".join(lines)
+    for part in (
+        "mend\\e[2J the tests",
+        "model-1: 1,200 tokens in, 34 out, 0.5 USD",
+        "npm x2",
+        "forge: 1 call",
+        "exit 0",
+    ):
+        assert part in whole
+
+
+CLAUDE = [
+    {"type": "assistant", "message": {"id": "m1", "model": "opus", "usage": {"input_tokens": 5, "output_tokens": 2}}},
+    {"type": "assistant", "message": {"id": "m1", "model": "opus", "usage": {"input_tokens": 5, "output_tokens": 3}}},
+    {"type": "assistant", "message": {"id": "m2", "model": "opus", "usage": {"cache_read_input_tokens": 100}}},
+    {"type": "cost-state", "totalCostUSD": 0.25},
+    {"type": "user", "message": {"usage": {"input_tokens": 1000}}},
+]
+CODEX = [
+    {"type": "turn_context", "payload": {"model": "gpt"}},
+    {"payload": {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 5, "output_tokens": 1}}}},
+    {"payload": {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 9, "output_tokens": 4}}}},
+    {"payload": {"type": "token_count", "info": None}},
+]
+GEMINI = [
+    {"$set": {"lastUpdated": "x"}},
+    {"id": "a", "type": "gemini", "model": "pro", "tokens": {"input": 11, "output": 7, "thoughts": 2}},
+    {"id": "a", "type": "gemini", "model": "pro", "tokens": {"input": 11, "output": 7, "thoughts": 2}},
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "expected"),
+    [
+        ("claude", CLAUDE, Spent(("opus",), 105, 3, 0.25)),
+        ("codex", CODEX, Spent(("gpt",), 9, 4)),
+        ("gemini", GEMINI, Spent(("pro",), 11, 9)),
+        ("aider", CLAUDE, Spent()),
+    ],
+)
+def test_transcripts_are_read_as_their_agent_writes_them(kind: str, lines: list[Any], expected: Spent) -> None:
+    raw = [json.dumps(line).encode() for line in lines] + [b"{", b"[]", b"\xff", b'{"type": "assistant", "message": 7}']
+    assert adapter_of(kind).spent(raw) == expected
+
+
+def test_a_transcript_elsewhere_is_not_read(tmp_path: Path) -> None:
+    text = "\n".join(map(json.dumps, CLAUDE))
+    inside = tmp_path / ".claude/projects/w/s.jsonl"
+    outside = tmp_path / "s.jsonl"
+    inside.parent.mkdir(parents=True)
+    inside.write_text(text)
+    outside.write_text(text)
+    link = inside.with_name("link.jsonl")
+    link.symlink_to(outside)
+    claude = adapter_of("claude")
+    assert spent_of(claude, [str(outside), str(link), "/nonexistent"], str(tmp_path)) == Spent()
+    assert spent_of(claude, [str(inside)], str(tmp_path)).given == 105
