@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy test' 'policy list' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy trust' 'policy import-leash' grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --junit --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -211,12 +211,14 @@ complete -c leash -n '_shtab_leash_using policy' -s h -l help -d 'show this help
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a check -d 'read policies and say everything that is wrong in them'
 complete -c leash -n '_shtab_leash_using policy check' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy check' -l json -d 'print one JSON object a line'
-complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a test -d 'run test cases against the policies'
-complete -c leash -n '_shtab_leash_using policy test' -s h -l help -d 'show this help message and exit'
-complete -c leash -n '_shtab_leash_using policy test' -l json -d 'print one JSON object a line'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a list -d 'list the policies of a new session'
 complete -c leash -n '_shtab_leash_using policy list' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy list' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a test -d 'run test cases against the policies'
+complete -c leash -n '_shtab_leash_using policy test' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy test' -l json -d 'print one JSON object a line'
+complete -c leash -n '_shtab_leash_using policy test' -l coverage -d 'print how many cases each policy decided'
+complete -c leash -n '_shtab_leash_using policy test' -l junit -x -d 'also write the results as JUnit XML'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a decide -d 'answer requests from policies alone, one JSON object a line'
 complete -c leash -n '_shtab_leash_using policy decide' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy decide' -l policies -x -d 'a policy file or directory'
@@ -236,6 +238,10 @@ complete -c leash -n '_shtab_leash_using policy diff' -l json -d 'print one JSON
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a fmt -d 'lay policy files out in one way'
 complete -c leash -n '_shtab_leash_using policy fmt' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy fmt' -l check -d 'change nothing; exit with 1 when a file would change'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a reload -d 'put the policies that lie there now in force in a running session'
+complete -c leash -n '_shtab_leash_using policy reload' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy reload' -l yes -d 'do not ask: put in force what lies there'
+complete -c leash -n '_shtab_leash_using policy reload' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a trust -d 'let a project'"'"'s own policies permit, for the bytes they have now'
 complete -c leash -n '_shtab_leash_using policy trust' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy trust' -l revoke -d 'let its permits count no longer'

@@ -158,6 +158,36 @@ class PolicyTrusted(_Event, frozen=True, tag="policy.trusted"):
     dropped: bool = False
 
 
+class PolicyReloaded(_Event, frozen=True, tag="policy.reloaded"):
+    """A session's whole set of policies was replaced, by whom; or was not, and the last good one holds (`problem`).
+
+    revoked: grants that ended because what they release is asked differently now.
+    """
+
+    bundle: str  # in force from here on
+    was: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+    who: str = ""
+    problem: str = ""
+
+
+class OutsideRead(_Event, frozen=True, tag="outside.read"):
+    """What policies may read from outside leash, from here on. values: (name, value as text). absent: (name, why)."""
+
+    values: tuple[tuple[str, str], ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+
+
+class Tainted(_Event, frozen=True, tag="session.tainted"):
+    """The session took in text that others wrote. source: web, issue or mcp. by: the act or tool."""
+
+    source: str
+    by: str = ""
+
+
 class Braked(_Event, frozen=True, tag="session.braked"):
     """freeze, resume or kill, by whom."""
 
@@ -225,6 +255,9 @@ Event = (
     | GrantAdded
     | GrantRevoked
     | PolicyTrusted
+    | PolicyReloaded
+    | OutsideRead
+    | Tainted
     | Braked
     | FaceJoined
     | FaceLeft

@@ -22,6 +22,7 @@ class Action(StrEnum):
     LEASH_CONTROL = "LeashControl"  # live
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
+    SESSION_START = "SessionStart"  # once, before anything of the agent runs; path is the workspace
 
 
 class Tier(StrEnum):

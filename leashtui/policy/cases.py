@@ -15,15 +15,21 @@ from msgspec import Struct
 
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
-from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.request import Action, Layer, Mode, Posture, Request, Tier
 from leashtui.model.verdict import Outcome
+from leashtui.policy.entities import Surroundings
+
+WORKSPACE = "/home/dev/proj"
+"""Where cases happen."""
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
     times: how often the command's text is repeated. role: what the session is for. by: the policies that must have
-    caused the outcome, all of them; not checked when absent.
+    caused the outcome, all of them; not checked when absent. run: instead of facts, a command that the classifier
+    reads, in a repository on `branch`; what it must not do is then tried in other spellings too, unless spellings is
+    false. outside: facts from outside. tier, posture, version, repository: of the session.
     """
 
     name: str
@@ -37,6 +43,18 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     role: str = ""
     times: int = 1
     by: tuple[str, ...] | None = None
+    run: str = ""
+    branch: str = "main"
+    spellings: bool = True
+    outside: dict[str, bool | int | str | tuple[str, ...]] = {}
+    tier: Tier = Tier.EXEC
+    posture: Posture = Posture.GUARD
+    version: str = ""
+    repository: str = ""
+
+    def setting(self) -> tuple[str, Tier, Surroundings]:
+        """What it says of the session: role, tier and surroundings."""
+        return self.role, self.tier, Surroundings(WORKSPACE, self.repository, self.version, self.posture.value)
 
 
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +65,7 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
 
 def ordinary(command: str) -> tuple[Request, Facts]:
     """A request and facts of a harmless, fully understood command."""
-    request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, "/home/dev/proj", tuple(command.split()), "/usr/bin/env")
+    request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, WORKSPACE, tuple(command.split()), "/usr/bin/env")
     facts = Facts(
         command=command,
         normalised="",
@@ -106,7 +124,8 @@ def situation(case: Case) -> tuple[Request, Facts]:
         found = msgspec.convert(msgspec.to_builtins(merged), Facts)
     except msgspec.ValidationError as error:
         raise PolicyError(f"case '{case.name}': {error}", "give the fact a value of its type") from error
-    shaped = Request(case.action, case.layer, request.cwd, request.argv, request.exe, path=case.path)
+    path = case.path or (WORKSPACE if case.action is Action.SESSION_START else "")
+    shaped = Request(case.action, case.layer, request.cwd, request.argv, request.exe, path=path)
     return shaped, found
 
 

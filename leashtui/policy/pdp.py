@@ -17,14 +17,16 @@ from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.bundle import Bundle, build
 from leashtui.policy.cases import ordinary
 from leashtui.policy.combine import combine
-from leashtui.policy.entities import Context, Principal
+from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of
 from leashtui.policy.shard import Matched, Shard
 from leashtui.policy.sources import source
 
-_NAMES = frozenset({"command", "normalised", "targets", "prefixes", "cwd", "exe", "undo", "programs"})
+_NAMES = frozenset(
+    {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+)
 """Facts of a file act that differ from name to name."""
 
 Clock = Callable[[], int]
@@ -44,12 +46,18 @@ class PDP:
     """
 
     def __init__(
-        self, bundle: Bundle, principal: Principal, *, tier: Tier = Tier.WATCH, clock: Clock | None = None
+        self,
+        bundle: Bundle,
+        principal: Principal,
+        *,
+        tier: Tier = Tier.WATCH,
+        clock: Clock | None = None,
+        around: Surroundings = Surroundings(),  # noqa: B008 - frozen
     ) -> None:
         self.bundle = bundle
         self.principal = principal
         self._clock = clock
-        self._context = Context(tier)
+        self._context = Context(tier, around)
         self._grants: dict[str, Grant] = {}
         self._shards = {action: self._shard(action, bundle.policies) for action in Action}
         self._granted: Shard | None = None
@@ -85,6 +93,10 @@ class PDP:
         if not live and not granted.errors:
             return found.decision
         return combine([*found.policies, *live], granted.errors, self.bundle.digest)
+
+    def learn(self, outside: Outside) -> None:
+        """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
+        self._context.outside = outside
 
     def by_class(self) -> frozenset[Action]:
         """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""

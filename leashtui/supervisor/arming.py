@@ -51,7 +51,7 @@ class Arming:
         """Real paths of the sockets that everything of the agent may call."""
         return frozenset({os.path.realpath(self._directory.path / "ask.sock")}) if self.wanted else frozenset()
 
-    def limits(self, bundle: str, clock: Callable[[], int]) -> Limits:
+    def limits(self, bundle: Callable[[], str], clock: Callable[[], int]) -> Limits:
         """What the mediator has to heed."""
         loop = asyncio.get_running_loop()
 

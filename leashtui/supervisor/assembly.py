@@ -13,7 +13,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from leashtui.model.request import Mode, Tier
 from leashtui.model.verdict import Decision
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
-from leashtui.policy.entities import Principal
+from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
@@ -48,6 +48,7 @@ from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.endings import Endings
+from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
@@ -56,8 +57,10 @@ from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds, reference
+from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
+from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 
@@ -84,6 +87,8 @@ class Parts:
     stream: Stream
     code: Code | None
     arming: Arming
+    taint: Taint
+    standing: Standing
 
 
 def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
@@ -117,8 +122,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     policies = layers.load(config_dir(), start.workspace)
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
-    pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user, start.role), tier=tier, clock=microseconds)
-    pdp.self_test()
+    probe = RepositoryProbe(start.workspace)
+    people, around = layers.people(), _around(start, probe)
+    who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
+    late: list[Callable[[], None]] = []
+    standing = Standing(
+        bundle,
+        lambda: layers.load(config_dir(), start.workspace).bundle,
+        lambda made: PDP(made, who, tier=tier, clock=microseconds, around=around),
+        lambda event: stream.append(event, durable=True),
+        lambda: _each(late),
+    )
     leavings.sweep(ensure_private(runtime_dir()))
     directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
@@ -136,7 +150,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    probe = RepositoryProbe(start.workspace)
     workspace = Workspace(start.workspace, start.also, _bins(start.env), probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
@@ -160,27 +173,30 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     stream.subscribe(council.recorded)
     endings = Endings(loop, microseconds)
+    taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
         classify=classify,
-        decider=pdp,
+        decider=standing,
         desk=desk,
         stream=stream,
         acts=acts,
         breaker=Breaker(),
-        grant=_granter(pdp, session_id),
+        grant=_granter(standing, session_id),
         can_ask=lambda: start.on_ask == "wait",
         clock=microseconds,
         timer=lambda: time.perf_counter_ns() // 1000,
         broken=notices.broken,
         posture=start.posture,
         reachable=council.reachable,
-        limits=arming.limits(bundle.digest, microseconds),
+        limits=arming.limits(lambda: standing.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
+        taint=taint,
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
-    by_class, added = pdp.by_class(), histories(start.home)
+    by_class, added = standing.pdp.by_class(), histories(start.home)
     lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
+    late.append(lambda: lanes.change(standing.pdp.by_class()))
     welcome = Welcome(
         session=session_id,
         agent=start.agent,
@@ -201,7 +217,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         stream=stream,
         counted=lambda: (stream.count, stream.head),
         close_log=lambda: _close(stream, machine, session_id, directory, notary),
-        revoke=pdp.revoke,
+        revoke=standing.revoke,
+        reload=standing.reload,
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
@@ -226,7 +243,21 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming)
+    return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, taint, standing)
+
+
+def _each(works: Sequence[Callable[[], None]]) -> None:
+    for work in works:
+        work()
+
+
+def _around(start: Start, probe: RepositoryProbe) -> Surroundings:
+    """What holds for the whole session, as policies read it."""
+    pins = probe.pinned()
+    remotes = dict(pins.remotes) if pins is not None else {}
+    repository = remotes.get("origin") or next(iter(remotes.values()), "")
+    version = version_of(Path(os.path.realpath(start.exe)), adapter_of(start.agent).footprint.package)
+    return Surroundings(start.workspace, repository, version, start.posture.value)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:
@@ -279,7 +310,7 @@ def _close(stream: Stream, machine: Machine, session: str, directory: Path, nota
     return count, head
 
 
-def _granter(pdp: PDP, session: str) -> Callable[[Facts, Decision], GrantAdded]:
+def _granter(standing: Standing, session: str) -> Callable[[Facts, Decision], GrantAdded]:
     number = 0
 
     def grant(facts: Facts, decision: Decision) -> GrantAdded:
@@ -287,7 +318,7 @@ def _granter(pdp: PDP, session: str) -> Callable[[Facts, Decision], GrantAdded]:
         number += 1
         expires = microseconds() + GRANT_LIFE
         made = grants.from_ask(facts, decision, grant_id=f"g{number}", session=session, expires=expires)
-        pdp.add_grant(made)
+        standing.add_grant(made)
         return GrantAdded(
             grant=made.id, policy=made.text, asks=tuple(sorted(made.grants)), prefix=made.prefix, expires=expires
         )

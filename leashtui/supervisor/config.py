@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from leashtui.model.errors import ConfigError
+from leashtui.policy.outside import Kind
 
 FILE = "config.toml"
 """Its name below `stores.directories.config_dir()`."""
@@ -46,6 +47,32 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
 
 
+class Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
+
+    type: what it is. timeout: seconds until it counts as absent. every: seconds between readings.
+    """
+
+    command: tuple[str, ...] = ()
+    file: str = ""
+    type: Literal["bool", "string", "number", "set"] = "bool"
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2
+    every: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 60
+
+    def __post_init__(self) -> None:
+        path = self.command[0] if self.command else self.file
+        if bool(self.command) == bool(self.file) or not path.startswith("/"):
+            raise ValueError("give either command = ['/absolute/program', ...] or file = '/absolute/path'")
+
+    @property
+    def kind(self) -> Kind:
+        """Its type, as policies know it."""
+        return Kind(self.type)
+
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. guard: the least tier, '' for the best there is. on_ask: '' is wait, or deny where nobody can answer.
 
@@ -54,7 +81,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. patience: by agent kind, seconds until a held act becomes a
-    ticket, for an agent whose own time-outs were changed.
+    ticket, for an agent whose own time-outs were changed. facts: what policies may read from outside leash.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
@@ -67,6 +94,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     own_prompts: dict[str, Literal["keep", "quiet"]] = {}
     hooks: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
+    facts: dict[Name, Fact] = {}
 
 
 class Value(Struct, frozen=True):

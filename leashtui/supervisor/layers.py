@@ -12,6 +12,7 @@ import stat
 from difflib import get_close_matches
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from leashtui.model.errors import PolicyError
@@ -19,12 +20,16 @@ from leashtui.policy import bundle, sources
 from leashtui.policy.bundle import Bundle
 from leashtui.policy.names import type_of
 from leashtui.policy.reads import named_in
+from leashtui.policy.schema import Schema
 from leashtui.policy.sources import Source
 from leashtui.stores.trust import Trust
+from leashtui.supervisor import config as settings
 from leashtui.supervisor.policyload import with_stack
 
 ORG = Path("/etc/leashtui/policies")
 """The organisation's policies. Signed bundles will be checked where `check_owner` is called."""
+PEOPLE = "people.toml"
+"""Beside the organisation's policies: org = "name", and teams = { name = ["user", ...] }."""
 PROJECT = Path(".leash") / "policies"
 """Below the workspace."""
 
@@ -58,9 +63,38 @@ def load(config: Path, workspace: str = "", org: Path = ORG) -> Session:
     trusted = Trust(config).digests(workspace) if workspace else frozenset[str]()
     check_owner(org)
     found = with_stack(lambda: sources.read(session_layers(config, workspace, org)))
-    made = with_stack(lambda: bundle.build(found, bundle.load_schema(), trusted=trusted))
+    made = with_stack(lambda: bundle.build(found, schema(config), trusted=trusted))
     left = [one.file for one in found if one.layer == "project" and one.digest not in trusted]
     return Session(made, tuple(left))
+
+
+class People(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who belongs where, as the organisation says."""
+
+    org: str = ""
+    teams: dict[str, tuple[str, ...]] = {}
+
+    def of(self, user: str) -> tuple[str, ...]:
+        """The teams of a person."""
+        return tuple(sorted(team for team, members in self.teams.items() if user in members))
+
+
+def people(org: Path = ORG) -> People:
+    """The organisation's own word; nobody belongs anywhere without it. Raises PolicyError."""
+    check_owner(org)
+    file = org / PEOPLE
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=People)
+    except FileNotFoundError:
+        return People()
+    except (OSError, ValueError) as error:  # msgspec's own errors are ValueErrors
+        raise PolicyError(f"{file}: {error}", 'write org = "name" and [teams] name = ["user"]') from error
+
+
+def schema(config: Path) -> Schema:
+    """The schema with the facts that this configuration declares. Raises ConfigError, Flaw."""
+    facts = settings.load(config).config.facts
+    return bundle.load_schema({name: fact.kind for name, fact in facts.items()})
 
 
 def roles(made: Bundle) -> frozenset[str]:

@@ -23,6 +23,7 @@ from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tickets import Tickets
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import approved_late, refusal, ticket
@@ -118,6 +119,7 @@ class Mediator:
         limits: Limits | None = None,
         follow: Follow = lambda process, told: None,
         scripts: Callable[[Request], str] = lambda request: "",
+        taint: Taint | None = None,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -135,6 +137,7 @@ class Mediator:
         self._limits = limits or Limits()
         self._follow = follow
         self._scripts = scripts
+        self._taint = taint or Taint()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -161,7 +164,7 @@ class Mediator:
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
         covered = asks and self._is_covered(request, facts, parent)
-        verdict = self._rule(decision, facts, covered=covered)
+        verdict = self._rule(request, decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
         elif asks and parent is None and self._acts.is_own(request) and self._limits.habit(request):
@@ -183,7 +186,7 @@ class Mediator:
             reply(verdict)
             return
         act = parent or self._acts.open(record.id, request)
-        if parent is None:
+        if parent is None and request.action is not Action.SESSION_START:
             self.counts["acts"] += 1
         if verdict is not None:
             if verdict.ruling is Ruling.DENY:
@@ -191,6 +194,7 @@ class Mediator:
                 self._breaker.refused(facts)
             else:
                 self._acts.ran(request, facts)
+                self._taint.ran(facts)
                 if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
                     act.approve(facts)
             self._announce(act, request, verdict)
@@ -246,10 +250,14 @@ class Mediator:
     def _record_card(self, card: Card, parent: str) -> None:
         self._stream.append(Asked(card=card), parent=parent, durable=True)
 
-    def _rule(self, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
-        """The verdict that needs no person, or None when one must be asked."""
+    def _rule(self, request: Request, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
+        """The verdict that needs no person, or None when one must be asked.
+
+        Who may start a session, and in which posture, holds in a session that only observes too.
+        """
         policies = tuple(p.id for p in decision.policies)
-        if self._posture is Posture.OBSERVE and decision.outcome is not Outcome.ALLOW and not decision.errors:
+        observes = self._posture is Posture.OBSERVE and request.action is not Action.SESSION_START
+        if observes and decision.outcome is not Outcome.ALLOW and not decision.errors:
             return Verdict(Ruling.ALLOW, By.OBSERVED, policies=policies)
         if "team-store" in decision.obligations and decision.outcome is not Outcome.DENY and not self._reachable():
             why = "a policy lets it happen only while the team store can be reached, and it cannot be reached now"
@@ -283,8 +291,8 @@ class Mediator:
     ) -> None:
         """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
         waiting.stop()
-        if verdict.ruling is Ruling.ALLOW and not waiting.parked and self._has_changed(waiting):
-            why = "what it would run changed while it waited; run it again, and it will be asked as it is now"
+        why = self._outdated(waiting) if verdict.ruling is Ruling.ALLOW and not waiting.parked else ""
+        if why:
             text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
             verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
         granted: GrantAdded | None = None
@@ -311,6 +319,7 @@ class Mediator:
             if not waiting.parked:
                 act.approve(waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
+                self._taint.ran(waiting.facts)
                 self._announce(act, waiting.request, verdict)
         elif verdict.by is By.PERSON:
             self.counts["refused"] += 1
@@ -323,7 +332,19 @@ class Mediator:
             reply(verdict)
 
     def _judged(self, request: Request) -> Facts:
-        return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
+        facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
+        return replace(facts, taint=self._taint.held) if self._taint.held else facts
+
+    def _outdated(self, waiting: Waiting) -> str:
+        """Why an approval is not for what would happen now; '' when it is."""
+        if self._has_changed(waiting):
+            return "what it would run changed while it waited; run it again, and it will be asked as it is now"
+        now = self._decider.decide(waiting.request, waiting.facts)
+        asked = {policy.id for policy in waiting.decision.policies}
+        weaker = now.outcome is Outcome.ASK and not asked.issuperset(policy.id for policy in now.policies)
+        if now.bundle != waiting.decision.bundle and (now.outcome is Outcome.DENY or weaker):
+            return "the policies changed while it waited; run it again, and it will be judged by those in force"
+        return ""
 
     def _has_changed(self, waiting: Waiting) -> bool:
         """Whether an exec would do more now than its card showed: its scripts are others, or mean something else."""

@@ -193,6 +193,7 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.LEASH_CONTROL: Outcome.ASK,
         Action.NET_CONNECT: Outcome.ASK,
         Action.NET_BIND: Outcome.ASK,
+        Action.SESSION_START: Outcome.ASK,
     }
 
 

@@ -36,7 +36,8 @@ def decide(**changes: object):
 
 @pytest.mark.parametrize(("file", "case"), CASES, ids=[f"{f}: {c.name}" for f, c in CASES])
 def test_case(file: str, case: Case) -> None:
-    pdp = PDP(PACK, msgspec.structs.replace(WHO, role=case.role), tier=Tier.EXEC) if case.role else PDP_
+    role, tier, around = case.setting()
+    pdp = PDP(PACK, msgspec.structs.replace(WHO, role=role), tier=tier, around=around)
     decision = pdp.decide(*situation(case))
     assert decision.errors == ()
     assert decision.outcome is case.expect
