@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy simulate' 'policy diff' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --format --guard --home --html --junit --key --log --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --for --format --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -206,7 +206,7 @@ complete -c leash -n '_shtab_leash_using explain' -l guard -xka "shim kernel" -d
 complete -c leash -n '_shtab_leash_using explain' -l cwd -x -d 'the directory it would run in (default: this one)'
 complete -c leash -n '_shtab_leash_using explain' -l home -x -d 'the home directory (default: yours)'
 complete -c leash -n '_shtab_leash_using explain' -l batch -x -d 'judge every {id, command, cwd, home} of a .jsonl'
-complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test, trust and list policies; answer requests; import others'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a policy -d 'check, test, explain, simulate, reload and trust policies; import others'
 complete -c leash -n '_shtab_leash_using policy' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a check -d 'read policies and say everything that is wrong in them'
 complete -c leash -n '_shtab_leash_using policy check' -s h -l help -d 'show this help message and exit'
@@ -224,6 +224,10 @@ complete -c leash -n '_shtab_leash_using policy decide' -s h -l help -d 'show th
 complete -c leash -n '_shtab_leash_using policy decide' -l policies -x -d 'a policy file or directory'
 complete -c leash -n '_shtab_leash_using policy decide' -l dialect -xka "cedar leash leash-compat" -d 'how the policies are meant (default: cedar)'
 complete -c leash -n '_shtab_leash_using policy decide' -l unmatched -xka "deny ask" -d 'what holds where no policy matches (dialect cedar; default: deny, as in Cedar)'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a explain -d 'say why a recorded act was answered as it was, condition by condition'
+complete -c leash -n '_shtab_leash_using policy explain' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy explain' -l session -x -d 'default: the newest'
+complete -c leash -n '_shtab_leash_using policy explain' -l json -d 'print one JSON object a policy that could speak'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a simulate -d 'say what policies would have changed in recorded sessions'
 complete -c leash -n '_shtab_leash_using policy simulate' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy simulate' -l policy -x -d 'try these as your own policies (default: those in force)'
@@ -235,6 +239,13 @@ complete -c leash -n '_shtab_leash_using policy diff' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using policy diff' -l since -x -d 'how far back: 90m, 12h, 7d, 4w (default: 30d)'
 complete -c leash -n '_shtab_leash_using policy diff' -l log -x -d 'this log (default: every session'"'"'s)'
 complete -c leash -n '_shtab_leash_using policy diff' -l json -d 'print one JSON object a group of acts'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a suggest -d 'propose narrow grants from what was approved again and again'
+complete -c leash -n '_shtab_leash_using policy suggest' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy suggest' -l since -x -d 'how far back: 12h, 7d, 4w (default: 30d)'
+complete -c leash -n '_shtab_leash_using policy suggest' -l min -x -d 'approvals that make a habit (default: 3)'
+complete -c leash -n '_shtab_leash_using policy suggest' -l keep -x -d 'keep this suggestion as a grant'
+complete -c leash -n '_shtab_leash_using policy suggest' -l for -x -d 'with --keep: how long (30d)'
+complete -c leash -n '_shtab_leash_using policy suggest' -l json -d 'print one JSON object a suggestion'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a fmt -d 'lay policy files out in one way'
 complete -c leash -n '_shtab_leash_using policy fmt' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy fmt' -l check -d 'change nothing; exit with 1 when a file would change'
@@ -250,10 +261,16 @@ complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq
 complete -c leash -n '_shtab_leash_using policy import-leash' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy import-leash' -l mode -xka "cedar leash-compat" -d 'cedar: what their document says; leash-compat: what their engine does, surprises included'
 complete -c leash -n '_shtab_leash_using policy import-leash' -l json -d 'print one JSON object a statement'
-complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a grants -d 'list what was allowed for longer, how wide it is, and end it'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a learn -d 'propose a policy from an observed session, and say what it would still ask'
+complete -c leash -n '_shtab_leash_using learn' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using learn' -l role -x -d 'also make this role (leash --as ROLE) ask for all that was not seen'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a grants -d 'list what was allowed for longer, how wide it is; keep it, or end it'
 complete -c leash -n '_shtab_leash_using grants' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using grants' -l breadth -d 'score how far the permissions have drifted open'
 complete -c leash -n '_shtab_leash_using grants' -l revoke -x -d 'end this grant: what it released is asked again'
+complete -c leash -n '_shtab_leash_using grants' -l keep -x -d 'let a session'"'"'s grant hold on in its repository'
+complete -c leash -n '_shtab_leash_using grants' -l for -x -d 'how long: 12h, 7d (30d)'
+complete -c leash -n '_shtab_leash_using grants' -l any-agent -d 'with --keep: for every kind of agent, not that one only'
 complete -c leash -n '_shtab_leash_using grants' -l session -x -d 'only this session'"'"'s (default: all that live)'
 complete -c leash -n '_shtab_leash_using grants' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using grants' -l json -d 'print one JSON object a line'

@@ -158,6 +158,22 @@ class PolicyTrusted(_Event, frozen=True, tag="policy.trusted"):
     dropped: bool = False
 
 
+class GrantKept(_Event, frozen=True, tag="grant.kept"):
+    """A person let an approval hold in a repository beyond its session, or ended that. In the machine chain.
+
+    agent: the kind of agent it is for, '' for all.
+    """
+
+    grant: str
+    workspace: str
+    policy: str  # Cedar text
+    asks: tuple[str, ...] = ()
+    expires: int = 0
+    agent: str = ""
+    who: str = ""
+    dropped: bool = False
+
+
 class PolicyReloaded(_Event, frozen=True, tag="policy.reloaded"):
     """A session's whole set of policies was replaced, by whom; or was not, and the last good one holds (`problem`).
 
@@ -175,9 +191,9 @@ class PolicyReloaded(_Event, frozen=True, tag="policy.reloaded"):
 
 
 class OutsideRead(_Event, frozen=True, tag="outside.read"):
-    """What policies may read from outside leash, from here on. values: (name, value as text). absent: (name, why)."""
+    """What policies may read from outside leash, from here on. absent: (name, why)."""
 
-    values: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, bool | int | str | tuple[str, ...]], ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
 
 
@@ -255,6 +271,7 @@ Event = (
     | GrantAdded
     | GrantRevoked
     | PolicyTrusted
+    | GrantKept
     | PolicyReloaded
     | OutsideRead
     | Tainted

@@ -131,7 +131,7 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
         found.append(_within([about.entity]))
     for clause in node.clauses:
         inverted = isinstance(clause, pst.Unless)
-        for part in [clause.expr] if inverted else _ands(clause.expr):
+        for part in [clause.expr] if inverted else ands(clause.expr):
             one = _simple(pst.UnaryOp(op="not", arg=part) if inverted else part, facts)
             if one is not None:
                 found.append(one)
@@ -140,14 +140,15 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
 
 def _is_whole(node: pst.Template, found: Sequence[_Conjunct]) -> bool:
     """Whether these tests are the whole policy: every conjunct has one, and each is exact."""
-    parts = sum(1 if isinstance(one, pst.Unless) else len(list(_ands(one.expr))) for one in node.clauses)
+    parts = sum(1 if isinstance(one, pst.Unless) else len(list(ands(one.expr))) for one in node.clauses)
     plain_scope = isinstance(node.resource, pst.ScopeAny) and isinstance(
         node.principal, pst.ScopeAny | pst.ScopeEq | pst.ScopeIn
     )
     return plain_scope and parts == len(found) and all(one.exact for one in found)
 
 
-def _ands(expr: Any) -> Iterator[Any]:
+def ands(expr: Any) -> Iterator[Any]:
+    """The conjuncts of an expression, in order."""
     stack = [expr]
     while stack:
         one = stack.pop()

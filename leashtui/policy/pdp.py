@@ -6,7 +6,7 @@ anybody, and to raise. Invariant: whatever breaks while deciding is a deny that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -94,6 +94,15 @@ class PDP:
             return found.decision
         return combine([*found.policies, *live], granted.errors, self.bundle.digest)
 
+    def about(self, action: Action) -> tuple[Policy, ...]:
+        """The policies that can speak of this action, in load order."""
+        return tuple(self._shards[action].policies.values())
+
+    def ask(self, request: Request, facts: Facts, policies: Sequence[Policy]) -> tuple[frozenset[str], tuple[str, ...]]:
+        """(names of those that match, errors) of any policies, whatever else holds. Raises PolicyError."""
+        found = self._shard(request.action, tuple(policies)).whole(request, facts)
+        return frozenset(policy.name for policy in found.policies), found.errors
+
     def learn(self, outside: Outside) -> None:
         """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
         self._context.outside = outside
@@ -111,7 +120,7 @@ class PDP:
 
         Raises PolicyError: another session's, a name that is taken, or an ask that no grant may release.
         """
-        if grant.session != self.principal.session:
+        if grant.session not in ("", self.principal.session):
             raise PolicyError(f"grant {grant.id} belongs to session {grant.session}", "approve it in this session")
         if grant.id in self._grants:
             raise PolicyError(f"grant {grant.id} exists already", "revoke it first")

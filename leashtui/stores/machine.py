@@ -18,7 +18,7 @@ from msgspec import Struct
 from leashtui.audit.chain import GENESIS, link
 from leashtui.model import codec
 from leashtui.model.errors import LeashError, StoreError
-from leashtui.model.event import ChainClosed, ChainOpened, ChainPruned, Event, Notice, PolicyTrusted, Record
+from leashtui.model.event import ChainClosed, ChainOpened, ChainPruned, Event, GrantKept, Notice, PolicyTrusted, Record
 from leashtui.stores.database import failure, open_for_writing
 from leashtui.stores.directories import ensure_private
 
@@ -66,8 +66,11 @@ class Machine:
         """A finished session's log is about to be taken away; nothing may go before this is written."""
         return self._note(ChainPruned(session=session, head=head, count=count, who=who))
 
-    def trusted(self, event: PolicyTrusted) -> None:
-        """A project's policies may permit, or no longer. Raises LeashError: without a record there is no trust."""
+    def trusted(self, event: PolicyTrusted | GrantKept) -> None:
+        """A project's policies may permit, or a grant outlives its session, or no longer so.
+
+        Raises LeashError: without a record there is no trust.
+        """
         entry = self._note(event)
         if entry.notice is not None:
             raise StoreError(entry.notice.text, entry.notice.hint)

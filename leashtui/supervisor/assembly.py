@@ -7,6 +7,7 @@ started yet, and the error says what is missing and how to get it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import secrets
@@ -25,7 +26,7 @@ from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
-from leashtui.model.errors import GuardError, LeashError
+from leashtui.model.errors import GuardError, LeashError, PolicyError
 from leashtui.model.event import GrantAdded, Notice, SessionStarted
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
@@ -36,6 +37,7 @@ from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.stores.journal import Journal
+from leashtui.stores.kept import Kept, KeptGrants
 from leashtui.stores.machine import FILE, Machine
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
@@ -125,11 +127,12 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     probe = RepositoryProbe(start.workspace)
     people, around = layers.people(), _around(start, probe)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
+    lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
     late: list[Callable[[], None]] = []
     standing = Standing(
         bundle,
         lambda: layers.load(config_dir(), start.workspace).bundle,
-        lambda made: PDP(made, who, tier=tier, clock=microseconds, around=around),
+        lambda made: _granted(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
         lambda event: stream.append(event, durable=True),
         lambda: _each(late),
     )
@@ -244,6 +247,23 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
     return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, taint, standing)
+
+
+def _granted(pdp: PDP, kept: Sequence[Kept]) -> PDP:
+    """With the repository's grants that can stand under these policies and are for this kind of agent."""
+    for one in kept:
+        with contextlib.suppress(PolicyError):  # what it answered is asked differently now, and is asked again
+            made = grants.from_ask(
+                one.facts,
+                one.decision,
+                grant_id=one.id,
+                session="",
+                expires=one.expires,
+                exact=one.exact,
+                kind=one.kind,
+            )
+            pdp.add_grant(made)
+    return pdp
 
 
 def _each(works: Sequence[Callable[[], None]]) -> None:

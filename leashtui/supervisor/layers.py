@@ -37,10 +37,14 @@ Layers = list[tuple[str, Path]]
 
 
 class Session(Struct, frozen=True):
-    """What a session decides with. untrusted: project files whose permits do not count."""
+    """What a session decides with. untrusted: project files whose permits do not count.
+
+    trusted: digests of those that do.
+    """
 
     bundle: Bundle
     untrusted: tuple[str, ...] = ()
+    trusted: frozenset[str] = frozenset()
 
 
 def session_layers(config: Path, workspace: str = "", org: Path = ORG) -> Layers:
@@ -58,14 +62,19 @@ def session_layers(config: Path, workspace: str = "", org: Path = ORG) -> Layers
     ]
 
 
-def load(config: Path, workspace: str = "", org: Path = ORG) -> Session:
-    """Everything a session in this workspace decides with. Raises PolicyError; StoreError for damaged trust."""
+def load(config: Path, workspace: str = "", org: Path = ORG, own: Path | None = None) -> Session:
+    """Everything a session in this workspace decides with. own: to be tried in place of the person's own policies.
+
+    Raises PolicyError; StoreError for damaged trust.
+    """
     trusted = Trust(config).digests(workspace) if workspace else frozenset[str]()
     check_owner(org)
-    found = with_stack(lambda: sources.read(session_layers(config, workspace, org)))
+    places = session_layers(config, workspace, org)
+    chosen = [(layer, own if own is not None and layer == "user" else place) for layer, place in places]
+    found = with_stack(lambda: sources.read(chosen))
     made = with_stack(lambda: bundle.build(found, schema(config), trusted=trusted))
     left = [one.file for one in found if one.layer == "project" and one.digest not in trusted]
-    return Session(made, tuple(left))
+    return Session(made, tuple(left), trusted)
 
 
 class People(Struct, frozen=True, forbid_unknown_fields=True):

@@ -147,8 +147,7 @@ class Readings:
 
     def _tell(self) -> None:
         values: Outside = tuple(sorted(self._known.items()))
-        shown = tuple((name, repr(value)[:200]) for name, value in values)
-        self._changed(values, OutsideRead(values=shown, absent=tuple(sorted(self._why.items()))))
+        self._changed(values, OutsideRead(values=values, absent=tuple(sorted(self._why.items()))))
 
 
 def _contents(path: str) -> str:

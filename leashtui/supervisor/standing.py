@@ -87,6 +87,8 @@ class Standing:
         pdp.learn(self._outside)
         ended = []
         for grant in self.pdp.grants():
+            if not grant.session:
+                continue  # the repository's, which `make` brought along where it still can stand
             try:
                 pdp.add_grant(grant)
             except PolicyError:

@@ -139,7 +139,7 @@ def test_facts_from_outside_are_typed_recorded_and_deny_where_they_are_missing(w
     process.stdin.close()
     assert process.stdout.read() == b"fine\nagain\n"
     first = world.events("outside.read")[0]
-    assert first["values"] == [["frozen", "True"]]
+    assert first["values"] == [["frozen", True]]
     assert {name: why.split(":")[0] for name, why in first["absent"]} == {
         "inside": f"{world.workspace}/src/app.py lies in the workspace, where the agent can write",
         "slow": "took longer than 0.2 s",

@@ -28,8 +28,10 @@ from leashtui.words.plain import count, one_line
 TOOLS = (
     ("test", "testing", "run test cases against the policies"),
     ("decide", "decide", "answer requests from policies alone, one JSON object a line"),
+    ("explain", "why", "say why a recorded act was answered as it was, condition by condition"),
     ("simulate", "simulate", "say what policies would have changed in recorded sessions"),
     ("diff", "simulate", "say what would change in recorded sessions from one set of policies to another"),
+    ("suggest", "suggest", "propose narrow grants from what was approved again and again"),
     ("fmt", "fmt", "lay policy files out in one way"),
     ("reload", "reload", "put the policies that lie there now in force in a running session"),
     ("trust", "trust", "let a project's own policies permit, for the bytes they have now"),
