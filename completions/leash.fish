@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --as --at --batch --because --ca --code --cwd --dialect --for --format --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants inventory hooks config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -246,6 +246,11 @@ complete -c leash -n '_shtab_leash_using policy suggest' -l min -x -d 'approvals
 complete -c leash -n '_shtab_leash_using policy suggest' -l keep -x -d 'keep this suggestion as a grant'
 complete -c leash -n '_shtab_leash_using policy suggest' -l for -x -d 'with --keep: how long (30d)'
 complete -c leash -n '_shtab_leash_using policy suggest' -l json -d 'print one JSON object a suggestion'
+complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a analyse -d 'find policies that never match or never decide, and what differs between two sets'
+complete -c leash -n '_shtab_leash_using policy analyse' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using policy analyse' -l against -x -d 'say what changes from these policies to PATH'
+complete -c leash -n '_shtab_leash_using policy analyse' -l all -d 'look for idle policies in the shipped layer too'
+complete -c leash -n '_shtab_leash_using policy analyse' -l json -d 'print one JSON object a finding'
 complete -c leash -n '_shtab_leash_using policy; and test $_shtab_leash_npos -eq 0' -a fmt -d 'lay policy files out in one way'
 complete -c leash -n '_shtab_leash_using policy fmt' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using policy fmt' -l check -d 'change nothing; exit with 1 when a file would change'
@@ -263,7 +268,7 @@ complete -c leash -n '_shtab_leash_using policy import-leash' -l mode -xka "ceda
 complete -c leash -n '_shtab_leash_using policy import-leash' -l json -d 'print one JSON object a statement'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a learn -d 'propose a policy from an observed session, and say what it would still ask'
 complete -c leash -n '_shtab_leash_using learn' -s h -l help -d 'show this help message and exit'
-complete -c leash -n '_shtab_leash_using learn' -l role -x -d 'also make this role (leash --as ROLE) ask for all that was not seen'
+complete -c leash -n '_shtab_leash_using learn' -l role -x -d 'for sessions with this purpose (leash --as ROLE), instead of this kind of agent here'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a grants -d 'list what was allowed for longer, how wide it is; keep it, or end it'
 complete -c leash -n '_shtab_leash_using grants' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using grants' -l breadth -d 'score how far the permissions have drifted open'

@@ -118,7 +118,7 @@ def from_ask(
     if facts.in_workspace:
         conditions.append(_fact("in_workspace"))
     conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
-    conditions += [_within(kind, _shown(facts, kind)) for kind in KINDS]
+    conditions += [_within(kind, shown(facts, kind)) for kind in KINDS]
     layer = "session" if session else "repo"
     name = f"{layer}/{grant_id}"
     asks = frozenset(p.id for p in decision.policies)
@@ -157,7 +157,8 @@ def _scope(session: str, kind: str) -> pst.ScopeAny | pst.ScopeEq | pst.ScopeIn:
     return pst.ScopeIn(entity=_uid("AgentKind", kind)) if kind else pst.ScopeAny()
 
 
-def _shown(facts: Facts, kind: str) -> tuple[str, ...]:
+def shown(facts: Facts, kind: str) -> tuple[str, ...]:
+    """The members of one of the sets that policies know, by its name."""
     value = getattr(facts, kind)
     return tuple(value() if callable(value) else value)
 

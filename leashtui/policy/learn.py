@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 
 from cedarpy import PolicySet, pst
@@ -18,7 +19,7 @@ from leashtui.model.request import Action, Request
 from leashtui.policy.annotations import REASON
 from leashtui.policy.bundle import read_nodes
 from leashtui.policy.entities import cap
-from leashtui.policy.grants import NEVER, SIGNS
+from leashtui.policy.grants import NEVER, SIGNS, shown
 from leashtui.policy.layout import lay_out
 from leashtui.policy.sources import source
 from leashtui.policy.syntax import Flaw, hidden_character
@@ -37,20 +38,35 @@ class Seen(Struct, frozen=True):
     free: bool
 
 
-def learn(seen: Sequence[Seen], name: str, role: str = "") -> str:
-    """Cedar text: a permit a program for what nothing else judges, and for this role an ask for what was not seen.
+class Scope(Struct, frozen=True):
+    """For whom it is learned: a role, or else a kind of agent in one workspace."""
+
+    kind: str
+    workspace: str
+    role: str = ""
+
+
+def learn(seen: Sequence[Seen], name: str, scope: Scope) -> str:
+    """Cedar text: a permit a program for what nothing else judges, and asks for whatever was not seen.
 
     name: of the session it was learned from, for the reasons. Raises PolicyError when there is too much to list.
     """
     nodes: list[pst.Template] = []
     groups: dict[str, list[Seen]] = {}
-    for one in seen:
-        if one.free and one.request.action is Action.PROCESS_EXEC and _is_plain(one.facts):
+    execs = [one for one in seen if one.request.action is Action.PROCESS_EXEC]
+    for one in execs:
+        if one.free and _is_plain(one.facts):
             groups.setdefault(one.facts.programs[0] if one.facts.programs else "", []).append(one)
     for program, members in sorted(groups.items()):
         nodes.append(_permit(program, members, name, {node.id for node in nodes}))
-    if role and seen:
-        nodes.append(_else(seen, name, role))
+    for fact, words in (
+        ("programs", "runs a program"),
+        ("verbs", "does something"),
+        ("touches", "touches a kind of place"),
+        ("hosts", "reaches a host"),
+    ):
+        if execs:
+            nodes.append(_others(fact, f"This {words} that was not seen in session {name}.", execs, scope))
     return _text(nodes)
 
 
@@ -83,30 +99,16 @@ def _permit(program: str, members: Sequence[Seen], name: str, taken: set[str]) -
     return _node(named, "permit", reason, conditions, unless=signs)
 
 
-def _else(seen: Sequence[Seen], name: str, role: str) -> pst.Template:
-    facts = [one.facts for one in seen]
-    known = [
-        _within("programs", {program for one in facts for program in one.programs}),
-        _within("verbs", {verb for one in facts for verb in one.verbs()}),
-        _within("touches", {pair for one in facts for pair in one.touches()}),
-        _within("hosts", {host for one in facts for host in one.hosts}),
-    ]
-    reason = f"This was not seen in session {name}, from which the role {role} was learned. Ask the person."
-    within = reduce(lambda a, b: _op("and", a, b), known)
-    node = _node(
-        f"learned-else-{re.sub(r'[^a-z0-9._-]+', '-', role.lower())[:30]}", "forbid", reason, [], unless=within
-    )
-    role_uid = pst.EntityUid(type=pst.EntityType(basename="Role"), id=cap(role))
-    notes = {**dict(node.annotations), "outcome": "ask", "severity": "medium"}
-    return pst.Template(
-        id=node.id,
-        effect="forbid",
-        principal=pst.ScopeIn(entity=role_uid),
-        action=node.action,
-        resource=node.resource,
-        clauses=node.clauses,
-        annotations=pst.FrozenMap(**notes),
-    )
+def _others(fact: str, reason: str, seen: Sequence[Seen], scope: Scope) -> pst.Template:
+    """An ask for acts of this kind that go beyond what was seen."""
+    known = {member for one in seen for member in shown(one.facts, fact)}
+    plain = re.sub(r"[^a-z0-9._-]+", "-", (scope.role or scope.kind).lower()).strip("-._")[:30] or "agent"
+    place = [] if scope.role else [_op("eq", _fact("workspace"), pst.StringLit(value=cap(scope.workspace)))]
+    node = _node(f"learned-{plain}-other-{fact}", "forbid", reason, place, unless=_within(fact, known))
+    kind, name = ("Role", scope.role) if scope.role else ("AgentKind", scope.kind)
+    whose = pst.EntityUid(type=pst.EntityType(basename=kind), id=cap(name))
+    notes = pst.FrozenMap(**{**dict(node.annotations), "outcome": "ask", "severity": "medium"})
+    return replace(node, principal=pst.ScopeIn(entity=whose), annotations=notes)
 
 
 def _node(name: str, effect: pst.Effect, reason: str, conditions: Sequence[pst.Expr], unless: pst.Expr) -> pst.Template:

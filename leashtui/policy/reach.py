@@ -10,7 +10,7 @@ import posixpath
 
 from leashtui.model.facts import Facts, Verb
 
-_CHANGING = frozenset({Verb.WRITE, Verb.DELETE, Verb.TRUNCATE, Verb.PERSIST, Verb.DISCARD_WORK})
+CHANGING = frozenset({Verb.WRITE, Verb.DELETE, Verb.TRUNCATE, Verb.PERSIST, Verb.DISCARD_WORK})
 
 
 def changes(facts: Facts, workspace: str) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def changes(facts: Facts, workspace: str) -> tuple[str, ...]:
     """
     found: set[str] = set()
     for effect in facts.effects:
-        if effect.target and effect.verb in _CHANGING:
+        if effect.target and effect.verb in CHANGING:
             found.update(_upward(effect.target, workspace.rstrip("/")))
     return tuple(sorted(found))
 

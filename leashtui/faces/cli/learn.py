@@ -19,7 +19,7 @@ from leashtui.model.request import Action
 from leashtui.model.verdict import By, Decision, Outcome
 from leashtui.policy import bundle, sources
 from leashtui.policy.bundle import Bundle
-from leashtui.policy.learn import Seen, learn
+from leashtui.policy.learn import Scope, Seen, learn
 from leashtui.stores.directories import config_dir
 from leashtui.supervisor import layers
 from leashtui.supervisor.policyload import with_stack
@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("session", nargs="?", default="", metavar="SESSION", help="default: the newest")
     parser.add_argument(
-        "--role", default="", metavar="ROLE", help="also make this role (leash --as ROLE) ask for all that was not seen"
+        "--role",
+        default="",
+        metavar="ROLE",
+        help="for sessions with this purpose (leash --as ROLE), instead of this kind of agent here",
     )
 
 
@@ -46,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     now = Deciders(in_force(None, started.workspace))
     judged = _judge(now, told)
     seen = [Seen(act.request, act.facts, _is_free(decision)) for act, decision in judged]
-    text = with_stack(lambda: learn(seen, told[0].session, args.role))
+    scope = Scope(started.agent, started.workspace, args.role)
+    text = with_stack(lambda: learn(seen, told[0].session, scope))
     with_it = Deciders(_with(text, started.workspace, args.role))
     for line in _head(started, told[0].session, judged):
         print(f"// {line}")

@@ -32,6 +32,7 @@ TOOLS = (
     ("simulate", "simulate", "say what policies would have changed in recorded sessions"),
     ("diff", "simulate", "say what would change in recorded sessions from one set of policies to another"),
     ("suggest", "suggest", "propose narrow grants from what was approved again and again"),
+    ("analyse", "analyse", "find policies that never match or never decide, and what differs between two sets"),
     ("fmt", "fmt", "lay policy files out in one way"),
     ("reload", "reload", "put the policies that lie there now in force in a running session"),
     ("trust", "trust", "let a project's own policies permit, for the bytes they have now"),
