@@ -21,7 +21,7 @@ from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of
-from leashtui.policy.shard import Matched, Shard
+from leashtui.policy.shard import Matched, Plan, Shard
 from leashtui.policy.sources import source
 
 _NAMES = frozenset(
@@ -59,14 +59,16 @@ class PDP:
         self._clock = clock
         self._context = Context(tier, around)
         self._grants: dict[str, Grant] = {}
-        self._shards = {action: self._shard(action, bundle.policies) for action in Action}
+        singly: dict[str, Plan] = {}
+        self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
         self._granted: Shard | None = None
 
-    def _shard(self, action: Action, policies: tuple[Policy, ...]) -> Shard:
+    def _shard(self, action: Action, policies: tuple[Policy, ...], singly: dict[str, Plan] | None = None) -> Shard:
         members = self.bundle.schema.members
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:
-            return Shard(action, chosen, self._context, self.principal, self.bundle.schema, self.bundle.digest)
+            schema, digest = self.bundle.schema, self.bundle.digest
+            return Shard(action, chosen, self._context, self.principal, schema, digest, singly)
         except ValueError as error:
             raise PolicyError(f"the policy engine refuses this set: {error}", "run `leash policy check`") from error
 

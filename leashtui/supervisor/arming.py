@@ -20,7 +20,8 @@ from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
-from leashtui.supervisor.mediator import Limits, Mediator
+from leashtui.supervisor.limits import Limits
+from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.session import Session
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tickets import Tickets

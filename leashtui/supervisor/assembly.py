@@ -35,10 +35,11 @@ from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
-from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
+from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.kept import Kept, KeptGrants
 from leashtui.stores.machine import FILE, Machine
+from leashtui.stores.undo import Keeping
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.arming import Arming
@@ -49,6 +50,7 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.lanes import Lanes
@@ -176,6 +178,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     stream.subscribe(council.recorded)
     endings = Endings(loop, microseconds)
+    keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
         classify=classify,
@@ -195,6 +198,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         follow=endings.follow,
         scripts=digest_of_scripts,
         taint=taint,
+        duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
     by_class, added = standing.pdp.by_class(), histories(start.home)
@@ -237,6 +241,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     room["control"] = control
     session.at_end(endings.close)
+    session.at_end(keeping.close)
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from leashtui.model.card import Card, Choice
+from leashtui.model.card import Choice
 from leashtui.model.errors import LeashError
 from leashtui.model.event import ActEnded, Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
 from leashtui.model.facts import Facts, Verb
@@ -23,8 +23,9 @@ from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.supervisor.duties import Duties
+from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import Taint
-from leashtui.supervisor.tickets import Tickets
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import approved_late, refusal, ticket
 
@@ -52,35 +53,6 @@ Follow = Callable[[ProcessRef, Callable[[int, int], None]], None]
 """Tells the exit code of a process and the microseconds it took, once it has ended."""
 Granter = Callable[[Facts, Decision], GrantAdded]
 """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
-
-
-class Limits:
-    """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
-
-    patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
-    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
-    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
-    with a sentence for the model when a parked act was answered.
-    """
-
-    def __init__(
-        self,
-        *,
-        patience: Callable[[Request], float] = lambda request: 0.0,
-        later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
-        own: Callable[[Request], bool] = lambda request: False,
-        habit: Callable[[Request], bool] = lambda request: False,
-        plain: Callable[[Request], Request] = lambda request: request,
-        tickets: Tickets | None = None,
-        told: Callable[[str], None] = lambda sentence: None,
-    ) -> None:
-        self.patience = patience
-        self.later = later
-        self.own = own
-        self.habit = habit
-        self.plain = plain
-        self.tickets = tickets
-        self.told = told
 
 
 @dataclass
@@ -120,6 +92,7 @@ class Mediator:
         follow: Follow = lambda process, told: None,
         scripts: Callable[[Request], str] = lambda request: "",
         taint: Taint | None = None,
+        duties: Duties | None = None,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -138,6 +111,7 @@ class Mediator:
         self._follow = follow
         self._scripts = scripts
         self._taint = taint or Taint()
+        self._duties = duties or Duties()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -172,6 +146,8 @@ class Mediator:
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
+        if verdict is not None and verdict.ruling is Ruling.ALLOW:
+            verdict = self._dutiful(verdict, decision, facts)
         event = Decided(
             request=request,
             facts=facts,
@@ -180,7 +156,11 @@ class Mediator:
             us=self._timer() - started,
             covered_by=parent.id if parent is not None else "",
         )
-        record = self._stream.append(event, parent=parent.id if parent else "", durable=_weighty(facts, verdict))
+        record = self._stream.append(
+            self._duties.masked(event, decision),
+            parent=parent.id if parent else "",
+            durable=_weighty(facts, verdict) or "record:full" in decision.obligations,
+        )
         submission.act = record.id
         if verdict is not None and verdict.by is By.OWN:
             reply(verdict)
@@ -213,7 +193,7 @@ class Mediator:
             scripts=self._scripts(request),
         )
         card = self._desk.ask(submission.waiting)
-        self._record_card(card, record.id)
+        self._stream.append(self._duties.masked(Asked(card=card), decision), parent=record.id, durable=True)
         seconds = self._limits.patience(request)
         if seconds > 0 and self._limits.tickets is not None:
             waiting = submission.waiting
@@ -247,8 +227,13 @@ class Mediator:
             return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 
-    def _record_card(self, card: Card, parent: str) -> None:
-        self._stream.append(Asked(card=card), parent=parent, durable=True)
+    def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:
+        """The same verdict once what policies oblige to before the act was done; a denial when it could not be."""
+        why = self._duties.before(decision, facts)
+        if not why:
+            return verdict
+        text = refusal(by=By.ERROR, what=consequence(facts, decision.policies), why=why)
+        return Verdict(Ruling.DENY, By.ERROR, text, "", verdict.act, verdict.policies)
 
     def _rule(self, request: Request, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
         """The verdict that needs no person, or None when one must be asked.
@@ -295,6 +280,9 @@ class Mediator:
         if why:
             text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
             verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
+        elif verdict.ruling is Ruling.ALLOW:
+            verdict = self._dutiful(verdict, waiting.decision, waiting.facts)
+            choice = choice if verdict.ruling is Ruling.ALLOW else None
         granted: GrantAdded | None = None
         try:
             if choice is Choice.SESSION:

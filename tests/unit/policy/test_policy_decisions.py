@@ -136,7 +136,7 @@ def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) 
     class Panic(BaseException):
         pass
 
-    pdp = user('@id("ok") permit (principal, action, resource) when { context.command like "l*" };')
+    pdp = user('@id("ok") permit (principal, action, resource) when { ["ls", context.command].contains("ls") };')
     request, facts = ordinary("ls")
 
     def break_down(*_: object) -> None:
@@ -233,3 +233,15 @@ def test_self_test_passes_and_notices_an_engine_that_permits_everything(monkeypa
     monkeypatch.setattr(cedarpy, "is_authorized", lenient)
     with pytest.raises(PolicyError, match="self-test"):
         pdp.self_test()
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(
+    st.lists(st.sampled_from(["*", "a", "b", "ab", "\\*", "é", "."]), max_size=7).map("".join),
+    st.text(alphabet="ab*é.\n", max_size=10),
+)
+def test_a_pattern_means_what_the_engine_means(pattern: str, text: str) -> None:
+    pdp = user(f'@id("p") permit (principal, action, resource) when {{ context.command like "{pattern}" }};')
+    facts = msgspec.structs.replace(ordinary("x")[1], command=text)
+    shard = pdp._shards[Action.PROCESS_EXEC]
+    assert shard.match(ordinary("x")[0], facts).policies == shard.whole(ordinary("x")[0], facts).policies
