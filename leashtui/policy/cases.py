@@ -26,10 +26,10 @@ WORKSPACE = "/home/dev/proj"
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    times: how often the command's text is repeated. role: what the session is for. by: the policies that must have
-    caused the outcome, all of them; not checked when absent. run: instead of facts, a command that the classifier
-    reads, in a repository on `branch`; what it must not do is then tried in other spellings too, unless spellings is
-    false. outside: facts from outside. tier, posture, version, repository: of the session.
+    times: how often the command's text is repeated. role, tier, posture, version, repository: of the session. by: the
+    policies that must have caused the outcome, all of them; not checked when absent. obliges: likewise, what it must
+    oblige to. run: instead of facts, a command that the classifier reads, in a repository on `branch`; what must be
+    held is then tried in other spellings too, unless spellings is false. outside: facts from outside.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     role: str = ""
     times: int = 1
     by: tuple[str, ...] | None = None
+    obliges: tuple[str, ...] | None = None
     run: str = ""
     branch: str = "main"
     spellings: bool = True

@@ -77,7 +77,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. guard: the least tier, '' for the best there is. on_ask: '' is wait, or deny where nobody can answer.
 
     record: whether what the agent's terminal shows is kept beside the log, secrets masked.
-    mode: record only, hold what asks, or refuse what asks.
+    mode: record only, hold what asks, or refuse what asks. profile: how much of the shipped policies holds; team adds
+    to solo, strict to team.
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. patience: by agent kind, seconds until a held act becomes a
@@ -87,6 +88,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
     on_ask: Literal["", "wait", "deny"] = ""
     mode: Literal["observe", "guard", "lockdown"] = "guard"
+    profile: Literal["solo", "team", "strict"] = "solo"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()

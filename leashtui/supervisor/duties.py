@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -23,8 +22,6 @@ FILES = 2000
 BYTES = 256 << 20
 """Most bytes of one snapshot."""
 _MASKED = "[masked by policy]"
-
-E = TypeVar("E", Decided, Asked)
 
 
 class Duties:
@@ -49,19 +46,20 @@ class Duties:
                     return f"a policy wants it kept first, and {path} cannot be: {why}"
         return ""
 
-    def masked(self, event: E, decision: Decision) -> E:
+    def masked(self, event: Decided) -> Decided:
         """The event as it may be recorded."""
+        if "mask:arguments" not in event.decision.obligations:
+            return event
+        request = event.request
+        plain = replace(request, argv=(*request.argv[:1], _MASKED), script="", diff="", env=())
+        return replace(event, request=plain, facts=_without(event.facts))
+
+    def masked_card(self, event: Asked, decision: Decision) -> Asked:
+        """The card as it may be recorded; the person sees all of it."""
         if "mask:arguments" not in decision.obligations:
             return event
-        if isinstance(event, Asked):
-            card = replace(event.card, command=_word(event.card.command), normalised="", diff="", evidence=())
-            return replace(event, card=card)
-        request = event.request
-        return replace(
-            event,
-            request=replace(request, argv=(*request.argv[:1], _MASKED), script="", diff="", env=()),
-            facts=_without(event.facts),
-        )
+        card = replace(event.card, command=_word(event.card.command), normalised="", diff="", evidence=())
+        return replace(event, card=card)
 
 
 def _word(command: str) -> str:

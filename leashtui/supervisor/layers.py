@@ -33,6 +33,9 @@ PEOPLE = "people.toml"
 PROJECT = Path(".leash") / "policies"
 """Below the workspace."""
 
+PROFILES = ("solo", "team", "strict")
+"""Each adds to the one before; solo is the pack alone."""
+
 Layers = list[tuple[str, Path]]
 
 
@@ -52,14 +55,22 @@ def session_layers(config: Path, workspace: str = "", org: Path = ORG) -> Layers
 
     workspace: '' for what holds in every workspace.
     """
+    profile = settings.load(config).config.profile
+    shipped: Layers = [("builtin", place) for place in profile_places(profile)]
     project: Layers = [("project", Path(workspace) / PROJECT)] if workspace else []
     return [
         ("org", org),
-        ("builtin", bundle.builtin_dir()),
+        *shipped,
         ("team", config / "team"),
         *project,
         ("user", config / "policies"),
     ]
+
+
+def profile_places(profile: str) -> list[Path]:
+    """The shipped policies of a profile: the pack itself, and what each profile up to this one adds."""
+    pack = bundle.builtin_dir()
+    return [pack, *(pack / "profiles" / name for name in PROFILES[1 : PROFILES.index(profile) + 1])]
 
 
 def load(config: Path, workspace: str = "", org: Path = ORG, own: Path | None = None) -> Session:

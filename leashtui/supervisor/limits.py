@@ -1,7 +1,7 @@
 """What an agent's own habits ask of the path: how long it waits, what it starts by itself, what late answers become.
 
-Knows no agent: `arming` fills this in. Refuses to decide. Invariant: the default is an agent that waits for ever and has
-no hooks, so that a session without any of this is the plain one.
+Knows no agent: `arming` fills this in. Refuses to decide. Invariant: the default is an agent that waits for ever and
+has no hooks, so that a session without any of this is the plain one.
 """
 
 from __future__ import annotations

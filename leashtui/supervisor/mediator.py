@@ -157,7 +157,7 @@ class Mediator:
             covered_by=parent.id if parent is not None else "",
         )
         record = self._stream.append(
-            self._duties.masked(event, decision),
+            self._duties.masked(event),
             parent=parent.id if parent else "",
             durable=_weighty(facts, verdict) or "record:full" in decision.obligations,
         )
@@ -193,7 +193,7 @@ class Mediator:
             scripts=self._scripts(request),
         )
         card = self._desk.ask(submission.waiting)
-        self._stream.append(self._duties.masked(Asked(card=card), decision), parent=record.id, durable=True)
+        self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
         seconds = self._limits.patience(request)
         if seconds > 0 and self._limits.tickets is not None:
             waiting = submission.waiting

@@ -26,6 +26,7 @@ from leashtui.policy.bundle import Bundle, build
 from leashtui.policy.cases import Case
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
+from leashtui.policy.policy import Policy
 from leashtui.policy.schema import Schema
 from leashtui.policy.spellings import spellings
 from leashtui.stores.directories import config_dir
@@ -49,6 +50,7 @@ class Result(Struct, frozen=True):
     policies: tuple[str, ...]
     wanted: tuple[str, ...] | None
     errors: tuple[str, ...] = ()
+    obliged: tuple[str, ...] = ()
     spelling: str = ""
 
 
@@ -77,9 +79,11 @@ def run(args: argparse.Namespace) -> int:
         judge = _Judge(loaded)
         judged = [result for file, case in found for result in judge.all(str(file), case)]
         results.extend(judged)
+        own = chosen[-1][1]
+        files = {one.file for one in sources.read([("user", own)])}
         for policy in loaded.policies:
-            if policy.layer == chosen[-1][0]:
-                met[policy.name] = sum(policy.name in result.policies for result in judged)
+            if policy.file in files:
+                met[policy.name] = sum(_meets(policy, result) for result in judged)
     if args.junit is not None:
         _write_junit(args.junit, results)
     failed = [result for result in results if not result.passed]
@@ -91,13 +95,23 @@ def run(args: argparse.Namespace) -> int:
     return Exit.FINDINGS if failed else Exit.OK
 
 
+def _meets(policy: Policy, result: Result) -> bool:
+    """Whether the case shows what this policy does."""
+    if policy.answer == "oblige":
+        return bool(result.obliged) and set(policy.meta.obligations) <= set(result.obliged)
+    return policy.name in result.policies
+
+
 def _rounds(paths: Sequence[Path]) -> list[tuple[list[tuple[str, Path]], Sequence[Path]]]:
     """(layers, where cases lie): a person's own policies must not fail the cases of the shipped ones."""
-    of = dict(places.session_layers(config_dir(), os.getcwd()))
-    builtin, mine = ("builtin", of["builtin"]), [(layer, of[layer]) for layer in ("team", "project", "user")]
-    if not paths:
-        return [([builtin], [builtin[1]]), *(([builtin, one], [one[1]]) for one in mine if one[1].exists())]
-    return [([builtin, *(("user", path) for path in paths if path.suffix != ".toml")], paths)]
+    found = places.session_layers(config_dir(), os.getcwd())
+    pack = [one for one in found if one[0] == "builtin"]
+    if paths:
+        return [([*pack, *(("user", path) for path in paths if path.suffix != ".toml")], paths)]
+    shipped = [("builtin", place) for place in places.profile_places(places.PROFILES[-1])]
+    rounds = [(shipped[: n + 1], [shipped[n][1]]) for n in range(len(shipped))]
+    mine = [one for one in found if one[0] in ("team", "project", "user") and one[1].exists()]
+    return [*rounds, *(([*pack, one], [one[1]]) for one in mine)]
 
 
 def _built(chosen: list[tuple[str, Path]], schema: Schema) -> Bundle:
@@ -168,9 +182,11 @@ class _Judge:
     def _result(file: str, case: Case, decision: Decision, spelling: str = "") -> Result:
         caused = tuple(sorted(policy.id for policy in decision.policies))
         wanted = None if case.by is None else tuple(sorted(case.by))
-        passed = decision.outcome is case.expect and wanted in (None, caused)
+        obliged = case.obliges is None or tuple(sorted(case.obliges)) == decision.obligations
+        passed = decision.outcome is case.expect and wanted in (None, caused) and obliged
         expected, got = str(case.expect), str(decision.outcome)
-        return Result(file, case.name, passed, expected, got, caused, wanted, decision.errors, spelling)
+        duties = decision.obligations if case.obliges is not None else ()
+        return Result(file, case.name, passed, expected, got, caused, wanted, decision.errors, duties, spelling)
 
 
 def _show(results: Sequence[Result], failed: Sequence[Result], met: dict[str, int], coverage: bool) -> None:
