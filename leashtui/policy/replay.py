@@ -6,6 +6,8 @@ such, never as unchanged; grants of the recorded session are not replayed, so a 
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec import Struct
 
 from leashtui.model.event import Decided
@@ -28,9 +30,13 @@ class Group(Struct):
 
 
 class Replay:
-    """Counts what changes from one decision to another, act by act."""
+    """Counts what changes from one decision to another, act by act.
+
+    same: by policy, the acts that it speaks of without changing the answer, where it did not before.
+    """
 
     def __init__(self) -> None:
+        self.same: Counter[str] = Counter()
         self._groups: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Group] = {}
         self.acts = 0
 
@@ -39,6 +45,8 @@ class Replay:
         self.acts += 1
         earlier = Outcome.ASK if old.released else old.outcome
         if earlier is new.outcome:
+            before = {policy.id for policy in old.policies}
+            self.same.update(policy.id for policy in new.policies if policy.id not in before)
             return
         key = (str(earlier), str(new.outcome), _causes(new), _causes(old))
         group = self._groups.setdefault(key, Group(*key))

@@ -6,6 +6,7 @@ should. Invariant: it is made of the model alone, so the same model gives the sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,9 @@ from leashtui.policy.entities import TEXT, Principal, Surroundings
 from leashtui.policy.formula import OTHER, REACH, Formulas
 from leashtui.policy.reach import CHANGING
 
+_ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
+_NAME = "elsewhere"
+"""A name that no policy is likely to know."""
 _FILES = (Action.FILE_READ, Action.FILE_WRITE, Action.FILE_DELETE)
 
 
@@ -54,7 +58,7 @@ def _around(one: Witness) -> list[tuple[str, object]]:
     who, at = one.principal, one.around
     found += [("role", who.role), ("agent kind", who.kind), ("user", who.user), ("path", one.request.path)]
     found += [("exe", one.request.exe), ("host", one.request.host), ("workspace", at.workspace)]
-    plain = ("", "exec", "explain", "agent", "somebody", "/usr/bin/env", WORKSPACE)
+    plain = ("", "exec", "explain", "any", "/usr/bin/env", WORKSPACE, f"/{_NAME}/{_NAME}")
     return [(word, value) for word, value in found if value not in plain]
 
 
@@ -70,7 +74,7 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
 
     def text(name: str, plain: str) -> str:
         value = model.eval(formulas.text(name), model_completion=False)
-        return value.as_string() if z3.is_string_value(value) else plain
+        return _ESCAPE.sub(lambda m: chr(int(m[1], 16)), value.as_string()) if z3.is_string_value(value) else plain
 
     sets = {
         name: tuple(sorted(word for word in words if holds(formulas.member(name, word))))
@@ -82,12 +86,8 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
     tier, layer = Tier(text("tier", "exec")), Layer(text("layer", "explain"))
     named = {kind: sorted(name for k, name in within if k == kind) for kind in {kind for kind, _ in within}}
     first = {kind: listed[0] for kind, listed in named.items()}
-    session, agent = first.get("Session", "witness"), first.get("Agent", "agent")
     principal = Principal(
-        session,
-        agent,
-        first.get("AgentKind", "agent"),
-        first.get("User", "somebody"),
+        *(first.get(kind) or _unnamed(kind, formulas) for kind in ("Session", "Agent", "AgentKind", "User")),
         first.get("Role", ""),
         tuple(named.get("Team", ())),
         first.get("Org", ""),
@@ -103,6 +103,14 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
     if "exe" in text("exe", ""):
         request = replace(request, exe=text("exe", request.exe))
     return Witness(request, facts, principal, tier, around)
+
+
+def _unnamed(kind: str, formulas: Formulas) -> str:
+    """A name of this kind that no policy speaks of."""
+    name = "any"
+    while (kind, name) in formulas.uids:
+        name += "one"
+    return name
 
 
 def _made(
@@ -155,11 +163,11 @@ def _placed(request: Request, action: Action, reach: set[tuple[str, str]]) -> Re
     """With a path, a program or a host that is in all of these."""
     files = [name for kind, name in reach if kind == "File"]
     folders = sorted((name.rstrip("/") for kind, name in reach if kind == "Dir"), key=len)
-    place = files[0] if files else f"{folders[-1]}/x" if folders else ""
+    place = files[0] if files else f"{folders[-1]}/{_NAME}" if folders else ""
     if action is Action.PROCESS_EXEC:
-        return replace(request, exe=place or request.exe)
+        return replace(request, exe=place)
     if action in _FILES:
-        return replace(request, path=place or f"{WORKSPACE}/x")
+        return replace(request, path=place or f"/{_NAME}/{_NAME}")
     if action is Action.SESSION_START:
         return replace(request, path=place or WORKSPACE)
     hosts = sorted((name for kind, name in reach if kind == "Host"), key=len)

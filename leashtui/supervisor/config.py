@@ -118,7 +118,8 @@ class Loaded(Struct, frozen=True):
     def values(self) -> Iterator[Value]:
         """Every key in the order of the definition, dotted."""
         for key, value in _flatten(msgspec.to_builtins(self.config)):
-            given = any(key == name or name.startswith(key + ".") for name in self.set)
+            fact = key.rpartition(".")[0] + "." if key.startswith("facts.") else key + "."
+            given = any(key == name or name.startswith((key + ".", fact)) for name in self.set)
             yield Value(key, value, str(self.path) if given else "default")
 
 

@@ -69,7 +69,7 @@ def _judge(deciders: Deciders, told: list[Record], role: str = "") -> list[tuple
             deciders.follow(_in_role(record, event, role))
             continue
         deciders.follow(record)
-        if not isinstance(event, Decided) or event.request.action is Action.SESSION_START or event.request.chosen:
+        if not isinstance(event, Decided) or event.request.action is Action.SESSION_START:
             continue
         if event.verdict is None or event.verdict.by not in (By.OWN, By.HABIT):
             found.append((event, deciders.now.decide(event.request, event.facts)))

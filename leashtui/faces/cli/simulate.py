@@ -72,6 +72,8 @@ def _show(replay: Replay, logs: int, unreadable: int, as_json: bool) -> None:
         for example in group.examples:
             print(f"        {one_line(example, 160)}")
     if not as_json:
+        for name, times in replay.same.most_common():
+            print(f"{times:>6,}  as before, now also by {name}")
         changed = sum(group.count for group in groups)
         lost = f", {unreadable:,} not readable" if unreadable else ""
         print(f"{count(replay.acts, 'act')} of {count(logs, 'log')}: {changed:,} would change{lost}")
