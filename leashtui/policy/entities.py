@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import Struct
@@ -233,9 +232,11 @@ def ancestry(request: Request, uid: Uid) -> list[Entity]:
 
 
 def _placed(file: Uid, path: str) -> list[Entity]:
-    above: list[str] = []
-    for parent in reversed(PurePosixPath(path).parents if path.startswith("/") else ()):
-        name = str(parent)
-        above.extend([name] if name == "/" else [name, name + "/"])
+    above: list[str] = ["/"] if path.startswith("/") else []
+    place = ""
+    for part in path.split("/")[1:-1] if above else ():
+        if part and part != ".":
+            place += "/" + part
+            above += (place, place + "/")
     folders = [_uid("Dir", name) for name in above[:ANCESTORS]]
     return [_entity(file, folders), *(_entity(folder, []) for folder in folders)]

@@ -17,10 +17,11 @@ from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.bundle import Bundle, build
 from leashtui.policy.cases import ordinary
 from leashtui.policy.combine import combine
+from leashtui.policy.derived import Inner, inner_acts
 from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
-from leashtui.policy.reads import actions_of
+from leashtui.policy.reads import actions_of, names_action
 from leashtui.policy.shard import Matched, Plan, Shard
 from leashtui.policy.sources import source
 
@@ -62,8 +63,16 @@ class PDP:
         singly: dict[str, Plan] = {}
         self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
         self._granted: Shard | None = None
+        named = {inner: tuple(p for p in bundle.policies if names_action(p.node, inner)) for inner in Inner}
+        self._inner = {
+            inner: self._shard(inner, tuple(p for p in of if not p.permits), singly)
+            for inner, of in named.items()
+            if of
+        }
 
-    def _shard(self, action: Action, policies: tuple[Policy, ...], singly: dict[str, Plan] | None = None) -> Shard:
+    def _shard(
+        self, action: Action | Inner, policies: tuple[Policy, ...], singly: dict[str, Plan] | None = None
+    ) -> Shard:
         members = self.bundle.schema.members
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:
@@ -76,6 +85,8 @@ class PDP:
         """Allow, ask or deny, with the policies that caused it. Never raises; an error is a deny."""
         try:
             found = self._shards[request.action].match(request, facts)
+            if self._inner and request.action is Action.PROCESS_EXEC:
+                found = self._with_inner(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action is Action.PROCESS_EXEC:
                 return self._released(found, request, facts)
             return found.decision
@@ -84,6 +95,16 @@ class PDP:
         except BaseException as error:  # noqa: BLE001 - panics of the engine are no Exception, and must deny
             broken = f"{type(error).__name__}: {error}"
             return Decision(Outcome.DENY, self.bundle.digest, errors=(broken[:500],), standing=False)
+
+    def _with_inner(self, found: Matched, request: Request, facts: Facts) -> Matched:
+        """With what is denied, asked and obliged to for the acts that the command holds."""
+        more = [self._inner[inner].match(request, facts) for inner in inner_acts(facts) if inner in self._inner]
+        if not any(one.policies or one.errors for one in more):
+            return found
+        known = {policy.name: policy for one in (found, *more) for policy in one.policies}
+        errors = (*found.errors, *(error for one in more for error in one.errors))
+        policies = tuple(known.values())
+        return Matched(policies, errors, combine(policies, errors, self.bundle.digest))
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
@@ -97,8 +118,9 @@ class PDP:
         return combine([*found.policies, *live], granted.errors, self.bundle.digest)
 
     def about(self, action: Action) -> tuple[Policy, ...]:
-        """The policies that can speak of this action, in load order."""
-        return tuple(self._shards[action].policies.values())
+        """The policies that can speak of this action, in load order; for a command, of what it holds too."""
+        shards = [self._shards[action], *(self._inner.values() if action is Action.PROCESS_EXEC else ())]
+        return tuple({name: policy for shard in shards for name, policy in shard.policies.items()}.values())
 
     def ask(self, request: Request, facts: Facts, policies: Sequence[Policy]) -> tuple[frozenset[str], tuple[str, ...]]:
         """(names of those that match, errors) of any policies, whatever else holds. Raises PolicyError."""

@@ -15,7 +15,7 @@ from cedarpy import PolicySet, pst
 from msgspec import Struct
 
 from leashtui.model.facts import Facts
-from leashtui.model.request import Action, Request
+from leashtui.model.request import Request
 from leashtui.model.verdict import Decision
 from leashtui.policy import names
 from leashtui.policy.combine import combine
@@ -71,7 +71,7 @@ class Shard:
 
     def __init__(
         self,
-        action: Action,
+        action: str,
         policies: Sequence[Policy],
         context: Context,
         principal: Principal,

@@ -86,8 +86,12 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
     tier, layer = Tier(text("tier", "exec")), Layer(text("layer", "explain"))
     named = {kind: sorted(name for k, name in within if k == kind) for kind in {kind for kind, _ in within}}
     first = {kind: listed[0] for kind, listed in named.items()}
+    name = {kind: first.get(kind) or _unnamed(kind, formulas) for kind in ("Session", "Agent", "AgentKind", "User")}
     principal = Principal(
-        *(first.get(kind) or _unnamed(kind, formulas) for kind in ("Session", "Agent", "AgentKind", "User")),
+        name["Session"],
+        name["Agent"],
+        name["AgentKind"],
+        name["User"],
         first.get("Role", ""),
         tuple(named.get("Team", ())),
         first.get("Org", ""),

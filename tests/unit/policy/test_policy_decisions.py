@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from random_policies import BROKEN, SCHEMA, WHO, Written, build, entities, plain_request, policies, situations
 
 from leashtui.model.errors import PolicyError
+from leashtui.model.facts import Effect, Verb
 from leashtui.model.request import Action, Tier
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
@@ -245,3 +246,22 @@ def test_a_pattern_means_what_the_engine_means(pattern: str, text: str) -> None:
     facts = msgspec.structs.replace(ordinary("x")[1], command=text)
     shard = pdp._shards[Action.PROCESS_EXEC]
     assert shard.match(ordinary("x")[0], facts).policies == shard.whole(ordinary("x")[0], facts).policies
+
+
+def test_policies_about_what_a_command_holds_tighten_and_never_widen() -> None:
+    pdp = user(
+        '@id("run") permit (principal, action == Action::"ProcessExec", resource);'
+        '@id("push") @outcome("ask") forbid (principal, action == Action::"GitPush", resource);'
+        '@id("cloud") permit (principal, action == Action::"CloudCall", resource);'
+        '@id("install") forbid (principal, action in [Action::"PackageInstall"], resource)'
+        'when { context.packages.contains("pip:evil") };'
+    )
+    request, facts = ordinary("x")
+    push = msgspec.structs.replace(facts, effects=(Effect(Verb.REMOTE_CHANGE),), remotes=("origin",))
+    install = msgspec.structs.replace(facts, packages=("pip:evil",))
+    assert [pdp.decide(request, f).outcome for f in (facts, push, install)] == ["allow", "ask", "deny"]
+    only = user('@id("cloud") permit (principal, action == Action::"CloudCall", resource);')
+    cloud = msgspec.structs.replace(facts, effects=(Effect(Verb.CLOUD_CHANGE),))
+    assert only.decide(request, cloud).outcome == "ask"
+    written = msgspec.structs.replace(request, action=Action.FILE_WRITE, path="/x")
+    assert pdp.decide(written, push).policies == ()
