@@ -139,6 +139,11 @@ class PDP:
             if not shard.about_resource and not _NAMES.intersection(shard.facts)
         )
 
+    def forget(self) -> None:
+        """Drop every remembered match, so that the next decision is made afresh."""
+        for shard in (*self._shards.values(), *self._inner.values()):
+            shard.forget()
+
     def add_grant(self, grant: Grant) -> None:
         """Let this grant release the asks it names from now on.
 
