@@ -7,7 +7,6 @@ started yet, and the error says what is missing and how to get it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import os
 import secrets
@@ -26,18 +25,16 @@ from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
 from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
-from leashtui.model.errors import GuardError, LeashError, PolicyError
-from leashtui.model.event import GrantAdded, Notice, SessionStarted
-from leashtui.model.facts import Facts
+from leashtui.model.errors import GuardError
+from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.request import Mode, Tier
-from leashtui.model.verdict import Decision
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
-from leashtui.stores.kept import Kept, KeptGrants
+from leashtui.stores.kept import KeptGrants
 from leashtui.stores.machine import FILE, Machine
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor import layers, leavings
@@ -52,10 +49,12 @@ from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
+from leashtui.supervisor.granting import granter, with_kept
 from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
+from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
@@ -67,9 +66,6 @@ from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
-
-GRANT_LIFE = 12 * 3600 * 1_000_000
-"""A session grant ends with the session, and after this many microseconds at the latest."""
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -134,7 +130,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     standing = Standing(
         bundle,
         lambda: layers.load(config_dir(), start.workspace).bundle,
-        lambda made: _granted(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
+        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
         lambda event: stream.append(event, durable=True),
         lambda: _each(late),
     )
@@ -163,7 +159,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     desk = Desk(
         session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
     )
-    notices = _Notices(stream, channel)
+    notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience)
     acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
@@ -187,7 +183,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         stream=stream,
         acts=acts,
         breaker=Breaker(),
-        grant=_granter(standing, session_id),
+        grant=granter(standing, session_id),
         can_ask=lambda: start.on_ask == "wait",
         clock=microseconds,
         timer=lambda: time.perf_counter_ns() // 1000,
@@ -254,23 +250,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     return Parts(session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, taint, standing)
 
 
-def _granted(pdp: PDP, kept: Sequence[Kept]) -> PDP:
-    """With the repository's grants that can stand under these policies and are for this kind of agent."""
-    for one in kept:
-        with contextlib.suppress(PolicyError):  # what it answered is asked differently now, and is asked again
-            made = grants.from_ask(
-                one.facts,
-                one.decision,
-                grant_id=one.id,
-                session="",
-                expires=one.expires,
-                exact=one.exact,
-                kind=one.kind,
-            )
-            pdp.add_grant(made)
-    return pdp
-
-
 def _each(works: Sequence[Callable[[], None]]) -> None:
     for work in works:
         work()
@@ -333,48 +312,6 @@ def _close(stream: Stream, machine: Machine, session: str, directory: Path, nota
     machine.closed(session, head=head, count=count, note=notary.last.decode() if notary is not None else "")
     leavings.remove(directory)
     return count, head
-
-
-def _granter(standing: Standing, session: str) -> Callable[[Facts, Decision], GrantAdded]:
-    number = 0
-
-    def grant(facts: Facts, decision: Decision) -> GrantAdded:
-        nonlocal number
-        number += 1
-        expires = microseconds() + GRANT_LIFE
-        made = grants.from_ask(facts, decision, grant_id=f"g{number}", session=session, expires=expires)
-        standing.add_grant(made)
-        return GrantAdded(
-            grant=made.id, policy=made.text, asks=tuple(sorted(made.grants)), prefix=made.prefix, expires=expires
-        )
-
-    return grant
-
-
-class _Notices:
-    """Says once, in the record, that a part failed."""
-
-    def __init__(self, stream: Stream, channel: Channel) -> None:
-        self._stream = stream
-        self._channel = channel
-        self._said: set[str] = set()
-
-    def broken(self, why: str) -> None:
-        """A component raised and the act was denied."""
-        if why not in self._said and len(self._said) < 100:
-            self._said.add(why)
-            self._try("alarm", f"leash could not judge an act and refused it: {why}", "run `leash doctor`")
-
-    def code_changed(self, code: str) -> None:
-        """Somebody guessed the approval code wrong three times."""
-        self._channel.tell(say=f"the approval code was guessed wrong three times; it is now {code}")
-        self._try("alarm", "the approval code was guessed wrong three times and has changed", "look at who tried")
-
-    def _try(self, level: str, text: str, hint: str) -> None:
-        try:
-            self._stream.append(Notice(level=level, text=text, hint=hint))
-        except LeashError:
-            return  # the log itself is what is broken; the verdict says so to the program
 
 
 async def open_door(parts: Parts, start: Start, supervisor_pid: int, welcome: Welcome) -> str:

@@ -90,6 +90,8 @@ class Standing:
             if not grant.session:
                 continue  # the repository's, which `make` brought along where it still can stand
             try:
+                if grant.grants & {*offer.changed, *offer.removed}:
+                    raise PolicyError("what it answered is asked differently now", "approve it again")
                 pdp.add_grant(grant)
             except PolicyError:
                 ended.append(grant.id)

@@ -113,6 +113,48 @@ def test_starting_a_session_is_a_request_of_its_own(world: World) -> None:
     assert [e["verdict"]["ruling"] for e in world.events("act.decided")] == ["deny"]  # nothing of the agent was judged
 
 
+def test_a_start_that_is_asked_waits_and_a_person_lets_it_happen(world: World) -> None:
+    write(world, '@id("ask") @outcome("ask") forbid (principal, action == Action::"SessionStart", resource);')
+    mark = world.root / "ran"
+    for answer, code, ran in (("deny", 126, False), ("approve", 0, True)):
+        process = world.start("run", "--headless", "--on-ask", "wait", "--", "touch", str(mark))
+        card = world.one_card()["id"]
+        assert not mark.exists()
+        assert world.leash(answer, card).returncode == 0
+        assert process.wait(30) == code
+        assert mark.exists() is ran
+
+
+def test_an_agent_cannot_replace_the_policies_and_a_changed_ask_ends_its_grants(world: World) -> None:
+    ask = (
+        '@id("look") @outcome("ask") forbid (principal, action, resource) when { context.prefixes.contains("ls src") }'
+    )
+    write(world, f"{ask};")
+    process = start(world, "--on-ask", "wait")
+    process.stdin.write(b"ls src\n")
+    process.stdin.flush()
+    assert world.leash("approve", world.one_card()["id"], "--for-session").returncode == 0
+    write(world, f"{ask} unless {{ context.network }};")
+    inside = world.script("inside", f"#!/bin/sh\nexec {' '.join(world.argv('policy', 'reload', '--yes'))}\n")
+    process.stdin.write(f"{inside}\n".encode())
+    process.stdin.flush()
+    eventually(lambda: [e for e in world.events("act.decided") if str(inside) in e["facts"]["command"]])
+    process.stdin.write(b"echo over > done\n")
+    process.stdin.flush()
+    eventually(lambda: (world.workspace / "done").exists() or world.approvals())
+    for card in world.approvals():
+        world.leash("deny", card["id"])
+    eventually(lambda: (world.workspace / "done").exists())
+    assert not world.events("policy.reloaded")
+    done = world.leash("policy", "reload", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert world.events("policy.reloaded")[-1]["revoked"] == ["g1"]
+    process.stdin.write(b"ls src\n")
+    process.stdin.close()
+    assert world.leash("deny", world.one_card()["id"]).returncode == 0
+    process.wait(30)
+
+
 def test_facts_from_outside_are_typed_recorded_and_deny_where_they_are_missing(world: World) -> None:
     state = world.root / "state-of-main"
     state.write_text("true\n")
