@@ -80,7 +80,7 @@ def _permit(program: str, members: Sequence[Seen], name: str, taken: set[str]) -
     named = next(
         n for n in (f"learned-{plain}{tail}" for tail in ("", *(f"-{k}" for k in range(999)))) if n not in taken
     )
-    absent = [sign for sign in SIGNS if not any(getattr(one, sign) for one in facts)]
+    absent = [sign for sign in (*SIGNS, "network") if not any(getattr(one, sign) for one in facts)]
     conditions = [
         _op("eq", _fact("parse"), pst.StringLit(value="full")),
         pst.UnaryOp(op="not", arg=_fact("capped")),

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from random_policies import SCHEMA, WHO, policies, situations
 
 from leashtui.faces.cli import policy
@@ -17,6 +19,8 @@ from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
 from leashtui.policy.analysis import changes, idle
 from leashtui.policy.cases import ordinary
+from leashtui.policy.entities import Surroundings
+from leashtui.policy.learn import Scope, Seen, learn
 from leashtui.policy.pdp import PDP
 from leashtui.policy.reach import changes as changed
 from leashtui.policy.sources import source
@@ -159,3 +163,22 @@ def test_a_fact_of_a_wrong_name_is_a_finding(mine: Path) -> None:
     assert Verb.READ in facts.verbs()
     (mine / "mine.cedar").write_text('@id("o") permit (principal, action, resource) when { context.outside.nothing };')
     assert run("check", str(mine)) == 1
+
+
+_hostile = st.text(alphabet=st.sampled_from('"\\;{}()@|/*\n\t\x00$`a :\u202e\udc80é'), min_size=1, max_size=20)
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(_hostile, _hostile, _hostile)
+def test_what_is_learned_is_made_of_values_that_never_become_syntax(program: str, command: str, host: str) -> None:
+    request, facts = ordinary("x")
+    facts = msgspec.structs.replace(facts, command=command, programs=(program,), hosts=(host,), hidden=())
+    text = learn([Seen(request, facts, True)], "s-1", Scope(program, "/w" + host))
+    made = built(text)
+    assert len(made.policies) == 5 and sum(p.permits for p in made.policies) == 1
+    assert all(p.meta.id.startswith("learned-") for p in made.policies)
+    who = msgspec.structs.replace(WHO, kind=program)
+    pdp = PDP(made, who, around=Surroundings("/w" + host))
+    assert pdp.decide(request, facts).outcome is Outcome.ALLOW
+    for other in ({"programs": (program + "x",)}, {"hosts": (host + "x",)}, {"network": True}):
+        assert pdp.decide(request, msgspec.structs.replace(facts, **other)).outcome is Outcome.ASK
