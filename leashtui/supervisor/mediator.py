@@ -22,6 +22,7 @@ from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.limits import Limits
@@ -110,6 +111,7 @@ class Mediator:
         self._limits = limits or Limits()
         self._follow = follow
         self._scripts = scripts
+        self._currency = Currency(self._judged, decider, scripts)
         self._taint = taint or Taint()
         self._duties = duties or Duties()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
@@ -276,7 +278,7 @@ class Mediator:
     ) -> None:
         """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
         waiting.stop()
-        why = self._outdated(waiting) if verdict.ruling is Ruling.ALLOW and not waiting.parked else ""
+        why = self._currency.objection(waiting) if verdict.ruling is Ruling.ALLOW and not waiting.parked else ""
         if why:
             text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
             verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
@@ -322,32 +324,6 @@ class Mediator:
     def _judged(self, request: Request) -> Facts:
         facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
         return replace(facts, taint=self._taint.held) if self._taint.held else facts
-
-    def _outdated(self, waiting: Waiting) -> str:
-        """Why an approval is not for what would happen now; '' when it is."""
-        if self._has_changed(waiting):
-            return "what it would run changed while it waited; run it again, and it will be asked as it is now"
-        now = self._decider.decide(waiting.request, waiting.facts)
-        asked = {policy.id for policy in waiting.decision.policies}
-        weaker = now.outcome is Outcome.ASK and not asked.issuperset(policy.id for policy in now.policies)
-        if now.bundle != waiting.decision.bundle and (now.outcome is Outcome.DENY or weaker):
-            return "the policies changed while it waited; run it again, and it will be judged by those in force"
-        return ""
-
-    def _has_changed(self, waiting: Waiting) -> bool:
-        """Whether an exec would do more now than its card showed: its scripts are others, or mean something else."""
-        request = waiting.request
-        if request.action is not Action.PROCESS_EXEC:
-            return False
-        try:
-            if self._scripts(request) != waiting.scripts:
-                return True
-            now = self._judged(request)
-        except Exception:  # noqa: BLE001 - what cannot be judged any more is not what was shown
-            return True
-        shown = Act("", None)
-        shown.approve(waiting.facts)
-        return now.effects != waiting.facts.effects and not shown.covers(now, same=True)
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""

@@ -113,10 +113,10 @@ def standing(session: str, log: Path, now: int) -> list[Listed]:
 
 
 def _kept(kept: Kept) -> Listed:
-    grant = keeping.build(kept)
-    wide = _width(grant.prefix) * DAYS * (1 if kept.kind else 2)
-    text = f"{kept.workspace}, {kept.kind or 'every agent'}"
-    return Listed("", kept.id, grant.prefix, tuple(sorted(grant.grants)), kept.expires, wide, text)
+    prefix = () if kept.exact else kept.facts.grant_prefix
+    asks = tuple(sorted(policy.id for policy in kept.decision.policies))
+    wide = _width(prefix) * DAYS * (1 if kept.kind else 2)
+    return Listed("", kept.id, prefix, asks, kept.expires, wide, f"{kept.workspace}, {kept.kind or 'every agent'}")
 
 
 def log_of(session: str) -> Path:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.cli.recorded import records
-from leashtui.model.errors import Exit, LeashError
+from leashtui.model.errors import Exit, LeashError, PolicyError
 from leashtui.model.event import Decided, GrantAdded, GrantKept, SessionStarted
 from leashtui.policy import grants
 from leashtui.policy.grants import Grant
@@ -89,7 +89,11 @@ def drop(name: str) -> bool:
     if found is None:
         return False
     _refuse_inside()
-    _note(found, build(found).text, dropped=True)
+    try:
+        text = build(found).text
+    except PolicyError:  # it could not be given any more; it can be ended all the same
+        text = ""
+    _note(found, text, dropped=True)
     store.drop(name)
     print(f"{name} ended: what it released is asked again, in sessions that begin from now")
     return True
