@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from leashtui.model.facts import Facts, Untrusted, Verb
+from leashtui.model.facts import Facts, Verb
 
+WEB = "web"
+ISSUE = "issue"
+"""Issues, pull requests, reviews, mail."""
 _WEB = frozenset("curl wget wget2 http https xh lynx w3m links elinks aria2c httpie curlie browsh".split())
 _TRACKERS = frozenset("gh glab tea hub jira linear bb az acli himalaya mutt neomutt mail".split())
 _TEXT = re.compile(
@@ -18,10 +21,10 @@ _TEXT = re.compile(
 )
 
 
-def sources_of(facts: Facts) -> Iterator[Untrusted]:
+def sources_of(facts: Facts) -> Iterator[str]:
     """Where the text that this act brings in comes from; nothing for most acts."""
     programs = frozenset(facts.programs)
     if facts.network and Verb.NET_GET in facts.verbs() and programs & _WEB:
-        yield Untrusted.WEB
+        yield WEB
     if programs & _TRACKERS and _TEXT.search(facts.normalised or facts.command):
-        yield Untrusted.ISSUE
+        yield ISSUE

@@ -198,7 +198,7 @@ class OutsideRead(_Event, frozen=True, tag="outside.read"):
 
 
 class Tainted(_Event, frozen=True, tag="session.tainted"):
-    """The session took in text that others wrote. source: web, issue or mcp. by: the act or tool."""
+    """The session took in text that others wrote. source: as in Request.taint. by: the act or tool."""
 
     source: str
     by: str = ""

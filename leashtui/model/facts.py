@@ -102,14 +102,6 @@ class Content(StrEnum):
     INTEGRITY = "integrity"  # a lockfile's digests or addresses, edited by hand
 
 
-class Untrusted(StrEnum):
-    """Where text came from that somebody else wrote: it may try to steer the agent."""
-
-    WEB = "web"
-    ISSUE = "issue"  # issues, pull requests, reviews, mail
-    MCP = "mcp"  # what a tool of an MCP server returned
-
-
 class Origin(StrEnum):
     """Where an effect is written down."""
 
@@ -170,7 +162,6 @@ class Facts(Struct, frozen=True):
     contents: tuple[str, ...] = ()  # members of Content
     remote_changed: bool = False  # speaks to a git remote that is not what it was when the session began
     other_checkout: bool = False  # commits, or rewrites, in a repository that is not the workspace's
-    taint: tuple[str, ...] = ()  # untrusted content this session has taken in so far: members of Untrusted
 
     def touches(self) -> tuple[str, ...]:
         """Sorted unique 'verb:place' pairs of the effects that have a place."""

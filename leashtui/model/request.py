@@ -95,4 +95,5 @@ class Request(Struct, frozen=True, omit_defaults=True):
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call
+    taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "issue", "mcp:SERVER"
     diff: str = ""  # of a file act: what would change, as a unified diff

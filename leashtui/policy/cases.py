@@ -26,10 +26,11 @@ WORKSPACE = "/home/dev/proj"
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    times: how often the command's text is repeated. role, tier, posture, version, repository: of the session. by: the
-    policies that must have caused the outcome, all of them; not checked when absent. obliges: likewise, what it must
-    oblige to. run: instead of facts, a command that the classifier reads, in a repository on `branch`; what must be
-    held is then tried in other spellings too, unless spellings is false. outside: facts from outside.
+    taint: of the request. times: how often the command's text is repeated. role, tier, posture, version, repository: of
+    the session. by: the policies that must have caused the outcome, all of them; not checked when absent. obliges:
+    likewise, what it must oblige to. run: instead of facts, a command that the classifier reads, in a repository on
+    `branch`; what must be held is then tried in other spellings too, unless spellings is false. outside: facts from
+    outside.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     layer: Layer = Layer.EXPLAIN
     path: str = ""
     role: str = ""
+    taint: tuple[str, ...] = ()
     times: int = 1
     by: tuple[str, ...] | None = None
     obliges: tuple[str, ...] | None = None
@@ -126,7 +128,7 @@ def situation(case: Case) -> tuple[Request, Facts]:
     except msgspec.ValidationError as error:
         raise PolicyError(f"case '{case.name}': {error}", "give the fact a value of its type") from error
     path = case.path or (WORKSPACE if case.action is Action.SESSION_START else "")
-    shaped = Request(case.action, case.layer, request.cwd, request.argv, request.exe, path=path)
+    shaped = Request(case.action, case.layer, request.cwd, request.argv, request.exe, path=path, taint=case.taint)
     return shaped, found
 
 

@@ -38,7 +38,7 @@ AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised
 
 MADE_HERE = (
     *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
-    *("workspace", "repository", "version", "posture", "outside"),
+    *("workspace", "repository", "version", "posture", "outside", "taint"),
 )
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
@@ -162,6 +162,7 @@ class Context:
             "version": lambda r, f: around.version,
             "posture": lambda r, f: around.posture,
             "outside": lambda r, f: self.outside,
+            "taint": lambda r, f: r.taint,
         }
 
     def names(self) -> frozenset[str]:

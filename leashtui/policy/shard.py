@@ -7,7 +7,7 @@ out only what could neither match nor err.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import cedarpy
 import msgspec
@@ -91,7 +91,7 @@ class Shard:
         self._anything: Uid = {"type": "Command", "id": ""}
         chain = principal.chain()
         self._base = schema.entities(chain)
-        self._sieve = Sieve(self._listed, self._known, frozenset(map(_key, chain)))
+        self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)))
         self._digest = digest
         self._cache: dict[tuple[Value, ...], Matched] = {}
         self._plans: dict[tuple[int, ...], Plan | None] = {}
@@ -128,7 +128,7 @@ class Shard:
         seen: dict[str, object] = dict(self._context.clean(self.facts, values))
         about = _About(request, facts, needed=self.about_resource)
         if self._sieve.needs_resource:
-            seen[RESOURCE] = frozenset(map(_key, about.entities))
+            seen[RESOURCE] = frozenset(_keys(about.entities))
         picked = self._sieve.pick(seen)
         exact = self._sieve.exact
         matched = [self._listed[number].name for number in picked if number in exact]
@@ -193,7 +193,10 @@ def _inside(request: Request, uid: Uid) -> list[Entity]:
     return ancestry(request, uid)
 
 
-def _key(entity: Mapping[str, object]) -> tuple[str, str]:
-    uid = entity["uid"]
-    assert isinstance(uid, dict)
-    return uid["type"], uid["id"]
+def _keys(entities: list[Entity]) -> Iterator[tuple[str, str]]:
+    """(type, id) of every entity and of all that they are in; a parent need not be an entity of its own."""
+    for entity in entities:
+        uid, parents = entity["uid"], entity["parents"]
+        assert isinstance(uid, dict) and isinstance(parents, list)
+        for one in (uid, *parents):
+            yield one["type"], one["id"]

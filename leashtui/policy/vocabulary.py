@@ -1,6 +1,6 @@
 """Words that a policy compares facts with, and that can never match: a misspelt verb would be a forbid asleep.
 
-Knows the closed sets behind verbs, touches, contents, parse, mode, layer, tier, taint and posture. Refuses to know open
+Knows the closed sets behind verbs, touches, contents, parse, mode, layer, tier and posture. Refuses to know open
 ones (hosts, packages). Invariant: only literals that stand directly beside such a fact are judged, so a good policy is
 never refused.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from cedarpy import pst
 
-from leashtui.model.facts import Content, Parse, Place, Untrusted, Verb
+from leashtui.model.facts import Content, Parse, Place, Verb
 from leashtui.model.request import Layer, Mode, Posture, Tier
 
 _WORDS: Mapping[str, frozenset[str]] = {
@@ -25,7 +25,6 @@ _WORDS: Mapping[str, frozenset[str]] = {
     "contents": frozenset(Content),
     "layer": frozenset(Layer),
     "tier": frozenset(Tier),
-    "taint": frozenset(Untrusted),
     "posture": frozenset(Posture),
 }
 

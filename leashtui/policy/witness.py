@@ -56,7 +56,13 @@ class Witness(Struct, frozen=True):
 def _around(one: Witness) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = [("tier", str(one.tier)), ("layer", str(one.request.layer))]
     who, at = one.principal, one.around
-    found += [("role", who.role), ("agent kind", who.kind), ("user", who.user), ("path", one.request.path)]
+    found += [
+        ("taint", ", ".join(one.request.taint)),
+        ("role", who.role),
+        ("agent kind", who.kind),
+        ("user", who.user),
+        ("path", one.request.path),
+    ]
     found += [("exe", one.request.exe), ("host", one.request.host), ("workspace", at.workspace)]
     plain = ("", "exec", "explain", "any", "/usr/bin/env", WORKSPACE, f"/{_NAME}/{_NAME}")
     return [(word, value) for word, value in found if value not in plain]
@@ -144,10 +150,10 @@ def _made(
         grant_prefix=tuple(words),
         undo=text("undo", ""),
         **flags,
-        **{name: sets[name] for name in ("programs", "hosts", "remotes", "packages", "hidden", "contents", "taint")},
+        **{name: sets[name] for name in ("programs", "hosts", "remotes", "packages", "hidden", "contents")},
     )
     argv = ("x", *sets["flags"]) if sets.get("flags") else request.argv
-    return replace(request, action=action, argv=tuple(argv)), facts
+    return replace(request, action=action, argv=tuple(argv), taint=sets["taint"]), facts
 
 
 def _effects(formulas: Formulas, sets: dict[str, tuple[str, ...]]) -> list[Effect]:

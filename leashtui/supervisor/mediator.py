@@ -135,6 +135,8 @@ class Mediator:
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
+        if self._taint.origins:
+            request = replace(request, taint=self._taint.origins)
         facts = self._judged(request)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
@@ -322,8 +324,7 @@ class Mediator:
             reply(verdict)
 
     def _judged(self, request: Request) -> Facts:
-        facts = self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
-        return replace(facts, taint=self._taint.held) if self._taint.held else facts
+        return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""

@@ -32,7 +32,7 @@ class Recall:
 
     def __call__(self, request: Request) -> Facts:
         """The facts of a request; who asks, and from where in the tree, is none of them."""
-        asked = replace(request, process=None, ancestry=(), tool="", call="", diff="")
+        asked = replace(request, process=None, ancestry=(), tool="", call="", diff="", taint=())
         known = self._known.get(asked)
         if known is not None and self._witness.still(known[1]):
             return known[0]

@@ -1,20 +1,26 @@
-"""What a session has taken in that others wrote, and so may steer it: web pages, issues, results of MCP tools.
+"""What the model of a session has read besides the person's words: the origins of text that strangers may have written.
 
-Knows what came in, and tells it once. Refuses to judge: policies read it as `context.taint`. Invariant: taint only
-grows while a session lasts.
+Knows the origins, and tells each once. Refuses to judge: policies read them as `context.taint`. Invariant: an origin,
+once read, stays for the session; nothing can be unread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from leashtui.classify.untrusted import sources_of
+from leashtui.classify.untrusted import WEB, sources_of
 from leashtui.model.event import Event, Tainted
-from leashtui.model.facts import Facts, Untrusted
+from leashtui.model.facts import Facts
+
+_MOST = 32
+_MANY = "many"
 
 
 class Taint:
-    """One a session. record: writes an event. changed: called when something new came in."""
+    """One a session. record: writes an event. changed: called when something new came in.
+
+    origins: sorted, e.g. ('mcp:forge', 'web').
+    """
 
     def __init__(
         self,
@@ -23,16 +29,25 @@ class Taint:
     ) -> None:
         self._record = record
         self._changed = changed
-        self.held: tuple[str, ...] = ()
+        self.origins: tuple[str, ...] = ()
 
     def ran(self, facts: Facts) -> None:
-        """An act was let happen."""
-        for source in sources_of(facts):
-            self.note(source, facts.command[:200])
+        """A command was let happen: whether it prints what somebody else wrote."""
+        for origin in sources_of(facts):
+            self.add(origin, facts.command[:200])
 
-    def note(self, source: Untrusted, by: str) -> None:
-        """Text of this kind came in. by: the act or tool that brought it."""
-        if source.value not in self.held:
-            self.held = tuple(sorted((*self.held, source.value)))
-            self._record(Tainted(source=source.value, by=by))
+    def add(self, origin: str, by: str = "") -> None:
+        """The model reads something that came from there. by: the act or tool that brought it."""
+        if origin not in self.origins and _MANY not in self.origins:
+            room = len(self.origins) < _MOST
+            self.origins = tuple(sorted({*self.origins, origin if room else _MANY}))
+            self._record(Tainted(source=origin, by=by))
             self._changed()
+
+
+def of_server(name: str) -> str:
+    """The origin that an MCP server's answers have."""
+    return f"mcp:{name}"
+
+
+__all__ = ["WEB", "Taint", "of_server"]

@@ -203,7 +203,7 @@ def _granted(event: GrantAdded) -> Line:
     return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
 
 
-_SOURCES = {"web": "the web", "issue": "issues or pull requests", "mcp": "an MCP tool"}
+_SOURCES = {"web": "the web", "issue": "issues or pull requests"}
 
 
 def _absent(event: OutsideRead) -> str:
@@ -257,7 +257,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     OutsideRead: lambda e: Line(
         Tone.QUIET, "facts", ", ".join(f"{n} = {v}" for n, v in e.values) or "none from outside", _absent(e)
     ),
-    Tainted: lambda e: Line(Tone.FRAME, "taint", f"text from {_SOURCES.get(e.source, e.source)} came in", e.by),
+    Tainted: lambda e: Line(Tone.FRAME, "taint", f"text from {_SOURCES.get(e.source, e.source)} was read", e.by),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
     ChainPruned: lambda e: Line(Tone.FRAME, "pruned", f"session {e.session}, {count(e.count, 'record')}", e.who),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),

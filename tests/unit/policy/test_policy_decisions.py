@@ -265,3 +265,53 @@ def test_policies_about_what_a_command_holds_tighten_and_never_widen() -> None:
     assert only.decide(request, cloud).outcome == "ask"
     written = msgspec.structs.replace(request, action=Action.FILE_WRITE, path="/x")
     assert pdp.decide(written, push).policies == ()
+
+
+_places = st.sampled_from(
+    [
+        *('Host::"*"', 'Host::"*.example.com"', 'Host::"a.example.com"', 'Host::"a.example.com:443"', 'Host::"b.org"'),
+        *('MCP::Server::"forge"', 'MCP::Server::"other"', 'MCP::Tool::"push"', 'MCP::Tool::"forge/push"'),
+        *('Dir::"/home"', 'Dir::"/home/dev/"', 'File::"/home/dev/a"', 'Repository::"/home/dev/a"'),
+    ]
+)
+_tests = st.one_of(
+    _places.map(lambda place: f"when {{ resource in {place} }}"),
+    _places.map(lambda place: f"unless {{ resource in {place} }}"),
+    st.tuples(_places, _places).map(lambda two: f"when {{ resource in {two[0]} || resource in {two[1]} }}"),
+)
+_asked = st.sampled_from(
+    [
+        *((Action.NET_CONNECT, {"host": host, "port": 443}) for host in ("a.example.com", "example.com", "::1")),
+        *((Action.TOOL_CALL, {"argv": words}) for words in (("forge", "push"), ("Other", "Push"), ("x", "y"))),
+        *((Action.FILE_WRITE, {"path": path}) for path in ("/home/dev/a", "/home/x", "/homes")),
+        (Action.SESSION_START, {"path": "/home/dev/a"}),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(st.lists(_tests, min_size=1, max_size=4), _asked)
+def test_the_sieve_sees_every_place_a_resource_is_in(tests: list[str], asked) -> None:
+    pdp = user("".join(f'@id("p{n}") permit (principal, action, resource) {t};' for n, t in enumerate(tests)))
+    request, facts = ordinary("x")
+    request = msgspec.structs.replace(request, action=asked[0], **asked[1])
+    shard = pdp._shards[asked[0]]
+    assert shard.match(request, facts).policies == shard.whole(request, facts).policies
+
+
+@pytest.mark.parametrize(
+    ("scope", "request_", "expected"),
+    [
+        ('resource in MCP::Server::"peer"', {"argv": ("peer", "touch")}, Outcome.DENY),
+        ('resource in MCP::Server::"other"', {"argv": ("peer", "touch")}, Outcome.ASK),
+        ('resource in MCP::Tool::"touch"', {"argv": ("peer", "touch")}, Outcome.DENY),
+        ('resource in Host::"*.example.com"', {"host": "a.example.com", "port": 443}, Outcome.DENY),
+        ('resource in Host::"example.org"', {"host": "a.example.com", "port": 443}, Outcome.ASK),
+    ],
+)
+def test_what_a_resource_is_in_counts_although_it_is_no_entity_of_its_own(scope, request_, expected) -> None:
+    pdp = user(f'@id("x") forbid (principal, action, {scope});')
+    request, facts = ordinary("true")
+    action = Action.TOOL_CALL if "argv" in request_ else Action.NET_CONNECT
+    for _ in range(2):
+        assert pdp.decide(msgspec.structs.replace(request, action=action, **request_), facts).outcome is expected
