@@ -23,8 +23,8 @@ from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of
 from leashtui.policy.witness import Witness, witness
 
-TIME = 5_000
-"""Milliseconds for one question."""
+EFFORT = 50_000_000
+"""The solver's own steps for one question, some seconds; counted, so that a busy machine answers alike."""
 ACTIONS: tuple[Action, ...] = tuple(action for action in Action if action is not Action.LEASH_CONTROL)
 """Orders to leash are denied always, whatever a set says."""
 
@@ -33,7 +33,7 @@ class Idle(Struct, frozen=True):
     """A policy that does nothing. behind: the policies that always decide before it.
 
     never: 'matches', 'decides', 'decides alone' (it adds a reason, and matters only where a grant released the others),
-    or '?' where the solver could not tell in its time.
+    or '?' where the solver could not tell.
     """
 
     policy: Policy
@@ -87,13 +87,13 @@ class _Set:
 
 def _solver(laws: Sequence[Any]) -> Any:
     solver = z3.Solver()
-    solver.set("timeout", TIME)
+    solver.set("rlimit", EFFORT)
     solver.add(*laws)
     return solver
 
 
 class _Undecided(Exception):
-    """The solver could not tell in its time."""
+    """The solver could not tell with the effort it is given."""
 
 
 def _can(solver: Any, *conditions: Any) -> Any:

@@ -179,7 +179,7 @@ def _placed(request: Request, action: Action, reach: set[tuple[str, str]]) -> Re
     if action in _FILES:
         return replace(request, path=place or f"/{_NAME}/{_NAME}")
     if action is Action.SESSION_START:
-        return replace(request, path=place or WORKSPACE)
+        return replace(request, path=place or f"/{_NAME}/{_NAME}")
     hosts = sorted((name for kind, name in reach if kind == "Host"), key=len)
     if hosts:
         host = hosts[-1]

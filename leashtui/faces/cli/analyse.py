@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _idle(one: Any) -> Found:
-    what = "could not be analysed in time" if one.never == "?" else f"never {one.never}"
+    what = "could not be analysed" if one.never == "?" else f"never {one.never}"
     return Found(what, one.policy.name, one.behind)
 
 

@@ -122,7 +122,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "chosen",
         "under_git",
     }
-    assert set(Request.__struct_fields__) == told_apart | {"process", "ancestry", "tool", "call", "diff"}
+    assert set(Request.__struct_fields__) == told_apart | {"process", "ancestry", "tool", "call", "diff", "taint"}
 
 
 def test_every_question_is_witnessed() -> None:
