@@ -6,9 +6,11 @@ once read, stays for the session; nothing can be unread.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from leashtui.classify.untrusted import WEB, sources_of
+from leashtui.model.errors import LeashError
 from leashtui.model.event import Event, Tainted
 from leashtui.model.facts import Facts
 
@@ -41,7 +43,8 @@ class Taint:
         if origin not in self.origins and _MANY not in self.origins:
             room = len(self.origins) < _MOST
             self.origins = tuple(sorted({*self.origins, origin if room else _MANY}))
-            self._record(Tainted(source=origin, by=by))
+            with contextlib.suppress(LeashError):  # a log that cannot be written refuses the next act by itself
+                self._record(Tainted(source=origin, by=by))
             self._changed()
 
 
