@@ -33,7 +33,10 @@ atoms = st.one_of(
         lambda p: f'context.touches.containsAny(["{p[0]}:{p[1]}", "read:git"])'
     ),
     st.sampled_from(list(Parse)).map(lambda p: f'context.parse == "{p}"'),
-    st.sampled_from(["*rm*", "git *", "*\\**"]).map(lambda p: f'context.command like "{p}"'),
+    st.sampled_from(["*rm*", "git *", "*\\**", "*", "ls", "**", "*i*s*", "g*t", "*o*o*", "git*status"]).map(
+        lambda p: f'context.command like "{p}"'
+    ),
+    st.sampled_from(["*s*", "git*", "*x"]).map(lambda p: f'!(context.command like "{p}")'),
     st.just('context.tier == "exec"'),
     st.just('context.parse != "full"'),
     st.just('(context.network || context.verbs.contains("write") || !context.hosts.isEmpty())'),

@@ -182,6 +182,9 @@ class Engine:
             )
         elif request.action in (Action.NET_CONNECT, Action.NET_BIND):
             command = meet_door(machine, request, span)
+        elif request.action is Action.SESSION_START:
+            command = shlex.join(request.argv)
+            ledger.add(Verb.EXEC, request.argv[0], sentence=f"starts a session of {show(request.argv[0])}")
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
         return facts_of(ledger, command, self.mode, hidden(command))

@@ -194,6 +194,52 @@ class PolicyTrusted(_Event, frozen=True, tag="policy.trusted"):
     dropped: bool = False
 
 
+class GrantKept(_Event, frozen=True, tag="grant.kept"):
+    """A person let an approval hold in a repository beyond its session, or ended that. In the machine chain.
+
+    agent: the kind of agent it is for, '' for all.
+    """
+
+    grant: str
+    workspace: str
+    policy: str  # Cedar text
+    asks: tuple[str, ...] = ()
+    expires: int = 0
+    agent: str = ""
+    who: str = ""
+    dropped: bool = False
+
+
+class PolicyReloaded(_Event, frozen=True, tag="policy.reloaded"):
+    """A session's whole set of policies was replaced, by whom; or was not, and the last good one holds (`problem`).
+
+    revoked: grants that ended because what they release is asked differently now.
+    """
+
+    bundle: str  # in force from here on
+    was: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+    who: str = ""
+    problem: str = ""
+
+
+class OutsideRead(_Event, frozen=True, tag="outside.read"):
+    """What policies may read from outside leash, from here on. absent: (name, why)."""
+
+    values: tuple[tuple[str, bool | int | str | tuple[str, ...]], ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+
+
+class Tainted(_Event, frozen=True, tag="session.tainted"):
+    """The session took in text that others wrote. source: as in Request.taint. by: the act or tool."""
+
+    source: str
+    by: str = ""
+
+
 class Braked(_Event, frozen=True, tag="session.braked"):
     """freeze, resume or kill, by whom."""
 
@@ -264,6 +310,10 @@ Event = (
     | GrantAdded
     | GrantRevoked
     | PolicyTrusted
+    | GrantKept
+    | PolicyReloaded
+    | OutsideRead
+    | Tainted
     | Braked
     | FaceJoined
     | FaceLeft

@@ -22,6 +22,7 @@ class Action(StrEnum):
     LEASH_CONTROL = "LeashControl"  # live
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
+    SESSION_START = "SessionStart"  # once, before anything of the agent runs; path is the workspace
 
 
 class Tier(StrEnum):
@@ -117,5 +118,5 @@ class Request(Struct, frozen=True, omit_defaults=True):
     call: str = ""  # the agent's id of that tool call
     pin: Pin = Pin.UNKNOWN  # of a tool call
     effect: Claim = Claim.UNKNOWN  # of a tool call
-    taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "mcp:SERVER"
+    taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "issue", "mcp:SERVER"
     diff: str = ""  # of a file act: what would change, as a unified diff

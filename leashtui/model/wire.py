@@ -60,6 +60,12 @@ class Revoke(_Message, frozen=True, tag="revoke"):
     grant: str
 
 
+class Reload(_Message, frozen=True, tag="reload"):
+    """Read the policies anew. bundle: the digest of the set the person looked at; '' asks what it would be."""
+
+    bundle: str = ""
+
+
 class Brake(_Message, frozen=True, tag="brake"):
     """what: freeze|resume|kill."""
 
@@ -113,6 +119,23 @@ class Refused(_Message, frozen=True, tag="refused"):
     hint: str = ""
 
 
+class Offered(_Message, frozen=True, tag="offered"):
+    """The set of policies that lies there now, built and tested. permits: those among the new or changed that permit.
+
+    applied: whether it is in force. problem: why it cannot be, '' when it can.
+    """
+
+    bundle: str = ""
+    was: str = ""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    permits: tuple[str, ...] = ()
+    applied: bool = False
+    problem: str = ""
+    hint: str = ""
+
+
 class Done(_Message, frozen=True, tag="done"):
     """The session is over; code is what the keeper exits with."""
 
@@ -123,5 +146,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Brake | Signal
-DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Done
+FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Reload | Brake | Signal
+DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Done

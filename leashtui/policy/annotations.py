@@ -50,7 +50,7 @@ class Refused(Exception):
 
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_OBLIGATION = re.compile(r"mask:[a-z_]+|record:[a-z_]+|snapshot|team-store")
+_OBLIGATION = re.compile(r"mask:secrets|mask:arguments|record:full|snapshot|team-store")
 REASON = 400
 """Longest reason, characters: it must fit the one line a refused program prints."""
 
@@ -67,7 +67,7 @@ def _one_of(*values: str) -> Callable[[str], str]:
 
 def _obligations(value: str) -> str:
     good = all(_OBLIGATION.fullmatch(part.strip()) for part in value.split(","))
-    return "" if good else 'write for example "mask:secrets,record:full,snapshot"'
+    return "" if good else "write some of mask:secrets, mask:arguments, record:full, snapshot, team-store"
 
 
 def _sentence(value: str) -> str:

@@ -9,7 +9,7 @@ exists only when every file of it is good; there is no half-loaded set.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from leashtui.policy import sources
 from leashtui.policy.annotations import Refused, understand
 from leashtui.policy.entities import FACTS
 from leashtui.policy.locate import locate_complaint, locate_parse_error
+from leashtui.policy.outside import Kind, declare
 from leashtui.policy.policy import Policy
 from leashtui.policy.schema import FILE as SCHEMA_FILE
 from leashtui.policy.schema import Schema
@@ -53,10 +54,10 @@ def builtin_dir() -> Path:
     raise PolicyError(f"leash's own policies are missing beside {package}", "reinstall leashtui")
 
 
-def load_schema() -> Schema:
-    """The shipped schema. Raises Flaw when it does not parse."""
+def load_schema(outside: Mapping[str, Kind] | None = None) -> Schema:
+    """The shipped schema. outside: the facts that are declared beside it. Raises Flaw when it does not parse."""
     path = builtin_dir() / SCHEMA_FILE
-    return Schema(sources.read_file(path).decode(), str(path))
+    return Schema(declare(sources.read_file(path).decode(), outside or {}), str(path))
 
 
 def load(layers: Sequence[tuple[str, Path]], *, trusted: frozenset[str] = frozenset()) -> Bundle:

@@ -15,16 +15,23 @@ from msgspec import Struct
 
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
-from leashtui.model.request import Action, Claim, Layer, Mode, Pin, Request
+from leashtui.model.request import Action, Claim, Layer, Mode, Pin, Posture, Request, Tier
 from leashtui.model.verdict import Outcome
+from leashtui.policy.entities import Surroundings
+
+WORKSPACE = "/home/dev/proj"
+"""Where cases happen."""
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    argv, pin, effect, taint: of the request. times: how often the command's text is repeated. role: what the session is
-    for. by: the policies that must have
-    caused the outcome, all of them; not checked when absent.
+    argv, pin, effect, taint: of the request. times: how often the command's text is repeated. role, tier, posture,
+    version, repository: of the session. by: the policies that must have caused the outcome, all of them; not checked
+    when absent. obliges:
+    likewise, what it must oblige to. run: instead of facts, a command that the classifier reads, in a repository on
+    `branch`; what must be held is then tried in other spellings too, unless spellings is false. outside: facts from
+    outside.
     """
 
     name: str
@@ -42,6 +49,19 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     taint: tuple[str, ...] = ()
     times: int = 1
     by: tuple[str, ...] | None = None
+    obliges: tuple[str, ...] | None = None
+    run: str = ""
+    branch: str = "main"
+    spellings: bool = True
+    outside: dict[str, bool | int | str | tuple[str, ...]] = {}
+    tier: Tier = Tier.EXEC
+    posture: Posture = Posture.GUARD
+    version: str = ""
+    repository: str = ""
+
+    def setting(self) -> tuple[str, Tier, Surroundings]:
+        """What it says of the session: role, tier and surroundings."""
+        return self.role, self.tier, Surroundings(WORKSPACE, self.repository, self.version, self.posture.value)
 
 
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +72,7 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
 
 def ordinary(command: str) -> tuple[Request, Facts]:
     """A request and facts of a harmless, fully understood command."""
-    request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, "/home/dev/proj", tuple(command.split()), "/usr/bin/env")
+    request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, WORKSPACE, tuple(command.split()), "/usr/bin/env")
     facts = Facts(
         command=command,
         normalised="",
@@ -111,13 +131,14 @@ def situation(case: Case) -> tuple[Request, Facts]:
         found = msgspec.convert(msgspec.to_builtins(merged), Facts)
     except msgspec.ValidationError as error:
         raise PolicyError(f"case '{case.name}': {error}", "give the fact a value of its type") from error
+    path = case.path or (WORKSPACE if case.action is Action.SESSION_START else "")
     shaped = Request(
         case.action,
         case.layer,
         request.cwd,
         case.argv or request.argv,
         request.exe,
-        path=case.path,
+        path=path,
         pin=case.pin,
         effect=case.effect,
         taint=case.taint,

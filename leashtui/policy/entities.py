@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
+from typing import Any
 
 from msgspec import Struct
 
 from leashtui.model.codec import escape
 from leashtui.model.facts import Facts, Parse
 from leashtui.model.request import Action, Request, Tier
+from leashtui.policy.reach import changes
 
 TEXT = 64 * 1024
 """Longest string the engine sees, bytes of UTF-8 (1 MB costs it 29 ms)."""
@@ -25,7 +26,9 @@ ANCESTORS = 256
 WORDS = 64
 """Most words of a grant prefix."""
 
-Value = str | bool | tuple[str, ...]
+Outside = tuple[tuple[str, Any], ...]
+"""What was read outside leash: (name, bool | int | str | tuple of str), sorted by name."""
+Value = str | bool | tuple[str, ...] | Outside
 Uid = dict[str, str]
 Entity = dict[str, object]
 
@@ -33,7 +36,10 @@ DERIVED = {"effects": ("verbs", "touches", "targets"), "grant_prefix": ("prefixe
 """Fields of Facts that have no context field of their own name, and what stands for them."""
 AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised", "parse"}
 
-MADE_HERE = ("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "pin", "effect", "taint")
+MADE_HERE = (
+    *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
+    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint"),
+)
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
 """Every field of the context."""
@@ -42,7 +48,8 @@ FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.valu
 class Principal(Struct, frozen=True):
     """Who asks: a session of an agent (its name), of a kind ('claude', 'mini'), for a person.
 
-    role: what it is for, as the person said when it was started; '' when they said nothing.
+    role: what it is for, as the person said when it was started; '' when they said nothing. teams, org: where the
+    organisation's own directory says this person belongs.
     """
 
     session: str
@@ -50,22 +57,37 @@ class Principal(Struct, frozen=True):
     kind: str
     user: str
     role: str = ""
+    teams: tuple[str, ...] = ()
+    org: str = ""
 
     def uid(self) -> Uid:
         """The principal of every request of this session."""
         return _uid("Session", self.session)
 
     def chain(self) -> list[Entity]:
-        """The entities Session in Agent in User and AgentKind, and in its Role."""
+        """The entities Session in Agent in User in Team in Org, in its AgentKind, and in its Role."""
         agent, kind, user = _uid("Agent", self.agent), _uid("AgentKind", self.kind), _uid("User", self.user)
         role = [_uid("Role", self.role)] if self.role else []
+        org = [_uid("Org", self.org)] if self.org else []
+        teams = [_uid("Team", team) for team in self.teams]
         return [
-            *(_entity(one, []) for one in role),
+            *(_entity(one, []) for one in (*role, *org)),
+            *(_entity(team, org) for team in teams),
             _entity(self.uid(), [agent, *role]),
             _entity(agent, [user, kind]),
-            _entity(user, []),
+            _entity(user, [*teams, *org]),
             _entity(kind, []),
         ]
+
+
+class Surroundings(Struct, frozen=True):
+    """What holds for a whole session. repository: the origin's address, '' for none. version: of the agent, ''
+    when its package does not say."""
+
+    workspace: str = ""
+    repository: str = ""
+    version: str = ""
+    posture: str = "guard"
 
 
 def _uid(kind: str, name: str) -> Uid:
@@ -119,7 +141,8 @@ def _parse(facts: Facts) -> str:
 class Context:
     """Builds contexts, whole or only the fields a shard of policies reads. tier: what this host enforces."""
 
-    def __init__(self, tier: Tier) -> None:
+    def __init__(self, tier: Tier, around: Surroundings = Surroundings()) -> None:  # noqa: B008 - frozen
+        self.outside: Outside = ()
         self.fields: dict[str, Callable[[Request, Facts], Value]] = {
             "verbs": lambda r, f: f.verbs(),
             "touches": lambda r, f: f.touches(),
@@ -134,6 +157,13 @@ class Context:
             "tier": lambda r, f: str(tier),
             "pin": lambda r, f: str(r.pin),
             "effect": lambda r, f: str(r.effect),
+            "changes": lambda r, f: changes(f, around.workspace or r.cwd),
+            "flags": lambda r, f: _flags(r.argv),
+            "workspace": lambda r, f: around.workspace,
+            "repository": lambda r, f: around.repository,
+            "version": lambda r, f: around.version,
+            "posture": lambda r, f: around.posture,
+            "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
         }
 
@@ -148,7 +178,16 @@ class Context:
 
     def clean(self, names: Iterable[str], values: Iterable[Value]) -> dict[str, Value]:
         """Name to value, as the engine may see it: capped, and without lone surrogates."""
-        return {name: _clean(value) for name, value in zip(names, values, strict=True)}
+        return {
+            name: {key: _clean(one) for key, one in value} if name == "outside" else _clean(value)  # type: ignore
+            for name, value in zip(names, values, strict=True)
+        }
+
+
+def _flags(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words after the program that begin with a dash, without their values."""
+    said = words[1 : words.index("--")] if "--" in words else words[1:]
+    return tuple(sorted({word.partition("=")[0] for word in said if word.startswith("-")}))
 
 
 def _clean(value: Value) -> Value:
@@ -166,6 +205,7 @@ _KINDS = {
     Action.LEASH_CONTROL: "Control",
     Action.NET_CONNECT: "Host",
     Action.NET_BIND: "Host",
+    Action.SESSION_START: "Repository",
 }
 
 
@@ -174,6 +214,8 @@ def resource(request: Request, facts: Facts) -> Uid:
     kind = _KINDS[request.action]
     if kind == "Command":
         return _uid(kind, facts.command)
+    if kind == "Repository":
+        return _uid(kind, request.path)
     if kind == "MCP::Tool":
         return _uid(kind, "/".join(request.argv[:2]))
     if kind == "Host":
@@ -184,7 +226,7 @@ def resource(request: Request, facts: Facts) -> Uid:
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:
     """The resource with what it is in: a file in its directories, a command in its program's file and directories."""
-    if uid["type"] == "File":
+    if uid["type"] in ("File", "Repository"):
         return _placed(uid, request.path)
     if uid["type"] == "Command" and request.exe.startswith("/"):
         program = _uid("File", request.exe)
@@ -193,9 +235,11 @@ def ancestry(request: Request, uid: Uid) -> list[Entity]:
 
 
 def _placed(file: Uid, path: str) -> list[Entity]:
-    above: list[str] = []
-    for parent in reversed(PurePosixPath(path).parents if path.startswith("/") else ()):
-        name = str(parent)
-        above.extend([name] if name == "/" else [name, name + "/"])
+    above: list[str] = ["/"] if path.startswith("/") else []
+    place = ""
+    for part in path.split("/")[1:-1] if above else ():
+        if part and part != ".":
+            place += "/" + part
+            above += (place, place + "/")
     folders = [_uid("Dir", name) for name in above[:ANCESTORS]]
     return [_entity(file, folders), *(_entity(folder, []) for folder in folders)]

@@ -49,7 +49,10 @@ _CONTEXT = pst.Var(name="context")
 
 
 class Grant(Policy, frozen=True):
-    """A permit of the session layer with the asks it releases (`grants`) and its expiry. prefix: () when exact."""
+    """A permit of the session or repo layer with the asks it releases (`grants`) and its expiry.
+
+    prefix: () when exact. session: '' for one of the repository.
+    """
 
     id: str = ""
     session: str = ""
@@ -93,17 +96,18 @@ def refusal(facts: Facts, decision: Decision) -> str:
 
 
 def from_ask(
-    facts: Facts, decision: Decision, *, grant_id: str, session: str, expires: int, exact: bool = False
+    facts: Facts, decision: Decision, *, grant_id: str, session: str, expires: int, exact: bool = False, kind: str = ""
 ) -> Grant:
-    """The narrowest standing permission that answers this ask for the rest of the session.
+    """The narrowest standing permission that answers this ask for the rest of the session, or beyond it.
 
+    session: '' for a grant of the repository, which is for agents of this `kind` ('' for all) and must expire.
     expires: microseconds since the epoch, 0 = with the session. exact: only this very command, else every command that
     starts with `facts.grant_prefix`. Raises PolicyError when none may be given (see `refusal`).
     """
     no = refusal(facts, decision)
     if no:
         raise PolicyError(f"no grant is possible: {no}", "approve it once instead")
-    if not _ID.fullmatch(grant_id) or expires < 0:
+    if not _ID.fullmatch(grant_id) or expires < 0 or (not session and not expires):
         raise PolicyError(f"{grant_id!r} cannot name a grant", "use a-z 0-9 . _ - for ids and a positive expiry")
     named = (
         _op("eq", _fact("normalised"), _text(line(facts)))
@@ -114,13 +118,14 @@ def from_ask(
     if facts.in_workspace:
         conditions.append(_fact("in_workspace"))
     conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
-    conditions += [_within(kind, _shown(facts, kind)) for kind in KINDS]
-    name = f"session/{grant_id}"
+    conditions += [_within(kind, shown(facts, kind)) for kind in KINDS]
+    layer = "session" if session else "repo"
+    name = f"{layer}/{grant_id}"
     asks = frozenset(p.id for p in decision.policies)
     node = pst.Template(
         id=name,
         effect="permit",
-        principal=pst.ScopeEq(entity=_uid("Session", session)),
+        principal=_scope(session, kind),
         action=pst.ActionEq(entity=_uid("Action", "ProcessExec")),
         resource=pst.ScopeAny(),
         clauses=(pst.When(expr=reduce(lambda a, b: _op("and", a, b), conditions)),),
@@ -128,9 +133,14 @@ def from_ask(
     )
     return Grant(
         name=name,
-        layer="session",
+        layer=layer,
         permits=True,
-        meta=Meta(grant_id, "a person approved this for the session", Severity.LOW, Answer.DENY),
+        meta=Meta(
+            grant_id,
+            f"a person approved this for the {'session' if session else 'repository'}",
+            Severity.LOW,
+            Answer.DENY,
+        ),
         node=node,
         grants=asks,
         expires=expires,
@@ -141,7 +151,14 @@ def from_ask(
     )
 
 
-def _shown(facts: Facts, kind: str) -> tuple[str, ...]:
+def _scope(session: str, kind: str) -> pst.ScopeAny | pst.ScopeEq | pst.ScopeIn:
+    if session:
+        return pst.ScopeEq(entity=_uid("Session", session))
+    return pst.ScopeIn(entity=_uid("AgentKind", kind)) if kind else pst.ScopeAny()
+
+
+def shown(facts: Facts, kind: str) -> tuple[str, ...]:
+    """The members of one of the sets that policies know, by its name."""
     value = getattr(facts, kind)
     return tuple(value() if callable(value) else value)
 

@@ -131,7 +131,7 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
         found.append(_within([about.entity]))
     for clause in node.clauses:
         inverted = isinstance(clause, pst.Unless)
-        for part in [clause.expr] if inverted else _ands(clause.expr):
+        for part in [clause.expr] if inverted else ands(clause.expr):
             one = _simple(pst.UnaryOp(op="not", arg=part) if inverted else part, facts)
             if one is not None:
                 found.append(one)
@@ -140,14 +140,15 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
 
 def _is_whole(node: pst.Template, found: Sequence[_Conjunct]) -> bool:
     """Whether these tests are the whole policy: every conjunct has one, and each is exact."""
-    parts = sum(1 if isinstance(one, pst.Unless) else len(list(_ands(one.expr))) for one in node.clauses)
+    parts = sum(1 if isinstance(one, pst.Unless) else len(list(ands(one.expr))) for one in node.clauses)
     plain_scope = isinstance(node.resource, pst.ScopeAny) and isinstance(
         node.principal, pst.ScopeAny | pst.ScopeEq | pst.ScopeIn
     )
     return plain_scope and parts == len(found) and all(one.exact for one in found)
 
 
-def _ands(expr: Any) -> Iterator[Any]:
+def ands(expr: Any) -> Iterator[Any]:
+    """The conjuncts of an expression, in order."""
     stack = [expr]
     while stack:
         one = stack.pop()
@@ -205,11 +206,36 @@ def _joined(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:
 
 
 def _like(expr: pst.Like, facts: frozenset[str]) -> _Conjunct | None:
-    """The longest piece of the pattern must occur; the engine looks at the rest."""
+    """A pattern's pieces in order, the first at the beginning and the last at the end: all that `*` can mean."""
     name = _fact(expr.base, facts)
-    pieces = "".join("\0" if isinstance(part, pst.Wildcard) else part.value for part in expr.pattern).split("\0")
-    longest = max(pieces, key=len)
-    return _Conjunct(lambda seen: longest in seen[name], frozenset({name}), exact=False) if name and longest else None
+    if not name:
+        return None
+    pieces: list[str] = [""]
+    for part in expr.pattern:
+        if isinstance(part, pst.Wildcard):
+            pieces.append("")
+        else:
+            pieces[-1] += part.value
+    if len(pieces) == 1:
+        whole = pieces[0]
+        return _Conjunct(lambda seen: bool(seen[name] == whole), frozenset({name}))
+    first, *middle, last = pieces
+    wanted = tuple(piece for piece in middle if piece)
+    return _Conjunct(lambda seen: fits(seen[name], first, wanted, last), frozenset({name}))
+
+
+def fits(text: str, first: str, middle: Sequence[str], last: str) -> bool:
+    """Whether the text begins with `first`, ends with `last`, and holds `middle` in order between them."""
+    end = len(text) - len(last)
+    if len(first) > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    at = len(first)
+    for piece in middle:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def _compared(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:

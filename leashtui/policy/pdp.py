@@ -6,7 +6,7 @@ anybody, and to raise. Invariant: whatever breaks while deciding is a deny that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -17,14 +17,17 @@ from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.bundle import Bundle, build
 from leashtui.policy.cases import ordinary
 from leashtui.policy.combine import combine
-from leashtui.policy.entities import Context, Principal
+from leashtui.policy.derived import Inner, inner_acts
+from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
-from leashtui.policy.reads import actions_of
-from leashtui.policy.shard import Matched, Shard
+from leashtui.policy.reads import actions_of, names_action
+from leashtui.policy.shard import Matched, Plan, Shard
 from leashtui.policy.sources import source
 
-_NAMES = frozenset({"command", "normalised", "targets", "prefixes", "cwd", "exe", "undo", "programs"})
+_NAMES = frozenset(
+    {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+)
 """Facts of a file act that differ from name to name."""
 
 Clock = Callable[[], int]
@@ -44,21 +47,37 @@ class PDP:
     """
 
     def __init__(
-        self, bundle: Bundle, principal: Principal, *, tier: Tier = Tier.WATCH, clock: Clock | None = None
+        self,
+        bundle: Bundle,
+        principal: Principal,
+        *,
+        tier: Tier = Tier.WATCH,
+        clock: Clock | None = None,
+        around: Surroundings = Surroundings(),  # noqa: B008 - frozen
     ) -> None:
         self.bundle = bundle
         self.principal = principal
         self._clock = clock
-        self._context = Context(tier)
+        self._context = Context(tier, around)
         self._grants: dict[str, Grant] = {}
-        self._shards = {action: self._shard(action, bundle.policies) for action in Action}
+        singly: dict[str, Plan] = {}
+        self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
         self._granted: Shard | None = None
+        named = {inner: tuple(p for p in bundle.policies if names_action(p.node, inner)) for inner in Inner}
+        self._inner = {
+            inner: self._shard(inner, tuple(p for p in of if not p.permits), singly)
+            for inner, of in named.items()
+            if of
+        }
 
-    def _shard(self, action: Action, policies: tuple[Policy, ...]) -> Shard:
+    def _shard(
+        self, action: Action | Inner, policies: tuple[Policy, ...], singly: dict[str, Plan] | None = None
+    ) -> Shard:
         members = self.bundle.schema.members
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:
-            return Shard(action, chosen, self._context, self.principal, self.bundle.schema, self.bundle.digest)
+            schema, digest = self.bundle.schema, self.bundle.digest
+            return Shard(action, chosen, self._context, self.principal, schema, digest, singly)
         except ValueError as error:
             raise PolicyError(f"the policy engine refuses this set: {error}", "run `leash policy check`") from error
 
@@ -66,6 +85,8 @@ class PDP:
         """Allow, ask or deny, with the policies that caused it. Never raises; an error is a deny."""
         try:
             found = self._shards[request.action].match(request, facts)
+            if self._inner and request.action is Action.PROCESS_EXEC:
+                found = self._with_inner(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action is Action.PROCESS_EXEC:
                 return self._released(found, request, facts)
             return found.decision
@@ -74,6 +95,16 @@ class PDP:
         except BaseException as error:  # noqa: BLE001 - panics of the engine are no Exception, and must deny
             broken = f"{type(error).__name__}: {error}"
             return Decision(Outcome.DENY, self.bundle.digest, errors=(broken[:500],), standing=False)
+
+    def _with_inner(self, found: Matched, request: Request, facts: Facts) -> Matched:
+        """With what is denied, asked and obliged to for the acts that the command holds."""
+        more = [self._inner[inner].match(request, facts) for inner in inner_acts(facts) if inner in self._inner]
+        if not any(one.policies or one.errors for one in more):
+            return found
+        known = {policy.name: policy for one in (found, *more) for policy in one.policies}
+        errors = (*found.errors, *(error for one in more for error in one.errors))
+        policies = tuple(known.values())
+        return Matched(policies, errors, combine(policies, errors, self.bundle.digest))
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
@@ -86,6 +117,20 @@ class PDP:
             return found.decision
         return combine([*found.policies, *live], granted.errors, self.bundle.digest)
 
+    def about(self, action: Action) -> tuple[Policy, ...]:
+        """The policies that can speak of this action, in load order; for a command, of what it holds too."""
+        shards = [self._shards[action], *(self._inner.values() if action is Action.PROCESS_EXEC else ())]
+        return tuple({name: policy for shard in shards for name, policy in shard.policies.items()}.values())
+
+    def ask(self, request: Request, facts: Facts, policies: Sequence[Policy]) -> tuple[frozenset[str], tuple[str, ...]]:
+        """(names of those that match, errors) of any policies, whatever else holds. Raises PolicyError."""
+        found = self._shard(request.action, tuple(policies)).whole(request, facts)
+        return frozenset(policy.name for policy in found.policies), found.errors
+
+    def learn(self, outside: Outside) -> None:
+        """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
+        self._context.outside = outside
+
     def by_class(self) -> frozenset[Action]:
         """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
         return frozenset(
@@ -94,12 +139,17 @@ class PDP:
             if not shard.about_resource and not _NAMES.intersection(shard.facts)
         )
 
+    def forget(self) -> None:
+        """Drop every remembered match, so that the next decision is made afresh."""
+        for shard in (*self._shards.values(), *self._inner.values()):
+            shard.forget()
+
     def add_grant(self, grant: Grant) -> None:
         """Let this grant release the asks it names from now on.
 
         Raises PolicyError: another session's, a name that is taken, or an ask that no grant may release.
         """
-        if grant.session != self.principal.session:
+        if grant.session not in ("", self.principal.session):
             raise PolicyError(f"grant {grant.id} belongs to session {grant.session}", "approve it in this session")
         if grant.id in self._grants:
             raise PolicyError(f"grant {grant.id} exists already", "revoke it first")
@@ -128,13 +178,13 @@ class PDP:
         request, facts = ordinary("true")
         for action in Action:
             shard = self._shard(action, probe.policies)
-            found = shard.match(request, facts)
-            names = [p.name for p in found.policies]
-            if names != ["builtin/true"] or len(found.errors) != 1:
-                raise PolicyError(
-                    f"the policy engine fails its self-test: {names}, {list(found.errors)}",
-                    "leash does not start with an engine it cannot trust; reinstall cedarpy",
-                )
+            for found in (shard.whole(request, facts), shard.match(request, facts)):
+                names = [p.name for p in found.policies]
+                if names != ["builtin/true"] or len(found.errors) != 1:
+                    raise PolicyError(
+                        f"the policy engine fails its self-test: {names}, {list(found.errors)}",
+                        "leash needs an engine it can trust: give it more stack (ulimit -s 8192), or reinstall cedarpy",
+                    )
         self._compare()
 
     def _compare(self) -> None:

@@ -64,6 +64,14 @@ def named_in(node: pst.Template) -> frozenset[pst.EntityUid]:
     return frozenset(found)
 
 
+def names_action(node: pst.Template, action: str) -> bool:
+    """Whether the policy's scope says this action by name."""
+    scope = node.action
+    if isinstance(scope, pst.ActionEq):
+        return scope.entity.id == action
+    return isinstance(scope, pst.ActionIn) and any(uid.id == action for uid in scope.entities)
+
+
 def actions_of(node: pst.Template, members: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """The action ids a policy can match. members: action id -> itself and everything in it (schema.members)."""
     scope = node.action

@@ -30,6 +30,12 @@ class Schema:
             raise Flaw(file, 0, 0, str(error), "reinstall leashtui; this file belongs to it") from error
 
     @cached_property
+    def fields(self) -> dict[str, str]:
+        """Fact -> its type: Bool, String or Set<String>."""
+        body = self.text.split("type Facts = {")[1].split("};")[0]
+        return dict(re.findall(r"(?m)^ {2}(\w+): (Bool|String|Set<String>)", body))
+
+    @cached_property
     def members(self) -> dict[str, frozenset[str]]:
         """Action id -> that action and every action that is in it, directly or not."""
         actions = json.loads(str(self.entities([])))

@@ -15,7 +15,7 @@ from cedarpy import PolicySet, pst
 from msgspec import Struct
 
 from leashtui.model.facts import Facts
-from leashtui.model.request import Action, Request
+from leashtui.model.request import Request
 from leashtui.model.verdict import Decision
 from leashtui.policy import names
 from leashtui.policy.combine import combine
@@ -32,6 +32,9 @@ PLANS = 1024
 SINGLY = 4
 """Most policies of a new combination that are evaluated one by one, because compiling would cost more."""
 
+_NO_ACTION: Uid = {"type": "Action", "id": "none"}
+_NOTHING: Uid = {"type": "Command", "id": ""}
+_NOBODY = cedarpy.Entities.from_json_str("[]")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,7 +46,7 @@ class Matched(Struct, frozen=True):
     decision: Decision
 
 
-class _Plan:
+class Plan:
     """Some policies as one handle of the engine, and what must be sent for them."""
 
     def __init__(self, policies: Sequence[Policy], known: frozenset[str]) -> None:
@@ -53,23 +56,33 @@ class _Plan:
         self.facts = tuple(sorted(known if reads.every_fact else reads.facts & known))
         self.about_resource = reads.resource
 
+    def warm_up(self, principal: Uid) -> Plan:
+        """Ask it once: the engine's first use of a handle costs many times what later ones do."""
+        asked = {"principal": principal, "action": _NO_ACTION, "resource": _NOTHING, "context": "{}"}
+        cedarpy.is_authorized(asked, self.handle, _NOBODY)
+        return self
+
 
 class Shard:
-    """One action's policies. Raises ValueError when the engine refuses them."""
+    """One action's policies. singly: plans of single policies, shared by the shards of one decider.
+
+    Raises ValueError when the engine refuses them.
+    """
 
     def __init__(
         self,
-        action: Action,
+        action: str,
         policies: Sequence[Policy],
         context: Context,
         principal: Principal,
         schema: Schema,
         digest: str,
+        singly: dict[str, Plan] | None = None,
     ) -> None:
         self.policies = {policy.name: policy for policy in policies}
         self._listed = tuple(policies)
         self._known = context.names()
-        self._whole = _Plan(self._listed, self._known)
+        self._whole = Plan(self._listed, self._known)
         self.facts = self._whole.facts
         self.about_resource = self._whole.about_resource
         self._context = context
@@ -81,9 +94,11 @@ class Shard:
         self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)))
         self._digest = digest
         self._cache: dict[tuple[Value, ...], Matched] = {}
-        self._plans: dict[tuple[int, ...], _Plan | None] = {}
-        left = [number for number in range(len(policies)) if number not in self._sieve.exact]
-        self._single = {number: _Plan([policies[number]], self._known) for number in left}
+        self._plans: dict[tuple[int, ...], Plan | None] = {}
+        self._single = {} if singly is None else singly
+        for number, policy in enumerate(policies):
+            if number not in self._sieve.exact and policy.name not in self._single:
+                self._single[policy.name] = Plan([policy], self._known).warm_up(self._principal)
 
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
@@ -120,28 +135,28 @@ class Shard:
         plans = self._planned(tuple([number for number in picked if number not in exact]))
         return self._combined([self._ask(plan, seen, about) for plan in plans], matched)
 
-    def _planned(self, picked: tuple[int, ...]) -> list[_Plan]:
+    def _planned(self, picked: tuple[int, ...]) -> list[Plan]:
         """What to evaluate for these policies: together when that was seen before or they are many, else singly."""
         if not picked:
             return []
         if len(picked) == 1:
-            return [self._single[picked[0]]]
+            return [self._single[self._listed[picked[0]].name]]
         plan = self._plans.get(picked)
         if plan is None:
             if len(picked) <= SINGLY and picked not in self._plans:
                 self._remember(picked, None)
-                return [self._single[number] for number in picked]
-            plan = _Plan([self._listed[number] for number in picked], self._known)
+                return [self._single[self._listed[number].name] for number in picked]
+            plan = Plan([self._listed[number] for number in picked], self._known)
             self._remember(picked, plan)
         return [plan]
 
-    def _remember(self, picked: tuple[int, ...], plan: _Plan | None) -> None:
+    def _remember(self, picked: tuple[int, ...], plan: Plan | None) -> None:
         self._plans.pop(picked, None)
         if len(self._plans) >= PLANS:
             del self._plans[next(iter(self._plans))]
         self._plans[picked] = plan
 
-    def _ask(self, plan: _Plan, seen: Mapping[str, object], about: _About) -> cedarpy.Diagnostics:
+    def _ask(self, plan: Plan, seen: Mapping[str, object], about: _About) -> cedarpy.Diagnostics:
         entities, uid = self._base, self._anything
         if plan.about_resource:
             uid = about.uid

@@ -25,6 +25,8 @@ OPERATORS = 256
 """Most operators (dots, comparisons and clauses included) in one policy."""
 TOKENS = 20_000
 """Most words and signs in one policy."""
+STARS = 32
+"""Most stars in a pattern: matching costs their number times the text's length."""
 STATEMENTS = 4096
 """Most policies in one file."""
 
@@ -159,6 +161,10 @@ def tokenise(text: Text) -> list[Token]:
     return tokens
 
 
+def _follows_like(tokens: Sequence[Token]) -> bool:
+    return len(tokens) > 1 and tokens[-2].kind == "word" and tokens[-2].text == "like"
+
+
 def statements(text: Text, tokens: Sequence[Token]) -> list[Statement]:
     """The policies of a file. Raises Flaw: unbalanced, too deep, too many operators, no final semicolon."""
     found: list[Statement] = []
@@ -179,6 +185,8 @@ def statements(text: Text, tokens: Sequence[Token]) -> list[Statement]:
         elif token.kind == "word":
             conditionals += token.text == "if"
             operators += token.text in _WORD_OPERATORS
+        elif token.kind == "string" and token.text.count("*") > STARS and _follows_like(current):
+            raise text.flaw(token.start, f"more than {STARS} stars in one pattern", "use a fact instead of text")
         if len(expected) + conditionals > NESTING:
             raise text.flaw(
                 token.start, f"nested deeper than {NESTING} levels", "split the condition into several policies"

@@ -1,8 +1,8 @@
 """Words that a policy compares facts with, and that can never match: a misspelt verb would be a forbid asleep.
 
-Knows the closed sets behind verbs, touches, contents, parse, mode, layer and tier. Refuses to know open ones (hosts,
-packages). Invariant: only literals that stand directly beside such a fact are judged, so a good policy is never
-refused.
+Knows the closed sets behind verbs, touches, contents, parse, mode, layer, tier and posture. Refuses to know open
+ones (hosts, packages). Invariant: only literals that stand directly beside such a fact are judged, so a good policy is
+never refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from cedarpy import pst
 
 from leashtui.model.facts import Content, Parse, Place, Verb
-from leashtui.model.request import Layer, Mode, Tier
+from leashtui.model.request import Layer, Mode, Posture, Tier
 
 _WORDS: Mapping[str, frozenset[str]] = {
     "verbs": frozenset(Verb),
@@ -25,6 +25,7 @@ _WORDS: Mapping[str, frozenset[str]] = {
     "contents": frozenset(Content),
     "layer": frozenset(Layer),
     "tier": frozenset(Tier),
+    "posture": frozenset(Posture),
 }
 
 

@@ -23,6 +23,7 @@ from leashtui.model.event import (
     ChainOpened,
     ChainPruned,
     Event,
+    GrantKept,
     Notice,
     PolicyTrusted,
     Record,
@@ -75,8 +76,11 @@ class Machine:
         """A finished session's log is about to be taken away; nothing may go before this is written."""
         return self._note(ChainPruned(session=session, head=head, count=count, who=who))
 
-    def trusted(self, event: PolicyTrusted | ToolsPinned) -> None:
-        """A person trusts something, or no longer does. Raises LeashError: without a record there is no trust."""
+    def trusted(self, event: PolicyTrusted | GrantKept | ToolsPinned) -> None:
+        """A project's policies may permit, a grant outlives its session, a tool is accepted; or no longer so.
+
+        Raises LeashError: without a record there is no trust.
+        """
         entry = self._note(event)
         if entry.notice is not None:
             raise StoreError(entry.notice.text, entry.notice.hint)

@@ -89,6 +89,23 @@ class Keeping:
         if kind in ("changed", "made"):
             self._seen.add(path)
 
+    def copy(self, path: str) -> str:
+        """Keep what lies at `path`, whatever happens to it later. Returns why it could not be kept, '' when it was."""
+        try:
+            folder = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            return error.strerror or str(error)
+        try:
+            step = self._kept("changed", folder, os.fsencode(os.path.basename(path)), path, "")
+            if not step.why:
+                self._note(step)
+                self._touched[path] = None
+        except (OSError, ValueError, LeashError) as error:
+            return str(error)
+        finally:
+            os.close(folder)
+        return step.why
+
     def _kept(self, kind: str, folder: int, name: bytes, path: str, to: str) -> Step:
         if kind in ("made", "moved"):
             return Step(kind, path, to=to)

@@ -21,9 +21,10 @@ from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
+from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import DIRECTORY, Relays
-from leashtui.supervisor.mediator import Limits, Mediator
+from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.session import Session
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tickets import Tickets
@@ -57,7 +58,7 @@ class Arming:
         names = (["ask.sock"] if self.wanted else []) + (["mcp.sock"] if self._mcp else [])
         return frozenset(os.path.realpath(self._directory.path / name) for name in names)
 
-    def limits(self, bundle: str, clock: Callable[[], int]) -> Limits:
+    def limits(self, bundle: Callable[[], str], clock: Callable[[], int]) -> Limits:
         """What the mediator has to heed."""
         loop = asyncio.get_running_loop()
 

@@ -13,7 +13,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,18 +27,18 @@ from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
-from leashtui.model.errors import GuardError, LeashError
-from leashtui.model.event import GrantAdded, Notice, SessionStarted
-from leashtui.model.facts import Facts
+from leashtui.model.errors import GuardError
+from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.request import Mode, Tier
-from leashtui.model.verdict import Decision
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
-from leashtui.policy.entities import Principal
+from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
-from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
+from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
+from leashtui.stores.kept import KeptGrants
 from leashtui.stores.machine import FILE, Machine
+from leashtui.stores.undo import Keeping
 from leashtui.supervisor import layers, leavings
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
@@ -50,26 +50,28 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
+from leashtui.supervisor.granting import granter, with_kept
+from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
+from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds, reference
+from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
-
-GRANT_LIFE = 12 * 3600 * 1_000_000
-"""A session grant ends with the session, and after this many microseconds at the latest."""
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -91,6 +93,8 @@ class Parts:
     stream: Stream
     code: Code | None
     arming: Arming
+    taint: Taint
+    standing: Standing
     keys: Keys
     made: Made
     house: Callable[[Relays], Servers]
@@ -127,8 +131,18 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     policies = layers.load(config_dir(), start.workspace)
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
-    pdp = PDP(bundle, Principal(session_id, start.agent, start.agent, user, start.role), tier=tier, clock=microseconds)
-    pdp.self_test()
+    probe = RepositoryProbe(start.workspace)
+    people, around = layers.people(), _around(start, probe)
+    who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
+    lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
+    late: list[Callable[[], None]] = []
+    standing = Standing(
+        bundle,
+        lambda: layers.load(config_dir(), start.workspace).bundle,
+        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
+        lambda event: stream.append(event, durable=True),
+        lambda: _each(late),
+    )
     leavings.sweep(ensure_private(runtime_dir()))
     directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
@@ -158,8 +172,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     desk = Desk(
         session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
     )
-    notices = _Notices(stream, channel)
-    taint = Taint()
+    notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
     acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
@@ -176,29 +189,33 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     endings = Endings(loop, microseconds)
     covers = Covers()
     keys = Keys(start.home, covers.move, endings.watch, lambda text, hint: session.notice("info", text, hint))
+    keeping = Keeping(undo_dir() / session_id, lambda path: False)
+    taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
         classify=lambda request: keys.judged(request, classify(request)),
-        decider=pdp,
+        decider=standing,
         desk=desk,
         stream=stream,
         acts=acts,
         breaker=Breaker(),
-        grant=_granter(pdp, session_id),
+        grant=granter(standing, session_id),
         can_ask=lambda: start.on_ask == "wait",
         clock=microseconds,
         timer=lambda: time.perf_counter_ns() // 1000,
         broken=notices.broken,
         posture=start.posture,
         reachable=council.reachable,
-        limits=arming.limits(bundle.digest, microseconds),
+        limits=arming.limits(lambda: standing.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
         opening=keys.opening,
         taint=taint,
+        duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
-    by_class, added = pdp.by_class(), histories(start.home)
+    by_class, added = standing.pdp.by_class(), histories(start.home)
     lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
+    late.append(lambda: lanes.change(standing.pdp.by_class()))
     welcome = Welcome(
         session=session_id,
         agent=start.agent,
@@ -219,7 +236,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         stream=stream,
         counted=lambda: (stream.count, stream.head),
         close_log=lambda: _close(stream, machine, session_id, directory, notary),
-        revoke=pdp.revoke,
+        revoke=standing.revoke,
+        reload=standing.reload,
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
@@ -236,6 +254,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     room["control"] = control
     session.at_end(endings.close)
     session.at_end(covers.close)
+    session.at_end(keeping.close)
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
@@ -245,14 +264,41 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-
     about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
     rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
     adviser = Adviser(mediator.consult, lambda: rules, start.cwd, about)
     house = Housing(mediator.submit, stream, session.notice, taint, adviser, masker.mask, microseconds, start.cwd)
     return Parts(
-        session_id, directory, session, mediator, lanes, acts, control, stream, code, arming, keys, made, house.build
+        id=session_id,
+        directory=directory,
+        session=session,
+        mediator=mediator,
+        lanes=lanes,
+        acts=acts,
+        control=control,
+        stream=stream,
+        code=code,
+        arming=arming,
+        taint=taint,
+        standing=standing,
+        keys=keys,
+        made=made,
+        house=house.build,
     )
+
+
+def _each(works: Sequence[Callable[[], None]]) -> None:
+    for work in works:
+        work()
+
+
+def _around(start: Start, probe: RepositoryProbe) -> Surroundings:
+    """What holds for the whole session, as policies read it."""
+    pins = probe.pinned()
+    remotes = dict(pins.remotes) if pins is not None else {}
+    repository = remotes.get("origin") or next(iter(remotes.values()), "")
+    version = version_of(Path(os.path.realpath(start.exe)), adapter_of(start.agent).footprint.package)
+    return Surroundings(start.workspace, repository, version, start.posture.value)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:
@@ -303,48 +349,6 @@ def _close(stream: Stream, machine: Machine, session: str, directory: Path, nota
     machine.closed(session, head=head, count=count, note=notary.last.decode() if notary is not None else "")
     leavings.remove(directory)
     return count, head
-
-
-def _granter(pdp: PDP, session: str) -> Callable[[Facts, Decision], GrantAdded]:
-    number = 0
-
-    def grant(facts: Facts, decision: Decision) -> GrantAdded:
-        nonlocal number
-        number += 1
-        expires = microseconds() + GRANT_LIFE
-        made = grants.from_ask(facts, decision, grant_id=f"g{number}", session=session, expires=expires)
-        pdp.add_grant(made)
-        return GrantAdded(
-            grant=made.id, policy=made.text, asks=tuple(sorted(made.grants)), prefix=made.prefix, expires=expires
-        )
-
-    return grant
-
-
-class _Notices:
-    """Says once, in the record, that a part failed."""
-
-    def __init__(self, stream: Stream, channel: Channel) -> None:
-        self._stream = stream
-        self._channel = channel
-        self._said: set[str] = set()
-
-    def broken(self, why: str) -> None:
-        """A component raised and the act was denied."""
-        if why not in self._said and len(self._said) < 100:
-            self._said.add(why)
-            self._try("alarm", f"leash could not judge an act and refused it: {why}", "run `leash doctor`")
-
-    def code_changed(self, code: str) -> None:
-        """Somebody guessed the approval code wrong three times."""
-        self._channel.tell(say=f"the approval code was guessed wrong three times; it is now {code}")
-        self._try("alarm", "the approval code was guessed wrong three times and has changed", "look at who tried")
-
-    def _try(self, level: str, text: str, hint: str) -> None:
-        try:
-            self._stream.append(Notice(level=level, text=text, hint=hint))
-        except LeashError:
-            return  # the log itself is what is broken; the verdict says so to the program
 
 
 async def open_door(parts: Parts, start: Start, supervisor_pid: int, welcome: Welcome) -> str:

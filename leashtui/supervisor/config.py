@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from leashtui.model.errors import ConfigError
+from leashtui.policy.outside import Kind
 
 FILE = "config.toml"
 """Its name below `stores.directories.config_dir()`."""
@@ -46,20 +47,49 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
 
 
+class Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
+
+    type: what it is. timeout: seconds until it counts as absent. every: seconds between readings.
+    """
+
+    command: tuple[str, ...] = ()
+    file: str = ""
+    type: Literal["bool", "string", "number", "set"] = "bool"
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2
+    every: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 60
+
+    def __post_init__(self) -> None:
+        path = self.command[0] if self.command else self.file
+        if bool(self.command) == bool(self.file) or not path.startswith("/"):
+            raise ValueError("give either command = ['/absolute/program', ...] or file = '/absolute/path'")
+
+    @property
+    def kind(self) -> Kind:
+        """Its type, as policies know it."""
+        return Kind(self.type)
+
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. guard: the least tier, '' for the best there is. on_ask: '' is wait, or deny where nobody can answer.
 
     record: whether what the agent's terminal shows is kept beside the log, secrets masked.
-    mode: record only, hold what asks, or refuse what asks.
+    mode: record only, hold what asks, or refuse what asks. profile: how much of the shipped policies holds; team adds
+    to solo, strict to team.
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
     patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
+    facts: what policies may read from outside leash.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
     on_ask: Literal["", "wait", "deny"] = ""
     mode: Literal["observe", "guard", "lockdown"] = "guard"
+    profile: Literal["solo", "team", "strict"] = "solo"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()
@@ -68,6 +98,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hooks: bool = True
     mcp: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
+    facts: dict[Name, Fact] = {}
 
 
 class Value(Struct, frozen=True):
@@ -89,7 +120,8 @@ class Loaded(Struct, frozen=True):
     def values(self) -> Iterator[Value]:
         """Every key in the order of the definition, dotted."""
         for key, value in _flatten(msgspec.to_builtins(self.config)):
-            given = any(key == name or name.startswith(key + ".") for name in self.set)
+            fact = key.rpartition(".")[0] + "." if key.startswith("facts.") else key + "."
+            given = any(key == name or name.startswith((key + ".", fact)) for name in self.set)
             yield Value(key, value, str(self.path) if given else "default")
 
 

@@ -27,9 +27,11 @@ from leashtui.model.wire import (
     Done,
     FaceMessage,
     Hello,
+    Offered,
     Reached,
     Recorded,
     Refused,
+    Reload,
     Revoke,
     Signal,
     Terminal,
@@ -58,6 +60,10 @@ class Powers(Protocol):
         ...
 
     def revoke(self, grant: str, who: str) -> str: ...
+
+    async def reload(self, bundle: str, who: str) -> Offered:
+        """Build the policies that lie there now, and put them in force when their digest is `bundle`."""
+        ...
 
     def signal(self, number: int) -> None: ...
 
@@ -211,6 +217,9 @@ class Control:
             self._record(FaceJoined(face=face, role=hello.role, who=peer.user, pid=peer.pid))
         while line := await reader.readline():
             wish = codec.decode_face(line)
+            if isinstance(wish, Reload) and hello.role != "observer":
+                self._send(writer, await self._powers.reload(wish.bundle, peer.user))
+                continue
             refusal = "observers watch only" if hello.role == "observer" else self._obey(wish, peer, face)
             if refusal:
                 self._send(writer, Refused(reason=refusal))

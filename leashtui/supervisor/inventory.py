@@ -107,7 +107,7 @@ def look(agent: Adapter, places: Places) -> Found | None:
     if program is None:
         return None
     real = Path(os.path.realpath(program))
-    version = _version(real, agent.footprint.package)
+    version = version_of(real, agent.footprint.package)
     findings = [*_settings_findings(agent, places), *_alias_findings(agent, places)]
     if agent.tried and version and version != agent.tried:
         findings.append(Finding("note", f"version {version}; leash was tried with {agent.tried}", "leash doctor"))
@@ -157,7 +157,7 @@ def strays(environ: Mapping[int, tuple[str, ...]] | None = None) -> list[Stray]:
     return sorted(found, key=lambda stray: stray.pid)
 
 
-def _version(program: Path, package: str) -> str:
+def version_of(program: Path, package: str) -> str:
     """From the package that holds the program: package.json above it, or its metadata; '' when neither is there."""
     for folder in list(program.parents)[:8]:
         manifest = folder / "package.json"

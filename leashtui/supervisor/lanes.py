@@ -64,6 +64,12 @@ class Lanes:
         self._allowed: set[tuple[Action, Place]] = set()
         self._doors: set[tuple[Action, str, int]] = set()
 
+    def change(self, by_class: Collection[Action] | None = None) -> None:
+        """What was allowed before need not be now: other policies hold, or the session has taken in foreign text."""
+        self._by_class = self._by_class if by_class is None else frozenset(by_class)
+        self._allowed.clear()
+        self._doors.clear()
+
     def knows(self, action: Action, path: str) -> bool:
         """Whether this file act needs no question."""
         if action not in self._by_class or not path.isprintable():

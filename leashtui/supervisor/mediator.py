@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from leashtui.model.card import Card, Choice
+from leashtui.model.card import Choice
 from leashtui.model.errors import LeashError
 from leashtui.model.event import ActEnded, Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
 from leashtui.model.facts import Facts, Verb
@@ -22,9 +22,11 @@ from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
+from leashtui.supervisor.duties import Duties
+from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import WEB, Taint
-from leashtui.supervisor.tickets import Tickets
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import approved_late, refusal, ticket
 
@@ -52,35 +54,6 @@ Follow = Callable[[ProcessRef, Callable[[int, int], None]], None]
 """Tells the exit code of a process and the microseconds it took, once it has ended."""
 Granter = Callable[[Facts, Decision], GrantAdded]
 """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
-
-
-class Limits:
-    """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
-
-    patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
-    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
-    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
-    with a sentence for the model when a parked act was answered.
-    """
-
-    def __init__(
-        self,
-        *,
-        patience: Callable[[Request], float] = lambda request: 0.0,
-        later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
-        own: Callable[[Request], bool] = lambda request: False,
-        habit: Callable[[Request], bool] = lambda request: False,
-        plain: Callable[[Request], Request] = lambda request: request,
-        tickets: Tickets | None = None,
-        told: Callable[[str], None] = lambda sentence: None,
-    ) -> None:
-        self.patience = patience
-        self.later = later
-        self.own = own
-        self.habit = habit
-        self.plain = plain
-        self.tickets = tickets
-        self.told = told
 
 
 @dataclass
@@ -121,6 +94,7 @@ class Mediator:
         scripts: Callable[[Request], str] = lambda request: "",
         opening: Callable[[Request, Facts, Reply], Reply] = lambda request, facts, reply: reply,
         taint: Taint | None = None,
+        duties: Duties | None = None,
     ) -> None:
         self._classify = classify
         self._decider = decider
@@ -139,7 +113,9 @@ class Mediator:
         self._follow = follow
         self._scripts = scripts
         self._opening = opening
+        self._currency = Currency(self._judged, decider, scripts)
         self._taint = taint or Taint()
+        self._duties = duties or Duties()
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -169,7 +145,7 @@ class Mediator:
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
         covered = asks and self._is_covered(request, facts, parent)
-        verdict = self._rule(decision, facts, covered=covered)
+        verdict = self._rule(request, decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
         elif asks and parent is None and self._acts.is_own(request) and self._limits.habit(request):
@@ -177,6 +153,8 @@ class Mediator:
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
+        if verdict is not None and verdict.ruling is Ruling.ALLOW:
+            verdict = self._dutiful(verdict, decision, facts)
         event = Decided(
             request=request,
             facts=facts,
@@ -185,13 +163,17 @@ class Mediator:
             us=self._timer() - started,
             covered_by=parent.id if parent is not None else "",
         )
-        record = self._stream.append(event, parent=parent.id if parent else "", durable=_weighty(facts, verdict))
+        record = self._stream.append(
+            self._duties.masked(event),
+            parent=parent.id if parent else "",
+            durable=_weighty(facts, verdict) or "record:full" in decision.obligations,
+        )
         submission.act = record.id
         if verdict is not None and verdict.by is By.OWN:
             reply(verdict)
             return
         act = parent or self._acts.open(record.id, request)
-        if parent is None:
+        if parent is None and request.action is not Action.SESSION_START:
             self.counts["acts"] += 1
         if verdict is not None:
             if verdict.ruling is Ruling.DENY:
@@ -218,7 +200,7 @@ class Mediator:
             scripts=self._scripts(request),
         )
         card = self._desk.ask(submission.waiting)
-        self._record_card(card, record.id)
+        self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
         seconds = self._limits.patience(request)
         if seconds > 0 and self._limits.tickets is not None:
             waiting = submission.waiting
@@ -256,13 +238,22 @@ class Mediator:
             return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 
-    def _record_card(self, card: Card, parent: str) -> None:
-        self._stream.append(Asked(card=card), parent=parent, durable=True)
+    def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:
+        """The same verdict once what policies oblige to before the act was done; a denial when it could not be."""
+        why = self._duties.before(decision, facts)
+        if not why:
+            return verdict
+        text = refusal(by=By.ERROR, what=consequence(facts, decision.policies), why=why)
+        return Verdict(Ruling.DENY, By.ERROR, text, "", verdict.act, verdict.policies)
 
-    def _rule(self, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
-        """The verdict that needs no person, or None when one must be asked."""
+    def _rule(self, request: Request, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
+        """The verdict that needs no person, or None when one must be asked.
+
+        Who may start a session, and in which posture, holds in a session that only observes too.
+        """
         policies = tuple(p.id for p in decision.policies)
-        if self._posture is Posture.OBSERVE and decision.outcome is not Outcome.ALLOW and not decision.errors:
+        observes = self._posture is Posture.OBSERVE and request.action is not Action.SESSION_START
+        if observes and decision.outcome is not Outcome.ALLOW and not decision.errors:
             return Verdict(Ruling.ALLOW, By.OBSERVED, policies=policies)
         if "team-store" in decision.obligations and decision.outcome is not Outcome.DENY and not self._reachable():
             why = "a policy lets it happen only while the team store can be reached, and it cannot be reached now"
@@ -296,10 +287,13 @@ class Mediator:
     ) -> None:
         """An ask ended: record it, remember it, release it. A failing log turns an approval into a denial."""
         waiting.stop()
-        if verdict.ruling is Ruling.ALLOW and not waiting.parked and self._has_changed(waiting):
-            why = "what it would run changed while it waited; run it again, and it will be asked as it is now"
+        why = self._currency.objection(waiting) if verdict.ruling is Ruling.ALLOW and not waiting.parked else ""
+        if why:
             text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
             verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
+        elif verdict.ruling is Ruling.ALLOW:
+            verdict = self._dutiful(verdict, waiting.decision, waiting.facts)
+            choice = choice if verdict.ruling is Ruling.ALLOW else None
         granted: GrantAdded | None = None
         try:
             if choice is Choice.SESSION:
@@ -348,21 +342,6 @@ class Mediator:
 
     def _judged(self, request: Request) -> Facts:
         return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
-
-    def _has_changed(self, waiting: Waiting) -> bool:
-        """Whether an exec would do more now than its card showed: its scripts are others, or mean something else."""
-        request = waiting.request
-        if request.action is not Action.PROCESS_EXEC:
-            return False
-        try:
-            if self._scripts(request) != waiting.scripts:
-                return True
-            now = self._judged(request)
-        except Exception:  # noqa: BLE001 - what cannot be judged any more is not what was shown
-            return True
-        shown = Act("", None)
-        shown.approve(waiting.facts)
-        return now.effects != waiting.facts.effects and not shown.covers(now, same=True)
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
-from leashtui.classify.probe import Probe
+from leashtui.classify.places import Pins, Workspace
+from leashtui.classify.probe import NoProbe, Probe
 from leashtui.classify.toolbox import Toolbox
 from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Layer, Mode, Request, Tier
@@ -26,6 +26,15 @@ from leashtui.policy.pdp import PDP
 from leashtui.supervisor import layers
 
 _ENGINES = 64
+
+
+def reader(workspace: str, branch: str) -> Callable[[str], Facts]:
+    """Reads commands as a session in this workspace would, without looking at the disk: a repository on `branch`, with
+    a remote `origin` whose branch `main` others build on."""
+    pins = Pins((("origin", "https://git.example/proj.git"),), branch, ("main",))
+    place = Workspace(workspace, (), (), pins)
+    engine = Engine(place, os.path.dirname(workspace), "dev", Mode.KERNEL, NoProbe(), Toolbox())
+    return lambda command: engine.text(command, workspace)
 
 
 class Judged(Struct, frozen=True):

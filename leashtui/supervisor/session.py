@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -22,7 +22,7 @@ from leashtui.model.errors import Exit, StoreError
 from leashtui.model.event import Braked, Event, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
 from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
-from leashtui.model.wire import Done, Welcome
+from leashtui.model.wire import Done, Offered, Welcome
 from leashtui.supervisor import tree
 from leashtui.supervisor.channel import Channel
 from leashtui.supervisor.control import Control
@@ -111,6 +111,7 @@ class Session:
         counted: Callable[[], tuple[int, str]],
         close_log: Callable[[], tuple[int, str]],
         revoke: Callable[[str], bool],
+        reload: Callable[[str, str], Awaitable[Offered]],
         linger: bool,
     ) -> None:
         self._agent = ProcessRef(0, 0)
@@ -122,6 +123,8 @@ class Session:
         self._counted = counted
         self._close_log = close_log
         self._revoke = revoke
+        self._reload = reload
+        self.aside: dict[int, asyncio.Future[int]] = {}  # children of leash's own, by pid, with their wait status
         self._linger = linger
         self._last: list[Callable[[], None]] = []
         self._frozen = False
@@ -183,6 +186,10 @@ class Session:
         if not self._revoke(grant):
             return f"there is no grant {grant!r}"
         return self._try_record(GrantRevoked(grant=grant, who=who), durable=True)
+
+    async def reload(self, bundle: str, who: str) -> Offered:
+        """See control.Powers."""
+        return await self._reload(bundle, who)
 
     def signal(self, number: int) -> None:
         """Deliver a signal to the agent's process group, as a terminal would."""
@@ -252,7 +259,11 @@ class Session:
 
     def _own(self) -> list[int]:
         """Children of ours that are not the agent's."""
-        pids = [self.anchor, *(p.pid for p in (self.screen, self.watcher, self.endpoint) if p is not None)]
+        pids = [
+            self.anchor,
+            *self.aside,
+            *(p.pid for p in (self.screen, self.watcher, self.endpoint) if p is not None),
+        ]
         return [pid for pid in pids if pid > 0]
 
     def _reap(self) -> None:
@@ -278,6 +289,9 @@ class Session:
             self._code.set_result(Exit.REFUSED if self._refused_first else exit_code(status))
         elif pid == self.anchor:
             self.anchor = 0
+        elif (ended := self.aside.pop(pid, None)) is not None:
+            if not ended.done():
+                ended.set_result(status)
         elif self.screen is not None and pid == self.screen.pid:
             self.screen.died()
         elif self.endpoint is not None and pid == self.endpoint.pid:

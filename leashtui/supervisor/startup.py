@@ -23,17 +23,20 @@ from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.guards.watcher import WatchGuard
 from leashtui.model.errors import GuardError, LeashError
-from leashtui.model.event import Notice
+from leashtui.model.event import Notice, OutsideRead
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
+from leashtui.policy.entities import Outside
 from leashtui.stores.accepted import Accepted
-from leashtui.stores.directories import runtime_dir, state_dir, undo_dir
+from leashtui.stores.directories import config_dir, runtime_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.instructions import compare
 from leashtui.supervisor.inventory import Places
+from leashtui.supervisor.outside import Readings
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of
@@ -67,6 +70,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         env = shim.environment(env)
     where = (start.cwd, start.workspace)
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
+    await _read_facts(start, parts)
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
@@ -90,7 +94,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         raise
     code = parts.code.text if parts.code is not None else ""
     channel.tell(ready=str(parts.directory), session=parts.id, code=code)
-    _let_go(start, parts, launched, tier)
+    _may_start(start, parts, launched, tier)
     return session
 
 
@@ -208,6 +212,34 @@ def _watch(start: Start, parts: Parts) -> WatchGuard | None:
     except GuardError as error:
         session.notice("warn", error.message, error.hint)
         return None
+
+
+async def _read_facts(start: Start, parts: Parts) -> None:
+    """What policies may know from outside, before the first request and as often as each fact says."""
+
+    def changed(values: Outside, event: OutsideRead) -> None:
+        parts.standing.learn(())
+        parts.stream.append(event)
+        parts.standing.learn(values)
+
+    facts = load_config(config_dir()).config.facts
+    readings = Readings(facts, start.workspace, start.home, parts.session.aside, changed)
+    await readings.first()
+    parts.session.spawn(readings.keep())
+
+
+def _may_start(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:
+    """Starting a session is itself an act: who, which agent, where, guarded how. Only then is the agent's exec one."""
+
+    def settle(verdict: Verdict) -> None:
+        if verdict.ruling is Ruling.ALLOW:
+            _let_go(start, parts, launched, tier)
+        else:
+            parts.session.refuse_first(launched.pid, verdict.feedback)
+
+    layer = Layer.SHIM if tier is Tier.WATCH else Layer.KERNEL
+    request = Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace)
+    parts.mediator.submit(request, settle)
 
 
 def _let_go(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:

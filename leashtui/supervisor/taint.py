@@ -1,39 +1,56 @@
 """What the model of a session has read besides the person's words: the origins of text that strangers may have written.
 
-Knows which commands bring a page, an issue or a review before the model, and keeps the origins. Refuses to judge: the
-policies read `context.taint`. Invariant: an origin, once read, stays for the session; nothing can be unread.
+Knows the origins, and tells each once. Refuses to judge: policies read them as `context.taint`. Invariant: an origin,
+once read, stays for the session; nothing can be unread.
 """
 
 from __future__ import annotations
 
-from leashtui.model.facts import Facts, Verb
+import contextlib
+from collections.abc import Callable
 
-WEB = "web"
+from leashtui.classify.untrusted import WEB, sources_of
+from leashtui.model.errors import LeashError
+from leashtui.model.event import Event, Tainted
+from leashtui.model.facts import Facts
+
 _MOST = 32
 _MANY = "many"
-_BRINGS = frozenset("curl wget http https xh httpie lynx w3m links elinks gh glab hub tea".split())
 
 
 class Taint:
-    """One a session. origins: sorted, e.g. ('mcp:forge', 'web')."""
+    """One a session. record: writes an event. changed: called when something new came in.
 
-    def __init__(self) -> None:
+    origins: sorted, e.g. ('mcp:forge', 'web').
+    """
+
+    def __init__(
+        self,
+        record: Callable[[Event], object] = lambda event: None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._record = record
+        self._changed = changed
         self.origins: tuple[str, ...] = ()
 
-    def add(self, origin: str) -> None:
-        """The model reads something that came from there."""
-        if origin not in self.origins:
+    def ran(self, facts: Facts) -> None:
+        """A command was let happen: whether it prints what somebody else wrote."""
+        for origin in sources_of(facts):
+            self.add(origin, facts.command[:200])
+
+    def add(self, origin: str, by: str = "") -> None:
+        """The model reads something that came from there. by: the act or tool that brought it."""
+        if origin not in self.origins and _MANY not in self.origins:
             room = len(self.origins) < _MOST
             self.origins = tuple(sorted({*self.origins, origin if room else _MANY}))
-
-    def ran(self, facts: Facts) -> None:
-        """A command that was let go: whether it prints what somebody else wrote."""
-        if facts.network and not _BRINGS.isdisjoint(facts.programs):
-            fetches = any(e.verb in (Verb.NET_GET, Verb.NET_SEND) for e in facts.effects)
-            if fetches:
-                self.add(WEB)
+            with contextlib.suppress(LeashError):  # a log that cannot be written refuses the next act by itself
+                self._record(Tainted(source=origin, by=by))
+            self._changed()
 
 
 def of_server(name: str) -> str:
     """The origin that an MCP server's answers have."""
     return f"mcp:{name}"
+
+
+__all__ = ["WEB", "Taint", "of_server"]

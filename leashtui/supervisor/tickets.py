@@ -31,9 +31,14 @@ class Pass(NamedTuple):
 
 
 class Tickets:
-    """The passes of one session. bundle: digest of its policies. command_of: agents.adapter.Adapter.command_of."""
+    """The passes of one session. bundle: tells the digest of the policies in force.
 
-    def __init__(self, bundle: str, clock: Callable[[], int], command_of: Callable[[tuple[str, ...]], str]) -> None:
+    command_of: agents.adapter.Adapter.command_of.
+    """
+
+    def __init__(
+        self, bundle: Callable[[], str], clock: Callable[[], int], command_of: Callable[[tuple[str, ...]], str]
+    ) -> None:
         self._bundle = bundle
         self._clock = clock
         self._command_of = command_of
@@ -44,7 +49,7 @@ class Tickets:
         text = self._command_of(request.argv) or (request.script if not request.argv else "")
         words = text.split() if text else request.argv
         parts = [
-            self._bundle,
+            self._bundle(),
             request.action,
             request.cwd,
             *((text,) if text else request.argv),

@@ -28,13 +28,17 @@ from leashtui.model.event import (
     FaceLeft,
     FileChanged,
     GrantAdded,
+    GrantKept,
     GrantRevoked,
     GuardLost,
     Notice,
+    OutsideRead,
+    PolicyReloaded,
     PolicyTrusted,
     Record,
     SessionEnded,
     SessionStarted,
+    Tainted,
     Ticketed,
     ToolAnswered,
     ToolsListed,
@@ -222,6 +226,25 @@ def _granted(event: GrantAdded) -> Line:
     return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
 
 
+_SOURCES = {"web": "the web", "issue": "issues or pull requests"}
+
+
+def _absent(event: OutsideRead) -> str:
+    return "; ".join(f"{name} is absent: {why}" for name, why in event.absent)
+
+
+def _reloaded(event: PolicyReloaded) -> Line:
+    by = f"by {event.who}" if event.who else ""
+    if event.problem:
+        return Line(Tone.ALARM, "reload", f"refused, {event.was} stays in force: {event.problem}", by)
+    changes = [
+        f"{len(names)} {word}"
+        for names, word in ((event.added, "new"), (event.removed, "gone"), (event.changed, "changed"))
+        if names
+    ]
+    return Line(Tone.FRAME, "reload", f"policies {event.bundle}: {', '.join(changes) or 'nothing else'}", by)
+
+
 _TELL: dict[type, Callable[[Any], Line]] = {
     SessionStarted: _started,
     SessionEnded: _ended,
@@ -250,6 +273,17 @@ _TELL: dict[type, Callable[[Any], Line]] = {
         f"{count(len(e.files), 'trusted policy file')} of {e.workspace}",
         e.who,
     ),
+    GrantKept: lambda e: Line(
+        Tone.DENY if e.dropped else Tone.ALLOW,
+        "revoke" if e.dropped else "keep",
+        f"grant {e.grant} of {e.workspace}: {' '.join(e.policy.split())}",
+        e.who,
+    ),
+    PolicyReloaded: _reloaded,
+    OutsideRead: lambda e: Line(
+        Tone.QUIET, "facts", ", ".join(f"{n} = {v}" for n, v in e.values) or "none from outside", _absent(e)
+    ),
+    Tainted: lambda e: Line(Tone.FRAME, "taint", f"text from {_SOURCES.get(e.source, e.source)} was read", e.by),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
     ChainPruned: lambda e: Line(Tone.FRAME, "pruned", f"session {e.session}, {count(e.count, 'record')}", e.who),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),

@@ -1,6 +1,8 @@
 """How long a decision takes: python tests/bench/bench_policy.py. CPU of the deciding thread, microseconds.
 
 Exits with 1 when a budget is broken: 500 mixed policies p99 200 us uncached and 50 us cached, the pack 150 us.
+Each request is decided three times, afresh where that is said, and the fastest counts: neighbours on the machine,
+which empty its caches, are not what is measured. p99 is over requests.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import Source, read, source
 
 ROUNDS = 2000
+TRIES = 3
 SEED = 5
 WHO = Principal("s-1", "mini", "mini", "dev")
 
@@ -32,15 +35,21 @@ SIGNS = ("destructive", "recursive", "network", "privileged", "git_force", "git_
 PROGRAMS = ("git", "npm", "rm", "curl", "docker", "pytest", "make", "psql", "ssh", "terraform")
 
 
-def _report(name: str, work: Callable[[int], object], budget: float = 0) -> bool:
+def _report(
+    name: str, work: Callable[[int], object], budget: float = 0, afresh: Callable[[], None] = lambda: None
+) -> bool:
     """Print a line; whether the budget (microseconds at p99, 0 = none) was kept."""
     for number in range(50):
         work(-1 - number)
     times = []
     for number in range(ROUNDS):
-        before = time.thread_time_ns()
-        work(number)
-        times.append((time.thread_time_ns() - before) / 1000)
+        took = []
+        for _ in range(TRIES):
+            afresh()
+            before = time.thread_time_ns()
+            work(number)
+            took.append((time.thread_time_ns() - before) / 1000)
+        times.append(min(took))
     times.sort()
     p99 = times[int(len(times) * 0.99)]
     kept = not budget or p99 <= budget
@@ -117,7 +126,7 @@ def main() -> int:
     met = _situations(ROUNDS, dice)
 
     kept = [_report("cached, pack", lambda n: pdp.decide(request, facts), 50)]
-    kept.append(_report("uncached, pack, mixed requests", lambda n: pdp.decide(*met[n]), 150))
+    kept.append(_report("uncached, pack, mixed requests", lambda n: pdp.decide(*met[n]), 150, pdp.forget))
     push = msgspec.structs.replace(
         facts,
         effects=(Effect(Verb.REMOTE_CHANGE, "origin", Place.NONE),),
@@ -131,7 +140,7 @@ def main() -> int:
     many = PDP(mixed, WHO, tier=Tier.EXEC)
     print(f"load and compile {len(mixed.policies)} policies {(time.perf_counter() - before) * 1000:.1f} ms")
     kept.append(_report("cached, 500 policies", lambda n: many.decide(request, facts), 50))
-    kept.append(_report("uncached, 500 mixed policies and requests", lambda n: many.decide(*met[n]), 200))
+    kept.append(_report("uncached, 500 mixed policies and requests", lambda n: many.decide(*met[n]), 200, many.forget))
     return 0 if all(kept) else 1
 
 

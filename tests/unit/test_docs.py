@@ -77,13 +77,21 @@ def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:
         [sys.executable, "-I", "-m", "leashtui", "policy", "check", str(tmp_path)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    (cases,) = blocks("ini")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "mine.toml").write_text(cases)
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "leashtui", "policy", "test", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 policies met" in done.stdout or "3 cases passed" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["README.md", "AGENTS.md", "SECURITY.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "AGENTS.md", "SECURITY.md", "CHANGELOG.md", "docs/policy.md"])
 def test_links_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (TOP / name).read_text()):
         if not target.startswith("http"):
-            assert (TOP / target).exists(), f"{name}: {target}"
+            assert (TOP / name).parent.joinpath(target).exists(), f"{name}: {target}"
 
 
 def test_the_map_names_every_room() -> None:

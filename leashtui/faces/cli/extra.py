@@ -1,4 +1,4 @@
-"""What needs an extra of leash: loads a module of the team store, or says how to install what it lacks.
+"""What needs an extra of leash: loads a module that needs a library of one, or says how to install what it lacks.
 
 Knows the names of the extras. Invariant: a leash without psycopg works in everything that does not need a database.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from leashtui.model.errors import Exit, LeashError
 
-_EXTRAS = {"psycopg": "team", "pyarrow": "parquet"}
+_EXTRAS = {"psycopg": "team", "pyarrow": "parquet", "z3": "analysis"}
 
 
 def load(module: str) -> Any:

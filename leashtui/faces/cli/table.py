@@ -38,8 +38,9 @@ COMMANDS = (
     Row("export", "export", "Look back", "send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines"),
     Row("sync", "sync", "Look back", "send the log to the team store"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
-    Row("policy", "policy", "Rules", "check, test, trust and list policies; answer requests; import others"),
-    Row("grants", "grants", "Rules", "list what was allowed for longer, how wide it is, and end it"),
+    Row("policy", "policy", "Rules", "check, test, explain, simulate, reload and trust policies; import others"),
+    Row("learn", "learn", "Rules", "propose a policy from an observed session, and say what it would still ask"),
+    Row("grants", "grants", "Rules", "list what was allowed for longer, how wide it is; keep it, or end it"),
     Row("blast", "blast", "Set up", "say what an agent started here could reach, and what leash would stop"),
     Row(
         "inventory",

@@ -31,7 +31,7 @@ from leashtui.model.event import (
     SessionEnded,
     SessionStarted,
 )
-from leashtui.model.request import Layer
+from leashtui.model.request import Action, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.inner import brief
@@ -95,7 +95,7 @@ class Timeline:
 
         match record.event:
             case Decided() as event:
-                self.acts += not event.covered_by
+                self.acts += not event.covered_by and event.request.action is not Action.SESSION_START
                 self.seen[event.request.layer] += 1
                 if event.verdict is None:
                     self._pending[record.id] = record
@@ -169,7 +169,8 @@ class Timeline:
         verdict = event.verdict
         if verdict is None or verdict.ruling is not Ruling.ALLOW or verdict.by not in {By.POLICY, By.COVERED}:
             return False
-        if event.request.chosen and len(self._rows) == 1:
+        first = event.request.chosen or event.request.action is Action.SESSION_START
+        if first and len(self._rows) == 1:
             next(iter(self._rows.values())).inside.append(record)
             return True
         row = self._row_of(record.parent)

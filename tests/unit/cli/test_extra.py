@@ -26,6 +26,14 @@ def test_what_needs_it_names_the_extra(world: World, words: tuple[str, ...]) -> 
     assert "pip install 'leashtui[team]'" in done.stderr
 
 
+def test_the_solver_is_an_extra_too(world: World) -> None:
+    code = CODE.replace("psycopg", "z3")
+    done = subprocess.run(
+        [sys.executable, "-c", code, "policy", "analyse"], env=world.env, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == Exit.USAGE and "pip install 'leashtui[analysis]'" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words", [("log",), ("audit", "verify"), ("audit", "key"), ("export",), ("report",), ("team", "leave")]
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from random_policies import BROKEN, SCHEMA, WHO, Written, build, entities, plain_request, policies, situations
 
 from leashtui.model.errors import PolicyError
+from leashtui.model.facts import Effect, Verb
 from leashtui.model.request import Action, Tier
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
@@ -136,7 +137,7 @@ def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) 
     class Panic(BaseException):
         pass
 
-    pdp = user('@id("ok") permit (principal, action, resource) when { context.command like "l*" };')
+    pdp = user('@id("ok") permit (principal, action, resource) when { ["ls", context.command].contains("ls") };')
     request, facts = ordinary("ls")
 
     def break_down(*_: object) -> None:
@@ -193,6 +194,7 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.LEASH_CONTROL: Outcome.ASK,
         Action.NET_CONNECT: Outcome.ASK,
         Action.NET_BIND: Outcome.ASK,
+        Action.SESSION_START: Outcome.ASK,
     }
 
 
@@ -232,6 +234,69 @@ def test_self_test_passes_and_notices_an_engine_that_permits_everything(monkeypa
     monkeypatch.setattr(cedarpy, "is_authorized", lenient)
     with pytest.raises(PolicyError, match="self-test"):
         pdp.self_test()
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(
+    st.lists(st.sampled_from(["*", "a", "b", "ab", "\\*", "é", "."]), max_size=7).map("".join),
+    st.text(alphabet="ab*é.\n", max_size=10),
+)
+def test_a_pattern_means_what_the_engine_means(pattern: str, text: str) -> None:
+    pdp = user(f'@id("p") permit (principal, action, resource) when {{ context.command like "{pattern}" }};')
+    facts = msgspec.structs.replace(ordinary("x")[1], command=text)
+    shard = pdp._shards[Action.PROCESS_EXEC]
+    assert shard.match(ordinary("x")[0], facts).policies == shard.whole(ordinary("x")[0], facts).policies
+
+
+def test_policies_about_what_a_command_holds_tighten_and_never_widen() -> None:
+    pdp = user(
+        '@id("run") permit (principal, action == Action::"ProcessExec", resource);'
+        '@id("push") @outcome("ask") forbid (principal, action == Action::"GitPush", resource);'
+        '@id("cloud") permit (principal, action == Action::"CloudCall", resource);'
+        '@id("install") forbid (principal, action in [Action::"PackageInstall"], resource)'
+        'when { context.packages.contains("pip:evil") };'
+    )
+    request, facts = ordinary("x")
+    push = msgspec.structs.replace(facts, effects=(Effect(Verb.REMOTE_CHANGE),), remotes=("origin",))
+    install = msgspec.structs.replace(facts, packages=("pip:evil",))
+    assert [pdp.decide(request, f).outcome for f in (facts, push, install)] == ["allow", "ask", "deny"]
+    only = user('@id("cloud") permit (principal, action == Action::"CloudCall", resource);')
+    cloud = msgspec.structs.replace(facts, effects=(Effect(Verb.CLOUD_CHANGE),))
+    assert only.decide(request, cloud).outcome == "ask"
+    written = msgspec.structs.replace(request, action=Action.FILE_WRITE, path="/x")
+    assert pdp.decide(written, push).policies == ()
+
+
+_places = st.sampled_from(
+    [
+        *('Host::"*"', 'Host::"*.example.com"', 'Host::"a.example.com"', 'Host::"a.example.com:443"', 'Host::"b.org"'),
+        *('MCP::Server::"forge"', 'MCP::Server::"other"', 'MCP::Tool::"push"', 'MCP::Tool::"forge/push"'),
+        *('Dir::"/home"', 'Dir::"/home/dev/"', 'File::"/home/dev/a"', 'Repository::"/home/dev/a"'),
+    ]
+)
+_tests = st.one_of(
+    _places.map(lambda place: f"when {{ resource in {place} }}"),
+    _places.map(lambda place: f"unless {{ resource in {place} }}"),
+    st.tuples(_places, _places).map(lambda two: f"when {{ resource in {two[0]} || resource in {two[1]} }}"),
+)
+_asked = st.sampled_from(
+    [
+        *((Action.NET_CONNECT, {"host": host, "port": 443}) for host in ("a.example.com", "example.com", "::1")),
+        *((Action.TOOL_CALL, {"argv": words}) for words in (("forge", "push"), ("Other", "Push"), ("x", "y"))),
+        *((Action.FILE_WRITE, {"path": path}) for path in ("/home/dev/a", "/home/x", "/homes")),
+        (Action.SESSION_START, {"path": "/home/dev/a"}),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(st.lists(_tests, min_size=1, max_size=4), _asked)
+def test_the_sieve_sees_every_place_a_resource_is_in(tests: list[str], asked) -> None:
+    pdp = user("".join(f'@id("p{n}") permit (principal, action, resource) {t};' for n, t in enumerate(tests)))
+    request, facts = ordinary("x")
+    request = msgspec.structs.replace(request, action=asked[0], **asked[1])
+    shard = pdp._shards[asked[0]]
+    assert shard.match(request, facts).policies == shard.whole(request, facts).policies
 
 
 @pytest.mark.parametrize(

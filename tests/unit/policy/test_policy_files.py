@@ -56,6 +56,7 @@ def flaws(*texts: str | bytes, layer: str = "user") -> list[Flaw]:
         ('@id("a") @grants("builtin/x") permit (principal, action, resource);', 1, 11, "belongs to grants", "remove"),
         ('@id("a") @expires("1") permit (principal, action, resource);', 1, 11, "belongs to grants", "remove"),
         ('@id("a") @id("b") permit (principal, action, resource);', 1, 11, "given twice", "remove"),
+        (f'{HEAD}context.command like "{"*a" * 33}" }};', 1, 75, "more than 32 stars", "fact"),
         ('@id("a") permit (principal, acton, resource);', 1, 29, "acton", "did you mean action?"),
         ('@id("a") permit (principal == ?principal, action, resource);', 1, 31, "templates", "name"),
         (f"{HEAD}context.destrutive }};", 1, 62, "destrutive", "did you mean destructive?"),

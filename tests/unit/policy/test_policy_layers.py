@@ -15,7 +15,9 @@ from leashtui.model.errors import LeashError, PolicyError, StoreError
 from leashtui.model.event import PolicyTrusted
 from leashtui.model.request import Tier
 from leashtui.model.verdict import Outcome
+from leashtui.policy import bundle, sources
 from leashtui.policy.cases import ordinary
+from leashtui.policy.entities import Principal
 from leashtui.policy.pdp import PDP
 from leashtui.stores.journal import read
 from leashtui.stores.trust import Trust
@@ -164,3 +166,24 @@ def test_hostile_project_directories_are_refused_with_place_and_remedy(project: 
         with pytest.raises(PolicyError, match=match) as caught:
             loaded(project)
         assert caught.value.hint
+
+
+def test_teams_and_the_organisation_are_its_own_word(tmp_path: Path) -> None:
+    assert layers.people(tmp_path) == layers.People()
+    (tmp_path / "people.toml").write_text('org = "acme"\n[teams]\npay = ["dev", "ann"]\nweb = ["ann"]\n')
+    people = layers.people(tmp_path)
+    assert (people.org, people.of("dev"), people.of("eve")) == ("acme", ("pay",), ())
+    text = (
+        '@id("t") forbid (principal in Team::"pay", action, resource);'
+        '@id("o") @outcome("ask") forbid (principal in Org::"acme", action, resource);'
+    )
+    made = bundle.build([sources.source("org", "o", text.encode())], bundle.load_schema())
+    answers = []
+    for user, org in (("dev", "acme"), ("eve", "acme"), ("eve", "")):
+        who = Principal("s", "mini", "mini", user, "", people.of(user), org)
+        found = PDP(made, who).decide(*ordinary("ls"))
+        answers.append([policy.id for policy in found.policies])
+    assert answers == [["org/t"], ["org/o"], []]
+    (tmp_path / "people.toml").write_text("orgs = 1\n")
+    with pytest.raises(PolicyError, match=r"people\.toml"):
+        layers.people(tmp_path)

@@ -21,6 +21,7 @@ from leashtui.policy.grants import refusal
 from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import source
 from leashtui.policy.standalone import Question
+from leashtui.supervisor.layers import profile_places
 
 PACK = bundle.load([("builtin", bundle.builtin_dir())])
 PDP_ = PDP(PACK, WHO, tier=Tier.EXEC)
@@ -36,7 +37,8 @@ def decide(**changes: object):
 
 @pytest.mark.parametrize(("file", "case"), CASES, ids=[f"{f}: {c.name}" for f, c in CASES])
 def test_case(file: str, case: Case) -> None:
-    pdp = PDP(PACK, msgspec.structs.replace(WHO, role=case.role), tier=Tier.EXEC) if case.role else PDP_
+    role, tier, around = case.setting()
+    pdp = PDP(PACK, msgspec.structs.replace(WHO, role=role), tier=tier, around=around)
     decision = pdp.decide(*situation(case))
     assert decision.errors == ()
     assert decision.outcome is case.expect
@@ -156,3 +158,24 @@ def test_plain_decisions_of_strongdm_policies() -> None:
             assert allowed == (asked["expect"] == "allow"), (case["id"], asked)
             judged += 1
     assert judged
+
+
+@pytest.mark.parametrize("profile", ["team", "strict"])
+def test_a_profile_only_adds_and_every_policy_of_it_has_a_case(profile: str) -> None:
+    places = profile_places(profile)
+    loaded = bundle.load([("builtin", place) for place in places])
+    added = [p for p in loaded.policies if p.file.startswith(str(places[-1]))]
+    assert not any(p.permits for p in added) and {p.name for p in PACK.policies} < {p.name for p in loaded.policies}
+    assert all(p.meta.reason and (p.answer == "oblige" or '@severity("' in Path(p.file).read_text()) for p in added)
+    named = set()
+    for file in sorted((places[-1] / "tests").glob("*.toml")):
+        for case in read_suite(file.name, tomllib.loads(file.read_text())):
+            role, tier, around = case.setting()
+            decision = PDP(loaded, msgspec.structs.replace(WHO, role=role), tier=tier, around=around).decide(
+                *situation(case)
+            )
+            assert (decision.outcome, decision.errors) == (case.expect, ()), case.name
+            assert sorted(case.by or ()) == sorted(p.id for p in decision.policies), case.name
+            assert case.obliges is None or decision.obligations == case.obliges
+            named |= {*(case.by or ()), *(p.name for p in added if case.obliges and p.answer == "oblige")}
+    assert {p.name for p in added} <= named

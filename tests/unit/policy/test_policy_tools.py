@@ -71,7 +71,14 @@ def test_simulate_groups_what_would_change(tmp_path: Path, capsys: pytest.Captur
     assert run("simulate", "--json", "--since", "7d", "--policy", str(new)) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert rows == [
-        {"before": "allow", "after": "deny", "by": ["user/m"], "count": 2, "examples": ["make a", "make b"]}
+        {
+            "before": "allow",
+            "after": "deny",
+            "by": ["user/m"],
+            "was": [],
+            "count": 2,
+            "examples": ["make a", "make b"],
+        }
     ]
     assert run("simulate", "--since", "7d") == 0
     assert "3 acts of 2 logs: 0 would change" in capsys.readouterr().out

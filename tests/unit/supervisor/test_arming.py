@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from leashtui.agents.registry import AGENTS, adapter_of
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.arming import Arming
+from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.mcparming import relay_words
-from leashtui.supervisor.mediator import Limits
 from leashtui.supervisor.strictness import own_state
 
 GIT = ("/usr/bin/git", "status")

@@ -13,7 +13,7 @@ from leashtui.supervisor.tickets import LIFE, Tickets
 
 
 def make(now: list[int], bundle: str = "b") -> Tickets:
-    return Tickets(bundle, lambda: now[0], adapter_for("claude").command_of)
+    return Tickets(lambda: bundle, lambda: now[0], adapter_for("claude").command_of)
 
 
 def shell(command: str, cwd: str = "/w") -> Request:

@@ -1,0 +1,41 @@
+"""What an agent's own habits ask of the path: how long it waits, what it starts by itself, what late answers become.
+
+Knows no agent: `arming` fills this in. Refuses to decide. Invariant: the default is an agent that waits for ever and
+has no hooks, so that a session without any of this is the plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leashtui.model.request import Request
+from leashtui.supervisor.tickets import Tickets
+
+
+class Limits:
+    """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
+
+    patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
+    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
+    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
+    with a sentence for the model when a parked act was answered.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience: Callable[[Request], float] = lambda request: 0.0,
+        later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
+        own: Callable[[Request], bool] = lambda request: False,
+        habit: Callable[[Request], bool] = lambda request: False,
+        plain: Callable[[Request], Request] = lambda request: request,
+        tickets: Tickets | None = None,
+        told: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        self.patience = patience
+        self.later = later
+        self.own = own
+        self.habit = habit
+        self.plain = plain
+        self.tickets = tickets
+        self.told = told

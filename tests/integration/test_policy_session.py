@@ -1,0 +1,208 @@
+"""Policies in a running session: who may start one, what is read from outside, taint, and sets replaced under load."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import World, eventually
+
+USR = (
+    '@id("usr") @reason("not /usr") forbid (principal, action, resource) when { context.prefixes.contains("ls /usr") };'
+)
+ETC = (
+    '@id("etc") @reason("not /etc") forbid (principal, action, resource) when { context.prefixes.contains("ls /etc") };'
+)
+
+
+def write(world: World, text: str | bytes, name: str = "mine.cedar") -> Path:
+    folder = Path(world.env["LEASH_CONFIG_DIR"]) / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return folder / name
+
+
+def decided(world: World, command: str) -> list[dict]:
+    return [e for e in world.events("act.decided") if e["facts"]["command"] == command]
+
+
+def start(world: World, *options: str) -> subprocess.Popen[bytes]:
+    return world.start("run", "--headless", *options, "--", "bash", stdin=subprocess.PIPE)
+
+
+def test_sets_replaced_under_load_lose_and_misjudge_nothing(world: World) -> None:
+    write(world, USR)
+    process, over = start(world), world.root / "over"
+    process.stdin.write(f"until [ -e {over} ]; do ls /usr >/dev/null; ls /etc >/dev/null; done\n".encode())
+    process.stdin.flush()
+    eventually(lambda: decided(world, "ls /usr"))
+    for text in (ETC, USR, ETC):
+        write(world, text)
+        done = world.leash("policy", "reload", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert "new" in done.stdout and "gone" in done.stdout
+        seen_so_far = len(decided(world, "ls /etc"))
+        eventually(lambda seen=seen_so_far: len(decided(world, "ls /etc")) > seen + 1)
+    over.touch()
+    process.stdin.close()
+    assert process.wait(90) == 126  # the last word, ls /etc, was refused
+    records = world.records()
+    events = [r.get("record", r)["event"] for r in records]
+    force = next(e["bundle"] for e in events if e["kind"] == "session.started")
+    denies = {force: "ls /usr"}
+    seen: dict[str, set[str]] = {}
+    for event in events:
+        if event["kind"] == "policy.reloaded":
+            assert event["was"] == force
+            force = event["bundle"]
+            denies[force] = "ls /etc" if event["added"] == ["user/etc"] else "ls /usr"
+        command = event.get("facts", {}).get("command") if event["kind"] == "act.decided" else None
+        if command in ("ls /usr", "ls /etc"):
+            assert event["decision"]["bundle"] == force
+            assert event["decision"]["outcome"] == ("deny" if denies[force] == command else "allow")
+            seen.setdefault(force, set()).add(command)
+    assert len(decided(world, "ls /usr")) == len(decided(world, "ls /etc")) > 6
+    assert len(denies) == 2 and all(len(commands) == 2 for commands in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("hostile", "what"),
+    [
+        (b"\0" * 64, "hidden character"),
+        (b"x" * (10 << 20), "larger than the limit"),
+        (
+            b'@id("d") permit (principal, action, resource) when { ' + b"(" * 700 + b"true" + b")" * 700 + b" };",
+            "nested",
+        ),
+        ('@id("b\u202e") permit (principal, action, resource);'.encode(), "hidden character"),
+        (f"{USR}\n{USR}".encode(), "already used"),
+        (b'@id("u") @lockd("true") forbid (principal, action, resource);', "did you mean @locked?"),
+    ],
+    ids=["nul", "large", "deep", "bidi", "twice", "annotation"],
+)
+def test_a_hostile_file_changes_nothing_and_the_last_good_set_stays(world: World, hostile: bytes, what: str) -> None:
+    write(world, USR)
+    process = start(world)
+    eventually(lambda: world.events("act.decided"))
+    bad = write(world, hostile, "bad.cedar")
+    done = world.leash("policy", "reload", "--yes")
+    assert done.returncode != 0 and what in done.stderr and str(bad) in done.stderr
+    assert "stays in force" in done.stderr
+    process.stdin.write(b"ls /usr; ls /etc >/dev/null && echo fine\n")
+    process.stdin.close()
+    assert b"fine" in process.stdout.read()
+    (usr,) = decided(world, "ls /usr")
+    assert usr["decision"]["outcome"] == "deny"
+    (event,) = world.events("policy.reloaded")
+    assert event["problem"] and event["bundle"] == event["was"]
+
+
+def test_starting_a_session_is_a_request_of_its_own(world: World) -> None:
+    write(
+        world,
+        '@id("no-observe") @reason("Nobody only observes here.") forbid (principal, action == Action::"SessionStart", '
+        'resource) when { context.posture == "observe" };\n'
+        '@id("no-flag") @reason("Not with that flag.") forbid (principal in AgentKind::"true", '
+        'action == Action::"SessionStart", resource in Dir::"' + str(world.root / "home") + '")'
+        'when { context.flags.contains("--yolo") };',
+    )
+    assert world.leash("run", "--headless", "--", "true").returncode == 0
+    refused = world.leash("run", "--headless", "--", "true", "--yolo=1")
+    assert refused.returncode == 126 and "Not with that flag" in refused.stderr
+    observed = world.leash("run", "--headless", "--mode", "observe", "--", "true")
+    assert observed.returncode == 126 and "Nobody only observes" in observed.stderr
+    assert [e["verdict"]["ruling"] for e in world.events("act.decided")] == ["deny"]  # nothing of the agent was judged
+
+
+def test_a_start_that_is_asked_waits_and_a_person_lets_it_happen(world: World) -> None:
+    write(world, '@id("ask") @outcome("ask") forbid (principal, action == Action::"SessionStart", resource);')
+    mark = world.root / "ran"
+    for answer, code, ran in (("deny", 126, False), ("approve", 0, True)):
+        process = world.start("run", "--headless", "--on-ask", "wait", "--", "touch", str(mark))
+        card = world.one_card()["id"]
+        assert not mark.exists()
+        assert world.leash(answer, card).returncode == 0
+        assert process.wait(30) == code
+        assert mark.exists() is ran
+
+
+def test_an_agent_cannot_replace_the_policies_and_a_changed_ask_ends_its_grants(world: World) -> None:
+    ask = (
+        '@id("look") @outcome("ask") forbid (principal, action, resource) when { context.prefixes.contains("ls src") }'
+    )
+    write(world, f"{ask};")
+    process = start(world, "--on-ask", "wait")
+    process.stdin.write(b"ls src\n")
+    process.stdin.flush()
+    assert world.leash("approve", world.one_card()["id"], "--for-session").returncode == 0
+    write(world, f"{ask} unless {{ context.network }};")
+    inside = world.script("inside", f"#!/bin/sh\nexec {' '.join(world.argv('policy', 'reload', '--yes'))}\n")
+    process.stdin.write(f"{inside}\n".encode())
+    process.stdin.flush()
+    eventually(lambda: [e for e in world.events("act.decided") if str(inside) in e["facts"]["command"]])
+    process.stdin.write(b"echo over > done\n")
+    process.stdin.flush()
+    eventually(lambda: (world.workspace / "done").exists() or world.approvals())
+    for card in world.approvals():
+        world.leash("deny", card["id"])
+    eventually(lambda: (world.workspace / "done").exists())
+    assert not world.events("policy.reloaded")
+    done = world.leash("policy", "reload", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert world.events("policy.reloaded")[-1]["revoked"] == ["g1"]
+    process.stdin.write(b"ls src\n")
+    process.stdin.close()
+    assert world.leash("deny", world.one_card()["id"]).returncode == 0
+    process.wait(30)
+
+
+def test_facts_from_outside_are_typed_recorded_and_deny_where_they_are_missing(world: World) -> None:
+    state = world.root / "state-of-main"
+    state.write_text("true\n")
+    world.config(
+        f'[facts.frozen]\nfile = "{state}"\nevery = 1\n'
+        '[facts.slow]\ncommand = ["/bin/sleep", "9"]\ntimeout = 0.2\n'
+        '[facts.wrong]\ncommand = ["/bin/echo", "seven"]\ntype = "number"\n'
+        f'[facts.inside]\nfile = "{world.workspace}/src/app.py"\ntype = "string"\n'
+    )
+    write(
+        world,
+        '@id("frozen") forbid (principal, action, resource) when '
+        '{ context.prefixes.contains("ls /usr") && context.outside.frozen };\n'
+        '@id("slow") permit (principal, action, resource) when '
+        '{ context.prefixes.contains("ls /etc") && context.outside.slow };',
+    )
+    process = start(world)
+    process.stdin.write(b"ls /usr; ls /etc; ls / >/dev/null && echo fine\n")
+    process.stdin.flush()
+    eventually(lambda: decided(world, "ls /"))
+    state.write_text("false\n")
+    eventually(lambda: len(world.events("outside.read")) > 1)
+    process.stdin.write(b"ls /usr >/dev/null && echo again\n")
+    process.stdin.close()
+    assert process.stdout.read() == b"fine\nagain\n"
+    first = world.events("outside.read")[0]
+    assert first["values"] == [["frozen", True]]
+    assert {name: why.split(":")[0] for name, why in first["absent"]} == {
+        "inside": f"{world.workspace}/src/app.py lies in the workspace, where the agent can write",
+        "slow": "took longer than 0.2 s",
+        "wrong": "is no number",
+    }
+    assert [e["decision"]["outcome"] for e in decided(world, "ls /usr")] == ["deny", "allow"]
+    assert decided(world, "ls /etc")[0]["decision"]["errors"]
+
+
+def test_after_foreign_text_what_goes_out_is_asked_again(world: World) -> None:
+    write(world, '@id("topic") permit (principal, action, resource) when { context.verbs.contains("net_get") };')
+    process = start(world)
+    process.stdin.write(b"git push origin topic\ncurl -sm 1 http://192.0.2.1/\ngit push origin topic\nexit 0\n")
+    process.stdin.close()
+    process.wait(60)
+    before, after = (
+        [p["id"] for p in e["decision"]["policies"]]
+        for e in world.events("act.decided")
+        if e["facts"]["command"] == "git push origin topic"
+    )
+    assert "builtin/tainted-outward" not in before and "builtin/tainted-outward" in after
+    assert world.events("session.tainted")[0]["source"] == "web"
