@@ -30,6 +30,7 @@ from leashtui.guards.kernel.made import Made
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.request import Mode, Tier
+from leashtui.model.verdict import PolicyRef
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
@@ -265,8 +266,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
     about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
-    rules = [(policy.answer, policy.ref()) for policy in bundle.policies]
-    adviser = Adviser(mediator.consult, lambda: rules, start.cwd, about)
+
+    def rules() -> list[tuple[str, PolicyRef]]:
+        return [(policy.answer, policy.ref()) for policy in standing.pdp.bundle.policies]
+
+    adviser = Adviser(mediator.consult, rules, start.cwd, about)
     house = Housing(mediator.submit, stream, session.notice, taint, adviser, masker.mask, microseconds, start.cwd)
     return Parts(
         id=session_id,

@@ -146,7 +146,7 @@ def test_what_the_model_read_goes_with_every_later_request() -> None:
     ("programs", "network", "verb", "expected"),
     [
         (("curl",), True, Verb.NET_GET, ("web",)),
-        (("gh", "jq"), True, Verb.NET_GET, ("web",)),
+        (("wget", "jq"), True, Verb.NET_GET, ("web",)),
         (("curl",), False, Verb.NET_GET, ()),  # this machine's own loopback
         (("npm",), True, Verb.NET_GET, ()),
         (("curl",), True, Verb.READ, ()),
