@@ -9,7 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from leashtui.classify.apply import apply
-from leashtui.classify.builtins import BUILTINS
+from leashtui.classify.builtins import BUILTINS, own
 from leashtui.classify.call import Call
 from leashtui.classify.code import read_script, run_own
 from leashtui.classify.environment import judge_set, judge_variables
@@ -40,11 +40,17 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
     machine.hollow = not machine.reading and any(_is_hollow(machine, item, state) for item in node.words)
+    declared: list[tuple[Assign, str, Word]] = []
     for item in node.words:
         if isinstance(item, Assign):
-            words.append(_declared(machine, item, state))
+            name, value = _assigned(machine, item, state)
+            declared.append((item, name, value))
+            words.append(Word(f"{name}={value}", value.taint))
         else:
             words.extend(expander.words(item, state))
+    for item, name, value in declared:  # all words are expanded before the first of them takes effect
+        own(machine, state, words, name)
+        _set(machine, state, item, name, value, machine.span(item.start, item.end))
     made = plumb(machine, node.redirects, state, stdin)
     if node.assigns or made.fds or made.changed or any(t != "/dev/null" for t, _, _ in made.outputs):
         machine.ledger.decorated = True
@@ -103,13 +109,6 @@ def _assigned(machine: Machine, assign: Assign, state: State) -> tuple[str, Word
                 taint |= value.taint
         return assign.name, Word("", taint)
     return assign.name, machine.expander.one(assign.value, state)
-
-
-def _declared(machine: Machine, assign: Assign, state: State) -> Word:
-    """An assignment among the words of export, declare and their kin; it takes effect at once."""
-    name, value = _assigned(machine, assign, state)
-    _set(machine, state, assign, name, value, machine.span(assign.start, assign.end))
-    return Word(f"{name}={value}", value.taint)
 
 
 def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
@@ -220,6 +219,7 @@ def _function(call: Call, name: str) -> Stream:
         machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
+    hidden, state.hidden = state.hidden, {}
     machine.calls.append((mark, machine.perhaps))
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
@@ -233,7 +233,14 @@ def _function(call: Call, name: str) -> Stream:
         for slot in type(state).__slots__:
             setattr(state, slot, getattr(first, slot))
     state.params = former
+    state.vars = {**{n: v for n, v in state.vars.items() if n not in state.hidden}, **_shown(state.hidden)}
+    state.hidden = hidden
     return out
+
+
+def _shown(hidden: dict[str, tuple[Word, ...] | None]) -> dict[str, tuple[Word, ...]]:
+    """What a function's own variables hid, as it was before."""
+    return {name: values for name, values in hidden.items() if values is not None}
 
 
 def _alias(call: Call, name: str) -> Stream:

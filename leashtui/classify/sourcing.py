@@ -93,6 +93,7 @@ def exec_words(call: Call) -> Stream:
         at += 2 if words[at][-1] == "a" else 1
     if at >= len(words):
         call.state.fds = {**call.state.fds, **call.made.fds}
+        call.state.sinks = {**call.state.sinks, **call.made.sinks}
         if call.made.socket_out:
             call.made.silent = False
         return NOTHING
