@@ -161,6 +161,8 @@ def _read_lines(call: Call) -> Stream:
         if words[at].startswith("-") and len(words[at]) > 1:
             if words[at][-1:] == "a" and call.name == "read" and at + 1 < len(words):
                 array = str(words[at + 1])
+            if words[at][-1:] == "C" and call.name != "read" and at + 1 < len(words):
+                call.shell(words[at + 1])  # is called with every line
             at += 2 if words[at][-1] in valued else 1
             continue
         _index_trick(call, words[at])

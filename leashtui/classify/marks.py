@@ -11,10 +11,11 @@ import re
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import looks_like_url
 from leashtui.classify.patterns import lazy
+from leashtui.classify.phrases import computes_names, folded, judge_phrases
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
-from leashtui.classify.values import Stream, Taint, Word
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
 
 _STRING = r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[\[.*?\]\])"
@@ -38,6 +39,14 @@ _LISP = lazy(r'\(\s*(?:[\w.]+/)?sh\s+((?:"[^"]*"\s*)+)')
 """Clojure starts a program by its words."""
 _OPTIONS = lazy(r"^\{?\s*(?:cmd|command)\s*:\s*\[?\s*")
 """An object around the words of a program."""
+_TEMPLATE = lazy(r"(?<=\$)`((?:[^`\\]|\\.)*)`")
+"""Shells of JavaScript take their command line as a tagged template."""
+_ESCAPES = lazy(r"^\s*:?!+\s*(\S.*)$", re.M)
+"""A line that an interactive prompt hands to the shell."""
+_PROMPTS = frozenset(("haskell", "python", "julia", "r", "scala"))
+_OPENS = lazy(
+    r"\b(?:open(?:Sync)?|fopen|File\.(?:open|new)|io\.open|file)\s*\(\s*" + _STRING + r"\s*,\s*['\"][rbt]*[wax+]", re.S
+)
 _PIPES = lazy(r"\bopen\b[^;]*?['\"]\s*(?:\+?[<>]*\s*)?(\|[^'\"]+|[^'\"|]+\|)\s*['\"]")
 """perl opens a pipe to a program."""
 _QUOTED = lazy(r"`([^`]+)`|%x[\(\[{]([^)\]}]*)[\)\]}]|qx[\(\[{/]([^)\]}/]*)[\)\]}/]")
@@ -46,6 +55,8 @@ _DELETES = lazy(
     r"|FileUtils\.(?:rm\w*|remove\w*)"
     r"|Dir\.(?:rmdir|delete|unlink)|os\.remove|fs\.(?:promises\.)?(?:rm|unlink|rmdir)|emptyDirSync|removeSync"
     r"|Deno\.remove\w*|rimraf(?:\.sync)?"
+    r"|file:del_?(?:ete|dir(?:_r)?)|delete-(?:file|directory(?:-and-files)?|tree)|file\s+delete(?:\s+-force)?"
+    r"|Files\.delete\w*|deleteFile|deleteDirectory\w*|removeFile|removeDirectory\w*|removePathForcibly|Sys\.remove"
     r"|File\.rm(?:_rf?)?!?(?=\s*\()|removeItem\(atPath:|(?<![\w.])rm(?=\(\s*[\"'])|del(?:ete)?Tree|file_delete|fs\.remove|Remove-Item|unlink\.sync|truncateSync|truncate)(?:\b|(?<=[!:]))\s*\(?\s*"
 )
 _WRITES = lazy(
@@ -109,6 +120,29 @@ _LISTENS = lazy(
     r"\.listen\s*\(|TCPServer|WEBrick|http\.createServer|SimpleHTTPServer|-S 0\.0\.0\.0|Socket\.tcp_server"
     r"|stream_socket_server"
 )
+_NATIVE = lazy(
+    r"process\.(?:binding|_linkedBinding|dlopen)\b|\bFiddle\b|\bFFI::|\bffi\.(?:load|cdef|C)\b|FFI::cdef|dlopen\b|Deno\.dlopen"
+    r"|\bccall\b|\bunsafe-foreign\b|\bsyscall\s*\("
+)
+"""Functions of the system called by their address: what they do is not to be seen."""
+_STARTER = lazy(
+    r"child_process|\bSystem\.Process\b|ProcessBuilder|\bPty\b|node-pty|\bOpen3\b|Shellwords|IPC::\w+|posix_spawn"
+    r"|CreateProcess|NSTask|Command::new|sys\.process|clojure\.java\.shell"
+)
+"""What is there only to start programs."""
+_INNER = lazy(
+    r"\b(?:eval|load|loadstring|instance_eval|class_eval|module_eval|vm\.run\w+|Function|execute)\s*[( ]\s*" + _STRING,
+    re.S,
+)
+_LOADS = lazy(
+    r"\b(?:require|import|Worker|fork|load|dofile|loadfile|source|include|include_once|require_once|require_relative"
+    r"|do|dlopen)\b\)?\s*\(?\s*(\"/[^\"\n]*\"|'/[^'\n]*')"
+)
+"""A file of code by its absolute path."""
+_OF_FILE = lazy(
+    r"(?:\b(?:File|Path|Paths\.get|Pathname(?:\.new)?|Path\.of)\s*\(\s*" + _STRING + r"\s*\)(?:\.\w+\(\))*"
+    r"\.(?:delete\w*|unlink\w*|rmtree|rmdir|remove\w*))"
+)
 _HOME = lazy(
     r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|getenv\(['\"]HOME['\"]\)|os\.getenv\(['\"]HOME['\"]\)"
 )
@@ -129,21 +163,22 @@ def _plain(literal: str) -> str:
 def _argument(code: str, at: int, call: Call) -> list[str] | None:
     """The constant texts that stand as arguments at `at`; None when the first one is no constant."""
     rest = _OPTIONS.sub("", code[at : at + 2000].lstrip("([ "))
-    home = _HOME.match(rest)
-    if home is not None:
-        tail = _LITERAL.search(rest[home.end() :].lstrip(" +,.("))
-        return [
-            call.machine.setting.home
-            + (_plain(tail.group()) if tail and rest[home.end() :].lstrip().startswith("+") else "")
-        ]
     found: list[str] = []
     position = 0
     while True:
-        match = _LITERAL.match(rest, position)
-        if match is None:
-            break
-        found.append(_plain(match.group()))
-        position = match.end()
+        home = _HOME.match(rest, position)
+        if home is not None:
+            tail = re.compile(r"\s*[+.,]\s*").match(rest, home.end())
+            match = _LITERAL.match(rest, tail.end()) if tail is not None else None
+            glued = match is not None and (_plain(match.group())[:1] == "/" or "," not in (tail or home)[0])
+            found.append(call.machine.setting.home + (_plain(match.group()) if match is not None and glued else ""))
+            position = match.end() if match is not None and glued else home.end()
+        else:
+            match = _LITERAL.match(rest, position)
+            if match is None:
+                break
+            found.append(_plain(match.group()))
+            position = match.end()
         following = re.match(r"\s*[,\[\]][,\[\]\s]*", rest[position:])
         if following is None:
             if re.match(r"\s*[+.]\s*[\w$'\"]", rest[position:]) and not rest[position:].lstrip().startswith(".then"):
@@ -155,9 +190,22 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
 
 def judge_marks(call: Call, language: str, code: str) -> Stream:
     """Report what a text of code would do; gives what it may print."""
+    code = folded(code)
     taint = call.stdin.taint & Taint.SECRET
     literals = [_plain(m.group()) for m in _LITERAL.finditer(code)]
-    _programs(call, code, language)
+    started = _programs(call, code, language)
+    told = judge_phrases(call, code)
+    if computes_names(code) or _NATIVE.search(code) or (not started and not told and _STARTER.search(code)):
+        call.opaque(f"runs {language} code that may start a program in a way leash does not read")
+    for found in _INNER.finditer(code):
+        if len(found.group(1)) < len(code) - 4:
+            judge_marks(call, language, _plain(found.group(1)))
+    for found in _OPENS.finditer(code):
+        call.write(_plain(found.group(1)), Stream(taint, None), append=True)
+    for found in _LOADS.finditer(code):
+        call.run_file(Word(_plain(found.group(1))), "loads")
+    for found in _OF_FILE.finditer(code):
+        call.delete(_plain(found.group(1)), recursive="recurs" in found.group().lower() or "Dir" in found.group())
     for verb, pattern in ((Verb.DELETE, _DELETES), (Verb.WRITE, _WRITES)):
         for found in pattern.finditer(code):
             _files(call, verb, code, found)
@@ -182,7 +230,8 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
     return Stream(taint | call.reads, None)
 
 
-def _programs(call: Call, code: str, language: str) -> None:
+def _programs(call: Call, code: str, language: str) -> bool:
+    """Report the programs that known functions start. Gives whether there were any."""
     started = [m.end() for m in _STARTS.finditer(code)]
     for at in started:
         if (
@@ -207,9 +256,14 @@ def _programs(call: Call, code: str, language: str) -> None:
         call.shell(Word(found.group(1)))
     for found in _PIPES.finditer(code) if language == "perl" else ():
         call.shell(Word(found.group(1).strip().strip("|")))
+    for found in _TEMPLATE.finditer(code) if language == "node" else ():
+        call.shell(Word(re.sub(r"\$\{[^}]*\}", UNKNOWN, found.group(1))))
+    for found in _ESCAPES.finditer(code) if language in _PROMPTS else ():
+        call.shell(Word(found.group(1)))
     if language in ("perl", "ruby", "php", "julia"):
         for found in _QUOTED.finditer(code):
             call.shell(Word(next(g for g in found.groups() if g is not None)))
+    return bool(started)
 
 
 def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
@@ -237,7 +291,9 @@ def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
         ):
             call.read(texts[0])
             call.write(texts[1])
-        elif not name.startswith(("rename", "chmod", "chown")):
+        elif name.startswith(("chmod", "chown")):
+            call.write(texts[0], Stream(0, None), append=True)
+        elif not name.startswith("rename"):
             call.write(texts[0], Stream(0, texts[1] if len(texts) > 1 else None))
 
 

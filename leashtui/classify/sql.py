@@ -10,6 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import indirect
+from leashtui.classify.marks import judge_marks
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
@@ -205,6 +206,7 @@ def _redis_command(call: Call, words: list[str]) -> None:
 def mongo(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mongosh, mongo."""
     for text in options.all("--eval", "-e"):
+        judge_marks(call, "node", text)
         found = _MONGO_CHANGES.search(text)
         if found is not None:
             lost = found.group(1).lower().startswith(("drop", "delete", "remove"))

@@ -28,9 +28,12 @@ _LANGUAGE = {
     "osascript": "osascript", "pwsh": "powershell", "powershell": "powershell", "tclsh": "tcl", "expect": "tcl",
     "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
+    "ghci": "haskell", "runghc": "haskell", "sage": "python",
 }  # fmt: skip
 _MODULES = {"webbrowser": "xdg-open", "venv": "python-venv", "ensurepip": "python-venv"}
 """Modules that stand for a program of another name."""
+_LOADS = frozenset(("-m", "--require", "--import", "--loader", "--experimental-loader"))
+"""Options that take a module, not code."""
 _SERVERS = frozenset(
     ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
 )
@@ -129,11 +132,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
     language = language_of(call.name)
     codes = options.all(
         *spec.enders.split(),
-        *(
-            o
-            for o, r in spec.roles.items()
-            if r == "text" and o in ("-e", "-E", "-r", "-c", "-p", "--eval", "--print", "-pe", "--exec")
-        ),
+        *(o for o, r in spec.roles.items() if r == "text" and o not in _LOADS and (o != "-r" or language == "php")),
     )
     for name, value in options.values:
         loads = name in ("-r", "--require", "--import", "--loader") and language in ("node", "ruby", "perl")

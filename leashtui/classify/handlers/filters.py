@@ -241,6 +241,7 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     """vim, nvim, ex, emacs --eval: editor commands on the command line."""
     commands = [
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
+        *(options.all("-e") if call.name.startswith("emacs") else ()),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
         *(b for a, b in pairwise(call.words) if re.fullmatch(r"-[eEsnNRVbdZmM]+c", a)),  # ex -sc: -s is no script there
     ]
@@ -273,7 +274,10 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     for file in options.args:
         if not options.has("-R", "-M"):
             call.write(file, Stream(0, None), append=True)
-    if any(w == "-es" or w == "-Es" for w in call.words) and call.stdin.text:
+    silent = any(re.fullmatch(r"-[a-zA-Z]*[eE][a-zA-Z]*s?|-s", w) for w in call.words[1:])
+    if call.stdin.taint & Taint.FETCHED and silent:
+        call.judge_source("", call.stdin.taint)
+    if silent and call.stdin.text:
         for line in call.stdin.text.splitlines():
             run = _VIM_RUN.match(line)
             if run is not None:

@@ -185,7 +185,7 @@ def _commit(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _gc(call: Call, options: Options, words: list[Word]) -> None:
-    if any(re.match(r"--prune=(now|all|\d)", w) for w in words):
+    if any(re.match(r"--p[rune]*=(now|all|\d)", w) for w in words):
         _rewrites(call, "drops commits that no branch holds, which no one can bring back")
 
 
@@ -246,7 +246,7 @@ def _move(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _submodule(call: Call, options: Options, words: list[Word]) -> None:
-    if words[:1] == ["deinit"] and options.has("-f", "--force"):
+    if words[:1] in (["deinit"], ["update"]) and options.has("-f", "--force"):
         _discards(call, "edits in submodules")
 
 
@@ -286,7 +286,7 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     if sub == "diff" and "--no-index" in call.words:
         for word in options.args:
             call.read(word)
-    if sub in ("ls-remote", "archive") and (options.args[:1] and "://" in options.args[0] or options.has("--remote")):
+    if sub in ("ls-remote", "archive"):
         clone(call, spec, options)
     if sub == "hash-object":
         for word in options.args:

@@ -245,9 +245,10 @@ def spec_of(call: Call) -> Spec:
 
 
 def from_input(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """deno run -: the code comes on standard input."""
-    if options.args and options.args[0] == "-":
-        return judge_stream(call, "node", call.stdin)
+    """deno, deno run -, bun, expect: the code comes on standard input."""
+    piped = call.stdin.text is not None or call.stdin.taint or call.made.changed
+    if (options.args[:1] == ["-"] or not options.args) and piped and not options.has("-c", "-f"):
+        return judge_stream(call, "tcl" if "expect" in call.name else "node", call.stdin)
     return None
 
 

@@ -12,7 +12,6 @@ from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code
 from leashtui.classify.handlers.code import interpreter, judge_targets
 from leashtui.classify.options import Options
-from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import Stream, Word, bare, show
@@ -24,8 +23,6 @@ _CMAKE = {
     "touch": "touch", "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C",
     "create_symlink": "ln -s", "tar": "tar",
 }  # fmt: skip
-_SHELLS = lazy(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
-_CALLS = lazy(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
 def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -98,20 +95,6 @@ def php(call: Call, spec: Spec, options: Options) -> Stream | None:
     return interpreter(call, spec, options)
 
 
-def debugger(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """gdb, lldb: commands given with -ex run shells and code."""
-    for text in options.all("-ex", "--eval-command", "-iex", "-o", "--one-line", "-e", "--expression"):
-        found = _SHELLS.match(text) or _CALLS.search(text)
-        if found is not None:
-            call.sign("obfuscated")
-            call.shell(Word(found.group(1), text.taint))
-        elif re.match(r"\s*(?:python|py|script)\s+", text):
-            judge_code(call, "python", Word(re.sub(r"^\s*(?:python|py|script)\s+", "", text), text.taint))
-    for file in options.all("-x", "--command", "-s", "--source", "-S"):
-        call.run_file(file)
-    return None
-
-
 def mailing(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mail, sendmail: the text that is sent comes on standard input."""
     if leaks(Stream(call.stdin.taint | call.reads, call.stdin.text)):
@@ -146,7 +129,6 @@ HANDLERS = {
     "tasks": tasks,
     "js": javascript,
     "php": php,
-    "debugger": debugger,
     "mailing": mailing,
     "framework_code": framework_code,
 }
