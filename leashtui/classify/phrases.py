@@ -10,11 +10,14 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.patterns import lazy
-from leashtui.classify.values import Word
+from leashtui.classify.sql import judge
+from leashtui.classify.values import Stream, Word
 
 _TEXT = lazy(r"\"((?:[^\"\\\n]|\\.)*)\"|'((?:[^'\\\n]|\\.)*)'")
 _GLUE = lazy(r"(['\"])([^'\"\\\n]*)\1\s*(?:\+|\.\.?(?=\s*['\"])|<>|\|\|)\s*(['\"])([^'\"\\\n]*)\3")
 _MEMBER = lazy(r"(?<=[\w\])])\??\.?\[\s*(['\"])([A-Za-z_$][\w$]*)\1\s*\]")
+_SENT = lazy(r"(\.)(?:send|public_send|__send__|method)\s*\(?\s*[:'\"](\w+[!?]?)['\"]?\s*\)?\s*[,.]?\s*(?:call\s*\()?")
+_HANDED = lazy(r"\b(?:call_user_func(?:_array)?|array_map|array_walk)\s*\(\s*['\"](\w+)['\"]\s*,\s*(?:\[|array\()?")
 _COMPUTED = lazy(r"(?<=[\w\])])\[\s*[^\]\d'\"\s][^\]]*(?:\+|`|\$\{|\(|\bat\b)[^\]]*\]\s*\(|\]\s*\+[^;\n]*\]\s*\(")
 _NAME = r"[A-Za-z_$@][\w$]*(?:(?:\.|::|:|->|-|/)[A-Za-z_$][\w$]*)*[!?]?"
 _BEFORE = lazy(_NAME + r"\s*$")
@@ -42,8 +45,20 @@ _SHOWS = frozenset(
     " regmatches gregexpr string text str new json parse loads querystring searchparams set get add put insert"
     " has key map filter foreach select reject each include? start_with? end_with? match? equal? eql? key? empty?"
     " message: warn! info! error! debug! println! print! eprintln! format! panic! assert_eq assert_equal"
-    " assertequals assertin equal eql same strictequal notequal deepequal deepstrictequal notstrictequal throws rejects displayln"
-    " abort exit croak confess carp cerr quit todo fixme comment".split()
+    " assertequals assertin equal eql same strictequal notequal deepequal deepstrictequal notstrictequal throws"
+    " rejects displayln abort exit croak confess carp cerr quit todo fixme comment".split()
+)
+_SQL = lazy(
+    r"(?i)\s*(?:drop\s+(?:table|database|schema|index|view|user|role|keyspace|collection)|delete\s+from|truncate\s+\S"
+    r"|alter\s+(?:table|user|role|database|system)|update\s+\S+\s+set|insert\s+(?:into|ignore|or)|grant\s|revoke\s)"
+)
+_PATH = lazy(r"(?:~|\.{0,2})/?(?:[\w.@+-]+/)*[\w.@+*-]+$")
+_REMOVES = lazy(
+    r"(?i)(?:delete|remove|unlink|trash|erase|rm|rmdir|rmtree|destroy)(?:_?(?:file|dir|tree|recursive|all))*[!]?$"
+)
+_KEEPS = lazy(
+    r"(?i)(?:write|save|dump|append|sink|touch|copy|move|rename|link|symlink|chmod|chown|mkdir)(?:_?(?:lines|rds|csv|table"
+    r"|file|text|bytes|all|to))*[!]?$"
 )
 _ENOUGH = 12
 _GAP = "\x01"
@@ -51,8 +66,10 @@ _GAP = "\x01"
 
 def folded(code: str) -> str:
     """Code with constant texts put together and `x['name']` written as `x.name`."""
-    if "[" not in code and "+" not in code and "." not in code:
+    if "[" not in code and "+" not in code and "." not in code and "call_user_func" not in code:
         return code
+    code = _SENT.sub(lambda m: m[1] + m[2] + "(", code)
+    code = _HANDED.sub(lambda m: m[1] + "(", code)
     for _ in range(16):
         made = _GLUE.sub(lambda m: m[1] + m[2] + m[4] + m[1], code)
         if made == code:
@@ -75,12 +92,31 @@ def judge_phrases(call: Call, code: str) -> bool:
         if match.start() < end or count >= _ENOUGH:
             continue
         words, end = _listed(code, match)
+        _file(call, code, match.start(), words)
+        if len(words) == 1 and is_statement(words[0]) and not _only_shown(code, match.start(), end):
+            judge(call, Word(words[0]))
+            continue
         if not is_command(call, words) or _only_shown(code, match.start(), end):
             continue
         count += 1
         found = True
         call.shell(Word(words[0])) if len(words) == 1 else call.words_run([Word(w) for w in words])
     return found
+
+
+def _file(call: Call, code: str, start: int, words: list[str]) -> None:
+    """Paths that a function takes which by its name removes or writes files."""
+    paths = [w for w in words if _PATH.match(w)]
+    if not paths:
+        return
+    taker = _taker(code[max(0, start - 400) : start])
+    last = re.split(r"[.:>/]", taker)[-1]
+    if _REMOVES.match(last) and ("/" in paths[0] or "recursive" in code):
+        call.delete(paths[0], recursive="recursive" in code)
+    elif _KEEPS.match(last):
+        for path in paths:
+            if path.startswith(("/", "~")):
+                call.write(path, Stream(0, None), append=True)
 
 
 def is_command(call: Call, words: list[str]) -> bool:
@@ -94,9 +130,16 @@ def is_command(call: Call, words: list[str]) -> bool:
     return len(split) == 2 or bool(spec.commands) or _OPTION.search(" ".join(split)) is not None
 
 
+def is_statement(text: str) -> bool:
+    """Whether a text is SQL that changes something."""
+    return _SQL.match(text) is not None
+
+
 def only_shows(name: str) -> bool:
     """Whether a function of this name prints, compares or keeps what it is given."""
-    return re.split(r"[.:>/]|-(?=>)", name)[-1].lower().rstrip("!?") in _SHOWS or name.lower() in _SHOWS
+    return name != "P" and (
+        re.split(r"[.:>/]|-(?=>)", name)[-1].lower().rstrip("!?") in _SHOWS or name.lower() in _SHOWS
+    )
 
 
 def _listed(code: str, match: re.Match[str]) -> tuple[list[str], int]:

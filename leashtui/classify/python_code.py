@@ -11,7 +11,8 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.marks import judge_marks
-from leashtui.classify.phrases import is_command, only_shows
+from leashtui.classify.patterns import lazy
+from leashtui.classify.phrases import is_command, is_statement, only_shows
 from leashtui.classify.python_names import (
     COREUTILS,
     DECODERS,
@@ -31,8 +32,15 @@ from leashtui.classify.python_names import (
 )
 from leashtui.classify.python_values import Names
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
+from leashtui.classify.sql import judge
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
+
+_CLOUDS = frozenset("boto3 botocore aiobotocore google azure kubernetes digitalocean hcloud linode_api4 docker".split())
+_CHANGES = lazy(
+    r"(?:delete|terminate|destroy|purge|put|create|update|stop|remove|drop|publish|send|invoke|modify|revoke|patch|prune"
+    r"|attach|detach|scale|reboot|rotate|run_instances|upload|start)(?:_|$)"
+)
 
 
 def judge_python(call: Call, code: str) -> Stream:
@@ -57,6 +65,7 @@ class _Reader(Names):
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
+        self.modules: set[str] = set()
         self.taint = call.stdin.taint & Taint.SECRET
         self.host = ""
         self.network = self.sends = self.socket = self.shell = self.dup = self.decodes = self.runs = self.fetches = (
@@ -67,6 +76,7 @@ class _Reader(Names):
 
     def imported(self, module: str) -> None:
         """See Names."""
+        self.modules.add(module.partition(".")[0])
         top = module.partition(".")[0]
         self.socket = self.socket or top == "socket"
         if top in ("antigravity", "turtle"):
@@ -105,6 +115,11 @@ class _Reader(Names):
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: N802 - named by ast
         name = self.dotted(node.func)
+        if isinstance(node.func, ast.Subscript):  # plumbum: local["rm"]("-rf", "src")
+            program = self.text(node.func.slice)
+            if program is not None and self.call.machine.setting.tools.find(program) is not None:
+                words = [self.text(a) for a in node.args]
+                self.call.words_run([Word(program), *(Word(UNKNOWN if w is None else w) for w in words)])
         handled = self._special(name, node)
         if not handled:
             self.visit(node.func)
@@ -148,6 +163,9 @@ class _Reader(Names):
             self._tool(COREUTILS[name], [self.argument(a) for a in node.args[:2]])
         elif last in PATH_TOOLS and isinstance(node.func, ast.Attribute) and self.text(node.func.value) is not None:
             self._tool(PATH_TOOLS[last], [self.text(node.func.value), *(self.argument(a) for a in node.args[:1])])
+        elif name in ("keyring.get_password", "keyring.get_credential"):
+            self.taint |= Taint.SECRET
+            self.call.add(Verb.SECRET_READ, text or "", "reads a password from the keyring", place=Place.SECRET)
         elif name in ("os.kill", "os.killpg"):
             self.call.add(Verb.PROCESS_KILL, "", "stops a process from Python")
         elif name in ("os.setuid", "os.setgid", "os.chown", "os.seteuid"):
@@ -176,7 +194,15 @@ class _Reader(Names):
         if node.args and isinstance(node.args[0], ast.List | ast.Tuple):
             texts = [self.text(a) for a in node.args[0].elts]
         words = [t for t in texts if t is not None]
+        top, _, last = name.partition(".")
+        if top == "sh" and last and texts:
+            self.call.words_run([Word(last), *(Word(UNKNOWN if t is None else t) for t in texts)])
+        if _CLOUDS & set(self.modules) and _CHANGES.match(name.rpartition(".")[2]):
+            self.call.add(Verb.CLOUD_CHANGE, name, f"changes the cloud from Python with {name.rpartition('.')[2]}")
         if not words or texts[0] is None:
+            return
+        if is_statement(words[0]):
+            judge(self.call, Word(words[0]))
             return
         for candidate in ([words] if len(words) > 1 else []) + [words[:1]]:
             if is_command(self.call, candidate):

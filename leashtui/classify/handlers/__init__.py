@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leashtui.classify import sql
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import (
     archives,
@@ -16,6 +15,7 @@ from leashtui.classify.handlers import (
     code,
     consoles,
     containers,
+    databases,
     files,
     filters,
     finding,
@@ -44,6 +44,7 @@ HANDLERS: dict[str, Handler] = {
     **code.HANDLERS,
     **consoles.HANDLERS,
     **containers.HANDLERS,
+    **databases.HANDLERS,
     **files.HANDLERS,
     **filters.HANDLERS,
     **finding.HANDLERS,
@@ -57,7 +58,6 @@ HANDLERS: dict[str, Handler] = {
     **project.HANDLERS,
     **remote.HANDLERS,
     **sockets.HANDLERS,
-    **sql.HANDLERS,
     **streams.HANDLERS,
     **transfer.HANDLERS,
 }
