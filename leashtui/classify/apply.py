@@ -187,6 +187,8 @@ def _finish(call: Call, spec: Spec, options: Options, sub: str, whole: Spec | No
         return out
     if spec.output == "quiet":
         return Stream(0, "")
+    if spec.output == "fetched" or (whole is not None and whole.output == "fetched"):
+        return Stream(call.taint() | Taint.FETCHED, None)
     if spec.output == "count":
         return Stream(call.taint() & ~15, None)
     return call.out()

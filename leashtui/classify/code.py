@@ -12,7 +12,7 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.scripts import Passage, recite, run_python, text_of
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare
+from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
@@ -47,11 +47,13 @@ def judge_stream(call: Call, language: str, stdin: Stream) -> Stream:
             return Stream(Taint.SHELL | stdin.taint, None)
     if stdin.text is not None:
         return judge_code(call, language, Word(stdin.text, stdin.taint & ~Taint.LOCAL), Stream(0, ""))
-    if stdin.taint or call.stdin is not call.machine.stdin or call.made.changed:
+    if stdin.taint or stdin is not TERMINAL or call.made.changed:
         if stdin.taint & Taint.DECODED:
             call.sign("obfuscated")
         if stdin.taint & Taint.LOCAL or call.made.changed:
             _from_file(call, language, stdin)
+        elif stdin is not TERMINAL and stdin.text is None and not stdin.taint & (Taint.FETCHED | Taint.SOCKET):
+            call.opaque("runs a text that is known only when it runs")
     return Stream(Taint.SHELL, None)
 
 

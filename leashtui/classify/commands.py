@@ -28,6 +28,8 @@ from leashtui.model.facts import Place, Severity, Verb
 
 _DEEPEST = 10
 _TELLING = ("rm", "sh", "bash", "dd", "curl", "cat", "nc", "wget", "mkfs", "chmod", "find", "shred", "kill", "leash")
+_BINS = ("/bin", "/.bin", "/exe", "/script")
+"""Folders in which a project keeps its own way to start an installed program."""
 _LEASH = frozenset(("leash", "leashtui"))
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
@@ -304,7 +306,8 @@ def _own_file(call: Call, path: str) -> Stream:
     call.machine.ledger.simple.append(tuple(call.words))
     where = call.run_file(call.words[0])
     own = call.name if call.name in _LEASH else "./" + call.name
-    spec = call.machine.setting.tools.find(own)
+    tools = call.machine.setting.tools
+    spec = tools.find(own) or (tools.find(call.name) if path.rpartition("/")[0].endswith(_BINS) else None)
     if spec is not None:
         return apply(call, spec)
     if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):

@@ -18,7 +18,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.project import run_targets
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _LANGUAGE = {
@@ -88,7 +88,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
         run_script(call, "shell", rest[0])
         state.params = former
         return Stream(call.stdin.taint, None)
-    if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
+    if call.stdin is TERMINAL and not call.made.changed:
         return Stream(Taint.SHELL, None)
     return judge_stream(call, "shell", call.stdin)
 
@@ -152,7 +152,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
             return known
         run_script(call, language, options.args[0])
         return Stream(call.stdin.taint | call.reads, None)
-    if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
+    if call.stdin is TERMINAL and not call.made.changed:
         return Stream(Taint.SHELL, None)
     return judge_stream(call, language, call.stdin)
 

@@ -46,7 +46,10 @@ def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
     scripts = options.all("-e", "--expression")
     files = list(options.args)
     for file in options.all("-f", "--file"):
-        call.read(file)
+        loaded = call.stdin if file == "-" else call.read(file)
+        call.judge_source("", loaded.taint & ~Taint.LOCAL)
+        if loaded.text is not None:
+            _sed_script(call, Word(loaded.text, loaded.taint & ~Taint.LOCAL))
     if not scripts and not options.has("-f", "--file") and files:
         scripts = [files.pop(0)]
     for script in scripts:

@@ -14,6 +14,7 @@ from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
+from leashtui.classify.places import is_within
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import judge_path
@@ -288,9 +289,22 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.read(word)
     if sub in ("ls-remote", "archive"):
         clone(call, spec, options)
+    if sub == "rev-parse":
+        return _folder_asked(call)
     if sub == "hash-object":
         for word in options.args:
             call.read(word)
+    return Stream(call.taint() | Taint.LOCAL, None)
+
+
+def _folder_asked(call: Call) -> Stream:
+    """`git rev-parse --show-toplevel` and its kin: inside the workspace the answer is known."""
+    root = call.machine.setting.workspace.root
+    flags = {"--show-toplevel": root, "--git-dir": f"{root}/.git", "--git-common-dir": f"{root}/.git",
+             "--absolute-git-dir": f"{root}/.git"}  # fmt: skip
+    asked = [flags[w] for w in call.words if w in flags]
+    if len(asked) == 1 and is_within(call.state.cwd, root) and not any(w.startswith("-C") for w in call.words):
+        return Stream(Taint.LOCAL, asked[0] + "\n")
     return Stream(call.taint() | Taint.LOCAL, None)
 
 

@@ -12,11 +12,16 @@ from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code
 from leashtui.classify.handlers.code import interpreter, judge_targets
 from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
+_MAVENS = frozenset(("mvn", "mvnw", "./mvnw", "mvnd"))
+_PLUGIN = lazy(r"([\w.-]+):[\w.-]+:\d[\w.-]*(?::[\w.-]+)?$")
+"""A Maven plugin by its coordinates and a version: the project need not declare it."""
+_USUAL = ("org.apache.maven.", "org.codehaus.mojo", "org.springframework.boot", "io.quarkus")
 _OPEN_HOSTS = frozenset(("0.0.0.0", "::", "[::]", "*", "true", ""))
 _CMAKE = {
     "rm": "rm", "remove": "rm", "remove_directory": "rm -r", "copy": "cp", "copy_directory": "cp -r", "rename": "mv",
@@ -35,6 +40,11 @@ def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
         at = next((i for i, w in enumerate(words) if w in ("-c", "--command")), -1)
         if at >= 0 and words[at + 1 :]:
             return call.words_run(words[at + 1 :])
+    for word in options.args if call.name in _MAVENS else ():
+        found = _PLUGIN.match(bare(word))
+        if found is not None and not found.group(1).startswith(_USUAL):
+            call.sign("network")
+            call.add(Verb.RUN_FETCHED, bare(word), f"downloads and runs the Maven plugin {show(found.group())}")
     names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
     judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
     for file in options.all("-f", "--file", "-G", "--justfile"):
