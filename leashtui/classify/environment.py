@@ -37,9 +37,10 @@ _LIBRARIES = frozenset(
 )
 _FILES = frozenset("BASH_ENV ENV PYTHONSTARTUP ZDOTDIR INPUTRC VIMINIT GVIMINIT EXINIT".split())
 _OPTIONS = lazy(
-    r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
+    r"(?:--require|-r(?!\w*=)|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
     r"|-XX:OnOutOfMemoryError=)"
 )
+_HARMLESS = ("-ms", "-mx", "-Mint", "-M64", "-mem")
 _OPTION_VARIABLES = frozenset(
     "NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split()
 )
@@ -130,7 +131,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
         call.sign("obfuscated")
         call.run_file(value, f"loads, through {name},")
     elif name in _OPTION_VARIABLES:
-        if _OPTIONS.search(text):
+        if any(_OPTIONS.match(w) and not w.startswith(_HARMLESS) for w in text.split()):
             call.sign("obfuscated")
             call.add(Verb.EXEC, text, f"loads code through {name}", Severity.HIGH)
     elif name in _OPTIONS_OF:

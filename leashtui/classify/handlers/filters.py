@@ -17,7 +17,7 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
 _SED_RUN = lazy(
@@ -162,6 +162,9 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
     return taint
 
 
+_FOUND = Taint.LOCAL | Taint.FETCHED
+
+
 def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
     """grep, rg, ag: a pattern, then files; what passes keeps its nature."""
     files = list(options.args)
@@ -185,6 +188,10 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
         out = out.joined(Stream(Taint.GUARD))
     for file in files:
         out = out.joined(call.read(file, recursive=deep))
+    named = options.has("-l", "-L", "--files-with-matches", "--files-without-match", "--files")
+    if named and not out.taint & ~_FOUND and call.machine.piped_out and (files or deep):
+        folders = [w.rstrip("/") + "/" for w in files] if files else ["./"]
+        return Stream(0, "".join(f"{f}{UNKNOWN}\n" if deep else f"{f[:-1]}\n" for f in folders))
     if quiet:
         return Stream(out.taint & ~Taint.LOCAL, None)
     return Stream(out.taint, out.text if out.text is not None and STAR in out.text else None, out.origin)
