@@ -293,6 +293,8 @@ def _client(call: Call, options: Options) -> Stream:
 
 def keygen(call: Call, spec: Spec, options: Options) -> Stream | None:
     """ssh-keygen: makes keys, changes them, or only looks."""
+    if "--help" in call.words:
+        return Stream(0, None)
     file = options.last("-f")
     for lib in options.all("-D", "-w"):
         call.run_file(lib, "loads")
