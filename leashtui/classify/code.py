@@ -11,12 +11,14 @@ from leashtui.classify.marks import judge_marks
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
-from leashtui.classify.scripts import Passage, recite, run_python, text_of
+from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of
 from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
+_MARKED = frozenset(("perl", "ruby", "node", "php", "lua"))
+"""Languages of scripts in which only what destroys everything is looked for; long ones are the project's own affair."""
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -118,11 +120,11 @@ def run_own(call: Call, path: str, language: str = "") -> None:
     if text is None:
         return
     language = language or _language(text, path)
-    if language in SHELL_LIKE:
+    if language in SHELL_LIKE and is_readable(call, path, text):
         shell = call.words[0].rpartition("/")[2] in _SHELLS
         recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
-    elif language == "python":
-        run_python(call, path, text)
+    elif language == "python" and is_readable(call, path, text) or language in _MARKED and len(text) <= LENGTH:
+        run_code(call, path, text, language)
 
 
 def read_script(call: Call, known: Stream, path: str) -> None:

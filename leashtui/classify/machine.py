@@ -151,6 +151,8 @@ class Machine(Branches):
         """Whether the files that run are read too."""
         self.reading: tuple[bytes, ...] = ()
         """The files being read, outermost first; () for what was typed."""
+        self.unread: list[str] = []
+        """Files that run and are too long to be read, as people say them."""
         self.seen: set[bytes] = set()
         """Every file read for this request."""
         self.channels: set[str] = set()

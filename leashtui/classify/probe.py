@@ -37,7 +37,7 @@ class Probe(Protocol):
         ...
 
     def read_text(self, path: str) -> str | None:
-        """The text of a small regular file. None: anything else."""
+        """The text of a regular file, of a long one at least its first 256 KiB. None: no such file, or not known."""
         ...
 
 

@@ -13,7 +13,7 @@ import shlex
 from leashtui.classify.call import Call
 from leashtui.classify.makefile import NAMES, Makefile
 from leashtui.classify.places import is_within, parent_of
-from leashtui.classify.scripts import Passage, recite, text_of
+from leashtui.classify.scripts import RULES, Passage, is_readable, recite, text_of
 from leashtui.classify.values import Word, bare
 
 _PACKAGES = "package.json"
@@ -29,6 +29,8 @@ def run_targets(call: Call, files: list[Word], folders: list[Word], targets: lis
         text = text_of(call, path)
         if text is None:
             continue
+        if not is_readable(call, path, text, RULES):
+            return
         found = Makefile(text, given).recipes(targets)
         recite(call, tuple(Passage(recipe, path, line) for line, recipe in found), cwd)
         return

@@ -188,7 +188,7 @@ class _Reader(Names):
 
     def _phrases(self, name: str, node: ast.Call) -> None:
         """A function leash never heard of that is given a command line."""
-        if not name or only_shows(name):
+        if not name or only_shows(name) or self.call.machine.reading:
             return
         texts = [self.text(a) for a in node.args]
         if node.args and isinstance(node.args[0], ast.List | ast.Tuple):

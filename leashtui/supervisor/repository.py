@@ -148,7 +148,7 @@ class RepositoryProbe:
         return _setting(config, key + "pushurl") or _setting(config, key + "url") or ""
 
     def read_text(self, path: str) -> str | None:
-        """The text of a regular file of at most 256 KiB. None: anything else."""
+        """The text of a regular file, of one beyond 256 KiB its beginning and one byte more. None: no such file."""
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except (OSError, ValueError):
@@ -162,7 +162,7 @@ class RepositoryProbe:
             return None
         finally:
             os.close(handle)
-        return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
+        return raw.decode("utf-8", "surrogateescape")
 
     def _relative(self, path: str) -> str | None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leashtui.classify.probe import NoProbe
-from leashtui.model.facts import Facts, Origin
+from leashtui.model.facts import Facts, Origin, Parse
 from leashtui.model.request import Mode
 from leashtui.supervisor.rehearsal import Judged, Rehearsal
 
@@ -159,10 +159,39 @@ def test_a_changed_file_is_read_again() -> None:
     assert rehearsal.judge("./calls.sh", **world).decision.outcome.value == "deny"
 
 
-def test_reading_is_bounded() -> None:
-    many = {f"s{n}.sh": "".join(f"./s{m}.sh\n" for m in range(40)) for n in range(40)}
+def test_reading_is_bounded_and_what_lies_beyond_is_not_trusted() -> None:
+    many = {f"s{n}.sh": "".join(f"./s{m}.sh\n" for m in range(80)) for n in range(80)}
     files = Files(many)
-    assert judged("./s0.sh", files).decision.outcome.value == "allow"
-    assert len(files.asked) < 2000
-    long = Files({"long.sh": "echo x\n" * 20000 + "rm -rf ~\n"})
-    assert judged("./long.sh", long).decision.outcome.value == "allow"
+    assert judged("./s0.sh", files).facts.parse is Parse.OPAQUE
+    assert len(files.asked) < 8000
+    deep = Files({f"d{n}.sh": f"./d{n + 1}.sh\n" for n in range(9)} | {"d9.sh": "rm -rf ~\n"})
+    assert judged("./d0.sh", deep).facts.parse is Parse.OPAQUE
+    few = Files({f"d{n}.sh": f"./d{n + 1}.sh\n" for n in range(2)} | {"d2.sh": "rm -rf ~\n"})
+    assert judged("./d0.sh", few).decision.outcome.value == "deny"
+
+
+@pytest.mark.parametrize("command", ["./long.sh", "bash long.sh", "source long.sh", "sh calls.sh", "./packed.run"])
+def test_a_script_too_long_to_read_is_not_trusted(command: str) -> None:
+    padding = "echo x\n" * 20000
+    long = Files({"long.sh": padding + "rm -rf ~\n", "calls.sh": "./long.sh\n", "packed.run": "#!/bin/sh\nexit\n\0\0"})
+    found = judged(command, long)
+    assert (found.decision.outcome.value, found.facts.parse) == ("ask", Parse.OPAQUE)
+    assert judged(command, long, Mode.KERNEL).decision.outcome.value == "allow"  # what it starts is judged there
+    short = Files({"long.sh": "echo x\n" * 2000, "calls.sh": "./long.sh\n", "packed.run": "\x7fELF\0\0"})
+    assert judged(command, short).decision.outcome.value == "allow"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("w.js", 'require("child_process").execSync("rm -rf ~")'),
+        ("w.rb", 'system("rm -rf /")'),
+        ("w.pl", 'system("rm -rf /home");'),
+        ("w.php", '<?php exec("rm -rf /");'),
+    ],
+)
+def test_a_script_of_another_language_that_destroys_everything_is_stopped(name: str, text: str) -> None:
+    program = {"js": "node", "rb": "ruby", "pl": "perl", "php": "php"}[name.partition(".")[2]]
+    assert judged(f"{program} {name}", Files({name: text})).decision.outcome.value == "deny"
+    told = text.replace("rm -rf", "echo rm -rf")
+    assert judged(f"{program} {name}", Files({name: told})).decision.outcome.value == "allow"
