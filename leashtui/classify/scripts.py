@@ -68,11 +68,12 @@ def is_readable(call: Call, path: str, text: str, most: int = LENGTH) -> bool:
     """Whether a text is short and plain enough to be read; if not, that is said: it is not taken for a harmless one."""
     if len(text) <= most and "\0" not in text:
         return True
-    _unread(call, path)
+    unread(call, path)
     return False
 
 
-def _unread(call: Call, path: str) -> None:
+def unread(call: Call, path: str) -> None:
+    """Say that something in a file runs which leash did not read."""
     name = short(call.machine, path)
     call.machine.unread.append(name)
     if not call.machine.reading:
@@ -93,7 +94,7 @@ def recite(call: Call, passages: tuple[Passage, ...], cwd: str, params: tuple[Wo
     if key in machine.seen:
         return
     if len(machine.seen) >= FILES or len(machine.reading) >= NESTED:
-        _unread(call, passages[0].path if passages else cwd)
+        unread(call, passages[0].path if passages else cwd)
         return
     machine.seen.add(key)
     nested = bool(machine.reading)
@@ -126,7 +127,7 @@ def load(call: Call, passage: Passage) -> None:
     if key in machine.reading:
         return
     if len(machine.reading) >= NESTED or len(machine.seen) >= FILES:
-        _unread(call, passage.path)
+        unread(call, passage.path)
         return
     machine.seen.add(digest("source", len(machine.seen)))
     _report(call, _read(machine, machine.setting, passage, call.state, key))
@@ -138,7 +139,7 @@ def run_code(call: Call, path: str, text: str, language: str) -> None:
     if key in call.machine.seen:
         return
     if len(call.machine.seen) >= FILES:
-        _unread(call, path)
+        unread(call, path)
         return
     call.machine.seen.add(key)
     library, probe = call.machine.setting.library, call.machine.setting.probe

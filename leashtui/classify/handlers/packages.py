@@ -15,7 +15,7 @@ from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
-from leashtui.classify.project import around, run_package_script
+from leashtui.classify.project import around, run_listed, run_package_script
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
@@ -138,6 +138,30 @@ def _known(call: Call, tool: str, words: list[Word]) -> None:
         call.add(Verb.EXEC, tool, f"runs {show(tool)}")
 
 
+_HOOKS = {
+    "composer": ["pre-install-cmd", "post-install-cmd", "pre-update-cmd", "post-update-cmd", "pre-autoload-dump",
+                 "post-autoload-dump"],
+}  # fmt: skip
+"""What the project's own manifest runs when its packages are installed."""
+_NPM_HOOKS = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare", "prepublish"]
+
+
+def hooks(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """npm ci, npm install, composer install: the project's own scripts run too."""
+    index(call, spec, options)
+    if options.has("--ignore-scripts", "--no-scripts") or options.args:
+        return None
+    folders = [v for n, v in split(call.words[1:], spec_of(call), None, 99).values if n in _FOLDERS]
+    if call.name in _HOOKS:
+        run_listed(call, folders, _HOOKS[call.name], [])
+    elif call.name in _NODES:
+        run_package_script(call, folders, _NPM_HOOKS, [], tail=False)
+    return None
+
+
+_NODES = frozenset(("npm", "pnpm", "yarn", "bun", "cnpm", "tnpm"))
+
+
 def index(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Options of installers that point at another source of packages."""
     for name, value in options.values:
@@ -163,7 +187,7 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def install(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Packages by name are new; a folder or an archive of the project is what the project is made of."""
-    index(call, spec, options)
+    hooks(call, spec, options)
     kind = _ECOSYSTEMS.get(call.name, "pip")
     for word in (*options.args, *options.all("-e", "--editable")):
         text = bare(word)
@@ -234,6 +258,8 @@ def _package_script(call: Call, name: str, rest: list[Word]) -> None:
     folders = [v for n, v in split(call.words[1:], spec_of(call), None, 99).values if n in _FOLDERS]
     while rest and rest[0] == "--":
         rest.pop(0)
+    if call.name in ("composer", "deno") and (run_listed(call, folders, [name], rest) or call.name == "composer"):
+        return
     run_package_script(call, folders, around(name), rest, tail=True)
 
 
@@ -330,6 +356,7 @@ HANDLERS = {
     "install": install,
     "scripts": scripts,
     "from_input": from_input,
+    "hooks": hooks,
     "lifecycle": lifecycle,
     "relay": relay,
     "inside": inside,

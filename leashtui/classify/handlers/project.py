@@ -13,6 +13,7 @@ from leashtui.classify.code import judge_code
 from leashtui.classify.handlers.code import interpreter, judge_targets
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
+from leashtui.classify.project import run_recipes, run_tasks
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import Stream, Word, bare, show
@@ -45,12 +46,21 @@ def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
         if found is not None and not found.group(1).startswith(_USUAL):
             call.sign("network")
             call.add(Verb.RUN_FETCHED, bare(word), f"downloads and runs the Maven plugin {show(found.group())}")
+    if call.name == "just" and not options.has("--command", "-c", "--list", "-l", "--summary", "--show", "--evaluate"):
+        run_recipes(call, options.all("-f", "--justfile"), options.all("-d", "--working-directory"), _named(options))
+    elif call.name in ("task", "go-task"):
+        run_tasks(call, options.all("-t", "--taskfile"), options.all("-d", "--dir"), _named(options))
     names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
     judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
     for file in options.all("-f", "--file", "-G", "--justfile"):
         if "/" in file and call.place(file) is Place.TEMP:
             call.run_file(file)
     return None
+
+
+def _named(options: Options) -> list[str]:
+    """Names of tasks among the words."""
+    return [bare(w) for w in options.args if "=" not in w]
 
 
 def _cmake(call: Call, options: Options) -> None:
