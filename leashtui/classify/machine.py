@@ -16,7 +16,6 @@ from leashtui.classify.flow import leaves, succeeds
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
-from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -44,6 +43,7 @@ from leashtui.classify.syntax import (
 )
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.values import NOTHING, TERMINAL, Stream, Taint, Word
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Parse
 from leashtui.model.request import Mode
 

@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from leashtui.classify.places import Pins
+from leashtui.classify.workspace import Pins
 from leashtui.supervisor.gitaddress import address, entries, everywhere, remotes
 
 _LIMIT = 256 * 1024

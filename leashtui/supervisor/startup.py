@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
-from leashtui.classify.places import Workspace
+from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, OPEN_KEYS, Floor
 from leashtui.guards.kernel.listener import Listener

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from leashtui.agents.adapter import Adapter
-from leashtui.classify.places import Workspace, place_of
+from leashtui.classify.places import place_of
+from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard

@@ -87,7 +87,10 @@ def _sed_script(call: Call, script: Word) -> None:
         call.read(Word(read_found.group(1).strip()))
 
 
-_INSERTS = lazy(r"(?:^|[;{}\n]|\d|\$|/)\s*[aic]\s*\\?\s*\n?([^\n]+)")
+_INSERTS = lazy(
+    r"^\s*(?:(?:\d+|\$|/(?:[^/\\]|\\.)*/)(?:,(?:\d+|\$|/(?:[^/\\]|\\.)*/))?)?\s*!?\s*[aic](?:\s+|\s*\\\s*\n?)(\S.*)",
+    re.M,
+)
 _JUDGED = (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.GENERATED)
 
 
@@ -95,16 +98,32 @@ def _left(call: Call, file: Word, scripts: list[Word]) -> str | None:
     """What an edited file says afterwards, or the text that the edit puts in; None where its place says enough."""
     if call.place(file) not in _JUDGED or any(UNKNOWN in s for s in scripts):
         return None
-    put = [_plain(m.group(3)) for s in scripts for m in _SED_SUBSTITUTE.finditer(bare(s))]
-    put += [_plain(m.group(1)) for s in scripts for m in _INSERTS.finditer(_SED_SUBSTITUTE.sub("", bare(s)))]
+    put: list[str] = []
+    for text in map(bare, scripts):
+        inserts = [m.group(1) for m in _INSERTS.finditer(text)]
+        put += map(_plain, inserts or [m.group(3) for m in _SED_SUBSTITUTE.finditer(text)])
     before = call.machine.setting.probe.read_text(call.path(file))
     if before is not None and len(before) <= _LONGEST:
         made: str | None = before
         for script in scripts:
-            made = _through(made, [script]) if made is not None else None
+            made = _replaced(made, bare(script)) if made is not None else None
         if made is not None:
             return made
     return "\n".join(put) + "\n" if put else None
+
+
+def _replaced(text: str, script: str) -> str | None:
+    """A text after one plain s///; None when the pattern or the replacement is more than plain."""
+    found = _SED_SUBSTITUTE.fullmatch(script.strip())
+    if (
+        found is None
+        or re.search(r"[\\*\[\]+?(){}|]", found.group(2).strip("^$"))
+        or re.search(r"[\\&]", found.group(3))
+    ):
+        return None
+    pattern = re.escape(found.group(2)).replace(r"\.", ".").replace(r"\^", "^").replace(r"\$", "$")
+    many = 0 if "g" in found.group(4) else 1
+    return "\n".join(re.sub(pattern, lambda _: found.group(3), line, count=many) for line in text.split("\n"))
 
 
 def _plain(text: str) -> str:

@@ -6,8 +6,8 @@ import pytest
 from judge import judged
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Workspace
 from leashtui.model.request import Action, Layer, Mode, Request
 
 ROOT = "/home/dev/proj"

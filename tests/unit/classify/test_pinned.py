@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Pins, Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Pins, Workspace
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode
 from leashtui.supervisor.repository import RepositoryProbe

@@ -7,11 +7,11 @@ from judge import CWD, HOME
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.handlers import HANDLERS
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
 from leashtui.classify.roles import KINDS, NAMES
 from leashtui.classify.spec import Spec, SpecError, deed
 from leashtui.classify.toolbox import Toolbox
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Severity
 from leashtui.model.request import Mode
 
