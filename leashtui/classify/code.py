@@ -7,11 +7,15 @@ run or import anything. Invariant: code that came from the network is never read
 from __future__ import annotations
 
 from leashtui.classify.call import Call
+from leashtui.classify.dialects import as_bash, read_zsh
+from leashtui.classify.machine import parsed
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.normalise import cleaned
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
-from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of
+from leashtui.classify.reader import Unparsable
+from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of, unread
 from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place
 
@@ -122,9 +126,18 @@ def run_own(call: Call, path: str, language: str = "") -> None:
     language = language or _language(text, path)
     if language in SHELL_LIKE and is_readable(call, path, text):
         shell = call.words[0].rpartition("/")[2] in _SHELLS
+        if _is_zsh(call, text, path) and isinstance(parsed(cleaned(as_bash(text))), Unparsable):
+            unread(call, path)  # but what its own grammar shows of it counts
+            text = "\n".join(read_zsh(text).commands)
         recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
     elif language == "python" and is_readable(call, path, text) or language in _MARKED and len(text) <= LENGTH:
         run_code(call, path, text, language)
+
+
+def _is_zsh(call: Call, text: str, path: str) -> bool:
+    """Whether zsh is what will read a script."""
+    first = text.partition("\n")[0] if text.startswith("#!") else ""
+    return "zsh" in first or call.name == "zsh" or path.endswith(".zsh")
 
 
 def read_script(call: Call, known: Stream, path: str) -> None:

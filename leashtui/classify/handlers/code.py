@@ -10,7 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
-from leashtui.classify.dialects import as_bash, only_zsh
+from leashtui.classify.dialects import as_bash, read_zsh
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.makefile import Makefile
@@ -116,9 +116,11 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
 
 def _of_zsh(call: Call, text: Word) -> Word:
     """A text of zsh, as bash would write it; what bash would not write is said."""
-    strange = only_zsh(text)
-    if strange:
-        call.opaque(f"runs a zsh text with {strange}, which leash does not read")
+    reading = read_zsh(str(text))
+    if reading.strange:
+        call.opaque(f"runs a zsh text with {reading.strange}, which leash does not read")
+    for command in reading.commands:  # all the same, what it can see of it counts
+        call.shell(Word(as_bash(command), text.taint))
     return Word(as_bash(text), text.taint)
 
 

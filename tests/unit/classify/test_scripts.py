@@ -279,3 +279,10 @@ def test_rules_that_lie_elsewhere_are_not_trusted() -> None:
     assert judged("task a", files).decision.outcome.value == "allow"
     nested = Files({"Taskfile.yml": "tasks: " + "[" * 60000})
     assert judged("task a", nested).facts.parse is Parse.OPAQUE
+
+
+def test_a_script_of_zsh_is_read_by_its_own_grammar() -> None:
+    files = Files({"a.zsh": "if [[ -n $1 ]] {\n  rm -rf ~\n}\n", "b.zsh": "for f (a b) { echo $f }\n", "c.zsh": "ls\n"})
+    assert judged("zsh a.zsh", files).decision.outcome.value == "deny"
+    assert judged("./b.zsh", files).facts.parse is Parse.OPAQUE
+    assert judged("zsh c.zsh", files).decision.outcome.value == "allow"
