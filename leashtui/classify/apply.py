@@ -14,7 +14,7 @@ from leashtui.classify.options import Options, split
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
 from leashtui.classify.values import Stream, Taint, Word, bare, show
-from leashtui.classify.verbs import NAMES, kind_of
+from leashtui.classify.verbs import NAMES, only_looks
 from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
@@ -156,8 +156,7 @@ def _only_looks(spec: Spec, words: list[str]) -> bool:
     if not deeds or any(d not in _ELSEWHERE for d in deeds):
         return False
     names = [bare(w) for w in words[:3]]
-    kind, verb = kind_of(names)
-    return kind == "look" and ("secret_read" not in deeds or NAMES.match(verb) is not None)
+    return only_looks(names) and ("secret_read" not in deeds or any(NAMES.match(n) for n in names))
 
 
 def _unknown(call: Call, spec: Spec, options: Options) -> None:

@@ -93,6 +93,8 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
             return None
     if setting.tools.find(name) is None:
         return None
+    if name in _CONSOLES:
+        call.run_file(script)
     call.direct = False
     return call.words_run([Word(name), *rest])
 

@@ -59,7 +59,11 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     out = invoke(machine, known, words, made.stdin, span, made, tuple(env))
     if known is not state:
         _settle(state, known, {name for name, _ in env})
-    empties = words[0] in (":", "true") or (made.outputs != [] and out is NOTHING and words[0] == "cat")
+    empties = (
+        words[0] in (":", "true")
+        or (words[0] in ("echo", "printf") and out.text == "")
+        or (made.outputs != [] and out is NOTHING and words[0] == "cat")
+    )
     left = pour(machine, made, state, out, command=not empties)
     for path in [p for p in expander.later if p not in waiting]:
         expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))

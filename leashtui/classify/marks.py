@@ -237,7 +237,7 @@ def _network(call: Call, code: str, taint: int) -> None:
     if hosts and all(is_local(h) for h in hosts):
         return
     host = next((h for h in hosts if not is_local(h)), "")
-    if SHELL_WORD.search(code) and re.search(r"(?i)socket|fsockopen|net\.|tcp", code):
+    if SHELL_WORD.search(code) and re.search(r"(?i)socket|fsockopen|\bnet\b|tcp", code):
         call.sign("reverse_shell")
         call.add(Verb.REMOTE_SESSION, host, "gives another machine a shell here", Severity.CRITICAL, lost=True)
     if OBEYS.search(code) and re.search(r"(?i)socket|fsockopen|\bnet\b|tcp|inet", code):

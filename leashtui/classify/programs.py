@@ -19,6 +19,12 @@ from leashtui.model.facts import Place, Severity, Verb
 _BINS = ("/bin", "/.bin", "/exe", "/script")
 """Folders in which a project keeps its own way to start an installed program."""
 _LEASH = frozenset(("leash", "leashtui"))
+_BUILDERS = frozenset(
+    "cargo go npm pnpm yarn bun pip pip3 uv poetry bundle composer mix dotnet cmake ninja gradle mvn rake tox nox"
+    " pytest python python3 node deno ruby php docker docker-compose".split()
+)
+_PROJECT = frozenset(("make", "tasks"))
+"""Handlers of tools that run what a project's own files say."""
 SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
 
@@ -51,6 +57,8 @@ def external(call: Call) -> Stream:
     judge_loads(call)
     cwd = call.state.cwd
     out = apply(call, spec)
+    if name in _BUILDERS or spec.handler in _PROJECT:
+        _foreign(call)
     call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
     if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
         call.carries()
@@ -103,6 +111,16 @@ def _unknown(call: Call) -> Stream:
         if _value and place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):
             call.read(_value)
     return call.out()
+
+
+def _foreign(call: Call) -> None:
+    """A build in a folder that this very command fetched runs what nobody has seen."""
+    cwd = call.state.cwd
+    for path, known in call.state.files.items():
+        if known.taint & Taint.FETCHED and cwd and (cwd == path or cwd.startswith(path + "/")):
+            call.sign("pipe_to_shell")
+            call.add(Verb.RUN_FETCHED, path, f"builds {call.say(path)}, which came from the network")
+            return
 
 
 def tail(call: Call) -> None:

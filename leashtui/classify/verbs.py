@@ -34,17 +34,20 @@ _NOUNS = lazy(r"(?:logs?|status|history|events?|top|ps|metrics)$")
 _LISTS = lazy(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
 NAMES = lazy(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
 """Verbs that print names of things, never what they hold."""
-_PLAIN = lazy(r"(?:list|ls|show|describe|get|exists|summarize|status|info|view)$")
-_ACTS = lazy(
-    r"(?:delete|destroy|terminate|remove|rm|purge|drop|reset|revoke|create|update|put|set|add|apply|modify|enable|disable"
-    r"|start|stop|restart|run|deploy|publish|send|invoke|import|restore|scale|attach|detach|exec|edit|patch)$"
+_PLAIN = lazy(
+    r"(?:list|ls|show|describe|get|exists|summarize|status|info|view|inspect|search|find|validate|check|verify|explain|diff"
+    r"|history|version|help|lookup)$"
 )
+
+
+def only_looks(words: list[str]) -> bool:
+    """Whether one of these words is a verb that only looks, and none is one that does more."""
+    found = [w.lower() for w in words]
+    return any(_PLAIN.match(w) for w in found) and not any(_ENDS.match(w) or _CHANGES.match(w) for w in found)
 
 
 def kind_of(words: list[str]) -> tuple[str, str]:
     """(kind, verb): kind is look, change, end or '' when no word is a known verb. The first verb decides."""
-    if len(words) > 1 and _PLAIN.match(words[-1]) and not any(_ACTS.match(w.lower()) for w in words[1:]):
-        return "look", words[-1]
     for index, word in enumerate(words):
         last = word.rpartition(":")[2].lower()
         if index == 0 and len(words) > 1 and ":" not in word and _GROUPS.match(last):

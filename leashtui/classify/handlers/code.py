@@ -263,7 +263,7 @@ def _make_variable(call: Call, name: str, value: Word) -> None:
 
 
 _OUTWARD = lazy(
-    r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
+    r"^(?:\w+[:_-])?(deploy|publish(?:signed|tosonatype\w*|tomavencentral\w*|allpublications\w*|plugins?)?|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
     r"|build|docs?$)))|^(?:push|push-images?|docker-push)$"
 )
 _REMOVES = lazy(
