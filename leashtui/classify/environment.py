@@ -130,6 +130,9 @@ def _judge(call: Call, name: str, value: Word) -> None:
     elif name in _FILES and text:
         call.sign("obfuscated")
         call.run_file(value, f"loads, through {name},")
+        known = call.state.files.get(call.path(value))
+        if known is not None and known.text is not None and name in ("BASH_ENV", "ENV"):
+            call.shell(Word(known.text, known.taint & ~Taint.LOCAL))
     elif name in _OPTION_VARIABLES:
         if any(_OPTIONS.match(w) and not w.startswith(_HARMLESS) for w in text.split()):
             call.sign("obfuscated")

@@ -174,7 +174,8 @@ class _Reader(Names):
             file = self.file_text(first)
             if file is not None:
                 self.call.run_file(file)
-            self.runs = self.runs or (file is None and not isinstance(first, ast.Constant))
+            named = text is not None and name in ("__import__", "importlib.import_module")
+            self.runs = self.runs or (file is None and not named and not isinstance(first, ast.Constant))
             if name in ("exec", "eval") and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 judge_python(self.call, first.value)
         elif last == "dup2":
