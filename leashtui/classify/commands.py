@@ -55,6 +55,9 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
         return pour(machine, made, state, made.stdin if made.changed else NOTHING, command=False)
     if env:
         judge_variables(Call(machine, state, words, made.stdin, span, made), env)
+        used = {p.name for w in node.words if isinstance(w, Words) for p in w.parts if type(p) is Param}
+        if used & {name for name, _ in env}:
+            _as_meant(machine, node, _prefixed(state, env), made, span)
     known = _prefixed(state, env)
     out = invoke(machine, known, words, made.stdin, span, made, tuple(env))
     if known is not state:
@@ -78,6 +81,13 @@ def _is_hollow(machine: Machine, item: Words | Assign, state: State) -> bool:
     if head.op or head.prefix or head.index or "".join(tail).rstrip("*.") not in ("/", "//"):
         return False
     return machine.expander.is_set(head.name, state) is None
+
+
+def _as_meant(machine: Machine, node: Simple, state: State, made: Plumbing, span: Span) -> None:
+    """`X=/a rm $X/b` expands $X before it sets it: what its writer meant is judged beside what the shell does."""
+    words = [w for item in node.words if isinstance(item, Words) for w in machine.expander.words(item, state)]
+    if words:
+        invoke(machine, state, words, made.stdin, span, made)
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:

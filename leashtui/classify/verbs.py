@@ -11,7 +11,7 @@ from leashtui.classify.patterns import lazy
 _LOOKS = lazy(
     r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|transact-get|search|lookup|query|scan|select|filter|estimate|simulate"
     r"|preview|plan|diff|validate|lint|check|verify|doctor|whoami|tail|wait|explain|test-\w+|poll|detect|compare|count"
-    r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status|exists|summarize|admin-(?:get|list))(?:-|$)"
+    r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status|receive|exists|summarize|admin-(?:get|list))(?:-|$)"
 )
 _ENDS = lazy(
     r"(?:delete|destroy|terminate|remove|rm|rb|purge|drop|reset|wipe|erase|revoke|deregister|teardown|nuke|uninstall"

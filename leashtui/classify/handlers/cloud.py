@@ -25,7 +25,7 @@ _TELLS = lazy(
     r"get-secret-value|batch-get-secret-value|print-(?:access|identity|refresh)|get-session-token|get-federation-token"
     r"|get-login(?:-password)?$|get-authorization-token|export-credentials|assume-role|get-password-data|^decrypt$"
     r"|get-access-token|(?:show|list)-connection-strings?|list-publishing|list-keys$|listkeys|list-admin-key|get-cluster-cred"
-    r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|get-random-password|list-credentials"
+    r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|list-credentials"
 )
 _ABOUT = lazy(r"^get-.*(?:-policy|-last-used|credential-report)$")
 _SENDS = lazy(

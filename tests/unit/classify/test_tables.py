@@ -110,3 +110,12 @@ def test_the_completion_package_never_makes_a_switch_take_a_word() -> None:
             assert not sub or any(sub in c.of.split(",") for c in spec.commands), (program, sub)
             switches = set(spec.flags.split()) | set(spec.dry.split())
             assert not {o for o in options & switches if o in spec.takes}, (program, sub)
+
+
+def test_there_are_tables_enough_and_each_shows_what_it_means() -> None:
+    """A table that says that something happens shows when; one that is quiet shows that it is."""
+    shown = [s for s in SPECS.values() if s.hit and s.miss]
+    assert len(shown) >= 300
+    silent = [s.names[0] for s in SPECS.values() if not s.hit and (s.do or any(c.do for c in s.commands))]
+    assert silent == []
+    assert [s.names[0] for s in SPECS.values() if not s.hit and not s.miss] == []
