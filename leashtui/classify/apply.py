@@ -14,6 +14,7 @@ from leashtui.classify.options import Options, split
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
 from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.classify.verbs import NAMES, only_looks
 from leashtui.model.facts import Severity, Verb
 
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
@@ -21,6 +22,10 @@ _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
 _CHANGES = frozenset(("delete", "destroy", "purge", "terminate", "create", "update", "remove"))
 _RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
 """Programs that run what they are given before they look at what follows."""
+_ELSEWHERE = frozenset(
+    "cloud_change remote_change container_change data_change system_change publish net_send secret_read".split()
+)
+"""What a table says of subcommands it does not list, where their verb may say that they only look."""
 _DESTROYS = frozenset((
     Verb.DELETE, Verb.TRUNCATE, Verb.DISCARD_WORK, Verb.DATA_CHANGE, Verb.CLOUD_CHANGE, Verb.CONTAINER_CHANGE,
     Verb.SYSTEM_CHANGE, Verb.REMOTE_CHANGE, Verb.HISTORY_REWRITE,
@@ -85,7 +90,7 @@ def apply(call: Call, spec: Spec) -> Stream:
             return Stream(0, None)
         if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):
             _deeper(call, spec, options, sub)
-    if _is_dry(call, spec, chosen, options):
+    if _is_dry(call, spec, chosen, options) or (chosen.of == "*" and _only_looks(chosen, [sub, *options.args])):
         call.sign("dry_run")
         call.direct = True
         return call.out()
@@ -145,9 +150,20 @@ def _deeper(call: Call, spec: Spec, options: Options, sub: str) -> None:
         _deeds(call, spec, options, ("cloud_change!",), "", f"{sub} {show(options.args[0])}")
 
 
+def _only_looks(spec: Spec, words: list[str]) -> bool:
+    """Whether an unlisted subcommand only looks, by its verb; where secrets are kept, whether it only lists names."""
+    deeds = [d.partition(":")[0].rstrip("!") for d in (*spec.do, spec.unknown) if d]
+    if not deeds or any(d not in _ELSEWHERE for d in deeds):
+        return False
+    names = [bare(w) for w in words[:3]]
+    return only_looks(names) and ("secret_read" not in deeds or any(NAMES.match(n) for n in names))
+
+
 def _unknown(call: Call, spec: Spec, options: Options) -> None:
     """A subcommand that no table lists."""
     sub = show(options.args[0])
+    if spec.unknown not in ("", "opaque") and _only_looks(spec, list(options.args)):
+        return
     if spec.unknown in ("", "opaque"):
         if spec.unknown == "opaque":
             call.opaque(f"runs {call.name} {sub}, which leash does not know")
@@ -187,6 +203,8 @@ def _finish(call: Call, spec: Spec, options: Options, sub: str, whole: Spec | No
         return out
     if spec.output == "quiet":
         return Stream(0, "")
+    if spec.output == "fetched" or (whole is not None and whole.output == "fetched"):
+        return Stream(call.taint() | Taint.FETCHED, None)
     if spec.output == "count":
         return Stream(call.taint() & ~15, None)
     return call.out()

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_set, judge_unset
 from leashtui.classify.formats import echo_text, printf_text
+from leashtui.classify.machine import Machine
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import resolve
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.sourcing import alias, command, eval_text, exec_words, source, trap
+from leashtui.classify.state import State
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
@@ -97,6 +99,14 @@ def _test(call: Call) -> Stream:
     return NOTHING
 
 
+def own(machine: Machine, state: State, words: list[Word], name: str) -> None:
+    """A declaration inside a function: the variable is the function's own, and what it hid comes back afterwards."""
+    if not machine.calls or not words or words[0] not in ("local", "declare", "typeset"):
+        return
+    if name not in state.hidden and not any(w.startswith("-") and "g" in w for w in words[1:]):
+        state.hidden = {**state.hidden, name: state.vars.get(name)}
+
+
 def _export(call: Call) -> Stream:
     flags = {c for w in call.words[1:] if w.startswith("-") for c in w[1:]}
     names = [w for w in call.words[1:] if not w.startswith("-")]
@@ -115,6 +125,7 @@ def _export(call: Call) -> Stream:
         return Stream(0, None)
     for word in names:
         name, sign, value = word.partition("=")
+        own(call.machine, call.state, call.words, name)
         if not sign and name in call.state.vars:
             current = call.state.vars[name]
             judge_set(call.machine, name, current[0] if current else Word(""), call.span, exported=True)
@@ -150,6 +161,8 @@ def _read_lines(call: Call) -> Stream:
         if words[at].startswith("-") and len(words[at]) > 1:
             if words[at][-1:] == "a" and call.name == "read" and at + 1 < len(words):
                 array = str(words[at + 1])
+            if words[at][-1:] == "C" and call.name != "read" and at + 1 < len(words):
+                call.shell(words[at + 1])  # is called with every line
             at += 2 if words[at][-1] in valued else 1
             continue
         _index_trick(call, words[at])

@@ -7,16 +7,22 @@ run or import anything. Invariant: code that came from the network is never read
 from __future__ import annotations
 
 from leashtui.classify.call import Call
+from leashtui.classify.dialects import as_bash, read_zsh
+from leashtui.classify.machine import parsed
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.normalise import cleaned
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
-from leashtui.classify.scripts import Passage, recite, run_python, text_of
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed
+from leashtui.classify.reader import Unparsable
+from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of, unread
+from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare, is_fixed
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
+_MARKED = frozenset(("perl", "ruby", "node", "php", "lua"))
+"""Languages of scripts in which only what destroys everything is looked for; long ones are the project's own affair."""
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -47,11 +53,13 @@ def judge_stream(call: Call, language: str, stdin: Stream) -> Stream:
             return Stream(Taint.SHELL | stdin.taint, None)
     if stdin.text is not None:
         return judge_code(call, language, Word(stdin.text, stdin.taint & ~Taint.LOCAL), Stream(0, ""))
-    if stdin.taint or call.stdin is not call.machine.stdin or call.made.changed:
+    if stdin.taint or stdin is not TERMINAL or call.made.changed:
         if stdin.taint & Taint.DECODED:
             call.sign("obfuscated")
         if stdin.taint & Taint.LOCAL or call.made.changed:
             _from_file(call, language, stdin)
+        elif stdin is not TERMINAL and stdin.text is None and not stdin.taint & (Taint.FETCHED | Taint.SOCKET):
+            call.opaque("runs a text that is known only when it runs")
     return Stream(Taint.SHELL, None)
 
 
@@ -85,6 +93,8 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
             return run_twin(call, call.path(script), rest)
     if setting.tools.find(name) is None:
         return None
+    if name in _CONSOLES:
+        call.run_file(script)
     call.direct = False
     return call.words_run([Word(name), *rest])
 
@@ -127,11 +137,20 @@ def run_own(call: Call, path: str, language: str = "") -> None:
     if text is None:
         return
     language = language or _language(text, path)
-    if language in SHELL_LIKE:
+    if language in SHELL_LIKE and is_readable(call, path, text):
         shell = call.words[0].rpartition("/")[2] in _SHELLS
+        if _is_zsh(call, text, path) and isinstance(parsed(cleaned(as_bash(text))), Unparsable):
+            unread(call, path)  # but what its own grammar shows of it counts
+            text = "\n".join(read_zsh(text).commands)
         recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
-    elif language == "python":
-        run_python(call, path, text)
+    elif language == "python" and is_readable(call, path, text) or language in _MARKED and len(text) <= LENGTH:
+        run_code(call, path, text, language)
+
+
+def _is_zsh(call: Call, text: str, path: str) -> bool:
+    """Whether zsh is what will read a script."""
+    first = text.partition("\n")[0] if text.startswith("#!") else ""
+    return "zsh" in first or call.name == "zsh" or path.endswith(".zsh")
 
 
 def read_script(call: Call, known: Stream, path: str) -> None:

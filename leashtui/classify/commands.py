@@ -8,28 +8,21 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from leashtui.classify.apply import apply
-from leashtui.classify.builtins import BUILTINS
+from leashtui.classify.builtins import BUILTINS, own
 from leashtui.classify.call import Call
-from leashtui.classify.code import read_script, run_own, run_twin
 from leashtui.classify.environment import judge_set, judge_variables
 from leashtui.classify.ledger import Span
-from leashtui.classify.loads import judge_loads
 from leashtui.classify.machine import Machine, Worlds
-from leashtui.classify.places import is_installed
 from leashtui.classify.plumbing import Plumbing
+from leashtui.classify.programs import SHELLS, external, tail
 from leashtui.classify.redirects import plumb, pour
-from leashtui.classify.standing import place
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Lit, Param, Simple, Words
-from leashtui.classify.tamper import judge_reach
 from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
 _DEEPEST = 10
 _TELLING = ("rm", "sh", "bash", "dd", "curl", "cat", "nc", "wget", "mkfs", "chmod", "find", "shred", "kill", "leash")
-_LEASH = frozenset(("leash", "leashtui"))
-_SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox"])
 
 
 def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Stream:
@@ -40,11 +33,17 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     env = [_assigned(machine, a, state) for a in node.assigns]
     words: list[Word] = []
     machine.hollow = not machine.reading and any(_is_hollow(machine, item, state) for item in node.words)
+    declared: list[tuple[Assign, str, Word]] = []
     for item in node.words:
         if isinstance(item, Assign):
-            words.append(_declared(machine, item, state))
+            name, value = _assigned(machine, item, state)
+            declared.append((item, name, value))
+            words.append(Word(f"{name}={value}", value.taint))
         else:
             words.extend(expander.words(item, state))
+    for item, name, value in declared:  # all words are expanded before the first of them takes effect
+        own(machine, state, words, name)
+        _set(machine, state, item, name, value, machine.span(item.start, item.end))
     made = plumb(machine, node.redirects, state, stdin)
     if node.assigns or made.fds or made.changed or any(t != "/dev/null" for t, _, _ in made.outputs):
         machine.ledger.decorated = True
@@ -56,11 +55,18 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
         return pour(machine, made, state, made.stdin if made.changed else NOTHING, command=False)
     if env:
         judge_variables(Call(machine, state, words, made.stdin, span, made), env)
+        used = {p.name for w in node.words if isinstance(w, Words) for p in w.parts if type(p) is Param}
+        if used & {name for name, _ in env}:
+            _as_meant(machine, node, _prefixed(state, env), made, span)
     known = _prefixed(state, env)
     out = invoke(machine, known, words, made.stdin, span, made, tuple(env))
     if known is not state:
         _settle(state, known, {name for name, _ in env})
-    empties = words[0] in (":", "true") or (made.outputs != [] and out is NOTHING and words[0] == "cat")
+    empties = (
+        words[0] in (":", "true")
+        or (words[0] in ("echo", "printf") and out.text == "")
+        or (made.outputs != [] and out is NOTHING and words[0] == "cat")
+    )
     left = pour(machine, made, state, out, command=not empties)
     for path in [p for p in expander.later if p not in waiting]:
         expander.feed(path, Stream(made.stdin.taint | out.taint | Taint.LOCAL, None))
@@ -75,6 +81,13 @@ def _is_hollow(machine: Machine, item: Words | Assign, state: State) -> bool:
     if head.op or head.prefix or head.index or "".join(tail).rstrip("*.") not in ("/", "//"):
         return False
     return machine.expander.is_set(head.name, state) is None
+
+
+def _as_meant(machine: Machine, node: Simple, state: State, made: Plumbing, span: Span) -> None:
+    """`X=/a rm $X/b` expands $X before it sets it: what its writer meant is judged beside what the shell does."""
+    words = [w for item in node.words if isinstance(item, Words) for w in machine.expander.words(item, state)]
+    if words:
+        invoke(machine, state, words, made.stdin, span, made)
 
 
 def _settle(state: State, known: State, passing: set[str]) -> None:
@@ -103,13 +116,6 @@ def _assigned(machine: Machine, assign: Assign, state: State) -> tuple[str, Word
                 taint |= value.taint
         return assign.name, Word("", taint)
     return assign.name, machine.expander.one(assign.value, state)
-
-
-def _declared(machine: Machine, assign: Assign, state: State) -> Word:
-    """An assignment among the words of export, declare and their kin; it takes effect at once."""
-    name, value = _assigned(machine, assign, state)
-    _set(machine, state, assign, name, value, machine.span(assign.start, assign.end))
-    return Word(f"{name}={value}", value.taint)
 
 
 def _set(machine: Machine, state: State, assign: Assign, name: str, value: Word, span: Span) -> None:
@@ -184,12 +190,12 @@ def _nameless(call: Call) -> Stream:
         call.opaque(f"runs a program whose name is known only when it runs: {show(' '.join(call.words))[:80]}")
     call.machine.partial()
     last = call.words[0].rpartition("/")[2]
-    if call.words[0] == UNKNOWN and len(call.words) > 1 and bare(call.words[1]) in _SHELLS:
+    if call.words[0] == UNKNOWN and len(call.words) > 1 and bare(call.words[1]) in SHELLS:
         call.words_run(call.words[1:])
     else:
         for name in _meant(last):
             call.words_run([Word(name, call.words[0].taint), *call.words[1:]])
-    _tail(call)
+    tail(call)
     return call.out()
 
 
@@ -220,6 +226,7 @@ def _function(call: Call, name: str) -> Stream:
         machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
+    hidden, state.hidden = state.hidden, {}
     machine.calls.append((mark, machine.perhaps))
     outer, machine.outer = machine.outer, machine.outer or call.span
     machine.depth += 1
@@ -233,7 +240,14 @@ def _function(call: Call, name: str) -> Stream:
         for slot in type(state).__slots__:
             setattr(state, slot, getattr(first, slot))
     state.params = former
+    state.vars = {**{n: v for n, v in state.vars.items() if n not in state.hidden}, **_shown(state.hidden)}
+    state.hidden = hidden
     return out
+
+
+def _shown(hidden: dict[str, tuple[Word, ...] | None]) -> dict[str, tuple[Word, ...]]:
+    """What a function's own variables hid, as it was before."""
+    return {name: values for name, values in hidden.items() if values is not None}
 
 
 def _alias(call: Call, name: str) -> Stream:
@@ -249,112 +263,4 @@ def _alias(call: Call, name: str) -> Stream:
     return out
 
 
-def external(call: Call) -> Stream:
-    """A program: by its table, as a file of the workspace, or unknown."""
-    machine, word = call.machine, call.words[0]
-    name = call.name
-    tools = machine.setting.tools
-    # git's own programs may be started without git
-    dashed = name.startswith("git-") and tools.find(name) is None and _is_programs_place(call, word)
-    machine.ledger.programs["git" if dashed else name] = None
-    if "/" in word:
-        path = call.path(word)
-        known = call.state.files.get(path)
-        if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
-            path, machine.setting.workspace, machine.setting.home
-        ):
-            return _own_file(call, path) if (out := run_twin(call, path, call.words[1:])) is None else out
-        call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
-    if dashed:
-        return call.words_run([Word("git", word.taint), Word(name[4:]), *call.words[1:]])
-    spec = tools.find(name)
-    if spec is None:
-        return _unknown(call)
-    if call.made.socket_in or call.made.socket_out or call.stdin.taint & Taint.SOCKET:
-        _on_socket(call, name)
-    if word.taint & Taint.FETCHED:
-        call.sign("pipe_to_shell")
-    judge_reach(call)
-    judge_loads(call)
-    cwd = call.state.cwd
-    out = apply(call, spec)
-    call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
-    if call.outward or ((call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.direct and call.names_host()):
-        call.carries()
-    if call.direct:
-        machine.ledger.simple.append(tuple(call.words))
-    return out
-
-
-def _is_programs_place(call: Call, word: Word) -> bool:
-    """Whether a word finds its program by PATH, or names one that was installed."""
-    setting = call.machine.setting
-    return "/" not in word or is_installed(call.path(word), setting.workspace, setting.home)
-
-
-def _own_file(call: Call, path: str) -> Stream:
-    """A program by its path that is no installed one."""
-    call.machine.ledger.simple.append(tuple(call.words))
-    where = call.run_file(call.words[0])
-    own = call.name if call.name in _LEASH else "./" + call.name
-    spec = call.machine.setting.tools.find(own)
-    if spec is not None:
-        return apply(call, spec)
-    if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):
-        call.machine.partial()
-    known = call.state.files.get(path)
-    if known is not None and known.text is not None:
-        read_script(call, known, path)
-    elif known is None:
-        run_own(call, path)
-    call.ledger.inner.append(path)
-    _sends_input(call)
-    return call.out()
-
-
-def _sends_input(call: Call) -> None:
-    """An unknown program that gets a secret could do anything with it: the reading was reported already."""
-
-
-def _unknown(call: Call) -> Stream:
-    """A program that leash has no table for."""
-    machine = call.machine
-    machine.ledger.simple.append(tuple(call.words))
-    if any(w in ("--help", "--version") for w in call.words[1:]) and len(call.words) < 4:
-        return Stream(0, None)
-    machine.partial()
-    call.add(Verb.EXEC, call.name, f"runs {call.name}, which leash does not know")
-    if call.name == "leashd" or "leash" in call.name:
-        call.sign("guard_tamper")
-    _tail(call)
-    if (call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.names_host():
-        call.carries()
-    for word in call.words[1:]:
-        _value = word.partition("=")[2] if word.startswith("-") else word
-        if _value and place(machine, call.path(_value)) is Place.SECRET and not word.startswith("-"):
-            call.read(_value)
-    return call.out()
-
-
-def _tail(call: Call) -> None:
-    """When an unknown program's words name a known one, that command is judged too."""
-    tools = call.machine.setting.tools
-    words = call.words
-    for index in range(1, min(len(words), 8)):
-        word = words[index]
-        base = word.rpartition("/")[2]
-        if base in _SHELLS or base in ("sudo", "rm", "dd", "env", "eval", "curl", "wget", "git", "nc", "xargs", "find"):
-            if tools.find(base) is not None:
-                call.words_run(words[index:])
-            return
-
-
-def _on_socket(call: Call, name: str) -> None:
-    """A shell or interpreter whose input or output is a connection."""
-    interpreters = ("python", "python3", "perl", "ruby", "php", "node", "lua", "awk", "expect")
-    if name in _SHELLS or name in interpreters:
-        call.sign("reverse_shell")
-        call.add(Verb.REMOTE_SESSION, "", "gives another machine a shell here", Severity.CRITICAL, lost=True)
-
-
-__all__ = ["Words", "define", "external", "invoke", "simple"]
+__all__ = ["Words", "define", "invoke", "simple"]

@@ -60,9 +60,10 @@ def judge_content(machine: Machine, path: str, where: Place, content: Stream, sp
     text = bare(text)
     ledger = machine.ledger
     name = path.rpartition("/")[2]
-    if has_secret_value(text):
+    if has_secret_value(text) and _is_new(has_secret_value, text, machine, path):
         ledger.contents.add(Content.SECRET)
-    if _FETCHED.search(text) and name.rpartition(".")[2] not in ("md", "rst", "txt", "html"):
+    fetched = _FETCHED.search(text) is not None and _is_new(_fetches, text, machine, path)
+    if fetched and name.rpartition(".")[2] not in ("md", "rst", "txt", "html"):
         ledger.contents.add(Content.FETCHED_CODE)
     manifest = _MANIFESTS.get(name) or (_requirements if _is_requirements(name) else None)
     known = manifest is not None or name in _SETTINGS or where is Place.LOCKFILE
@@ -77,6 +78,16 @@ def judge_content(machine: Machine, path: str, where: Place, content: Stream, sp
         ledger.contents.add(Content.INTEGRITY)
         sentence = f"edits {short(machine, path)} by hand, which says what packages must hold"
         ledger.add(Verb.WRITE, show(path), where, sentence, span, Severity.HIGH)
+
+
+def _fetches(text: str) -> bool:
+    return _FETCHED.search(text) is not None
+
+
+def _is_new(said: Callable[[str], bool], text: str, machine: Machine, path: str) -> bool:
+    """Whether a line says it that did not stand in the file before."""
+    former = set(_before(machine, path).splitlines())
+    return said("\n".join(line for line in text.splitlines() if line not in former))
 
 
 def judge_executable(machine: Machine, path: str) -> None:

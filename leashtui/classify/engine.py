@@ -19,7 +19,6 @@ from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
-from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -29,6 +28,7 @@ from leashtui.classify.tool_calls import judge_tool_call
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 

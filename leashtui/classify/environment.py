@@ -37,9 +37,10 @@ _LIBRARIES = frozenset(
 )
 _FILES = frozenset("BASH_ENV ENV PYTHONSTARTUP ZDOTDIR INPUTRC VIMINIT GVIMINIT EXINIT".split())
 _OPTIONS = lazy(
-    r"(?:--require|-r|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
+    r"(?:--require|-r(?!\w*=)|--import|--loader|--experimental-loader|-M|-m|-I|-javaagent:|-agentpath:|-agentlib:|-XX:OnError="
     r"|-XX:OnOutOfMemoryError=)"
 )
+_HARMLESS = ("-ms", "-mx", "-Mint", "-M64", "-mem")
 _OPTION_VARIABLES = frozenset(
     "NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split()
 )
@@ -49,7 +50,6 @@ _CODE = {
     "PYTHONINSPECT": "",
     "PS4": "shell",
     "PS1": "shell",
-    "PYTHONBREAKPOINT": "",
 }
 _PROXY = lazy(r"^(https?_proxy|all_proxy|ftp_proxy|HTTPS?_PROXY|ALL_PROXY)$")
 _INDEX = lazy(
@@ -62,6 +62,20 @@ _SEARCHED = frozenset(
     "PYTHONPATH PYTHONHOME PERL5LIB PERLLIB RUBYLIB NODE_PATH CLASSPATH GEM_PATH GEM_HOME LUA_PATH".split()
 )
 _BUILDERS = frozenset("CC CXX LD AR AS CPP FC CARGO RUSTC GO PYTHON NODE".split())
+_NAMES_PROGRAM = lazy(
+    r"^(?:CC|CXX|LD|AR|AS|CPP|FC|F77|NM|STRIP|OBJCOPY|HOSTCC|CGO_\w*CC)$"
+    r"|(?:^|_)(?:PAGER|EDITOR|BROWSER|ASKPASS|SHELL|COMMAND|CMD|RSH|WRAPPER|LINKER|RUNNER|COMPILER|LAUNCHER|HOOK|OPENER"
+    r"|VIEWER|TERMINAL|DIFFTOOL|MERGETOOL)$"
+)
+"""Variables that by their name hold a program, whichever tool reads them."""
+_OPTIONS_OF = {
+    "TAR_OPTIONS": "tar", "LESS": "less", "FZF_DEFAULT_OPTS": "fzf", "GNUMAKEFLAGS": "make", "GREP_OPTIONS": "grep",
+    "JQ_OPTS": "jq", "ACK_OPTIONS": "ack", "PARALLEL": "parallel",
+}  # fmt: skip
+"""Variables that hold options of one tool."""
+_BREAKERS = lazy(r"^(?:os|subprocess|pty|shutil|posix|runpy|builtins|commands|code)\.")
+_SERVERS = lazy(r"^(?:DOCKER_HOST|CONTAINER_HOST|AWS_ENDPOINT_URL(?:_\w+)?)$")
+"""Where a tool takes its credentials or the project's files."""
 _GUARD = lazy(r"^LEASH(TUI)?(_|$)")
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
@@ -83,7 +97,7 @@ def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported:
     carries = (
         name in _LIBRARIES or name in _FILES or name in _COMMANDS or name in _OPTION_VARIABLES or name == "LUA_INIT"
     )
-    if carries and name != "SHELL":
+    if carries and name != "SHELL" or exported and (_NAMES_PROGRAM.search(name) or name in _OPTIONS_OF):
         stream = Stream(0, "")
         call = Call(machine, State(machine.setting.workspace.root), [Word("export")], stream, span, Plumbing(stream))
         _judge(call, name, value)
@@ -116,10 +130,18 @@ def _judge(call: Call, name: str, value: Word) -> None:
     elif name in _FILES and text:
         call.sign("obfuscated")
         call.run_file(value, f"loads, through {name},")
+        known = call.state.files.get(call.path(value))
+        if known is not None and known.text is not None and name in ("BASH_ENV", "ENV"):
+            call.shell(Word(known.text, known.taint & ~Taint.LOCAL))
     elif name in _OPTION_VARIABLES:
-        if _OPTIONS.search(text):
+        if any(_OPTIONS.match(w) and not w.startswith(_HARMLESS) for w in text.split()):
             call.sign("obfuscated")
             call.add(Verb.EXEC, text, f"loads code through {name}", Severity.HIGH)
+    elif name in _OPTIONS_OF:
+        call.words_run([Word(_OPTIONS_OF[name]), *(Word(w, value.taint) for w in text.split())], Stream(0, ""))
+    elif name == "PYTHONBREAKPOINT" and _BREAKERS.match(text):
+        call.sign("obfuscated")
+        call.add(Verb.EXEC, text, f"makes every breakpoint call {show(text)}", Severity.HIGH)
     elif name == "MAKEFLAGS" and "--eval" in text:
         call.sign("obfuscated")
     elif name in _CODE:
@@ -146,6 +168,8 @@ def _judge(call: Call, name: str, value: Word) -> None:
         call.run_file(value, f"takes settings of git, which can name programs, through {name}, from")
     elif _LOGS.match(name) and text.startswith(("/", "~", "..")):
         call.write(value, Stream(0, None), append=True)
+    elif _NAMES_PROGRAM.search(name) and " " in text.strip():
+        call.shell(Word(text, value.taint))
     else:
         _judge_index(call.machine, name, value, call.span)
 
@@ -194,5 +218,10 @@ def _judge_index(machine: Machine, name: str, value: Word, span: Span) -> None:
             machine.ledger.add(Verb.NET_SEND, host, Place.NONE, f"sends all requests through {host}", span)
         elif not host.endswith(("pypi.org", "npmjs.org", "proxy.golang.org", "yarnpkg.com")):
             machine.ledger.add(Verb.PACKAGE_ADD, host, Place.NONE, f"takes packages from {host}", span)
+    if _SERVERS.match(name) and "://" in value and not value.startswith(("unix:", "npipe:", "fd:")):
+        host = host_of(value)
+        if not is_local(host):
+            machine.ledger.hosts[host] = None
+            machine.ledger.add(Verb.NET_SEND, host, Place.NONE, f"sends all requests to {host}, credentials too", span)
     if value.taint & Taint.FETCHED and name in ("PATH", "LD_PRELOAD"):
         machine.ledger.sign("pipe_to_shell")

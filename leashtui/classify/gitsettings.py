@@ -34,6 +34,9 @@ REROUTES = lazy(
 _HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
 
 
+_SOON = lazy(r"(?i)(?:now|all|0|\d+[. ]?(?:seconds?|minutes?|hours?)(?:[. ]ago)?)$")
+
+
 def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool = False) -> None:
     """One git setting. once: given with -c for one command; wide: for the whole account or machine."""
     text = bare(value).strip()
@@ -44,6 +47,12 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
     if REROUTES.match(low):
         _reroute(call, key, value, once=once, wide=wide)
         return
+    if low in ("gc.pruneexpire", "gc.reflogexpire", "gc.reflogexpireunreachable") and _SOON.match(text):
+        call.sign("destructive")
+        call.add(Verb.HISTORY_REWRITE, key, f"lets git drop what no branch holds at once, through {key}", lost=True)
+    if low == "clean.requireforce" and text.lower() in ("false", "no", "off", "0"):
+        call.sign("destructive")
+        call.add(Verb.DISCARD_WORK, key, "lets git clean remove files that git does not know unasked", lost=True)
     if not RUNS.match(low):
         return
     if low == "core.hookspath":

@@ -17,7 +17,9 @@ KEPT = 256
 
 
 class Findings(Struct, frozen=True):
-    """What a file that runs would do. effects: worded for people, with the file and line; signs: warning signs."""
+    """What a file that runs would do. effects: worded for people, with the file and line; signs: warning signs;
+    unread: what runs in it that is too long to read, as people say it.
+    """
 
     effects: tuple[Effect, ...] = ()
     signs: frozenset[str] = frozenset()
@@ -25,6 +27,7 @@ class Findings(Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     remotes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Library:

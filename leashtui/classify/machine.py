@@ -16,7 +16,6 @@ from leashtui.classify.flow import leaves, succeeds
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
-from leashtui.classify.places import Workspace
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -44,6 +43,7 @@ from leashtui.classify.syntax import (
 )
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.values import NOTHING, TERMINAL, Stream, Taint, Word
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Parse
 from leashtui.model.request import Mode
 
@@ -151,6 +151,8 @@ class Machine(Branches):
         """Whether the files that run are read too."""
         self.reading: tuple[bytes, ...] = ()
         """The files being read, outermost first; () for what was typed."""
+        self.unread: list[str] = []
+        """Files that run and are too long to be read, as people say them."""
         self.seen: set[bytes] = set()
         """Every file read for this request."""
         self.channels: set[str] = set()

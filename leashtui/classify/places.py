@@ -11,36 +11,11 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from posixpath import normpath
 
-from msgspec import Struct
-
 from leashtui.classify.patterns import lazy
 from leashtui.classify.secrets import is_secret_path
 from leashtui.classify.values import BRACKET, MARK, STAR, UNKNOWN
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place
-
-
-class Pins(Struct, frozen=True):
-    """What git knew when the session began. remotes: (name, address that is pushed to). branch: '' when detached.
-
-    protected: branches that others build on, besides those whose names say so.
-    """
-
-    remotes: tuple[tuple[str, str], ...] = ()
-    branch: str = ""
-    protected: tuple[str, ...] = ()
-
-
-class Workspace(Struct, frozen=True):
-    """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere.
-
-    bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
-    pins: the repository as it was then; None where there is none, or no session.
-    """
-
-    root: str
-    also: tuple[str, ...] = ()
-    bins: tuple[str, ...] = ()
-    pins: Pins | None = None
 
 
 def _names(text: str) -> frozenset[str]:

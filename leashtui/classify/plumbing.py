@@ -17,14 +17,22 @@ _LOCAL = lazy(
 
 
 class Plumbing:
-    """Where the descriptors of one command lead. outputs: (path, append, span) for what it prints."""
+    """Where the descriptors of one command lead.
 
-    __slots__ = ("changed", "errors", "fds", "outputs", "silent", "socket_in", "socket_out", "stdin")
+    outputs: (path, append, span) for what it prints; opened: the same for descriptors above 2, sinks: their paths.
+    fds: what further descriptors read.
+    """
+
+    __slots__ = (
+        "changed", "errors", "fds", "opened", "outputs", "silent", "sinks", "socket_in", "socket_out", "stdin"
+    )  # fmt: skip
 
     def __init__(self, stdin: Stream) -> None:
         self.stdin = stdin
         self.outputs: list[tuple[Word, bool, Span]] = []
         self.errors: list[tuple[Word, bool, Span]] = []
+        self.opened: list[tuple[Word, bool, Span]] = []
+        self.sinks: dict[str, Word] = {}
         self.socket_in = bool(stdin.taint & Taint.SOCKET)
         self.socket_out = False
         self.silent = False

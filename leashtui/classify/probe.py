@@ -36,8 +36,12 @@ class Probe(Protocol):
         """A key of the repository's own configuration. None: not set, or not known."""
         ...
 
+    def remote_address(self, remote: str) -> str | None:
+        """Where a push to a remote or an address goes, rewriting rules applied. None: nowhere, or not known."""
+        ...
+
     def read_text(self, path: str) -> str | None:
-        """The text of a small regular file. None: anything else."""
+        """The text of a regular file, of a long one at least its first 256 KiB. None: no such file, or not known."""
         ...
 
     def twin(self, path: str) -> str:
@@ -73,6 +77,10 @@ class NoProbe:
         return None
 
     def git_config(self, key: str) -> str | None:
+        """See Probe."""
+        return None
+
+    def remote_address(self, remote: str) -> str | None:
         """See Probe."""
         return None
 

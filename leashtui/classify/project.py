@@ -1,4 +1,4 @@
-"""Finds what a project's own commands run: the recipe of a make target, the script of a package.
+"""Finds what a project's own commands run: the recipe of a make target, the script of a package, a task of a list.
 
 Knows where those are written. Refuses to judge them (scripts does). Invariant: only files of the folder that the
 command works in are read, and a name that is not found there runs nothing that leash could say.
@@ -11,9 +11,12 @@ import re
 import shlex
 
 from leashtui.classify.call import Call
+from leashtui.classify.justfile import NAMES as JUSTFILES
+from leashtui.classify.justfile import Justfile
 from leashtui.classify.makefile import NAMES, Makefile
 from leashtui.classify.places import is_within, parent_of
-from leashtui.classify.scripts import Passage, recite, text_of
+from leashtui.classify.scripts import RULES, Passage, is_readable, recite, text_of, unread
+from leashtui.classify.tasklists import TASKFILES, Found, composer, deno, taskfile
 from leashtui.classify.values import Word, bare
 
 _PACKAGES = "package.json"
@@ -29,6 +32,8 @@ def run_targets(call: Call, files: list[Word], folders: list[Word], targets: lis
         text = text_of(call, path)
         if text is None:
             continue
+        if not is_readable(call, path, text, RULES):
+            return
         found = Makefile(text, given).recipes(targets)
         recite(call, tuple(Passage(recipe, path, line) for line, recipe in found), cwd)
         return
@@ -59,6 +64,66 @@ def run_package_script(call: Call, folders: list[Word], names: list[str], rest: 
         passages.append(Passage(script + words, path, line))
     recite(call, tuple(passages), cwd) if passages else None
     return bool(names) and names[-1] in scripts
+
+
+def run_recipes(call: Call, files: list[Word], folders: list[Word], names: list[str]) -> None:
+    """The recipes of a justfile. names: recipes, [] for the first one."""
+    found = _nearest(call, [bare(f) for f in files] or list(JUSTFILES), folders)
+    if found is None or not is_readable(call, found[0], found[1], RULES):
+        return
+    path, text = found
+    justfile = Justfile(text)
+    commands, whole = justfile.commands([n for n in names if n in justfile.known()] or names)
+    recite(call, tuple(Passage(t, path, n) for n, t in commands), parent_of(path))
+    if not whole:
+        unread(call, path)
+
+
+def run_tasks(call: Call, files: list[Word], folders: list[Word], names: list[str]) -> None:
+    """The tasks of a Taskfile. names: [] for the default."""
+    found = _nearest(call, [bare(f) for f in files] or list(TASKFILES), folders)
+    if found is not None and is_readable(call, found[0], found[1]):
+        _tell(call, found[0], found[1], taskfile(found[1], names))
+
+
+def run_listed(call: Call, folders: list[Word], names: list[str], rest: list[Word]) -> bool:
+    """The scripts of composer.json, or the tasks of deno.json. rest: for the last. Gives whether there are such."""
+    kinds = ["composer.json"] if call.name == "composer" else ["deno.json", "deno.jsonc"]
+    found = _nearest(call, kinds, folders)
+    if found is None or not is_readable(call, found[0], found[1], RULES):
+        return False
+    lines, whole = (composer if call.name == "composer" else deno)(found[1], names)
+    if lines and rest:
+        lines[-1] += f" {shlex.join(bare(w) for w in rest)}"
+    _tell(call, found[0], found[1], (lines, whole))
+    return bool(lines)
+
+
+def _tell(call: Call, path: str, text: str, found: Found) -> None:
+    lines, whole = found
+    passages = []
+    for line in lines:
+        start = line.strip().partition("\n")[0]
+        at = next((p for p in (text.find(start[:n]) for n in range(40, 5, -1)) if p >= 0), -1)
+        passages.append(Passage(line, path, text.count("\n", 0, at) + 1 if at >= 0 else 1))
+    if passages:
+        recite(call, tuple(passages), parent_of(path))
+    if not whole:
+        unread(call, path)
+
+
+def _nearest(call: Call, names: list[str], folders: list[Word]) -> tuple[str, str] | None:
+    """The first of these files in the folder, or in those above it up to the workspace's; with its text."""
+    cwd = _folder(call, folders)
+    root = call.machine.setting.workspace.root
+    while cwd:
+        for name in names:
+            path = name if name.startswith("/") else f"{cwd}/{name.removeprefix('./')}"
+            text = None if path in call.state.files else text_of(call, path)
+            if text is not None:
+                return path, text
+        cwd = parent_of(cwd) if is_within(parent_of(cwd), root) else ""
+    return None
 
 
 def around(name: str) -> list[str]:

@@ -11,14 +11,17 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.marks import judge_marks
+from leashtui.classify.patterns import lazy
+from leashtui.classify.phrases import is_command, is_statement, only_shows
 from leashtui.classify.python_names import (
+    COREUTILS,
     DECODERS,
     DELETES,
     EXECS,
     GETS,
     LIBRARIES,
-    MOVES,
     PATH_DELETES,
+    PATH_TOOLS,
     READS,
     RUNS,
     SENDS,
@@ -27,9 +30,17 @@ from leashtui.classify.python_names import (
     STARTS,
     WRITES,
 )
+from leashtui.classify.python_values import Names
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
+from leashtui.classify.sql import judge
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place, Severity, Verb
+
+_CLOUDS = frozenset("boto3 botocore aiobotocore google azure kubernetes digitalocean hcloud linode_api4 docker".split())
+_CHANGES = lazy(
+    r"(?:delete|terminate|destroy|purge|put|create|update|stop|remove|drop|publish|send|invoke|modify|revoke|patch|prune"
+    r"|attach|detach|scale|reboot|rotate|run_instances|upload|start)(?:_|$)"
+)
 
 
 def judge_python(call: Call, code: str) -> Stream:
@@ -49,132 +60,27 @@ def judge_python(call: Call, code: str) -> Stream:
     return Stream(visitor.taint | call.reads, None)
 
 
-class _Reader(ast.NodeVisitor):
-    """Walks one module. names: what imports and simple assignments made of a name."""
+class _Reader(Names):
+    """Walks one module and reports what it calls."""
 
     def __init__(self, call: Call) -> None:
-        self.call = call
-        self.names: dict[str, str] = {}
-        self.constants: dict[str, str] = {}
+        super().__init__(call)
+        self.modules: set[str] = set()
         self.taint = call.stdin.taint & Taint.SECRET
         self.host = ""
         self.network = self.sends = self.socket = self.shell = self.dup = self.decodes = self.runs = self.fetches = (
             False
         )
 
-    # ---- names and constants
+    # ---- names
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802 - named by ast
-        for alias in node.names:
-            self.names[alias.asname or alias.name.partition(".")[0]] = (
-                alias.name if alias.asname else alias.name.partition(".")[0]
-            )
-            self._imported(alias.name)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802 - named by ast
-        for alias in node.names:
-            self.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        self._imported(node.module or "")
-
-    def _imported(self, module: str) -> None:
+    def imported(self, module: str) -> None:
+        """See Names."""
+        self.modules.add(module.partition(".")[0])
         top = module.partition(".")[0]
         self.socket = self.socket or top == "socket"
         if top in ("antigravity", "turtle"):
             self.call.machine.partial()
-
-    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802 - named by ast
-        self.generic_visit(node)
-        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-            text = self.text(node.value)
-            if text is not None:
-                self.constants[name] = text
-            made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else self.dotted(node.value)
-            if made:
-                self.names[name] = made
-
-    def dotted(self, node: ast.expr) -> str:
-        """`a.b.c` with the first name replaced by what it was imported as; '' when it is no plain name."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if isinstance(node, ast.Name):
-            parts.append(self.names.get(node.id, node.id))
-        elif isinstance(node, ast.Call):
-            inner = self.dotted(node.func)
-            if inner in ("__import__", "importlib.import_module") and node.args:
-                parts.append(self.text(node.args[0]) or "?")
-            elif inner == "getattr" and len(node.args) > 1:
-                parts.append(f"{self.dotted(node.args[0])}.{self.text(node.args[1]) or '?'}")
-            elif inner in ("ctypes.CDLL", "ctypes.PyDLL", "ctypes.cdll.LoadLibrary"):
-                parts.append("os")  # the C library's system, execv, unlink
-            else:
-                parts.append((inner or "?") + "()")
-        else:
-            return ""
-        return ".".join(reversed(parts))
-
-    def text(self, node: ast.expr | None) -> str | None:
-        """The constant text of an expression, or None."""
-        if node is None:
-            return None
-        if isinstance(node, ast.Constant):
-            return (
-                node.value
-                if isinstance(node.value, str)
-                else node.value.decode("latin-1")
-                if isinstance(node.value, bytes)
-                else str(node.value)
-            )
-        if isinstance(node, ast.Name):
-            return self.constants.get(node.id)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
-            left, right = self.text(node.left), self.text(node.right)
-            if left is None or right is None:
-                return None
-            return left + ("/" if isinstance(node.op, ast.Div) else "") + right
-        if isinstance(node, ast.JoinedStr):
-            return "".join(
-                str(v.value) if isinstance(v, ast.Constant) else self.text(getattr(v, "value", None)) or UNKNOWN
-                for v in node.values
-            )
-        if isinstance(node, ast.Subscript) and self.dotted(node.value) == "os.environ":
-            return self._variable(self.text(node.slice))
-        if isinstance(node, ast.Call):
-            return self._called_text(node)
-        return None
-
-    def _variable(self, name: str | None) -> str | None:
-        return self.call.machine.setting.home if name == "HOME" else None
-
-    def _called_text(self, node: ast.Call) -> str | None:
-        name = self.dotted(node.func)
-        first = self.text(node.args[0]) if node.args else None
-        home = self.call.machine.setting.home
-        if name in ("os.path.expanduser", "os.path.expandvars") and first is not None:
-            return first.replace("~", home, 1).replace("$HOME", home)
-        if name in ("pathlib.Path.home", "Path.home"):
-            return home
-        if name in ("os.getenv", "os.environ.get"):
-            return self._variable(first)
-        if (
-            name
-            in ("pathlib.Path", "Path", "str", "os.fspath", "os.path.abspath", "os.path.realpath", "pathlib.PosixPath")
-            and first is not None
-        ):
-            return first
-        if name in ("os.path.join", "pathlib.Path.joinpath"):
-            parts = [self.text(a) for a in node.args]
-            return "/".join(p for p in parts if p) if all(p is not None for p in parts) else None
-        if name.endswith(("expanduser", "resolve", "absolute")) and isinstance(node.func, ast.Attribute):
-            inner = self.text(node.func.value)
-            return inner.replace("~", home, 1) if inner is not None else None
-        if name in ("os.getcwd", "pathlib.Path.cwd"):
-            return self.call.state.cwd
-        if name == "chr" and first is not None and first.isdigit():
-            return chr(int(first) % 0x110000)
-        return None
 
     # ---- calls
 
@@ -209,6 +115,11 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: N802 - named by ast
         name = self.dotted(node.func)
+        if isinstance(node.func, ast.Subscript):  # plumbum: local["rm"]("-rf", "src")
+            program = self.text(node.func.slice)
+            if program is not None and self.call.machine.setting.tools.find(program) is not None:
+                words = [self.text(a) for a in node.args]
+                self.call.words_run([Word(program), *(Word(UNKNOWN if w is None else w) for w in words)])
         handled = self._special(name, node)
         if not handled:
             self.visit(node.func)
@@ -248,23 +159,58 @@ class _Reader(ast.NodeVisitor):
             )
         elif (last in WRITES or last in READS) and isinstance(node.func, ast.Attribute):
             self._path(last, self.text(node.func.value), text)
-        elif name in MOVES:
-            self._move(name, node)
+        elif name in COREUTILS:
+            self._tool(COREUTILS[name], [self.argument(a) for a in node.args[:2]])
+        elif last in PATH_TOOLS and isinstance(node.func, ast.Attribute) and self.text(node.func.value) is not None:
+            self._tool(PATH_TOOLS[last], [self.text(node.func.value), *(self.argument(a) for a in node.args[:1])])
+        elif name in ("keyring.get_password", "keyring.get_credential"):
+            self.taint |= Taint.SECRET
+            self.call.add(Verb.SECRET_READ, text or "", "reads a password from the keyring", place=Place.SECRET)
         elif name in ("os.kill", "os.killpg"):
             self.call.add(Verb.PROCESS_KILL, "", "stops a process from Python")
         elif name in ("os.setuid", "os.setgid", "os.chown", "os.seteuid"):
             self.call.add(Verb.PRIVILEGE, "", "changes who it runs as from Python")
         elif name in RUNS:
-            self.runs = self.runs or not isinstance(first, ast.Constant)
+            file = self.file_text(first)
+            if file is not None:
+                self.call.run_file(file)
+            named = text is not None and name in ("__import__", "importlib.import_module")
+            self.runs = self.runs or (file is None and not named and not isinstance(first, ast.Constant))
             if name in ("exec", "eval") and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 judge_python(self.call, first.value)
         elif last == "dup2":
             self.dup = True
         else:
             self._network(name, node, text)
+            self._phrases(name, node)
         if DECODERS.search(name):
             self.decodes = True
         return False
+
+    def _phrases(self, name: str, node: ast.Call) -> None:
+        """A function leash never heard of that is given a command line."""
+        if not name or only_shows(name) or self.call.machine.reading:
+            return
+        texts = [self.text(a) for a in node.args]
+        if node.args and isinstance(node.args[0], ast.List | ast.Tuple):
+            texts = [self.text(a) for a in node.args[0].elts]
+        words = [t for t in texts if t is not None]
+        top, _, last = name.partition(".")
+        if top == "sh" and last and texts:
+            self.call.words_run([Word(last), *(Word(UNKNOWN if t is None else t) for t in texts)])
+        if _CLOUDS & set(self.modules) and _CHANGES.match(name.rpartition(".")[2]):
+            self.call.add(Verb.CLOUD_CHANGE, name, f"changes the cloud from Python with {name.rpartition('.')[2]}")
+        if not words or texts[0] is None:
+            return
+        if is_statement(words[0]):
+            judge(self.call, Word(words[0]))
+            return
+        for candidate in ([words] if len(words) > 1 else []) + [words[:1]]:
+            if is_command(self.call, candidate):
+                self.call.words_run([Word(w) for w in candidate]) if len(candidate) > 1 else self.call.shell(
+                    Word(candidate[0])
+                )
+                return
 
     def _shell(self, text: str | None) -> None:
         if text is None or UNKNOWN in text:
@@ -331,18 +277,15 @@ class _Reader(ast.NodeVisitor):
             self._read(path)
         elif kind in ("write_text", "write_bytes", "touch"):
             self.call.write(path, Stream(self.taint, content))
-        elif content is not None and "/" in path + content and kind in ("rename", "replace"):
-            self.call.write(content)
 
-    def _move(self, name: str, node: ast.Call) -> None:
-        texts = [self.text(a) for a in node.args[:2]]
-        if texts and texts[0] is not None:
-            if name in ("shutil.move", "os.rename", "os.replace"):
-                self.call.read(texts[0], look=True)
-            else:
-                self._read(texts[0])
-        if len(texts) > 1 and texts[1] is not None:
-            self.call.write(texts[1])
+    def _tool(self, tool: str, texts: list[str | None]) -> None:
+        """Do what a program of the core tools would do with these arguments."""
+        if tool == "chmod":
+            texts = [texts[1] if len(texts) > 1 else "", texts[0]]
+        if len(texts) < 2 or texts == [None, None]:
+            return
+        words = [*tool.split(), *(UNKNOWN if t is None else t for t in texts)]
+        self.call.words_run([Word(w) for w in words])
 
     def _network(self, name: str, node: ast.Call, text: str | None) -> None:
         top = name.partition(".")[0].removesuffix("()")

@@ -20,12 +20,16 @@ DELETES = frozenset(
     "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree send2trash.send2trash os.truncate".split()
 )
 PATH_DELETES = frozenset("unlink rmdir rmtree".split())
-WRITES = frozenset("write_text write_bytes touch symlink_to hardlink_to rename replace".split())
+WRITES = frozenset("write_text write_bytes touch symlink_to hardlink_to".split())
 READS = frozenset("read_text read_bytes".split())
-MOVES = frozenset(
-    "shutil.copy shutil.copy2 shutil.copyfile shutil.move shutil.copytree os.rename os.replace os.link"
-    " os.symlink".split()
-)
+COREUTILS = {
+    "shutil.copy": "cp", "shutil.copy2": "cp", "shutil.copyfile": "cp", "shutil.copytree": "cp -r", "shutil.move": "mv",
+    "os.rename": "mv", "os.replace": "mv", "os.renames": "mv", "os.link": "ln", "os.symlink": "ln -s",
+    "os.chmod": "chmod", "os.lchmod": "chmod", "shutil.chown": "chown", "shutil.make_archive": "tar cf",
+}  # fmt: skip
+"""Functions that do what a program of the core tools does with the same two arguments."""
+PATH_TOOLS = {"rename": "mv", "replace": "mv", "chmod": "chmod", "copy": "cp", "move": "mv", "copy_into": "cp"}
+"""The same, as methods of a path."""
 LIBRARIES = frozenset(
     "requests httpx urllib urllib2 urllib3 http aiohttp socket ftplib smtplib telnetlib websocket websockets paramiko"
     " xmlrpc pycurl".split()

@@ -44,7 +44,7 @@ def _document(machine: Machine, redirect: Redirect, state: State) -> None:
 def _file(machine: Machine, made: Plumbing, redirect: Redirect, target: Word, state: State, span: Span) -> None:
     op, fd = redirect.op, redirect.fd
     if op in ("<&", ">&") and (str(target).rstrip("-").isdigit() or target == "-"):
-        _duplicate(made, fd or ("0" if op == "<&" else "1"), str(target), state)
+        _duplicate(made, fd or ("0" if op == "<&" else "1"), str(target), state, span)
         return
     found = _NET.match(target)
     if found is not None:
@@ -52,9 +52,14 @@ def _file(machine: Machine, made: Plumbing, redirect: Redirect, target: Word, st
         return
     if op == ">&" and UNKNOWN in target and "coproc" in machine.channels and "network" in machine.ledger.signs:
         made.socket_out = True
-    if op == "<":
+    if op == "<" and fd not in ("", "0"):
+        made.fds[fd] = touch.read(machine, state, target, span)
+    elif op == "<":
         made.stdin = touch.read(machine, state, target, span)
         made.changed = target != "/dev/null"
+    elif op in (">", ">>", ">|") and fd not in ("", "1", "2"):
+        made.sinks[fd] = target
+        made.opened.append((target, op == ">>", span))
     elif op == "<>":
         made.stdin = touch.read(machine, state, target, span)
         made.outputs.append((target, True, span))
@@ -65,9 +70,15 @@ def _file(machine: Machine, made: Plumbing, redirect: Redirect, target: Word, st
         made.silent = True
 
 
-def _duplicate(made: Plumbing, fd: str, source: str, state: State) -> None:
+def _duplicate(made: Plumbing, fd: str, source: str, state: State, span: Span) -> None:
     source = source.rstrip("-")
     stream = made.fds.get(source) or state.fds.get(source)
+    sink = made.sinks.get(source) or state.sinks.get(source)
+    if sink is not None and fd == "1":
+        made.outputs.append((sink, True, span))
+        made.silent = True
+    elif sink is not None:
+        made.sinks[fd] = sink
     if stream is None and source in ("0", "1", "2") and (made.socket_out or made.socket_in):
         stream = Stream(Taint.SOCKET)
     if stream is not None and stream.taint & Taint.SOCKET:
@@ -77,6 +88,9 @@ def _duplicate(made: Plumbing, fd: str, source: str, state: State) -> None:
         elif fd in ("1", "2"):
             made.socket_out = True
         made.fds[fd] = stream
+    elif stream is not None and fd == "0":
+        made.stdin = stream
+        made.changed = True
 
 
 def _network(machine: Machine, made: Plumbing, redirect: Redirect, host: str, span: Span) -> None:
@@ -101,6 +115,8 @@ def pour(machine: Machine, made: Plumbing, state: State, out: Stream, *, command
     """Report what goes where; gives what is left for the next in the pipe. command: false for a bare `> file`."""
     for target, append, span in made.outputs:
         touch.write(machine, state, target, out, span, append=append, empties=not append and not command)
+    for target, append, span in made.opened:
+        touch.write(machine, state, target, NOTHING, span, append=append, empties=not append and not command)
     for target, append, span in made.errors:
         touch.write(machine, state, target, Stream(out.taint & Taint.SECRET, None), span, append=append, empties=False)
     if made.socket_out and out.taint & Taint.SECRET:
@@ -115,14 +131,14 @@ def around(machine: Machine, node: Redirected, worlds: Worlds, stdin: Stream) ->
     for world in worlds:
         made = plumb(machine, node.redirects, world, stdin)
         side = [world]
-        former = world.fds
-        world.fds = {**world.fds, **made.fds}
+        former, sinks = world.fds, world.sinks
+        world.fds, world.sinks = {**world.fds, **made.fds}, {**world.sinks, **made.sinks}
         if made.socket_out:
             world.fds = {**world.fds, "1": Stream(Taint.SOCKET)}
         printed = machine.run(node.node, side, made.stdin)
         one = pour(machine, made, side[0], printed, command=True)
         for each in side:
-            each.fds = former
+            each.fds, each.sinks = former, sinks
         total.extend(side)
         out = out.joined(one)
     worlds[:] = total

@@ -1,8 +1,8 @@
 """Files that a command runs: their text is read once, with the same engine, and what it would do is said beforehand.
 
 Knows how findings about a script, a recipe or a package script become findings about the command that runs it. Refuses
-to find the texts (handlers do). Invariant: a script is never judged for what leash could not understand in it: an
-unread script is no reason to ask, so neither is an unclear line in one that was read; what is clear counts as if typed.
+to find the texts (handlers do). Invariant: a script is never judged for a line of it that leash could not understand:
+what is clear counts as if typed. A script that is too long to read is said to be so, never taken for a harmless one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from leashtui.classify.call import Call, adopt
 from leashtui.classify.ledger import RANK, Ledger
 from leashtui.classify.library import Findings, digest
 from leashtui.classify.machine import Machine, Setting, parsed
+from leashtui.classify.marks import judge_marks
 from leashtui.classify.normalise import cleaned
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.python_code import judge_python
@@ -26,10 +27,12 @@ from leashtui.model.facts import Effect, Origin, Place, Severity, Verb
 from leashtui.model.request import Mode
 
 LENGTH = 64 * 1024
-"""Longest file that is read, characters."""
+"""Longest script that is read, characters."""
+RULES = 256 * 1024
+"""Longest Makefile or manifest that is read, of which one run uses a part only."""
 NESTED = 4
 """How deep scripts may run scripts."""
-FILES = 24
+FILES = 64
 """How many texts one command may come to."""
 _CARRIED = frozenset(
     "catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper git_force"
@@ -37,6 +40,8 @@ _CARRIED = frozenset(
 )
 _GRAVE = frozenset("catastrophic reverse_shell guard_tamper".split())
 """What counts in a program that is read for its calls, not command by command."""
+_GRAVEST = frozenset(("catastrophic",))
+"""The same where code is read by its marks only, which take a server with a shell in it for a way in."""
 _UNREAD = frozenset((Place.SECRET, Place.DEVICE, Place.PROC, Place.NONE, Place.UNKNOWN))
 
 
@@ -49,12 +54,34 @@ class Passage(Struct, frozen=True):
 
 
 def text_of(call: Call, path: str) -> str | None:
-    """The text of a file that is about to run, None when it is not to be had or too long."""
+    """The text of a file that is about to run, as much of it as there is to be had; None for a program or nothing."""
     machine = call.machine
     if not machine.curious or not path or not is_fixed(path) or place(machine, path) in _UNREAD:
         return None
     text = machine.setting.probe.read_text(path)
-    return text if text is not None and len(text) <= LENGTH and "\0" not in text else None
+    if text is None or ("\0" in text and not text.startswith("#!")):
+        return None
+    return text
+
+
+def is_readable(call: Call, path: str, text: str, most: int = LENGTH) -> bool:
+    """Whether a text is short and plain enough to be read; if not, that is said: it is not taken for a harmless one."""
+    if len(text) <= most and "\0" not in text:
+        return True
+    unread(call, path)
+    return False
+
+
+def unread(call: Call, path: str) -> None:
+    """Say that something in a file runs which leash did not read."""
+    name = short(call.machine, path)
+    call.machine.unread.append(name)
+    if not call.machine.reading:
+        _say_unread(call, name)
+
+
+def _say_unread(call: Call, name: str) -> None:
+    call.opaque(f"runs {name}, which is too long, too deep or too strange for leash to read")
 
 
 def recite(call: Call, passages: tuple[Passage, ...], cwd: str, params: tuple[Word, ...] = ()) -> None:
@@ -64,7 +91,10 @@ def recite(call: Call, passages: tuple[Passage, ...], cwd: str, params: tuple[Wo
     known.update({n: (v,) for n, v in call.env})
     facts = (passages, cwd, params, sorted((n, [(str(w), w.taint) for w in v]) for n, v in known.items()))
     key = digest(facts, machine.setting.mode)
-    if key in machine.seen or len(machine.seen) >= FILES or len(machine.reading) >= NESTED:
+    if key in machine.seen:
+        return
+    if len(machine.seen) >= FILES or len(machine.reading) >= NESTED:
+        unread(call, passages[0].path if passages else cwd)
         return
     machine.seen.add(key)
     nested = bool(machine.reading)
@@ -94,16 +124,22 @@ def load(call: Call, passage: Passage) -> None:
     """Report what a text does to the shell that loads it (`source`), which knows afterwards what it knows."""
     machine = call.machine
     key = digest("source", passage.path)
-    if key in machine.reading or len(machine.reading) >= NESTED or len(machine.seen) >= FILES:
+    if key in machine.reading:
+        return
+    if len(machine.reading) >= NESTED or len(machine.seen) >= FILES:
+        unread(call, passage.path)
         return
     machine.seen.add(digest("source", len(machine.seen)))
     _report(call, _read(machine, machine.setting, passage, call.state, key))
 
 
-def run_python(call: Call, path: str, text: str) -> None:
-    """Report the worst that a Python program would do: the rest of what programs do is theirs."""
-    key = digest("python", path, text)
-    if key in call.machine.seen or len(call.machine.seen) >= FILES:
+def run_code(call: Call, path: str, text: str, language: str) -> None:
+    """Report the worst that a program would do: the rest of what programs do is theirs."""
+    key = digest(language, path, text)
+    if key in call.machine.seen:
+        return
+    if len(call.machine.seen) >= FILES:
+        unread(call, path)
         return
     call.machine.seen.add(key)
     library, probe = call.machine.setting.library, call.machine.setting.probe
@@ -111,8 +147,9 @@ def run_python(call: Call, path: str, text: str) -> None:
     if found is None:
         ledger = Ledger()
         inner = _inner(call.machine, call.machine.setting, ledger, key)
-        judge_python(Call(inner, State(call.state.cwd), [Word("python")], TERMINAL, (0, 0), Plumbing(TERMINAL)), text)
-        signs = frozenset(ledger.signs & _GRAVE)
+        inside = Call(inner, State(call.state.cwd), [Word(language)], TERMINAL, (0, 0), Plumbing(TERMINAL))
+        judge_python(inside, text) if language == "python" else judge_marks(inside, language, text)
+        signs = frozenset(ledger.signs & (_GRAVE if language == "python" else _GRAVEST))
         where = f"({short(call.machine, path)})"
         effects = [
             replace(e, sentence=f"{e.sentence} {where}", origin=Origin.SCRIPT)
@@ -128,6 +165,7 @@ def _inner(machine: Machine, setting: Setting, ledger: Ledger, key: bytes) -> Ma
     inner = Machine(setting, ledger)
     inner.reading = (*machine.reading, key)
     inner.seen = machine.seen
+    inner.unread = []
     inner.depth = machine.depth + 1
     inner.expander.lenient = True
     return inner
@@ -162,6 +200,7 @@ def _read(machine: Machine, setting: Setting, passage: Passage, state: State, ke
         tuple(ledger.hosts),
         tuple(ledger.remotes),
         tuple(ledger.packages),
+        tuple(inner.unread),
     )
 
 
@@ -206,7 +245,9 @@ def _joined(parts: list[Findings]) -> Findings:
     def every(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(x for p in parts for x in getattr(p, name)))
 
-    return Findings(effects, signs, every("programs"), every("hosts"), every("remotes"), every("packages"))
+    return Findings(
+        effects, signs, every("programs"), every("hosts"), every("remotes"), every("packages"), every("unread")
+    )
 
 
 def _report(call: Call, found: Findings) -> None:
@@ -215,6 +256,9 @@ def _report(call: Call, found: Findings) -> None:
     for effect in found.effects:
         ledger.adopt(replace(effect, span=call.span))
     ledger.signs.update(found.signs)
+    call.machine.unread.extend(found.unread)
+    for name in found.unread if not call.machine.reading else ():
+        _say_unread(call, name)
     if any(e.place in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.ROOT, Place.SHELL_RC) for e in found.effects):
         ledger.signs.add("outside")
     for names, more in (

@@ -10,7 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.patterns import lazy
-from leashtui.classify.scripts import Passage, load, text_of
+from leashtui.classify.scripts import Passage, is_readable, load, text_of
 from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, taint_of
 from leashtui.model.facts import Place, Verb
 
@@ -71,9 +71,9 @@ def _run_source(call: Call, word: Word, path: str) -> None:
     if where is Place.SHELL_RC:
         return  # the person's own, as every login shell loads it; writing it was asked
     text = text_of(call, path)
-    if text is not None:
+    if text is not None and is_readable(call, path, text):
         load(call, Passage(text, path))
-    elif where in (Place.OUTSIDE, Place.UNKNOWN):
+    elif text is None and where in (Place.OUTSIDE, Place.UNKNOWN):
         call.opaque(f"loads {call.say(word)}, which leash has not read")
 
 
@@ -93,6 +93,7 @@ def exec_words(call: Call) -> Stream:
         at += 2 if words[at][-1] == "a" else 1
     if at >= len(words):
         call.state.fds = {**call.state.fds, **call.made.fds}
+        call.state.sinks = {**call.state.sinks, **call.made.sinks}
         if call.made.socket_out:
             call.made.silent = False
         return NOTHING

@@ -14,9 +14,15 @@ WORLDS = 4
 
 
 class State:
-    """One possible world of a shell. cwd: absolute, '' when not known. fds: descriptors that lead to the network."""
+    """One possible world of a shell. cwd: absolute, '' when not known. fds: what descriptors lead to.
 
-    __slots__ = ("aliases", "cwd", "fds", "files", "functions", "hooks", "old", "params", "refs", "vars")
+    sinks: files that descriptors write to. hidden: what the variables that the running function calls its own held
+    before, None for not set.
+    """
+
+    __slots__ = (
+        "aliases", "cwd", "fds", "files", "functions", "hidden", "hooks", "old", "params", "refs", "sinks", "vars"
+    )  # fmt: skip
 
     def __init__(self, cwd: str) -> None:
         self.cwd = cwd
@@ -29,6 +35,8 @@ class State:
         self.fds: dict[str, Stream] = {}
         self.hooks = 0
         self.refs: dict[str, str] = {}
+        self.sinks: dict[str, Word] = {}
+        self.hidden: dict[str, tuple[Word, ...] | None] = {}
 
     def copy(self) -> State:
         """A world that goes its own way from here."""
@@ -83,6 +91,8 @@ def merged(worlds: list[State]) -> list[State]:
         one.aliases = {**other.aliases, **one.aliases}
         one.fds = {**other.fds, **one.fds}
         one.refs = {**other.refs, **one.refs}
+        one.sinks = {**other.sinks, **one.sinks}
+        one.hidden = {**other.hidden, **one.hidden}
         files = dict(one.files)
         for path, stream in other.files.items():
             files[path] = files[path].joined(stream) if path in files else stream

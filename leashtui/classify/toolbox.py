@@ -11,6 +11,7 @@ import tomllib
 from functools import cache
 
 import msgspec
+from msgspec.structs import replace
 
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec, SpecError
@@ -29,6 +30,40 @@ def _texts() -> tuple[tuple[str, str], ...]:
     folder = resources.files("leashtui.classify") / "tools"
     found = [(f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".toml")]
     return tuple(sorted(found))
+
+
+@cache
+def arity() -> dict[str, dict[str, frozenset[str]]]:
+    """Long options that take a value by program and subcommand ('' none), as the completion package says."""
+    from importlib import resources
+
+    text = (resources.files("leashtui.classify") / "arity.toml").read_text("utf-8")
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for path, options in tomllib.loads(text).items():
+        program, _, sub = path.partition(" ")
+        found.setdefault(program, {})[sub] = frozenset(options.split())
+    return found
+
+
+def _with_arity(spec: Spec) -> Spec:
+    """A table with the options that it does not list itself; what it lists as a switch stays one."""
+    known: dict[str, frozenset[str]] = {}
+    for program in [n for n in spec.names if n in arity()]:
+        for sub, options in arity()[program].items():
+            known[sub] = known.get(sub, frozenset()) | options
+    if not known:
+        return spec
+    commands = []
+    for command in spec.commands:
+        more = [known[p] for p in command.of.split(",") if p in known]
+        commands.append(_taking(command, spec, frozenset().union(*more)) if more else command)
+    made = replace(spec, commands=tuple(commands))
+    return _taking(made, made, known[""]) if "" in known else made
+
+
+def _taking(spec: Spec, whole: Spec, more: frozenset[str]) -> Spec:
+    listed = {*spec.longs, *whole.longs}
+    return replace(spec, values=" ".join([spec.values, *sorted(more - listed)]))
 
 
 class Toolbox:
@@ -72,6 +107,6 @@ class Toolbox:
 def decode(file: str, chunk: str) -> Spec:
     """One tool's table. Raises SpecError naming the file and what does not fit."""
     try:
-        return msgspec.convert(tomllib.loads(chunk), Spec)
+        return _with_arity(msgspec.convert(tomllib.loads(chunk), Spec))
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise SpecError(f"{file}: {error} in {chunk.strip().splitlines()[0]}") from error

@@ -300,6 +300,8 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     where = place(machine, path)
     known = state.files.get(path)
     ledger = machine.ledger
+    if known is not None and known.taint & Taint.DECODED:
+        ledger.sign("obfuscated")
     if known is None:
         known = next((s for p, s in state.files.items() if s.taint & Taint.FETCHED and path.startswith(p + "/")), None)
     if known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET):

@@ -64,6 +64,12 @@ class Witness:
         self._notes.append(("git_config", key, answer))
         return answer
 
+    def remote_address(self, remote: str) -> str | None:
+        """See Probe."""
+        answer = self._probe.remote_address(remote)
+        self._notes.append(("remote_address", remote, answer))
+        return answer
+
     def read_text(self, path: str) -> str | None:
         """See Probe."""
         answer = self._probe.read_text(path)

@@ -45,15 +45,17 @@ def _is_assignment(word: Word) -> bool:
 def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> Stream:
     """xargs and parallel: a command once for every item of the input. place: the placeholder, '' to append."""
     items = input_items(stdin, lines=bool(place))
-    out = Stream(stdin.taint, None)
+    out: Stream | None = None
     for chunk in items:
         if not place:
-            out = call.words_run([*words, *chunk], Stream(0, "")).joined(out)
+            one = call.words_run([*words, *chunk], Stream(0, ""))
+            out = one if out is None else out.joined(one)
             continue
         for item in chunk[:32]:
             argv = [Word(w.replace(place, item), w.taint | (item.taint if place in w else 0), w.many) for w in words]
-            out = call.words_run(argv, Stream(0, "")).joined(out)
-    return out
+            one = call.words_run(argv, Stream(0, ""))
+            out = one if out is None else out.joined(one)
+    return Stream(stdin.taint | (out.taint if out is not None else 0), out.text if out is not None else None)
 
 
 def _split(text: str) -> list[str]:

@@ -23,8 +23,8 @@ from leashtui import __version__
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
 from leashtui.classify.witness import Witness
+from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
 from leashtui.model.errors import GuardError

@@ -13,7 +13,8 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from leashtui.classify.places import Workspace, is_within, place_of
+from leashtui.classify.places import is_within, place_of
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place
 from leashtui.model.ports import Reply, Submit, Ticket
 from leashtui.model.request import Action, Request

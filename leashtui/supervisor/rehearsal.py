@@ -15,9 +15,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Pins, Workspace
 from leashtui.classify.probe import NoProbe, Probe
 from leashtui.classify.toolbox import Toolbox
+from leashtui.classify.workspace import Pins, Workspace
 from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Layer, Mode, Request, Tier
 from leashtui.model.verdict import Decision

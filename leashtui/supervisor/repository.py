@@ -8,7 +8,6 @@ Invariant: nothing here follows a path of the agent into executing anything of t
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -16,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from leashtui.classify.places import Pins
+from leashtui.classify.workspace import Pins
+from leashtui.supervisor.gitaddress import address, entries, everywhere, remotes
 from leashtui.supervisor.lookalikes import Lookalikes
 
 _LIMIT = 256 * 1024
@@ -26,25 +26,6 @@ _GIT = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false",
     "--no-optional-locks",
 )  # fmt: skip
-
-
-_REMOTE = re.compile(r'(?m)^\s*\[remote "([^"\]]+)"\]')
-
-
-def _setting(config: Path, key: str) -> str | None:
-    """A key of a git configuration file."""
-    section, _, name = key.lower().rpartition(".")
-    try:
-        lines = config.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return None
-    here, value = "", None
-    for line in (raw.strip() for raw in lines):
-        if line.startswith("["):
-            here = line.strip("[]").replace(' "', ".").replace('"', "").strip().lower()
-        elif here == section and line.partition("=")[0].strip().lower() == name:
-            value = line.partition("=")[2].strip()
-    return value
 
 
 NO_WAY_OUT = {
@@ -124,7 +105,17 @@ class RepositoryProbe:
 
         The last value wins, as git has it; includes are not followed.
         """
-        return _setting(self._folders()[1] / "config", key)
+        rest, _, name = key.lower().rpartition(".")
+        found = [
+            v
+            for section, subsection, entry, v in entries(self._folders()[1] / "config")
+            if entry == name and f"{section}.{subsection.lower()}".rstrip(".") == rest
+        ]
+        return found[-1] if found else None
+
+    def remote_address(self, remote: str) -> str | None:
+        """Where a push to a remote, or to an address, goes once git's rewriting rules are applied. None: nowhere."""
+        return address(everywhere(self._folders()[1] / "config"), remote)
 
     def pinned(self) -> Pins | None:
         """The repository as it is now, read from its files. None: there is none here."""
@@ -133,11 +124,11 @@ class RepositoryProbe:
         if head is None:
             return None
         default = self.read_text(str(shared / "refs/remotes/origin/HEAD")) or ""
-        names = dict.fromkeys(_REMOTE.findall(self.read_text(str(shared / "config")) or ""))
-        remotes = tuple((n, u) for n in names for u in [self._address(shared / "config", n)] if u)
+        said = everywhere(shared / "config")
+        known = tuple((n, u) for n in remotes(said) for u in [address(said, n)] if u)
         branch = head.partition("refs/heads/")[2].strip()
         protected = default.partition("refs/remotes/origin/")[2].strip()
-        return Pins(remotes, branch, (protected,) if protected else ())
+        return Pins(known, branch, (protected,) if protected else ())
 
     def _folders(self) -> tuple[Path, Path]:
         """git's folder for this checkout, and the one it shares with others."""
@@ -147,12 +138,8 @@ class RepositoryProbe:
             folder = Path(self._root, link.partition(":")[2].strip())
         return folder, folder / (self.read_text(str(folder / "commondir")) or ".").strip()
 
-    def _address(self, config: Path, remote: str) -> str:
-        key = f"remote.{remote}."
-        return _setting(config, key + "pushurl") or _setting(config, key + "url") or ""
-
     def read_text(self, path: str) -> str | None:
-        """The text of a regular file of at most 256 KiB. None: anything else."""
+        """The text of a regular file, of one beyond 256 KiB its beginning and one byte more. None: no such file."""
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except (OSError, ValueError):
@@ -166,7 +153,7 @@ class RepositoryProbe:
             return None
         finally:
             os.close(handle)
-        return raw.decode("utf-8", "surrogateescape") if len(raw) <= _LIMIT else None
+        return raw.decode("utf-8", "surrogateescape")
 
     def twin(self, path: str) -> str:
         """The installed program that a file is, linked or copied; '' for none."""

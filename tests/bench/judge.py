@@ -17,7 +17,7 @@ from pathlib import Path
 
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
+from leashtui.classify.workspace import Workspace
 from leashtui.model.event import GrantAdded
 from leashtui.model.facts import Mode
 from leashtui.model.request import Action, Layer, ProcessRef, Request, Tier

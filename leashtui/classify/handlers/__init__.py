@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leashtui.classify import sql
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import (
     archives,
     cloud,
     code,
+    consoles,
     containers,
+    databases,
+    editing,
+    environments,
     files,
     filters,
     finding,
@@ -22,8 +25,10 @@ from leashtui.classify.handlers import (
     git,
     gitwork,
     guard,
+    keys,
     packages,
     privilege,
+    probing,
     processes,
     project,
     remote,
@@ -41,7 +46,11 @@ HANDLERS: dict[str, Handler] = {
     **archives.HANDLERS,
     **cloud.HANDLERS,
     **code.HANDLERS,
+    **consoles.HANDLERS,
     **containers.HANDLERS,
+    **databases.HANDLERS,
+    **editing.HANDLERS,
+    **environments.HANDLERS,
     **files.HANDLERS,
     **filters.HANDLERS,
     **finding.HANDLERS,
@@ -49,13 +58,14 @@ HANDLERS: dict[str, Handler] = {
     **git.HANDLERS,
     **gitwork.HANDLERS,
     **guard.HANDLERS,
+    **keys.HANDLERS,
     **packages.HANDLERS,
     **privilege.HANDLERS,
+    **probing.HANDLERS,
     **processes.HANDLERS,
     **project.HANDLERS,
     **remote.HANDLERS,
     **sockets.HANDLERS,
-    **sql.HANDLERS,
     **streams.HANDLERS,
     **transfer.HANDLERS,
 }

@@ -13,32 +13,9 @@ from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.classify.verbs import NAMES, kind_of
 from leashtui.model.facts import Place, Severity, Verb
 
-_LOOKS = lazy(
-    r"(?:describe|list|get|ls|show|view|inspect|head|batch-get|transact-get|search|lookup|query|scan|select|filter|estimate|simulate"
-    r"|preview|plan|diff|validate|lint|check|verify|doctor|whoami|tail|wait|explain|test-\w+|poll|detect|compare|count"
-    r"|read|display|cat|stat|du|stats|usage|print|dump|fetch|browse|docs|discover|can-i|access|is-\w+|info|status)(?:-|$)"
-)
-_ENDS = lazy(
-    r"(?:delete|destroy|terminate|remove|rm|rb|purge|drop|reset|wipe|erase|revoke|deregister|teardown|nuke|uninstall"
-    r"|batch-delete|force-delete|empty|del|truncate|cancel|nuke|down|decommission|shred|undeploy)(?:-|$)"
-)
-_CHANGES = lazy(
-    r"(?:create|update|put|set|unset|add|apply|modify|attach|detach|enable|disable|import|restore|promote|rollback|scale"
-    r"|resize|restart|reboot|start|stop|run|deploy|publish|invoke|send|submit|execute|exec|call|associate|disassociate"
-    r"|authorize|register|upgrade|patch|edit|move|mv|copy|cp|rsync|sync|upload|replace|rename|change|increase|decrease"
-    r"|allocate|release|assign|unassign|grant|ssh|connect|login|logout|configure|push|transfer|migrate|failover|rotate"
-    r"|renew|request|untag|tag|install|accept|reject|approve|deny|abort|resume|suspend|pause|kill|drain|undelete|clone"
-    r"|link|unlink|bind|unbind|join|leave|lock|unlock|launch|up|batch-write|transact|upsert|ingest|train|deallocate"
-    r"|redeploy|swap|activate|deactivate|use|switch|merge|complete|write|append|open|sign|encrypt|export|proxy)(?:-|$)"
-)
-_GROUPS = lazy(
-    r"(?:run|plan|deploy|deployment|test|search|import|export|connect|monitor|backup|restore|tag|sql|lock|policy|proxy|check"
-    r"|publish|query|migrate|copilot|start|head|login|scan|link|filter|release|transfer|detect|launch|info|status)s?$"
-)
-_NOUNS = lazy(r"(?:logs?|status|history|events?|top|ps|metrics)$")
-_LISTS = lazy(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
 _SECRET = lazy(
     r"(?i)secret|passw|credential|token|connection-?string|(?:access|api|auth|private|account|master|primary|shared)-?_?key"
     r"|kubeconfig|kubernetes-admin|publish-profile|certificate-key|\bkeys?$|(?:^|:)(?:env|config|vars?)$"
@@ -48,10 +25,9 @@ _TELLS = lazy(
     r"get-secret-value|batch-get-secret-value|print-(?:access|identity|refresh)|get-session-token|get-federation-token"
     r"|get-login(?:-password)?$|get-authorization-token|export-credentials|assume-role|get-password-data|^decrypt$"
     r"|get-access-token|(?:show|list)-connection-strings?|list-publishing|list-keys$|listkeys|list-admin-key|get-cluster-cred"
-    r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|get-random-password|list-credentials"
+    r"|generate-db-auth-token|get-token$|get-role-credentials|create-access-key|list-credentials"
 )
 _ABOUT = lazy(r"^get-.*(?:-policy|-last-used|credential-report)$")
-_NAMES = lazy(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
 _SENDS = lazy(
     r"(?:put-object|put-item|put-record|send|publish|invoke|upload|cp|rsync|sync|mv|batch-write|batch-put)(?:-|$)"
 )
@@ -68,32 +44,13 @@ def _words(call: Call, spec: Spec) -> tuple[list[str], Options]:
     return found, options
 
 
-def _verb(words: list[str]) -> tuple[str, str]:
-    """(kind, verb): kind is look, change, end or '' when no word is a known verb. The first verb decides."""
-    for index, word in enumerate(words):
-        last = word.rpartition(":")[2].lower()
-        if index == 0 and len(words) > 1 and ":" not in word and _GROUPS.match(last):
-            continue
-        if _LOOKS.match(last):
-            return "look", last
-        if _ENDS.match(last):
-            return "end", last
-        if _CHANGES.match(last):
-            return "change", last
-    for word in words:
-        last = word.rpartition(":")[2].lower()
-        if _NOUNS.match(last) or (word is words[-1] and _LISTS.match(last)):
-            return "look", last
-    return "", ""
-
-
 def judge(call: Call, spec: Spec, options: Options) -> Stream | None:
     """A command of a cloud's own tool."""
     words, options = _words(call, spec)
     if not words or words[0] in ("help", "version", "completion"):
         return None
     call.sign("network")
-    kind, verb = _verb(words)
+    kind, verb = kind_of(words)
     shown = show(" ".join(words))[:80]
     if _tells(words, verb, kind, call):
         call.reads |= Taint.SECRET
@@ -120,7 +77,7 @@ def _tells(words: list[str], verb: str, kind: str, call: Call) -> bool:
     if "--with-decryption" in call.words or "--include-secrets" in call.words:
         return True
     if kind == "look" or _PRINTS.match(verb) or _PRINTS.match(words[-1]):
-        if _NAMES.match(verb):
+        if NAMES.match(verb):
             return words[-2:] == ["keys", "list"] and "iam" not in words
         return any(_SECRET.search(w) for w in words) and not any(w.startswith("describe") for w in words)
     return False

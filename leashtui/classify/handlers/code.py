@@ -10,7 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import judge_code, judge_stream, run_script, run_tool
-from leashtui.classify.dialects import as_bash, only_zsh
+from leashtui.classify.dialects import as_bash, read_zsh
 from leashtui.classify.foresee import recipe
 from leashtui.classify.indirection import indirect
 from leashtui.classify.makefile import Makefile
@@ -18,7 +18,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.project import run_targets
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.classify.values import NOTHING, TERMINAL, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _LANGUAGE = {
@@ -28,9 +28,12 @@ _LANGUAGE = {
     "osascript": "osascript", "pwsh": "powershell", "powershell": "powershell", "tclsh": "tcl", "expect": "tcl",
     "guile": "scheme", "swift": "swift", "scala": "scala", "erl": "erlang", "irb": "ruby", "jruby": "ruby",
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
+    "ghci": "haskell", "runghc": "haskell", "sage": "python",
 }  # fmt: skip
 _MODULES = {"webbrowser": "xdg-open", "venv": "python-venv", "ensurepip": "python-venv"}
 """Modules that stand for a program of another name."""
+_LOADS = frozenset(("-m", "--require", "--import", "--loader", "--experimental-loader"))
+"""Options that take a module, not code."""
 _SERVERS = frozenset(
     ("http.server", "SimpleHTTPServer", "pyftpdlib", "smtpd", "flask", "uvicorn", "gunicorn", "hypercorn", "waitress")
 )
@@ -85,7 +88,7 @@ def shell(call: Call, spec: Spec, options: Options) -> Stream | None:
         run_script(call, "shell", rest[0])
         state.params = former
         return Stream(call.stdin.taint, None)
-    if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
+    if call.stdin is TERMINAL and not call.made.changed:
         return Stream(Taint.SHELL, None)
     return judge_stream(call, "shell", call.stdin)
 
@@ -113,9 +116,11 @@ def _text(call: Call, text: Word, params: list[Word]) -> Stream:
 
 def _of_zsh(call: Call, text: Word) -> Word:
     """A text of zsh, as bash would write it; what bash would not write is said."""
-    strange = only_zsh(text)
-    if strange:
-        call.opaque(f"runs a zsh text with {strange}, which leash does not read")
+    reading = read_zsh(str(text))
+    if reading.strange:
+        call.opaque(f"runs a zsh text with {reading.strange}, which leash does not read")
+    for command in reading.commands:  # all the same, what it can see of it counts
+        call.shell(Word(as_bash(command), text.taint))
     return Word(as_bash(text), text.taint)
 
 
@@ -129,11 +134,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
     language = language_of(call.name)
     codes = options.all(
         *spec.enders.split(),
-        *(
-            o
-            for o, r in spec.roles.items()
-            if r == "text" and o in ("-e", "-E", "-r", "-c", "-p", "--eval", "--print", "-pe", "--exec")
-        ),
+        *(o for o, r in spec.roles.items() if r == "text" and o not in _LOADS and (o != "-r" or language == "php")),
     )
     for name, value in options.values:
         loads = name in ("-r", "--require", "--import", "--loader") and language in ("node", "ruby", "perl")
@@ -153,7 +154,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
             return known
         run_script(call, language, options.args[0])
         return Stream(call.stdin.taint | call.reads, None)
-    if not call.stdin.taint and call.stdin.text is None and not call.made.changed:
+    if call.stdin is TERMINAL and not call.made.changed:
         return Stream(Taint.SHELL, None)
     return judge_stream(call, language, call.stdin)
 
@@ -262,7 +263,7 @@ def _make_variable(call: Call, name: str, value: Word) -> None:
 
 
 _OUTWARD = lazy(
-    r"^(?:\w+[:_-])?(deploy|publish|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
+    r"^(?:\w+[:_-])?(deploy|publish(?:signed|tosonatype\w*|tomavencentral\w*|allpublications\w*|plugins?)?|release|upload|ship|rollback|promote)(?:$|[:_-](?!.*(?:dry|check|test|plan|notes"
     r"|build|docs?$)))|^(?:push|push-images?|docker-push)$"
 )
 _REMOVES = lazy(

@@ -212,6 +212,8 @@ def build(call: Call, spec: Spec, options: Options) -> Stream | None:
         if re.match(r"(?:https?|git|ssh)://|git@|github\.com/", word):
             call.sign("network")
             call.add(Verb.RUN_FETCHED, bare(word), f"builds what {show(word)} holds, unseen")
+    if call.stdin.taint & Taint.FETCHED and (options.args[:1] == ["-"] or "-" in options.all("-f", "--file")):
+        call.add(Verb.RUN_FETCHED, "", "builds what comes from the network, unseen")
     if options.has("--push") or any("push=true" in v or "type=registry" in v for v in options.all("-o", "--output")):
         call.sign("network")
         call.add(Verb.PUBLISH, "", "publishes the image that it builds")

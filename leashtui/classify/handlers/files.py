@@ -85,6 +85,9 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _source(call: Call, source: Word, *, moving: bool, linking: bool, deep: bool) -> Stream:
     if linking:
+        known = call.state.files.get(call.path(source))
+        if known is not None:
+            return known
         call.read(source, look=True)
         return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None)
     if moving:
@@ -294,7 +297,15 @@ def wipe(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(0, None)
 
 
+def patch(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """patch: differences that came from the network change files unseen."""
+    if call.taint() & Taint.FETCHED:
+        call.add(Verb.RUN_FETCHED, "patch", "applies a patch that came from the network, unseen")
+    return None
+
+
 HANDLERS = {
+    "patch": patch,
     "copy": copy,
     "permissions": permissions,
     "dd": disk_copy,

@@ -17,16 +17,9 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, Stream, Taint, Word, bare
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
-_SED_RUN = lazy(
-    r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$"
-    r"|[;\n}])"
-)
-_SED_SUBSTITUTE = lazy(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
-_SED_FILE = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
-_SED_READ = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
 _AWK_RUN = lazy(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
 _AWK_PIPE = lazy(
     r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)"
@@ -39,64 +32,6 @@ _VIM_RUN = lazy(
     re.S,
 )
 _VIM_CODE = lazy(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
-
-
-def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """sed."""
-    scripts = options.all("-e", "--expression")
-    files = list(options.args)
-    for file in options.all("-f", "--file"):
-        call.read(file)
-    if not scripts and not options.has("-f", "--file") and files:
-        scripts = [files.pop(0)]
-    for script in scripts:
-        _sed_script(call, script)
-    in_place = any(re.match(r"-[nErsuz]*i|--in-place", w) for w in call.words[1:])
-    out = NOTHING if files else call.stdin
-    empties = (
-        in_place
-        and any(bare(s).strip() in ("d", "1,$d", "c\\", "Q", "q0") for s in scripts)
-        or in_place
-        and options.has("-n")
-        and not any("p" in s for s in scripts)
-    )
-    for file in files:
-        out = out.joined(call.read(file))
-        if in_place:
-            call.write(file, Stream(0, None), append=not empties, empties=empties)
-    return NOTHING if in_place else Stream(out.taint, None if out.text is None else _through(out.text, scripts))
-
-
-def _through(text: str, scripts: list[Word]) -> str | None:
-    """The text after one plain s///, else unknown (an untouched text when it holds patterns)."""
-    if STAR in text:
-        return text
-    if len(scripts) == 1:
-        found = _SED_SUBSTITUTE.fullmatch(bare(scripts[0]))
-        if found is not None and not re.search(r"[\\.*\[\]^$()+?{}|&]", found.group(2) + found.group(3)):
-            many = -1 if "g" in found.group(4) else 1
-            return "\n".join(line.replace(found.group(2), found.group(3), many) for line in text.split("\n"))
-    return None
-
-
-def _sed_script(call: Call, script: Word) -> None:
-    text = bare(script)
-    rest = text
-    for found in _SED_SUBSTITUTE.finditer(text):
-        flags, file = found.group(4), found.group(5)
-        if "e" in flags:
-            call.sign("obfuscated")
-            call.shell(Word(found.group(3) or "\U0010fff0", script.taint))
-        if "w" in flags and file:
-            call.write(Word(file))
-        rest = rest.replace(found.group(), "", 1)
-    for run in _SED_RUN.finditer(rest):
-        call.sign("obfuscated")
-        call.shell(Word(run.group(1) or "\U0010fff0", script.taint | Taint.LOCAL))
-    for file_found in _SED_FILE.finditer(rest):
-        call.write(Word(file_found.group(1).strip()))
-    for read_found in _SED_READ.finditer(rest):
-        call.read(Word(read_found.group(1).strip()))
 
 
 def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -159,6 +94,9 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
     return taint
 
 
+_FOUND = Taint.LOCAL | Taint.FETCHED
+
+
 def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
     """grep, rg, ag: a pattern, then files; what passes keeps its nature."""
     files = list(options.args)
@@ -182,6 +120,10 @@ def grep(call: Call, spec: Spec, options: Options) -> Stream | None:
         out = out.joined(Stream(Taint.GUARD))
     for file in files:
         out = out.joined(call.read(file, recursive=deep))
+    named = options.has("-l", "-L", "--files-with-matches", "--files-without-match", "--files")
+    if named and not out.taint & ~_FOUND and call.machine.piped_out and (files or deep):
+        folders = [w.rstrip("/") + "/" for w in files] if files else ["./"]
+        return Stream(0, "".join(f"{f}{UNKNOWN}\n" if deep else f"{f[:-1]}\n" for f in folders))
     if quiet:
         return Stream(out.taint & ~Taint.LOCAL, None)
     return Stream(out.taint, out.text if out.text is not None and STAR in out.text else None, out.origin)
@@ -241,6 +183,7 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     """vim, nvim, ex, emacs --eval: editor commands on the command line."""
     commands = [
         *options.all("-c", "--cmd", "--eval", "-eval", "--execute"),
+        *(options.all("-e") if call.name.startswith("emacs") else ()),
         *(Word(w[1:], w.taint) for w in call.words[1:] if w.startswith("+")),
         *(b for a, b in pairwise(call.words) if re.fullmatch(r"-[eEsnNRVbdZmM]+c", a)),  # ex -sc: -s is no script there
     ]
@@ -273,7 +216,10 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     for file in options.args:
         if not options.has("-R", "-M"):
             call.write(file, Stream(0, None), append=True)
-    if any(w == "-es" or w == "-Es" for w in call.words) and call.stdin.text:
+    silent = any(re.fullmatch(r"-[a-zA-Z]*[eE][a-zA-Z]*s?|-s", w) for w in call.words[1:])
+    if call.stdin.taint & Taint.FETCHED and silent:
+        call.judge_source("", call.stdin.taint)
+    if silent and call.stdin.text:
         for line in call.stdin.text.splitlines():
             run = _VIM_RUN.match(line)
             if run is not None:
@@ -302,7 +248,6 @@ def manual(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 HANDLERS = {
-    "sed": sed,
     "awk": awk,
     "line_editor": line_editor,
     "grep": grep,

@@ -76,5 +76,10 @@ def commit(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
-HANDLERS = {"gh_api": api, "gh_alias": alias, "upload_input": upload, "svn_commit": commit}
+def posts(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """lynx -post_data: what comes in is sent."""
+    return upload(call, spec, options) if options.has("-post_data", "-post-data") else None
+
+
+HANDLERS = {"posts": posts, "gh_api": api, "gh_alias": alias, "upload_input": upload, "svn_commit": commit}
 """See handlers/__init__.py."""

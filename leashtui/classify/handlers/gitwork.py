@@ -14,6 +14,7 @@ from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
+from leashtui.classify.places import is_within
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import judge_path
@@ -185,7 +186,7 @@ def _commit(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _gc(call: Call, options: Options, words: list[Word]) -> None:
-    if any(re.match(r"--prune=(now|all|\d)", w) for w in words):
+    if any(re.match(r"--p[rune]*=(now|all|\d)", w) for w in words):
         _rewrites(call, "drops commits that no branch holds, which no one can bring back")
 
 
@@ -246,7 +247,7 @@ def _move(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _submodule(call: Call, options: Options, words: list[Word]) -> None:
-    if words[:1] == ["deinit"] and options.has("-f", "--force"):
+    if words[:1] in (["deinit"], ["update"]) and options.has("-f", "--force"):
         _discards(call, "edits in submodules")
 
 
@@ -286,11 +287,29 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     if sub == "diff" and "--no-index" in call.words:
         for word in options.args:
             call.read(word)
-    if sub in ("ls-remote", "archive") and (options.args[:1] and "://" in options.args[0] or options.has("--remote")):
+    if sub in ("ls-remote", "archive"):
         clone(call, spec, options)
+    named = options.has("--name-only", "-l", "--files-with-matches", "--files-without-match")
+    names = sub == "ls-files" or named and sub in ("diff", "grep", "show", "diff-tree")
+    here = is_within(call.state.cwd, call.machine.setting.workspace.root) and not call.reads & Taint.SECRET
+    if names and here and call.machine.piped_out:
+        return Stream(0, f"./{UNKNOWN}\n")  # names of files below
+    if sub == "rev-parse":
+        return _folder_asked(call)
     if sub == "hash-object":
         for word in options.args:
             call.read(word)
+    return Stream(call.taint() | Taint.LOCAL, None)
+
+
+def _folder_asked(call: Call) -> Stream:
+    """`git rev-parse --show-toplevel` and its kin: inside the workspace the answer is known."""
+    root = call.machine.setting.workspace.root
+    flags = {"--show-toplevel": root, "--git-dir": f"{root}/.git", "--git-common-dir": f"{root}/.git",
+             "--absolute-git-dir": f"{root}/.git"}  # fmt: skip
+    asked = [flags[w] for w in call.words if w in flags]
+    if len(asked) == 1 and is_within(call.state.cwd, root) and not any(w.startswith("-C") for w in call.words):
+        return Stream(Taint.LOCAL, asked[0] + "\n")
     return Stream(call.taint() | Taint.LOCAL, None)
 
 

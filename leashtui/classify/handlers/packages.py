@@ -15,7 +15,7 @@ from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
-from leashtui.classify.project import around, run_package_script
+from leashtui.classify.project import around, run_listed, run_package_script
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
@@ -67,7 +67,6 @@ _SCOPED = {
     "@swc/cli": "swc", "@babel/cli": "babel", "@stoplight/spectral-cli": "spectral", "@arethetypeswrong/cli": "attw",
 }  # fmt: skip
 """Declared tools whose package has another name than the program."""
-_VERSION = lazy(r"^(?:v?\d[\w.]*|lts(?:/.*)?|node|stable|system|default|current)$")
 _OPENS = lazy(r"^(?:https?|git|ssh|git\+\w+)://|^(?:npm|jsr|github|gist|gitlab|bitbucket|git):|^git@")
 _ARCHIVE = lazy(r"\.(?:whl|tgz|tar\.(?:gz|bz2|xz)|zip|gem|nupkg|conda|rockspec|opam|rock|vsix|jar|egg)$")
 _ECOSYSTEMS = {
@@ -138,6 +137,30 @@ def _known(call: Call, tool: str, words: list[Word]) -> None:
         call.add(Verb.EXEC, tool, f"runs {show(tool)}")
 
 
+_HOOKS = {
+    "composer": ["pre-install-cmd", "post-install-cmd", "pre-update-cmd", "post-update-cmd", "pre-autoload-dump",
+                 "post-autoload-dump"],
+}  # fmt: skip
+"""What the project's own manifest runs when its packages are installed."""
+_NPM_HOOKS = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare", "prepublish"]
+
+
+def hooks(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """npm ci, npm install, composer install: the project's own scripts run too."""
+    index(call, spec, options)
+    if options.has("--ignore-scripts", "--no-scripts") or options.args:
+        return None
+    folders = [v for n, v in split(call.words[1:], spec_of(call), None, 99).values if n in _FOLDERS]
+    if call.name in _HOOKS:
+        run_listed(call, folders, _HOOKS[call.name], [])
+    elif call.name in _NODES:
+        run_package_script(call, folders, _NPM_HOOKS, [], tail=False)
+    return None
+
+
+_NODES = frozenset(("npm", "pnpm", "yarn", "bun", "cnpm", "tnpm"))
+
+
 def index(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Options of installers that point at another source of packages."""
     for name, value in options.values:
@@ -163,11 +186,11 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def install(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Packages by name are new; a folder or an archive of the project is what the project is made of."""
-    index(call, spec, options)
+    hooks(call, spec, options)
     kind = _ECOSYSTEMS.get(call.name, "pip")
     for word in (*options.args, *options.all("-e", "--editable")):
         text = bare(word)
-        if not _is_local(text, kind):
+        if not is_own_package(text, kind):
             call.ledger.packages[f"{kind}:{text}"] = None
             call.sign("network")
             call.add(Verb.PACKAGE_ADD, f"{kind}:{text}", f"adds the package {show(text)}")
@@ -183,7 +206,7 @@ def install(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
-def _is_local(text: str, kind: str) -> bool:
+def is_own_package(text: str, kind: str) -> bool:
     """Whether an installer takes the word for a path; what is known only at run time is no path."""
     if UNKNOWN in text or " @ " in text or _OPENS.match(text):
         return False
@@ -234,6 +257,8 @@ def _package_script(call: Call, name: str, rest: list[Word]) -> None:
     folders = [v for n, v in split(call.words[1:], spec_of(call), None, 99).values if n in _FOLDERS]
     while rest and rest[0] == "--":
         rest.pop(0)
+    if call.name in ("composer", "deno") and (run_listed(call, folders, [name], rest) or call.name == "composer"):
+        return
     run_package_script(call, folders, around(name), rest, tail=True)
 
 
@@ -245,80 +270,10 @@ def spec_of(call: Call) -> Spec:
 
 
 def from_input(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """deno run -: the code comes on standard input."""
-    if options.args and options.args[0] == "-":
-        return judge_stream(call, "node", call.stdin)
-    return None
-
-
-def relay(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """yarn workspace X CMD, yarn workspaces foreach CMD, corepack pnpm CMD: the same tool, or the one named, again."""
-    words = list(options.args)
-    if call.name == "corepack":
-        words = [w for w in call.words[1:] if w not in ("--",)]
-        while words and words[0].startswith("-"):
-            words.pop(0)
-        if words:
-            words[0] = Word(re.sub(r"@.*$", "", words[0]), words[0].taint)
-    elif words:
-        words.insert(0, Word(call.name))
-    if not words:
-        return None
-    call.direct = False
-    return call.words_run(words)
-
-
-def inside(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """nix develop -c CMD, guix shell X -- CMD: a command inside an environment."""
-    words = call.words[1:]
-    for at, word in enumerate(words):
-        if word in ("-c", "--command", "--"):
-            if words[at + 1 :]:
-                call.direct = False
-                again = [Word("guix")] if "time-machine" in words[:at] else []
-                return call.words_run([*again, *words[at + 1 :]])
-            break
-    return None
-
-
-def served(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """A server that takes its address from a variable: OLLAMA_HOST=0.0.0.0 ollama serve."""
-    for name, value in call.env:
-        if name.endswith(("HOST", "ADDRESS", "BIND")) and value.startswith(("0.0.0.0", "[::]", "::")):
-            call.add(Verb.LISTEN, show(value), f"lets others reach {call.name} on this machine")
-    return None
-
-
-def project_run(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """uv run, poetry run, bundle exec, mise exec: a program of the project's own environment."""
-    words = list(options.args)
-    if options.has("-m", "--module"):
-        words = [Word("python"), Word("-m"), *options.all("-m", "--module"), *words]
-    if call.name == "nvm" and words and _VERSION.match(words[0]):
-        words.pop(0)
-    if not words:
-        return None
-    first = bare(words[0])
-    call.direct = False
-    index(call, spec, options)
-    if first == "-" and call.name in ("uv", "poetry", "pdm"):
-        return call.words_run([Word("python"), *words])
-    if " " in first and len(words) == 1:
-        return call.shell(words[0])  # yarn exec gives one word to a shell
-    for value in options.all("--with", "--with-editable"):
-        if not _is_local(bare(value), "pip"):
-            call.ledger.packages[f"pip:{bare(value)}"] = None
-            call.add(Verb.PACKAGE_ADD, f"pip:{bare(value)}", f"adds the package {show(value)}")
-    if "://" in first:
-        call.fetch(words[0])
-        call.add(Verb.RUN_FETCHED, first, f"downloads and runs {show(first)}")
-        return None
-    if first.endswith(".py"):
-        return call.words_run([Word("python"), *words])
-    if "/" in first or call.machine.setting.tools.find(first) is not None:
-        return call.words_run(words)
-    judge_targets(call, [first.lower()])
-    call.add(Verb.EXEC, first, f"runs {show(first)} from the project's environment")
+    """deno, deno run -, bun, expect: the code comes on standard input."""
+    piped = call.stdin.text is not None or call.stdin.taint or call.made.changed
+    if (options.args[:1] == ["-"] or not options.args) and piped and not options.has("-c", "-f"):
+        return judge_stream(call, "tcl" if "expect" in call.name else "node", call.stdin)
     return None
 
 
@@ -329,10 +284,7 @@ HANDLERS = {
     "install": install,
     "scripts": scripts,
     "from_input": from_input,
+    "hooks": hooks,
     "lifecycle": lifecycle,
-    "relay": relay,
-    "inside": inside,
-    "served": served,
-    "project_run": project_run,
 }
 """See handlers/__init__.py."""

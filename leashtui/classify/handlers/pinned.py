@@ -50,10 +50,11 @@ def leads_elsewhere(call: Call, remote: str) -> str:
     if pins is None or UNKNOWN in remote:
         return ""
     known = dict(pins.remotes)
-    if _ADDRESS.search(remote):
-        return "" if remote in known.values() else f"speaks to {show(remote)[:80]}, which is no remote of this session"
     probe = call.machine.setting.probe
-    now = probe.git_config(f"remote.{remote}.pushurl") or probe.git_config(f"remote.{remote}.url")
+    now = probe.remote_address(remote)
+    if _ADDRESS.search(remote):
+        same = remote in known.values() if now is None else now in known.values()
+        return "" if same else f"speaks to {show(remote)[:80]}, which is no remote of this session"
     if remote not in known:  # a remote that is not there now either is git's to refuse
         return f"speaks to the remote {show(remote)}, which was not there when the session began" if now else ""
     if now is not None and now != known[remote]:

@@ -13,19 +13,22 @@ from leashtui.classify.code import judge_code
 from leashtui.classify.handlers.code import interpreter, judge_targets
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
+from leashtui.classify.project import run_recipes, run_tasks
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
 from leashtui.classify.values import Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
+_MAVENS = frozenset(("mvn", "mvnw", "./mvnw", "mvnd"))
+_PLUGIN = lazy(r"([\w.-]+):[\w.-]+:\d[\w.-]*(?::[\w.-]+)?$")
+"""A Maven plugin by its coordinates and a version: the project need not declare it."""
+_USUAL = ("org.apache.maven.", "org.codehaus.mojo", "org.springframework.boot", "io.quarkus")
 _OPEN_HOSTS = frozenset(("0.0.0.0", "::", "[::]", "*", "true", ""))
 _CMAKE = {
     "rm": "rm", "remove": "rm", "remove_directory": "rm -r", "copy": "cp", "copy_directory": "cp -r", "rename": "mv",
     "touch": "touch", "make_directory": "mkdir -p", "env": "env", "time": "time", "cat": "cat", "chdir": "env -C",
     "create_symlink": "ln -s", "tar": "tar",
 }  # fmt: skip
-_SHELLS = lazy(r"^\s*(?:!|shell\s+|platform shell\s+|make\s+)(.+)$", re.S)
-_CALLS = lazy(r"(?:call|print|p|expr)\b.*\bsystem\s*\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
 def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -38,12 +41,26 @@ def tasks(call: Call, spec: Spec, options: Options) -> Stream | None:
         at = next((i for i, w in enumerate(words) if w in ("-c", "--command")), -1)
         if at >= 0 and words[at + 1 :]:
             return call.words_run(words[at + 1 :])
+    for word in options.args if call.name in _MAVENS else ():
+        found = _PLUGIN.match(bare(word))
+        if found is not None and not found.group(1).startswith(_USUAL):
+            call.sign("network")
+            call.add(Verb.RUN_FETCHED, bare(word), f"downloads and runs the Maven plugin {show(found.group())}")
+    if call.name == "just" and not options.has("--command", "-c", "--list", "-l", "--summary", "--show", "--evaluate"):
+        run_recipes(call, options.all("-f", "--justfile"), options.all("-d", "--working-directory"), _named(options))
+    elif call.name in ("task", "go-task"):
+        run_tasks(call, options.all("-t", "--taskfile"), options.all("-d", "--dir"), _named(options))
     names = [bare(w).lower().strip(":") for w in options.args if "=" not in w]
     judge_targets(call, [*names, *(n.rpartition(":")[2] for n in names if ":" in n)])
     for file in options.all("-f", "--file", "-G", "--justfile"):
         if "/" in file and call.place(file) is Place.TEMP:
             call.run_file(file)
     return None
+
+
+def _named(options: Options) -> list[str]:
+    """Names of tasks among the words."""
+    return [bare(w) for w in options.args if "=" not in w]
 
 
 def _cmake(call: Call, options: Options) -> None:
@@ -98,20 +115,6 @@ def php(call: Call, spec: Spec, options: Options) -> Stream | None:
     return interpreter(call, spec, options)
 
 
-def debugger(call: Call, spec: Spec, options: Options) -> Stream | None:
-    """gdb, lldb: commands given with -ex run shells and code."""
-    for text in options.all("-ex", "--eval-command", "-iex", "-o", "--one-line", "-e", "--expression"):
-        found = _SHELLS.match(text) or _CALLS.search(text)
-        if found is not None:
-            call.sign("obfuscated")
-            call.shell(Word(found.group(1), text.taint))
-        elif re.match(r"\s*(?:python|py|script)\s+", text):
-            judge_code(call, "python", Word(re.sub(r"^\s*(?:python|py|script)\s+", "", text), text.taint))
-    for file in options.all("-x", "--command", "-s", "--source", "-S"):
-        call.run_file(file)
-    return None
-
-
 def mailing(call: Call, spec: Spec, options: Options) -> Stream | None:
     """mail, sendmail: the text that is sent comes on standard input."""
     if leaks(Stream(call.stdin.taint | call.reads, call.stdin.text)):
@@ -146,7 +149,6 @@ HANDLERS = {
     "tasks": tasks,
     "js": javascript,
     "php": php,
-    "debugger": debugger,
     "mailing": mailing,
     "framework_code": framework_code,
 }

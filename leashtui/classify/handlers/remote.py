@@ -203,6 +203,7 @@ def file_session(call: Call, spec: Spec, options: Options) -> Stream | None:
             found = re.search(r"(?:open|connect)\s+(?:-\S+\s+\S+\s+)*(\S+)", text)
             host = host_of(found.group(1)) if found is not None else host
     if not host and not given:
+        orders(call, "", call.stdin)
         return None
     if is_local(host) and host:
         return None

@@ -76,7 +76,11 @@ def netcat(call: Call, spec: Spec, options: Options) -> Stream | None:
 def socat(call: Call, spec: Spec, options: Options) -> Stream | None:
     """socat ADDRESS ADDRESS."""
     ends = [bare(w) for w in options.args]
-    net = [e for e in ends if re.match(r"(?i)(tcp|udp|openssl|ssl|sctp|proxy|socks|ws)", e)]
+    net = [
+        e
+        for e in ends
+        if re.match(r"(?i)(tcp|udp|openssl|ssl|sctp|dccp|vsock|proxy|socks|ws)|\w+-(?:l|listen|recv\w*):(?!/)", e)
+    ]
     run = [e for e in ends if re.match(r"(?i)(exec|system|shell)\b", e)]
     for end in net:
         listens = re.match(r"(?i)\w+-(l|listen|recv\w*)", end) is not None

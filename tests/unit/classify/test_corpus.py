@@ -10,19 +10,37 @@ from pathlib import Path
 import pytest
 from judge import verdict
 
-CORPUS = tomllib.loads((Path(__file__).parent / "corpus.toml").read_text())
-CASES = [(label, command) for label, groups in CORPUS.items() for commands in groups.values() for command in commands]
+from leashtui.model.request import Mode
+
+CORPORA = [tomllib.loads((Path(__file__).parent / name).read_text()) for name in ("corpus.toml", "corpus_wide.toml")]
+CASES = [
+    (label, command)
+    for corpus in CORPORA
+    for label, groups in corpus.items()
+    for commands in groups.values()
+    for command in commands
+]
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "commands.jsonl"
 
 
 def test_the_corpus_is_large_enough_to_mean_something() -> None:
-    assert len(CASES) >= 400
+    assert len(CASES) >= 2000
     assert len({command for _, command in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize(("label", "command"), CASES)
 def test_ours(label: str, command: str) -> None:
     assert verdict(command) == label
+
+
+@pytest.mark.parametrize("command", [c for label, c in CASES if label == "allow"])
+def test_the_harmless_stay_harmless_where_programs_are_held(command: str) -> None:
+    assert verdict(command, Mode.KERNEL) == "allow"
+
+
+@pytest.mark.parametrize("command", [c for label, c in CASES if label == "deny"])
+def test_what_is_stopped_is_stopped_in_both_modes(command: str) -> None:
+    assert verdict(command, Mode.KERNEL) != "allow"
 
 
 def test_the_field() -> None:

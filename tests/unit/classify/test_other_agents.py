@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
 from leashtui.classify.toolbox import Toolbox
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Facts, Parse, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
 

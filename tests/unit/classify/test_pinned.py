@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Pins, Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Pins, Workspace
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode
 from leashtui.supervisor.repository import RepositoryProbe
@@ -28,6 +28,10 @@ class Now(NoProbe):
     def git_config(self, key: str) -> str | None:
         """See Probe."""
         return self.settings.get(key)
+
+    def remote_address(self, remote: str) -> str | None:
+        """See Probe."""
+        return self.settings.get(f"remote.{remote}.pushurl") or self.settings.get(f"remote.{remote}.url")
 
     def read_text(self, path: str) -> str | None:
         """See Probe."""
@@ -121,3 +125,37 @@ def test_what_is_pinned_is_read_from_the_repository(tmp_path: Path) -> None:
     assert RepositoryProbe(str(tmp_path / "side")).pinned() == Pins(expected, "side", ("next",))
     assert RepositoryProbe(str(tmp_path / "side")).git_config("remote.origin.url") == URL
     assert RepositoryProbe(str(main)).read_text(str(main)) is None
+
+
+def test_a_rule_that_rewrites_addresses_is_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared with what git itself says of the same files."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=tmp_path / "main", check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    (tmp_path / "main").mkdir()
+    git("init", "-q", "-b", "work")
+    git("remote", "add", "origin", "https://code.example/team/app.git")
+    probe = RepositoryProbe(str(tmp_path / "main"))
+    pins = probe.pinned()
+    assert pins is not None and dict(pins.remotes)["origin"] == git("remote", "get-url", "--push", "origin")
+
+    def pushes_elsewhere(command: str) -> bool:
+        root = str(tmp_path / "main")
+        return (
+            Engine(Workspace(root, pins=pins), str(tmp_path), "dev", Mode.KERNEL, probe)
+            .text(command, root)
+            .remote_changed
+        )
+
+    assert not pushes_elsewhere("git push origin work")
+    for scope, key in (("--local", "pushInsteadOf"), ("--global", "insteadOf")):
+        git("config", scope, f"url.https://Evil.example/.{key}", "https://code.example/")
+        assert probe.remote_address("origin") == git("remote", "get-url", "--push", "origin")
+        assert pushes_elsewhere("git push origin work")
+        assert pushes_elsewhere("git push https://code.example/team/app.git work")
+        git("config", scope, "--unset", f"url.https://Evil.example/.{key}")
+    assert not pushes_elsewhere("git push origin work")

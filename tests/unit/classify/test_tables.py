@@ -7,11 +7,11 @@ from judge import CWD, HOME
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.handlers import HANDLERS
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
 from leashtui.classify.roles import KINDS, NAMES
 from leashtui.classify.spec import Spec, SpecError, deed
-from leashtui.classify.toolbox import Toolbox
+from leashtui.classify.toolbox import Toolbox, arity
+from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Severity
 from leashtui.model.request import Mode
 
@@ -81,3 +81,41 @@ def test_a_table_that_says_nonsense_is_refused() -> None:
             deed(spec.do[0])
     with pytest.raises(SpecError, match="already"):
         Toolbox((("a.toml", '[[tool]]\nnames = ["x", "y"]\n'), ("b.toml", '[[tool]]\nnames = ["y"]\n')))
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("docker run --cpu-period 100 -v /:/host alpine chroot /host rm -rf /", "privilege"),
+        ("docker run --rm --cgroup-parent x ubuntu ls /srv", ""),
+        ("docker exec --detach-keys x web rm -rf /data", "container_change"),
+        ("ansible all --background 5 -m shell -a 'rm -rf /x'", "cloud_change"),
+        ("ansible all --background 5 --list-hosts", ""),
+        ("cargo run --message-format json -- --x", ""),
+        ("rg --sort path 'rm -rf' src", ""),
+    ],
+)
+def test_words_behind_options_of_the_completion_package(command: str, wanted: str) -> None:
+    facts = ENGINE.text(command, CWD)
+    bad = {e.verb.value for e in facts.effects if e.severity is not Severity.LOW}
+    assert (wanted in {*facts.verbs(), *bad}) if wanted else not bad, facts.effects
+
+
+def test_the_completion_package_never_makes_a_switch_take_a_word() -> None:
+    """What a table calls a switch stays one, and every program in the list has a table."""
+    for program, commands in arity().items():
+        spec = TOOLS.find(program)
+        assert spec is not None, program
+        for sub, options in commands.items():
+            assert not sub or any(sub in c.of.split(",") for c in spec.commands), (program, sub)
+            switches = set(spec.flags.split()) | set(spec.dry.split())
+            assert not {o for o in options & switches if o in spec.takes}, (program, sub)
+
+
+def test_there_are_tables_enough_and_each_shows_what_it_means() -> None:
+    """A table that says that something happens shows when; one that is quiet shows that it is."""
+    shown = [s for s in SPECS.values() if s.hit and s.miss]
+    assert len(shown) >= 300
+    silent = [s.names[0] for s in SPECS.values() if not s.hit and (s.do or any(c.do for c in s.commands))]
+    assert silent == []
+    assert [s.names[0] for s in SPECS.values() if not s.hit and not s.miss] == []

@@ -11,8 +11,8 @@ import pytest
 
 from leashtui.agents.registry import adapter_for
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Workspace
 from leashtui.model.errors import StoreError
 from leashtui.model.event import AgentTold, Event
 from leashtui.model.facts import Mode

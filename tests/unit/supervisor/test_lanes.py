@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leashtui.classify.places import Workspace
+from leashtui.classify.workspace import Workspace
 from leashtui.model.ports import Reply
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Ruling, Verdict

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from leashtui.classify.engine import Engine
-from leashtui.classify.places import Workspace
 from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Workspace
 from leashtui.guards.mcp import rpc
 from leashtui.model.event import Event, ToolAnswered, ToolsListed
 from leashtui.model.facts import Facts, Mode

@@ -1,0 +1,137 @@
+"""Clients of databases by their words and input: SQL clients, Redis and its kin, the mongo shell.
+
+Knows how each is given statements. Refuses to know SQL (`sql` does). Invariant: an order that leash does not recognise
+as reading is reported as a change.
+"""
+
+from __future__ import annotations
+
+from leashtui.classify.call import Call
+from leashtui.classify.indirection import indirect
+from leashtui.classify.marks import judge_marks
+from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
+from leashtui.classify.spec import Spec
+from leashtui.classify.sql import judge, leaves, own_file
+from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.model.facts import Place, Verb
+
+_REDIS_READS = frozenset(
+    "get mget keys scan exists type ttl pttl strlen llen lrange lindex hget hgetall hkeys hvals hlen hmget hscan"
+    " smembers scard sismember srandmember sscan zrange zcard zscore zrangebyscore zrank zscan info ping dbsize time"
+    " monitor-x memory object dump echo client-list command randomkey getrange bitcount xlen xrange xinfo slowlog"
+    " latency role lastsave geopos geodist pfcount json.get ft.search exists help".split()
+)
+_MONGO_CHANGES = lazy(
+    r"(?i)\.(drop\w*|delete\w*|remove|insert\w*|update\w*|replace\w*|rename\w*|create\w*|bulkWrite|findOneAnd\w+"
+    r"|findAndModify|save|shutdownServer|adminCommand|runCommand)\s*\("
+)
+
+
+def client(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """psql, mysql, sqlite3, duckdb and other SQL clients."""
+    statements = options.all("-c", "--command", "-e", "--execute", "-q", "-Q", "--query", "--eval", "-cmd", "--sql")
+    statements.extend(w for w in options.args if " " in w and "=" not in w.partition(" ")[0])
+    if call.name in ("sqlite3", "duckdb", "sqlite"):
+        statements = [*options.all("-cmd", "-c", "-s"), *options.args[1:]]
+        database = options.args[0] if options.args else Word("")
+        if database and database != ":memory:":
+            call.read(database)
+        if call.place(database) is Place.GUARD:
+            call.write(database, Stream(0, None), append=True)
+        if own_file(call, database):
+            statements = [s for s in statements if leaves(s)]
+            for statement in statements:
+                judge(call, statement)
+            return Stream(call.reads, None)
+    for file in options.all("-f", "--file", "-i", "--init"):
+        stream = call.read(file)
+        if stream.text is None and options.has("-f", "--file"):
+            call.add(Verb.DATA_CHANGE, show(file), f"runs the statements of {call.say(file)}")
+    for name, value in options.values:
+        if name in ("-o", "--output", "-L", "--log-file", "--tee"):
+            call.write(value, Stream(0, None))
+        if name == "--pager" and value:
+            indirect(call, value)
+    for statement in statements:
+        judge(call, statement)
+    if not statements and not options.has("-f", "--file", "-l", "--list"):
+        _piped(call)
+    return Stream(Taint.LOCAL | call.reads, None)
+
+
+def _piped(call: Call) -> None:
+    stream = call.stdin
+    if stream.text is not None and stream.text.strip():
+        judge(call, Word(stream.text, stream.taint & ~Taint.LOCAL))
+    elif call.made.changed or stream.taint & (Taint.LOCAL | Taint.FETCHED):
+        call.add(Verb.DATA_CHANGE, "", "runs the statements it is given")
+
+
+def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """redis-cli and its kin."""
+    if options.has("--scan", "--stat", "--latency", "--bigkeys", "--memkeys", "--hotkeys", "--raw-x"):
+        return None
+    words = [bare(w).lower() for w in options.args]
+    if not words:
+        _redis_input(call)
+        return None
+    _redis_command(call, words)
+    return Stream(Taint.LOCAL, None)
+
+
+def _redis_input(call: Call) -> None:
+    for line in (call.stdin.text or "").splitlines():
+        if line.split():
+            _redis_command(call, [w.lower() for w in line.split()])
+
+
+def _redis_command(call: Call, words: list[str]) -> None:
+    name = words[0]
+    reads = name in _REDIS_READS or (
+        name in ("config", "acl", "client", "cluster", "script", "xgroup")
+        and words[1:2]
+        and words[1] in ("get", "list", "info", "whoami", "nodes", "getname", "exists", "cat")
+    )
+    if reads:
+        return
+    lost = name in (
+        "flushall",
+        "flushdb",
+        "del",
+        "unlink",
+        "shutdown",
+        "eval",
+        "debug",
+        "ltrim",
+        "getdel",
+        "swapdb",
+        "migrate",
+    )
+    if lost:
+        call.sign("destructive")
+    call.add(Verb.DATA_CHANGE, " ".join(words)[:80], f"changes data: {show(' '.join(words))[:70]}", lost=lost)
+
+
+def mongo(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """mongosh, mongo."""
+    for text in options.all("--eval", "-e"):
+        judge_marks(call, "node", text)
+        found = _MONGO_CHANGES.search(text)
+        if found is not None:
+            lost = found.group(1).lower().startswith(("drop", "delete", "remove"))
+            if lost:
+                call.sign("destructive")
+            call.add(Verb.DATA_CHANGE, show(text)[:80], f"changes data: {show(text)[:70]}", lost=lost)
+    for file in options.args[1:]:
+        call.run_file(file)
+        call.add(Verb.DATA_CHANGE, show(file), f"runs the statements of {show(file)}")
+    if not options.has("--eval", "-e") and call.stdin.text:
+        found = _MONGO_CHANGES.search(call.stdin.text)
+        if found is not None:
+            call.add(Verb.DATA_CHANGE, "", "changes data")
+    return Stream(Taint.LOCAL, None)
+
+
+HANDLERS = {"sql": client, "redis": redis, "mongo": mongo}
+"""See handlers/__init__.py."""

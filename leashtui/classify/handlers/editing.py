@@ -1,0 +1,135 @@
+"""sed: its scripts, which run programs, write files and change others in place.
+
+Knows substitution, insertion and the letters that reach outside. Refuses the rest of the language. Invariant: a script
+that starts a program or names a file says so, wherever it stands in the script.
+"""
+
+from __future__ import annotations
+
+import re
+
+from leashtui.classify.call import Call
+from leashtui.classify.options import Options
+from leashtui.classify.patterns import lazy
+from leashtui.classify.spec import Spec
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
+from leashtui.model.facts import Place
+
+_LONGEST = 64 * 1024
+_SED_RUN = lazy(
+    r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$"
+    r"|[;\n}])"
+)
+_SED_SUBSTITUTE = lazy(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
+_SED_FILE = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
+_SED_READ = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
+
+
+def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """sed."""
+    scripts = options.all("-e", "--expression")
+    files = list(options.args)
+    for file in options.all("-f", "--file"):
+        loaded = call.stdin if file == "-" else call.read(file)
+        call.judge_source("", loaded.taint & ~Taint.LOCAL)
+        if loaded.text is not None:
+            _sed_script(call, Word(loaded.text, loaded.taint & ~Taint.LOCAL))
+    if not scripts and not options.has("-f", "--file") and files:
+        scripts = [files.pop(0)]
+    for script in scripts:
+        _sed_script(call, script)
+    in_place = any(re.match(r"-[nErsuz]*i|--in-place", w) for w in call.words[1:])
+    out = NOTHING if files else call.stdin
+    empties = (
+        in_place
+        and any(bare(s).strip() in ("d", "1,$d", "c\\", "Q", "q0") for s in scripts)
+        or in_place
+        and options.has("-n")
+        and not any("p" in s for s in scripts)
+    )
+    for file in files:
+        out = out.joined(call.read(file))
+        if in_place:
+            content = _left(call, file, scripts)
+            call.write(file, Stream(0, content), append=not empties, empties=empties)
+    return NOTHING if in_place else Stream(out.taint, None if out.text is None else _through(out.text, scripts))
+
+
+def _through(text: str, scripts: list[Word]) -> str | None:
+    """The text after one plain s///, else unknown (an untouched text when it holds patterns)."""
+    if STAR in text:
+        return text
+    if len(scripts) == 1:
+        found = _SED_SUBSTITUTE.fullmatch(bare(scripts[0]))
+        if found is not None and not re.search(r"[\\.*\[\]^$()+?{}|&]", found.group(2) + found.group(3)):
+            many = -1 if "g" in found.group(4) else 1
+            return "\n".join(line.replace(found.group(2), found.group(3), many) for line in text.split("\n"))
+    return None
+
+
+def _sed_script(call: Call, script: Word) -> None:
+    text = bare(script)
+    rest = text
+    for found in _SED_SUBSTITUTE.finditer(text):
+        flags, file = found.group(4), found.group(5)
+        if "e" in flags:
+            call.sign("obfuscated")
+            call.shell(Word(found.group(3) or "\U0010fff0", script.taint))
+        if "w" in flags and file:
+            call.write(Word(file))
+        rest = rest.replace(found.group(), "", 1)
+    for run in _SED_RUN.finditer(rest):
+        call.sign("obfuscated")
+        call.shell(Word(run.group(1) or "\U0010fff0", script.taint | Taint.LOCAL))
+    for file_found in _SED_FILE.finditer(rest):
+        call.write(Word(file_found.group(1).strip()))
+    for read_found in _SED_READ.finditer(rest):
+        call.read(Word(read_found.group(1).strip()))
+
+
+_INSERTS = lazy(
+    r"^\s*(?:(?:\d+|\$|/(?:[^/\\]|\\.)*/)(?:,(?:\d+|\$|/(?:[^/\\]|\\.)*/))?)?\s*!?\s*[aic](?:\s+|\s*\\\s*\n?)(\S.*)",
+    re.M,
+)
+_JUDGED = (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.GENERATED)
+
+
+def _left(call: Call, file: Word, scripts: list[Word]) -> str | None:
+    """What an edited file says afterwards, or the text that the edit puts in; None where its place says enough."""
+    if call.place(file) not in _JUDGED or any(UNKNOWN in s for s in scripts):
+        return None
+    put: list[str] = []
+    for text in map(bare, scripts):
+        inserts = [m.group(1) for m in _INSERTS.finditer(text)]
+        put += map(_plain, inserts or [m.group(3) for m in _SED_SUBSTITUTE.finditer(text)])
+    before = call.machine.setting.probe.read_text(call.path(file))
+    if before is not None and len(before) <= _LONGEST:
+        made: str | None = before
+        for script in scripts:
+            made = _replaced(made, bare(script)) if made is not None else None
+        if made is not None:
+            return made
+    return "\n".join(put) + "\n" if put else None
+
+
+def _replaced(text: str, script: str) -> str | None:
+    """A text after one plain s///; None when the pattern or the replacement is more than plain."""
+    found = _SED_SUBSTITUTE.fullmatch(script.strip())
+    if (
+        found is None
+        or re.search(r"[\\*\[\]+?(){}|]", found.group(2).strip("^$"))
+        or re.search(r"[\\&]", found.group(3))
+    ):
+        return None
+    pattern = re.escape(found.group(2)).replace(r"\.", ".").replace(r"\^", "^").replace(r"\$", "$")
+    many = 0 if "g" in found.group(4) else 1
+    return "\n".join(re.sub(pattern, lambda _: found.group(3), line, count=many) for line in text.split("\n"))
+
+
+def _plain(text: str) -> str:
+    """A replacement as it will stand in the file."""
+    return text.replace("\\n", "\n").replace("\\t", "\t").replace("\\", "")
+
+
+HANDLERS = {"sed": sed}
+"""See handlers/__init__.py."""

@@ -1,0 +1,150 @@
+"""What names and constant expressions of Python stand for, without running any of it.
+
+Knows imports, simple assignments, paths and the functions that only make texts. Refuses to judge what is called
+(`python_code` does). Invariant: what is not wholly constant has no text, or one that says which piece is unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from leashtui.classify.call import Call
+from leashtui.classify.values import UNKNOWN
+
+_OPENS = frozenset(("open", "io.open", "codecs.open", "builtins.open"))
+
+
+class Names(ast.NodeVisitor):
+    """Follows names through one module. names: what imports and simple assignments made of a name."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.names: dict[str, str] = {}
+        self.constants: dict[str, str] = {}
+
+    def imported(self, module: str) -> None:
+        """A module is imported."""
+        raise NotImplementedError
+
+    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802 - named by ast
+        for alias in node.names:
+            self.names[alias.asname or alias.name.partition(".")[0]] = (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            )
+            self.imported(alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802 - named by ast
+        for alias in node.names:
+            self.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        self.imported(node.module or "")
+
+    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802 - named by ast
+        self.generic_visit(node)
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            text = self.text(node.value)
+            if text is not None:
+                self.constants[name] = text
+            made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else self.dotted(node.value)
+            if made:
+                self.names[name] = made
+
+    def dotted(self, node: ast.expr) -> str:
+        """`a.b.c` with the first name replaced by what it was imported as; '' when it is no plain name."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name):
+            parts.append(self.names.get(node.id, node.id))
+        elif isinstance(node, ast.Call):
+            inner = self.dotted(node.func)
+            if inner in ("__import__", "importlib.import_module") and node.args:
+                parts.append(self.text(node.args[0]) or "?")
+            elif inner == "getattr" and len(node.args) > 1:
+                parts.append(f"{self.dotted(node.args[0])}.{self.text(node.args[1]) or '?'}")
+            elif inner in ("ctypes.CDLL", "ctypes.PyDLL", "ctypes.cdll.LoadLibrary"):
+                parts.append("os")  # the C library's system, execv, unlink
+            else:
+                parts.append((inner or "?") + "()")
+        else:
+            return ""
+        return ".".join(reversed(parts))
+
+    def text(self, node: ast.expr | None) -> str | None:
+        """The constant text of an expression, or None."""
+        if node is None:
+            return None
+        if isinstance(node, ast.Constant):
+            return (
+                node.value
+                if isinstance(node.value, str)
+                else node.value.decode("latin-1")
+                if isinstance(node.value, bytes)
+                else str(node.value)
+            )
+        if isinstance(node, ast.Name):
+            return self.constants.get(node.id)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
+            left, right = self.text(node.left), self.text(node.right)
+            if left is None or right is None:
+                return None
+            return left + ("/" if isinstance(node.op, ast.Div) else "") + right
+        if isinstance(node, ast.JoinedStr):
+            return "".join(
+                str(v.value) if isinstance(v, ast.Constant) else self.text(getattr(v, "value", None)) or UNKNOWN
+                for v in node.values
+            )
+        if isinstance(node, ast.Subscript) and self.dotted(node.value) == "os.environ":
+            return self._variable(self.text(node.slice))
+        if isinstance(node, ast.Call):
+            return self._called_text(node)
+        return None
+
+    def _variable(self, name: str | None) -> str | None:
+        return self.call.machine.setting.home if name == "HOME" else None
+
+    def _called_text(self, node: ast.Call) -> str | None:
+        name = self.dotted(node.func)
+        first = self.text(node.args[0]) if node.args else None
+        home = self.call.machine.setting.home
+        if name in ("os.path.expanduser", "os.path.expandvars") and first is not None:
+            return first.replace("~", home, 1).replace("$HOME", home)
+        if name in ("pathlib.Path.home", "Path.home"):
+            return home
+        if name in ("os.getenv", "os.environ.get"):
+            return self._variable(first)
+        if (
+            name
+            in ("pathlib.Path", "Path", "str", "os.fspath", "os.path.abspath", "os.path.realpath", "pathlib.PosixPath")
+            and first is not None
+        ):
+            return first
+        if name in ("os.path.join", "pathlib.Path.joinpath"):
+            parts = [self.text(a) for a in node.args]
+            return "/".join(p for p in parts if p) if all(p is not None for p in parts) else None
+        if name.endswith(("expanduser", "resolve", "absolute")) and isinstance(node.func, ast.Attribute):
+            inner = self.text(node.func.value)
+            return inner.replace("~", home, 1) if inner is not None else None
+        if name in ("os.getcwd", "pathlib.Path.cwd"):
+            return self.call.state.cwd
+        if name == "chr" and first is not None and first.isdigit():
+            return chr(int(first) % 0x110000)
+        return None
+
+    def argument(self, node: ast.expr) -> str | None:
+        """The text of an argument; a number of a file's mode in octal."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+            return f"{node.value:o}"
+        return self.text(node)
+
+    def file_text(self, node: ast.expr | None) -> str | None:
+        """The path of the file whose text an expression is: `open(p).read()`, `Path(p).read_text()`. None: no such."""
+        if isinstance(node, ast.Call) and self.dotted(node.func) == "compile" and node.args:
+            return self.file_text(node.args[0])
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return None
+        holder = node.func.value
+        if node.func.attr == "read" and isinstance(holder, ast.Call) and holder.args:
+            return self.text(holder.args[0]) if self.dotted(holder.func) in _OPENS else None
+        return self.text(holder) if node.func.attr in ("read_text", "read_bytes") else None

@@ -1,0 +1,32 @@
+"""Where a session works: its folder, what belongs to it, and what git knew when it began. Nouns only.
+
+Refuses to look at the machine. Invariant: it is made once a session and never changes.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Pins(Struct, frozen=True):
+    """What git knew when the session began. remotes: (name, address that is pushed to). branch: '' when detached.
+
+    protected: branches that others build on, besides those whose names say so.
+    """
+
+    remotes: tuple[tuple[str, str], ...] = ()
+    branch: str = ""
+    protected: tuple[str, ...] = ()
+
+
+class Workspace(Struct, frozen=True):
+    """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere.
+
+    bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
+    pins: the repository as it was then; None where there is none, or no session.
+    """
+
+    root: str
+    also: tuple[str, ...] = ()
+    bins: tuple[str, ...] = ()
+    pins: Pins | None = None
