@@ -132,7 +132,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     policies = layers.load(config_dir(), start.workspace)
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
-    probe = RepositoryProbe(start.workspace)
+    bins, made = _bins(start.env), Made()
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
     people, around = layers.people(), _around(start, probe)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
@@ -162,9 +163,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    bins = _bins(start.env)
-    made = Made()
-    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
     workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)

@@ -20,6 +20,8 @@ STACK = 16 << 20
 """Bytes of stack for parsing."""
 
 T = TypeVar("T")
+_ONE = threading.Lock()
+"""The size of new stacks is the process's: whoever changes it for one thread does so alone."""
 
 
 def load(layers: Sequence[tuple[str, Path]], *, trusted: frozenset[str] = frozenset()) -> Bundle:
@@ -41,12 +43,13 @@ def with_stack(work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             errors.append(error)
 
-    before = threading.stack_size(STACK)
-    try:
-        thread = threading.Thread(target=run, name="policy-load")
-        thread.start()
-    finally:
-        threading.stack_size(before)
+    with _ONE:
+        before = threading.stack_size(STACK)
+        try:
+            thread = threading.Thread(target=run, name="policy-load")
+            thread.start()
+        finally:
+            threading.stack_size(before)
     thread.join()
     if errors:
         if isinstance(errors[0], LeashError):
