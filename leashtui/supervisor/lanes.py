@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from leashtui.classify.places import Workspace, is_within, place_of
+from leashtui.classify.places import Workspace, is_git, is_within, place_of
 from leashtui.model.facts import Place
 from leashtui.model.ports import Reply, Submit, Ticket
 from leashtui.model.request import Action, Request
@@ -81,6 +81,10 @@ class Lanes:
         if Action.FILE_WRITE not in self._by_class or not path.isprintable():
             return False
         return path.startswith(self._own) or self._leads_to_own(path)
+
+    def is_git(self, exe: str) -> bool:
+        """Whether this program is git."""
+        return is_git(exe, self._workspace, self._home)
 
     def is_nameless(self, path: str) -> bool:
         """Whether the name of a file there means nothing: a dependency, a cache, a temporary folder."""

@@ -67,7 +67,8 @@ def _telling(spot: Spot, kind: Kind) -> str:
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
     told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
-    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked."""
+    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked. is_git:
+    whether a program is git, which alone changes what it keeps unasked."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class FileGuard:
         nameless: Callable[[str], bool] = lambda path: False,
         fleeting: Callable[[str], bool] = lambda path: False,
         made: Made | None = None,
+        is_git: Callable[[str], bool] = lambda exe: True,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -91,6 +93,7 @@ class FileGuard:
         self._known_folder = known_folder
         self._nameless = nameless
         self._fleeting = fleeting
+        self._is_git = is_git
         self._sealed = tuple(sealed)
         self._closed = tuple(closed)
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
@@ -149,7 +152,9 @@ class FileGuard:
                         self._touched(path, notice.tid)
                     self._holding.refuse(notice, why)
                     return
-                if path in granted or self._is_free(action, path) or self._known(action, path):
+                if path in granted or self._is_free(action, path):
+                    continue
+                if self._known(action, path) and not self._overwrites_git(notice, path, spots):
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
@@ -284,6 +289,12 @@ class FileGuard:
     def _is_free(self, action: Action, path: str) -> bool:
         """What the session made itself, it may remove again."""
         return action is Action.FILE_DELETE and path in self._made
+
+    def _overwrites_git(self, notice: Notice, path: str, spots: list[Spot]) -> bool:
+        """Whether another program than git is about to change what git keeps: that is judged each time."""
+        if "/.git/" not in path or not spots or spots[-1].found is None:
+            return False
+        return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
 
     @staticmethod
     def _is_own_proc(notice: Notice, spot: Spot) -> bool:
