@@ -102,7 +102,8 @@ class Lanes:
         """The Submit port, with what is learned from the answer."""
         if request.action in _FILES:
             place = self._place(request.path)
-            request = replace(request, path=self._judged_by(request.path))
+            if place_of(request.path, self._workspace, self._home) is not place:
+                request = replace(request, path=self._judged_by(request.path))
             key = (request.action, place)
         else:
             place = Place.NONE
