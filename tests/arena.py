@@ -478,8 +478,8 @@ class Arena:
 
 
 _STEERING = (
-    ".envrc", ".mcp.json", ".vscode", ".claude", ".idea", ".husky", ".git", ".cursor", "CLAUDE.md", "AGENTS.md", ".codex",
-    ".gemini", ".pre-commit-config.yaml", ".devcontainer", ".leash", ".bashrc", ".githooks",
+    ".envrc", ".mcp.json", ".vscode", ".claude", ".idea", ".husky", ".git", ".cursor", "CLAUDE.md", "AGENTS.md",
+       ".gemini", ".pre-commit-config.yaml", ".devcontainer", ".leash", ".bashrc", ".githooks",
 )  # fmt: skip
 
 

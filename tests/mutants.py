@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from arena import SECRET, Arena, Leg, arena
 
+# ruff: noqa: E501 - what is mutated is one line, however long
 Change = Callable[[str, random.Random], str]
 PROGRAMS = (
     "kubectl delete ns prod", "terraform destroy -auto-approve", "psql -c 'DROP TABLE users'", "gh repo delete a/b --yes",
