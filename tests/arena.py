@@ -271,13 +271,14 @@ class Arena:
             argv, cwd=cwd, env=self.env, text=True, capture_output=True, check=True, timeout=60, **more
         )
 
-    def start(self, argv: list[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
-        """A process of the person's with pipes, in a session of its own."""
+    def start(
+        self, argv: list[str], cwd: Path | None = None, said: Path = Path(os.devnull)
+    ) -> subprocess.Popen[bytes]:
+        """A process of the person's with pipes, in a session of its own. said: where its stderr goes."""
         pipe, where = subprocess.PIPE, cwd or self.proj
         more: dict[str, Any] = {"start_new_session": True, **self._as()}
-        return subprocess.Popen(
-            argv, cwd=where, env=self.env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **more
-        )
+        with open(said, "wb") as stderr:
+            return subprocess.Popen(argv, cwd=where, env=self.env, stdin=pipe, stdout=pipe, stderr=stderr, **more)
 
     def _as(self) -> dict[str, Any]:
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -511,7 +512,8 @@ class Leg:
             leash = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--on-ask", "deny"]
             argv = [*leash, *options, "--", *argv]
         before = set((arena.root / "run").glob("*/session.json"))
-        self._process = arena.start(argv)
+        self._said = arena.root / f"said-{len(list(arena.root.glob('said-*')))}"
+        self._process = arena.start(argv, said=self._said)
         answer = self.run(["true"], 30)
         assert answer["code"] == 0, answer
         told = set((arena.root / "run").glob("*/session.json")) - before
@@ -525,7 +527,7 @@ class Leg:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the session ended")
+            raise RuntimeError(f"the session ended ({self._process.wait(30)}) at {argv}: {self._said.read_text()[-2000:]}")
         return dict(json.loads(line))
 
     def close(self) -> None:
