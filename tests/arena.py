@@ -271,9 +271,7 @@ class Arena:
             argv, cwd=cwd, env=self.env, text=True, capture_output=True, check=True, timeout=60, **more
         )
 
-    def start(
-        self, argv: list[str], cwd: Path | None = None, said: Path = Path(os.devnull)
-    ) -> subprocess.Popen[bytes]:
+    def start(self, argv: list[str], cwd: Path | None = None, said: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
         """A process of the person's with pipes, in a session of its own. said: where its stderr goes."""
         pipe, where = subprocess.PIPE, cwd or self.proj
         more: dict[str, Any] = {"start_new_session": True, **self._as()}
@@ -527,7 +525,9 @@ class Leg:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the session ended ({self._process.wait(30)}) at {argv}: {self._said.read_text()[-2000:]}")
+            raise RuntimeError(
+                f"the session ended ({self._process.wait(30)}) at {argv}: {self._said.read_text()[-2000:]}"
+            )
         return dict(json.loads(line))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A sample of random mutants: what works free does nothing in tier strict. `tests/mutants.py` runs as many as wanted."""
+"""A sample of random mutants: what works free does nothing in tier strict. `tests/mutants.py` runs any number."""
 
 from __future__ import annotations
 

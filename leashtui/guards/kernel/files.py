@@ -21,6 +21,7 @@ from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
@@ -142,6 +143,9 @@ class FileGuard:
         with contextlib.ExitStack() as held:
             fd, spots = self._find(notice, deed, held)
             if self._is_terminal(notice, deed, spots):
+                return
+            if lends(deed, fd, spots):
+                self._holding.refuse(notice, LENDS)
                 return
             wanted = self._wanted(notice, deed, fd, spots)
             asked = []
