@@ -517,7 +517,7 @@ class Leg:
         told = set((arena.root / "run").glob("*/session.json")) - before
         self.supervisor = json.loads(told.pop().read_text())["pid"] if told else 0
 
-    def run(self, argv: list[str], timeout: float = 10, env: dict[str, str] | None = None) -> dict[str, Any]:
+    def run(self, argv: list[str], timeout: float = 30, env: dict[str, str] | None = None) -> dict[str, Any]:
         """Exit code and output of a program."""
         assert self._process.stdin is not None and self._process.stdout is not None
         order = {"argv": argv, "timeout": timeout, "env": env or {}}
