@@ -30,6 +30,7 @@ WORK = (
     "sed -i 's/mine/mine/' src/dirty.py",
     "d=$(mktemp -d) && echo x > $d/y && rm -rf $d",
     "mv notes.md notes2.md && mv notes2.md notes.md",
+    "mv notes.md notes.md.bak && mv notes.md.bak notes.md && sed -i.bak s/a/a/ notes.md && rm notes.md.bak",
     "ln -s src/app.py way && rm way",
     "git clone -q . clone && rm -rf clone",
     "git clone -q . c1 && mv c1 c2 && rm -rf c2",

@@ -65,6 +65,11 @@ def _telling(spot: Spot, kind: Kind) -> str:
     return spot.path
 
 
+def _is_backup(source: str, target: str) -> bool:
+    """Whether a file is only put aside under its own name: `notes.md.bak`, `notes.md~`."""
+    return target.startswith(source) and "/" not in target[len(source) :] and target != source
+
+
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
     told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
@@ -273,7 +278,7 @@ class FileGuard:
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        lost = self._fleeting(target) and not self._fleeting(source)
+        lost = self._fleeting(target) and not self._fleeting(source) and not _is_backup(source, target)
         return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
@@ -376,4 +381,6 @@ class FileGuard:
         if kind:
             self._keeper.before(kind, last.fd, last.name, last.path)
         if deed.kind is Kind.RENAME:
+            if _is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
+                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path)
             self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)
