@@ -438,7 +438,11 @@ class Arena:
                 self._remove(path)
             path.mkdir(exist_ok=True, parents=True)
         else:
-            if path.is_symlink() or path.is_dir() or (path.exists() and path.stat().st_nlink > 1):
+            if (
+                path.is_symlink()
+                or path.is_dir()
+                or (path.exists() and (path.stat().st_nlink > 1 or not path.stat().st_mode & 0o200))
+            ):
                 self._remove(path)
             path.parent.mkdir(exist_ok=True, parents=True)
             if stat.S_ISLNK(mode):

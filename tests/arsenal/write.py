@@ -152,7 +152,7 @@ WRITE = {
     "settings below a dependency, then moved": "os.makedirs('node_modules/x/.claude'); open('node_modules/x/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
     "settings below a dependency, then moved deep": "os.makedirs('node_modules/x/a/b/.circleci'); os.makedirs('node_modules/x/a/b/.vscode'); open('node_modules/x/a/b/.vscode/tasks.json', 'w').write('EVIL'); os.rename('node_modules/x/a', 'y')",
     "settings below a virtual environment, then exchanged": "os.makedirs('.venv/x/.idea'); open('.venv/x/.idea/workspace.xml', 'w').write('EVIL'); os.mkdir('y'); libc.syscall(316, -100, b'y', -100, b'.venv/x', 2)",
-    "settings behind many files, then moved": "os.makedirs('node_modules/x/z/.claude'); [open(f'node_modules/x/{n}', 'w').close() for n in range(2100)]\n"
+    "settings behind many files, then moved": "os.makedirs('node_modules/x/z/.claude'); [open(f'node_modules/x/{n}', 'w').close() for n in range(300)]\n"
     "open('node_modules/x/z/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
     "a repository below a dependency, then moved": "#!/bin/sh\nmkdir -p node_modules; git init -q node_modules/x; printf EVIL > node_modules/x/.git/hooks/pre-commit; chmod +x node_modules/x/.git/hooks/pre-commit; mv node_modules/x y",
     "an instruction below a dependency, then moved": "os.makedirs('node_modules/x'); open('node_modules/x/CLAUDE.md', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
