@@ -5,6 +5,7 @@ Controls: what the person made is still asked about, in the same session.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -83,6 +84,15 @@ def test_work_is_not_asked_about(line: str, leg: Leg) -> None:
 def test_servers_of_the_session_are_reached_from_this_machine(leg: Leg) -> None:
     done = leg.run(["python3", "-c", SERVE.replace("\n\n", "\n")], 30)
     assert done["out"].split() == ["ok"] * 5, done
+
+
+def test_a_call_for_sockets_on_a_pipe_leaves_the_pipe_alone(leg: Leg) -> None:
+    """The guard looks at a duplicate of the descriptor; the reader must still see the end of the pipe."""
+    calls = "libc.connect(1, bytes(16), 16); libc.bind(1, bytes(16), 16); libc.listen(1, 1)"
+    started = time.monotonic()
+    done = leg.run(["python3", "-c", f"import ctypes; libc = ctypes.CDLL(None); {calls}; print('ok')"], 20)
+    assert done["out"].strip() == "ok", done
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("line", ["rm src/app.py", "rm -rf src", "mv src build/src", "mv src y && rm -rf y"])
