@@ -278,7 +278,11 @@ def run_many(options: tuple[str, ...] | None, numbers: range, seed: int) -> list
         leg = Leg(place, options)
         for number in numbers:
             kind, text = mutant(random.Random(f"{seed}/{number}"), place.values)
-            found.append(Tried(kind, text, sorted(attempt(place, leg, text))))
+            try:
+                changes = sorted(attempt(place, leg, text))
+            except RuntimeError as error:  # a session that ends is an effect too
+                changes, leg = [str(error)], Leg(place, options)
+            found.append(Tried(kind, text, changes))
         leg.close()
     return found
 
