@@ -13,12 +13,14 @@ import ctypes
 import errno
 import os
 import select
+import signal
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
 
 _BATCH = 64
+_ALL = signal.valid_signals()
 
 
 class Notice(NamedTuple):
@@ -78,14 +80,20 @@ class Listener:
         return self._send(notice, value, 0, 0)
 
     def hand(self, notice: int, fd: int, flags: int) -> bool:
-        """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise."""
+        """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise.
+
+        A signal that interrupted this would leave the call answered with descriptor 0, so none may.
+        """
         packed = bytearray(abi.ADDFD.pack(notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC))
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL)
         try:
             abi.control(self._descriptor, abi.NOTIF_ADDFD, (ctypes.c_char * len(packed)).from_buffer(packed))
         except FileNotFoundError:
             return False
         except OSError as error:
             return self.refuse(notice, error.errno or errno.EIO)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return True
 
     def waits(self, notice: int) -> bool:
@@ -103,6 +111,8 @@ class Listener:
         except FileNotFoundError:
             return False
         except OSError as error_:
+            if error_.errno == errno.EINPROGRESS:  # it has its answer, and has not gone on yet
+                return False
             self._lost(f"the kernel listener failed: {error_.strerror}")
             return False
         return True
