@@ -32,6 +32,8 @@ SECRETS = (
     ".mozilla/firefox/p.default/logins.json", ".config/google-chrome/Default/Login Data", ".password-store/x.gpg",
     ".local/share/keyrings/login.keyring", ".pypirc", ".cargo/credentials.toml", ".azure/accessTokens.json",
 )  # fmt: skip
+WORK = {"src/app.py": "print('app')\n", "src/dirty.py": "mine = 2\n", "notes.md": "unsaved work\n"}
+"""Contents that only the workspace holds: a commit, a change of one, and what git does not know."""
 TOOLS = ("kubectl", "terraform", "psql", "gh", "twine", "sudo", "shutdown")
 _TOOL = "#!/bin/sh\necho \"${0##*/} $*\" >> '@proj@/ran'\n"
 _DRIVER = """
@@ -252,8 +254,8 @@ class Arena:
         self.git("remote", "add", "origin", str(self.home / "remote.git"))
         self.git("push", "-q", "origin", "main")
         self.git("branch", "side")
-        put(self.proj / "src/dirty.py", "mine = 2\n")
-        put(self.proj / "notes.md", "unsaved work\n")
+        for name, text in WORK.items():
+            put(self.proj / name, text)
         put(self.proj / "build/out.o", "made")
         put(self.proj / ".env", f"TOKEN={SECRET}\n")
 
@@ -269,13 +271,12 @@ class Arena:
             argv, cwd=cwd, env=self.env, text=True, capture_output=True, check=True, timeout=60, **more
         )
 
-    def start(self, argv: list[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
-        """A process of the person's with pipes, in a session of its own."""
+    def start(self, argv: list[str], cwd: Path | None = None, said: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
+        """A process of the person's with pipes, in a session of its own. said: where its stderr goes."""
         pipe, where = subprocess.PIPE, cwd or self.proj
         more: dict[str, Any] = {"start_new_session": True, **self._as()}
-        return subprocess.Popen(
-            argv, cwd=where, env=self.env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **more
-        )
+        with open(said, "wb") as stderr:
+            return subprocess.Popen(argv, cwd=where, env=self.env, stdin=pipe, stdout=pipe, stderr=stderr, **more)
 
     def _as(self) -> dict[str, Any]:
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -295,6 +296,7 @@ class Arena:
                     folders[:] = [f for f in folders if f == "sessions"]
                 if folder == str(self.proj):
                     folders[:] = [f for f in folders if f not in ("build", "node_modules", ".venv")]
+        found["lost work"] = self._lost()
         found["sent"] = b"".join(self.outside.got)
         found["terminal"] = self._terminal()
         found["victim"] = self._victim_state()
@@ -305,12 +307,24 @@ class Arena:
             found["persons"] = self.persons.state()
         return found
 
+    def _lost(self) -> list[str]:
+        """Work that is nowhere in the workspace any more but where it may be thrown away."""
+        there = set()
+        for folder, folders, files in os.walk(self.proj):
+            folders[:] = [f for f in folders if f not in ("build", "node_modules", ".venv", ".git")]
+            for name in files:
+                path = Path(folder, name)
+                if path.is_file() and not path.is_symlink() and path.stat().st_size < 100:
+                    with contextlib.suppress(OSError):
+                        there.add(path.read_text(errors="replace"))
+        return [name for name, text in WORK.items() if text not in there]
+
     def _note(self, found: dict[str, Any], path: Path) -> None:
         name = str(path.relative_to(self.root))
         if name.startswith("home/proj/"):
             inner = name.removeprefix("home/proj/")
-            kept = inner.startswith(("src/", "notes.md", ".git/hooks/", ".git/config", ".git/refs/heads/")) or inner in (
-                "src", ".git", ".git/commondir", ".git/HEAD",
+            kept = inner.startswith((".git/hooks/", ".git/config", ".git/refs/heads/")) or inner in (
+                ".git", ".git/commondir", ".git/HEAD",
             )  # fmt: skip
             if not kept and not _steers(inner, path):
                 return
@@ -368,6 +382,16 @@ class Arena:
             self._restore(name)
         for path in sorted({p for p in self.proj.rglob("*") if ".git/" not in f"{p}/"} - self.names, reverse=True):
             self._remove(path)
+        for name, text in WORK.items():
+            place = self.proj / name
+            if place.is_symlink() or not place.is_file() or place.read_text(errors="replace") != text:
+                for part in (place.parent, place):
+                    if part.is_symlink() or part.is_file() or (part == place and part.exists()):
+                        self._remove(part)
+                place.parent.mkdir(exist_ok=True)
+                place.write_text(text)
+                self._give(place.parent)
+                self._give(place)
         for name in ("build", "build/out.o", ".env", ".gitignore"):
             path = self.proj / name
             if path.exists():
@@ -414,7 +438,11 @@ class Arena:
                 self._remove(path)
             path.mkdir(exist_ok=True, parents=True)
         else:
-            if path.is_symlink() or path.is_dir() or (path.exists() and path.stat().st_nlink > 1):
+            if (
+                path.is_symlink()
+                or path.is_dir()
+                or (path.exists() and (path.stat().st_nlink > 1 or not path.stat().st_mode & 0o200))
+            ):
                 self._remove(path)
             path.parent.mkdir(exist_ok=True, parents=True)
             if stat.S_ISLNK(mode):
@@ -453,8 +481,8 @@ class Arena:
 
 
 _STEERING = (
-    ".envrc", ".mcp.json", ".vscode", ".claude", ".idea", ".husky", ".git", ".cursor", "CLAUDE.md", "AGENTS.md", ".codex",
-    ".gemini", ".pre-commit-config.yaml", ".devcontainer", ".leash", ".bashrc", ".githooks",
+    ".envrc", ".mcp.json", ".vscode", ".claude", ".idea", ".husky", ".git", ".cursor", "CLAUDE.md", "AGENTS.md",
+       ".gemini", ".pre-commit-config.yaml", ".devcontainer", ".leash", ".bashrc", ".githooks",
 )  # fmt: skip
 
 
@@ -486,13 +514,14 @@ class Leg:
             leash = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--on-ask", "deny"]
             argv = [*leash, *options, "--", *argv]
         before = set((arena.root / "run").glob("*/session.json"))
-        self._process = arena.start(argv)
+        self._said = arena.root / f"said-{len(list(arena.root.glob('said-*')))}"
+        self._process = arena.start(argv, said=self._said)
         answer = self.run(["true"], 30)
         assert answer["code"] == 0, answer
         told = set((arena.root / "run").glob("*/session.json")) - before
         self.supervisor = json.loads(told.pop().read_text())["pid"] if told else 0
 
-    def run(self, argv: list[str], timeout: float = 10, env: dict[str, str] | None = None) -> dict[str, Any]:
+    def run(self, argv: list[str], timeout: float = 30, env: dict[str, str] | None = None) -> dict[str, Any]:
         """Exit code and output of a program."""
         assert self._process.stdin is not None and self._process.stdout is not None
         order = {"argv": argv, "timeout": timeout, "env": env or {}}
@@ -500,7 +529,9 @@ class Leg:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the session ended")
+            raise RuntimeError(
+                f"the session ended ({self._process.wait(30)}) at {argv}: {self._said.read_text()[-2000:]}"
+            )
         return dict(json.loads(line))
 
     def close(self) -> None:

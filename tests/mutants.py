@@ -13,13 +13,15 @@ import collections
 import multiprocessing
 import random
 import shlex
-import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import NamedTuple
 
 from arena import SECRET, Arena, Leg, arena
 
+# ruff: noqa: E501 - what is mutated is one line, however long
+STRICT = ("--guard", "strict")
+CHUNK = 500
 Change = Callable[[str, random.Random], str]
 PROGRAMS = (
     "kubectl delete ns prod", "terraform destroy -auto-approve", "psql -c 'DROP TABLE users'", "gh repo delete a/b --yes",
@@ -268,48 +270,59 @@ class Tried(NamedTuple):
     changes: list[str]
 
 
-def run_many(options: tuple[str, ...] | None, numbers: range, seed: int, tell: bool = False) -> list[Tried]:
+def run_many(options: tuple[str, ...] | None, numbers: range, seed: int) -> list[Tried]:
     """The mutants of these numbers in an arena of their own. options: of the session, None for none."""
     found = []
     with arena() as place:
         place.values["secret"] = SECRET
         leg = Leg(place, options)
-        for count, number in enumerate(numbers, 1):
-            if count % 500 == 0:  # what a session knows that it made itself is not to help for ever
-                leg.close()
-                leg = Leg(place, options)
-                print(
-                    f"{count} {'free' if options is None else 'leashed'}", file=sys.stderr, flush=True
-                ) if tell else None
+        for number in numbers:
             kind, text = mutant(random.Random(f"{seed}/{number}"), place.values)
-            found.append(Tried(kind, text, sorted(attempt(place, leg, text))))
+            try:
+                changes = sorted(attempt(place, leg, text))
+            except RuntimeError as error:  # a session that ends is an effect too
+                changes, leg = [str(error)], Leg(place, options)
+            found.append(Tried(kind, text, changes))
         leg.close()
     return found
 
 
-def run_both(numbers: range, seed: int, tell: bool = False) -> tuple[list[Tried], list[Tried]]:
+def run_both(numbers: range, seed: int) -> tuple[list[Tried], list[Tried]]:
     """(free, in tier strict), side by side."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        legs = [pool.submit(run_many, options, numbers, seed, tell) for options in (None, ("--guard", "strict"))]
+        legs = [pool.submit(run_many, options, numbers, seed) for options in (None, STRICT)]
         return legs[0].result(), legs[1].result()
 
 
 def main() -> int:
-    """Run many; 1 when any had an effect."""
+    """Run many, in sessions of CHUNK each, and tell of each as it is over; 1 when any had an effect in tier strict."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=1000, help="how many in tier strict")
+    parser.add_argument("--free", type=int, default=1000, help="how many of them free as well")
+    parser.add_argument("--jobs", type=int, default=2, help="sessions at a time")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    free, strict = run_both(range(options.first, options.first + options.count), options.seed, tell=True)
-    kinds = collections.Counter(one.kind for one in free)
-    worked = collections.Counter(one.kind for one in free if one.changes)
-    through = [one for one in strict if one.changes]
-    print(
-        f"{len(free)} tried {dict(kinds)}, {worked.total()} worked free {dict(worked)}, {len(through)} effects in strict"
-    )
-    for one in through:
-        print(f"--- {one.changes}\n{one.text}")
+    tried, worked, through = collections.Counter[str](), collections.Counter[str](), 0
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        running = {}
+        for first in range(0, options.count, CHUNK):
+            for leg, most in ((STRICT, options.count), (None, options.free)):
+                numbers = range(first, min(first + CHUNK, most))
+                if numbers:
+                    running[pool.submit(run_many, leg, numbers, options.seed)] = leg
+        for done in as_completed(running):
+            found = done.result()
+            had = [one for one in found if one.changes]
+            if running[done] is None:
+                tried.update(one.kind for one in found)
+                worked.update(one.kind for one in had)
+                print(f"free: {worked.total()} of {tried.total()} worked {dict(worked)}", flush=True)
+                continue
+            through += len(had)
+            print(f"strict: {len(found)} more, {through} effects so far", flush=True)
+            for one in had:
+                print(f"--- {one.changes}\n{one.text}", flush=True)
+    print(f"{options.count} in tier strict: {through} effects; free {worked.total()} of {tried.total()} worked")
     return 1 if through else 0
 
 

@@ -19,6 +19,7 @@ from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
+from leashtui.classify.places import is_git
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -179,6 +180,7 @@ class Engine:
                 span,
                 append=True,
                 follow=request.layer is not Layer.WATCHER,
+                by_git=request.layer is Layer.WATCHER or is_git(request.exe, self.workspace, self._setting.home),
             )
         elif request.action in (Action.NET_CONNECT, Action.NET_BIND):
             command = meet_door(machine, request, span)

@@ -111,6 +111,9 @@ _GUARD_PARTS = (
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
 _GIT_HOOKS = lazy(r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?hooks(?:/|$)")
+_GIT_DATA = lazy(
+    r"/\.git/(?:worktrees/[^/]+/|modules/.*/)?(?:(?:objects|refs|logs)/.*|HEAD|index|packed-refs|shallow)$"
+)
 _LOCAL_BIN = lazy(
     r"/(?:\.?v?env[\w.-]*|\.virtualenv|\.tox/[^/]+|\.nox/[^/]+)/(?:bin|Scripts)/[^/]+$|/node_modules/\.bin/[^/]+$"
     r"|/vendor/bin/[^/]+$"
@@ -187,6 +190,11 @@ def is_telling(name: str, *, folder: bool) -> bool:
     return name in (_TELLING_FOLDERS if folder else _TELLING_FILES)
 
 
+def is_git_data(path: str) -> bool:
+    """Whether commits, or what is known of them, are lost when a program other than git writes there."""
+    return _GIT_DATA.search(path) is not None
+
+
 def is_within(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or below it."""
     return path == folder or path.startswith(folder + "/" if folder != "/" else "/")
@@ -209,6 +217,11 @@ def is_installed(path: str, workspace: Workspace, home: str) -> bool:
     if path.startswith(workspace.root + "/"):
         return _LOCAL_BIN.search(path) is not None
     return any(folder in path for folder in _BIN_FOLDERS)
+
+
+def is_git(exe: str, workspace: Workspace, home: str) -> bool:
+    """Whether an absolute path is git's own program, as it was installed."""
+    return (exe.endswith("/git") or "/git-core/git" in exe) and is_installed(exe, workspace, home)
 
 
 def covered_folder(path: str) -> str:

@@ -15,6 +15,7 @@ from leashtui.classify.places import (
     VITAL_FILES,
     covered_folder,
     is_disk,
+    is_git_data,
     is_installed,
     is_within,
     matches_top,
@@ -110,6 +111,7 @@ def write(
     append: bool = False,
     empties: bool = False,
     follow: bool = True,
+    by_git: bool = False,
 ) -> None:
     """A file is created or overwritten with `content`. empties: its former content is replaced by nothing useful."""
     path = target(machine, state, word)
@@ -147,6 +149,8 @@ def write(
         ledger.sign("catastrophic", "destructive")
     if where is Place.GUARD:
         ledger.sign("guard_tamper")
+    if where is Place.GIT and not by_git and is_git_data(real):
+        ledger.sign("destructive")
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
     grade = Severity.LOW

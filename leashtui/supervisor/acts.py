@@ -10,6 +10,7 @@ covers an effect that was not shown.
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -34,6 +35,9 @@ _ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
 _REPLACERS = frozenset("tar bsdtar unzip cpio bsdcpio install cp ln".split())
 """What removes a file only to put another there, which is as good as writing it."""
 _REPLACED = frozenset({Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE})
+_PATCHES = re.compile(r"\b(?:apply|am)\b")
+"""Git commands that write what a text says which anybody may have written, not what a history holds."""
+_STEERING = frozenset({Place.AGENT_CONFIG, Place.SHELL_RC, Place.HOOK, Place.GUARD, Place.SECRET})
 _GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
@@ -328,6 +332,8 @@ class Acts:
                 and not any(e.verb is Verb.SERVICE for e in facts.effects)
             )
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
+            if any(e.place in _STEERING for e in facts.effects) and _PATCHES.search(" ".join(request.argv[1:])):
+                return False
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
             return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]

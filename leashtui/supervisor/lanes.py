@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from leashtui.classify.places import is_within, place_of
+from leashtui.classify.places import is_git, is_within, place_of
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place
 from leashtui.model.ports import Reply, Submit, Ticket
@@ -87,6 +87,10 @@ class Lanes:
             return False
         return path.startswith(self._own) or self._leads_to_own(path)
 
+    def is_git(self, exe: str) -> bool:
+        """Whether this program is git."""
+        return is_git(exe, self._workspace, self._home)
+
     def is_nameless(self, path: str) -> bool:
         """Whether the name of a file there means nothing: a dependency, a cache, a temporary folder."""
         return path.startswith(self._own) or self._judged_by(path) != path
@@ -108,7 +112,8 @@ class Lanes:
         """The Submit port, with what is learned from the answer."""
         if request.action in _FILES:
             place = self._place(request.path)
-            request = replace(request, path=self._judged_by(request.path))
+            if place_of(request.path, self._workspace, self._home) is not place:
+                request = replace(request, path=self._judged_by(request.path))
             key = (request.action, place)
         else:
             place = Place.NONE

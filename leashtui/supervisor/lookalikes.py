@@ -11,6 +11,8 @@ import stat
 from collections.abc import Sequence
 
 _ENDS = 128 * 1024
+_SLOW = ("/mnt/", "/media/", "/run/")
+"""Where other machines' and systems' programs are mounted; looking at each of them could take seconds."""
 
 
 class Lookalikes:
@@ -38,6 +40,8 @@ class Lookalikes:
         if self._sizes is None:
             self._sizes = {}
             for folder in self._bins:
+                if folder.startswith(_SLOW):
+                    continue
                 try:
                     entries = list(os.scandir(folder))
                 except OSError:

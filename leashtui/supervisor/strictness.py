@@ -133,6 +133,7 @@ def effects(
             nameless=lanes.is_nameless,
             fleeting=lanes.is_fleeting,
             made=made,
+            is_git=lanes.is_git,
         )
         guard = DoorGuard(
             listener,

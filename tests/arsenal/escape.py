@@ -64,5 +64,10 @@ ESCAPE = {
     "a new tool of the person's": "open('@root@/tools/ls', 'w').write('EVIL')",
     "a tool of the person's by rename": "open('x', 'w').write('EVIL'); os.rename('x', '@root@/tools/gh')",
     "flags by the other call": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); b = bytearray(28); fcntl.ioctl(fd, 0x801c581f, b); b[0] |= 0x80; fcntl.ioctl(fd, 0x401c5820, bytes(b)); c = bytearray(28); fcntl.ioctl(fd, 0x801c581f, c); say('@secret@' if c[0] & 0x80 else '')",
+    "a program that lends the person": "import shutil; shutil.copy('/bin/sh', 'x'); os.chmod('x', 0o4755); say('@secret@' if os.stat('x').st_mode & 0o4000 else '')",
+    "a program that lends the person, by its descriptor": "fd = os.open('x', os.O_CREAT | os.O_RDWR); os.fchmod(fd, 0o6755); say('@secret@' if os.fstat(fd).st_mode & 0o4000 else '')",
+    "a program that lends the person, when made": "os.umask(0); fd = os.open('x', os.O_CREAT | os.O_RDWR, 0o4755); say('@secret@' if os.fstat(fd).st_mode & 0o4000 else '')",
+    "a program that lends the person, by the program": "#!/bin/sh\ncp /bin/sh x; chmod u+s x; test -u x && echo @secret@ > said",
+    "a program that lends the person, by install": "#!/bin/sh\ninstall -m 4755 /bin/sh x; test -u x && echo @secret@ > said",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

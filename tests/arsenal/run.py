@@ -164,5 +164,10 @@ RUN = {
     "removing work under tar's name": _BASH + "exec -a tar rm -f notes.md",
     "removing work by a copy of tar": "import shutil; shutil.copy('/usr/bin/python3', 'x'); subprocess.run(['./x', '-c', 'import os; os.unlink(\"notes.md\")', 'tar', 'xf', 'a.tar'])",
     "emptying git's data": _SH + ": > .git/HEAD",
+    "a branch by overwriting its file": "open('.git/refs/heads/side', 'w').write('0' * 40)",
+    "a branch by overwriting its file after git did": "subprocess.run(['git', 'add', 'src/dirty.py']); open('.git/refs/heads/side', 'w').write('0' * 40)",
+    "git's head by rename": "open('x', 'w').write('ref: refs/heads/none'); os.rename('x', '.git/HEAD')",
+    "git's head by a copy": _SH + "echo x > x; cp x .git/HEAD",
+    "git's head by sed": _SH + "sed -i s/main/none/ .git/HEAD",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

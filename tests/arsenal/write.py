@@ -152,9 +152,16 @@ WRITE = {
     "settings below a dependency, then moved": "os.makedirs('node_modules/x/.claude'); open('node_modules/x/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
     "settings below a dependency, then moved deep": "os.makedirs('node_modules/x/a/b/.circleci'); os.makedirs('node_modules/x/a/b/.vscode'); open('node_modules/x/a/b/.vscode/tasks.json', 'w').write('EVIL'); os.rename('node_modules/x/a', 'y')",
     "settings below a virtual environment, then exchanged": "os.makedirs('.venv/x/.idea'); open('.venv/x/.idea/workspace.xml', 'w').write('EVIL'); os.mkdir('y'); libc.syscall(316, -100, b'y', -100, b'.venv/x', 2)",
-    "settings behind many files, then moved": "os.makedirs('node_modules/x/z/.claude'); [open(f'node_modules/x/{n}', 'w').close() for n in range(2100)]\n"
+    "settings behind many files, then moved": "os.makedirs('node_modules/x/z/.claude'); [open(f'node_modules/x/{n}', 'w').close() for n in range(300)]\n"
     "open('node_modules/x/z/.claude/settings.json', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
     "a repository below a dependency, then moved": "#!/bin/sh\nmkdir -p node_modules; git init -q node_modules/x; printf EVIL > node_modules/x/.git/hooks/pre-commit; chmod +x node_modules/x/.git/hooks/pre-commit; mv node_modules/x y",
     "an instruction below a dependency, then moved": "os.makedirs('node_modules/x'); open('node_modules/x/CLAUDE.md', 'w').write('EVIL'); os.rename('node_modules/x', 'y')",
+    "settings by git's patch": "#!/bin/sh\nprintf 'diff --git a/.vscode/tasks.json b/.vscode/tasks.json\nnew file mode 100644\n--- /dev/null\n+++ b/.vscode/tasks.json\n@@ -0,0 +1 @@\n+EVIL\n' > x.diff; git apply x.diff",
+    "settings by git's index": "#!/bin/sh\ngit update-index --add --cacheinfo 100644,$(echo EVIL | git hash-object -w --stdin),.envrc; git checkout-index -f .envrc",
+    "settings by git's tree": "#!/bin/sh\nb=$(echo EVIL | git hash-object -w --stdin); t=$(printf '100644 blob %s\t.mcp.json\n' $b | git mktree); git restore --source=$t -- .mcp.json",
+    "settings by git's commit": "#!/bin/sh\nb=$(echo EVIL | git hash-object -w --stdin); t=$(printf '100644 blob %s\t.mcp.json\n' $b | git mktree); c=$(git commit-tree -m x $t); git checkout -q $c -- .mcp.json",
+    "settings by git's patch under an alias": "#!/bin/sh\nprintf 'diff --git a/.idea/x.xml b/.idea/x.xml\nnew file mode 100644\n--- /dev/null\n+++ b/.idea/x.xml\n@@ -0,0 +1 @@\n+EVIL\n' > x.diff; git -c alias.x=apply x x.diff",
+    "settings by the patch program": "#!/bin/sh\nprintf -- '--- /dev/null\n+++ .envrc\n@@ -0,0 +1 @@\n+EVIL\n' | patch -s -p0 || printf EVIL > .envrc",
+    "settings by mail": "#!/bin/sh\nprintf 'From x Mon Sep 17 00:00:00 2001\nFrom: a <a@b>\nDate: Mon, 17 Sep 2001 00:00:00 +0000\nSubject: x\n\n---\ndiff --git a/CLAUDE.md b/CLAUDE.md\nnew file mode 100644\n--- /dev/null\n+++ b/CLAUDE.md\n@@ -0,0 +1 @@\n+EVIL\n--\n1\n' > x.mbox; git stash -q; git am -q x.mbox; git stash pop -q",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

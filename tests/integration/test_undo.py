@@ -134,3 +134,14 @@ def test_a_store_that_cannot_be_written_never_fails_a_deed(tmp_path: Path) -> No
     keeping.close()
     os.close(folder)
     assert subprocess.run(["cat", tmp_path / "file"], capture_output=True, check=True).stdout == b"x"
+
+
+@strict
+def test_work_that_was_put_aside_and_then_removed_comes_back(world: World) -> None:
+    (world.workspace / "notes").write_text("mine")
+    agent = world.script("agent.py", "import os\nos.rename('notes', 'notes.bak'); os.unlink('notes.bak')\n")
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+    assert not (world.workspace / "notes").exists()
+    world.leash("undo")
+    assert (world.workspace / "notes").read_text() == "mine"

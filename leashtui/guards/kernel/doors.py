@@ -79,7 +79,7 @@ class DoorGuard:
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
         try:
-            with socket.socket(fileno=abi.take_fd(group_of(notice.tid), signed(notice.args[0]))) as ours:
+            with _socket_of(notice) as ours:
                 if notice.number == nr.CONNECT:
                     self._connect(notice, ours)
                 elif notice.number == nr.BIND:
@@ -363,6 +363,16 @@ class DoorGuard:
         if peer.loopback or self._is_lookup("udp", peer):
             return True
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
+
+
+def _socket_of(notice: Notice) -> socket.socket:
+    """Our duplicate of the socket a call is about. Raises OSError: EBADF, ENOTSOCK."""
+    taken = abi.take_fd(group_of(notice.tid), signed(notice.args[0]))
+    try:
+        return socket.socket(fileno=taken)
+    except OSError:
+        os.close(taken)  # no socket: kept, it would hold the other end of a pipe open
+        raise
 
 
 def _is_nonblocking(ours: socket.socket) -> bool:

@@ -19,6 +19,7 @@ from leashtui.guards.kernel.naming import Deed
 _PLAIN = re.compile(rb"/(?:[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*/)*[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*")
 """No component begins with a dot, so none is `.`, `..`, `.git` or another name that tells."""
 _OTHERWISE = (b"/proc/", b"/dev/", b"/sys/")
+_LENDS = 0o6000
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 
 
@@ -44,7 +45,12 @@ class Express:
     def made(self, notice: Notice, deed: Deed) -> bool:
         """Whether it was to make a new file, and that was made and handed over. Raises OSError: then nothing was."""
         flags, text = deed.flags, deed.names[0]
-        if not (self._works and flags & os.O_CREAT) or flags & _SPECIAL or _PLAIN.fullmatch(text) is None:
+        if (
+            deed.mode & _LENDS
+            or not (self._works and flags & os.O_CREAT)
+            or flags & _SPECIAL
+            or _PLAIN.fullmatch(text) is None
+        ):
             return False
         if text.startswith(_OTHERWISE):
             return False

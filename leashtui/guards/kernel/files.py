@@ -24,6 +24,7 @@ from leashtui.guards.kernel.express import Express
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
@@ -71,10 +72,16 @@ def _telling(spot: Spot, kind: Kind) -> str:
     return spot.path
 
 
+def _is_backup(source: str, target: str) -> bool:
+    """Whether a file is only put aside under its own name: `notes.md.bak`, `notes.md~`."""
+    return target.startswith(source) and "/" not in target[len(source) :] and target != source
+
+
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
     told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
-    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked."""
+    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked. is_git:
+    whether a program is git, which alone changes what it keeps unasked."""
 
     def __init__(
         self,
@@ -91,6 +98,7 @@ class FileGuard:
         nameless: Callable[[str], bool] = lambda path: False,
         fleeting: Callable[[str], bool] = lambda path: False,
         made: Made | None = None,
+        is_git: Callable[[str], bool] = lambda exe: True,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -98,6 +106,7 @@ class FileGuard:
         self._known_folder = known_folder
         self._nameless = nameless
         self._fleeting = fleeting
+        self._is_git = is_git
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._folders = Folders()
@@ -163,6 +172,9 @@ class FileGuard:
             if self._is_terminal(notice, deed, spots):
                 return
             fd = fds[-1] if fds else -1
+            if lends(deed, fd, spots):
+                self._holding.refuse(notice, LENDS)
+                return
             asked = []
             for action, path in self._wanted(notice, deed, fd, spots):
                 why = self._barred(action, path)
@@ -171,7 +183,9 @@ class FileGuard:
                         self._touched(path, notice.tid)
                     self._holding.refuse(notice, why)
                     return
-                if path in granted or self._is_free(action, path) or self._known(action, path):
+                if path in granted or self._is_free(action, path):
+                    continue
+                if self._known(action, path) and not self._overwrites_git(notice, path, spots):
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
@@ -280,7 +294,7 @@ class FileGuard:
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        lost = self._fleeting(target) and not self._fleeting(source)
+        lost = self._fleeting(target) and not self._fleeting(source) and not _is_backup(source, target)
         return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
@@ -299,6 +313,12 @@ class FileGuard:
     def _is_free(self, action: Action, path: str) -> bool:
         """What the session made itself, it may remove again."""
         return action is Action.FILE_DELETE and path in self._made
+
+    def _overwrites_git(self, notice: Notice, path: str, spots: list[Spot]) -> bool:
+        """Whether another program than git is about to change what git keeps: that is judged each time."""
+        if "/.git/" not in path or not spots or spots[-1].found is None:
+            return False
+        return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
 
     @staticmethod
     def _is_own_proc(notice: Notice, spot: Spot) -> bool:
@@ -385,4 +405,6 @@ class FileGuard:
         if kind:
             self._keeper.before(kind, last.fd, last.name, last.path)
         if deed.kind is Kind.RENAME:
+            if _is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
+                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path)
             self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)

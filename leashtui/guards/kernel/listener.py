@@ -122,7 +122,7 @@ class Listener:
         except FileNotFoundError:
             return False
         except OSError as error_:
-            if error_.errno == errno.EINPROGRESS:  # it was answered before
+            if error_.errno == errno.EINPROGRESS:  # it has its answer, and has not gone on yet
                 return False
             self._lost(f"the kernel listener failed: {error_.strerror}")
             return False

@@ -7,7 +7,7 @@ import pytest
 
 from leashtui.classify import summary
 from leashtui.classify.ledger import Ledger
-from leashtui.model.facts import Effect, Facts, Parse, Severity, Verb
+from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
 from leashtui.supervisor.acts import Acts
 
@@ -154,3 +154,42 @@ def test_a_file_act_never_takes_the_place_of_the_command_a_hook_announced() -> N
     run = Request(Action.PROCESS_EXEC, Layer.KERNEL, "/w", words, process=CHILD, ancestry=(AGENT,))
     assert acts.find(run) is announced
     assert acts.is_same(announced, run)
+
+
+@pytest.mark.parametrize(
+    ("exe", "verb", "expected"),
+    [
+        ("/usr/bin/bash", Verb.NET_GET, False),
+        ("/usr/bin/bash", Verb.NET_SEND, True),
+        ("/usr/bin/curl", Verb.NET_GET, True),
+        ("/usr/bin/zsh", Verb.NET_GET, False),
+    ],
+)
+def test_a_shell_does_not_connect_on_what_its_programs_may(exe: str, verb: Verb, expected: bool) -> None:
+    acts = acts_of()
+    acts.ran(_exec(20, "x"), msgspec.structs.replace(facts_of(Effect(verb, "example.com")), network=True))
+    connect = Request(Action.NET_CONNECT, Layer.KERNEL, "/", ("x",), exe, host="192.0.2.1", process=ProcessRef(20, 100))
+    assert acts.foresaw(connect, facts_of(Effect(Verb.NET_CONNECT, "192.0.2.1:1"))) is expected
+
+
+@pytest.mark.parametrize(
+    ("exe", "path", "words", "expected"),
+    [
+        ("/usr/bin/tar", "/w/a/b", ("tar", "xf", "t.tar"), True),
+        ("/usr/bin/tar", "/w/a/b", ("tar", "--recursive-unlink", "-xf", "t.tar"), False),
+        ("/usr/bin/tar", "/elsewhere", ("tar", "xf", "t.tar"), False),
+        ("/w/tar", "/w/a/b", ("tar", "xf", "t.tar"), False),
+        ("/usr/bin/rm", "/w/a/b", ("tar", "xf", "t.tar"), False),
+    ],
+)
+def test_a_program_that_puts_files_in_place_may_make_room_for_them(
+    exe: str, path: str, words: tuple[str, ...], expected: bool
+) -> None:
+    acts = acts_of()
+    said = facts_of(Effect(Verb.WRITE, "/w", Place.WORKSPACE))
+    acts.ran(_exec(20, *words), msgspec.structs.replace(said, programs=("tar",)))
+    request = Request(Action.FILE_DELETE, Layer.KERNEL, "/", words, exe, path=path, process=ProcessRef(20, 100))
+    lost = facts_of(Effect(Verb.DELETE, path, Place.SOURCE, severity=Severity.HIGH))
+    assert acts.foresaw(request, lost) is expected
+    hook = facts_of(Effect(Verb.DELETE, path, Place.HOOK, severity=Severity.HIGH))
+    assert not acts.foresaw(request, hook)

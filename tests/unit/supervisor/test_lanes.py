@@ -155,3 +155,27 @@ def test_a_door_opened_by_a_person_is_that_door_only(lanes: Lanes, path: Path) -
     assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443)
     assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 80)
     assert not lanes.knows_door(Action.NET_BIND, "192.0.2.1", 443)
+
+
+def test_where_the_name_means_nothing_anyway_the_real_one_is_told(lanes: Lanes, path: Path) -> None:
+    allow(lanes, W, "/tmp/pip-1/x.whl")
+    assert path.asked[-1].path == "/tmp/pip-1/x.whl"
+
+
+@pytest.mark.parametrize(
+    ("path_", "nameless", "fleeting"),
+    [
+        ("/home/u/w/a.py", False, False),
+        ("/home/u/w/.git/objects/a", False, False),
+        ("/home/u/w/build/a", False, True),
+        ("/home/u/w/node_modules/a", True, True),
+        ("/tmp/a", True, True),
+        ("/home/u/.cache/a", True, True),
+        ("/home/u/notes", False, False),
+    ],
+)
+def test_where_names_mean_nothing_and_where_things_do_not_last(
+    lanes: Lanes, path_: str, nameless: bool, fleeting: bool
+) -> None:
+    assert lanes.is_nameless(path_) is nameless
+    assert lanes.is_fleeting(path_) is fleeting

@@ -1,0 +1,26 @@
+"""An answer that comes twice is no reason to give the session up; a listener that fails is."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from leashtui.guards.kernel import abi
+from leashtui.guards.kernel.listener import Listener
+
+
+@pytest.mark.parametrize(("number", "gone"), [(errno.EINPROGRESS, False), (errno.ENOENT, False), (errno.EBADF, True)])
+def test_only_a_broken_listener_is_lost(number: int, gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    ours, theirs = os.pipe()
+    lost: list[str] = []
+    listener = Listener(ours, lost.append)
+    monkeypatch.setattr(abi, "control", fail)
+    assert not listener.answer(7)
+    assert bool(lost) is gone
+    listener.close()
+    os.close(theirs)
