@@ -39,7 +39,7 @@ class Expansions(Reader):
             parts.append(self.braced(quoted))
         elif following == "[":
             end = text.find("]", at)
-            if end < 0:
+            if end < 0 or "[" in text[at + 2 : end]:
                 raise self.fail("$[ is not closed")
             inner = type(self)(text[at + 2 : end], self.depth + 1, self.within(at + 2))
             parts.append(Arith(Words(inner.everything(), at, end + 1), quoted))

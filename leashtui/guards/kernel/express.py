@@ -45,14 +45,9 @@ class Express:
     def made(self, notice: Notice, deed: Deed) -> bool:
         """Whether it was to make a new file, and that was made and handed over. Raises OSError: then nothing was."""
         flags, text = deed.flags, deed.names[0]
-        if (
-            deed.mode & _LENDS
-            or not (self._works and flags & os.O_CREAT)
-            or flags & _SPECIAL
-            or _PLAIN.fullmatch(text) is None
-        ):
+        if not (self._works and flags & os.O_CREAT) or flags & _SPECIAL or deed.mode & _LENDS:
             return False
-        if text.startswith(_OTHERWISE):
+        if _PLAIN.fullmatch(text) is None or text.startswith(_OTHERWISE):
             return False
         head, _, name = text.rpartition(b"/")
         fd, real, lent = self._folders.open(head)

@@ -111,6 +111,7 @@ def test_every_name_that_is_not_plain_goes_the_long_way(way: Way, hands: Hands, 
 
 
 def test_only_what_makes_files_is_met(way: Way) -> None:
+    assert not way("x", MAKE, 0o4755), "a mode that lends its owner is judged the long way"
     for flags in (os.O_WRONLY, os.O_RDONLY, MAKE | os.O_DIRECTORY, os.O_RDWR | os.O_TMPFILE, MAKE | os.O_PATH):
         assert not way("x", flags)
     assert os.listdir() == []
