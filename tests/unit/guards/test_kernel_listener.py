@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 import pytest
 
-from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.listener import Listener
 
 
@@ -19,7 +19,7 @@ def test_only_a_broken_listener_is_lost(number: int, gone: bool, monkeypatch: py
     ours, theirs = os.pipe()
     lost: list[str] = []
     listener = Listener(ours, lost.append)
-    monkeypatch.setattr(abi, "control", fail)
+    monkeypatch.setattr(fcntl, "ioctl", fail)
     assert not listener.answer(7)
     assert bool(lost) is gone
     listener.close()
