@@ -67,9 +67,10 @@ def test_a_native_write_to_a_guarded_place_is_refused_before_it_happens(rig: Rig
 def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig) -> None:
     """The agent is told to wait, the person approves later, the retry runs; a third time it is asked again."""
     rig.world.config(f"[patience]\n{rig.kind} = 2\n")
-    notes = rig.world.workspace / "notes"
-    notes.mkdir()
-    command = "find notes -delete && echo gone >> runs.txt"
+    notes = rig.world.workspace / "notes" / "idea"
+    notes.parent.mkdir()
+    notes.touch()
+    command = "find notes -mindepth 1 -delete && echo gone >> runs.txt"
     wait = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do test -e approved && break; sleep 0.5; done"
     steps: tuple[Step, ...] = ({"shell": command}, {"shell": wait}, {"shell": command}, {"shell": command})
     with rig.running(*steps, options=("--on-ask", "wait")) as leash:
