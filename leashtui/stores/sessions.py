@@ -17,6 +17,7 @@ from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Record, SessionEnded, SessionStarted
 from leashtui.stores.journal import ends
 
+_SECOND = len("20261121-093015")
 EMPTY = "it has no records"
 """The problem of a log that was created and never written."""
 
@@ -88,6 +89,18 @@ def list_sessions(directory: Path) -> list[SessionInfo]:
     """Every session recorded below `directory`, oldest first; [] when there is no such directory."""
     found = [describe(path) for path in paths(directory)]
     return sorted(found, key=lambda s: (s.started or 0, s.id))
+
+
+def newest(directory: Path) -> SessionInfo | None:
+    """The session that started last; None when there is none. Names tell seconds only: of one second the logs are read.
+
+    Raises LeashError.
+    """
+    found = [p for p in paths(directory) if p.stem[:1].isdigit()] or paths(directory)
+    if not found:
+        return None
+    second = max(path.stem[:_SECOND] for path in found)
+    return max((describe(p) for p in found if p.stem[:_SECOND] == second), key=lambda s: (s.started, s.id))
 
 
 def paths(directory: Path) -> list[Path]:

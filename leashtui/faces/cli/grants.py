@@ -28,7 +28,7 @@ from leashtui.policy.policy import Policy
 from leashtui.stores.directories import config_dir, sessions_dir
 from leashtui.stores.journal import read
 from leashtui.stores.kept import Kept, KeptGrants
-from leashtui.stores.sessions import find_session, paths
+from leashtui.stores.sessions import find_session, newest
 from leashtui.supervisor import layers
 from leashtui.words.plain import count, one_line
 
@@ -122,7 +122,8 @@ def _kept(kept: Kept) -> Listed:
 def log_of(session: str) -> Path:
     """The log of a session, living or ended; the newest when none is named."""
     directory = sessions_dir()
-    found = find_session(directory, session) if session else next(iter(paths(directory)[::-1]), None)
+    last = None if session else newest(directory)
+    found = find_session(directory, session) if session else last.path if last is not None else None
     if found is None:
         raise LeashError(f"there is no session {session}".rstrip(), "leash log --sessions lists them", Exit.USAGE)
     return found

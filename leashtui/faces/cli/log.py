@@ -30,7 +30,7 @@ from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import runtime_dir, sessions_dir
 from leashtui.stores.journal import read
-from leashtui.stores.sessions import EMPTY, SessionInfo, describe, find_session, list_sessions, paths
+from leashtui.stores.sessions import EMPTY, SessionInfo, describe, find_session, list_sessions, newest
 from leashtui.words.plain import count, one_line
 from leashtui.words.timeline import MARKS, Line, Tone, tell, tell_unknown
 
@@ -160,9 +160,8 @@ def _looks_like_id(word: str) -> bool:
 def _chosen(every: bool) -> list[SessionInfo]:
     if every:
         return list_sessions(sessions_dir())
-    found = paths(sessions_dir())
-    newest = max(found, key=lambda p: (p.stem[:1].isdigit(), p.stem), default=None)
-    return [describe(newest)] if newest is not None else []
+    last = newest(sessions_dir())
+    return [last] if last is not None else []
 
 
 def _rows(session: SessionInfo, *, follow: bool) -> Iterator[Row]:

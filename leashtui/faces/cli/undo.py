@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _choose(session: str) -> Path:
-    places = sorted(p for p in undo_dir().glob("*") if p.is_dir())
+    places = sorted((p for p in undo_dir().glob("*") if p.is_dir()), key=lambda p: (p.name[:15], p.stat().st_mtime_ns))
     found = [p for p in places if p.name.endswith(session)] if session else places
     if not found:
         raise StoreError("no session kept anything that could be undone", "only tier strict keeps it; see leash log")

@@ -21,7 +21,7 @@ from leashtui.model.event import Answered, Asked, Decided, Record
 from leashtui.policy.pdp import PDP
 from leashtui.policy.reasons import Reason, reasons
 from leashtui.stores.directories import sessions_dir
-from leashtui.stores.sessions import find_session, paths
+from leashtui.stores.sessions import find_session, newest
 from leashtui.words.plain import one_line
 
 
@@ -64,10 +64,10 @@ def _log(session: str) -> Path:
         if found is None:
             raise LeashError(f"there is no session {session}", "leash log --sessions lists them", Exit.USAGE)
         return found
-    newest = paths(sessions_dir())
-    if not newest:
+    last = newest(sessions_dir())
+    if last is None:
         raise LeashError("no session is recorded here yet", "leash demo, or leash AGENT", Exit.USAGE)
-    return newest[-1]
+    return last.path
 
 
 def _find(log: Path, event: str) -> tuple[Record, Decided, str, list[Record]]:
