@@ -14,6 +14,7 @@ from leashtui.model.event import GrantAdded
 from leashtui.model.facts import Facts
 from leashtui.model.verdict import Decision
 from leashtui.policy import grants
+from leashtui.policy.grants import Grant
 from leashtui.policy.pdp import PDP
 from leashtui.stores.kept import Kept
 from leashtui.supervisor.session import microseconds
@@ -27,17 +28,21 @@ def with_kept(pdp: PDP, kept: Sequence[Kept]) -> PDP:
     """With the repository's grants that can stand under these policies and are for this kind of agent."""
     for one in kept:
         with contextlib.suppress(PolicyError):  # what it answered is asked differently now, and is asked again
-            made = grants.from_ask(
-                one.facts,
-                one.decision,
-                grant_id=one.id,
-                session="",
-                expires=one.expires,
-                exact=one.exact,
-                kind=one.kind,
-            )
-            pdp.add_grant(made)
+            pdp.add_grant(grant_of(one))
     return pdp
+
+
+def grant_of(kept: Kept) -> Grant:
+    """The grant that was kept. Raises PolicyError when none may be given any more."""
+    return grants.from_ask(
+        kept.facts,
+        kept.decision,
+        grant_id=kept.id,
+        session="",
+        expires=kept.expires,
+        exact=kept.exact,
+        kind=kept.kind,
+    )
 
 
 def granter(standing: Standing, session: str) -> Callable[[Facts, Decision], GrantAdded]:

@@ -18,11 +18,11 @@ from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.cli.recorded import records
 from leashtui.model.errors import Exit, LeashError, PolicyError
 from leashtui.model.event import Decided, GrantAdded, GrantKept, SessionStarted
-from leashtui.policy import grants
 from leashtui.policy.grants import Grant
 from leashtui.stores.directories import config_dir, state_dir
 from leashtui.stores.kept import Kept, KeptGrants
 from leashtui.stores.machine import FILE, Machine
+from leashtui.supervisor.granting import grant_of
 from leashtui.supervisor.ulid import Ulids
 from leashtui.words.plain import one_line
 
@@ -52,25 +52,12 @@ def from_session(log: Path, grant: str, seconds: int, any_agent: bool) -> Kept:
     raise LeashError(f"that session gave no grant {grant!r}", "leash grants lists them", Exit.USAGE)
 
 
-def build(kept: Kept) -> Grant:
-    """The grant it stands for. Raises PolicyError when none may be given."""
-    return grants.from_ask(
-        kept.facts,
-        kept.decision,
-        grant_id=kept.id,
-        session="",
-        expires=kept.expires,
-        exact=kept.exact,
-        kind=kept.kind,
-    )
-
-
 def keep(kept: Kept) -> Grant:
     """Print it, enter it in the machine's log, and keep it. Raises LeashError; nothing is kept then."""
     _refuse_inside()
     store = KeptGrants(config_dir())
     named = replace(kept, id=store.next_id())
-    grant = build(named)
+    grant = grant_of(named)
     print(grant.text.strip())
     _note(named, grant.text, dropped=False)
     store.keep(named)
@@ -90,7 +77,7 @@ def drop(name: str) -> bool:
         return False
     _refuse_inside()
     try:
-        text = build(found).text
+        text = grant_of(found).text
     except PolicyError:  # it could not be given any more; it can be ended all the same
         text = ""
     _note(found, text, dropped=True)

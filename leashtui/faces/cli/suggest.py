@@ -24,6 +24,7 @@ from leashtui.model.verdict import By, Outcome, Ruling
 from leashtui.policy import grants
 from leashtui.stores.directories import sessions_dir
 from leashtui.stores.kept import Kept
+from leashtui.supervisor.granting import grant_of
 from leashtui.words.plain import count, one_line
 
 EXAMPLES = 3
@@ -119,7 +120,7 @@ def _suggestions(asked: Sequence[Asked], least: int, life: int) -> list[tuple[Su
         rows = _released(deciders, kept, [one for one in asked if (one.workspace, one.kind) == (workspace, kind)])
         if rows is None:
             continue
-        text = keeping.build(kept).text.strip()
+        text = grant_of(kept).text.strip()
         examples = tuple(dict.fromkeys(one.act.facts.command for one in rows))[:EXAMPLES]
         refused = sum(not one.approved for one in rows)
         number = len(found) + 1
@@ -137,7 +138,7 @@ def _released(deciders: Deciders, kept: Kept, asked: Sequence[Asked]) -> list[As
     """The recorded asks that this grant would have answered; None when it cannot stand any more."""
     pdp = deciders.fresh(kept.kind, lambda: time.time_ns() // 1000)
     try:
-        pdp.add_grant(keeping.build(kept))
+        pdp.add_grant(grant_of(kept))
     except PolicyError:
         return None
     return [one for one in asked if pdp.decide(one.act.request, one.act.facts).released]
