@@ -134,7 +134,9 @@ def effects(
             fleeting=lanes.is_fleeting,
             made=made,
             is_git=lanes.is_git,
+            ways=lanes,
         )
+        lanes.changed.append(files.forget)
         guard = DoorGuard(
             listener,
             holding,

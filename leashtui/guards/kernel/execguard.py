@@ -85,12 +85,12 @@ class ExecGuard:
         unread: Callable[[str], None] | None = None,
         rest: Callable[[Listener], Rest] | None = None,
     ) -> None:
-        self._listener = Listener(listener, lost)
+        self._unread = unread or (lambda sentence: None)
+        self._listener = Listener(listener, lost, self._unread)
         self._rest = rest(self._listener) if rest is not None else None
         self.fd = self._listener.fd
         self.met = 0
         self._submit = submit
-        self._unread = unread or (lambda sentence: None)
         self._top = os.getpid()
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
         self._flying: dict[int, _Flight] = {}
@@ -104,7 +104,7 @@ class ExecGuard:
     # what the loop calls -----------------------------------------------------------------------------------------
     def readable(self) -> None:
         """Take what the kernel asks: seize the caller and let the exec happen."""
-        calm = False  # nothing but calls that are answered at once: whoever made one is likely to make the next
+        calm = True  # nothing but calls that are answered at once: whoever made one is likely to make the next
 
         def expects() -> bool:
             return calm and not self._flying

@@ -20,7 +20,7 @@ from typing import Protocol
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks, borrowed
-from leashtui.guards.kernel.express import Express
+from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
@@ -54,6 +54,14 @@ class Keeper(Protocol):
 
     def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
         """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
+        ...
+
+    def tape(self, path: str) -> int:
+        """Where a line for a thing made at this path is written by others, 0 for nowhere."""
+        ...
+
+    def noted(self, path: str) -> None:
+        """Its line was written."""
         ...
 
 
@@ -99,6 +107,7 @@ class FileGuard:
         fleeting: Callable[[str], bool] = lambda path: False,
         made: Made | None = None,
         is_git: Callable[[str], bool] = lambda exe: True,
+        ways: Ways | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -117,12 +126,17 @@ class FileGuard:
         self._made = made if made is not None else Made()
         self._made.watched = True
         self._patient: dict[int, tuple[Notice, Deed]] = {}
-        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note)
+        swift = listener.hasten(self._noted) if ways is not None else None
+        guarded = (*sealed, *closed)
+        self._lessons = Lessons(swift, ways, self._tape, guarded) if ways is not None and swift is not None else None
+        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note, self._lessons)
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file, or what files are made with."""
         if notice.number == nr.UMASK:
-            self._masks.changes()
+            self._masks.changes(notice.tid, notice.args[0])
+            if self._lessons is not None:
+                self._lessons.swift.forget_masks()
             self._listener.resume(notice.id)
             return
         try:
@@ -139,6 +153,9 @@ class FileGuard:
         """Try the opens again that wait for the other end of a pipe; forget what is remembered for speed alone."""
         self._folders.tidy()
         self._masks.tidy()
+        if self._lessons is not None:
+            self._lessons.swift.forget_masks()
+            self._lessons.swift.forget(everything=False)
         for key, (notice, deed) in list(self._patient.items()):
             del self._patient[key]
             if self._listener.waits(key):
@@ -146,6 +163,11 @@ class FileGuard:
                     self._weigh(notice, deed, frozenset(os.fsdecode(name) for name in deed.names))
                 except _FAILURES as error:
                     self._fail(notice, error)
+
+    def forget(self) -> None:
+        """What was answered before may be answered otherwise from now on."""
+        if self._lessons is not None:
+            self._lessons.swift.forget()
 
     def why_never(self, path: str) -> str:
         """Why no socket may be made at this real path whatever a policy says, '' when one may."""
@@ -349,6 +371,7 @@ class FileGuard:
                 hands.do_at(deed, spots, fd)
                 self._remember(deed, spots)
                 self._listener.answer(notice.id)
+                self._teach(deed, spots)
                 return
             try:
                 if fd >= 0:
@@ -389,6 +412,21 @@ class FileGuard:
         if self._keeper is not None:
             self._keeper.before("made", folder, name, path)
         self._made.made(path)
+
+    def _tape(self, path: str) -> int:
+        return self._keeper.tape(path) if self._keeper is not None else 0
+
+    def _noted(self, path: str, kept: bool) -> None:
+        """A thing was made without us. kept: there is a line about it for undo."""
+        if self._keeper is not None and kept:
+            self._keeper.noted(path)
+        self._made.made(path)
+
+    def _teach(self, deed: Deed, spots: list[Spot]) -> None:
+        """Folders where names mean nothing, and something was just made without a question."""
+        if self._lessons is not None and deed.kind in (Kind.MKDIR, Kind.LINK):
+            for spot in spots:
+                self._lessons.made(os.fsdecode(spot.folder), spot.fd, "")
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""

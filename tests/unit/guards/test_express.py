@@ -164,7 +164,7 @@ def test_a_mask_is_read_again_after_a_change_and_after_a_while() -> None:
         assert masks.of(os.getpid()) == 0o011
         os.umask(0o022)
         assert masks.of(os.getpid()) == 0o011, "remembered, as nobody said that it changed"
-        masks.changes()
+        masks.changes(tid, mask)
         assert masks.of(os.getpid()) == 0o022
         os.umask(0o033)
         assert masks.of(os.getpid()) == 0o033, "nothing is remembered until things have settled"

@@ -1,0 +1,313 @@
+-- The file guard's most frequent acts without a word of Python: what was judged a moment ago, done again beside it.
+--
+-- A new file, link or folder in a directory where one of the same kind of name was just made in the same session. The
+-- directory is held open and still has the path it was judged by; the name is new, or nothing is done; what was made is
+-- noted for undo before the caller has it. Whatever differs in any way is left untouched for the file guard proper.
+-- Knows what `learn` said. Refuses to judge, and to follow anything. Invariant: what is made here, `files.py` would have
+-- made, for the same caller, with the same mode, after the same note.
+
+local ffi = require("ffi")
+local bit = require("bit")
+local setting = ...
+
+ffi.cdef [[
+typedef struct { uint64_t id; uint32_t pid, flags; int32_t number; uint32_t arch; uint64_t ip; uint64_t args[6]; } leash_notice;
+typedef struct { uint64_t id; int64_t value; int32_t error; uint32_t flags; } leash_answer;
+typedef struct { uint64_t id; uint32_t flags, source, target, newfd_flags; } leash_gift;
+typedef struct { void *base; size_t length; } leash_span;
+typedef struct { int fd; short events, revents; } leash_poll;
+int poll(leash_poll *, unsigned long, int);
+int ioctl(int, unsigned long, void *);
+ssize_t process_vm_readv(int, const leash_span *, unsigned long, const leash_span *, unsigned long, unsigned long);
+ssize_t readlink(const char *, char *, size_t);
+ssize_t read(int, void *, size_t);
+ssize_t write(int, const void *, size_t);
+int openat(int, const char *, int, unsigned);
+int linkat(int, const char *, int, const char *, int);
+int mkdirat(int, const char *, unsigned);
+unsigned umask(unsigned);
+int close(int);
+int pthread_sigmask(int, const void *, void *);
+]]
+local C = ffi.C
+
+local NONE, ASK, GONE = 0, 1, 2
+local POLLIN, EINTR, ENOENT = 1, 4, 2
+local CWD, LINGER, MOST = -100, 1, 64
+local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
+local SPECIAL = setting.special
+local numbers = setting.numbers
+local listener = setting.listener
+
+local notice = ffi.cast("leash_notice *", setting.notice)
+local SIZE = ffi.sizeof("leash_notice")
+local answer, gift = ffi.new("leash_answer"), ffi.new("leash_gift")
+local near = ffi.new("leash_poll[1]")
+near[0].fd, near[0].events = listener, POLLIN
+local ROOM = 1024
+local text, here, there = ffi.new("char[?]", ROOM + 1), ffi.new("leash_span[1]"), ffi.new("leash_span[1]")
+local STATUS = 4096
+local status = ffi.new("char[?]", STATUS)
+local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]")
+ffi.fill(every, 128, 0xff)
+
+local folders, masks, made = {}, {}, {}
+local ends, tells, plain = {}, {}, {}
+for word in setting.ends:gmatch("%S+") do ends[word] = true end
+for word in setting.tells:gmatch("%S+") do tells[#tells + 1] = word end
+for byte = 0, 255 do plain[byte] = string.char(byte):find("[%w_+@%%=,~-]") ~= nil end
+
+-- The kind of an ordinary name: its end, where nothing else in it means anything to anybody; nil for all other names.
+local function kind_of(name)
+  local dot = 0
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte == 46 then
+      if dot > 0 then return nil end
+      dot = i
+    elseif not plain[byte] then
+      return nil
+    end
+  end
+  if dot < 2 then return nil end
+  local kind = name:sub(dot + 1)
+  if not ends[kind] then return nil end
+  local stem = name:sub(1, dot - 1):lower()
+  for i = 1, #tells do
+    if stem:find(tells[i], 1, true) then return nil end
+  end
+  return kind
+end
+
+local function is_plain(name)
+  if #name == 0 or #name > 255 or name:byte(1) == 46 then return false end
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte ~= 46 and not plain[byte] then return false end
+  end
+  return true
+end
+
+-- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
+local function is_any(folder, name)
+  if not folder.any or not is_plain(name) then return false end
+  return not folder.objects or #name == 38 and not name:find("[^0-9a-f]") or name:sub(1, 8) == "tmp_obj_"
+end
+
+-- The caller's string; nil when it is long, or not there.
+local function read_text(tid, address)
+  local room = 4096 - tonumber(address % 4096)
+  if room > ROOM then room = ROOM end
+  here[0].base, here[0].length = text, room
+  there[0].base, there[0].length = ffi.cast("void *", address), room
+  local count = tonumber(C.process_vm_readv(tid, here, 1, there, 1, 0))
+  if count <= 0 then return nil end
+  text[count] = 0
+  local found = ffi.string(text)
+  if #found >= count then return nil end
+  return found
+end
+
+local function link_text(path)
+  local count = tonumber(C.readlink(path, text, ROOM))
+  if count <= 0 or count >= ROOM then return nil end
+  return ffi.string(text, count)
+end
+
+-- (folder as it was learned, last component): nil unless that directory lies there now.
+local function find(tid, number, name)
+  if not name then return nil end
+  if name:byte(1) ~= 47 then
+    local base = link_text(number == CWD and "/proc/" .. tid .. "/cwd" or "/proc/" .. tid .. "/fd/" .. number)
+    if not base then return nil end
+    while name:sub(1, 2) == "./" do name = name:sub(3) end
+    name = base .. "/" .. name
+  end
+  local cut = #name
+  while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
+  local folder = folders[name:sub(1, cut - 1)]
+  if not folder or link_text(folder.self) ~= folder.path then return nil end
+  folder.used = true
+  return folder, name:sub(cut + 1)
+end
+
+-- Where a new name is to be noted for undo, 0 for nowhere; nil when nobody judged such a name there.
+local function note_for(folder, name)
+  if is_any(folder, name) then return folder.any end
+  local kind = kind_of(name)
+  return kind and folder.kinds[kind] or nil
+end
+
+-- Whether it is done as whom we are: always, unless we are root and the caller is somebody else.
+local function as_we_are(tid)
+  if not setting.root then return true end
+  local fd = C.openat(CWD, "/proc/" .. tid .. "/status", CLOEXEC, 0)
+  if fd < 0 then return false end
+  local count = tonumber(C.read(fd, status, STATUS))
+  C.close(fd)
+  if count <= 0 then return false end
+  local said = ffi.string(status, count)
+  return said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
+end
+
+local function remember(folder, name, tape)
+  local path = folder.path .. "/" .. name
+  if tape > 0 then
+    local line = '{"what":"made","path":"' .. path .. '"}\n'
+    C.write(tape, line, #line)
+  end
+  made[#made + 1] = (tape > 0 and "+" or "-") .. path
+end
+
+local function hand(fd, flags)
+  gift.id, gift.flags, gift.source, gift.target = notice.id, 2, fd, 0
+  gift.newfd_flags = bit.band(flags, CLOEXEC)
+  C.pthread_sigmask(2, every, before)
+  local failed = C.ioctl(listener, setting.ADDFD, gift) ~= 0
+  local error = failed and ffi.errno() or 0
+  C.pthread_sigmask(2, before, nil)
+  C.close(fd)
+  if failed and error ~= ENOENT then
+    answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
+    C.ioctl(listener, setting.SEND, answer)
+  end
+  return true
+end
+
+local function say_done()
+  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, 0, 0
+  C.ioctl(listener, setting.SEND, answer)
+  return true
+end
+
+local function low(value) return tonumber(ffi.cast("int32_t", value)) end
+
+local function new_file(tid, number, address, flags, mode)
+  if bit.band(flags, CREAT) == 0 or bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
+  local mask = masks[tid]
+  if not mask then return false end
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder then return false end
+  local tape = note_for(folder, name)
+  if not tape or not as_we_are(tid) then return false end
+  local ours = bit.bor(flags, EXCL, NOCTTY, CLOEXEC)
+  local was = C.umask(mask)
+  local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
+  C.umask(was)
+  if fd < 0 then return false end
+  remember(folder, name, tape)
+  return hand(fd, flags)
+end
+
+local function new_folder(tid, number, address, mode)
+  local mask = masks[tid]
+  if not mask then return false end
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder or folder.objects or not is_any(folder, name) or not as_we_are(tid) then return false end
+  local was = C.umask(mask)
+  local failed = C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0
+  C.umask(was)
+  if failed then return false end
+  remember(folder, name, folder.any)
+  return say_done()
+end
+
+-- A second name for a file, between two directories where every name was allowed.
+local function new_link(tid, from, address, to, second, flags)
+  if flags ~= 0 then return false end
+  local source, old = find(tid, from, read_text(tid, address))
+  if not source or not is_any(source, old) then return false end
+  local target, new = find(tid, to, read_text(tid, second))
+  if not target or not is_any(target, new) or not as_we_are(tid) then return false end
+  if C.linkat(source.fd, old, target.fd, new, 0) ~= 0 then return false end
+  remember(target, new, target.any)
+  return say_done()
+end
+
+local function done()
+  local number, tid, a = notice.number, notice.pid, notice.args
+  if number == numbers.openat then
+    return new_file(tid, low(a[0]), a[1], low(a[2]), low(a[3]))
+  elseif number == numbers.open then
+    return new_file(tid, CWD, a[0], low(a[1]), low(a[2]))
+  elseif number == numbers.mkdir then
+    return new_folder(tid, CWD, a[0], low(a[1]))
+  elseif number == numbers.mkdirat then
+    return new_folder(tid, low(a[0]), a[1], low(a[2]))
+  elseif number == numbers.link then
+    return new_link(tid, CWD, a[0], CWD, a[1], 0)
+  elseif number == numbers.linkat then
+    return new_link(tid, low(a[0]), a[1], low(a[2]), a[3], low(a[4]))
+  end
+  return false
+end
+
+local api = { kind_of = kind_of }
+
+-- Serve what can be served here. wait: how long for the first, ms; linger: for each that follows. NONE: nothing waits;
+-- ASK: the notice lies in the buffer; GONE: nobody is guarded any more; and 4 more where `made` has something to say.
+-- Negative: the errno of a listener that failed.
+local function take(wait, linger)
+  local served = 0
+  while served < MOST do
+    local count = C.poll(near, 1, wait)
+    if count <= 0 then return NONE end
+    if bit.band(near[0].revents, POLLIN) == 0 then return GONE end
+    ffi.fill(notice, SIZE)
+    if C.ioctl(listener, setting.RECV, notice) ~= 0 then
+      local error = ffi.errno()
+      if error ~= EINTR and error ~= ENOENT then return -error end
+      served = served + 1
+    elseif not done() then
+      return ASK
+    else
+      served = served + 1
+      wait = linger
+    end
+  end
+  return NONE
+end
+
+function api.take(wait, linger)
+  local state = take(wait, linger)
+  if state < 0 or #made == 0 then return state end
+  return state + 4
+end
+
+-- What was made since the last call, one path a line, behind a plus where undo was told.
+function api.made()
+  local lines = table.concat(made, "\n")
+  made = {}
+  return lines
+end
+
+-- A directory held open, which is `path` now. any: where every name was allowed, what notes go to (0: none); else `kind`
+-- of name was, with `tape`. objects: of git's, where any name means any name of an object.
+function api.learn(path, fd, any, kind, tape, objects)
+  local folder = folders[path]
+  if not folder then
+    folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, used = true }
+    folders[path] = folder
+  end
+  if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
+end
+
+
+function api.mask(tid, mask) masks[tid] = mask end
+
+function api.forget_masks() masks = {} end
+
+-- Give directories back: all, or those unused since the last call. One descriptor a line.
+function api.forget(all)
+  local gone = {}
+  for path, folder in pairs(folders) do
+    if all or not folder.used then
+      gone[#gone + 1] = folder.fd
+      folders[path] = nil
+    end
+    folder.used = false
+  end
+  return table.concat(gone, "\n")
+end
+
+return api
