@@ -28,7 +28,7 @@ def is_as_we_are(tid: int) -> bool:
 class Masks:
     """What umask each thread had a moment ago, because reading one costs as much as making a file.
 
-    Whoever learns that a thread is about to change its own says so. It has that one when it asks for anything next; what
+    Whoever learns that a thread is about to change its own says so. It has that one when it asks for anything next; who
     shares it may have either until then, so of others nothing is remembered until the next `tidy`.
     """
 

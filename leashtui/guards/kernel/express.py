@@ -1,8 +1,8 @@
 """The file guard's most frequent act by a shorter way: a new file, by a plain name, in a directory used a moment ago.
 
 An archive or a checkout makes thousands of these. The same questions are asked with fewer words: made exclusively, the
-name was free, so nothing was followed, lost or waited for. What was made once so is told to `swift`, which does the next
-of its kind by itself. Knows when it may not answer, and then does nothing at all: the file guard begins anew. Refuses to
+name was free, so nothing was followed, lost or waited for. What was made so is told to `swift`, which does the next of
+its kind by itself. Knows when it may not answer, and then does nothing at all: the file guard begins anew. Refuses to
 ask anybody. Invariant: what is made here, the file guard would have made.
 """
 
@@ -39,7 +39,7 @@ class Ways(Protocol):
 
 
 class Lessons:
-    """What swift is taught. ways: of whole folders. tape: where a thing made at a path is noted for undo, 0 for nowhere.
+    """What swift is taught. ways: of whole folders. tape: where what is made at a path is noted for undo, 0: nowhere.
     guarded: real paths that are nobody's to write, whose own folders are judged name by name."""
 
     def __init__(self, swift: Swift, ways: Ways, tape: Callable[[str], int], guarded: tuple[str, ...]) -> None:

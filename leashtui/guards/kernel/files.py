@@ -211,6 +211,8 @@ class FileGuard:
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
+            if deed.kind is Kind.LINK and any(path == spots[0].path for _, path in asked):
+                raise fail(errno.EXDEV)  # a second name would be a way to write it: programs make a copy then
             if not asked:
                 self._do(notice, deed, fd, spots)
                 return

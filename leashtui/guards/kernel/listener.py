@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
-from leashtui.guards.kernel.swift import ASK, GONE, NONE, Swift, address_of
+from leashtui.guards.kernel.swift import ASK, GONE, NONE, Swift, Unwell, address_of
 
 _BATCH = 64
 _LINGER = 1
@@ -78,18 +78,17 @@ class Listener:
             wait = _LINGER if expects() else 0
 
     def hasten(self, told: Callable[[str, bool], None]) -> Swift | None:
-        """Let LuaJIT take the notices from now on, and serve those it knows; None where it cannot be had. told: see
-        `Swift`."""
+        """Let LuaJIT take the notices from now on and serve what it knows; None where it cannot be had."""
         with contextlib.suppress(ImportError):
             self._swift = Swift(self._descriptor, address_of(self._notice), told)
         return self._swift
 
     def _receive(self, wait: int, linger: int) -> int:
-        """ASK: a notice lies in the buffer. NONE: nothing came within `wait` ms. GONE: nothing will. Negative: errno."""
+        """ASK: a notice lies in the buffer. NONE: nothing came in `wait` ms. GONE: nothing will. Negative: an errno."""
         if self._swift is not None:
             try:
                 return self._swift.take(wait, linger)
-            except Exception as error:  # whatever it was doing: that call fails, and nothing is left to it any more
+            except Unwell as error:  # the call it was at fails, and nothing is left to it any more
                 self._swift = None
                 self.refuse(abi.NOTICE.unpack_from(self._notice)[0], errno.EIO)
                 self._unwell(f"what serves calls quickly failed ({error}): they are served one by one")

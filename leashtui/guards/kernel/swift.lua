@@ -16,10 +16,12 @@ typedef struct { uint64_t id; int64_t value; int32_t error; uint32_t flags; } le
 typedef struct { uint64_t id; uint32_t flags, source, target, newfd_flags; } leash_gift;
 typedef struct { void *base; size_t length; } leash_span;
 typedef struct { int fd; short events, revents; } leash_poll;
-int poll(leash_poll *, unsigned long, int);
+typedef struct { long seconds, nanoseconds; } leash_time;
+int ppoll(leash_poll *, unsigned long, const leash_time *, const void *);
 int ioctl(int, unsigned long, void *);
 ssize_t process_vm_readv(int, const leash_span *, unsigned long, const leash_span *, unsigned long, unsigned long);
 ssize_t readlink(const char *, char *, size_t);
+ssize_t readlinkat(int, const char *, char *, size_t);
 ssize_t read(int, void *, size_t);
 ssize_t write(int, const void *, size_t);
 int openat(int, const char *, int, unsigned);
@@ -27,15 +29,16 @@ int linkat(int, const char *, int, const char *, int);
 int mkdirat(int, const char *, unsigned);
 unsigned umask(unsigned);
 int close(int);
+int fcntl(int, int, int);
 int pthread_sigmask(int, const void *, void *);
 ]]
 local C = ffi.C
 
 local NONE, ASK, GONE = 0, 1, 2
 local POLLIN, EINTR, ENOENT = 1, 4, 2
-local CWD, LINGER, MOST = -100, 1, 64
+local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
-local SPECIAL = setting.special
+local SPECIAL, PATH = setting.special, setting.path
 local numbers = setting.numbers
 local listener = setting.listener
 
@@ -49,9 +52,10 @@ local text, here, there = ffi.new("char[?]", ROOM + 1), ffi.new("leash_span[1]")
 local STATUS = 4096
 local status = ffi.new("char[?]", STATUS)
 local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]")
+local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
-local folders, masks, made = {}, {}, {}
+local folders, held, masks, made = {}, 0, {}, {}
 local ends, tells, plain = {}, {}, {}
 for word in setting.ends:gmatch("%S+") do ends[word] = true end
 for word in setting.tells:gmatch("%S+") do tells[#tells + 1] = word end
@@ -88,10 +92,53 @@ local function is_plain(name)
   return true
 end
 
+-- Whether every byte of it is a hexadecimal digit, as git writes them.
+local function is_hex(name)
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte < 48 or byte > 57 and byte < 97 or byte > 102 then return false end
+  end
+  return true
+end
+
 -- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
 local function is_any(folder, name)
   if not folder.any or not is_plain(name) then return false end
-  return not folder.objects or #name == 38 and not name:find("[^0-9a-f]") or name:sub(1, 8) == "tmp_obj_"
+  return not folder.objects or #name == 38 and is_hex(name) or name:sub(1, 8) == "tmp_obj_"
+end
+
+local function forget(all)
+  for path, folder in pairs(folders) do
+    if all or not folder.used then
+      C.close(folder.fd)
+      folders[path] = nil
+      held = held - 1
+    end
+    folder.used = false
+  end
+end
+
+-- A directory, `fd` being ours from now on.
+local function keep(path, fd)
+  if held >= HELD then
+    forget(false)
+    if held >= HELD then forget(true) end
+  end
+  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, used = true, seen = -1 }
+  folders[path] = folder
+  held = held + 1
+  return folder
+end
+
+local turn = 0
+local mask_before, mask_now = -1, -1
+
+-- Make files with this umask until the turn is over.
+local function put_on(mask)
+  if mask == mask_now then return end
+  local was = C.umask(mask)
+  if mask_before < 0 then mask_before = was end
+  mask_now = mask
 end
 
 -- The caller's string; nil when it is long, or not there.
@@ -114,7 +161,8 @@ local function link_text(path)
   return ffi.string(text, count)
 end
 
--- (folder as it was learned, last component): nil unless that directory lies there now.
+-- (folder as it was learned, last component): nil unless that directory lies there now. Within one turn nobody in the
+-- session can move it: every change of a name is made by this thread.
 local function find(tid, number, name)
   if not name then return nil end
   if name:byte(1) ~= 47 then
@@ -126,8 +174,11 @@ local function find(tid, number, name)
   local cut = #name
   while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
   local folder = folders[name:sub(1, cut - 1)]
-  if not folder or link_text(folder.self) ~= folder.path then return nil end
-  folder.used = true
+  if not folder then return nil end
+  if folder.seen ~= turn then
+    if link_text(folder.self) ~= folder.path then return nil end
+    folder.seen, folder.used = turn, true
+  end
   return folder, name:sub(cut + 1)
 end
 
@@ -162,10 +213,8 @@ end
 local function hand(fd, flags)
   gift.id, gift.flags, gift.source, gift.target = notice.id, 2, fd, 0
   gift.newfd_flags = bit.band(flags, CLOEXEC)
-  C.pthread_sigmask(2, every, before)
   local failed = C.ioctl(listener, setting.ADDFD, gift) ~= 0
   local error = failed and ffi.errno() or 0
-  C.pthread_sigmask(2, before, nil)
   C.close(fd)
   if failed and error ~= ENOENT then
     answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
@@ -174,8 +223,8 @@ local function hand(fd, flags)
   return true
 end
 
-local function say_done()
-  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, 0, 0
+local function say(error)
+  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
   C.ioctl(listener, setting.SEND, answer)
   return true
 end
@@ -191,9 +240,8 @@ local function new_file(tid, number, address, flags, mode)
   local tape = note_for(folder, name)
   if not tape or not as_we_are(tid) then return false end
   local ours = bit.bor(flags, EXCL, NOCTTY, CLOEXEC)
-  local was = C.umask(mask)
+  put_on(mask)
   local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
-  C.umask(was)
   if fd < 0 then return false end
   remember(folder, name, tape)
   return hand(fd, flags)
@@ -203,13 +251,19 @@ local function new_folder(tid, number, address, mode)
   local mask = masks[tid]
   if not mask then return false end
   local folder, name = find(tid, number, read_text(tid, address))
-  if not folder or folder.objects or not is_any(folder, name) or not as_we_are(tid) then return false end
-  local was = C.umask(mask)
+  if not folder or not (folder.objects and folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name)
+    or not folder.objects and is_any(folder, name)) or not as_we_are(tid) then return false end
+  put_on(mask)
   local failed = C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0
-  C.umask(was)
   if failed then return false end
   remember(folder, name, folder.any)
-  return say_done()
+  local path = folder.path .. "/" .. name
+  local fd = C.openat(folder.fd, name, PATH, 0)
+  if fd >= 0 then  -- where any name may be made, so may it be below
+    local child = keep(path, fd)
+    child.any, child.objects = folder.any, folder.objects
+  end
+  return say(0)
 end
 
 -- A second name for a file, between two directories where every name was allowed.
@@ -221,7 +275,15 @@ local function new_link(tid, from, address, to, second, flags)
   if not target or not is_any(target, new) or not as_we_are(tid) then return false end
   if C.linkat(source.fd, old, target.fd, new, 0) ~= 0 then return false end
   remember(target, new, target.any)
-  return say_done()
+  return say(0)
+end
+
+-- What is not there cannot be removed, whoever asks: git asks before each link.
+local function removal(tid, number, address)
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder or #name == 0 or name == "." or name == ".." then return false end
+  if tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 or ffi.errno() ~= ENOENT then return false end
+  return say(ENOENT)
 end
 
 local function done()
@@ -238,6 +300,10 @@ local function done()
     return new_link(tid, CWD, a[0], CWD, a[1], 0)
   elseif number == numbers.linkat then
     return new_link(tid, low(a[0]), a[1], low(a[2]), a[3], low(a[4]))
+  elseif number == numbers.unlink then
+    return removal(tid, CWD, a[0])
+  elseif number == numbers.unlinkat then
+    return removal(tid, low(a[0]), a[1])
   end
   return false
 end
@@ -250,7 +316,8 @@ local api = { kind_of = kind_of }
 local function take(wait, linger)
   local served = 0
   while served < MOST do
-    local count = C.poll(near, 1, wait)
+    patience.nanoseconds = wait * 1000000
+    local count = C.ppoll(near, 1, patience, before)
     if count <= 0 then return NONE end
     if bit.band(near[0].revents, POLLIN) == 0 then return GONE end
     ffi.fill(notice, SIZE)
@@ -268,8 +335,17 @@ local function take(wait, linger)
   return NONE
 end
 
+-- No signal is taken meanwhile but where it waits: one in the moment a descriptor is handed over would lose it.
 function api.take(wait, linger)
-  local state = take(wait, linger)
+  turn = turn + 1
+  C.pthread_sigmask(2, every, before)
+  local well, state = pcall(take, wait, linger)
+  if mask_before >= 0 then
+    C.umask(mask_before)
+    mask_before, mask_now = -1, -1
+  end
+  C.pthread_sigmask(2, before, nil)
+  if not well then error(state, 0) end
   if state < 0 or #made == 0 then return state end
   return state + 4
 end
@@ -281,33 +357,23 @@ function api.made()
   return lines
 end
 
--- A directory held open, which is `path` now. any: where every name was allowed, what notes go to (0: none); else `kind`
--- of name was, with `tape`. objects: of git's, where any name means any name of an object.
+-- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
+-- `kind` of name was, with `tape`. objects: of git's, where any name means any name of an object.
 function api.learn(path, fd, any, kind, tape, objects)
   local folder = folders[path]
   if not folder then
-    folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, used = true }
-    folders[path] = folder
+    local own = C.fcntl(fd, DUPFD_CLOEXEC, 3)
+    if own < 0 then return end
+    folder = keep(path, own)
   end
   if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
 end
-
 
 function api.mask(tid, mask) masks[tid] = mask end
 
 function api.forget_masks() masks = {} end
 
--- Give directories back: all, or those unused since the last call. One descriptor a line.
-function api.forget(all)
-  local gone = {}
-  for path, folder in pairs(folders) do
-    if all or not folder.used then
-      gone[#gone + 1] = folder.fd
-      folders[path] = nil
-    end
-    folder.used = false
-  end
-  return table.concat(gone, "\n")
-end
+-- Give directories back: all, or those unused since the last call.
+api.forget = forget
 
 return api

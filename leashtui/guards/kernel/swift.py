@@ -20,7 +20,6 @@ from leashtui.guards.kernel import numbers as nr
 
 NONE, ASK, GONE = 0, 1, 2
 _MORE = 4
-_MOST = 64
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
@@ -32,11 +31,16 @@ ENDS = (
 )
 """Ends of names of which `place_of` makes nothing but by the end itself."""
 TELLS = (
-    "agent api auth bazel claude cline cmake codex config conftest cookie copilot cores coverage cover cred cursor"
-    " env gemini goose hook id_ jenkins junit key leash lefthook login mem nohup npm passw prof pwd qwen report result"
-    " rule secret service setup shadow sitecustomize skill stat test token usercustomize vault wallet wind"
+    "agent api auth bazel claude cline cmake codex config conftest cookie copilot cores coverage cover cred"
+    " cursor env gemini goose hook id_ jenkins junit key krb5 leash lefthook login mem nohup npm passw prof pwd"
+    " qwen report result rule secret service setup shadow sitecustomize skill stat test token usercustomize vault"
+    " wallet windsurf"
 )
 """Words that may tell: a name with one of them is judged each time."""
+
+
+class Unwell(Exception):
+    """It failed in the middle of something: the call it was serving has no answer yet."""
 
 
 class Swift:
@@ -44,30 +48,34 @@ class Swift:
     made, and whether undo has a line of it, before anything else of the session is looked at."""
 
     def __init__(self, descriptor: int, notice: int, told: Callable[[str, bool], None]) -> None:
-        from lupa.luajit21 import LuaRuntime
+        from lupa.luajit21 import LuaError, LuaRuntime
 
         lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
         setting = lua.table_from(
             {
                 "listener": descriptor, "notice": notice, "root": os.geteuid() == 0, "special": _SPECIAL,
+                "path": os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
                 "numbers": lua.table_from({
                     "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR, "mkdirat": nr.MKDIRAT, "link": nr.LINK,
-                    "linkat": nr.LINKAT,
+                    "linkat": nr.LINKAT, "unlink": nr.UNLINK, "unlinkat": nr.UNLINKAT,
                 }),
             }
         )  # fmt: skip
         source = files("leashtui.guards.kernel").joinpath("swift.lua").read_text()
         self._lua: Any = lua.compile(source)(setting)
         self._take = self._lua.take
+        self._failure: type[Exception] = LuaError
         self._told = told
-        self._known: dict[str, int] = {}
 
     def take(self, wait: int, linger: int) -> int:
         """Serve what can be served here; waits are ms. NONE: nothing waits; ASK: a notice lies in the buffer; GONE:
-        nobody is guarded any more; negative: the errno of a listener that failed."""
-        state: int = self._take(wait, linger)
+        nobody is guarded any more; negative: the errno of a listener that failed. Raises Unwell."""
+        try:
+            state: int = self._take(wait, linger)
+        except self._failure as error:
+            raise Unwell(str(error)) from error
         if state > GONE:
             self._tell()
             state -= _MORE
@@ -83,18 +91,11 @@ class Swift:
         return self._lua.kind_of(name) or ""
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
-        """In this directory (its real path, held open by `fd`) a name of this kind was made, or `every` name may be.
+        """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
         tape: where what is made there is noted for undo, 0 for nowhere."""
         if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
             return
-        held = self._known.get(folder, -1)
-        if held < 0:
-            if len(self._known) >= _MOST:
-                self.forget(everything=False)
-                if len(self._known) >= _MOST:
-                    self.forget()
-            held = self._known[folder] = os.dup(fd)
-        self._lua.learn(folder, held, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
+        self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
 
     def mask(self, tid: int, mask: int) -> None:
         """This thread's umask, until `forget_masks`."""
@@ -106,10 +107,7 @@ class Swift:
 
     def forget(self, *, everything: bool = True) -> None:
         """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""
-        gone = {int(line) for line in self._lua.forget(everything).split("\n") if line}
-        self._known = {path: fd for path, fd in self._known.items() if fd not in gone}
-        for fd in gone:
-            os.close(fd)
+        self._lua.forget(everything)
 
 
 def address_of(buffer: bytearray) -> int:
