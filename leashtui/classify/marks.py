@@ -136,6 +136,11 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
     return Stream(taint | call.reads, None)
 
 
+def judge_starts(call: Call, language: str, code: str) -> None:
+    """Report only the programs that known functions start with constant words."""
+    _programs(call, folded(code), language)
+
+
 def _programs(call: Call, code: str, language: str) -> bool:
     """Report the programs that known functions start. Gives whether there were any."""
     started = [m.end() for m in STARTS.finditer(code)]

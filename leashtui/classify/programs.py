@@ -9,6 +9,7 @@ from __future__ import annotations
 from leashtui.classify.apply import apply
 from leashtui.classify.call import Call
 from leashtui.classify.code import read_script, run_own, run_twin
+from leashtui.classify.lists import run_lists
 from leashtui.classify.loads import judge_loads
 from leashtui.classify.places import is_installed
 from leashtui.classify.standing import place
@@ -57,6 +58,7 @@ def external(call: Call) -> Stream:
     judge_loads(call)
     cwd = call.state.cwd
     out = apply(call, spec)
+    run_lists(call)
     if name in _BUILDERS or spec.handler in _PROJECT:
         _foreign(call)
     call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
@@ -81,7 +83,9 @@ def _own_file(call: Call, path: str) -> Stream:
     tools = call.machine.setting.tools
     spec = tools.find(own) or (tools.find(call.name) if path.rpartition("/")[0].endswith(_BINS) else None)
     if spec is not None:
-        return apply(call, spec)
+        out = apply(call, spec)
+        run_lists(call)
+        return out
     if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):
         call.machine.partial()
     known = call.state.files.get(path)

@@ -42,20 +42,32 @@ _CHANGES = lazy(
     r"|attach|detach|scale|reboot|rotate|run_instances|upload|start)(?:_|$)"
 )
 
+_TOO_DEEP = (RecursionError, MemoryError, SystemError)
+"""What Python's own parser raises at code that nests further than its stack reaches; which one, the thread decides."""
+
+
+def _too_deep(call: Call) -> None:
+    call.opaque("runs Python code that nests too deeply")
+    call.machine.unread.append("Python code") if call.machine.reading else None
+
 
 def judge_python(call: Call, code: str) -> Stream:
     """Report what a text of Python would do; gives what it may print."""
     try:
         tree = ast.parse(code.strip("\n") if code.startswith("\n") else code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _TOO_DEEP:
+        _too_deep(call)
+        return judge_marks(call, "python", code)
+    except (SyntaxError, ValueError):
+        call.machine.unread.append("Python code of another version") if call.machine.reading else None
         if UNKNOWN in code:
             call.opaque("runs Python code that is known only in part")
         return judge_marks(call, "python", code)
     visitor = _Reader(call)
     try:
         visitor.visit(tree)
-    except RecursionError:
-        call.opaque("runs Python code that nests too deeply")
+    except _TOO_DEEP:
+        _too_deep(call)
     visitor.close()
     return Stream(visitor.taint | call.reads, None)
 
