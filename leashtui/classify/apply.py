@@ -109,7 +109,12 @@ def _inert(words: list[Word], spec: Spec) -> bool:
         return bool(words) and words[0] in _HELP
     if any(w in _HELP for w in words):
         return spec.style != "nohelp" and _asks_help(words, spec)
-    return bool(spec.inert) and any(w in spec.inert.split() for w in words)
+    if not spec.inert or not words:
+        return False
+    inert = spec.inert.split()
+    if words[-1] in inert and not any(w.startswith("-") for w in words[-2:-1]):
+        return True
+    return any(w in inert and w.startswith("-") for w in words)
 
 
 def _asks_help(words: list[Word], spec: Spec) -> bool:

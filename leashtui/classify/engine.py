@@ -117,7 +117,7 @@ class Engine:
                 sentence = "would write or connect in a way that leash cannot read"
                 machine.ledger.add(Verb.WRITE, "", Place.OUTSIDE, sentence, (0, len(text)))
             return
-        machine.run(tree, [state], TERMINAL)
+        machine.begin(tree, [state])
 
     def _exec(self, request: Request) -> Facts:
         """A program with its final words."""

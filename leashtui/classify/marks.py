@@ -96,6 +96,7 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
     """Report what a text of code would do; gives what it may print."""
     code = folded(code)
     taint = call.stdin.taint & Taint.SECRET
+    secrets = _secrets_read(call)
     literals = [_plain(m.group()) for m in LITERAL.finditer(code)]
     started = _programs(call, code, language)
     told = judge_phrases(call, code)
@@ -116,6 +117,8 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         for found in pattern.finditer(code):
             _files(call, verb, code, found)
     taint |= _secrets(call, code, literals)
+    if _secrets_read(call) > secrets:  # by a program that it starts
+        taint |= Taint.SECRET
     if language == "perl" and re.search(r"-i|\bopen\b.*['\"]\s*[+>]", code):
         for text in literals:
             if text[:1] == ">" and text.strip("> "):
@@ -134,6 +137,10 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         call.sign("catastrophic")
         call.add(Verb.SYSTEM_CHANGE, "", "starts processes without end", Severity.CRITICAL)
     return Stream(taint | call.reads, None)
+
+
+def _secrets_read(call: Call) -> int:
+    return sum(verb is Verb.SECRET_READ for verb, _, _ in call.ledger.effects)
 
 
 def judge_starts(call: Call, language: str, code: str) -> None:

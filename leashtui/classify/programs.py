@@ -43,6 +43,9 @@ def external(call: Call) -> Stream:
         if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
             path, machine.setting.workspace, machine.setting.home
         ):
+            copied = _copied(call, path)
+            if copied is not None:
+                return copied
             return _own_file(call, path) if (out := run_twin(call, path, call.words[1:])) is None else out
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
     if dashed:
@@ -73,6 +76,22 @@ def _is_programs_place(call: Call, word: Word) -> bool:
     """Whether a word finds its program by PATH, or names one that was installed."""
     setting = call.machine.setting
     return "/" not in word or is_installed(call.path(word), setting.workspace, setting.home)
+
+
+def _copied(call: Call, path: str) -> Stream | None:
+    """A program that this very command copied or linked to another name is judged as that program. None: it is none."""
+    machine = call.machine
+    known = call.state.files.get(path)
+    if known is None or known.text is not None or not known.origin.startswith("/"):
+        return None
+    name = known.origin.rpartition("/")[2]
+    if (
+        not is_installed(known.origin, machine.setting.workspace, machine.setting.home)
+        or machine.setting.tools.find(name) is None
+    ):
+        return None
+    call.run_file(call.words[0])
+    return call.words_run([Word(name), *call.words[1:]])
 
 
 def _own_file(call: Call, path: str) -> Stream:

@@ -7,11 +7,15 @@ Knows imports, simple assignments, paths and the functions that only make texts.
 from __future__ import annotations
 
 import ast
+import base64
 
 from leashtui.classify.call import Call
 from leashtui.classify.values import UNKNOWN
 
 _OPENS = frozenset(("open", "io.open", "codecs.open", "builtins.open"))
+
+_SAME = frozenset("decode encode strip rstrip lstrip".split())
+"""Methods that leave a text as it is, as far as it matters here."""
 
 
 class Names(ast.NodeVisitor):
@@ -99,6 +103,10 @@ class Names(ast.NodeVisitor):
             return self._variable(self.text(node.slice))
         if isinstance(node, ast.Call):
             return self._called_text(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            text, step = self.text(node.value), node.slice.step
+            turned = isinstance(step, ast.UnaryOp) and not (node.slice.lower or node.slice.upper)
+            return text[::-1] if text is not None and turned else None
         return None
 
     def _variable(self, name: str | None) -> str | None:
@@ -128,8 +136,33 @@ class Names(ast.NodeVisitor):
             return inner.replace("~", home, 1) if inner is not None else None
         if name in ("os.getcwd", "pathlib.Path.cwd"):
             return self.call.state.cwd
+        decoded = self._decoded(name, node, first)
+        if decoded is not None:
+            return decoded
         if name == "chr" and first is not None and first.isdigit():
             return chr(int(first) % 0x110000)
+        return None
+
+    def _decoded(self, name: str, node: ast.Call, first: str | None) -> str | None:
+        """A constant that was encoded, joined or turned."""
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if last == "join" and isinstance(node.func, ast.Attribute) and node.args:
+            glue = self.text(node.func.value)
+            items = node.args[0].elts if isinstance(node.args[0], ast.List | ast.Tuple) else []
+            parts = [self.text(i) for i in items]
+            known = [p for p in parts if p is not None]
+            return glue.join(known) if glue is not None and parts and len(known) == len(parts) else None
+        if last in _SAME and isinstance(node.func, ast.Attribute) and ("()" in name or "." not in name):
+            return self.text(node.func.value)
+        if first is None or len(first) > 4096:
+            return None
+        try:
+            if last in ("b64decode", "standard_b64decode", "urlsafe_b64decode", "decodebytes"):
+                return base64.b64decode(first).decode("latin-1")
+            if last in ("unhexlify", "fromhex"):
+                return bytes.fromhex(first).decode("latin-1")
+        except ValueError:
+            return None
         return None
 
     def argument(self, node: ast.expr) -> str | None:

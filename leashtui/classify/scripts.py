@@ -207,7 +207,7 @@ def _read(machine: Machine, setting: Setting, passage: Passage, state: State, ke
     ledger = Ledger()
     inner = _inner(machine, setting, ledger, key or digest(passage))
     worlds = [state]
-    inner.run(tree, worlds, TERMINAL)
+    inner.begin(tree, worlds)
     adopt(state, worlds[0])
     kept = []
     for effect in ledger.effects.values():

@@ -98,6 +98,7 @@ SHELL_WORD = lazy(
     r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh"
 )
 OBEYS = lazy(
+    r"\bSTDIN->fdopen\s*\(\s*\$|"
     r"(?:popen|exec\w*|system|spawn\w*|shell_exec|passthru|eval)\s*\(\s*(?:[$@]?[a-z]\w*(?:\.to_s|\.toString\(\))?\s*[,)])|`#\{"
 )
 """Runs what a variable holds: over a connection that is a shell for whoever is at its other end."""

@@ -56,6 +56,14 @@ def _target_path(call: Call, source: Word, target: Word) -> Word:
     return Word(f"{target.rstrip('/') or '/'}/{name}", target.taint) if into and name else target
 
 
+def remove_empty(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """rmdir: what is lost is nothing, but somebody else's folder is theirs."""
+    for word in options.args:
+        inside = call.place(word) in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.ROOT)
+        call.delete(word) if inside else call.read(word, look=True)
+    return None
+
+
 def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
     """cp, install, mv and ln -s by the name of the tool."""
     sources, target = _split(options)
@@ -88,8 +96,8 @@ def _source(call: Call, source: Word, *, moving: bool, linking: bool, deep: bool
         known = call.state.files.get(call.path(source))
         if known is not None:
             return known
-        call.read(source, look=True)
-        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None)
+        call.read(source, look=call.place(source) is not Place.SECRET)
+        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None, call.path(source))
     if moving:
         return call.read(source, look=call.place(source) is not Place.SECRET)
     return call.read(source, recursive=deep)
@@ -305,6 +313,7 @@ def patch(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 HANDLERS = {
+    "rmdir": remove_empty,
     "patch": patch,
     "copy": copy,
     "permissions": permissions,

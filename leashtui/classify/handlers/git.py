@@ -214,6 +214,8 @@ def run_text(call: Call, spec: Spec, options: Options) -> Stream | None:
         "--setup",
     ):
         call.shell(value)
+    for value in options.all("--extcmd", "-x") if "difftool" in call.words else ():
+        indirect(call, Word(f"{value} {UNKNOWN} {UNKNOWN}", value.taint) if " " in value else value)
     for option in ("-O", "--open-files-in-pager", "--extcmd"):
         for value in options.all(option):
             indirect(call, value)
