@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import HANDLERS
 from leashtui.classify.options import Options, split
+from leashtui.classify.patterns import lazy
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
 from leashtui.classify.values import Stream, Taint, Word, bare, show
@@ -20,6 +21,7 @@ from leashtui.model.facts import Severity, Verb
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
 _CHANGES = frozenset(("delete", "destroy", "purge", "terminate", "create", "update", "remove"))
+_NUMBER = lazy(r"[v^~=><]*\d")
 _RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
 """Programs that run what they are given before they look at what follows."""
 _ELSEWHERE = frozenset(
@@ -86,7 +88,8 @@ def apply(call: Call, spec: Spec) -> Stream:
         sub = " ".join(show(w) for w in options.args[:used])
         options.args = options.args[used:]
         taken = {n for n, _ in options.values}
-        if any(o in _HELP and o not in taken for o in options.given) and not chosen.posix:
+        helps = any(o in _HELP and o not in taken for o in options.given)
+        if helps and not chosen.posix and (_asks_help(words, spec) or "--version" not in words):
             return Stream(0, None)
         if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):
             _deeper(call, spec, options, sub)
@@ -120,7 +123,10 @@ def _inert(words: list[Word], spec: Spec) -> bool:
 def _asks_help(words: list[Word], spec: Spec) -> bool:
     """Whether `--help` is an option here: not a value, not after `--`, not after code that runs first."""
     former = ""
-    for word in words:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--version" and (former or following) and _NUMBER.match(following):
+            former = word  # which version is meant
+            continue
         if word == "--" or (spec.handler in _RUNS_FIRST and not word.startswith("-")):
             return False
         if word in _HELP:

@@ -12,6 +12,7 @@ from leashtui.classify.machine import parsed
 from leashtui.classify.marks import judge_marks
 from leashtui.classify.normalise import cleaned
 from leashtui.classify.patterns import lazy
+from leashtui.classify.phrases import is_command
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.reader import Unparsable
@@ -21,6 +22,7 @@ from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
+_DEADLY = frozenset("rm git dd find shred chmod chown mkfs wipefs truncate".split())
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -40,6 +42,9 @@ def judge_code(call: Call, language: str, text: Word | str, stdin: Stream | None
         return call.out()
     if language == "python":
         return judge_python(call, bare(word))
+    first = word.split(" ", 1)[0].rpartition("/")[2]
+    if first in _DEADLY and is_command(call, [bare(word)]):
+        call.shell(word)  # no code at all: what its writer meant
     return judge_marks(call, language, bare(word))
 
 

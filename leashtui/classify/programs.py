@@ -11,6 +11,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.code import read_script, run_own, run_twin
 from leashtui.classify.lists import run_lists
 from leashtui.classify.loads import judge_loads
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.standing import place
 from leashtui.classify.tamper import judge_reach
@@ -19,6 +20,7 @@ from leashtui.model.facts import Place, Severity, Verb
 
 _BINS = ("/bin", "/.bin", "/exe", "/script")
 """Folders in which a project keeps its own way to start an installed program."""
+_REACHES = lazy(r"(?<![a-z])leash")
 _LEASH = frozenset(("leash", "leashtui"))
 _BUILDERS = frozenset(
     "cargo go npm pnpm yarn bun pip pip3 uv poetry bundle composer mix dotnet cmake ninja gradle mvn rake tox nox"
@@ -124,7 +126,7 @@ def _unknown(call: Call) -> Stream:
         return Stream(0, None)
     machine.partial()
     call.add(Verb.EXEC, call.name, f"runs {call.name}, which leash does not know")
-    if call.name == "leashd" or "leash" in call.name:
+    if _REACHES.search(call.name):
         call.sign("guard_tamper")
     tail(call)
     if (call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.names_host():

@@ -158,6 +158,9 @@ def permissions(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     path, where = call.path(target), call.place(target)
+    if target.taint & Taint.GUARD or path.rpartition("/")[2] in ("leash", "leashtui"):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, path, f"changes the mode of {call.say(target)}, leash itself", Severity.CRITICAL)
     folder = covered_folder(path)
     if deep and (folder in SYSTEM_DIRS or call.place(folder) is Place.ROOT) or (where is Place.ROOT and path == "/"):
         call.sign("catastrophic")
