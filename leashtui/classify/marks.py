@@ -23,6 +23,9 @@ from leashtui.classify.spellings import (
     FORKS,
     GLOBBED,
     HOME,
+    HOME_BEHIND,
+    HOME_ELSEWHERE,
+    HOME_INTO,
     HOST,
     INNER,
     INSTALLS,
@@ -94,7 +97,7 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
 
 def judge_marks(call: Call, language: str, code: str) -> Stream:
     """Report what a text of code would do; gives what it may print."""
-    code = folded(code)
+    code = folded(_homed(code, call.machine.setting.home))
     taint = call.stdin.taint & Taint.SECRET
     secrets = _secrets_read(call)
     literals = [_plain(m.group()) for m in LITERAL.finditer(code)]
@@ -106,7 +109,7 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         if len(found.group(1)) < len(code) - 4:
             judge_marks(call, language, _plain(found.group(1)))
     for found in GLOBBED.finditer(code):
-        call.delete(live(found.group(1)))
+        call.delete(live(found.group(1) or found.group(2) or found.group(3)))
     for found in OPENS.finditer(code):
         call.write(_plain(found.group(1)), Stream(taint, None), append=True)
     for found in LOADS.finditer(code):
@@ -137,6 +140,15 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         call.sign("catastrophic")
         call.add(Verb.SYSTEM_CHANGE, "", "starts processes without end", Severity.CRITICAL)
     return Stream(taint | call.reads, None)
+
+
+def _homed(code: str, home: str) -> str:
+    """Code in which the home folder, where it is put behind a text or into one, is part of that text."""
+    if HOME.search(code) is None:
+        return code
+    code = HOME_ELSEWHERE.sub(f'"{home}"', code)
+    code = HOME_BEHIND.sub(lambda m: f"{m[1]}{m[2]}{home}{m[1]}", code)
+    return str(HOME_INTO.sub(home, code))
 
 
 def _secrets_read(call: Call) -> int:

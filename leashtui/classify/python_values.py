@@ -10,12 +10,20 @@ import ast
 import base64
 
 from leashtui.classify.call import Call
-from leashtui.classify.values import UNKNOWN
+from leashtui.classify.values import UNKNOWN, live
 
 _OPENS = frozenset(("open", "io.open", "codecs.open", "builtins.open"))
 
 _SAME = frozenset("decode encode strip rstrip lstrip".split())
 """Methods that leave a text as it is, as far as it matters here."""
+
+
+def _items(node: ast.expr) -> tuple[list[ast.expr], bool]:
+    """The elements of a list, and whether they are numbers of characters: `map(chr, [114, 109])`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "map" and len(node.args) == 2:
+        function = node.args[0]
+        return _items(node.args[1])[0], isinstance(function, ast.Name) and function.id == "chr"
+    return (list(node.elts), False) if isinstance(node, ast.List | ast.Tuple) else ([], False)
 
 
 class Names(ast.NodeVisitor):
@@ -52,6 +60,31 @@ class Names(ast.NodeVisitor):
             made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else self.dotted(node.value)
             if made:
                 self.names[name] = made
+
+    def visit_For(self, node: ast.For) -> None:  # noqa: N802 - named by ast
+        self._each(node.target, node.iter)
+        self.generic_visit(node)
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> None:
+        for generator in node.generators:
+            self._each(generator.target, generator.iter)
+        self.generic_visit(node)
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = _comprehension  # noqa: N815 - named by ast
+
+    def _each(self, target: ast.expr, source: ast.expr) -> None:
+        """A name runs through what lies in a folder: it stands for anything there."""
+        if not isinstance(target, ast.Name) or not isinstance(source, ast.Call):
+            return
+        last = source.func.attr if isinstance(source.func, ast.Attribute) else ""
+        if last in ("rglob", "glob", "iterdir") and isinstance(source.func, ast.Attribute):
+            holder = source.func.value
+            folder = None if self.dotted(source.func) == "glob.glob" else self.text(holder)
+            pattern = self.text(source.args[0]) if source.args else "*"
+            if folder is None and self.dotted(source.func) == "glob.glob" and pattern:
+                self.constants[target.id] = live(pattern)
+            elif folder is not None and pattern:
+                self.constants[target.id] = live(f"{folder.rstrip('/')}/{pattern}")
 
     def dotted(self, node: ast.expr) -> str:
         """`a.b.c` with the first name replaced by what it was imported as; '' when it is no plain name."""
@@ -148,8 +181,10 @@ class Names(ast.NodeVisitor):
         last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if last == "join" and isinstance(node.func, ast.Attribute) and node.args:
             glue = self.text(node.func.value)
-            items = node.args[0].elts if isinstance(node.args[0], ast.List | ast.Tuple) else []
-            parts = [self.text(i) for i in items]
+            items, made = _items(node.args[0])
+            parts = [
+                chr(int(t) % 0x110000) if made and (t := self.text(i) or "").isdigit() else self.text(i) for i in items
+            ]
             known = [p for p in parts if p is not None]
             return glue.join(known) if glue is not None and parts and len(known) == len(parts) else None
         if last in _SAME and isinstance(node.func, ast.Attribute) and ("()" in name or "." not in name):

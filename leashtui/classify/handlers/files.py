@@ -12,7 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.content import judge_executable
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
-from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
+from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk, is_installed
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -82,6 +82,13 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
         empties = call.path(source) == "/dev/null" and not options.has("-n", "--no-clobber")
         if linking and empties and not options.has("-f", "-sf", "-fs", "-nfs", "-sfn"):
             empties = False
+        if path.rpartition("/")[2] in ("leash", "leashtui") and is_installed(
+            call.path(source), call.machine.setting.workspace, call.machine.setting.home
+        ):
+            call.sign("guard_tamper")
+            call.add(
+                Verb.GUARD_TOUCH, path, f"puts another program in leash's place: {call.say(lands)}", Severity.CRITICAL
+            )
         call.write(lands, content, empties=empties)
         mode = options.last("-m", "--mode") if call.name in ("install", "ginstall") else None
         if mode is not None:
@@ -244,7 +251,8 @@ def pipe_name(call: Call, spec: Spec, options: Options) -> Stream | None:
 def tee(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Writes what it gets to files and on."""
     for word in options.args:
-        call.write(word, call.stdin, append=options.has("-a", "--append"))
+        appends = options.has("-a", "--append")
+        call.write(word, call.stdin, append=appends, empties=call.stdin.text == "" and not appends)
     return call.stdin
 
 

@@ -161,14 +161,13 @@ def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
     text = " ".join(bare(w) for w in call.words)
     if re.search(r"(?:-u|--uid)[ =]?0\b", text) or (
         call.name in ("usermod", "gpasswd", "adduser")
-        and bare(call.words[-1]) != call.machine.setting.user
+        and bare(call.words[-1]) not in (call.machine.setting.user, call.machine.setting.home.rpartition("/")[2])
         and re.search(r"\b(sudo|wheel|root|admin|docker)\b", text)
         and not options.has("--help")
     ):
         call.sign("backdoor")
-    if call.name in ("userdel", "deluser") and any(
-        bare(w) in ("root", call.machine.setting.user) for w in call.words[1:]
-    ):
+    own = ("root", call.machine.setting.user, call.machine.setting.home.rpartition("/")[2])
+    if call.name in ("userdel", "deluser") and any(bare(w) in own for w in call.words[1:]):
         call.sign("catastrophic", "destructive")
     return None
 
