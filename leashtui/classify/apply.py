@@ -146,7 +146,8 @@ def _limit(spec: Spec) -> int:
 def _command(spec: Spec, options: Options) -> tuple[Spec, int] | None:
     """The subcommand's table and how many words name it."""
     words = [bare(w) for w in options.args]
-    for pattern, command in spec.patterns:
+    fitting = spec.by_first.get(words[0]) if words else None
+    for pattern, command in spec.by_first["*"] if fitting is None else fitting:
         if len(pattern) <= len(words) and all(
             p == w or ("*" in p and fnmatchcase(w, p)) for p, w in zip(pattern, words, strict=False)
         ):

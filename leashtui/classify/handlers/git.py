@@ -43,7 +43,7 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     _repository(call, options)
     if call.words[1:2] == ["--"]:  # which git refuses today
         return call.words_run([call.words[0], *call.words[2:]])
-    if options.args and not any(p[0] in (bare(options.args[0]), "*") for p, _ in spec.patterns):
+    if options.args and bare(options.args[0]) not in spec.by_first and not any(p[0] == "*" for p, _ in spec.patterns):
         _alias(call, options)
     return None
 
