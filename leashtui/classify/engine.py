@@ -14,7 +14,7 @@ from leashtui.classify import commands, redirects
 from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
 from leashtui.classify.doors import meet_door
-from leashtui.classify.environment import judge_variables
+from leashtui.classify.environment import judge_variables, matters
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
@@ -117,7 +117,7 @@ class Engine:
                 sentence = "would write or connect in a way that leash cannot read"
                 machine.ledger.add(Verb.WRITE, "", Place.OUTSIDE, sentence, (0, len(text)))
             return
-        machine.run(tree, [state], TERMINAL)
+        machine.begin(tree, [state])
 
     def _exec(self, request: Request) -> Facts:
         """A program with its final words."""
@@ -133,8 +133,8 @@ class Engine:
         made = Plumbing(stdin)
         machine.stdin = stdin
         span = (0, len(command))
-        if request.env:
-            env = [(n, Word(cleaned(v))) for n, v in request.env]
+        env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
+        if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
         agent = self._agent(request, words)
         if agent:
@@ -142,7 +142,7 @@ class Engine:
             ledger.add(Verb.EXEC, agent, sentence=f"starts {show(agent)}, the agent that was named", span=span)
         else:
             invoke(machine, state, words, stdin, span, made)
-        return facts_of(ledger, command, self.mode, found)
+        return facts_of(ledger, command, self.mode, found, request.argv)
 
     def _agent(self, request: Request, words: list[Word]) -> str:
         """The agent a person started, in exactly their words: by leash, or by its own launcher. '' for all else."""

@@ -42,10 +42,18 @@ def _is_assignment(word: Word) -> bool:
     return bool(sign) and name.replace("_", "a").isalnum() and not name[:1].isdigit()
 
 
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh"))
+
+
 def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> Stream:
     """xargs and parallel: a command once for every item of the input. place: the placeholder, '' to append."""
     items = input_items(stdin, lines=bool(place))
     out: Stream | None = None
+    if words[-1] in ("-c", "-lc", "-ic") and words[0].rpartition("/")[2] in _SHELLS:
+        for item in [i for chunk in input_items(stdin, lines=True) for i in chunk][:16]:
+            call.words_run([*words, item], Stream(0, ""))  # as it is meant, whatever xargs makes of the blanks
+    if place and all(w.startswith("-") for w in words[1:]) and len(words) > 1:
+        words = [*words, Word(place)]  # its writer forgot where
     for chunk in items:
         if not place:
             one = call.words_run([*words, *chunk], Stream(0, ""))

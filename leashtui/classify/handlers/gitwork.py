@@ -272,6 +272,10 @@ _JUDGES = {
 }  # fmt: skip
 
 
+_NAMES_ONLY = frozenset("ls-files check-ignore check-attr status rev-list name-rev".split())
+"""They print names of files, never what is in them."""
+
+
 def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Subcommands that only show: unless what they show is a secret, or they start a program, or they are sent."""
     sub, words = subcommand(call)
@@ -279,7 +283,7 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     for word in options.args:
         found = _BLOB.match(bare(word))
         name = Word(found.group(1), word.taint) if found is not None and "://" not in word else word
-        if call.place(name) is Place.SECRET:
+        if call.place(name) is Place.SECRET and sub not in _NAMES_ONLY:
             call.reads |= Taint.SECRET
             call.add(
                 Verb.SECRET_READ, call.path(name), f"shows {call.say(name)}, which holds secrets", place=Place.SECRET
