@@ -7,7 +7,8 @@ out only what could neither match nor err.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import cedarpy
 import msgspec
@@ -36,6 +37,18 @@ _NO_ACTION: Uid = {"type": "Action", "id": "none"}
 _NOTHING: Uid = {"type": "Command", "id": ""}
 _NOBODY = cedarpy.Entities.from_json_str("[]")
 _encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+
+class Stack(Protocol):
+    """Where the engine is called: it recurses natively, so that who decides for others gives it a stack it knows."""
+
+    def __call__(self, work: Callable[[], T], /) -> T: ...
+
+
+def here(work: Callable[[], T], /) -> T:
+    """On the caller's own stack."""
+    return work()
 
 
 class Matched(Struct, frozen=True):
@@ -64,7 +77,8 @@ class Plan:
 
 
 class Shard:
-    """One action's policies. singly: plans of single policies, shared by the shards of one decider.
+    """One action's policies. singly: plans of single policies, shared by the shards of one decider. stack: where the
+    engine evaluates; building a shard calls it too, on the stack of who builds.
 
     Raises ValueError when the engine refuses them.
     """
@@ -78,7 +92,9 @@ class Shard:
         schema: Schema,
         digest: str,
         singly: dict[str, Plan] | None = None,
+        stack: Stack = here,
     ) -> None:
+        self._stack = stack
         self.policies = {policy.name: policy for policy in policies}
         self._listed = tuple(policies)
         self._known = context.names()
@@ -118,7 +134,7 @@ class Shard:
         values = self._context.values(self.facts, request, facts)
         seen = self._context.clean(self.facts, values)
         about = _About(request, facts, needed=True)
-        return self._combined([self._ask(self._whole, seen, about)])
+        return self._combined(self._stack(lambda: [self._ask(self._whole, seen, about)]))
 
     def forget(self) -> None:
         """Drop remembered matches; compiled plans stay."""
@@ -132,13 +148,14 @@ class Shard:
         picked = self._sieve.pick(seen)
         exact = self._sieve.exact
         matched = [self._listed[number].name for number in picked if number in exact]
-        plans = self._planned(tuple([number for number in picked if number not in exact]))
-        return self._combined([self._ask(plan, seen, about) for plan in plans], matched)
+        rest = tuple([number for number in picked if number not in exact])
+        if not rest:
+            return self._combined((), matched)
+        said = self._stack(lambda: [self._ask(plan, seen, about) for plan in self._planned(rest)])
+        return self._combined(said, matched)
 
     def _planned(self, picked: tuple[int, ...]) -> list[Plan]:
         """What to evaluate for these policies: together when that was seen before or they are many, else singly."""
-        if not picked:
-            return []
         if len(picked) == 1:
             return [self._single[self._listed[picked[0]].name]]
         plan = self._plans.get(picked)

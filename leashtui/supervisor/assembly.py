@@ -50,6 +50,7 @@ from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
+from leashtui.supervisor.deciding import DecisionThread
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
@@ -138,10 +139,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
     late: list[Callable[[], None]] = []
+    deep = DecisionThread()
     standing = Standing(
         bundle,
         lambda: layers.load(config_dir(), start.workspace).bundle,
-        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
+        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around, stack=deep), lasting),
         lambda event: stream.append(event, durable=True),
         lambda: _each(late),
     )

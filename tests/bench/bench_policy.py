@@ -1,4 +1,5 @@
-"""How long a decision takes: python tests/bench/bench_policy.py. CPU of the deciding thread, microseconds.
+"""How long a decision takes: python tests/bench/bench_policy.py. CPU of all threads it takes, microseconds: the engine
+has one of its own, as in a session.
 
 Exits with 1 when a budget is broken: 500 mixed policies p99 200 us uncached and 50 us cached, the pack 150 us.
 Each request is decided three times, afresh where that is said, and the fastest counts: neighbours on the machine,
@@ -22,6 +23,7 @@ from leashtui.policy.entities import Principal
 from leashtui.policy.grants import from_ask
 from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import Source, read, source
+from leashtui.supervisor.deciding import DecisionThread
 
 ROUNDS = 2000
 TRIES = 3
@@ -46,9 +48,9 @@ def _report(
         took = []
         for _ in range(TRIES):
             afresh()
-            before = time.thread_time_ns()
+            before = time.process_time_ns()
             work(number)
-            took.append((time.thread_time_ns() - before) / 1000)
+            took.append((time.process_time_ns() - before) / 1000)
         times.append(min(took))
     times.sort()
     p99 = times[int(len(times) * 0.99)]
@@ -116,7 +118,8 @@ def main() -> int:
     schema = bundle.load_schema()
     before = time.perf_counter()
     loaded = bundle.build(pack, schema)
-    pdp = PDP(loaded, WHO, tier=Tier.EXEC)
+    deep = DecisionThread()
+    pdp = PDP(loaded, WHO, tier=Tier.EXEC, stack=deep)
     print(f"load and compile {len(loaded.policies)} policies {(time.perf_counter() - before) * 1000:.1f} ms")
     before = time.perf_counter()
     pdp.self_test()
@@ -137,7 +140,7 @@ def main() -> int:
     kept.append(_report("cached ask released by a grant, pack", lambda n: pdp.decide(request, push), 50))
     before = time.perf_counter()
     mixed = bundle.build([*pack, _mixed(500 - len(loaded.policies), dice)], schema)
-    many = PDP(mixed, WHO, tier=Tier.EXEC)
+    many = PDP(mixed, WHO, tier=Tier.EXEC, stack=deep)
     print(f"load and compile {len(mixed.policies)} policies {(time.perf_counter() - before) * 1000:.1f} ms")
     kept.append(_report("cached, 500 policies", lambda n: many.decide(request, facts), 50))
     kept.append(_report("uncached, 500 mixed policies and requests", lambda n: many.decide(*met[n]), 200, many.forget))

@@ -206,3 +206,26 @@ def test_after_foreign_text_what_goes_out_is_asked_again(world: World) -> None:
     )
     assert "builtin/tainted-outward" not in before and "builtin/tainted-outward" in after
     assert world.events("session.tainted")[0]["source"] == "web"
+
+
+def test_a_small_stack_of_the_shell_changes_no_decision(world: World) -> None:
+    """The engine has a stack of its own: on the main thread's it would err here, and an error denies."""
+    same = '["x", context.command].contains(context.command)'  # not a test the index answers by itself
+    deep = "(" * 20 + " && ".join([same] * 30) + ")" * 20
+    write(
+        world,
+        f'@id("deep") permit (principal, action == Action::"ProcessExec", resource) when {{ {deep} }};\n'
+        f'@id("usr") forbid (principal, action == Action::"ProcessExec", resource) when {{ {deep} }}'
+        ' when { context.prefixes.contains("ls /usr") };',
+    )
+    line = 'ulimit -s 256; exec "$@"'
+    words = ["sh", "-c", line, "sh", *world.argv("run", "--headless", "--", "bash")]
+    said = "ls /usr\necho fine\n"
+    done = subprocess.run(
+        words, cwd=world.workspace, env=world.env, input=said, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "fine\n", done.stderr
+    decisions = [e["decision"] for e in world.events("act.decided")]
+    assert not any(one.get("errors") for one in decisions)
+    assert any("user/deep" in [p["id"] for p in one["policies"]] for one in decisions)
+    assert [p["id"] for p in decided(world, "ls /usr")[0]["decision"]["policies"]] == ["user/usr"]
