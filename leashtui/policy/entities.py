@@ -206,6 +206,9 @@ _KINDS = {
     Action.NET_CONNECT: "Host",
     Action.NET_BIND: "Host",
     Action.SESSION_START: "Repository",
+    Action.TOOL_USE: "AgentTool",
+    Action.SUBAGENT_SPAWN: "AgentTool",
+    Action.PROMPT_SEND: "Prompt",
 }
 
 
@@ -218,6 +221,8 @@ def resource(request: Request, facts: Facts) -> Uid:
         return _uid(kind, request.path)
     if kind == "MCP::Tool":
         return _uid(kind, "/".join(request.argv[:2]))
+    if kind == "Prompt":
+        return _uid(kind, "person")
     if kind == "Host":
         host = f"[{request.host}]" if ":" in request.host else request.host
         return _uid(kind, request.path or (f"{host}:{request.port}" if request.port else request.host))

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Parse, Place, Verb
-from leashtui.model.request import Action, Layer, Mode, Request, Tier
+from leashtui.model.request import TOLD, Action, Layer, Mode, Request, Tier
 from leashtui.policy.cases import WORKSPACE, ordinary
 from leashtui.policy.entities import TEXT, Principal, Surroundings
 from leashtui.policy.formula import OTHER, REACH, Formulas
@@ -180,6 +180,8 @@ def _placed(request: Request, action: Action, reach: set[tuple[str, str]]) -> Re
         return replace(request, path=place or f"/{_NAME}/{_NAME}")
     if action is Action.SESSION_START:
         return replace(request, path=place or f"/{_NAME}/{_NAME}")
+    if action in TOLD:
+        return replace(request, argv=(next((name for kind, name in reach if kind == "AgentTool"), "tool"),))
     hosts = sorted((name for kind, name in reach if kind == "Host"), key=len)
     if hosts:
         host = hosts[-1]

@@ -45,7 +45,7 @@ from leashtui.model.event import (
     ToolsPinned,
     Voted,
 )
-from leashtui.model.request import Layer
+from leashtui.model.request import TOLD, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
@@ -135,7 +135,7 @@ def _decided(event: Decided) -> Line:
         return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
     if verdict.ruling is Ruling.ALLOW:
         told = event.request.layer is Layer.MCP and bool(event.covered_by)
-        if told:  # its hook said so already
+        if told or event.request.action in TOLD:  # its hook said so already
             return Line(Tone.QUIET, "sent", command, "", quiet=True)
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,50 @@ def test_a_small_stack_of_the_shell_changes_no_decision(world: World) -> None:
     assert not any(one.get("errors") for one in decisions)
     assert any("user/deep" in [p["id"] for p in one["policies"]] for one in decisions)
     assert [p["id"] for p in decided(world, "ls /usr")[0]["decision"]["policies"]] == ["user/usr"]
+
+
+HOOKED = """\
+#!{python}
+import json, os, subprocess, sys
+hooks = json.load(open(sys.argv[sys.argv.index("--settings") + 1]))["hooks"]
+
+def hook(event, **more):
+    command = hooks[event][-1]["hooks"][0]["command"]
+    said = json.dumps(dict(session_id="s", cwd=os.getcwd(), hook_event_name=event, **more)).encode()
+    done = subprocess.run(["/bin/sh", "-c", command], input=said, capture_output=True)
+    print(event, done.returncode, done.stderr.decode().partition("[")[2].partition("]")[0], flush=True)
+
+hook("UserPromptSubmit", prompt="tidy up")
+hook("UserPromptSubmit", prompt="deploy to production")
+tools = dict(WebFetch=dict(url="https://example.com/"), WebSearch=dict(query="x"), Task=dict(prompt="y"))
+for name, given in tools.items():
+    hook("PreToolUse", tool_name=name, tool_use_id=name, tool_input=given)
+"""
+
+
+def test_prompts_tools_and_sub_agents_can_be_held_and_are_silent_otherwise(world: World) -> None:
+    agent = world.root / "bin" / "claude"
+    agent.parent.mkdir()
+    agent.write_text(HOOKED.format(python=sys.executable))
+    agent.chmod(0o755)
+    world.env["PATH"] = f"{agent.parent}:{world.env['PATH']}"
+    silent = world.leash("run", "--headless", "--guard", "exec", "--", "claude", "go").stdout
+    assert silent.splitlines() == [
+        *("UserPromptSubmit 0 ", "UserPromptSubmit 0 ", "PreToolUse 0 ", "PreToolUse 0 ", "PreToolUse 0 ")
+    ]
+    told = [e for e in world.events("act.decided") if e["request"]["action"] in ("PromptSend", "ToolUse")]
+    assert len(told) == 4 and not world.events("act.asked")
+    assert "WebFetch" in world.leash("log", "--json").stdout
+    write(
+        world,
+        '@id("prod") forbid (principal, action == Action::"PromptSend", resource == Prompt::"person")'
+        ' when { context.command like "*production*" };\n'
+        '@id("web") forbid (principal, action == Action::"ToolUse", resource == AgentTool::"WebFetch")'
+        ' when { context.hosts.contains("example.com") };\n'
+        '@id("alone") @outcome("ask") forbid (principal, action == Action::"SubagentSpawn", resource);',
+    )
+    held = world.leash("run", "--headless", "--guard", "exec", "--", "claude", "go").stdout
+    assert held.splitlines() == [
+        *("UserPromptSubmit 0 ", "UserPromptSubmit 2 user/prod", "PreToolUse 2 user/web", "PreToolUse 0 "),
+        "PreToolUse 2 user/alone",
+    ]

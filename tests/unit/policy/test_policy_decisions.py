@@ -195,6 +195,9 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.NET_CONNECT: Outcome.ASK,
         Action.NET_BIND: Outcome.ASK,
         Action.SESSION_START: Outcome.ASK,
+        Action.TOOL_USE: Outcome.ASK,
+        Action.SUBAGENT_SPAWN: Outcome.ASK,
+        Action.PROMPT_SEND: Outcome.ASK,
     }
 
 
