@@ -143,6 +143,7 @@ class Context:
 
     def __init__(self, tier: Tier, around: Surroundings = Surroundings()) -> None:  # noqa: B008 - frozen
         self.outside: Outside = ()
+        self.posture = around.posture
         self.fields: dict[str, Callable[[Request, Facts], Value]] = {
             "verbs": lambda r, f: f.verbs(),
             "touches": lambda r, f: f.touches(),
@@ -162,7 +163,7 @@ class Context:
             "workspace": lambda r, f: around.workspace,
             "repository": lambda r, f: around.repository,
             "version": lambda r, f: around.version,
-            "posture": lambda r, f: around.posture,
+            "posture": lambda r, f: self.posture,
             "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
         }

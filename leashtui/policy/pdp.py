@@ -133,6 +133,10 @@ class PDP:
         """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
         self._context.outside = outside
 
+    def stand(self, posture: str) -> None:
+        """The session's posture from now on, as policies read it."""
+        self._context.posture = posture
+
     def by_class(self) -> frozenset[Action]:
         """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
         return frozenset(

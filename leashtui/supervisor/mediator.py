@@ -336,6 +336,10 @@ class Mediator:
         facts = self._classify(request)
         return facts, self._decider.decide(request, facts)
 
+    def enforce(self, posture: Posture) -> None:
+        """Answer acts so from now on."""
+        self._posture = posture
+
     def read(self) -> None:
         """A page from the web came before the model by a tool of the agent's own."""
         self._taint.add(WEB)

@@ -40,6 +40,7 @@ class Standing:
         self._record = record
         self._changed = changed
         self._outside: Outside = ()
+        self._posture = ""
         self._busy = asyncio.Lock()
         self.pdp = with_stack(lambda: make(first))
         self.pdp.self_test()
@@ -67,6 +68,11 @@ class Standing:
         self.pdp.learn(outside)
         self._changed()
 
+    def stand(self, posture: str) -> None:
+        """See PDP."""
+        self._posture = posture
+        self.pdp.stand(posture)
+
     async def reload(self, wanted: str, who: str) -> Offered:
         """Build what lies there now; put it in force when its digest is `wanted`. Never raises for a bad set."""
         async with self._busy:
@@ -89,6 +95,8 @@ class Standing:
 
     def _exchange(self, pdp: PDP, offer: Offered, who: str) -> Offered:
         pdp.learn(self._outside)
+        if self._posture:
+            pdp.stand(self._posture)
         ended = []
         for grant in self.pdp.grants():
             if not grant.session:

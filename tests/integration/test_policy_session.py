@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -277,3 +279,66 @@ def test_prompts_tools_and_sub_agents_can_be_held_and_are_silent_otherwise(world
         *("UserPromptSubmit 0 ", "UserPromptSubmit 2 user/prod", "PreToolUse 2 user/web", "PreToolUse 0 "),
         "PreToolUse 2 user/alone",
     ]
+
+
+def machine(world: World) -> list[dict]:
+    """The events of the machine's chain."""
+    with sqlite3.connect(Path(world.env["LEASH_STATE_DIR"]) / "machine.db") as chain:
+        return [json.loads(body)["event"] for (body,) in chain.execute("SELECT body FROM event ORDER BY seq")]
+
+
+def test_a_running_session_changes_its_mode_and_both_logs_say_so(world: World) -> None:
+    write(
+        world,
+        ETC.replace('@id("etc")', '@id("etc") @outcome("ask")') + "\n"
+        '@id("learning") @reason("Nobody only observes here.") forbid (principal, action == Action::"SessionStart", '
+        'resource) when { context.posture == "observe" };',
+    )
+    process = start(world, "--on-ask", "wait")
+    process.stdin.write(b"ls /etc >/dev/null && echo approved\n")
+    process.stdin.flush()
+    world.one_card()
+    assert "in mode guard already" in world.leash("mode", "guard").stderr
+    locked = world.leash("mode", "lockdown")
+    assert (locked.returncode, locked.stdout.split(": ")[1]) == (0, "mode lockdown\n")
+    assert eventually(lambda: world.events("act.answered"))[0]["verdict"]["ruling"] == "deny"  # what waited
+    process.stdin.write(b"ls /etc >/dev/null || echo refused\n")
+    process.stdin.flush()
+    eventually(lambda: len(decided(world, "ls /etc")) == 2)
+    looser = world.leash("mode", "observe")
+    assert looser.returncode == 1 and "Nobody only observes here. [user/learning]" in looser.stderr
+    assert world.leash("mode", "guard").returncode == 0
+    process.stdin.write(b"ls /etc >/dev/null && echo approved\n")
+    process.stdin.close()
+    assert world.leash("approve", world.one_card()["id"]).returncode == 0
+    assert process.stdout.read() == b"refused\napproved\n"
+    shifts = [("lockdown", "guard"), ("guard", "lockdown")]
+    assert [(e["mode"], e["was"]) for e in world.events("session.mode")] == shifts
+    assert [(e["mode"], e["was"]) for e in machine(world) if e["kind"] == "session.mode"] == shifts
+    assert not [e for e in machine(world) if e["kind"] == "session.lowered"]
+    assert world.leash("audit", "verify").returncode == 0
+
+
+def test_an_agent_cannot_change_the_mode_of_its_session(world: World) -> None:
+    assert "DENY" in world.leash("explain", "--", "leash mode observe").stdout
+    ask = "import sys; from leashtui.faces.cli.main import main; sys.exit(main(['mode', sys.argv[1]]))"
+    script = world.script("inside", f"#!{sys.executable}\n{ask}\n")
+    for mode in ("observe", "lockdown"):
+        done = world.leash("run", "--headless", "--guard", "exec", "--", str(script), mode)
+        assert done.returncode != 0 and not world.events("session.mode"), done.stderr
+    outside = start(world)
+    eventually(lambda: world.leash("status").stdout.count("bash"))
+    done = subprocess.run([script, "lockdown"], env=world.env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and world.events("session.mode"), done.stderr
+    outside.stdin.close()
+
+
+def test_in_tier_watch_tightening_needs_no_code_and_loosening_does(world: World) -> None:
+    process = world.start("run", "--headless", "--guard", "watch", "--", "sleep", "30")
+    eventually(lambda: world.leash("status").stdout.count("sleep"))
+    assert world.leash("mode", "lockdown").returncode == 0
+    looser = world.leash("mode", "guard")
+    assert looser.returncode != 0 and "code" in looser.stderr
+    assert [e["mode"] for e in world.events("session.mode")] == ["lockdown"]
+    assert world.leash("kill").returncode == 0
+    process.wait(20)
