@@ -39,6 +39,7 @@ AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised
 MADE_HERE = (
     *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
     *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint"),
+    *("path", "hostname", "port"),
 )
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
@@ -166,6 +167,9 @@ class Context:
             "posture": lambda r, f: self.posture,
             "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
+            "path": lambda r, f: r.exe if r.action is Action.PROCESS_EXEC else r.path,
+            "hostname": lambda r, f: r.host.lower().rstrip("."),
+            "port": lambda r, f: str(r.port) if r.port else "",
         }
 
     def names(self) -> frozenset[str]:
@@ -228,6 +232,18 @@ def resource(request: Request, facts: Facts) -> Uid:
         host = f"[{request.host}]" if ":" in request.host else request.host
         return _uid(kind, request.path or (f"{host}:{request.port}" if request.port else request.host))
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
+
+
+def identity_of(action: str) -> Callable[[Request, Facts], tuple[str | int | tuple[str, ...], ...]]:
+    """Everything that the resource of such a request, and what that is in, are made of."""
+    kind = _KINDS.get(action, "Command")  # type: ignore[call-overload]
+    if kind == "Command":
+        return lambda request, facts: (request.exe, facts.command)
+    if kind == "Host":
+        return lambda request, facts: (request.path, request.host, request.port)
+    if kind in ("File", "Repository"):
+        return lambda request, facts: (request.path,)
+    return lambda request, facts: (request.argv,)
 
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:

@@ -107,6 +107,8 @@ def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:
         elif is_dataclass(one) and not isinstance(one, type):
             if isinstance(one, pst.GetAttr):
                 safe = one.base == _CONTEXT and one.attr in facts
+            elif isinstance(one, pst.HasAttr):
+                safe = one.base == _CONTEXT
             elif isinstance(one, pst.BinaryOp):
                 safe = one.op in _SAFE_OPS
             elif isinstance(one, pst.UnaryOp):
@@ -167,6 +169,8 @@ def _simple(expr: Any, facts: frozenset[str]) -> _Conjunct | None:
         return _unary(expr, facts)
     if isinstance(expr, pst.Like):
         return _like(expr, facts)
+    if isinstance(expr, pst.HasAttr) and expr.base == _CONTEXT and len(expr.attrs) == 1 and expr.attrs[0] in facts:
+        return _Conjunct(lambda seen: True, frozenset())  # every fact is always there
     if not isinstance(expr, pst.BinaryOp):
         return None
     if expr.op in ("and", "or"):

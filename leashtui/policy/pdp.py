@@ -27,6 +27,7 @@ from leashtui.policy.sources import source
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+    | {"path", "hostname", "port"}
 )
 """Facts of a file act that differ from name to name."""
 

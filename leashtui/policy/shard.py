@@ -20,7 +20,7 @@ from leashtui.model.request import Request
 from leashtui.model.verdict import Decision
 from leashtui.policy import names
 from leashtui.policy.combine import combine
-from leashtui.policy.entities import Context, Entity, Principal, Uid, Value, ancestry, resource, too_long
+from leashtui.policy.entities import Context, Entity, Principal, Uid, Value, ancestry, identity_of, resource, too_long
 from leashtui.policy.index import RESOURCE, Sieve
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import reads_of
@@ -103,13 +103,14 @@ class Shard:
         self.about_resource = self._whole.about_resource
         self._context = context
         self._principal = principal.uid()
+        self._identity = identity_of(action)
         self._action: Uid = {"type": "Action", "id": str(action)}
         self._anything: Uid = {"type": "Command", "id": ""}
         chain = principal.chain()
         self._base = schema.entities(chain)
         self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)))
         self._digest = digest
-        self._cache: dict[tuple[Value, ...], Matched] = {}
+        self._cache: dict[tuple[Value | int, ...], Matched] = {}
         self._plans: dict[tuple[int, ...], Plan | None] = {}
         self._single = {} if singly is None else singly
         for number, policy in enumerate(policies):
@@ -119,7 +120,7 @@ class Shard:
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
         values = self._context.values(self.facts, request, facts)
-        key = (*values, request.path, request.exe, facts.command) if self.about_resource else values
+        key = (*values, *self._identity(request, facts)) if self.about_resource else values
         found = self._cache.get(key)
         if found is None:
             found = self._sieved(request, facts, values)

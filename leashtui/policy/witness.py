@@ -112,6 +112,12 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
     request = _placed(replace(request, layer=layer, cwd=text("cwd", WORKSPACE)), action, reach)
     if "exe" in text("exe", ""):
         request = replace(request, exe=text("exe", request.exe))
+    if path := text("path", ""):
+        request = replace(request, **{"exe" if action is Action.PROCESS_EXEC else "path": path})
+    port = text("port", "")
+    request = replace(
+        request, host=text("hostname", "") or request.host, port=int(port) if port.isascii() and port.isdigit() else 0
+    )
     return Witness(request, facts, principal, tier, around)
 
 

@@ -285,6 +285,7 @@ _tests = st.one_of(
 _asked = st.sampled_from(
     [
         *((Action.NET_CONNECT, {"host": host, "port": 443}) for host in ("a.example.com", "example.com", "::1")),
+        (Action.NET_CONNECT, {"host": "a.example.com", "port": 22}),
         *((Action.TOOL_CALL, {"argv": words}) for words in (("forge", "push"), ("Other", "Push"), ("x", "y"))),
         *((Action.FILE_WRITE, {"path": path}) for path in ("/home/dev/a", "/home/x", "/homes")),
         (Action.SESSION_START, {"path": "/home/dev/a"}),
@@ -300,6 +301,18 @@ def test_the_sieve_sees_every_place_a_resource_is_in(tests: list[str], asked) ->
     request = msgspec.structs.replace(request, action=asked[0], **asked[1])
     shard = pdp._shards[asked[0]]
     assert shard.match(request, facts).policies == shard.whole(request, facts).policies
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(st.lists(_tests, min_size=1, max_size=4), st.lists(_asked, min_size=2, max_size=6))
+def test_no_resource_is_remembered_for_another(tests: list[str], asked) -> None:
+    text = "".join(f'@id("p{n}") permit (principal, action, resource) {t};' for n, t in enumerate(tests))
+    warm, cold = user(text), user(text)
+    request, facts = ordinary("x")  # the text is the same each time: only the resource differs
+    for action, more in asked:
+        one = msgspec.structs.replace(request, action=action, **more)
+        cold.forget()
+        assert warm.decide(one, facts) == cold.decide(one, facts)
 
 
 @pytest.mark.parametrize(
