@@ -234,9 +234,14 @@ def resource(request: Request, facts: Facts) -> Uid:
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
 
 
+def kind_of(action: str) -> str:
+    """The type of the resource of such a request; of an act within a command, the command's."""
+    return _KINDS.get(action, "Command")  # type: ignore[call-overload,no-any-return]
+
+
 def identity_of(action: str) -> Callable[[Request, Facts], tuple[str | int | tuple[str, ...], ...]]:
     """Everything that the resource of such a request, and what that is in, are made of."""
-    kind = _KINDS.get(action, "Command")  # type: ignore[call-overload]
+    kind = kind_of(action)
     if kind == "Command":
         return lambda request, facts: (request.exe, facts.command)
     if kind == "Host":

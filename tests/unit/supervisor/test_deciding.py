@@ -34,7 +34,7 @@ from leashtui.supervisor.policyload import with_stack
 
 def deepest():
     for wide in range(99, 0, -1):  # as deep as the engine takes it, so that the test goes on meaning that
-        chain = " && ".join(['[context.command, "x"].contains(context.command)'] * wide)
+        chain = " && ".join(['ip("::1").isIpv6()'] * wide)
         text = f'@id("a") permit (principal, action, resource) when {{{{ {{"(" * 20}}{{chain}}{{")" * 20}} }}}};'
         try:
             return bundle.build([source("user", "u", text.encode())], random_policies.SCHEMA), wide
