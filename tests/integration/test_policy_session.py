@@ -81,8 +81,13 @@ def test_sets_replaced_under_load_lose_and_misjudge_nothing(world: World) -> Non
         ('@id("b\u202e") permit (principal, action, resource);'.encode(), "hidden character"),
         (f"{USR}\n{USR}".encode(), "already used"),
         (b'@id("u") @lockd("true") forbid (principal, action, resource);', "did you mean @locked?"),
+        (
+            '@id("m") permit (principal, action, resource) when { context.command == "r\u043c" };'.encode(),
+            "two scripts",
+        ),
+        (b"".join(b'@id("n%d") permit (principal, action, resource);' % n for n in range(4090)), "policies together"),
     ],
-    ids=["nul", "large", "deep", "bidi", "twice", "annotation"],
+    ids=["nul", "large", "deep", "bidi", "twice", "annotation", "alike", "many"],
 )
 def test_a_hostile_file_changes_nothing_and_the_last_good_set_stays(world: World, hostile: bytes, what: str) -> None:
     write(world, USR)

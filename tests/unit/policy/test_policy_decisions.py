@@ -15,7 +15,8 @@ from leashtui.model.request import Action, Tier
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
 from leashtui.policy.cases import ordinary
-from leashtui.policy.entities import Principal
+from leashtui.policy.combine import combine
+from leashtui.policy.entities import TEXT, Principal
 from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import source
 
@@ -131,6 +132,41 @@ def test_a_forbid_that_cannot_be_evaluated_denies_and_is_not_remembered() -> Non
         decision = pdp.decide(request, facts)
         assert decision.outcome is Outcome.DENY
         assert len(decision.errors) == 1 and "user/no" in decision.errors[0]
+
+
+def test_an_error_is_evaluated_anew_each_time_and_thousands_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdp = user(f'@id("no") forbid (principal, action, resource) when {{ {BROKEN} }};')
+    honest, calls = cedarpy.is_authorized, []
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *args: calls.append(1) or honest(*args))
+    request, facts = ordinary("ls")
+    assert [pdp.decide(request, facts).outcome for _ in range(3)] == [Outcome.DENY] * 3
+    assert len(calls) == 3
+    good = user('@id("ok") permit (principal, action, resource) when { ip("::1").isIpv6() };')
+    calls.clear()
+    assert [good.decide(request, facts).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
+    assert len(calls) == 1  # what did not err is remembered
+    long = msgspec.structs.replace(facts, command="x" * (TEXT + 1))
+    assert [good.decide(request, long).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
+    many = user("".join(f'@id("n{n}") forbid (principal, action, resource) when {{ {BROKEN} }};' for n in range(99)))
+    errors = many.decide(request, facts).errors
+    assert len(errors) == 17 and errors[-1] == "and 83 more policies err"
+
+
+def test_no_permit_releases_a_locked_ask_whatever_it_names() -> None:
+    loaded = user(
+        '@id("locked") @outcome("ask") @locked("true") forbid (principal, action, resource);'
+        '@id("open") @outcome("ask") forbid (principal, action, resource);'
+        '@id("other") @outcome("ask") forbid (principal, action, resource);'
+        '@id("grant") permit (principal, action, resource);'
+    ).bundle
+    *asks, other, grant = loaded.policies
+    grant = msgspec.structs.replace(grant, grants=frozenset({"user/locked", "user/open"}))
+    decision = combine([*asks, grant], (), "b")
+    assert (decision.outcome, [p.id for p in decision.policies]) == (Outcome.ASK, ["user/locked"])
+    assert decision.released == ("user/open",)
+    assert combine([asks[1], grant], (), "b").outcome is Outcome.ALLOW
+    left = combine([asks[1], other, grant], (), "b")
+    assert (left.outcome, [p.id for p in left.policies]) == (Outcome.ASK, ["user/other"])
 
 
 def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) -> None:
