@@ -7,7 +7,19 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_policies import BROKEN, SCHEMA, WHO, Written, build, entities, plain_request, policies, situations
+from random_policies import (
+    BROKEN,
+    HOSTS,
+    SCHEMA,
+    SIGNS,
+    WHO,
+    Written,
+    build,
+    entities,
+    plain_request,
+    policies,
+    situations,
+)
 
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Verb
@@ -59,6 +71,88 @@ def test_index_equals_the_engine_on_every_policy(written, situation) -> None:
         shard.forget()
 
 
+SINGLE = [
+    *(f"context.{sign}" for sign in SIGNS[:2]),
+    *(f'context.hosts.contains("{host}")' for host in HOSTS[:2]),
+    'context.verbs.containsAll(["read", "write"])',
+    'context.touches.containsAny(["read:home", "write:source"])',
+    'context.parse == "full"',
+    'context.parse != "full"',
+    'context.command like "*git*"',
+    'context.command like "git*"',
+    'context.command like "*push origin"',
+    'context.command like "g*h*n"',
+    "context.hosts.isEmpty()",
+    'context.verbs == ["read"]',
+    '["read", "write", "delete"].containsAll(context.verbs)',
+    '["full", "partial"].contains(context.parse)',
+    '["a.example", "z"].containsAny(context.hosts)',
+    "context.network == context.recursive",
+    "context.network != context.recursive",
+    "context.hosts == context.programs",
+    'context.hosts != ["b.example", "a.example"]',
+    'context.hosts == ["b.example", "a.example"]',
+    '["git push origin", context.normalised].contains(context.command)',
+    "[context.hosts, context.verbs].contains(context.programs)",
+    "[true, context.network].containsAll([context.recursive])",
+    "context.hosts.containsAny([context.command, context.parse])",
+    "context.programs.containsAll([context.command])",
+    '["a.example", "b.example"].containsAll(context.hosts)',
+    "(if context.network then context.destructive else context.recursive)",
+    '(if resource is Command then resource in Dir::"/usr/bin" else !context.network)',
+    '(if context.network then true else context.hosts.contains("a.example"))',
+    '(context.network || context.hosts.contains("a.example"))',
+    '(context.network && context.hosts.contains("a.example"))',
+    '(resource == File::"/usr/bin/git" || context.network)',
+    "resource is Command",
+    "resource is File",
+    'resource == File::"/usr/bin/x"',
+    'resource == Dir::"/usr/bin"',
+    'resource in File::"/usr/bin/x"',
+    'resource in Dir::"/usr/bin"',
+    'resource in [Dir::"/opt", Dir::"/home/"]',
+    'context has path && context.path like "/usr*"',
+    '"/home/dev/a" == context.path',
+    'principal in User::"dev"',
+    'principal in User::"somebody"',
+    'ip("10.0.0.1").isIpv4()',
+    "1 == 1",
+    "false",
+]
+SCOPES = [
+    "resource",
+    'resource in Dir::"/usr/bin"',
+    'resource == File::"/home/dev/a"',
+    'resource == File::"/usr/bin/x"',
+]
+
+
+def _every_shape() -> PDP:
+    """Each of SINGLE as it is, negated, as an exception, and beside another; each scope."""
+    bodies = [f"when {{ {one} }}" for one in SINGLE]
+    bodies += [f"when {{ !({one}) }}" for one in SINGLE] + [f"unless {{ {one} }}" for one in SINGLE]
+    bodies += [f"when {{ ({one}) && {two} }}" for one, two in zip(SINGLE, SINGLE[7:] + SINGLE[:7], strict=True)]
+    bodies += [f"when {{ ({one}) || {two} }}" for one, two in zip(SINGLE, SINGLE[5:] + SINGLE[:5], strict=True)]
+    text = "".join(f'@id("p{n}") permit (principal, action, resource) {body};\n' for n, body in enumerate(bodies))
+    text += "".join(f'@id("s{n}") permit (principal, action, {scope});\n' for n, scope in enumerate(SCOPES))
+    return user(text)
+
+
+EVERY_SHAPE = _every_shape()
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(situations())
+def test_index_equals_the_engine_on_every_shape(situation) -> None:
+    request, facts = situation
+    shard = EVERY_SHAPE._shards[request.action]
+    for _ in range(2):
+        shard.forget()
+        found, whole = shard.match(request, facts), shard.whole(request, facts)
+        assert {p.name for p in found.policies} ^ {p.name for p in whole.policies} == set()
+        assert found.errors == whole.errors == ()
+
+
 @quick
 @given(policies(errors=True), situations())
 def test_three_answers_follow_from_what_matches(written, situation) -> None:
@@ -76,7 +170,7 @@ def test_three_answers_follow_from_what_matches(written, situation) -> None:
     pdp = pdp_of(written)
     decision = pdp.decide(request, facts)
     assert decision.outcome is expected
-    obliged = any(w.effect == "forbid" and w.outcome == "oblige" for w in hit)
+    obliged = any(w.effect == "forbid" and w.outcome == "oblige" for w in hit)  # whoever else matched
     assert decision.obligations == (("record:full",) if obliged else ())
     assert pdp.decide(request, facts) == decision
 
