@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -121,6 +121,10 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using kill' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using kill' -l all -d 'every session of yours'
 complete -c leash -n '_shtab_leash_using kill' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a mode -d 'let a running session refuse, hold or only record what would be asked'
+complete -c leash -n '_shtab_leash_using mode' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mode' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using mode; and test $_shtab_leash_npos -eq 0' -ka "observe guard lockdown" -d 'what the session does from now on'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a review -d 'answer what waits on the machines of your team, signed with your SSH key'
 complete -c leash -n '_shtab_leash_using review' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a list -d 'what waits, on all machines (also without a command)'

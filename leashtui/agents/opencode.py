@@ -14,7 +14,7 @@ from typing import Any
 from leashtui.agents import dialect, servers
 from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
 from leashtui.model.errors import LeashError
-from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+from leashtui.model.hook import GATES, Answer, Happening, Kind, Moment, Reply
 
 CONTENT = "OPENCODE_CONFIG_CONTENT"
 _EVENTS = {
@@ -62,6 +62,7 @@ export const Leash = async ({ directory }) => {
     "chat.message": async (input, output) => {
       const prompt = output.parts.filter((part) => part.type === "text").map((part) => part.text).join("\\n")
       const said = await call("prompt", { cwd: directory, session_id: input.sessionID, prompt })
+      if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
       const text = output.parts.find((part) => part.type === "text")
       if (said.out && text) text.text += "\\n\\n" + said.out
     },
@@ -98,7 +99,7 @@ class OpenCode(Adapter, frozen=True):
         except ValueError as error:
             raise LeashError(f"{CONTENT} is not JSON: {error}", f"unset {CONTENT}, or mend it") from error
         words = {
-            event: armory.words(event, self.hold if moment is Moment.TOOL else 30.0, moment is Moment.TOOL)
+            event: armory.words(event, self.hold if moment in GATES else 30.0, moment in GATES)
             for event, moment in _EVENTS.items()
         }
         path = armory.write("leash-opencode.js", (_PLUGIN % json.dumps(words)).encode())

@@ -25,13 +25,13 @@ from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
-from leashtui.classify.tool_calls import judge_tool_call
+from leashtui.classify.tool_calls import judge_told, judge_tool_call
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
-from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.request import TOLD, Action, Layer, Mode, Request
 
 _SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
 _ANY: frozenset[str] = frozenset()
@@ -165,7 +165,9 @@ class Engine:
         if request.action is Action.TOOL_CALL:
             command = f"{'/'.join(request.argv)} {request.script}".strip()
         span = (0, len(command))
-        if request.action is Action.TOOL_CALL:
+        if request.action in TOLD:
+            command = judge_told(machine, request)
+        elif request.action is Action.TOOL_CALL:
             judge_tool_call(machine, request, span)
         elif request.action is Action.FILE_DELETE:
             delete(machine, state, Word(request.path), span, certain=True)
@@ -189,7 +191,7 @@ class Engine:
             ledger.add(Verb.EXEC, request.argv[0], sentence=f"starts a session of {show(request.argv[0])}")
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
-        return facts_of(ledger, command, self.mode, hidden(command))
+        return facts_of(ledger, command, self.mode, hidden(command) if request.action not in TOLD else ())
 
 
 def _of_choice(facts: Facts) -> Facts:

@@ -247,6 +247,24 @@ class Braked(_Event, frozen=True, tag="session.braked"):
     who: str = ""
 
 
+class ModeChanged(_Event, frozen=True, tag="session.mode"):
+    """A running session took another posture, by whom. In the machine chain too, where it names the session."""
+
+    mode: str
+    was: str
+    who: str = ""
+    session: str = ""
+
+
+class TierLowered(_Event, frozen=True, tag="session.lowered"):
+    """This host gave the session a lower guard tier than is usual for its agent. In the machine chain too."""
+
+    tier: str
+    usual: str
+    lost: tuple[str, ...] = ()
+    session: str = ""
+
+
 class FaceJoined(_Event, frozen=True, tag="face.joined"):
     face: str
     role: str
@@ -315,6 +333,8 @@ Event = (
     | OutsideRead
     | Tainted
     | Braked
+    | ModeChanged
+    | TierLowered
     | FaceJoined
     | FaceLeft
     | ControlRefused

@@ -22,11 +22,12 @@ from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action
-from leashtui.policy.shard import Matched, Plan, Shard
+from leashtui.policy.shard import Matched, Plan, Shard, Stack, here
 from leashtui.policy.sources import source
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+    | {"path", "hostname", "port"}
 )
 """Facts of a file act that differ from name to name."""
 
@@ -42,8 +43,8 @@ _PROBE = """
 class PDP:
     """Decides requests of one session. tier: what the host enforces. clock: microseconds since the epoch.
 
-    Without a clock a grant that can expire never releases anything. Raises PolicyError when the engine refuses the
-    bundle.
+    Without a clock a grant that can expire never releases anything. stack: where the engine is called while deciding;
+    it is built on the caller's own. Raises PolicyError when the engine refuses the bundle.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class PDP:
         tier: Tier = Tier.WATCH,
         clock: Clock | None = None,
         around: Surroundings = Surroundings(),  # noqa: B008 - frozen
+        stack: Stack = here,
     ) -> None:
+        self._stack = stack
         self.bundle = bundle
         self.principal = principal
         self._clock = clock
@@ -77,7 +80,7 @@ class PDP:
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:
             schema, digest = self.bundle.schema, self.bundle.digest
-            return Shard(action, chosen, self._context, self.principal, schema, digest, singly)
+            return Shard(action, chosen, self._context, self.principal, schema, digest, singly, self._stack)
         except ValueError as error:
             raise PolicyError(f"the policy engine refuses this set: {error}", "run `leash policy check`") from error
 
@@ -109,7 +112,7 @@ class PDP:
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
         if self._granted is None:
-            self._granted = self._shard(Action.PROCESS_EXEC, tuple(self._grants.values()))
+            self._granted = self._stack(lambda: self._shard(Action.PROCESS_EXEC, tuple(self._grants.values())))
         granted = self._granted.match(request, facts)
         now = self._clock() if self._clock else None
         live = [p for p in granted.policies if not p.expires or (now is not None and now < p.expires)]
@@ -124,12 +127,16 @@ class PDP:
 
     def ask(self, request: Request, facts: Facts, policies: Sequence[Policy]) -> tuple[frozenset[str], tuple[str, ...]]:
         """(names of those that match, errors) of any policies, whatever else holds. Raises PolicyError."""
-        found = self._shard(request.action, tuple(policies)).whole(request, facts)
+        found = self._stack(lambda: self._shard(request.action, tuple(policies))).whole(request, facts)
         return frozenset(policy.name for policy in found.policies), found.errors
 
     def learn(self, outside: Outside) -> None:
         """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
         self._context.outside = outside
+
+    def stand(self, posture: str) -> None:
+        """The session's posture from now on, as policies read it."""
+        self._context.posture = posture
 
     def by_class(self) -> frozenset[Action]:
         """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
@@ -174,10 +181,10 @@ class PDP:
 
         Raises PolicyError when the engine answers anything else (on a stack that is too small every policy errors).
         """
-        probe = build([source("builtin", "self-test", _PROBE.encode())], self.bundle.schema)
+        probe = self._stack(lambda: build([source("builtin", "self-test", _PROBE.encode())], self.bundle.schema))
         request, facts = ordinary("true")
         for action in Action:
-            shard = self._shard(action, probe.policies)
+            shard = self._stack(lambda action=action: self._shard(action, probe.policies))  # type: ignore[misc]
             for found in (shard.whole(request, facts), shard.match(request, facts)):
                 names = [p.name for p in found.policies]
                 if names != ["builtin/true"] or len(found.errors) != 1:

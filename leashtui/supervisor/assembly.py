@@ -30,7 +30,7 @@ from leashtui.guards.kernel.made import Made
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.request import Mode, Tier
-from leashtui.model.verdict import PolicyRef
+from leashtui.model.verdict import By, PolicyRef
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
@@ -50,6 +50,7 @@ from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
+from leashtui.supervisor.deciding import DecisionThread
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
@@ -60,6 +61,7 @@ from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.modes import Modes, starting
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.peers import sandbox_of
@@ -96,6 +98,7 @@ class Parts:
     arming: Arming
     taint: Taint
     standing: Standing
+    modes: Modes
     keys: Keys
     made: Made
     house: Callable[[Relays], Servers]
@@ -138,10 +141,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
     late: list[Callable[[], None]] = []
+    deep = DecisionThread()
     standing = Standing(
         bundle,
         lambda: layers.load(config_dir(), start.workspace).bundle,
-        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
+        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around, stack=deep), lasting),
         lambda event: stream.append(event, durable=True),
         lambda: _each(late),
     )
@@ -212,6 +216,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
+    modes = Modes(
+        session_id,
+        start.posture,
+        starting(start, tier),
+        consult=mediator.consult,
+        stand=standing.stand,
+        enforce=mediator.enforce,
+        record=lambda event: stream.append(event, durable=True),
+        note=machine.trusted,
+        drop=lambda why: desk.deny_all(By.POLICY, why),
+    )
     by_class, added = standing.pdp.by_class(), histories(start.home)
     lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
     late.append(lambda: lanes.change(standing.pdp.by_class()))
@@ -237,6 +252,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         close_log=lambda: _close(stream, machine, session_id, directory, notary),
         revoke=standing.revoke,
         reload=standing.reload,
+        shift=modes.shift,
         linger=start.linger,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
@@ -283,6 +299,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         arming=arming,
         taint=taint,
         standing=standing,
+        modes=modes,
         keys=keys,
         made=made,
         house=house.build,

@@ -18,6 +18,7 @@ import msgspec
 
 from leashtui.model import codec
 from leashtui.model.event import ControlRefused, Event, FaceJoined, FaceLeft, Record
+from leashtui.model.request import Posture
 from leashtui.model.wire import (
     Answer,
     Brake,
@@ -33,6 +34,8 @@ from leashtui.model.wire import (
     Refused,
     Reload,
     Revoke,
+    Shift,
+    Shifted,
     Signal,
     Terminal,
     Vote,
@@ -60,6 +63,11 @@ class Powers(Protocol):
         ...
 
     def revoke(self, grant: str, who: str) -> str: ...
+
+    @property
+    def shift(self) -> Callable[[str, str], Shifted]:
+        """(mode, who): take another posture."""
+        ...
 
     async def reload(self, bundle: str, who: str) -> Offered:
         """Build the policies that lie there now, and put them in force when their digest is `bundle`."""
@@ -179,7 +187,8 @@ class Control:
         first = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
         if not isinstance(first, Hello | Terminal):
             return
-        if self._code is not None and not self._code.matches(first.code):
+        brakes = isinstance(first, Hello) and first.role == "brake"
+        if self._code is not None and not brakes and not self._code.matches(first.code):
             hint = "pass --code with the number shown in the terminal that started the session"
             reason = "this tier cannot tell the agent from the person: a code is needed"
             await self._turn_away(reader, writer, peer, reason, hint)
@@ -189,7 +198,18 @@ class Control:
             with socket.socket(fileno=os.dup(connection.fileno())) as own:
                 self._powers.hand_terminal(own, first.cols, first.rows)
             return
-        await self._attend(reader, writer, first, peer)
+        if brakes:
+            await self._lock(reader, writer, peer)
+        else:
+            await self._attend(reader, writer, first, peer)
+
+    async def _lock(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
+        """Nobody has to prove to be the person to have more refused."""
+        self._send(writer, self._powers.welcome())
+        wish = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
+        if isinstance(wish, Shift) and wish.mode == Posture.LOCKDOWN:
+            self._send(writer, self._powers.shift(wish.mode, peer.user))
+            await writer.drain()
 
     async def _turn_away(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer, reason: str, hint: str
@@ -219,6 +239,9 @@ class Control:
             wish = codec.decode_face(line)
             if isinstance(wish, Reload) and hello.role != "observer":
                 self._send(writer, await self._powers.reload(wish.bundle, peer.user))
+                continue
+            if isinstance(wish, Shift) and hello.role != "observer":
+                self._send(writer, self._powers.shift(wish.mode, peer.user))
                 continue
             refusal = "observers watch only" if hello.role == "observer" else self._obey(wish, peer, face)
             if refusal:

@@ -22,7 +22,7 @@ from leashtui.model.errors import Exit, StoreError
 from leashtui.model.event import Braked, Event, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
 from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
-from leashtui.model.wire import Done, Offered, Welcome
+from leashtui.model.wire import Done, Offered, Shifted, Welcome
 from leashtui.supervisor import tree
 from leashtui.supervisor.channel import Channel
 from leashtui.supervisor.control import Control
@@ -112,6 +112,7 @@ class Session:
         close_log: Callable[[], tuple[int, str]],
         revoke: Callable[[str], bool],
         reload: Callable[[str, str], Awaitable[Offered]],
+        shift: Callable[[str, str], Shifted],
         linger: bool,
     ) -> None:
         self._agent = ProcessRef(0, 0)
@@ -124,6 +125,7 @@ class Session:
         self._close_log = close_log
         self._revoke = revoke
         self._reload = reload
+        self.shift = shift
         self.aside: dict[int, asyncio.Future[int]] = {}  # children of leash's own, by pid, with their wait status
         self._linger = linger
         self._last: list[Callable[[], None]] = []

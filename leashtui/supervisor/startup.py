@@ -36,6 +36,7 @@ from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.instructions import compare
 from leashtui.supervisor.inventory import Places
+from leashtui.supervisor.modes import starting
 from leashtui.supervisor.outside import Readings
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
@@ -53,6 +54,9 @@ async def start_session(start: Start, channel: Channel) -> Session:
         lost = (OPEN_KEYS, *lost)
     parts = build(start, channel, tier, lost)
     session = parts.session
+    usual = choose_tier(Tier.STRICT, "", (), adapter_of(start.agent).tier)
+    if not start.guard and tier is not usual:
+        parts.modes.lowered(tier, usual, lost)
     if tier is Tier.WATCH:
         session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
     _say_what_is_obeyed(start, parts, channel)
@@ -237,9 +241,7 @@ def _may_start(start: Start, parts: Parts, launched: Launched, tier: Tier) -> No
         else:
             parts.session.refuse_first(launched.pid, verdict.feedback)
 
-    layer = Layer.SHIM if tier is Tier.WATCH else Layer.KERNEL
-    request = Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace)
-    parts.mediator.submit(request, settle)
+    parts.mediator.submit(starting(start, tier), settle)
 
 
 def _let_go(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:

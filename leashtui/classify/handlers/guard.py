@@ -60,6 +60,7 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
         "deny",
         "kill",
         "resume",
+        "mode",
         "policy",
         "config",
         "trust",

@@ -15,7 +15,7 @@ from leashtui.faces.cli.grants import log_of
 from leashtui.faces.cli.recorded import Deciders, in_force, records
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Decided, Record, SessionStarted
-from leashtui.model.request import Action
+from leashtui.model.request import UNCOUNTED
 from leashtui.model.verdict import By, Decision, Outcome
 from leashtui.policy import bundle, sources
 from leashtui.policy.bundle import Bundle
@@ -69,7 +69,7 @@ def _judge(deciders: Deciders, told: list[Record], role: str = "") -> list[tuple
             deciders.follow(_in_role(record, event, role))
             continue
         deciders.follow(record)
-        if not isinstance(event, Decided) or event.request.action is Action.SESSION_START:
+        if not isinstance(event, Decided) or event.request.action in UNCOUNTED:
             continue
         if event.verdict is None or event.verdict.by not in (By.OWN, By.HABIT):
             found.append((event, deciders.now.decide(event.request, event.facts)))

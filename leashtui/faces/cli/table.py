@@ -28,6 +28,7 @@ COMMANDS = (
     Row("freeze", "brake", "Brake", "stop every process of the agent where it stands"),
     Row("resume", "brake", "Brake", "let a frozen session go on"),
     Row("kill", "brake", "Brake", "end a session and everything it started"),
+    Row("mode", "mode", "Brake", "let a running session refuse, hold or only record what would be asked"),
     Row("review", "review", "Answer", "answer what waits on the machines of your team, signed with your SSH key"),
     Row("invite", "invite", "Answer", "let somebody review what waits here"),
     Row("log", "log", "Look back", "read what happened"),

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from random_policies import SCHEMA, WHO, policies, situations
+from random_policies import SCHEMA, WHO, atoms, policies, situations
 
 from leashtui.faces.cli import policy
 from leashtui.model.facts import Verb
@@ -128,7 +128,7 @@ def test_a_difference_comes_with_a_situation_that_the_engine_confirms() -> None:
 
 
 @settings(max_examples=12, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
-@given(policies(outcomes=("deny", "ask")), policies(outcomes=("deny", "ask")), situations())
+@given(policies(outcomes=("deny", "ask"), parts=atoms), policies(outcomes=("deny", "ask"), parts=atoms), situations())
 def test_what_the_analysis_says_of_random_sets_holds_on_the_engine(old, new, situation) -> None:
     sets = [
         bundle.build([source(w.layer, w.id, w.text.encode()) for w in written], SCHEMA, trusted=_all(written))
