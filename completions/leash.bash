@@ -13,8 +13,8 @@ _shtab_leash_config_subparsers=(show path)
 _shtab_leash_team_subparsers=(init invite expel join leave status)
 _shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill review invite log replay undo audit report export sync explain policy learn grants blast inventory hooks mcp config doctor team completions)
 
-_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger)
-_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger --pace)
+_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger)
+_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger --pace)
 _shtab_leash_status_option_strings=(-h --help --json --code)
 _shtab_leash_approvals_option_strings=(-h --help --json --code)
 _shtab_leash_approve_option_strings=(-h --help --session --code --for-session)
@@ -80,7 +80,7 @@ _shtab_leash_team_leave_option_strings=(-h --help)
 _shtab_leash_team_status_option_strings=(-h --help --json)
 _shtab_leash_team_option_strings=(-h --help)
 _shtab_leash_completions_option_strings=(-h --help)
-_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --mode --as --workspace --linger)
+_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger)
 
 
 

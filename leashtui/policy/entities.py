@@ -38,7 +38,7 @@ AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised
 
 MADE_HERE = (
     *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
-    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint"),
+    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint", "granted"),
 )
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
@@ -165,6 +165,7 @@ class Context:
             "posture": lambda r, f: around.posture,
             "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
+            "granted": lambda r, f: r.grants,
         }
 
     def names(self) -> frozenset[str]:

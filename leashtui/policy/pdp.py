@@ -26,7 +26,20 @@ from leashtui.policy.shard import Matched, Plan, Shard
 from leashtui.policy.sources import source
 
 _NAMES = frozenset(
-    {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+    {
+        "command",
+        "normalised",
+        "targets",
+        "changes",
+        "prefixes",
+        "cwd",
+        "exe",
+        "undo",
+        "programs",
+        "flags",
+        "taint",
+        "granted",
+    }
 )
 """Facts of a file act that differ from name to name."""
 

@@ -27,6 +27,7 @@ from leashtui.classify.witness import Witness
 from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.voice import say
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.request import Mode, Tier
@@ -73,6 +74,7 @@ from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
+from leashtui.supervisor.variables import Variables, Wants, sort
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -97,6 +99,7 @@ class Parts:
     taint: Taint
     standing: Standing
     keys: Keys
+    variables: Variables
     made: Made
     house: Callable[[Relays], Servers]
 
@@ -153,7 +156,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     notary, unsigned = engage(
         state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
     )
-    masker = Masker.from_environment(start.env)
+    variables = sort(start.env, adapter_of(start.agent), start.grants, start.withhold)
+    masker = Masker.from_environment(start.env, variables.values(start.env))
     stream = Stream(
         journal,
         masker,
@@ -188,6 +192,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     endings = Endings(loop, microseconds)
     covers = Covers()
     keys = Keys(start.home, covers.move, endings.watch, lambda text, hint: session.notice("info", text, hint))
+    wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
@@ -207,7 +212,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         limits=arming.limits(lambda: standing.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
-        opening=keys.opening,
+        opening=lambda request, facts, reply: keys.opening(request, facts, wants.opening(request, facts, reply)),
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
@@ -257,7 +262,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark, exe_digest, notary), durable=True)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
     for notice in (entry.notice, unsigned, _unusable(reviewers)):
         if notice is not None:
             stream.append(notice)
@@ -284,6 +289,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         taint=taint,
         standing=standing,
         keys=keys,
+        variables=variables,
         made=made,
         house=house.build,
     )
@@ -321,7 +327,9 @@ def _unusable(reviewers: Reviewers) -> Notice | None:
     return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="leash review signers")
 
 
-def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None) -> SessionStarted:
+def _started(
+    start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None, variables: Variables
+) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
         argv=start.argv,
@@ -341,6 +349,8 @@ def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary:
         posture=start.posture.value,
         role=start.role,
         machine=mark,
+        withheld=variables.withheld,
+        granted=variables.granted,
     )
 
 

@@ -47,6 +47,19 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
 
 
+Variable = Annotated[str, msgspec.Meta(pattern=r"^[^=\x00-\x20]{1,200}$")]
+
+
+class Environment(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which secret-looking variables agents get. grant: names of those they do get; `*` stands for anything.
+
+    withhold: names of others that count as secret too.
+    """
+
+    grant: tuple[Variable, ...] = ()
+    withhold: tuple[Variable, ...] = ()
+
+
 class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
 
@@ -94,6 +107,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     record: bool = True
     panel: Panel = Panel()
     watch: Watch = Watch()
+    environment: Environment = Environment()
     own_prompts: dict[str, Literal["keep", "quiet"]] = {}
     hooks: bool = True
     mcp: bool = True

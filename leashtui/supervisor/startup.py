@@ -41,6 +41,7 @@ from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of
 from leashtui.supervisor.terminal import Terminal
+from leashtui.words.variables import how, outset
 
 
 async def start_session(start: Start, channel: Channel) -> Session:
@@ -56,6 +57,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     if tier is Tier.WATCH:
         session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
     _say_what_is_obeyed(start, parts, channel)
+    _say_what_is_withheld(parts, channel)
     env = start.env | {"LEASH_SESSION": parts.id}
     shim = None
     if tier is Tier.WATCH:
@@ -80,7 +82,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     launched = launch(
         armed.argv,
         exe=start.exe,
-        env=armed.env,
+        env=parts.variables.without(armed.env),
         cwd=start.cwd,
         guarded=tier is not Tier.WATCH,
         stdio=start.stdio,
@@ -112,6 +114,14 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         parts.session.notice(notice.level, notice.text, notice.hint)
         if notice.level == "warn":
             channel.tell(say=f"{notice.text}; {notice.hint}")
+
+
+def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:
+    """One line about secret variables, names only."""
+    variables = parts.variables
+    if sentence := outset(variables.withheld, variables.own, variables.given):
+        parts.session.notice("info", sentence, how(variables.withheld) if variables.withheld else "")
+        channel.tell(say=sentence)
 
 
 def _advice(support: Support) -> str:
@@ -159,7 +169,7 @@ def _record(start: Start, parts: Parts) -> None:
         return
     recorder = Recorder(
         recording,
-        Masker.from_environment(start.env),
+        Masker.from_environment(start.env, parts.variables.values(start.env)),
         lambda connection: screen.hand(connection, 0, 0),
         lambda: (microseconds() - welcome.started) / 1e6,
         lambda why: session.notice("warn", why, "the log goes on"),
@@ -238,7 +248,15 @@ def _may_start(start: Start, parts: Parts, launched: Launched, tier: Tier) -> No
             parts.session.refuse_first(launched.pid, verdict.feedback)
 
     layer = Layer.SHIM if tier is Tier.WATCH else Layer.KERNEL
-    request = Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace)
+    request = Request(
+        Action.SESSION_START,
+        layer,
+        start.cwd,
+        start.argv,
+        start.exe,
+        path=start.workspace,
+        grants=parts.variables.granted,
+    )
     parts.mediator.submit(request, settle)
 
 

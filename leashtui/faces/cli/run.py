@@ -92,6 +92,8 @@ def start(
         "hooks": config.hooks,
         "mcp": config.mcp,
         "patience": config.patience.get(agent.kind, 0),
+        "grants": [*config.environment.grant, *args.grant_env],
+        "withhold": list(config.environment.withhold),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
