@@ -115,7 +115,7 @@ class Adapter(Struct, frozen=True):
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
-    where the variable is set.
+    where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
     """
 
     kind: str
@@ -137,6 +137,7 @@ class Adapter(Struct, frozen=True):
     footprint: Footprint = Footprint()
     keys: tuple[str, ...] = ()
     keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    places: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def asks_a_model(self) -> bool:
@@ -147,6 +148,10 @@ class Adapter(Struct, frozen=True):
         """The names of its own provider's keys, `*` for anything, in this environment."""
         more = (name for flag, names in self.keys_when if env.get(flag) for name in names)
         return (*self.keys, *more)
+
+    def places_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The secret places below the home that hold its own provider's key, in this environment."""
+        return tuple(place for flag, places in self.places if env.get(flag) for place in places)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment it is started with: `base`, where the person's own values win."""

@@ -247,6 +247,11 @@ AGENT = Claude(
         ("CLAUDE_CODE_USE_BEDROCK", _BEDROCK),
         ("CLAUDE_CODE_USE_FOUNDRY", ("ANTHROPIC_FOUNDRY_API_KEY",)),
     ),
+    places=(
+        ("CLAUDE_CODE_USE_BEDROCK", (".aws",)),
+        ("CLAUDE_CODE_USE_VERTEX", (".config/gcloud",)),
+        ("CLAUDE_CODE_USE_FOUNDRY", (".azure",)),
+    ),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

@@ -191,7 +191,13 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     stream.subscribe(council.recorded)
     endings = Endings(loop, microseconds)
     covers = Covers()
-    keys = Keys(start.home, covers.move, endings.watch, lambda text, hint: session.notice("info", text, hint))
+    keys = Keys(
+        start.home,
+        covers.move,
+        endings.watch,
+        lambda text, hint: session.notice("info", text, hint),
+        lambda places: lanes.lend(places),
+    )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())

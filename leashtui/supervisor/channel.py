@@ -27,6 +27,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     ticket, 0 for what the agent is known to wait.
     grants, withhold: names of variables, `*` for anything: those that the agent gets though they look secret, and those
     that count as secret besides.
+    opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -54,6 +55,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     patience: int = 0
     grants: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 class Channel:

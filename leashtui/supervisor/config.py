@@ -60,6 +60,17 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True):
     withhold: tuple[Variable, ...] = ()
 
 
+Below = Annotated[str, msgspec.Meta(pattern=r"^[^/~\x00-\x1f][^\x00-\x1f]{0,200}$")]
+
+
+class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
+    """Secret places below the home, as paths from there. open: known ones that agents may read. close: further ones
+    that they may not."""
+
+    open: tuple[Below, ...] = ()
+    close: tuple[Below, ...] = ()
+
+
 class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
 
@@ -108,6 +119,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     panel: Panel = Panel()
     watch: Watch = Watch()
     environment: Environment = Environment()
+    secrets: Secrets = Secrets()
     own_prompts: dict[str, Literal["keep", "quiet"]] = {}
     hooks: bool = True
     mcp: bool = True

@@ -16,7 +16,7 @@ from pathlib import Path
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, OPEN_KEYS, Floor
+from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
@@ -49,9 +49,6 @@ async def start_session(start: Start, channel: Channel) -> Session:
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
-    closes = start.guard == Tier.STRICT  # covers cost ssh its configuration and tools their keys: only where asked for
-    if tier is Tier.STRICT and support.covers and not closes:
-        lost = (OPEN_KEYS, *lost)
     parts = build(start, channel, tier, lost)
     session = parts.session
     if tier is Tier.WATCH:
@@ -76,8 +73,15 @@ async def start_session(start: Start, channel: Channel) -> Session:
     floor = BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
-        covers = support.covers and (closes or os.geteuid() == 0)
-        floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=closes, window=window)
+        floor = floor_of(
+            start.workspace,
+            start.home,
+            parts.directory,
+            covers=support.covers,
+            free=(*start.opened, *parts.arming.adapter.places_in(start.env)),
+            more=start.closed,
+            window=window,
+        )
         parts.keys.cover(floor.covered)
     launched = launch(
         armed.argv,
@@ -190,6 +194,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         parts.lanes,
         workspace=start.workspace,
         closed=floor.covered,
+        opened=parts.keys.is_open,
         agent=agent,
         touched=touched,
         keeper=keeping,

@@ -94,6 +94,8 @@ def start(
         "patience": config.patience.get(agent.kind, 0),
         "grants": [*config.environment.grant, *args.grant_env],
         "withhold": list(config.environment.withhold),
+        "opened": list(config.secrets.open),
+        "closed": list(config.secrets.close),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 

@@ -79,6 +79,7 @@ def launch(
         "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
         "covered": [os.fsencode(path) for path in floor.covered],
         "veil": os.fsencode(floor.veil),
+        "owned": [(os.fsencode(copy), os.fsencode(path)) for copy, path in floor.owned],
         "windows": [os.fsencode(path) for path in floor.windows],
     }
     try:
