@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
-from leashtui.model.request import Action, ProcessRef, Request
+from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.refusal import refusal
 
@@ -68,6 +68,17 @@ def _names(facts: Facts, path: str) -> bool:
     return any(e.verb is Verb.SECRET_READ and (e.target + "/").startswith(path + "/") for e in facts.effects)
 
 
+def _watched(request: Request, facts: Facts) -> Facts:
+    """The facts of a read that the kernel guard asks about: only watched files are, whatever their names tell. One file
+    can be granted by its path."""
+    facts = replace(facts, grant_prefix=(request.path,))
+    if Verb.SECRET_READ in facts.verbs():
+        return facts
+    sentence = f"reads {os.path.basename(request.path)}, which is under secret watch"
+    effect = Effect(Verb.SECRET_READ, request.path, Place.SECRET, sentence, severity=Severity.HIGH)
+    return replace(facts, effects=(*facts.effects, effect))
+
+
 class Mover(Protocol):
     """guards.kernel.covers.Covers.move."""
 
@@ -95,7 +106,7 @@ class Keys:
         self._open: dict[str, set[ProcessRef]] = {}
 
     def cover(self, places: Sequence[str]) -> None:
-        """What is covered in this session, as real paths."""
+        """What of the covers may be opened, as real paths."""
         self._covered = tuple(places)
 
     def is_open(self, path: str) -> bool:
@@ -104,6 +115,8 @@ class Keys:
 
     def judged(self, request: Request, facts: Facts) -> Facts:
         """The facts, with the keys that the exec needs and that are closed."""
+        if request.action is Action.FILE_READ and request.layer is Layer.KERNEL:
+            return _watched(request, facts)
         if not self._covered or request.action is not Action.PROCESS_EXEC:
             return facts
         needed = [path for path in self._needed(request, facts) if not _names(facts, path)]
@@ -175,8 +188,6 @@ class Keys:
         return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
 
     def _cover_of(self, path: str) -> str:
-        if not path.startswith(self._home + "/"):
-            return ""
         return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
 
     def _states(self) -> tuple[str, ...]:

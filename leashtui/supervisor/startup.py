@@ -13,12 +13,15 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
+from leashtui.guards.kernel.reads import watched_in
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.guards.watcher import WatchGuard
@@ -39,7 +42,7 @@ from leashtui.supervisor.inventory import Places
 from leashtui.supervisor.outside import Readings
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
-from leashtui.supervisor.strictness import effects, floor_of
+from leashtui.supervisor.strictness import effects, floor_of, sealed_places
 from leashtui.supervisor.terminal import Terminal
 from leashtui.words.variables import how, outset
 
@@ -79,10 +82,12 @@ async def start_session(start: Start, channel: Channel) -> Session:
             parts.directory,
             covers=support.covers,
             free=(*start.opened, *parts.arming.adapter.places_in(start.env)),
-            more=start.closed,
+            more=(*start.closed, *watched_in(start.workspace, start.watched)),
             window=window,
         )
-        parts.keys.cover(floor.covered)
+        floor = replace(floor, reads=bool(start.watched))
+        mine = sealed_places(start.workspace)
+        parts.keys.cover([place for place in floor.covered if place not in mine])
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -193,7 +198,8 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
     return effects(
         parts.lanes,
         workspace=start.workspace,
-        closed=floor.covered,
+        closed=tuple(p for p in floor.covered if not p.startswith(start.workspace + "/")),
+        watched=start.watched,
         opened=parts.keys.is_open,
         agent=agent,
         touched=touched,

@@ -23,6 +23,7 @@ from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.owned import copies, included
+from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.tree import ancestry_has
@@ -130,15 +131,16 @@ def effects(
     workspace: str,
     closed: tuple[str, ...],
     opened: Callable[[str], bool],
+    watched: Sequence[str] = (),
     agent: int,
     touched: Callable[[str, int], None],
     keeper: Keeper | None,
     doors: frozenset[str] = frozenset(),
     made: Made | None = None,
 ) -> Callable[[Listener], Rest]:
-    """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. agent: pid
-    of the waiting launcher. doors: sockets of
-    this session's other guards. made: where to note what the session makes."""
+    """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. watched:
+    names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors: sockets of this
+    session's other guards. made: where to note what the session makes."""
     top = os.getpid()
     foreign = terminals_of_others(agent)
 
@@ -169,6 +171,8 @@ def effects(
             nameservers(),
             doors,
         )
-        return EffectGuard(listener, holding, files, guard)
+        there = (lambda path: path in made) if made is not None else (lambda path: False)
+        reads = ReadGuard(listener, holding, workspace, watched, there) if watched else None
+        return EffectGuard(listener, holding, files, guard, reads)
 
     return build

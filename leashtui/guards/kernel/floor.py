@@ -55,7 +55,7 @@ class Floor(Struct, frozen=True):
 
     covered: existing files and directories that are shown empty and closed. veil: an empty file of mode 0 to bind.
     windows: directories below covered ones that are shown all the same, by their whole paths only. owned: (copy,
-    original): files that are shown as the person's own, see owned.py.
+    original): files that are shown as the person's own, see owned.py. reads: whether opens for reading are seen.
     """
 
     tier: Tier = Tier.EXEC
@@ -65,6 +65,7 @@ class Floor(Struct, frozen=True):
     veil: str = ""
     windows: tuple[str, ...] = ()
     owned: tuple[tuple[str, str], ...] = ()
+    reads: bool = False
 
 
 BARE = Floor()

@@ -74,7 +74,7 @@ def launch(
         "env": {os.fsencode(k): os.fsencode(v) for k, v in env.items()},
         "stdio": list(stdio),
         "guarded": guarded,
-        "filter": program(floor.tier),
+        "filter": program(floor.tier, reads=floor.reads),
         "handled": floor.handled,
         "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
         "covered": [os.fsencode(path) for path in floor.covered],
