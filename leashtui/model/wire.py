@@ -44,6 +44,12 @@ class Answer(_Message, frozen=True, tag="answer"):
     feedback: str = ""
 
 
+class Typed(_Message, frozen=True, tag="typed"):
+    """A line for the prompt of a command that runs outside the guard; it is written down nowhere."""
+
+    line: str
+
+
 class Vote(_Message, frozen=True, tag="vote"):
     """A reviewer's answer from another machine: a signed audit.approval.Statement and its SSH signature."""
 
@@ -146,5 +152,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Reload | Brake | Signal
+FaceMessage = Hello | Terminal | Answer | Typed | Vote | Reached | Revoke | Reload | Brake | Signal
 DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Done

@@ -58,10 +58,15 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     posture: Posture = Posture.GUARD
     version: str = ""
     repository: str = ""
+    sudo: str = "inside"
 
     def setting(self) -> tuple[str, Tier, Surroundings]:
         """What it says of the session: role, tier and surroundings."""
-        return self.role, self.tier, Surroundings(WORKSPACE, self.repository, self.version, self.posture.value)
+        return (
+            self.role,
+            self.tier,
+            Surroundings(WORKSPACE, self.repository, self.version, self.posture.value, self.sudo),
+        )
 
 
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):

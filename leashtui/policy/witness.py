@@ -108,6 +108,7 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
         text("repository", ""),
         text("version", ""),
         text("posture", "guard"),
+        text("sudo", "inside"),
     )
     reach = {uid for uid in within if uid[0] in REACH[action]}
     request = _placed(replace(request, layer=layer, cwd=text("cwd", WORKSPACE)), action, reach)

@@ -63,6 +63,8 @@ from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.notices import Notices
+from leashtui.supervisor.outsiders import Outsiders
+from leashtui.supervisor.outsiders import Parts as OutsideParts
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
@@ -137,7 +139,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     layers.check_role(bundle, start.role)
     bins, made = _bins(start.env), Made()
     probe = RepositoryProbe(start.workspace, bins, made.is_whole)
-    people, around = layers.people(), _around(start, probe)
+    people, around = layers.people(), _around(start, probe, tier)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
     late: list[Callable[[], None]] = []
@@ -199,6 +201,23 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         lambda places: lanes.lend(places),
     )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
+    outsiders = Outsiders(
+        OutsideParts(
+            desk,
+            stream,
+            start.env,
+            bundle=lambda: standing.digest,
+            ask=lambda: start.on_ask == "wait",
+            clock=microseconds,
+            scripts=digest_of_scripts,
+            alive=alive,
+            aside=lambda: session.aside,
+            notice=lambda level, text, hint: session.notice(level, text, hint),
+            say=lambda text: channel.tell(say=text),
+            spawn=lambda work: session.spawn(work),
+        ),
+        on=around.sudo == "outside",
+    )
     keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
@@ -218,7 +237,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         limits=arming.limits(lambda: standing.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
-        opening=lambda request, facts, reply: keys.opening(request, facts, wants.opening(request, facts, reply)),
+        opening=lambda request, facts, reply: outsiders.opening(
+            request, facts, reply, keys.opening(request, facts, wants.opening(request, facts, reply))
+        ),
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
@@ -249,6 +270,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         revoke=standing.revoke,
         reload=standing.reload,
         linger=start.linger,
+        typed=outsiders.type,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
     control = Control(
@@ -306,13 +328,14 @@ def _each(works: Sequence[Callable[[], None]]) -> None:
         work()
 
 
-def _around(start: Start, probe: RepositoryProbe) -> Surroundings:
+def _around(start: Start, probe: RepositoryProbe, tier: Tier) -> Surroundings:
     """What holds for the whole session, as policies read it."""
     pins = probe.pinned()
     remotes = dict(pins.remotes) if pins is not None else {}
     repository = remotes.get("origin") or next(iter(remotes.values()), "")
     version = version_of(Path(os.path.realpath(start.exe)), adapter_of(start.agent).footprint.package)
-    return Surroundings(start.workspace, repository, version, start.posture.value)
+    sudo = "inside" if tier is Tier.WATCH or not os.geteuid() else start.sudo  # root needs no rights but its own
+    return Surroundings(start.workspace, repository, version, start.posture.value, sudo)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:

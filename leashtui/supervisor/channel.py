@@ -59,6 +59,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    sudo: str = "refuse"
 
 
 class Channel:

@@ -104,7 +104,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     record: whether what the agent's terminal shows is kept beside the log, secrets masked.
     mode: record only, hold what asks, or refuse what asks. profile: how much of the shipped policies holds; team adds
-    to solo, strict to team.
+    to solo, strict to team. sudo: whether an allowed sudo is run by leash outside the guard, after a second question.
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
@@ -116,6 +116,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     on_ask: Literal["", "wait", "deny"] = ""
     mode: Literal["observe", "guard", "lockdown"] = "guard"
     profile: Literal["solo", "team", "strict"] = "solo"
+    sudo: Literal["refuse", "outside"] = "refuse"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()

@@ -96,6 +96,7 @@ def start(
         "withhold": list(config.environment.withhold),
         "opened": list(config.secrets.open),
         "closed": list(config.secrets.close),
+        "sudo": config.sudo,
         "watched": list(config.secrets.watch),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
