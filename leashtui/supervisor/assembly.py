@@ -30,6 +30,7 @@ from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.voice import say
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Notice, SessionStarted
+from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
 from leashtui.model.verdict import PolicyRef
 from leashtui.model.wire import Welcome
@@ -61,6 +62,7 @@ from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.mending import mended
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.outsiders import Outsiders
@@ -201,6 +203,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         lambda places: lanes.lend(places),
     )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
+
+    def undone(facts: Facts) -> Facts:
+        return facts if tier is not Tier.STRICT or facts.reversible else mended(facts, lambda path: lanes.is_work(path))
+
     outsiders = Outsiders(
         OutsideParts(
             desk,
@@ -221,7 +227,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
-        classify=lambda request: keys.judged(request, classify(request)),
+        classify=lambda request: undone(keys.judged(request, classify(request))),
         decider=standing,
         desk=desk,
         stream=stream,
