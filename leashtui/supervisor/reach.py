@@ -17,7 +17,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.classify.secrets import is_secret_path
-from leashtui.guards.kernel.floor import HIDDEN, KEYS, holds_secret
+from leashtui.guards.kernel.floor import HIDDEN, KEYS
+from leashtui.guards.kernel.harmless import holds_secret
 from leashtui.model.request import Tier
 from leashtui.supervisor.variables import Variables
 

@@ -9,11 +9,11 @@ Invariant: the floor only ever takes away; what it gives (devices) could be give
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from leashtui.guards.kernel.harmless import holds_secret
 from leashtui.model.request import Tier
 
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
@@ -39,15 +39,6 @@ KEYS = (
     ".config/age", ".config/git/credentials", ".fly",
 )  # fmt: skip
 """Below the home: what git, package managers and cloud tools work with; opened for the act that was allowed to."""
-MIXED: dict[str, bytes] = {
-    ".npmrc": rb"_auth|_password|\btoken",
-    ".docker/config.json": rb'"(?:auth|identitytoken|registrytoken|password)"\s*:',
-    ".dockercfg": rb'"auth"\s*:',
-    ".terraformrc": rb"token|password",
-    ".my.cnf": rb"password",
-    ".pypirc": rb"password|token",
-}
-"""Of these, the ones that hold more than secrets: covered where they hold one, by this pattern."""
 
 
 class Floor(Struct, frozen=True):
@@ -100,15 +91,3 @@ def strict_floor(
     rules = tuple((device, WRITE_FILE | TRUNCATE if device != "/dev/pts" else WRITE_FILE) for device in DEVICES)
     shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
     return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown, owned if covered else ())
-
-
-def holds_secret(home: str, name: str) -> bool:
-    """Whether a file that may be settings only holds a secret; one that cannot be read counts."""
-    pattern = MIXED.get(name)
-    if pattern is None:
-        return True
-    try:
-        with open(os.path.join(home, name), "rb") as file:
-            return re.search(pattern, file.read(1 << 20), re.IGNORECASE) is not None
-    except OSError:
-        return True
