@@ -11,15 +11,16 @@ _shtab_leash_policy_subparsers=(check list test decide explain simulate diff sug
 _shtab_leash_mcp_subparsers=(list diff pin forget run)
 _shtab_leash_config_subparsers=(show path)
 _shtab_leash_team_subparsers=(init invite expel join leave status)
-_shtab_leash_subparsers=(run demo status approvals approve deny attach freeze resume kill mode review invite log replay undo audit report export sync explain policy learn grants blast inventory hooks mcp config doctor team completions)
+_shtab_leash_subparsers=(run demo status approvals approve deny attach sudo freeze resume kill mode review invite log replay undo audit report export sync explain policy learn grants blast inventory hooks mcp config doctor team completions)
 
-_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger)
-_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --workspace --linger --pace)
+_shtab_leash_run_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger)
+_shtab_leash_demo_option_strings=(-h --help --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger --pace)
 _shtab_leash_status_option_strings=(-h --help --json --code)
 _shtab_leash_approvals_option_strings=(-h --help --json --code)
 _shtab_leash_approve_option_strings=(-h --help --session --code --for-session)
 _shtab_leash_deny_option_strings=(-h --help --session --code --because)
 _shtab_leash_attach_option_strings=(-h --help --code --plain)
+_shtab_leash_sudo_option_strings=(-h --help --code)
 _shtab_leash_freeze_option_strings=(-h --help --all --code)
 _shtab_leash_resume_option_strings=(-h --help --all --code)
 _shtab_leash_kill_option_strings=(-h --help --all --code)
@@ -81,7 +82,7 @@ _shtab_leash_team_leave_option_strings=(-h --help)
 _shtab_leash_team_status_option_strings=(-h --help --json)
 _shtab_leash_team_option_strings=(-h --help)
 _shtab_leash_completions_option_strings=(-h --help)
-_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --mode --as --workspace --linger)
+_shtab_leash_option_strings=(-h --help --version --guard --plain --headless --on-ask --mode --as --grant-env --workspace --linger)
 
 
 
@@ -109,7 +110,7 @@ _shtab_leash_doctor___guard_choices=(strict compat exec watch)
 _shtab_leash_team_invite___as_choices=(device reader)
 _shtab_leash_team_pos_0_choices=(init invite expel join leave status)
 _shtab_leash_completions_pos_0_choices=(bash fish zsh)
-_shtab_leash_pos_0_choices=(run demo status approvals approve deny attach freeze resume kill mode review invite log replay undo audit report export sync explain policy learn grants blast inventory hooks mcp config doctor team completions)
+_shtab_leash_pos_0_choices=(run demo status approvals approve deny attach sudo freeze resume kill mode review invite log replay undo audit report export sync explain policy learn grants blast inventory hooks mcp config doctor team completions)
 _shtab_leash___guard_choices=(strict compat exec watch)
 _shtab_leash___on_ask_choices=(wait deny)
 _shtab_leash___mode_choices=(observe guard lockdown)
@@ -139,6 +140,8 @@ _shtab_leash_deny___help_nargs=0
 _shtab_leash_attach__h_nargs=0
 _shtab_leash_attach___help_nargs=0
 _shtab_leash_attach___plain_nargs=0
+_shtab_leash_sudo__h_nargs=0
+_shtab_leash_sudo___help_nargs=0
 _shtab_leash_freeze__h_nargs=0
 _shtab_leash_freeze___help_nargs=0
 _shtab_leash_freeze___all_nargs=0

@@ -147,6 +147,7 @@ AGENT = Codex(
     tried="0.169.0",
     state=(".codex/",),
     kept=(".codex/rules",),
+    keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
         mcp=(("~/.codex/config.toml", "mcp_servers"),),

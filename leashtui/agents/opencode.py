@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, refuse
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import GATES, Answer, Happening, Kind, Moment, Reply
 
@@ -150,6 +150,7 @@ AGENT = OpenCode(
     tried="1.18.33",
     state=(".local/share/opencode/", ".local/state/opencode/", ".config/opencode/"),
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
+    keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),

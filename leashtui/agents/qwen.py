@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, Settings
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -74,6 +74,7 @@ AGENT = Qwen(
     quiet=("--yolo",),
     state=(".qwen/",),
     kept=(".qwen/settings",),
+    keys=("QWEN_API_KEY", *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.qwen/settings.json", "./.qwen/settings.json", _SYSTEM),
         mcp=(("~/.qwen/settings.json", "mcpServers"), ("./.qwen/settings.json", "mcpServers")),

@@ -36,6 +36,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     posture: str = "guard"  # observe, guard or lockdown
     role: str = ""  # what the session is for, as `--as` said
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
+    withheld: tuple[str, ...] = ()  # names of secret-looking variables that the agent does not get
+    granted: tuple[str, ...] = ()  # names of those that it gets
 
 
 class SessionEnded(_Event, frozen=True, tag="session.ended"):

@@ -45,6 +45,12 @@ class Answer(_Message, frozen=True, tag="answer"):
     feedback: str = ""
 
 
+class Typed(_Message, frozen=True, tag="typed"):
+    """A line for the prompt of a command that runs outside the guard; it is written down nowhere."""
+
+    line: str
+
+
 class Vote(_Message, frozen=True, tag="vote"):
     """A reviewer's answer from another machine: a signed audit.approval.Statement and its SSH signature."""
 
@@ -160,5 +166,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Reload | Brake | Shift | Signal
+FaceMessage = Hello | Terminal | Answer | Typed | Vote | Reached | Revoke | Reload | Brake | Shift | Signal
 DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Shifted | Done

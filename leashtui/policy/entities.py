@@ -38,7 +38,7 @@ AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised
 
 MADE_HERE = (
     *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
-    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint"),
+    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint", "granted", "sudo"),
     *("path", "hostname", "port"),
 )
 """Fields that come from the request, or from Facts with a change."""
@@ -83,12 +83,13 @@ class Principal(Struct, frozen=True):
 
 class Surroundings(Struct, frozen=True):
     """What holds for a whole session. repository: the origin's address, '' for none. version: of the agent, ''
-    when its package does not say."""
+    when its package does not say. sudo: "refuse", "outside", or "inside" where it can raise rights by itself."""
 
     workspace: str = ""
     repository: str = ""
     version: str = ""
     posture: str = "guard"
+    sudo: str = "inside"
 
 
 def _uid(kind: str, name: str) -> Uid:
@@ -165,8 +166,10 @@ class Context:
             "repository": lambda r, f: around.repository,
             "version": lambda r, f: around.version,
             "posture": lambda r, f: self.posture,
+            "sudo": lambda r, f: around.sudo,
             "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
+            "granted": lambda r, f: r.grants,
             "path": lambda r, f: r.exe if r.action is Action.PROCESS_EXEC else r.path,
             "hostname": lambda r, f: r.host.lower().rstrip("."),
             "port": lambda r, f: str(r.port) if r.port else "",

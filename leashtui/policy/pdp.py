@@ -27,9 +27,11 @@ from leashtui.policy.sources import source
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
-    | {"path", "hostname", "port"}
+    | {"path", "hostname", "port", "granted"}
 )
 """Facts of a file act that differ from name to name."""
+_GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
+"""What a grant can speak of."""
 
 Clock = Callable[[], int]
 
@@ -65,7 +67,7 @@ class PDP:
         self._grants: dict[str, Grant] = {}
         singly: dict[str, Plan] = {}
         self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
-        self._granted: Shard | None = None
+        self._granted: dict[Action, Shard] = {}
         named = {inner: tuple(p for p in bundle.policies if names_action(p.node, inner)) for inner in Inner}
         self._inner = {
             inner: self._shard(inner, tuple(p for p in of if not p.permits), singly)
@@ -90,7 +92,7 @@ class PDP:
             found = self._shards[request.action].match(request, facts)
             if self._inner and request.action is Action.PROCESS_EXEC:
                 found = self._with_inner(found, request, facts)
-            if found.decision.outcome is Outcome.ASK and self._grants and request.action is Action.PROCESS_EXEC:
+            if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
             return found.decision
         except (KeyboardInterrupt, SystemExit):
@@ -111,9 +113,10 @@ class PDP:
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
-        if self._granted is None:
-            self._granted = self._stack(lambda: self._shard(Action.PROCESS_EXEC, tuple(self._grants.values())))
-        granted = self._granted.match(request, facts)
+        if request.action not in self._granted:
+            grants = tuple(self._grants.values())
+            self._granted[request.action] = self._stack(lambda: self._shard(request.action, grants))
+        granted = self._granted[request.action].match(request, facts)
         now = self._clock() if self._clock else None
         live = [p for p in granted.policies if not p.expires or (now is not None and now < p.expires)]
         if not live and not granted.errors:
@@ -165,11 +168,11 @@ class PDP:
             if asked is None or not asked.releasable:
                 raise PolicyError(f"no grant may release {name}", "approve it once instead")
         self._grants[grant.id] = grant
-        self._granted = None
+        self._granted.clear()
 
     def revoke(self, grant: str) -> bool:
         """Forget a grant by its id; False when there is none."""
-        self._granted = None
+        self._granted.clear()
         return self._grants.pop(grant, None) is not None
 
     def grants(self) -> tuple[Grant, ...]:

@@ -58,6 +58,7 @@ def _around(one: Witness) -> list[tuple[str, object]]:
     who, at = one.principal, one.around
     found += [
         ("taint", ", ".join(one.request.taint)),
+        ("granted", ", ".join(one.request.grants)),
         ("role", who.role),
         ("agent kind", who.kind),
         ("user", who.user),
@@ -107,6 +108,7 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
         text("repository", ""),
         text("version", ""),
         text("posture", "guard"),
+        text("sudo", "inside"),
     )
     reach = {uid for uid in within if uid[0] in REACH[action]}
     request = _placed(replace(request, layer=layer, cwd=text("cwd", WORKSPACE)), action, reach)
@@ -159,7 +161,7 @@ def _made(
         **{name: sets[name] for name in ("programs", "hosts", "remotes", "packages", "hidden", "contents")},
     )
     argv = ("x", *sets["flags"]) if sets.get("flags") else request.argv
-    return replace(request, action=action, argv=tuple(argv), taint=sets["taint"]), facts
+    return replace(request, action=action, argv=tuple(argv), taint=sets["taint"], grants=sets["granted"]), facts
 
 
 def _effects(formulas: Formulas, sets: dict[str, tuple[str, ...]]) -> list[Effect]:

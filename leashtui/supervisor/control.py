@@ -38,6 +38,7 @@ from leashtui.model.wire import (
     Shifted,
     Signal,
     Terminal,
+    Typed,
     Vote,
     Welcome,
 )
@@ -74,6 +75,10 @@ class Powers(Protocol):
         ...
 
     def signal(self, number: int) -> None: ...
+
+    def type(self, line: str, who: str) -> str:
+        """A line for sudo's prompt outside the guard; returns '' or why nobody takes it."""
+        ...
 
     def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Give a connected socket to the pump; the caller closes its own copy afterwards."""
@@ -263,6 +268,8 @@ class Control:
                 return self._powers.brake(message.what, peer.user)
             case Revoke():
                 return self._powers.revoke(message.grant, peer.user)
+            case Typed():
+                return self._powers.type(message.line, peer.user)
             case Signal():
                 self._powers.signal(message.number)
                 return ""

@@ -63,6 +63,7 @@ class Lanes:
         self._own = tuple(own)
         self._kept = tuple(kept)
         self._added = tuple(added)
+        self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
         self._doors: set[tuple[Action, str, int]] = set()
         self.changed: list[Callable[[], None]] = []
@@ -74,6 +75,10 @@ class Lanes:
         self._doors.clear()
         for forget in self.changed:
             forget()
+
+    def lend(self, places: Sequence[str]) -> None:
+        """What programs keep beside a key that is open for them, as beginnings of paths, until this is called again."""
+        self._lent = tuple(places)
 
     def knows(self, action: Action, path: str) -> bool:
         """Whether this file act needs no question."""
@@ -145,6 +150,8 @@ class Lanes:
 
     def _is_own(self, path: str) -> bool:
         """Whether the longest beginning that is known of the path is the agent's."""
+        if self._lent and path.startswith(self._lent):
+            return True
         if not path.startswith(self._own):
             return False
         own = max(len(beginning) for beginning in self._own if path.startswith(beginning))

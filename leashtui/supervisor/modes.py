@@ -20,10 +20,10 @@ from leashtui.supervisor.channel import Start
 STRICTNESS = {Posture.OBSERVE: 0, Posture.GUARD: 1, Posture.LOCKDOWN: 2}
 
 
-def starting(start: Start, tier: Tier) -> Request:
-    """Starting this session, as the policies about that see it."""
+def starting(start: Start, tier: Tier, granted: tuple[str, ...]) -> Request:
+    """Starting this session, as the policies about that see it. granted: names of secret variables it is handed."""
     layer = Layer.SHIM if tier is Tier.WATCH else Layer.KERNEL
-    return Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace)
+    return Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace, grants=granted)
 
 
 def tightens(now: Posture, wanted: str) -> bool:

@@ -28,6 +28,7 @@ from leashtui.supervisor.channel import Channel
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.mediator import Mediator, Recorder
+from leashtui.words.outside import TYPED
 
 _WALL = 0x40000000
 _POLL = 0.1
@@ -114,6 +115,7 @@ class Session:
         reload: Callable[[str, str], Awaitable[Offered]],
         shift: Callable[[str, str], Shifted],
         linger: bool,
+        typed: Callable[[str], str],
     ) -> None:
         self._agent = ProcessRef(0, 0)
         self._channel = channel
@@ -128,6 +130,7 @@ class Session:
         self.shift = shift
         self.aside: dict[int, asyncio.Future[int]] = {}  # children of leash's own, by pid, with their wait status
         self._linger = linger
+        self._typed = typed
         self._last: list[Callable[[], None]] = []
         self._frozen = False
         self._seen = asyncio.Event()
@@ -198,6 +201,13 @@ class Session:
         if self._agent.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._agent.pid, number)
+
+    def type(self, line: str, who: str) -> str:
+        """See control.Powers."""
+        why = self._typed(line)
+        if not why:
+            self.notice("info", f"{who} {TYPED}")
+        return why
 
     def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Give a checked connection to the pump; without a PTY it is simply closed."""

@@ -250,17 +250,17 @@ class ExecGuard:
             return
         del self._held[pid]
         if verdict.ruling is not Ruling.ALLOW:
-            self._refuse(pid, verdict.feedback)
+            self._refuse(pid, verdict.feedback, _REFUSED if verdict.status < 0 else verdict.status)
         elif _can_run(pid):
             tracee.release(pid)
         else:
             self._refuse(pid, "leash: REFUSED: 32-bit programs cannot be guarded, so none may run. Use a 64-bit build.")
 
-    def _refuse(self, pid: int, sentence: str) -> None:
+    def _refuse(self, pid: int, sentence: str, code: int = _REFUSED) -> None:
         """Say why on its stderr, then make it exit before its first instruction."""
         if sentence:
             say(pid, sentence)
-        self._end(pid, _REFUSED)
+        self._end(pid, code)
 
     def _end(self, pid: int, code: int) -> None:
         self._leaving[pid] = code

@@ -86,10 +86,10 @@ def _is_backup(source: str, target: str) -> bool:
 
 
 class FileGuard:
-    """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
-    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
-    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked. is_git:
-    whether a program is git, which alone changes what it keeps unasked."""
+    """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. foreign:
+    terminals from before. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder:
+    whether an empty one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there
+    may be removed unasked. is_git: whether a program is git, which alone changes what it keeps unasked."""
 
     def __init__(
         self,
@@ -99,6 +99,7 @@ class FileGuard:
         *,
         sealed: Sequence[str] = (),
         closed: Sequence[str] = (),
+        opened: Callable[[str], bool] = lambda path: False,
         foreign: Sequence[str] = (),
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
@@ -118,6 +119,7 @@ class FileGuard:
         self._is_git = is_git
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
+        self._opened = opened
         self._folders = Folders()
         self._masks = Masks()
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
@@ -326,7 +328,7 @@ class FileGuard:
         whole = path + "/"
         if whole.startswith(self._sealed):
             return SEALED
-        if whole.startswith(self._closed):
+        if whole.startswith(self._closed) and not self._opened(path):
             return CLOSED
         return ELSEWHERE if _ANY_PROC.match(path) else ""
 
