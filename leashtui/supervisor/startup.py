@@ -7,7 +7,6 @@ the agent is a launcher that waits for one word; any error before it ends the la
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -21,14 +20,13 @@ from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
-from leashtui.guards.watcher import WatchGuard
-from leashtui.model.errors import GuardError, LeashError
+from leashtui.model.errors import LeashError
 from leashtui.model.event import Notice, OutsideRead
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.policy.entities import Outside
 from leashtui.stores.accepted import Accepted
-from leashtui.stores.directories import config_dir, runtime_dir, state_dir, undo_dir
+from leashtui.stores.directories import config_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
@@ -41,6 +39,7 @@ from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of
 from leashtui.supervisor.terminal import Terminal
+from leashtui.supervisor.watching import watch
 
 
 async def start_session(start: Start, channel: Channel) -> Session:
@@ -88,7 +87,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         floor=floor,
     )
     try:
-        await _surround(start, parts, launched, shim, armed.argv, floor)
+        await _surround(start, parts, launched, shim, armed.argv, floor, tier)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
@@ -119,7 +118,7 @@ def _advice(support: Support) -> str:
 
 
 async def _surround(
-    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor
+    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor, tier: Tier
 ) -> None:
     """Guards, terminal, watcher and door around a launcher that waits."""
     session = parts.session
@@ -142,7 +141,7 @@ async def _surround(
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
         if start.record:
             _record(start, parts)
-    session.watcher = _watch(start, parts)
+    await watch(start, parts, tier, launched.pid)
     await open_door(parts, start, os.getpid(), session.welcome())
 
 
@@ -193,25 +192,6 @@ def _pump_died(session: Session, back: bool) -> None:
         session.notice("warn", "the terminal's pump died and was started again", "what it had buffered is lost")
     else:
         session.guard_lost("terminal", "the pump keeps dying")
-
-
-def _watch(start: Start, parts: Parts) -> WatchGuard | None:
-    session = parts.session
-    try:
-        return WatchGuard(
-            asyncio.get_running_loop(),
-            session.changed,
-            lambda notice: session.notice(notice.level, notice.text, notice.hint),
-            lambda why: session.notice("warn", f"file changes are no longer seen: {why}", "acts are still guarded"),
-            root=Path(start.workspace),
-            also=[Path(p) for p in start.also],
-            home=Path(start.home) if start.home else None,
-            ignore=start.ignore,
-            lock=runtime_dir() / f"watch-{hashlib.sha256(os.fsencode(start.workspace)).hexdigest()[:16]}.lock",
-        )
-    except GuardError as error:
-        session.notice("warn", error.message, error.hint)
-        return None
 
 
 async def _read_facts(start: Start, parts: Parts) -> None:
