@@ -33,7 +33,7 @@ _TAKES_OUT = frozenset(
     " checkout-index bisect sparse-checkout mv rm clean am".split()
 )
 """Git commands that put files of its own keeping into the workspace, or take them away."""
-_NEVER_GITS = frozenset({Place.GUARD, Place.SECRET})
+_NEVER_GITS = frozenset({Place.GUARD})
 _ROUTINE = re.compile(
     r"\s*(?:\[(?:core|remote|branch|user|submodule|pull|push|init|extensions)\b[^\]]*\]"
     r"|(?:url|pushurl|fetch|remote|pushremote|merge|rebase|name|email|active|bare|filemode|ignorecase|symlinks|prune"

@@ -37,7 +37,7 @@ _PROGRAM = "/proc/self/exe"
 _CAP_SYS_PTRACE = 19
 _NEWNS, _NEWUSER, _PRIVATE = 0x20000, 0x10000000, 1 << 18 | 1 << 14
 NOT_IN_EXEC = (
-    "file writes and reads inside a program are not held (only the programs it starts)",
+    "file writes and reads inside a program are not held (changes of protected files are asked about afterwards)",
     "network connections are not held (only programs known to make them)",
     "secret files are not hidden; a program that may run can read them",
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from leashtui.guards.watcher.difference import Difference, compare
@@ -40,6 +40,10 @@ class Custody:
         self._open: dict[str, _Open] = {}
         self._numbers: dict[int, _Open] = {}
         self._count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """The paths of all files that were accepted."""
+        return iter(self._images)
 
     def protects(self, path: str) -> bool:
         """Whether a change of this path is reported."""

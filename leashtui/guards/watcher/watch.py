@@ -30,6 +30,7 @@ BURST = 200  # of more changes than this in two seconds, the kinds with more tha
 FEW = 20
 NOTICES = 50  # protected files named one by one at once
 POLL_MS = 5_000  # how often everything is read while some directory cannot be watched
+GLANCE_MS = 1_000  # how often custody's files are looked at: memory maps and other names of a file make no event
 
 _Change = tuple[str, Known | None, Known | None]
 
@@ -58,6 +59,7 @@ class Watch:
         self._control = control
         self._custody = custody
         self._orders = bytearray()
+        self._read = 0.0
         self._credit, self._credited = float(BURST), 0.0
         self._told_blind = self._told_full = self._told_gone = False
 
@@ -78,9 +80,10 @@ class Watch:
         waiting.register(self._control, POLLIN | POLLHUP)
         waiting.register(self._pending.wake, POLLIN)
         while True:
-            ready = dict(waiting.poll(POLL_MS if self._eyes.blind else None))
+            often = GLANCE_MS if self._custody is not None else None
+            ready = dict(waiting.poll(often if not self._eyes.blind else often or POLL_MS))
             if not ready:
-                self.look(everything=True)
+                self._glance()
             if self._control in ready:
                 said = os.read(self._control, 1 << 16)
                 if not said:
@@ -91,6 +94,14 @@ class Watch:
             elif self._pending.wake in ready:
                 self._rest()
                 self.look()
+
+    def _glance(self) -> None:
+        """Nothing was signed for a while: look at what need not be."""
+        now = time.monotonic()
+        if self._eyes.blind and now - self._read >= POLL_MS / 1000:
+            self.look(everything=True)
+        elif self._custody is not None:
+            self._meet(self._compare(self._custody))
 
     def _rest(self) -> None:
         """Let a save finish; but hear an order at once."""
@@ -120,6 +131,7 @@ class Watch:
         if lost:
             self._send(overflow())
         if everything or all_of_it:
+            self._read = time.monotonic()
             paths = set(self._snapshot.known)
             paths.update(self._walk(self._territory.roots, self._territory.shallow))
         else:
@@ -128,12 +140,15 @@ class Watch:
             if trees:
                 paths |= {p for p in self._snapshot.known if not trees.isdisjoint(_parents(p))}
                 paths.update(self._walk(t for t in trees if os.path.isdir(t) and not os.path.islink(t)))
-        changes = self._compare(paths)
-        if self._custody is not None:  # what must be answered goes first: the agent goes on until it is heard
-            for message in self._custody.weigh((c[0] for c in changes), everything=everything or all_of_it):
+        self._meet(self._compare(paths), everything=everything or all_of_it)
+        self._say_limits()
+
+    def _meet(self, changes: list[_Change], *, everything: bool = False) -> None:
+        """What must be answered goes first: the agent goes on until it is heard."""
+        if self._custody is not None:
+            for message in self._custody.weigh((c[0] for c in changes), everything=everything):
                 self._send(message)
         self._tell(changes)
-        self._say_limits()
 
     def _told_of(self, path: str) -> bool:
         return self._territory.reports(path) or path in self._snapshot.known
