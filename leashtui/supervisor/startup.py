@@ -15,7 +15,7 @@ from pathlib import Path
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, OPEN_KEYS, Floor
+from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, OPEN_KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.spawn import Launched, launch
@@ -70,7 +70,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     where = (start.cwd, start.workspace)
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     await _read_facts(start, parts)
-    floor = BARE
+    floor = OPEN_FLOOR if tier is Tier.COMPAT else BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
         covers = support.covers and (closes or os.geteuid() == 0)
@@ -135,7 +135,7 @@ async def _surround(
             start.env,
             lambda why: session.guard_lost("kernel", why),
             lambda sentence: session.notice("alarm", sentence, "nothing of it was run"),
-            None if floor.tier is not Tier.STRICT else _effects(start, parts, launched.pid, floor),
+            None if floor.tier is Tier.EXEC else _effects(start, parts, launched.pid, floor),
         )
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
@@ -167,7 +167,8 @@ def _record(start: Start, parts: Parts) -> None:
 
 
 def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[Listener], Rest]:
-    """The guard of files and doors, for tier strict."""
+    """The guard of files and doors, for tier strict; in tier compat it looks on."""
+    looks_on = floor.tier is Tier.COMPAT
 
     def touched(path: str, tid: int) -> None:
         name = path.encode("utf-8", "backslashreplace").decode()
@@ -183,7 +184,8 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         touched=touched,
         keeper=keeping,
         doors=parts.arming.sockets,
-        made=parts.made,
+        made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
+        looks_on=looks_on,
     )
 
 
