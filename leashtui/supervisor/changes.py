@@ -227,14 +227,14 @@ class Changes:
             self._braked("freeze")
 
     def _go_on(self) -> None:
-        """When everything is answered, the agent goes on and hears what was put back."""
+        """When everything is answered, the agent is told what was put back, and goes on."""
         if self._cases or self._gathered:
             return
-        if self._freezer.release(REASON):
-            self._braked("resume")
         lines, self._lines = self._lines, []
         for line in lines:
             self._tell(line)
+        if self._freezer.release(REASON):
+            self._braked("resume")
         self._quiet.set()
 
 

@@ -26,6 +26,10 @@ def tick(seconds):
         with open(os.environ["TICKS"], "a") as file:
             file.write("x")
         time.sleep(0.02)
+def until(path, text):
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not (os.path.exists(path) and open(path).read() == text):
+        tick(0.05)
 """
 BEFORE = "export A=1\n"
 AFTER = BEFORE + "export EVIL=1\n"
@@ -78,7 +82,7 @@ CHANGE = f"open('.envrc', 'w').write({AFTER!r})\ntick(0.6)\n"
 
 @pytest.mark.parametrize("tier", ["watch", "exec"])
 def test_where_nobody_can_be_asked_it_is_put_back_at_once_and_said(place: World, tier: str) -> None:
-    done = run(place, CHANGE + "print(open('.envrc').read())", tier=tier)
+    done = run(place, CHANGE + f"until('.envrc', {BEFORE!r})\nprint(open('.envrc').read())", tier=tier)
     assert done.returncode == 0, done.stderr
     assert done.stdout == BEFORE + "\n"
     assert (place.workspace / ".envrc").read_text() == BEFORE
@@ -208,7 +212,8 @@ def test_git_may_take_out_what_it_keeps_and_nothing_else(place: World) -> None:
     assert (place.workspace / ".envrc").read_text() == AFTER
     git("checkout", "-q", "main")
     text = "import subprocess\nsubprocess.run(['git', 'checkout', '-q', 'other'])\n"
-    done = run(place, text + "open('.envrc', 'a').write('export MORE=1\\n')\ntick(0.6)")
+    own = "open('.envrc', 'a').write('export MORE=1\\n')\ntick(0.6)\n"
+    done = run(place, f"{text}{own}until('.envrc', {AFTER!r})")
     assert "PUT BACK: .envrc" in done.stderr
     assert (place.workspace / ".envrc").read_text() in (BEFORE, AFTER)
 

@@ -133,7 +133,7 @@ def test_who_wins_the_race_is_put_back_afterwards(place: World) -> None:
         "        won = os.readlink(f'/proc/self/fd/{fd}').endswith('.envrc')\n"
         "        os.write(fd, b'evil')\n        os.close(fd)\n"
         "        if won:\n            print('won', flush=True)\n            break\n"
-        "time.sleep(1)\n"
+        f"while open('.envrc').read() != {BEFORE!r}:\n    time.sleep(0.02)\n"
     )
     done = compat(place, sys.executable, "-S", str(place.script("agent.py", text)))
     assert done.stdout == "won\n", done.stderr
