@@ -28,6 +28,7 @@ _BRIEF = 5_000_000
 """us that a file act which the kernel let happen may take."""
 _FORGOTTEN = 60_000_000
 _MOST = 512
+_OVER = frozenset({Moment.TOOL_DONE, Moment.PROMPT, Moment.STOP, Moment.SESSION_END})
 _TAKES_OUT = frozenset(
     "checkout switch restore pull merge rebase reset stash cherry-pick revert clone submodule worktree read-tree"
     " checkout-index bisect sparse-checkout mv rm clean am".split()
@@ -84,8 +85,8 @@ class Alibis:
             asked = self._asked.pop(record.parent, None)
             if asked is not None:
                 self._allowed(asked, event.verdict, record.t)
-        elif isinstance(event, AgentTold) and event.moment == Moment.TOOL_DONE:
-            self._over(event.call)
+        elif isinstance(event, AgentTold) and event.moment in _OVER:
+            self._over(event.call if event.moment == Moment.TOOL_DONE else None)
 
     def explain(self, path: str, facts: Facts, moment: int, content: str, added: str) -> bool:
         """Whether this change, judged as `facts`, last made at `moment`, was answered for. content: git's name of it;
@@ -96,7 +97,7 @@ class Alibis:
         then = [alibi for alibi in self._known if alibi.ran_at(moment)]
         if any(_said(alibi, path, facts) for alibi in then):
             return True
-        gits = [alibi.request for alibi in then if alibi.facts.programs == ("git",)]
+        gits = [alibi.request for alibi in then if "git" in alibi.facts.programs]
         if "/.git/" in path:
             routine = path.endswith("/config") and all(_ROUTINE.fullmatch(line) for line in added.splitlines())
             return bool(gits and added) and routine
@@ -119,9 +120,10 @@ class Alibis:
         elif request.process is None or not self._watch(request.process, ended):
             ended()
 
-    def _over(self, call: str) -> None:
+    def _over(self, call: str | None) -> None:
+        """The agent's tool call is over, or with None all of them."""
         for alibi in self._known:
-            if alibi.request.layer is Layer.HOOK and not alibi.end and alibi.request.call == call:
+            if alibi.request.layer is Layer.HOOK and not alibi.end and call in (None, alibi.request.call):
                 alibi.end = self._clock()
 
     def _is_gits(self, path: str, facts: Facts, content: str) -> bool:
@@ -134,7 +136,7 @@ def _matters(request: Request, facts: Facts) -> bool:
     """Whether what is allowed here can explain a change."""
     if request.action in _FILES:
         return True
-    return request.action is Action.PROCESS_EXEC and (facts.programs == ("git",) or bool(_telling(facts)))
+    return request.action is Action.PROCESS_EXEC and ("git" in facts.programs or bool(_telling(facts)))
 
 
 def _telling(facts: Facts) -> list[Effect]:
@@ -142,7 +144,8 @@ def _telling(facts: Facts) -> list[Effect]:
 
 
 def _takes_out(request: Request) -> bool:
-    return any(word in _TAKES_OUT for word in request.argv[1:])
+    words = " ".join((*request.argv[1:], request.script))
+    return not _TAKES_OUT.isdisjoint(words.split())
 
 
 def _said(alibi: _Alibi, path: str, facts: Facts) -> bool:

@@ -26,7 +26,7 @@ from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import microseconds
 
-_READY = 60.0
+_ARMED = 60.0
 
 
 async def watch(start: Start, parts: Parts, tier: Tier, agent: int) -> WatchGuard | None:
@@ -67,12 +67,14 @@ async def watch(start: Start, parts: Parts, tier: Tier, agent: int) -> WatchGuar
     session.watcher = guard
     if asks:  # what the agent changes before the first look would count as having been so
         try:
-            await asyncio.wait_for(guard.ready, _READY)
-        except TimeoutError as error:
+            known = await asyncio.wait_for(guard.armed, _ARMED)
+        except TimeoutError:
+            known = None
+        if known is None:
             raise GuardError(
-                f"the workspace could not be read within {_READY:.0f} s, so its protected files cannot be watched",
+                f"protected files could not be read within {_ARMED:.0f} s, so nobody would see them change",
                 "choose a smaller --workspace, or --guard strict, which needs no look beforehand",
-            ) from error
+            )
     return guard
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from leashtui.guards.watcher.messages import (
+    Armed,
     Calm,
     Done,
     Keep,
@@ -47,7 +48,8 @@ class WatchGuard:
 
     on_suspect: told of changes of protected files that are to be answered by `order`; without it they are only told.
     also: git directories outside root. home: whose rc files count. lock: file held while a watcher works there.
-    ready: the first snapshot stands (None: it never will). Raises GuardError when the process cannot be started.
+    ready: the first snapshot stands (None: it never will); armed: protected files are known. Raises GuardError when
+    the process cannot be started.
     """
 
     name = "watcher"
@@ -77,6 +79,7 @@ class WatchGuard:
         self._unsent = bytearray()
         self._settling: list[asyncio.Future[Settled | None]] = []
         self.ready: asyncio.Future[Ready | None] = loop.create_future()
+        self.armed: asyncio.Future[Armed | None] = loop.create_future()
         self._line, theirs = socket.socketpair()
         argv = [sys.executable, "-X", "utf8", "-I", "-m", "leashtui.guards.watcher", f"--home={home or ''}"]
         argv += [f"--also={path}" for path in also]
@@ -159,6 +162,9 @@ class WatchGuard:
         elif isinstance(message, Ready):
             if not self.ready.done():
                 self.ready.set_result(message)
+        elif isinstance(message, Armed):
+            if not self.armed.done():
+                self.armed.set_result(message)
         elif self._settling:
             asked = self._settling.pop(0)
             if not asked.done():
@@ -176,7 +182,8 @@ class WatchGuard:
         for asked in self._settling:
             if not asked.done():
                 asked.set_result(None)
-        if not self.ready.done():
-            self.ready.set_result(None)
+        for first in (self.ready, self.armed):
+            if not first.done():
+                first.set_result(None)
         if lost:
             self._on_lost(lost)

@@ -23,6 +23,12 @@ class Ready(Struct, frozen=True, tag_field="kind", tag="ready"):
     us: int
 
 
+class Armed(Struct, frozen=True, tag_field="kind", tag="armed"):
+    """Protected files are known: from here on every change of theirs is reported. The rest is still being read."""
+
+    files: int
+
+
 class Settled(Struct, frozen=True, tag_field="kind", tag="settled"):
     """The disk was read again and everything reported. digest: of the known state, path by path (hex)."""
 
@@ -87,7 +93,7 @@ class Restore(Struct, frozen=True, tag_field="order", tag="restore"):
     numbers: tuple[int, ...]
 
 
-Message = FileChanged | Notice | Ready | Settled | Suspects | Calm | Done
+Message = FileChanged | Notice | Armed | Ready | Settled | Suspects | Calm | Done
 Order = Settle | Keep | Restore
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

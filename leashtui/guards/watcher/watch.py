@@ -17,7 +17,7 @@ from select import POLLHUP, POLLIN, poll
 from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.difference import Difference, compare
 from leashtui.guards.watcher.eyes import Eyes, Pending
-from leashtui.guards.watcher.messages import Keep, Message, Order, Ready, Restore, Settled, read_orders
+from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settled, read_orders
 from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
 from leashtui.guards.watcher.snapshot import Known, Snapshot
 from leashtui.guards.watcher.territory import Territory
@@ -64,15 +64,19 @@ class Watch:
         self._told_blind = self._told_full = self._told_gone = False
 
     def start(self) -> None:
-        """Watch, then read everything once. What changes meanwhile is compared afterwards."""
+        """Watch, then read everything once, protected files first. What changes meanwhile is compared afterwards."""
         began = time.monotonic()
-        for path in self._walk(self._territory.roots, self._territory.shallow):
-            self._snapshot.keep(path, self._snapshot.look(path, None))
-            if self._custody is not None and self._custody.protects(path):
+        paths = list(self._walk(self._territory.roots, self._territory.shallow))
+        if self._custody is not None:
+            for path in filter(self._custody.protects, paths):
                 self._custody.remember(path)
+            self._send(Armed(files=len(list(self._custody))))
+        for path in paths:
+            self._snapshot.keep(path, self._snapshot.look(path, None))
         self._say_limits()
         took = int((time.monotonic() - began) * 1e6)
         self._send(Ready(files=len(self._snapshot.known), directories=len(self._eyes), us=took))
+        self._meet([], everything=True)
 
     def run(self) -> None:
         """Until the supervisor's end of the socket closes."""
