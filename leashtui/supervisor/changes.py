@@ -52,6 +52,7 @@ class _Case:
     ticket: Ticket | None = None
     verdict: Verdict | None = None
     restored: list[Suspect] = field(default_factory=list)
+    kept: str = ""
 
 
 class Changes:
@@ -208,6 +209,7 @@ class Changes:
         if suspect is not None and case.verdict is not None and case.verdict.ruling is not Ruling.ALLOW:
             if done.restored:
                 case.restored.append(suspect)
+                case.kept = case.kept or done.kept
             elif done.why:
                 self._notice("alarm", words.stays(suspect.shown, done.why), "look at it before you go on")
                 self._lines.append(case.verdict.feedback)
@@ -219,7 +221,7 @@ class Changes:
         """All of one answer is carried out."""
         if case.restored and case.verdict is not None:
             first, more = case.restored[0].shown, len(case.restored) - 1
-            self._notice("warn", words.noticed(first, more), "")
+            self._notice("warn", words.noticed(first, more), words.kept(case.kept))
             self._lines.append(words.put_back(first, more, case.verdict.feedback))
 
     def _freeze(self) -> None:

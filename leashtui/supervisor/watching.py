@@ -17,7 +17,7 @@ from leashtui.guards.watcher.messages import Keep, Restore
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Braked
 from leashtui.model.request import Tier
-from leashtui.stores.directories import runtime_dir
+from leashtui.stores.directories import denied_dir, runtime_dir
 from leashtui.supervisor.alibis import Alibis
 from leashtui.supervisor.assembly import Parts
 from leashtui.supervisor.changes import Changes
@@ -57,6 +57,7 @@ async def watch(start: Start, parts: Parts, tier: Tier, agent: int) -> WatchGuar
             also=[Path(p) for p in start.also],
             home=Path(start.home) if start.home else None,
             ignore=start.ignore,
+            aside=denied_dir() / parts.id,
             lock=runtime_dir() / f"watch-{hashlib.sha256(os.fsencode(start.workspace)).hexdigest()[:16]}.lock",
         )
     except GuardError as error:

@@ -20,6 +20,11 @@ def noticed(shown: str, more: int) -> str:
     return f"{shown} was put back as it was" + (f", and {more} more" if more else "")
 
 
+def kept(place: str) -> str:
+    """Where what was taken away can be found."""
+    return f"what it was changed to is kept in {place}" if place else ""
+
+
 def stays(shown: str, why: str) -> str:
     """A change that was denied and could not be undone."""
     return f"{shown} was changed, denied, and could not be put back: {why}"

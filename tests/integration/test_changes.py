@@ -90,6 +90,8 @@ def test_where_nobody_can_be_asked_it_is_put_back_at_once_and_said(place: World,
     acts = judged(place)
     assert [(a["request"]["path"], a["verdict"]["ruling"]) for a in acts] == [(str(place.workspace / ".envrc"), "deny")]
     assert "+export EVIL=1" in acts[0]["request"]["diff"]
+    kept = Path(place.events("notice")[-1]["hint"].removeprefix("what it was changed to is kept in "))
+    assert kept.read_text() == AFTER and kept.stat().st_mode & 0o777 == 0o600
     braked = [e["what"] for e in place.events("session.braked")]
     assert braked == ["freeze", "resume"]
 

@@ -46,7 +46,7 @@ def main() -> None:
 
     territory = Territory(args.root, place_in(args.root), also=args.also, home=args.home, ignore=args.ignore)
     pending = Pending()
-    custody = Custody(territory) if args.ask else None
+    custody = Custody(territory, args.aside) if args.ask else None
     watch = Watch(territory, Eyes(pending), pending, Snapshot(time.time_ns), send, args.fd, custody)
     with contextlib.suppress(ConnectionError):  # the supervisor is gone: so are we
         if args.lock and not _lock(args.lock):
@@ -77,6 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--home", default="", help="whose rc files are watched too")
     parser.add_argument("--lock", default="", help="file that says a watcher is at work here")
     parser.add_argument("--ask", action="store_true", help="changes of protected files are asked about")
+    parser.add_argument("--aside", default="", help="directory for what is put back")
     parser.add_argument("root")
     parser.add_argument("fd", type=int)
     parser.add_argument("ignore", nargs="*")

@@ -22,6 +22,8 @@ from leashtui.model.facts import Place
 SHOWN = 20
 """Of more changes at once than this, only the first are reported with their difference."""
 _AT_ONCE = 2000
+_KEPT = 64 << 20
+"""Bytes of what was put back that are kept in one session."""
 _UNREADABLE = Image(b"unreadable", 0, None)
 
 
@@ -32,10 +34,12 @@ class _Open(NamedTuple):
 
 
 class Custody:
-    """territory: what is protected."""
+    """territory: what is protected. aside: directory for what is put back, '' to keep none of it."""
 
-    def __init__(self, territory: Territory) -> None:
+    def __init__(self, territory: Territory, aside: str = "") -> None:
         self._territory = territory
+        self._aside = aside
+        self._room = _KEPT
         self._images = Images((*territory.roots, *territory.shallow))
         self._open: dict[str, _Open] = {}
         self._numbers: dict[int, _Open] = {}
@@ -96,10 +100,27 @@ class Custody:
             return [Done(number, "")]
         self._close(opened)
         path, before = opened.path, self._images.of(opened.path)
+        kept = self._set_aside(number, path, opened.image)
         why = put_back(self._images.root_of(path), path, before, opened.image)
         if why and why != DIFFERS:  # it stays, and was told of: what is reported next is another change
             self._images.accept(path, opened.image)
-        return [*self.weigh([path]), Done(number, "" if why == DIFFERS else why, restored=not why)]
+        return [*self.weigh([path]), Done(number, "" if why == DIFFERS else why, restored=not why, kept=kept)]
+
+    def _set_aside(self, number: int, path: str, image: Image | None) -> str:
+        """Keep what is about to be taken away, in case it was somebody's work. Returns where, '' when it was not."""
+        content = image.content() if image is not None and stat.S_ISREG(image.mode) else None
+        if not self._aside or content is None or len(content) > self._room:
+            return ""
+        name = os.path.join(self._aside, f"{number}-{os.path.basename(path)[:200]}")
+        try:
+            os.makedirs(self._aside, mode=0o700, exist_ok=True)
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+        except OSError:
+            return ""
+        self._room -= len(content)
+        return name
 
     def path_of(self, number: int) -> str:
         """The path reported under a number, '' when it was answered."""

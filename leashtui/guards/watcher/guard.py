@@ -48,6 +48,7 @@ class WatchGuard:
 
     on_suspect: told of changes of protected files that are to be answered by `order`; without it they are only told.
     also: git directories outside root. home: whose rc files count. lock: file held while a watcher works there.
+    aside: directory for what is put back.
     ready: the first snapshot stands (None: it never will); armed: protected files are known. Raises GuardError when
     the process cannot be started.
     """
@@ -68,6 +69,7 @@ class WatchGuard:
         home: Path | None = None,
         ignore: Sequence[str] = (),
         lock: Path | None = None,
+        aside: Path | None = None,
         spawn: Spawn = spawn_watcher,
     ) -> None:
         self._loop = loop
@@ -84,6 +86,7 @@ class WatchGuard:
         argv = [sys.executable, "-X", "utf8", "-I", "-m", "leashtui.guards.watcher", f"--home={home or ''}"]
         argv += [f"--also={path}" for path in also]
         argv += [f"--lock={lock}"] if lock is not None else []
+        argv += [f"--aside={aside}"] if aside is not None else []
         argv += ["--ask"] if on_suspect is not None else []
         argv += ["--", str(root), str(theirs.fileno()), *ignore]
         try:

@@ -70,11 +70,15 @@ class Calm(Struct, frozen=True, tag_field="kind", tag="calm"):
 
 
 class Done(Struct, frozen=True, tag_field="kind", tag="done"):
-    """An order was carried out. why: what kept it from being. restored: the file is what it was before."""
+    """An order was carried out. why: what kept it from being. restored: the file is what it was before.
+
+    kept: where what lay there before that is kept, '' for nowhere.
+    """
 
     number: int
     why: str
     restored: bool = False
+    kept: str = ""
 
 
 class Settle(Struct, frozen=True, tag_field="order", tag="settle"):
