@@ -97,7 +97,7 @@ def judge_executable(machine: Machine, path: str) -> None:
 
 
 def _before(machine: Machine, path: str) -> str:
-    return machine.setting.probe.read_text(path) or ""
+    return "" if machine.afterwards else machine.setting.probe.read_text(path) or ""
 
 
 def _new_packages(machine: Machine, manifest: Callable[[str], Named], name: str, text: str, before: str) -> None:

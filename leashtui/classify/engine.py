@@ -165,6 +165,7 @@ class Engine:
         if request.action is Action.TOOL_CALL:
             command = f"{'/'.join(request.argv)} {request.script}".strip()
         span = (0, len(command))
+        machine.afterwards = request.layer is Layer.WATCHER
         if request.action in TOLD:
             command = judge_told(machine, request)
         elif request.action is Action.TOOL_CALL:
@@ -191,7 +192,14 @@ class Engine:
             ledger.add(Verb.EXEC, request.argv[0], sentence=f"starts a session of {show(request.argv[0])}")
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
-        return facts_of(ledger, command, self.mode, hidden(command) if request.action not in TOLD else ())
+        facts = facts_of(ledger, command, self.mode, hidden(command) if request.action not in TOLD else ())
+        return _done_already(facts) if machine.afterwards else facts
+
+
+def _done_already(facts: Facts) -> Facts:
+    """Facts about a change that the watcher saw: it has happened, and nobody knows by whom."""
+    effects = [replace(e, sentence=f"{e.sentence}, done already by the agent or somebody else") for e in facts.effects]
+    return replace(facts, effects=tuple(effects))
 
 
 def _of_choice(facts: Facts) -> Facts:

@@ -148,6 +148,7 @@ class Machine(Branches):
         self.piped_out = False
         self.sieved = False
         self.curious = True
+        self.afterwards = False  # it has happened: what lies on the disk is not what was there before
         """Whether the files that run are read too."""
         self.reading: tuple[bytes, ...] = ()
         """The files being read, outermost first; () for what was typed."""

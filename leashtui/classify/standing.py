@@ -23,8 +23,11 @@ def place(machine: Machine, path: str) -> Place:
 
 
 def really(machine: Machine, path: str, *, follow: bool) -> str:
-    """Where a path leads once links are followed (the last one only when `follow`)."""
-    if not path or not is_fixed(path):
+    """Where a path leads once links are followed (the last one only when `follow`).
+
+    Not for what the watcher saw: its paths are real, and a link that lies there now may be the very change.
+    """
+    if not path or not is_fixed(path) or machine.afterwards:
         return path
     if follow:
         return machine.setting.probe.real(path)

@@ -316,7 +316,7 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
         return where
     if path.startswith("/memfd:") or path.endswith(" (deleted)"):
         where = Place.TEMP  # it has no file, or none any more, that anybody could look at
-    elif is_installed(path, machine.setting.workspace, machine.setting.home):
+    elif _is_installed(machine, path):
         ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
         return Place.NONE
     if where is Place.TEMP:
@@ -345,6 +345,17 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     else:
         ledger.add(Verb.EXEC, show(path), where, f"{what} {short(machine, path)}", span)
     return where
+
+
+def _is_installed(machine: Machine, path: str) -> bool:
+    """Whether an installed program runs. A link to one is as good where its start is judged again, by its target."""
+    setting = machine.setting
+    if is_installed(path, setting.workspace, setting.home):
+        return True
+    if setting.mode is not Mode.KERNEL or not is_fixed(path):
+        return False
+    real = setting.probe.real(path)
+    return real != path and is_installed(real, setting.workspace, setting.home)
 
 
 def leaks(content: Stream) -> bool:

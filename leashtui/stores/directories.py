@@ -54,6 +54,11 @@ def undo_dir() -> Path:
     return state_dir() / "undo"
 
 
+def denied_dir() -> Path:
+    """Where sessions keep what they put back: one directory each, holding the files as they were when denied."""
+    return state_dir() / "denied"
+
+
 def ensure_private(path: Path) -> Path:
     """Create `path` 0700, or check that it is a real directory of ours that nobody else can enter.
 

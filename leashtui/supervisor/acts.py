@@ -122,7 +122,7 @@ def _replaces(own: Facts, request: Request) -> bool:
     return any(PurePosixPath(request.path).is_relative_to(target) for target in written if target)
 
 
-def _foretold(effect: Effect, shown: Effect) -> bool:
+def foretold(effect: Effect, shown: Effect) -> bool:
     """Whether a command's effect comes to this effect of a file act."""
     if shown.verb in _COMES_TO.get(effect.verb, ()):
         return _within(replace(effect, verb=shown.verb), shown)
@@ -345,7 +345,7 @@ class Acts:
         for process in (request.process, *request.ancestry):
             found = self._ran.get(key_of(process))
             said.extend(found.effects if found is not None else ())
-        return bool(telling) and all(any(_foretold(e, shown) for shown in said) for e in telling)
+        return bool(telling) and all(any(foretold(e, shown) for shown in said) for e in telling)
 
     def _prune(self) -> None:
         self._ran = {k: f for k, f in self._ran.items() if self._alive(ProcessRef(*k))}

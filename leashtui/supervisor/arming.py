@@ -72,7 +72,7 @@ class Arming:
             habit=self._is_habit,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
-            told=self._tell,
+            told=self.tell,
         )
 
     def arm(
@@ -137,7 +137,9 @@ class Arming:
             return False
 
     def _seconds(self, request: Request) -> float:
-        """How long this request may wait for a person."""
+        """How long this request may wait for a person; no program waits for a change that was made already."""
+        if request.layer is Layer.WATCHER:
+            return 0.0
         if self._patience:
             return float(self._patience)
         if request.layer is Layer.HOOK:
@@ -180,6 +182,7 @@ class Arming:
             return False
         return any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git)
 
-    def _tell(self, sentence: str) -> None:
+    def tell(self, sentence: str) -> None:
+        """Something for the model to read, where the agent has hooks that can carry it."""
         if self._hooks is not None:
             self._hooks.tell(sentence)

@@ -163,6 +163,17 @@ class RepositoryProbe:
         """Whether this session made all that lies there, or nothing does."""
         return self._made(path)
 
+    def blob(self, path: str) -> str:
+        """The name of a file's content in git's index, '' when it is not in there, `-` when that is not clear."""
+        relative = self._relative(path)
+        done = self._run("ls-files", "-z", "-s", "--", f":(literal){relative}") if relative else None
+        if done is None or done.returncode != 0:
+            return "-"
+        entries = [entry.split() for entry in done.stdout.split(b"\0") if entry]
+        if not entries:
+            return ""
+        return entries[0][1].decode() if len(entries) == 1 else "-"
+
     def _relative(self, path: str) -> str | None:
         try:
             relative = os.path.relpath(path, self._root)

@@ -24,9 +24,11 @@ from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
 from leashtui.model.wire import Done, Offered, Shifted, Welcome
 from leashtui.supervisor import tree
+from leashtui.supervisor.changes import Changes
 from leashtui.supervisor.channel import Channel
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
+from leashtui.supervisor.freezing import Freezer
 from leashtui.supervisor.mediator import Mediator, Recorder
 from leashtui.words.outside import TYPED
 
@@ -34,6 +36,9 @@ _WALL = 0x40000000
 _POLL = 0.1
 _REAPED = 32
 _SETTLE = 1.0
+_SETTLE_ASKED = 30.0
+"""Where changes are asked about, none may be lost because the agent ended right after it."""
+_BY_HAND = "a person"
 _DRAIN = 10.0
 """The pump itself gives up a face that takes nothing for a second."""
 _FIRST_LOOK = 5.0
@@ -132,7 +137,7 @@ class Session:
         self._linger = linger
         self._typed = typed
         self._last: list[Callable[[], None]] = []
-        self._frozen = False
+        self.freezer = Freezer(self._own)
         self._seen = asyncio.Event()
         self._stopping = ""
         self._refused_first = False
@@ -142,6 +147,7 @@ class Session:
         self.guard: ExecGuard | None = None
         self.screen: Screen | None = None
         self.watcher: Watcher | None = None
+        self.changes: Changes | None = None
         self.shim: Closing | None = None
         self.anchor = 0
         self.hooks: Closing | None = None
@@ -159,16 +165,15 @@ class Session:
     # what faces may do besides answering -----------------------------------------------------------------------
     def welcome(self) -> Welcome:
         """The first message of every face."""
-        return msgspec.structs.replace(self._welcome, frozen=self._frozen)
+        return msgspec.structs.replace(self._welcome, frozen=self.freezer.frozen)
 
     def brake(self, what: str, who: str) -> str:
         """freeze: stop every process of the agent; resume; kill: end them. Returns '' or why not."""
         if what == "freeze":
-            self._frozen = True
-            tree.stop_all(os.getpid(), self._own())
+            self.freezer.hold(_BY_HAND)
         elif what == "resume":
-            self._frozen = False
-            tree.send(tree.descendants(os.getpid(), self._own()), signal.SIGCONT)
+            if not self.freezer.release(_BY_HAND) and self.freezer.frozen:
+                return "the agent stands still until a change of a protected file is answered"
         elif what == "kill":
             self._stopping = f"killed by {who}"
         else:
@@ -177,6 +182,10 @@ class Session:
             self._desk.deny_all(By.LOCK, f"{who} ended the session")
             tree.end_all(os.getpid(), self._own(), grace=0)
         return self._try_record(Braked(what=what, who=who), durable=True)
+
+    def record(self, event: Event) -> None:
+        """Record what has happened anyway."""
+        self._try_record(event)
 
     def _try_record(self, event: Event, *, durable: bool = False) -> str:
         """Record what has happened anyway; a log that cannot be written does not undo it. Returns '' or why."""
@@ -294,7 +303,7 @@ class Session:
 
     def _child(self, pid: int, status: int) -> None:
         if os.WIFSTOPPED(status):
-            if pid == self._agent.pid and os.WSTOPSIG(status) in _STOPS and not self._frozen:
+            if pid == self._agent.pid and os.WSTOPSIG(status) in _STOPS and not self.freezer.frozen:
                 self._channel.tell(stopped=True)
             return
         if pid == self._agent.pid and self._code is not None and not self._code.done():
@@ -323,6 +332,8 @@ class Session:
     async def _end(self) -> list[str]:
         """Name what the agent left running, end it, and let the last output through."""
         own = self._own()
+        if self.changes is not None:
+            await self._settle()
         left = tree.descendants(os.getpid(), own)
         leftovers = [f"{pid} {tree.command_of(pid)}" for pid in left]
         if left and self._linger:
@@ -340,7 +351,7 @@ class Session:
                     await asyncio.wait_for(self._seen.wait(), _FIRST_LOOK)
             await self.screen.drained(_DRAIN)
         if self.watcher is not None:
-            await self.watcher.settled(_SETTLE)
+            await self._settle()
             self.watcher.close()
         if self.guard is not None:
             asyncio.get_running_loop().remove_reader(self.guard.fd)
@@ -356,6 +367,15 @@ class Session:
         for task in self._tasks:
             task.cancel()
         return leftovers
+
+    async def _settle(self) -> None:
+        """Have every change told, and those answered that must be. A session that is ended answers no."""
+        if self.watcher is None:
+            return
+        await self.watcher.settled(_SETTLE if self.changes is None else _SETTLE_ASKED)
+        while self.changes is not None and not await self.changes.answered(_POLL):
+            if self._stopping:
+                self._desk.deny_all(By.LOCK, self._stopping)
 
     async def _say_goodbye(self, code: int) -> None:
         records, head = self._counted()

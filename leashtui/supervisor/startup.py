@@ -7,7 +7,6 @@ the agent is a launcher that waits for one word; any error before it ends the la
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -18,20 +17,19 @@ from msgspec.structs import replace
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, Floor
+from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.reads import watched_in
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
-from leashtui.guards.watcher import WatchGuard
-from leashtui.model.errors import GuardError, LeashError
+from leashtui.model.errors import LeashError
 from leashtui.model.event import Notice, OutsideRead
 from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.policy.entities import Outside
 from leashtui.stores.accepted import Accepted
-from leashtui.stores.directories import config_dir, runtime_dir, state_dir, undo_dir
+from leashtui.stores.directories import config_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
@@ -45,6 +43,7 @@ from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of, sealed_places
 from leashtui.supervisor.terminal import Terminal
+from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
 
 
@@ -77,7 +76,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     where = (start.cwd, start.workspace)
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     await _read_facts(start, parts)
-    floor = BARE
+    floor = OPEN_FLOOR if tier is Tier.COMPAT else BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
         floor = floor_of(
@@ -103,7 +102,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         floor=floor,
     )
     try:
-        await _surround(start, parts, launched, shim, armed.argv, floor)
+        await _surround(start, parts, launched, shim, armed.argv, floor, tier)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
@@ -142,7 +141,7 @@ def _advice(support: Support) -> str:
 
 
 async def _surround(
-    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor
+    start: Start, parts: Parts, launched: Launched, shim: ShimGuard | None, argv: list[str], floor: Floor, tier: Tier
 ) -> None:
     """Guards, terminal, watcher and door around a launcher that waits."""
     session = parts.session
@@ -159,13 +158,13 @@ async def _surround(
             start.env,
             lambda why: session.guard_lost("kernel", why),
             lambda sentence: session.notice("alarm", sentence, "nothing of it was run"),
-            None if floor.tier is not Tier.STRICT else _effects(start, parts, launched.pid, floor),
+            None if floor.tier is Tier.EXEC else _effects(start, parts, launched.pid, floor),
         )
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
         if start.record:
             _record(start, parts)
-    session.watcher = _watch(start, parts)
+    await watch(start, parts, tier, launched.pid)
     await open_door(parts, start, os.getpid(), session.welcome())
 
 
@@ -191,7 +190,8 @@ def _record(start: Start, parts: Parts) -> None:
 
 
 def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[Listener], Rest]:
-    """The guard of files and doors, for tier strict."""
+    """The guard of files and doors, for tier strict; in tier compat it looks on."""
+    looks_on = floor.tier is Tier.COMPAT
 
     def touched(path: str, tid: int) -> None:
         name = path.encode("utf-8", "backslashreplace").decode()
@@ -209,7 +209,8 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         touched=touched,
         keeper=keeping,
         doors=parts.arming.sockets,
-        made=parts.made,
+        made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
+        looks_on=looks_on,
     )
 
 
@@ -218,25 +219,6 @@ def _pump_died(session: Session, back: bool) -> None:
         session.notice("warn", "the terminal's pump died and was started again", "what it had buffered is lost")
     else:
         session.guard_lost("terminal", "the pump keeps dying")
-
-
-def _watch(start: Start, parts: Parts) -> WatchGuard | None:
-    session = parts.session
-    try:
-        return WatchGuard(
-            asyncio.get_running_loop(),
-            session.changed,
-            lambda notice: session.notice(notice.level, notice.text, notice.hint),
-            lambda why: session.notice("warn", f"file changes are no longer seen: {why}", "acts are still guarded"),
-            root=Path(start.workspace),
-            also=[Path(p) for p in start.also],
-            home=Path(start.home) if start.home else None,
-            ignore=start.ignore,
-            lock=runtime_dir() / f"watch-{hashlib.sha256(os.fsencode(start.workspace)).hexdigest()[:16]}.lock",
-        )
-    except GuardError as error:
-        session.notice("warn", error.message, error.hint)
-        return None
 
 
 async def _read_facts(start: Start, parts: Parts) -> None:

@@ -1,4 +1,5 @@
-"""What tier strict adds to a session: the floor its agent is started on, and the guard of its files and doors.
+"""What tier strict adds to a session: the floor its agent is started on, and the guard of its files and doors. In tier
+compat the files alone, and as a look only.
 
 Knows which places are leash's own, where tools and agents keep their state, and how the rooms fit. Refuses to judge.
 Invariant: leash's own directories, and the code that runs it, are sealed whatever a policy says, unless the person made
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from leashtui.agents.adapter import Adapter
 from leashtui.guards.kernel.address import nameservers
@@ -22,8 +24,10 @@ from leashtui.guards.kernel.floor import Floor, strict_floor
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.onlooker import NoDoors, Onlooker
 from leashtui.guards.kernel.owned import copies, included
 from leashtui.guards.kernel.reads import ReadGuard
+from leashtui.guards.kernel.views import Views
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.tree import ancestry_has
@@ -137,32 +141,34 @@ def effects(
     keeper: Keeper | None,
     doors: frozenset[str] = frozenset(),
     made: Made | None = None,
+    looks_on: bool = False,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. watched:
     names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors: sockets of this
-    session's other guards. made: where to note what the session makes."""
+    session's other guards. made: where to note what the session makes. looks_on: it makes its changes itself."""
     top = os.getpid()
     foreign = terminals_of_others(agent)
 
     def build(listener: Listener) -> Rest:
         holding = Holding(listener, lanes.submit, top)
-        files = FileGuard(
-            listener,
-            holding,
-            lanes.knows,
-            sealed=sealed_places(workspace),
-            closed=closed,
-            opened=opened,
-            foreign=foreign,
-            touched=touched,
-            keeper=keeper,
-            known_folder=lanes.knows_folder,
-            nameless=lanes.is_nameless,
-            fleeting=lanes.is_fleeting,
-            made=made,
-            is_git=lanes.is_git,
-            ways=lanes,
-        )
+        room: dict[str, Any] = {
+            "sealed": sealed_places(workspace),
+            "closed": closed,
+            "opened": opened,
+            "foreign": foreign,
+            "touched": touched,
+            "keeper": keeper,
+            "known_folder": lanes.knows_folder,
+            "nameless": lanes.is_nameless,
+            "fleeting": lanes.is_fleeting,
+            "made": made,
+            "is_git": lanes.is_git,
+        }
+        if looks_on:
+            return EffectGuard(
+                listener, holding, Onlooker(listener, holding, lanes.knows, Views(), **room), NoDoors(listener)
+            )
+        files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)
         guard = DoorGuard(
             listener,

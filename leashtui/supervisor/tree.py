@@ -43,6 +43,15 @@ def stat_of(pid: int) -> Stat | None:
     return Stat(int(fields[1]), int(fields[2]), int(fields[3]), running, int(fields[19]))
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether it stands still by a signal (Ctrl-Z), not because it is traced."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"T"
+    except OSError:
+        return False
+
+
 def alive(process: ProcessRef) -> bool:
     """Whether this very process (not a later one of the same pid) still runs."""
     found = stat_of(process.pid)

@@ -19,7 +19,7 @@ def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     assert (rig.world.workspace / "x.txt").read_text() == "hi\n", out
     assert (rig.world.workspace / "n.txt").read_text().strip() == "new", out
     (started,) = rig.world.events("session.started")
-    assert started["tier"] == ("exec" if rig.kind == "codex" else str(probe().tier))  # codex brings its own sandbox
+    assert started["tier"] == ("compat" if rig.kind == "codex" else str(probe().tier))  # codex brings its own sandbox
     assert not rig.world.events("act.asked")
     hooks = rig.decided("hook")
     assert [h["request"].get("script", "") for h in hooks][:1] == ["echo hi > x.txt; cat x.txt"]

@@ -42,7 +42,7 @@ class Check(Struct, frozen=True):
 
 _TIERS = {
     Tier.STRICT: "strict: every program start, change of a file and connection is held by the kernel",
-    Tier.COMPAT: "compat: every program start is held by the kernel",
+    Tier.COMPAT: "compat: every program start is held by the kernel, file changes are judged as far as they are seen",
     Tier.EXEC: "exec: every program start is held by the kernel",
     Tier.WATCH: "watch: the kernel enforces nothing",
 }

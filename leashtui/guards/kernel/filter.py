@@ -46,12 +46,9 @@ ABSENT_STRICT = {
     "removexattrat": 466,
     "file_setattr": 469,
 }
-"""Answered ENOSYS in tier strict: their arguments lie in memory, or older calls do the same; callers fall back."""
-REFUSED_STRICT = {
-    "mount": 165,
-    "umount2": 166,
-    "pivot_root": 155,
-    "chroot": 161,
+"""Answered ENOSYS where files are judged: their arguments lie in memory, or older calls do the same; callers fall
+back."""
+NEW_MOUNTS = {
     "open_tree": 428,
     "move_mount": 429,
     "fsopen": 430,
@@ -60,6 +57,14 @@ REFUSED_STRICT = {
     "fspick": 433,
     "mount_setattr": 442,
     "open_tree_attr": 467,
+}
+"""Answered ENOSYS in tier compat: sandboxes fall back to mount(2), which cannot hand a detached tree to somebody."""
+REFUSED_STRICT = {
+    "mount": 165,
+    "umount2": 166,
+    "pivot_root": 155,
+    "chroot": 161,
+    **NEW_MOUNTS,
     "process_madvise": 440,
 }
 """Answered EPERM in tier strict: another view of the files, or another process's memory."""
@@ -109,18 +114,20 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[nr.CLONE] = _cloning(_CLONE_PARENT)
     rules[_CLONE3] = _fail(errno.ENOSYS)
     rules[_PRLIMIT] = _foreign_limits()
-    if tier is not Tier.STRICT:
+    if tier not in (Tier.STRICT, Tier.COMPAT):
         return rules
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
+    rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
+    rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
+    if tier is Tier.COMPAT:
+        return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.IOCTL] = [
         *_unless_equal(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)),
         *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
     ]
-    rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
-    rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)
     return rules | _sockets()

@@ -61,6 +61,8 @@ class Floor(Struct, frozen=True):
 
 BARE = Floor()
 """Tier exec: nothing but the scopes."""
+OPEN_FLOOR = Floor(tier=Tier.COMPAT)
+"""Tier compat: no Landlock domain of files, under which no sandbox could mount."""
 
 
 def strict_floor(

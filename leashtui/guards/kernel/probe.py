@@ -37,9 +37,15 @@ _PROGRAM = "/proc/self/exe"
 _CAP_SYS_PTRACE = 19
 _NEWNS, _NEWUSER, _PRIVATE = 0x20000, 0x10000000, 1 << 18 | 1 << 14
 NOT_IN_EXEC = (
-    "file writes and reads inside a program are not held (only the programs it starts)",
+    "file writes and reads inside a program are not held (changes of protected files are asked about afterwards)",
     "network connections are not held (only programs known to make them)",
     "secret files are not hidden; a program that may run can read them",
+)
+NOT_IN_COMPAT = (
+    "file changes are judged by name, and a program that races may change another file than it named (protected ones"
+    " are looked at again afterwards)",
+    "what a program does to files that only its own sandbox has is not judged; there it may give any file any name",
+    *NOT_IN_EXEC[1:],
 )
 NOT_IN_STRICT = (
     "harm inside a program that needs no file, socket or other program is not seen",
@@ -77,7 +83,10 @@ class Support(Struct, frozen=True):
             return NOT_IN_WATCH
         if tier is self.tier:
             return self.lost
-        return (*NOT_IN_EXEC, *(line for line in self.lost if line in (_SIGNALS, _USERS)))
+        return (
+            *(NOT_IN_COMPAT if tier is Tier.COMPAT else NOT_IN_EXEC),
+            *(line for line in self.lost if line in (_SIGNALS, _USERS)),
+        )
 
 
 class _Trial:

@@ -17,6 +17,7 @@ import socket
 import time
 import warnings
 
+from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.eyes import Eyes, Pending
 from leashtui.guards.watcher.messages import Message, frame
 from leashtui.guards.watcher.notices import failed, shared
@@ -45,7 +46,8 @@ def main() -> None:
 
     territory = Territory(args.root, place_in(args.root), also=args.also, home=args.home, ignore=args.ignore)
     pending = Pending()
-    watch = Watch(territory, Eyes(pending), pending, Snapshot(time.time_ns), send, args.fd)
+    custody = Custody(territory, args.aside) if args.ask else None
+    watch = Watch(territory, Eyes(pending), pending, Snapshot(time.time_ns), send, args.fd, custody)
     with contextlib.suppress(ConnectionError):  # the supervisor is gone: so are we
         if args.lock and not _lock(args.lock):
             send(shared(args.root))
@@ -74,6 +76,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--also", action="append", default=[], help="a git directory outside ROOT")
     parser.add_argument("--home", default="", help="whose rc files are watched too")
     parser.add_argument("--lock", default="", help="file that says a watcher is at work here")
+    parser.add_argument("--ask", action="store_true", help="changes of protected files are asked about")
+    parser.add_argument("--aside", default="", help="directory for what is put back")
     parser.add_argument("root")
     parser.add_argument("fd", type=int)
     parser.add_argument("ignore", nargs="*")

@@ -15,7 +15,20 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from leashtui.guards.watcher.messages import SETTLE, Message, Ready, Settled, read_frames
+from leashtui.guards.watcher.messages import (
+    Armed,
+    Calm,
+    Done,
+    Keep,
+    Message,
+    Ready,
+    Restore,
+    Settle,
+    Settled,
+    Suspects,
+    frame,
+    read_frames,
+)
 from leashtui.model.errors import GuardError
 from leashtui.model.event import FileChanged, Notice
 from leashtui.model.request import Tier
@@ -33,8 +46,11 @@ def spawn_watcher(argv: list[str], fd: int) -> int:
 class WatchGuard:
     """Watches `root` (absolute) until closed. Callbacks run in the loop's thread.
 
+    on_suspect: told of changes of protected files that are to be answered by `order`; without it they are only told.
     also: git directories outside root. home: whose rc files count. lock: file held while a watcher works there.
-    ready: the first snapshot stands (None: it never will). Raises GuardError when the process cannot be started.
+    aside: directory for what is put back.
+    ready: the first snapshot stands (None: it never will); armed: protected files are known. Raises GuardError when
+    the process cannot be started.
     """
 
     name = "watcher"
@@ -46,25 +62,32 @@ class WatchGuard:
         on_change: Callable[[FileChanged], None],
         on_notice: Callable[[Notice], None],
         on_lost: Callable[[str], None],
+        on_suspect: Callable[[Suspects | Calm | Done], None] | None = None,
         *,
         root: Path,
         also: Sequence[Path] = (),
         home: Path | None = None,
         ignore: Sequence[str] = (),
         lock: Path | None = None,
+        aside: Path | None = None,
         spawn: Spawn = spawn_watcher,
     ) -> None:
         self._loop = loop
         self._on_change = on_change
         self._on_notice = on_notice
         self._on_lost = on_lost
+        self._on_suspect = on_suspect
         self._data = bytearray()
+        self._unsent = bytearray()
         self._settling: list[asyncio.Future[Settled | None]] = []
         self.ready: asyncio.Future[Ready | None] = loop.create_future()
+        self.armed: asyncio.Future[Armed | None] = loop.create_future()
         self._line, theirs = socket.socketpair()
         argv = [sys.executable, "-X", "utf8", "-I", "-m", "leashtui.guards.watcher", f"--home={home or ''}"]
         argv += [f"--also={path}" for path in also]
         argv += [f"--lock={lock}"] if lock is not None else []
+        argv += [f"--aside={aside}"] if aside is not None else []
+        argv += ["--ask"] if on_suspect is not None else []
         argv += ["--", str(root), str(theirs.fileno()), *ignore]
         try:
             self.pid = spawn(argv, theirs.fileno())
@@ -84,10 +107,29 @@ class WatchGuard:
         asked: asyncio.Future[Settled | None] = self._loop.create_future()
         self._settling.append(asked)
         try:
-            self._line.send(SETTLE)
+            self._send(frame(Settle()))
             return await asyncio.wait_for(asked, timeout)
         except (OSError, TimeoutError):
             return None
+
+    def order(self, order: Keep | Restore) -> None:
+        """Answer suspects. Carried out before what is asked for later; Done tells."""
+        if self._line.fileno() >= 0:
+            self._send(frame(order))
+
+    def _send(self, data: bytes) -> None:
+        """Say it now, or as soon as the watcher listens again; one that is gone is noticed where we hear it."""
+        waits = bool(self._unsent)
+        self._unsent += data
+        if not waits:
+            self._flush()
+
+    def _flush(self) -> None:
+        with contextlib.suppress(OSError):
+            del self._unsent[: self._line.send(self._unsent)]
+        self._loop.remove_writer(self._line)
+        if self._unsent:
+            self._loop.add_writer(self._line, self._flush)
 
     def close(self) -> None:
         """End the watcher. The caller reaps it."""
@@ -117,9 +159,15 @@ class WatchGuard:
             self._on_change(message)
         elif isinstance(message, Notice):
             self._on_notice(message)
+        elif isinstance(message, Suspects | Calm | Done):
+            if self._on_suspect is not None:
+                self._on_suspect(message)
         elif isinstance(message, Ready):
             if not self.ready.done():
                 self.ready.set_result(message)
+        elif isinstance(message, Armed):
+            if not self.armed.done():
+                self.armed.set_result(message)
         elif self._settling:
             asked = self._settling.pop(0)
             if not asked.done():
@@ -129,6 +177,7 @@ class WatchGuard:
         if self._line.fileno() < 0:
             return
         self._loop.remove_reader(self._line)
+        self._loop.remove_writer(self._line)
         self._line.close()
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._process, signal.SIGTERM)
@@ -136,7 +185,8 @@ class WatchGuard:
         for asked in self._settling:
             if not asked.done():
                 asked.set_result(None)
-        if not self.ready.done():
-            self.ready.set_result(None)
+        for first in (self.ready, self.armed):
+            if not first.done():
+                first.set_result(None)
         if lost:
             self._on_lost(lost)

@@ -49,6 +49,7 @@ _PAIRS = {
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
 }
+_PAIRED = frozenset(first for first, _ in _PAIRS)
 _NAMES = {
     Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc",
     Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
@@ -97,6 +98,10 @@ def _named(path: str) -> Place:
         for pattern, place in _PATTERNS:
             if fnmatchcase(name, pattern):
                 return place
+    if name in _FOLDERS and _FOLDERS[name] is not Place.GENERATED:  # a link in the folder's place
+        return _FOLDERS[name]
+    if name in _PAIRED:
+        return Place.CI
     for pair in pairwise([*folders, name]):
         if pair in _PAIRS:
             return _PAIRS[pair]

@@ -1,8 +1,7 @@
 """What the watcher knows of every file: enough to tell that it changed, and for small ones, how.
 
 Knows lstat and the bytes of small files. Refuses to know events. Memory is bounded: at most `MOST_FILES` entries and
-`BUDGET` bytes of (compressed) contents; beyond that files are still compared, but without their old text. What was
-protected when the session started is kept apart, to be restored by.
+`BUDGET` bytes of (compressed) contents; beyond that files are still compared, but without their old text.
 
 Invariant: `known[path]` was true of the disk at some moment after the last event that was taken for it.
 """
@@ -47,7 +46,6 @@ class Snapshot:
 
     def __init__(self, clock: Callable[[], int], *, most: int = MOST_FILES, budget: int = BUDGET) -> None:
         self.known: dict[str, Known] = {}
-        self.baseline: dict[str, Known] = {}
         self.full = False
         self._clock = clock
         self._most = most
@@ -89,11 +87,6 @@ class Snapshot:
         elif now.packed is not None:
             self._room -= len(now.packed)
         self.known[path] = now
-
-    def remember_baseline(self, path: str) -> None:
-        """Keep `path` as it is now for the whole session."""
-        if path in self.known:
-            self.baseline[path] = self.known[path]
 
     def digest(self) -> str:
         """One hash over every known path and its content."""

@@ -132,4 +132,4 @@ def _git_runs(inside: str) -> bool:
     last = folder.rpartition("/")[2]
     if last == "hooks":
         return not name.endswith(".sample")
-    return name in _GIT_FILES or (last == "info" and name in ("attributes", "exclude"))
+    return name in _GIT_FILES | _GIT_FOLDERS or (last == "info" and name in ("attributes", "exclude"))

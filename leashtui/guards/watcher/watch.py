@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from select import POLLHUP, POLLIN, poll
 
+from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.difference import Difference, compare
 from leashtui.guards.watcher.eyes import Eyes, Pending
-from leashtui.guards.watcher.messages import SETTLE, Message, Ready, Settled
+from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settled, read_orders
 from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
 from leashtui.guards.watcher.snapshot import Known, Snapshot
 from leashtui.guards.watcher.territory import Territory
@@ -24,16 +25,21 @@ from leashtui.model.event import FileChanged
 from leashtui.model.facts import Place
 
 QUIET_MS = 150
+SOON_MS = 40  # where changes are asked about: time for a save to be whole, and for little else
 BURST = 200  # of more changes than this in two seconds, the kinds with more than FEW at once are told as sums
 FEW = 20
 NOTICES = 50  # protected files named one by one at once
 POLL_MS = 5_000  # how often everything is read while some directory cannot be watched
+GLANCE_MS = 1_000  # how often custody's files are looked at: memory maps and other names of a file make no event
 
 _Change = tuple[str, Known | None, Known | None]
 
 
 class Watch:
-    """send: says one message to the supervisor (may block). control: descriptor of the supervisor's bytes."""
+    """send: says one message to the supervisor (may block). control: descriptor of the supervisor's orders.
+
+    custody: protected files whose changes are asked about; None where they are only told.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class Watch:
         snapshot: Snapshot,
         send: Callable[[Message], None],
         control: int,
+        custody: Custody | None = None,
     ) -> None:
         self._territory = territory
         self._eyes = eyes
@@ -50,19 +57,26 @@ class Watch:
         self._snapshot = snapshot
         self._send = send
         self._control = control
+        self._custody = custody
+        self._orders = bytearray()
+        self._read = 0.0
         self._credit, self._credited = float(BURST), 0.0
         self._told_blind = self._told_full = self._told_gone = False
 
     def start(self) -> None:
-        """Watch, then read everything once. What changes meanwhile is compared afterwards."""
+        """Watch, then read everything once, protected files first. What changes meanwhile is compared afterwards."""
         began = time.monotonic()
-        for path in self._walk(self._territory.roots, self._territory.shallow):
+        paths = list(self._walk(self._territory.roots, self._territory.shallow))
+        if self._custody is not None:
+            for path in filter(self._custody.protects, paths):
+                self._custody.remember(path)
+            self._send(Armed(files=len(list(self._custody))))
+        for path in paths:
             self._snapshot.keep(path, self._snapshot.look(path, None))
-            if self._territory.protected(path, self._territory.place(path)):
-                self._snapshot.remember_baseline(path)
         self._say_limits()
         took = int((time.monotonic() - began) * 1e6)
         self._send(Ready(files=len(self._snapshot.known), directories=len(self._eyes), us=took))
+        self._meet([], everything=True)
 
     def run(self) -> None:
         """Until the supervisor's end of the socket closes."""
@@ -70,25 +84,49 @@ class Watch:
         waiting.register(self._control, POLLIN | POLLHUP)
         waiting.register(self._pending.wake, POLLIN)
         while True:
-            ready = dict(waiting.poll(POLL_MS if self._eyes.blind else None))
+            often = GLANCE_MS if self._custody is not None else None
+            ready = dict(waiting.poll(often if not self._eyes.blind else often or POLL_MS))
             if not ready:
-                self.look(everything=True)
+                self._glance()
             if self._control in ready:
-                said = os.read(self._control, 64)
+                said = os.read(self._control, 1 << 16)
                 if not said:
                     return
-                if SETTLE in said:
-                    self.look(everything=True)
-                    self._send(Settled(files=len(self._snapshot.known), digest=self._snapshot.digest()))
+                self._orders += said
+                for order in read_orders(self._orders):
+                    self._obey(order)
             elif self._pending.wake in ready:
                 self._rest()
                 self.look()
 
+    def _glance(self) -> None:
+        """Nothing was signed for a while: look at what need not be."""
+        now = time.monotonic()
+        if self._eyes.blind and now - self._read >= POLL_MS / 1000:
+            self.look(everything=True)
+        elif self._custody is not None:
+            self._meet(self._compare(self._custody))
+
     def _rest(self) -> None:
-        """Let a save finish; but hear a request to settle at once."""
+        """Let a save finish; but hear an order at once."""
         control = poll()
         control.register(self._control, POLLIN | POLLHUP)
-        control.poll(QUIET_MS)
+        control.poll(QUIET_MS if self._custody is None else SOON_MS)
+
+    def _obey(self, order: Order) -> None:
+        if isinstance(order, Keep | Restore):
+            if self._custody is None:
+                return
+            carry_out = self._custody.keep if isinstance(order, Keep) else self._custody.restore
+            for number in order.numbers:
+                path = self._custody.path_of(number)
+                for message in carry_out(number):
+                    self._send(message)
+                if path and isinstance(order, Restore):  # our own change is nothing to tell
+                    self._snapshot.keep(path, self._snapshot.look(path, None))
+        else:
+            self.look(everything=True)
+            self._send(Settled(files=len(self._snapshot.known), digest=self._snapshot.digest()))
 
     # looking ------------------------------------------------------------------------------------------------------
     def look(self, *, everything: bool = False) -> None:
@@ -97,6 +135,7 @@ class Watch:
         if lost:
             self._send(overflow())
         if everything or all_of_it:
+            self._read = time.monotonic()
             paths = set(self._snapshot.known)
             paths.update(self._walk(self._territory.roots, self._territory.shallow))
         else:
@@ -105,8 +144,15 @@ class Watch:
             if trees:
                 paths |= {p for p in self._snapshot.known if not trees.isdisjoint(_parents(p))}
                 paths.update(self._walk(t for t in trees if os.path.isdir(t) and not os.path.islink(t)))
-        self._tell(self._compare(paths))
+        self._meet(self._compare(paths), everything=everything or all_of_it)
         self._say_limits()
+
+    def _meet(self, changes: list[_Change], *, everything: bool = False) -> None:
+        """What must be answered goes first: the agent goes on until it is heard."""
+        if self._custody is not None:
+            for message in self._custody.weigh((c[0] for c in changes), everything=everything):
+                self._send(message)
+        self._tell(changes)
 
     def _told_of(self, path: str) -> bool:
         return self._territory.reports(path) or path in self._snapshot.known
@@ -169,7 +215,7 @@ class Watch:
                 to=self._territory.shown(to) if to else "",
             )
             one_by_one.append(event)
-        alarming = [event for event in one_by_one if event.protected]
+        alarming = [event for event in one_by_one if event.protected and self._custody is None]
         for event in (*one_by_one, *self._sums(summed)):
             self._send(event)
         for event in alarming[:NOTICES]:

@@ -1,0 +1,87 @@
+"""The file guard of tier compat: judges every change of a file or a name that it can see, and lets the kernel make it.
+
+Agents with a sandbox of their own mount, change roots and make user namespaces, none of which works below a Landlock
+domain of files. So what is allowed goes on by itself, and a racing thread could change a name after it was judged:
+this is a look, not a floor. The inner sandbox is the floor, and the watcher looks afterwards. Knows whose view of the
+files is not ours. Refuses to judge. Invariant: a denied call never goes on; what cannot be read or found here is the
+kernel's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from leashtui.guards.kernel.files import FileGuard, Known
+from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.naming import Deed, Kind, read_deed
+from leashtui.guards.kernel.spot import Spot
+from leashtui.guards.kernel.views import Views
+from leashtui.model.request import Action
+
+_SET_UP = re.compile(r"/proc/\d+/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
+_FAILURES = (OSError, ValueError, IndexError)
+
+
+class Onlooker(FileGuard):
+    """See FileGuard, whose judgement it is; nothing is done in anybody's stead."""
+
+    def __init__(self, listener: Listener, holding: Holding, known: Known, views: Views, **more: Any) -> None:
+        super().__init__(listener, holding, known, **more)
+        self._views = views
+
+    def meet(self, notice: Notice) -> None:
+        """A call that would change a file."""
+        try:
+            deed = self._as_ours(notice, read_deed(notice))
+            if deed is None:
+                self._listener.resume(notice.id)
+            else:
+                self._weigh(notice, deed, frozenset())
+        except _FAILURES as error:
+            self._fail(notice, error)
+
+    def _as_ours(self, notice: Notice, deed: Deed) -> Deed | None:
+        """The deed by our names; None when it is about files that only the caller's own sandbox has."""
+        if self._views.is_ours(notice.tid):
+            return deed
+        follows = deed.follow or deed.kind is Kind.OPEN
+        names = [self._views.ours(notice.tid, n, follow=follows and i == 0) for i, n in enumerate(deed.names)]
+        known = tuple(name for name in names if name is not None)
+        return replace(deed, names=known) if len(known) == len(names) else None
+
+    def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
+        """What sandboxes write of their own processes is no file of anybody's; the kernel says whose they may be."""
+        return [each for each in super()._wanted(notice, deed, fd, spots) if not _SET_UP.match(each[1])]
+
+    def _fail(self, notice: Notice, error: Exception) -> None:
+        """What we may not see through is refused; for all else the kernel finds the words itself."""
+        if isinstance(error, OSError) and error.errno == errno.EACCES:
+            self._listener.refuse(notice.id, errno.EACCES)
+        else:
+            self._listener.resume(notice.id)
+
+    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
+        with contextlib.suppress(*_FAILURES):
+            self._keep(deed, spots)
+            self._remember(deed, spots)
+        self._listener.resume(notice.id)
+
+
+class NoDoors:
+    """Sockets are not asked about in this tier."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def meet(self, notice: Notice) -> None:
+        """Let it be."""
+        self._listener.resume(notice.id)
+
+    def poll(self) -> None:
+        """Nothing waits."""

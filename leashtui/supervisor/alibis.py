@@ -1,0 +1,156 @@
+"""Who may have changed a protected file and was answered for it already: nobody is asked about one act twice.
+
+An approved command, an edit that was judged in the agent's hook, a file act that the kernel guard judged, git taking
+files out of what it keeps: each explains a change of a file it was allowed to change, made while it ran. When a change
+was made is the kernel's word (ctime), which no program can set. Knows what was allowed and when. Refuses to decide.
+Invariant: a change is explained only by something that ran when the file last changed; git explains only what is
+byte for byte in its index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leashtui.model.event import AgentTold, Answered, Decided, Record
+from leashtui.model.facts import Effect, Facts, Place, Severity
+from leashtui.model.hook import Moment
+from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.model.verdict import Ruling, Verdict
+from leashtui.supervisor.acts import foretold
+
+_FILES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_SLACK = 20_000
+"""us: the kernel stamps files with a clock that lags by a tick."""
+_BRIEF = 5_000_000
+"""us that a file act which the kernel let happen may take."""
+_FORGOTTEN = 60_000_000
+_MOST = 512
+_OVER = frozenset({Moment.TOOL_DONE, Moment.PROMPT, Moment.STOP, Moment.SESSION_END})
+_TAKES_OUT = frozenset(
+    "checkout switch restore pull merge rebase reset stash cherry-pick revert clone submodule worktree read-tree"
+    " checkout-index bisect sparse-checkout mv rm clean am".split()
+)
+"""Git commands that put files of its own keeping into the workspace, or take them away."""
+_NEVER_GITS = frozenset({Place.GUARD})
+_ROUTINE = re.compile(
+    r"\s*(?:\[(?:core|remote|branch|user|submodule|pull|push|init|extensions)\b[^\]]*\]"
+    r"|(?:url|pushurl|fetch|remote|pushremote|merge|rebase|name|email|active|bare|filemode|ignorecase|symlinks|prune"
+    r"|precomposeunicode|logallrefupdates|repositoryformatversion|tagopt|promisor|partialclonefilter|autosetuprebase"
+    r"|objectformat|refstorage|description|vscode-merge-base|gh-resolved)\s*=(?!.*::)[^;#]*)\s*",
+    re.IGNORECASE,
+)
+"""Lines that git writes into its settings by itself; none of them names a program (a `::` in an address can)."""
+
+Watch = Callable[[ProcessRef, Callable[[], None]], bool]
+"""Calls back once the process has ended; False, and never, when it is gone already."""
+Index = Callable[[str], str]
+"""The name of a file's content in git's index, '' when it holds no such file."""
+
+
+@dataclass
+class _Alibi:
+    request: Request
+    facts: Facts
+    start: int
+    end: int = 0  # 0: it goes on
+
+    def ran_at(self, moment: int) -> bool:
+        return self.start - _SLACK <= moment and (not self.end or moment <= self.end + _SLACK)
+
+
+class Alibis:
+    """A subscriber of the session's stream. clock: us since the epoch."""
+
+    def __init__(self, watch: Watch, clock: Callable[[], int], index: Index) -> None:
+        self._watch = watch
+        self._clock = clock
+        self._index = index
+        self._asked: dict[str, Decided] = {}
+        self._known: deque[_Alibi] = deque(maxlen=_MOST)
+
+    def heard(self, seq: int, record: Record, head: str) -> None:
+        """A record was committed (stream.Subscriber)."""
+        event = record.event
+        if isinstance(event, Decided):
+            if event.request.layer is Layer.WATCHER or not _matters(event.request, event.facts):
+                return
+            if event.verdict is None:
+                self._asked[record.id] = event
+            else:
+                self._allowed(event, event.verdict, record.t)
+        elif isinstance(event, Answered):
+            asked = self._asked.pop(record.parent, None)
+            if asked is not None:
+                self._allowed(asked, event.verdict, record.t)
+        elif isinstance(event, AgentTold) and event.moment in _OVER:
+            self._over(event.call if event.moment == Moment.TOOL_DONE else None)
+
+    def explain(self, path: str, facts: Facts, moment: int, content: str, added: str) -> bool:
+        """Whether this change, judged as `facts`, last made at `moment`, was answered for. content: git's name of it;
+        added: its new lines."""
+        now = self._clock()
+        while self._known and self._known[0].end and self._known[0].end < now - _FORGOTTEN:
+            self._known.popleft()
+        then = [alibi for alibi in self._known if alibi.ran_at(moment)]
+        if any(_said(alibi, path, facts) for alibi in then):
+            return True
+        gits = [alibi.request for alibi in then if "git" in alibi.facts.programs]
+        if "/.git/" in path:
+            routine = path.endswith("/config") and all(_ROUTINE.fullmatch(line) for line in added.splitlines())
+            return bool(gits and added) and routine
+        return any(map(_takes_out, gits)) and self._is_gits(path, facts, content)
+
+    def _allowed(self, event: Decided, verdict: Verdict, moment: int) -> None:
+        if verdict.ruling is not Ruling.ALLOW:
+            return
+        alibi = _Alibi(event.request, event.facts, moment)
+        self._known.append(alibi)
+        request = event.request
+        if request.layer is Layer.HOOK:
+            return  # until the agent says that the tool is done
+
+        def ended() -> None:
+            alibi.end = self._clock()
+
+        if request.action in _FILES:
+            alibi.end = moment + _BRIEF
+        elif request.process is None or not self._watch(request.process, ended):
+            ended()
+
+    def _over(self, call: str | None) -> None:
+        """The agent's tool call is over, or with None all of them."""
+        for alibi in self._known:
+            if alibi.request.layer is Layer.HOOK and not alibi.end and call in (None, alibi.request.call):
+                alibi.end = self._clock()
+
+    def _is_gits(self, path: str, facts: Facts, content: str) -> bool:
+        if facts.guard_tamper or any(e.place in _NEVER_GITS for e in facts.effects):
+            return False
+        return facts.in_workspace and self._index(path) == content
+
+
+def _matters(request: Request, facts: Facts) -> bool:
+    """Whether what is allowed here can explain a change."""
+    if request.action in _FILES:
+        return True
+    return request.action is Action.PROCESS_EXEC and ("git" in facts.programs or bool(_telling(facts)))
+
+
+def _telling(facts: Facts) -> list[Effect]:
+    return [e for e in facts.effects if e.severity is not Severity.LOW]
+
+
+def _takes_out(request: Request) -> bool:
+    words = " ".join((*request.argv[1:], request.script))
+    return not _TAKES_OUT.isdisjoint(words.split())
+
+
+def _said(alibi: _Alibi, path: str, facts: Facts) -> bool:
+    """Whether the act said that it would do this."""
+    if alibi.request.action in _FILES:
+        return alibi.request.path == path
+    telling = _telling(facts)
+    return bool(telling) and all(any(foretold(e, shown) for shown in alibi.facts.effects) for e in telling)

@@ -1,0 +1,141 @@
+"""Tier compat: sandboxes that agents bring along run, what they change is judged by our names, the watcher looks after.
+
+Each refusal has a control: the same program unguarded, or the same act where nothing is protected. Needs bubblewrap.
+Root loses the capability that a user namespace of root's needs, so sandboxes are an ordinary user's here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import World
+
+BEFORE = "export A=1\n"
+ORDINARY = pytest.mark.skipif(os.geteuid() == 0, reason="root in a session has no user namespaces for bwrap")
+WRITER = """
+import sys
+try:
+    with open(sys.argv[1], "w") as file:
+        file.write("evil")
+except OSError as error:
+    print("refused", error.errno)
+"""
+
+
+@pytest.fixture
+def place(world: World) -> World:
+    (world.workspace / ".envrc").write_text(BEFORE)
+    (world.workspace / "w.py").write_text(WRITER)
+    return world
+
+
+def compat(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    """A session in tier compat in which nobody can be asked."""
+    return world.leash("run", "--headless", "--guard", "compat", "--", *words)
+
+
+def bwrap(world: World, *words: str) -> list[str]:
+    """A sandbox that shows the workspace as /mnt, and programs as they are."""
+    flags = "--unshare-user --unshare-pid --unshare-net --ro-bind / / --dev /dev --proc /proc --tmpfs /var/tmp"
+    return ["bwrap", *flags.split(), "--bind", str(world.workspace), "/mnt", "--chdir", "/mnt", *words]
+
+
+@ORDINARY
+def test_a_sandbox_runs_here_and_not_in_strict(place: World) -> None:
+    assert subprocess.run(bwrap(place, "true"), check=False).returncode == 0
+    done = compat(place, *bwrap(place, "true"))
+    assert done.returncode == 0, done.stderr
+    strict = place.leash("run", "--headless", "--guard", "strict", "--", *bwrap(place, "true"))
+    assert strict.returncode != 0
+    started = place.events("session.started")
+    assert started[0]["tier"] == "strict"
+
+
+@ORDINARY
+def test_what_the_sandbox_alone_has_is_its_own_and_the_workspace_is_the_workspace(place: World) -> None:
+    same = ["--bind", str(place.workspace), str(place.workspace), "--chdir", str(place.workspace)]
+    text = "echo x > /var/tmp/y && cat /var/tmp/y && echo hi > src/new.txt"
+    done = compat(place, *bwrap(place, *same, "sh", "-c", text))
+    assert (done.returncode, done.stdout) == (0, "x\n"), done.stderr
+    assert (place.workspace / "src" / "new.txt").read_text() == "hi\n"
+
+
+@ORDINARY
+@pytest.mark.parametrize("path", ["/mnt/.envrc", "/mnt/.git/hooks/pre-commit", ".git/hooks/../hooks/post-commit"])
+def test_another_name_for_a_protected_file_is_judged_by_ours(place: World, path: str) -> None:
+    done = compat(place, *bwrap(place, sys.executable, "/mnt/w.py", path))
+    assert (done.returncode, done.stdout) == (0, "refused 13\n"), done.stderr
+    assert (place.workspace / ".envrc").read_text() == BEFORE
+    assert not (place.workspace / ".git" / "hooks" / "pre-commit").exists()
+    denied = [e for e in place.events("act.decided") if e["verdict"]["ruling"] == "deny"]
+    assert [e["request"]["layer"] for e in denied] == ["kernel"]
+    assert denied[0]["request"]["path"].startswith(str(place.workspace))
+    subprocess.run(bwrap(place, sys.executable, "/mnt/w.py", path), check=True)
+    assert (place.workspace / path.removeprefix("/mnt/")).read_text() == "evil"
+
+
+@ORDINARY
+def test_a_folder_shown_under_a_harmless_name_is_what_it_is(place: World) -> None:
+    hooks = ["--bind", str(place.workspace / ".git" / "hooks"), "/opt"]
+    program = bwrap(place, *hooks, sys.executable, "/mnt/w.py", "/opt/pre-commit")
+    done = compat(place, *program)
+    assert done.stdout == "refused 13\n", done.stderr
+    subprocess.run(program, check=True)
+    assert (place.workspace / ".git" / "hooks" / "pre-commit").read_text() == "evil"
+
+
+def test_another_root_is_seen_through(place: World) -> None:
+    text = (
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None)\n"
+        "assert libc.unshare(0x10000000) == 0\n"
+        f"os.chroot({str(place.workspace)!r})\n"
+        "for path in ('/src/free', '/.envrc'):\n"
+        "    try:\n        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))\n        print('done')\n"
+        "    except OSError as error:\n        print('refused', error.errno)\n"
+    )
+    done = compat(place, sys.executable, "-S", str(place.script("agent.py", text)))
+    assert done.stdout == "done\nrefused 13\n", done.stderr
+    assert (place.workspace / ".envrc").read_text() == BEFORE
+
+
+def test_the_new_way_to_mount_does_not_exist_and_the_old_one_works(place: World) -> None:
+    text = (
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "assert libc.unshare(0x10020000) == 0\n"
+        "print(libc.mount(b'none', b'/', None, 1 << 18 | 1 << 14, None))\n"
+        "print(libc.mount(b'x', b'/mnt', b'tmpfs', 0, None))\n"
+        "for number in (428, 429, 430, 431, 432, 433, 442, 467):\n"
+        "    assert (libc.syscall(number, b'tmpfs', 0), ctypes.get_errno()) == (-1, 38), number\n"
+    )
+    done = compat(place, sys.executable, "-S", str(place.script("agent.py", text)))
+    assert (done.returncode, done.stdout) == (0, "0\n0\n"), done.stderr
+
+
+def test_who_wins_the_race_is_put_back_afterwards(place: World) -> None:
+    """The name is changed while it is judged: a look decides on memory that does not hold still."""
+    text = (
+        "import ctypes, os, sys, threading, time\n"
+        "libc = ctypes.CDLL(None)\n"
+        "name = ctypes.create_string_buffer(b'src/a.txt', 16)\n"
+        "stop = time.monotonic() + 20\n"
+        "def swap():\n"
+        "    while time.monotonic() < stop:\n        name.value = b'.envrc'\n        name.value = b'src/a.txt'\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "threading.Thread(target=swap, daemon=True).start()\n"
+        "while time.monotonic() < stop:\n"
+        "    fd = libc.open(name, os.O_WRONLY | os.O_CREAT, 0o644)\n"
+        "    if fd >= 0:\n"
+        "        won = os.readlink(f'/proc/self/fd/{fd}').endswith('.envrc')\n"
+        "        os.write(fd, b'evil')\n        os.close(fd)\n"
+        "        if won:\n            print('won', flush=True)\n            break\n"
+        f"while open('.envrc').read() != {BEFORE!r}:\n    time.sleep(0.02)\n"
+    )
+    done = compat(place, sys.executable, "-S", str(place.script("agent.py", text)))
+    assert done.stdout == "won\n", done.stderr
+    assert (place.workspace / ".envrc").read_text() == BEFORE
+    assert "PUT BACK: .envrc" in done.stderr
