@@ -48,9 +48,9 @@ class Lessons:
         self._tape = tape
         self._guarded = guarded
 
-    def made(self, folder: str, fd: int, name: str) -> None:
-        """`name` was made in `folder` without a question. fd: names the folder."""
-        kind = self.swift.kind_of(name)
+    def made(self, folder: str, fd: int, name: str, *, as_folder: bool = False) -> None:
+        """`name` was made in `folder` without a question, by policy alone. fd: names the folder."""
+        kind = self.swift.kind_of_folder(name) if as_folder else self.swift.kind_of(name)
         every = self._ways.knows_all(folder)
         if not (kind or every) or self._ways.is_apart(folder):
             return

@@ -427,10 +427,13 @@ class FileGuard:
         self._made.made(path)
 
     def _teach(self, deed: Deed, spots: list[Spot]) -> None:
-        """Folders where names mean nothing, and something was just made without a question."""
-        if self._lessons is not None and deed.kind in (Kind.MKDIR, Kind.LINK):
-            for spot in spots:
-                self._lessons.made(os.fsdecode(spot.folder), spot.fd, "")
+        """A folder or a link was made: what is known of where it lies."""
+        if self._lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK):
+            return
+        for spot in spots:
+            if self._may_make(spot.path):
+                name = os.fsdecode(spot.name)
+                self._lessons.made(os.fsdecode(spot.folder), spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""

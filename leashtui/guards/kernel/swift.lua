@@ -35,6 +35,7 @@ int pthread_sigmask(int, const void *, void *);
 local C = ffi.C
 
 local NONE, ASK, GONE = 0, 1, 2
+local FOLDER = "/"
 local POLLIN, EINTR, ENOENT = 1, 4, 2
 local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
@@ -56,9 +57,11 @@ local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
 local folders, held, masks, made = {}, 0, {}, {}
-local ends, tells, plain = {}, {}, {}
+local ends, tells, plain, means, leads = {}, {}, {}, {}, {}
 for word in setting.ends:gmatch("%S+") do ends[word] = true end
 for word in setting.tells:gmatch("%S+") do tells[#tells + 1] = word end
+for word in setting.means:gmatch("%S+") do means[word] = true end
+for word in setting.leads:gmatch("%S+") do leads[#leads + 1] = word end
 for byte = 0, 255 do plain[byte] = string.char(byte):find("[%w_+@%%=,~-]") ~= nil end
 
 -- The kind of an ordinary name: its end, where nothing else in it means anything to anybody; nil for all other names.
@@ -81,6 +84,21 @@ local function kind_of(name)
     if stem:find(tells[i], 1, true) then return nil end
   end
   return kind
+end
+
+-- The kind of an ordinary folder's name, FOLDER: below such a one a path means what it means beside it.
+local function kind_of_folder(name)
+  if #name == 0 or #name > 64 then return nil end
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte == 46 or not plain[byte] then return nil end
+  end
+  local lower = name:lower()
+  if means[lower] then return nil end
+  for i = 1, #leads do
+    if lower:find(leads[i], 1, true) then return nil end
+  end
+  return FOLDER
 end
 
 local function is_plain(name)
@@ -251,17 +269,24 @@ local function new_folder(tid, number, address, mode)
   local mask = masks[tid]
   if not mask then return false end
   local folder, name = find(tid, number, read_text(tid, address))
-  if not folder or not (folder.objects and folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name)
-    or not folder.objects and is_any(folder, name)) or not as_we_are(tid) then return false end
+  if not folder then return false end
+  local tape = nil
+  if folder.objects then
+    if folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name) then tape = folder.any end
+  elseif is_any(folder, name) then
+    tape = folder.any
+  else
+    tape = kind_of_folder(name) and folder.kinds[FOLDER]
+  end
+  if not tape or not as_we_are(tid) then return false end
   put_on(mask)
-  local failed = C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0
-  if failed then return false end
-  remember(folder, name, folder.any)
-  local path = folder.path .. "/" .. name
+  if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
+  remember(folder, name, tape)
   local fd = C.openat(folder.fd, name, PATH, 0)
-  if fd >= 0 then  -- where any name may be made, so may it be below
-    local child = keep(path, fd)
+  if fd >= 0 then  -- what may be made beside it may be made in it
+    local child = keep(folder.path .. "/" .. name, fd)
     child.any, child.objects = folder.any, folder.objects
+    for kind, note in pairs(folder.kinds) do child.kinds[kind] = note end
   end
   return say(0)
 end
@@ -308,7 +333,7 @@ local function done()
   return false
 end
 
-local api = { kind_of = kind_of }
+local api = { kind_of = kind_of, kind_of_folder = kind_of_folder }
 
 -- Serve what can be served here. wait: how long for the first, ms; linger: for each that follows. NONE: nothing waits;
 -- ASK: the notice lies in the buffer; GONE: nobody is guarded any more; and 4 more where `made` has something to say.

@@ -37,6 +37,18 @@ TELLS = (
     " wallet windsurf"
 )
 """Words that may tell: a name with one of them is judged each time."""
+MEANS = (
+    "node_modules bower_components jspm_packages __pycache__ __pypackages__ venv virtualenv eggs dist build out target"
+    " bin-debug obj coverage htmlcov cache storybook-static _site site-packages dist-packages deriveddata cmakefiles"
+    " debug release _build dist-newstyle elm-stuff zig-cache zig-out tmp temp logs log test-results playwright-report"
+    " allure-results junit pip-wheel-metadata wheelhouse project-target release-artifacts artifacts deps hooks modules"
+    " objects refs library env bin sbin actions workflows core environment hub"
+)
+LEADS = (
+    "build dist out cmake bazel leash nautilus key secret cred ssh token shadow passw cookie vault id_ kube krb htpass"
+    " netrc jenkins history config"
+)
+"""Names of folders below which, or words in them with which, things may mean something else."""
 
 
 class Unwell(Exception):
@@ -57,6 +69,7 @@ class Swift:
                 "path": os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
+                "means": MEANS, "leads": LEADS,
                 "numbers": lua.table_from({
                     "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR, "mkdirat": nr.MKDIRAT, "link": nr.LINK,
                     "linkat": nr.LINKAT, "unlink": nr.UNLINK, "unlinkat": nr.UNLINKAT,
@@ -89,6 +102,10 @@ class Swift:
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""
         return self._lua.kind_of(name) or ""
+
+    def kind_of_folder(self, name: str) -> str:
+        """The kind of an ordinary folder's name, '' for one below which things may mean something else."""
+        return self._lua.kind_of_folder(name) or ""
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
         """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.

@@ -12,9 +12,8 @@ from leashtui.classify import places, secrets
 from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.precious import stands_for
 from leashtui.guards.kernel.swift import ENDS, Swift, address_of
-from leashtui.model.facts import Place
 from leashtui.model.request import Action
-from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.lanes import _SHORT, Lanes
 
 ROOT, HOME = "/home/p/proj", "/home/p"
 FOLDERS = (
@@ -22,6 +21,8 @@ FOLDERS = (
     "/build", "/dist/assets", "/.github", "/.github/workflows", "/.claude", "/.claude/commands", "/.vscode", "/.husky",
     "/.circleci", "/docs", "/bin", "/.venv/bin", "/venv/lib/site-packages/p", "/conf", "/secrets", "/.ssh", "/target",
 )  # fmt: skip
+UNKNOWN = ("/.git/hooks", "/.husky", "/.claude", "/.claude/commands", "/.vscode", "/.ssh")
+"""Where no write is ever known, so nothing is learned."""
 ELSEWHERE = (
     "/home/p",
     "/home/p/other",
@@ -46,7 +47,7 @@ def lanes() -> Lanes:
         Workspace(ROOT), HOME, by_class={Action.FILE_WRITE, Action.FILE_DELETE}, own=(f"{HOME}/.cache/",),
         kept=(f"{HOME}/.cache/mine.txt",),
     )  # fmt: skip
-    made._allowed.update((Action.FILE_WRITE, place) for place in Place)
+    made._allowed.update((Action.FILE_WRITE, place) for place in _SHORT[Action.FILE_WRITE])
     return made
 
 
@@ -108,6 +109,11 @@ def test_an_ordinary_name_has_the_kind_of_its_end(name: str, swift: Swift) -> No
     assert swift.kind_of(name) == name.rpartition(".")[2]
 
 
+@pytest.mark.parametrize("folder", [*(ROOT + f for f in UNKNOWN), "/etc", "/home/p", "/var/x", "/home/p/.config/app"])
+def test_where_writes_are_always_judged_nothing_is_known(folder: str) -> None:
+    assert not any(lanes().knows(Action.FILE_WRITE, f"{folder}/{name}") for name in ("x", "f0.c", "notes.md"))
+
+
 def test_only_a_folder_where_nobody_tells_names_apart_is_open_to_all() -> None:
     judge = lanes()
     for folder in (f"{ROOT}/node_modules/x", f"{ROOT}/.git/objects", f"{ROOT}/.git/objects/ab", "/tmp/x", "/tmp"):
@@ -116,3 +122,27 @@ def test_only_a_folder_where_nobody_tells_names_apart_is_open_to_all() -> None:
         assert not judge.knows_all(folder), folder
     judge.change()
     assert not judge.knows_all(f"{ROOT}/node_modules/x")
+
+
+@pytest.mark.parametrize("folder", [*(ROOT + f for f in FOLDERS if f not in UNKNOWN), "/tmp", "/tmp/x"])
+def test_below_an_ordinary_folder_paths_mean_what_they_mean_beside_it(folder: str, swift: Swift) -> None:
+    judge, chance, seen = lanes(), random.Random(folder), 0
+    for word in words():
+        for name in (word, word.lower(), chance.choice((f"x-{word}", f"{word}-2", f"{word}_x", word + word))):
+            if not swift.kind_of_folder(name):
+                continue
+            seen += 1
+            assert stands_for(f"{folder}/{name}") == f"{folder}/{name}"
+            for kind in ("c", "md", "o", "txt", "js", "pyc"):
+                beside, below = f"{folder}/f0.{kind}", f"{folder}/{name}/f0.{kind}"
+                assert judge._place(below) is judge._place(beside), below
+                assert judge.knows(Action.FILE_WRITE, below) == judge.knows(Action.FILE_WRITE, beside), below
+                assert judge.is_work(below) == judge.is_work(beside), below
+                assert judge.knows_all(f"{folder}/{name}") or not judge.knows_all(folder) or "/.git/" in below, below
+            assert judge._place(f"{folder}/{name}") is judge._place(f"{folder}/zq"), name
+    assert seen > 500
+
+
+@pytest.mark.parametrize("name", ["build", "node_modules", ".git", "a.b", "hooks", "out-x", "Library", "", "x" * 65])
+def test_a_folder_that_may_mean_something_has_no_kind(name: str, swift: Swift) -> None:
+    assert swift.kind_of_folder(name) == ""
