@@ -60,10 +60,18 @@ def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> S
             out = one if out is None else out.joined(one)
             continue
         for item in chunk[:32]:
-            argv = [Word(w.replace(place, item), w.taint | (item.taint if place in w else 0), w.many) for w in words]
+            argv = [Word(w.replace(place, item), w.taint | _carried(w, place, item), w.many) for w in words]
             one = call.words_run(argv, Stream(0, ""))
             out = one if out is None else out.joined(one)
     return Stream(stdin.taint | (out.taint if out is not None else 0), out.text if out is not None else None)
+
+
+def _carried(word: Word, place: str, item: Word) -> int:
+    """What an item brings into a word: the name of a file inside a longer text does not make that text unknown."""
+    if place not in word:
+        return 0
+    inside = " " in word and not word.lstrip().startswith(place)
+    return item.taint & ~Taint.LOCAL if inside else item.taint
 
 
 def _split(text: str) -> list[str]:

@@ -21,7 +21,7 @@ _LOOSE = lazy(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
-_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^(?:[ugoa]*[ua][ugoa]*)?[+=][rwxX]*s")
 """Modes by which a program runs with the rights of its owner, whoever starts it."""
 _WORLD = lazy(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
