@@ -318,7 +318,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
+
+    def about() -> str:
+        return f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {modes.posture}."
 
     def rules() -> list[tuple[str, PolicyRef]]:
         return [(policy.answer, policy.ref()) for policy in standing.pdp.bundle.policies]

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import World, eventually
 
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
+
 USR = (
     '@id("usr") @reason("not /usr") forbid (principal, action, resource) when { context.prefixes.contains("ls /usr") };'
 )
@@ -320,7 +323,8 @@ def test_a_running_session_changes_its_mode_and_both_logs_say_so(world: World) -
     shifts = [("lockdown", "guard"), ("guard", "lockdown")]
     assert [(e["mode"], e["was"]) for e in world.events("session.mode")] == shifts
     assert [(e["mode"], e["was"]) for e in machine(world) if e["kind"] == "session.mode"] == shifts
-    assert not [e for e in machine(world) if e["kind"] == "session.lowered"]
+    lowered = [e for e in machine(world) if e["kind"] == "session.lowered"]
+    assert bool(lowered) == (probe().tier is not Tier.STRICT)
     assert world.leash("audit", "verify").returncode == 0
 
 
@@ -347,3 +351,32 @@ def test_in_tier_watch_tightening_needs_no_code_and_loosening_does(world: World)
     assert [e["mode"] for e in world.events("session.mode")] == ["lockdown"]
     assert world.leash("kill").returncode == 0
     process.wait(20)
+
+
+POORER = """
+import ctypes, os, struct, sys
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x00050026), (0x06, 0, 0, 0x7FFF0000))))  # 444: Landlock
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_void_p)]
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(4, ctypes.addressof(program)))) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_host_that_gives_less_than_usual_is_recorded_in_both_logs(world: World) -> None:
+    words = world.argv("run", "--headless", "--", "bash", "-c", "echo fine")
+    done = subprocess.run(
+        [sys.executable, "-c", POORER, *words], cwd=world.workspace, env=world.env, capture_output=True, timeout=60
+    )
+    assert done.stdout == b"fine\n", done.stderr
+    started = world.events("session.started")[0]
+    assert started["tier"] in ("exec", "watch")
+    for lowered in (world.events("session.lowered"), [e for e in machine(world) if e["kind"] == "session.lowered"]):
+        assert [(e["tier"], e["usual"]) for e in lowered] == [(started["tier"], "strict")]
+        assert lowered[0]["session"] and lowered[0]["lost"]
+    assert f"guard {started['tier']} where strict is usual" in world.leash("log").stdout
+    asked = world.leash("run", "--headless", "--guard", started["tier"], "--", "bash", "-c", "true")
+    assert asked.returncode == 0 and not world.events("session.lowered")  # what was asked for is no surprise

@@ -137,6 +137,8 @@ def _leaves(call: Call, source: Word, target: Word) -> None:
         Place.SYSTEM,
     ):
         call.delete(source, how="moves out of the workspace:")
+    elif where is Place.SOURCE and path:
+        call.add(Verb.WRITE, path, f"moves {show(source)} away", Severity.LOW, place=where)
 
 
 def permissions(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -235,15 +235,44 @@ def test_an_error_is_evaluated_anew_each_time_and_thousands_are_counted(monkeypa
     request, facts = ordinary("ls")
     assert [pdp.decide(request, facts).outcome for _ in range(3)] == [Outcome.DENY] * 3
     assert len(calls) == 3
-    good = user('@id("ok") permit (principal, action, resource) when { ip("::1").isIpv6() };')
+    body = 'ip("::1").isIpv6() && context.command != "rm"'
+    good = user(f'@id("ok") permit (principal, action, resource) when {{ {body} }};')
     calls.clear()
     assert [good.decide(request, facts).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
     assert len(calls) == 1  # what did not err is remembered
     long = msgspec.structs.replace(facts, command="x" * (TEXT + 1))
+    calls.clear()
     assert [good.decide(request, long).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
+    assert len(calls) == 3  # a text of any length is not kept
     many = user("".join(f'@id("n{n}") forbid (principal, action, resource) when {{ {BROKEN} }};' for n in range(99)))
     errors = many.decide(request, facts).errors
     assert len(errors) == 17 and errors[-1] == "and 83 more policies err"
+
+
+@pytest.mark.parametrize(
+    "body", [f"{BROKEN} && context.network", f"{BROKEN} || context.network", f"context.network == ({BROKEN})"]
+)
+def test_what_could_err_is_never_held_back(body: str) -> None:
+    beside = " when { context.in_workspace }"
+    for text in (f"when {{ {body} }}{beside}", f"unless {{ {body} }}", f"when {{ {body} }} when {{ context.network }}"):
+        pdp = user(
+            f'@id("e") permit (principal, action, resource) {text};@id("p") permit (principal, action, resource);'
+        )
+        decision = pdp.decide(*ordinary("ls"))
+        assert decision.outcome is Outcome.DENY and len(decision.errors) == 1, text
+
+
+def test_obligations_of_all_that_matched_are_one() -> None:
+    pdp = user(
+        '@id("a") @outcome("oblige") @oblige("record:full") forbid (principal, action, resource);'
+        '@id("b") @outcome("oblige") @oblige("snapshot,mask:secrets") forbid (principal, action, resource);'
+        '@id("c") @outcome("ask") @oblige("snapshot") @approvers("3") forbid (principal, action, resource);'
+        '@id("d") @outcome("ask") @approvers("2") @approver("other") forbid (principal, action, resource);'
+        '@id("e") @outcome("oblige") @oblige("team-store") forbid (principal, action, resource)'
+        " when { context.network };"
+    )
+    expected = ("approver:other", "approvers:3", "mask:secrets", "record:full", "snapshot")
+    assert pdp.decide(*ordinary("ls")).obligations == expected
 
 
 def test_no_permit_releases_a_locked_ask_whatever_it_names() -> None:
