@@ -103,11 +103,13 @@ class Keys:
         self._tell = tell
         self._lend_state = lend
         self._covered: tuple[str, ...] = ()
+        self._beginnings: tuple[str, ...] = ()
         self._open: dict[str, set[ProcessRef]] = {}
 
     def cover(self, places: Sequence[str]) -> None:
         """What of the covers may be opened, as real paths."""
         self._covered = tuple(places)
+        self._beginnings = tuple(place + "/" for place in places)
 
     def is_open(self, path: str) -> bool:
         """Whether the cover over a path is away now."""
@@ -175,8 +177,10 @@ class Keys:
 
     def _spelled(self, request: Request, facts: Facts) -> list[str]:
         """The covers over paths that the command names."""
-        words = (word.rpartition("=")[2] for word in request.argv[1:] if len(word) < _LONGEST)
-        named = [os.path.normpath(os.path.join(request.cwd, word)) for word in words if "/" in word or word[:1] == "."]
+        above = any(cover.startswith(request.cwd + "/") for cover in self._covered)
+        words = [word.rpartition("=")[2] for word in request.argv[1:] if len(word) < _LONGEST]
+        near = [word for word in words if word[:1] == "/" or ".." in word or above]  # no other can lead to a cover
+        named = [os.path.normpath(os.path.join(request.cwd, word)) for word in near]
         targets = [e.target for e in facts.effects if e.target.startswith("/")]
         return [cover for path in (*named, *targets) if (cover := self._cover_of(path))]
 
@@ -188,6 +192,8 @@ class Keys:
         return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
 
     def _cover_of(self, path: str) -> str:
+        if not (path + "/").startswith(self._beginnings):
+            return ""
         return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
 
     def _states(self) -> tuple[str, ...]:

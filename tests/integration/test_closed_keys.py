@@ -136,6 +136,18 @@ def test_a_program_that_names_a_covered_path_is_asked_whatever_it_is(keys: World
     assert "src" in done.stdout
 
 
+def test_leashs_own_files_are_opened_for_nobody(keys: World) -> None:
+    """A cover over leash's own state is no key: naming it, and a yes, open nothing."""
+    log = f"{keys.env['LEASH_STATE_DIR']}/sessions"
+    process = leashed(keys, f"ls {log}; peep kube\n")
+    card = eventually(lambda: keys.approvals() or process.poll() is not None, 30)
+    if card is not True:
+        keys.leash("approve", card[0]["id"])
+    out, err = process.communicate(timeout=60)
+    assert b".db" not in out, err
+    assert not [event for event in keys.events("notice") if "is open" in event["text"]]
+
+
 def test_a_tool_may_keep_its_own_state_beside_an_open_key(keys: World) -> None:
     """Locks and caches there are written without a second question; what others would run or trust is not."""
     tool = keys.root / "home" / "bin" / "kubectl"
