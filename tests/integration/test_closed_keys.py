@@ -166,6 +166,23 @@ def test_a_tool_may_keep_its_own_state_beside_an_open_key(keys: World) -> None:
     assert out.decode().splitlines() == ["cached", "Permission denied"], err
 
 
+def test_netrc_is_asked_for_where_it_has_a_line_for_the_host(keys: World) -> None:
+    (keys.root / "home" / ".netrc").write_text("machine forge.example login me password NETRC-WORD\n")
+    tool = keys.root / "home" / "bin" / "wget"
+    tool.write_text(
+        f"#!{sys.executable} -IS\nimport os\nprint(open(os.path.expanduser('~/.netrc')).read().split()[-1])\n"
+    )
+    tool.chmod(0o755)
+    process = leashed(keys, "wget -q https://forge.example/x; echo code $?\n")
+    card = keys.one_card(30)
+    assert "~/.netrc" in str(card["evidence"])
+    assert keys.leash("approve", card["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().splitlines() == ["NETRC-WORD", "code 0"], err
+    other = keys.leash("run", "--headless", "--", "sh", "-c", "wget -q https://other.example/x; echo code $?")
+    assert "closed-key" not in other.stderr and "NETRC-WORD" not in other.stdout
+
+
 def test_settings_without_a_secret_stay_readable(keys: World) -> None:
     home = keys.root / "home"
     read = keys.script("read.py", "import sys\nprint(open(sys.argv[1]).read())\n")
