@@ -92,6 +92,12 @@ def _server(name: str) -> str:
 class OpenCode(Adapter, frozen=True):
     """OpenCode with a plugin of the session."""
 
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Besides the usual ones, those that the person's settings name for a provider."""
+        tables = [servers.table_of(file, "provider") for file in _own_files(env)]
+        named = (name for table in tables for name in servers.variables_in(table, r"\{env:NAME\}"))
+        return (*super().keys_in(env), *named)
+
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """The plugin, beside what the variable held before."""
         try:
@@ -129,11 +135,16 @@ def _table(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
-    """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
+def _own_files(env: Mapping[str, str]) -> list[Path]:
+    """The person's own settings."""
     home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "opencode")
     files = [home / "config.json", home / "opencode.json", home / "opencode.jsonc"]
-    files += [Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else []
+    return files + ([Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else [])
+
+
+def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
+    """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
+    files = _own_files(env)
     for place in servers.above(armory.cwd, armory.top):
         files += [place / "opencode.json", place / "opencode.jsonc"]
     made: dict[str, Any] = {}

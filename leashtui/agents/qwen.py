@@ -38,6 +38,11 @@ _TOOLS = {
 class Qwen(Adapter, frozen=True):
     """Qwen Code with hooks by a system settings file of the session."""
 
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Besides the usual ones, those that the person's settings name for a provider."""
+        table = servers.table_of(Path(env.get("HOME", "/"), ".qwen/settings.json"), "modelProviders")
+        return (*super().keys_in(env), *servers.variables_in(table, r'"envKey": "NAME"'))
+
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """Hooks beside whatever the system's own settings file says."""
         path = Path(env.get(SETTINGS) or _SYSTEM)

@@ -18,8 +18,8 @@ SECRET = (
     "*PASSWORD", "*PASSWORD_*", "*PASSWD", "*PASSPHRASE", "*_PASS", "*_PWD", "*TOKEN", "*_TOKEN_*", "*SECRET",
     "*SECRET_*", "*SECRETS", "*APIKEY", "*API_KEY", "*API_KEY_*", "*_KEY", "*ACCESS_KEY*", "*PRIVATE_KEY*",
     "*SIGNING_KEY*", "*ENCRYPTION_KEY*", "*MASTER_KEY*", "*CREDENTIAL*", "*_PAT", "*_JWT", "*COOKIE", "*_AUTH",
-    "*_AUTHTOKEN", "*BEARER*", "*_DSN", "*WEBHOOK_URL", "*CONNECTION_STRING", "*CONNECTIONSTRING", "*_SAS",
-    "*_BASIC_AUTH", "*OTP_SEED*",
+    "*_AUTHTOKEN", "*BEARER*", "*WEBHOOK_URL", "*_SAS", "*_BASIC_AUTH", "*OTP_SEED*", "*AUTH_CONFIG", "*_CREDS",
+    "KUBE_CONFIG*", "KUBECONFIG_*",
 )  # fmt: skip
 """Names, in capitals, that speak of a secret."""
 ORDINARY = (
@@ -29,6 +29,9 @@ ORDINARY = (
 )  # fmt: skip
 """Names that sound like it and are none, or that everything stops working without. A value of a known form counts all
 the same, but for the proxies."""
+LOGINS = ("*_DSN", "*CONNECTION_STRING", "*CONNECTIONSTRING")
+"""Names of addresses that are secret where they hold a login."""
+_HOLDS_LOGIN = re.compile(r"[^/\s]@|(?:password|pwd|key|signature|secret)=", re.IGNORECASE)
 _PROXY = ("*_PROXY", "PROXY")
 _AWS_ID = "AWS_ACCESS_KEY_ID"
 """Not secret by itself, and of no use without the other half."""
@@ -46,6 +49,8 @@ def looks_secret(name: str, value: str) -> bool:
         return False
     if upper == _AWS_ID or _shape(value):
         return True
+    if _matches(upper, LOGINS):
+        return _HOLDS_LOGIN.search(value) is not None
     if not _matches(upper, SECRET) or _matches(upper, ORDINARY):
         return False
     if is_switch(value) or is_place(value) or (_ADDRESS.fullmatch(value) and not upper.endswith("WEBHOOK_URL")):

@@ -9,8 +9,10 @@ allowed with that effect; where it cannot be taken away, that exec is refused an
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -56,8 +58,13 @@ STATE_OF: dict[str, tuple[str, ...]] = {
     ".azure": ("",), ".config/gcloud": ("",), ".config/gh": ("hosts.yml", "state.yml"), ".config/doctl": ("cache/",),
 }  # fmt: skip
 """Place: what its programs write in it by themselves, and read as data (beginnings of names)."""
-_READERS = frozenset("gpg gpg2 gpgsm pass sops age kubectl aws gcloud az gh glab vault ssh-keygen".split())
+_READERS = frozenset(
+    "gpg gpg2 gpgsm pass sops age kubectl aws gcloud az gh glab vault ssh-keygen git-credential-store".split()
+)
 """Programs that need their key for nearly everything they do."""
+_NETRC = frozenset("git-remote-https git-remote-http git-lfs wget curl http https pip pip3 uv lftp ftp".split())
+"""Programs that look up a host's password in ~/.netrc by themselves."""
+_HOST = re.compile(r"://(?:[^/@\s]*@)?([\w.-]+)")
 _IDLE = frozenset({"--version", "-V", "--help", "-h", "version", "help", "completion", "-Q"})
 _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
 _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew".split())
@@ -103,11 +110,13 @@ class Keys:
         self._tell = tell
         self._lend_state = lend
         self._covered: tuple[str, ...] = ()
+        self._beginnings: tuple[str, ...] = ()
         self._open: dict[str, set[ProcessRef]] = {}
 
     def cover(self, places: Sequence[str]) -> None:
         """What of the covers may be opened, as real paths."""
         self._covered = tuple(places)
+        self._beginnings = tuple(place + "/" for place in places)
 
     def is_open(self, path: str) -> bool:
         """Whether the cover over a path is away now."""
@@ -169,14 +178,31 @@ class Keys:
             wanted += KEYS_OF.get(program, ())
             if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
                 wanted += (".ssh", *_GIT)
+        if not _NETRC.isdisjoint(facts.programs) and self._in_netrc(request, facts):
+            wanted.append(".netrc")
         paths = [os.path.realpath(os.path.join(self._home, name)) for name in wanted]
         paths += self._spelled(request, facts)
         return [path for path in dict.fromkeys(paths) if self._cover_of(path)]
 
+    def _in_netrc(self, request: Request, facts: Facts) -> bool:
+        """Whether a host that the command speaks to has a line in ~/.netrc, if that is covered."""
+        path = os.path.realpath(os.path.join(self._home, ".netrc"))
+        if not self._cover_of(path):
+            return False
+        try:
+            words = Path(path).read_text(encoding="utf-8", errors="replace").split()
+        except OSError:
+            return False
+        known = {after for word, after in zip(words, words[1:], strict=False) if word == "machine"}
+        hosts = {host for word in request.argv for host in _HOST.findall(word)} | set(facts.hosts)
+        return "default" in words or not known.isdisjoint(hosts)
+
     def _spelled(self, request: Request, facts: Facts) -> list[str]:
         """The covers over paths that the command names."""
-        words = (word.rpartition("=")[2] for word in request.argv[1:] if len(word) < _LONGEST)
-        named = [os.path.normpath(os.path.join(request.cwd, word)) for word in words if "/" in word or word[:1] == "."]
+        above = any(cover.startswith(request.cwd + "/") for cover in self._covered)
+        words = [word.rpartition("=")[2] for word in request.argv[1:] if len(word) < _LONGEST]
+        near = [word for word in words if word[:1] == "/" or ".." in word or above]  # no other can lead to a cover
+        named = [os.path.normpath(os.path.join(request.cwd, word)) for word in near]
         targets = [e.target for e in facts.effects if e.target.startswith("/")]
         return [cover for path in (*named, *targets) if (cover := self._cover_of(path))]
 
@@ -188,6 +214,8 @@ class Keys:
         return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
 
     def _cover_of(self, path: str) -> str:
+        if not (path + "/").startswith(self._beginnings):
+            return ""
         return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
 
     def _states(self) -> tuple[str, ...]:

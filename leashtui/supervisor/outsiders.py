@@ -28,6 +28,7 @@ from msgspec.structs import replace
 
 from leashtui.guards.kernel import abi, outsider
 from leashtui.model.card import Choice
+from leashtui.model.errors import LeashError
 from leashtui.model.event import Answered, Asked
 from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
@@ -121,8 +122,8 @@ class Outsiders:
         """From the first yes to the exit code. Whatever fails is a refusal."""
         try:
             why = words.BUSY if self._busy else await self._question(job)
-        except (OSError, ValueError) as error:
-            why = f"it could not be run outside: {error}"
+        except (OSError, ValueError, LeashError) as error:
+            why = f"it could not be run outside: {error.message if isinstance(error, LeashError) else error}"
         finally:
             job.close()
         if why:
@@ -160,6 +161,9 @@ class Outsiders:
         job.fds.append(fd)
         if os.isatty(fd) or stat.S_ISCHR(os.fstat(fd).st_mode):
             return ""
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # looked at where it stands: a loop that reads the rest finds it there
+            job.piped = os.pread(fd, _LONGEST + 1, os.lseek(fd, 0, os.SEEK_CUR))
+            return words.TOO_MUCH if len(job.piped) > _LONGEST else ""
         end = time.monotonic() + _PATIENCE
         while len(job.piped) <= _LONGEST:
             if not select.select([fd], [], [], 0)[0]:
@@ -184,13 +188,20 @@ class Outsiders:
         def settle(waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str) -> None:
             ask = waiting.card.id if waiting.card else ""
             event = Answered(ask=ask, verdict=verdict, face=face, waited_us=parts.clock() - waiting.since)
-            parts.stream.append(event, parent=job.act, durable=True)
-            if not answered.done():
+            try:
+                parts.stream.append(event, parent=job.act, durable=True)
+            except LeashError as error:  # an answer that cannot be recorded is none
+                answered.set_exception(error)
+            else:
                 answered.set_result(verdict)
 
         waiting = Waiting(job.act, job.request, facts, decision, parts.clock(), settle)
         card = parts.desk.ask(waiting)
-        parts.stream.append(Asked(card=card), parent=job.act, durable=True)
+        try:
+            parts.stream.append(Asked(card=card), parent=job.act, durable=True)
+        except LeashError:
+            parts.desk.withdraw(waiting, "the question could not be recorded")
+            raise
         while not answered.done():
             if not parts.alive(job.process):
                 parts.desk.withdraw(waiting, "the program was killed while it waited")

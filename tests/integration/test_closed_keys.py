@@ -136,6 +136,18 @@ def test_a_program_that_names_a_covered_path_is_asked_whatever_it_is(keys: World
     assert "src" in done.stdout
 
 
+def test_leashs_own_files_are_opened_for_nobody(keys: World) -> None:
+    """A cover over leash's own state is no key: naming it, and a yes, open nothing."""
+    log = f"{keys.env['LEASH_STATE_DIR']}/sessions"
+    process = leashed(keys, f"ls {log}; peep kube\n")
+    card = eventually(lambda: keys.approvals() or process.poll() is not None, 30)
+    if card is not True:
+        keys.leash("approve", card[0]["id"])
+    out, err = process.communicate(timeout=60)
+    assert b".db" not in out, err
+    assert not [event for event in keys.events("notice") if "is open" in event["text"]]
+
+
 def test_a_tool_may_keep_its_own_state_beside_an_open_key(keys: World) -> None:
     """Locks and caches there are written without a second question; what others would run or trust is not."""
     tool = keys.root / "home" / "bin" / "kubectl"
@@ -152,6 +164,23 @@ def test_a_tool_may_keep_its_own_state_beside_an_open_key(keys: World) -> None:
     assert keys.leash("deny", second["id"]).returncode == 0
     out, err = process.communicate(timeout=60)
     assert out.decode().splitlines() == ["cached", "Permission denied"], err
+
+
+def test_netrc_is_asked_for_where_it_has_a_line_for_the_host(keys: World) -> None:
+    (keys.root / "home" / ".netrc").write_text("machine forge.example login me password NETRC-WORD\n")
+    tool = keys.root / "home" / "bin" / "wget"
+    tool.write_text(
+        f"#!{sys.executable} -IS\nimport os\nprint(open(os.path.expanduser('~/.netrc')).read().split()[-1])\n"
+    )
+    tool.chmod(0o755)
+    process = leashed(keys, "wget -q https://forge.example/x; echo code $?\n")
+    card = keys.one_card(30)
+    assert "~/.netrc" in str(card["evidence"])
+    assert keys.leash("approve", card["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().splitlines() == ["NETRC-WORD", "code 0"], err
+    other = keys.leash("run", "--headless", "--", "sh", "-c", "wget -q https://other.example/x; echo code $?")
+    assert "closed-key" not in other.stderr and "NETRC-WORD" not in other.stdout
 
 
 def test_settings_without_a_secret_stay_readable(keys: World) -> None:

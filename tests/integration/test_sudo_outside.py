@@ -127,6 +127,14 @@ class TestTheRealOne:
         process.communicate(timeout=60)
         assert (owned.read_text(), owned.stat().st_uid) == ("hello\n", 0)
 
+    def test_a_loop_that_reads_a_list_reads_all_of_it(self, member: Member) -> None:
+        (member.workspace / "list").write_text("a\nb\n")
+        process = session(member, "while read word; do sudo id -u; echo $word; done < list\n")
+        for number in (1, 2, 3, 4):
+            member.approve(number)
+        out, err = process.communicate(timeout=60)
+        assert out.decode().split() == ["0", "a", "0", "b"], err
+
     def test_more_than_a_person_reads_is_refused(self, member: Member) -> None:
         process = session(member, f"yes | head -5000 | sudo tee {member.root}/owned > /dev/null\necho code $?\n")
         member.approve(1)

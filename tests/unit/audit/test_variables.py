@@ -28,6 +28,8 @@ GITHUB = "ghp_" + "a1B2" * 9
         ("FOO", GITHUB),
         ("EXTRA_ARGS", f"--header 'Authorization: Bearer {GITHUB}'"),
         ("DEPLOY", "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----"),
+        ("DOCKER_AUTH_CONFIG", '{"auths": {"r": {"auth": "eDp5"}}}'),
+        ("AzureWebJobsConnectionString", "AccountName=x;AccountKey=abc="),
         ("VSCODE_GIT_IPC_AUTH_TOKEN", "0f2c"),
     ],
 )
@@ -57,6 +59,8 @@ def test_secret(name: str, value: str) -> None:
         ("HTTPS_PROXY", "http://me:proxypass@proxy.example.com:3128"),
         ("KEYCLOAK_TOKEN", "https://login.example.com/token"),
         ("DATABASE_URL", "postgres://postgres:postgres@localhost/test"),
+        ("PDO_DSN", "mysql:host=localhost;dbname=x"),
+        ("KUBECONFIG", "/home/dev/.kube/config"),
         ("REDIS_URL", "redis://:password@redis:6379"),
         ("USE_TOKEN", "yes"),
         ("API_KEY", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from leashtui.agents.registry import AGENTS, adapter_of
@@ -32,6 +34,22 @@ def test_a_provider_that_is_switched_on_counts_too() -> None:
     assert "AWS_SECRET_ACCESS_KEY" in sort(ENV, adapter_of("claude"), (), ()).withheld
     on = sort(ENV | {"CLAUDE_CODE_USE_BEDROCK": "1"}, adapter_of("claude"), (), ())
     assert on.own == ("ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY")
+
+
+def test_a_key_that_the_persons_settings_of_an_agent_name_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex/config.toml").write_text('[model_providers.s]\nenv_key = "HOUSE_KEY"\nname = "s"\n')
+    (tmp_path / ".config/opencode").mkdir(parents=True)
+    text = (
+        '{"provider": {"s": {"options": {"apiKey": "{env:HOUSE_KEY}"}}}, "mcp": {"x": {"headers": "{env:GH_TOKEN}"}}}'
+    )
+    (tmp_path / ".config/opencode/opencode.json").write_text(text)
+    (tmp_path / ".qwen").mkdir()
+    (tmp_path / ".qwen/settings.json").write_text('{"modelProviders": {"openai": [{"envKey": "HOUSE_KEY"}]}}')
+    env = {"HOME": str(tmp_path), "HOUSE_KEY": "k", "GH_TOKEN": "t0ken"}
+    for kind in ("codex", "opencode", "qwen"):
+        assert sort(env, adapter_of(kind), (), ()) == Variables(("GH_TOKEN",), ("HOUSE_KEY",), ())
+    assert sort(env, adapter_of("claude"), (), ()).own == ()
 
 
 def test_every_agent_names_its_key_but_those_whose_sign_in_is_a_file() -> None:
