@@ -93,7 +93,7 @@ class Watcher(Protocol):
 
     pid: int
 
-    async def settled(self, timeout: float) -> object: ...
+    async def settled(self, timeout: float, *, whole: bool = True) -> object: ...
 
     def close(self) -> None: ...
 
@@ -352,6 +352,8 @@ class Session:
             await self.screen.drained(_DRAIN)
         if self.watcher is not None:
             await self._settle()
+            await self.watcher.settled(_SETTLE)
+            await self._settle()
             self.watcher.close()
         if self.guard is not None:
             asyncio.get_running_loop().remove_reader(self.guard.fd)
@@ -372,7 +374,8 @@ class Session:
         """Have every change told, and those answered that must be. A session that is ended answers no."""
         if self.watcher is None:
             return
-        await self.watcher.settled(_SETTLE if self.changes is None else _SETTLE_ASKED)
+        if self.changes is not None:
+            await self.watcher.settled(_SETTLE_ASKED, whole=False)
         while self.changes is not None and not await self.changes.answered(_POLL):
             if self._stopping:
                 self._desk.deny_all(By.LOCK, self._stopping)

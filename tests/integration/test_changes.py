@@ -220,6 +220,36 @@ def test_git_may_take_out_what_it_keeps_and_nothing_else(place: World) -> None:
     assert (place.workspace / ".envrc").read_text() in (BEFORE, AFTER)
 
 
+def watcher_of(world: World) -> int:
+    found = subprocess.run(
+        ["pgrep", "-f", f"leashtui.guards.watcher.*{world.workspace}"], capture_output=True, text=True
+    )
+    return int(found.stdout.split()[0])
+
+
+def test_what_happened_while_events_were_lost_is_found_on_the_disk(place: World) -> None:
+    """The watcher is held so that the kernel's queue runs over; only a look at the disk can find the change then."""
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    text = (
+        "until('go', '')\n"
+        f"for n in range({most // 2 + 2000}):\n"
+        "    with open(f'src/{n % 50}.txt', 'w') as file:\n        file.write(str(n))\n"
+        f"open('.envrc', 'w').write({AFTER!r})\nopen('done', 'w').close()\nuntil('stop', '')\n"
+    )
+    session = place.start("run", "--headless", "--guard", "exec", "--", *agent(place, text))
+    eventually(lambda: ticks(place) > 0)
+    watcher = watcher_of(place)
+    os.kill(watcher, signal.SIGSTOP)
+    (place.workspace / "go").touch()
+    eventually((place.workspace / "done").exists, 60)
+    os.kill(watcher, signal.SIGCONT)
+    eventually(lambda: any("faster than the kernel could say" in e["text"] for e in place.events("notice")), 60)
+    eventually(lambda: (place.workspace / ".envrc").read_text() == BEFORE, 60)
+    (place.workspace / "stop").touch()
+    session.wait(60)
+    assert [a["request"]["path"] for a in judged(place)] == [str(place.workspace / ".envrc")]
+
+
 def test_a_person_s_brake_holds_after_the_answer_and_cannot_be_let_go_before(place: World) -> None:
     begin(place, CHANGE + "tick(60)")
     card = place.one_card()

@@ -102,6 +102,19 @@ def test_another_root_is_seen_through(place: World) -> None:
     assert (place.workspace / ".envrc").read_text() == BEFORE
 
 
+def test_the_root_of_another_process_is_no_way_round(place: World) -> None:
+    program = [sys.executable, str(place.workspace / "w.py"), f"/proc/self/root{place.workspace}/.envrc"]
+    link = place.workspace / "r"
+    link.symlink_to("/proc/self/root")
+    other = [*program[:2], f"r{place.workspace}/.envrc"]
+    for words in (program, other):
+        done = compat(place, *words)
+        assert done.stdout.startswith("refused"), done.stderr
+        assert (place.workspace / ".envrc").read_text() == BEFORE
+    subprocess.run(other, cwd=place.workspace, check=True)
+    assert (place.workspace / ".envrc").read_text() == "evil"
+
+
 def test_the_new_way_to_mount_does_not_exist_and_the_old_one_works(place: World) -> None:
     text = (
         "import ctypes\n"

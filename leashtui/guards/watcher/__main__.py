@@ -54,6 +54,8 @@ def main() -> None:
         try:
             watch.start()
             watch.run()
+        except ConnectionError:
+            raise
         except Exception as error:  # nobody reads our stderr
             send(failed(error))
             raise

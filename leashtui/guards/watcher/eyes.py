@@ -54,6 +54,17 @@ class Pending:
         if quiet:
             self._ring()
 
+    def put_back(self, taken: tuple[set[str], set[str], bool, bool]) -> None:
+        """What was taken is to be taken again."""
+        files, trees, everything, lost = taken
+        with self._lock:
+            self._files |= files
+            self._trees |= trees
+            self._everything |= everything
+            self._lost |= lost
+        if files or trees or everything:
+            self._ring()
+
     def overflow(self) -> None:
         """The kernel dropped events."""
         with self._lock:

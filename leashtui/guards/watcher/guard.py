@@ -79,7 +79,8 @@ class WatchGuard:
         self._on_suspect = on_suspect
         self._data = bytearray()
         self._unsent = bytearray()
-        self._settling: list[asyncio.Future[Settled | None]] = []
+        self._settling: dict[int, asyncio.Future[Settled | None]] = {}
+        self._asked = 0
         self.ready: asyncio.Future[Ready | None] = loop.create_future()
         self.armed: asyncio.Future[Armed | None] = loop.create_future()
         self._line, theirs = socket.socketpair()
@@ -100,17 +101,22 @@ class WatchGuard:
         self._line.setblocking(False)
         loop.add_reader(self._line, self._readable)
 
-    async def settled(self, timeout: float) -> Settled | None:
-        """Have everything read and told now; None when that took longer than `timeout` seconds."""
+    async def settled(self, timeout: float, *, whole: bool = True) -> Settled | None:
+        """Have everything read and told now, or only what is protected; None when that took longer than `timeout`
+        seconds."""
         if self._line.fileno() < 0:
             return None
         asked: asyncio.Future[Settled | None] = self._loop.create_future()
-        self._settling.append(asked)
+        self._asked += 1
+        number = self._asked
+        self._settling[number] = asked
         try:
-            self._send(frame(Settle()))
+            self._send(frame(Settle(number, whole)))
             return await asyncio.wait_for(asked, timeout)
         except (OSError, TimeoutError):
             return None
+        finally:
+            self._settling.pop(number, None)
 
     def order(self, order: Keep | Restore) -> None:
         """Answer suspects. Carried out before what is asked for later; Done tells."""
@@ -168,9 +174,9 @@ class WatchGuard:
         elif isinstance(message, Armed):
             if not self.armed.done():
                 self.armed.set_result(message)
-        elif self._settling:
-            asked = self._settling.pop(0)
-            if not asked.done():
+        else:
+            asked = self._settling.get(message.number)
+            if asked is not None and not asked.done():
                 asked.set_result(message)
 
     def _end(self, lost: str = "") -> None:
@@ -182,7 +188,7 @@ class WatchGuard:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._process, signal.SIGTERM)
         os.close(self._process)
-        for asked in self._settling:
+        for asked in self._settling.values():
             if not asked.done():
                 asked.set_result(None)
         for first in (self.ready, self.armed):

@@ -30,10 +30,14 @@ class Armed(Struct, frozen=True, tag_field="kind", tag="armed"):
 
 
 class Settled(Struct, frozen=True, tag_field="kind", tag="settled"):
-    """The disk was read again and everything reported. digest: of the known state, path by path (hex)."""
+    """The disk was read again and everything reported. digest: of the known state, path by path (hex).
+
+    number: of the order.
+    """
 
     files: int
     digest: str
+    number: int = 0
 
 
 class Suspect(Struct, frozen=True, omit_defaults=True):
@@ -82,7 +86,10 @@ class Done(Struct, frozen=True, tag_field="kind", tag="done"):
 
 
 class Settle(Struct, frozen=True, tag_field="order", tag="settle"):
-    """Compare the whole disk now, then say Settled."""
+    """Compare the disk now, then say Settled: the whole, or only what is protected."""
+
+    number: int
+    whole: bool = True
 
 
 class Keep(Struct, frozen=True, tag_field="order", tag="keep"):

@@ -17,7 +17,7 @@ from select import POLLHUP, POLLIN, poll
 from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.difference import Difference, compare
 from leashtui.guards.watcher.eyes import Eyes, Pending
-from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settled, read_orders
+from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settle, Settled, read_orders
 from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
 from leashtui.guards.watcher.snapshot import Known, Snapshot
 from leashtui.guards.watcher.territory import Territory
@@ -31,6 +31,8 @@ FEW = 20
 NOTICES = 50  # protected files named one by one at once
 POLL_MS = 5_000  # how often everything is read while some directory cannot be watched
 GLANCE_MS = 1_000  # how often custody's files are looked at: memory maps and other names of a file make no event
+
+_TURN = 200  # files read between two looks at the supervisor's orders
 
 _Change = tuple[str, Known | None, Known | None]
 
@@ -60,6 +62,8 @@ class Watch:
         self._custody = custody
         self._orders = bytearray()
         self._read = 0.0
+        self._started = False
+        self._later: list[Settle] = []
         self._credit, self._credited = float(BURST), 0.0
         self._told_blind = self._told_full = self._told_gone = False
 
@@ -71,15 +75,20 @@ class Watch:
             for path in filter(self._custody.protects, paths):
                 self._custody.remember(path)
             self._send(Armed(files=len(list(self._custody))))
-        for path in paths:
+        for index, path in enumerate(paths):
+            if index % _TURN == 0:
+                self._hear(0)
             self._snapshot.keep(path, self._snapshot.look(path, None))
         self._say_limits()
         took = int((time.monotonic() - began) * 1e6)
         self._send(Ready(files=len(self._snapshot.known), directories=len(self._eyes), us=took))
-        self._meet([], everything=True)
 
     def run(self) -> None:
-        """Until the supervisor's end of the socket closes."""
+        """Until the supervisor's end of the socket closes: then ConnectionError."""
+        self._meet([], everything=True)
+        self._started = True
+        for order in self._later:
+            self._obey(order)
         waiting = poll()
         waiting.register(self._control, POLLIN | POLLHUP)
         waiting.register(self._pending.wake, POLLIN)
@@ -89,15 +98,23 @@ class Watch:
             if not ready:
                 self._glance()
             if self._control in ready:
-                said = os.read(self._control, 1 << 16)
-                if not said:
-                    return
-                self._orders += said
-                for order in read_orders(self._orders):
-                    self._obey(order)
+                self._hear(None)
             elif self._pending.wake in ready:
                 self._rest()
                 self.look()
+
+    def _hear(self, timeout: int | None) -> None:
+        """Obey what the supervisor says within so many milliseconds. Raises ConnectionError when it is gone."""
+        control = poll()
+        control.register(self._control, POLLIN | POLLHUP)
+        if not control.poll(timeout):
+            return
+        said = os.read(self._control, 1 << 16)
+        if not said:
+            raise ConnectionError
+        self._orders += said
+        for order in read_orders(self._orders):
+            self._obey(order)
 
     def _glance(self) -> None:
         """Nothing was signed for a while: look at what need not be."""
@@ -124,9 +141,27 @@ class Watch:
                     self._send(message)
                 if path and isinstance(order, Restore):  # our own change is nothing to tell
                     self._snapshot.keep(path, self._snapshot.look(path, None))
+        elif not order.whole:
+            self._look_at_custody()
+            self._send(Settled(files=len(self._snapshot.known), digest="", number=order.number))
+        elif not self._started:
+            self._later.append(order)
         else:
             self.look(everything=True)
-            self._send(Settled(files=len(self._snapshot.known), digest=self._snapshot.digest()))
+            digest = self._snapshot.digest()
+            self._send(Settled(files=len(self._snapshot.known), digest=digest, number=order.number))
+
+    def _look_at_custody(self) -> None:
+        """Report what must be answered, and leave the rest for later: also while the first look is not over."""
+        taken = self._pending.take()
+        files, trees, everything, _ = taken
+        self._pending.put_back(taken)
+        if self._custody is None:
+            return
+        paths = set(files)
+        paths.update(self._walk(self._territory.roots if everything else (t for t in trees if _is_folder(t))))
+        for message in self._custody.weigh(paths, everything=True):
+            self._send(message)
 
     # looking ------------------------------------------------------------------------------------------------------
     def look(self, *, everything: bool = False) -> None:
@@ -143,7 +178,7 @@ class Watch:
             trees = {t for t in trees if self._territory.enters(t)}
             if trees:
                 paths |= {p for p in self._snapshot.known if not trees.isdisjoint(_parents(p))}
-                paths.update(self._walk(t for t in trees if os.path.isdir(t) and not os.path.islink(t)))
+                paths.update(self._walk(filter(_is_folder, trees)))
         self._meet(self._compare(paths), everything=everything or all_of_it)
         self._say_limits()
 
@@ -272,6 +307,10 @@ class Watch:
         if self._snapshot.full and not self._told_full:
             self._told_full = True
             self._send(too_many(len(self._snapshot.known)))
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _kind(path: str, before: Known | None, now: Known | None, to: str) -> str:
