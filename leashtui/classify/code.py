@@ -92,14 +92,27 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
     if name not in _CONSOLES:
         phar = name.endswith(".phar") and call.place(script) is not Place.TEMP
         name = _SUFFIX.sub("", name)
-        if name not in _LEASH and not phar and not is_installed(call.path(script), setting.workspace, setting.home):
-            return run_twin(call, call.path(script), rest)
+        path = call.path(script)
+        if name not in _LEASH and not phar and not is_installed(path, setting.workspace, setting.home):
+            if not _is_in_environment(call, path):
+                return run_twin(call, path, rest)
+        elif not setting.probe.made(path):
+            path = ""
+    else:
+        path = ""
     if setting.tools.find(name) is None:
         return None
     if name in _CONSOLES:
         call.run_file(script)
     call.direct = False
-    return call.words_run([Word(name), *rest])
+    out = call.words_run([Word(name), *rest])
+    return None if path else out  # what the session wrote itself may be anything else besides
+
+
+def _is_in_environment(call: Call, path: str) -> bool:
+    """Whether a file lies where a Python environment, whatever its name, keeps its programs."""
+    folder, _, last = path.rpartition("/")[0].rpartition("/")
+    return last in ("bin", "Scripts") and call.machine.setting.probe.exists(f"{folder}/pyvenv.cfg") is True
 
 
 def run_twin(call: Call, path: str, rest: list[Word]) -> Stream | None:

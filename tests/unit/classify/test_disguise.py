@@ -14,7 +14,15 @@ ROOT, HOME = "/home/dev/proj", "/home/dev"
 
 
 class Known(NoProbe):
-    """`x` is a copy of kubectl, `own` was made by the session."""
+    """`x` is a copy of kubectl, `own` and `.venv/bin/ls` were made by the session, `v` is a Python environment."""
+
+    def exists(self, path: str) -> bool | None:
+        """See Probe."""
+        return path == f"{ROOT}/v/pyvenv.cfg"
+
+    def read_text(self, path: str) -> str | None:
+        """See Probe."""
+        return "import shutil\nshutil.rmtree('/home/dev/work')\n" if path == f"{ROOT}/.venv/bin/ls" else None
 
     def twin(self, path: str) -> str:
         """See Probe."""
@@ -22,7 +30,7 @@ class Known(NoProbe):
 
     def made(self, path: str) -> bool:
         """See Probe."""
-        return path.startswith(f"{ROOT}/own")
+        return path.startswith((f"{ROOT}/own", f"{ROOT}/.venv/bin/ls"))
 
 
 @pytest.fixture
@@ -64,6 +72,19 @@ def test_a_copy_is_judged_by_what_it_copies(engine: Engine, argv: tuple[str, ...
     assert any(e.verb is Verb.CLOUD_CHANGE for e in facts.effects)
     other = run(engine, "./y", "delete", "ns", "prod", exe=f"{ROOT}/y")
     assert not any(e.verb is Verb.CLOUD_CHANGE for e in other.effects)
+
+
+@pytest.mark.parametrize("folder", ["v", ".venv", "env"])
+def test_a_program_of_a_python_environment_is_judged_as_that_program(engine: Engine, folder: str) -> None:
+    facts = run(engine, f"{folder}/bin/python", f"{ROOT}/{folder}/bin/pip", "install", "six", exe="/usr/bin/python3.11")
+    assert any(e.verb is Verb.PACKAGE_ADD for e in facts.effects)
+    other = run(engine, "python3", f"{ROOT}/tools/pip", "install", "six", exe="/usr/bin/python3.11")
+    assert not any(e.verb is Verb.PACKAGE_ADD for e in other.effects), "a script of that name in any folder"
+
+
+def test_one_that_the_session_wrote_is_read_besides(engine: Engine) -> None:
+    facts = run(engine, "python3", f"{ROOT}/.venv/bin/ls", exe="/usr/bin/python3.11")
+    assert any(e.verb is Verb.DELETE and "/home/dev/work" in e.target for e in facts.effects)
 
 
 @pytest.mark.parametrize("exe", ["/memfd:x (deleted)", f"{ROOT}/gone (deleted)"])
