@@ -100,11 +100,11 @@ class Lanes:
         """Whether names directly in this folder, or further down, are told apart by whose they are."""
         return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added))
 
-    def knows_all(self, folder: str) -> bool:
-        """Whether a new file there needs no question whatever its name (among git's objects: any name of an object)."""
+    def knows_all(self, folder: str, action: Action = Action.FILE_WRITE) -> bool:
+        """Whether this act there needs no question whatever the name (among git's objects: any name of an object)."""
         path = f"{folder}/x"
         same = self._judged_by(path) != path or _GIT_OBJECTS.search(folder) is not None
-        return same and not self.is_apart(folder) and self.knows(Action.FILE_WRITE, path)
+        return same and not self.is_apart(folder) and self.knows(action, path)
 
     def is_git(self, exe: str) -> bool:
         """Whether this program is git."""

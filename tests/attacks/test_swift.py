@@ -18,11 +18,15 @@ from leashtui.model.request import Tier
 pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
 WARM = """
 import os, stat, sys, threading, time
+gone = getattr(os, sys.argv[1])  # by another name: what removes names that are known only now is refused when it starts
 def warm(folder, kind="md", count=200):
     os.makedirs(folder, exist_ok=True)
     for n in range(count):
         with open(f"{folder}/warm{n}.{kind}", "w") as file:
             file.write("x")
+def clear(folder, kind):
+    for n in range(150):
+        gone(f"{folder}/warm{n}.{kind}")
 def put(path, text="EVIL", flags=os.O_WRONLY | os.O_CREAT):
     fd = os.open(path, flags, 0o666)
     os.write(fd, text.encode())
@@ -32,13 +36,18 @@ TRIES = {
     "instructions among notes": "warm('a'); put('a/CLAUDE.md')",
     "instructions by a link": "warm('b'); os.symlink('../CLAUDE.md', 'b/x.md'); put('b/x.md')",
     "a folder exchanged for a link": "warm('c'); os.rename('c', 'c2'); os.symlink('.git/hooks', 'c'); put('c/x.md')",
-    "a folder moved away": "warm('d'); os.rename('d', 'd2'); os.makedirs('.claude');"
-    " os.rename('d2', '.claude/commands'); put('.claude/commands/x.md')",
+    "a folder moved away": "warm('d'); os.rename('d', 'd2'); os.makedirs(sys.argv[2]);"
+    " os.rename('d2', sys.argv[2] + '/commands'); put(sys.argv[2] + '/commands/x.md')",
     "up and across": "warm('e'); put('e/../.git/hooks/x.md')",
     "a relative name from a protected folder": "warm('f'); os.chdir('.git/hooks'); put('x.md')",
     "a descriptor of a protected folder": "warm('g'); put_at = os.open('.git/hooks', os.O_RDONLY);"
     " os.close(os.open('x.md', os.O_WRONLY | os.O_CREAT, dir_fd=put_at))",
     "settings among objects": "warm('.git/objects/aa', 'pack'); put('.git/config', '[core]\\n fsmonitor=EVIL\\n')",
+    "work after what may be removed": "warm('node_modules/q', 'json'); clear('node_modules/q', 'json');"
+    " os.chdir('node_modules/q'); gone('../../src/app.py')",
+    "work by a folder exchanged": "warm('node_modules/r', 'py'); clear('node_modules/r', 'py');"
+    " os.rename('node_modules/r', 'node_modules/r2'); os.symlink('../src', 'node_modules/r');"
+    " gone('node_modules/r/app.py')",
     "a setuid file": "warm('i', 'c'); os.close(os.open('i/x.c', os.O_WRONLY | os.O_CREAT, 0o4755))",
 }
 
@@ -64,7 +73,7 @@ def free(place: Arena) -> Iterator[Leg]:
 
 
 def run(leg: Leg, text: str) -> str:
-    return str(leg.run(["python3", "-S", "-c", WARM + text], 60)["out"])
+    return str(leg.run(["python3", "-S", "-c", WARM + text, "unlink", ".claude"], 60)["out"])
 
 
 @pytest.mark.parametrize("name", TRIES)
@@ -72,7 +81,7 @@ def test_what_tells_is_judged_after_many_that_do_not(name: str, place: Arena, le
     place.repair(place.changes())
     work = (place.proj / "src/app.py").read_text()
     out = run(leg, TRIES[name])
-    assert "Error" in out or "REFUSED" in out, out
+    assert "Error" in out, out
     for path in place.proj.rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert b"EVIL" not in path.read_bytes(), path
@@ -104,8 +113,8 @@ try:
 except FileExistsError as error:
     say.append(str(error.errno))
 try:
-    os.unlink("none.txt")
-except FileNotFoundError as error:
+    gone("none.txt")
+except OSError as error:
     say.append(str(error.errno))
 at = os.open(".", os.O_RDONLY)
 for n in range(20):
@@ -121,6 +130,13 @@ for t in threads: t.join()
 say.append(str(sum(len(open(f"s/t{k}x{n}.txt").read()) for k in range(4) for n in range(100))))
 os.makedirs("node_modules/p", exist_ok=True); warm("node_modules/p", "json", 100); os.mkdir("node_modules/p/lib")
 warm("node_modules/p/lib", "json", 50); say.append(see("node_modules/p/lib/warm49.json"))
+for n in range(50): gone(f"node_modules/p/lib/warm{n}.json")
+say.append(str(os.listdir("node_modules/p/lib")))
+for wrong in ("node_modules/p/lib/warm3.json", "node_modules/p/lib", "node_modules/p/none/x"):
+    try:
+        gone(wrong)
+    except OSError as error:
+        say.append(str(error.errno))
 os.rename("s", "s2"); os.mkdir("s"); put("s/new.txt"); say.append(str(sorted(os.listdir("s"))))
 say.append(str(len(os.listdir("s2"))))
 print("|".join(say))

@@ -18,6 +18,7 @@ from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed
 from leashtui.guards.kernel.swift import Swift
+from leashtui.model.request import Action
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_+@%=,~.-]+)*/[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*")
 """The name does not begin with a dot, so it is not `.`, `..`, `.git` or another that tells."""
@@ -29,8 +30,8 @@ _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 class Ways(Protocol):
     """What is known of whole folders (supervisor.lanes)."""
 
-    def knows_all(self, folder: str) -> bool:
-        """Whether a new file there needs no question whatever its name."""
+    def knows_all(self, folder: str, action: Action = Action.FILE_WRITE) -> bool:
+        """Whether this act there needs no question whatever the name."""
         ...
 
     def is_apart(self, folder: str) -> bool:
@@ -56,6 +57,13 @@ class Lessons:
             return
         if not any(place.startswith(folder + "/") for place in self._guarded):
             self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"))
+
+    def removed(self, folder: str, fd: int, name: str) -> None:
+        """`name` was removed from `folder` without a question, by policy alone."""
+        if self._tape(f"{folder}/{name}") or not self._ways.knows_all(folder, Action.FILE_DELETE):
+            return
+        self.made(folder, fd, "")
+        self.swift.removes(folder)
 
 
 class Express:

@@ -30,6 +30,7 @@ from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
+from leashtui.guards.kernel.swift import NOTED, REMOVED
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
@@ -420,20 +421,25 @@ class FileGuard:
     def _tape(self, path: str) -> int:
         return self._keeper.tape(path) if self._keeper is not None else 0
 
-    def _noted(self, path: str, kept: bool) -> None:
-        """A thing was made without us. kept: there is a line about it for undo."""
-        if self._keeper is not None and kept:
+    def _noted(self, mark: str, path: str) -> None:
+        """Something was done without us."""
+        if mark == REMOVED:
+            self._made.gone(path)
+            return
+        if self._keeper is not None and mark == NOTED:
             self._keeper.noted(path)
         self._made.made(path)
 
     def _teach(self, deed: Deed, spots: list[Spot]) -> None:
-        """A folder or a link was made: what is known of where it lies."""
-        if self._lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK):
+        """A folder or a link was made, a file removed: what is known of where it lies."""
+        if self._lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK, Kind.UNLINK):
             return
         for spot in spots:
-            if self._may_make(spot.path):
-                name = os.fsdecode(spot.name)
-                self._lessons.made(os.fsdecode(spot.folder), spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
+            folder, name = os.fsdecode(spot.folder), os.fsdecode(spot.name)
+            if deed.kind is Kind.UNLINK:
+                self._lessons.removed(folder, spot.fd, name)
+            elif self._may_make(spot.path):
+                self._lessons.made(folder, spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""

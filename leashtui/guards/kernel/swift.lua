@@ -27,6 +27,7 @@ ssize_t write(int, const void *, size_t);
 int openat(int, const char *, int, unsigned);
 int linkat(int, const char *, int, const char *, int);
 int mkdirat(int, const char *, unsigned);
+int unlinkat(int, const char *, int);
 unsigned umask(unsigned);
 int close(int);
 int fcntl(int, int, int);
@@ -36,6 +37,7 @@ local C = ffi.C
 
 local NONE, ASK, GONE = 0, 1, 2
 local FOLDER = "/"
+local NOTED_MARK, MADE_MARK, GONE_MARK = "+", "-", "x"
 local POLLIN, EINTR, ENOENT = 1, 4, 2
 local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
@@ -225,7 +227,7 @@ local function remember(folder, name, tape)
     local line = '{"what":"made","path":"' .. path .. '"}\n'
     C.write(tape, line, #line)
   end
-  made[#made + 1] = (tape > 0 and "+" or "-") .. path
+  made[#made + 1] = (tape > 0 and NOTED_MARK or MADE_MARK) .. path
 end
 
 local function hand(fd, flags)
@@ -285,7 +287,7 @@ local function new_folder(tid, number, address, mode)
   local fd = C.openat(folder.fd, name, PATH, 0)
   if fd >= 0 then  -- what may be made beside it may be made in it
     local child = keep(folder.path .. "/" .. name, fd)
-    child.any, child.objects = folder.any, folder.objects
+    child.any, child.objects, child.removes = folder.any, folder.objects, folder.removes
     for kind, note in pairs(folder.kinds) do child.kinds[kind] = note end
   end
   return say(0)
@@ -303,12 +305,20 @@ local function new_link(tid, from, address, to, second, flags)
   return say(0)
 end
 
--- What is not there cannot be removed, whoever asks: git asks before each link.
-local function removal(tid, number, address)
+-- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be.
+local function removal(tid, number, address, flags)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
-  if tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 or ffi.errno() ~= ENOENT then return false end
-  return say(ENOENT)
+  if folder.removes and flags == 0 and is_any(folder, name) then
+    if not as_we_are(tid) then return false end
+    if C.unlinkat(folder.fd, name, 0) == 0 then
+      made[#made + 1] = GONE_MARK .. folder.path .. "/" .. name
+      return say(0)
+    end
+  elseif tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 then
+    return false
+  end
+  return ffi.errno() == ENOENT and say(ENOENT)
 end
 
 local function done()
@@ -326,9 +336,9 @@ local function done()
   elseif number == numbers.linkat then
     return new_link(tid, low(a[0]), a[1], low(a[2]), a[3], low(a[4]))
   elseif number == numbers.unlink then
-    return removal(tid, CWD, a[0])
+    return removal(tid, CWD, a[0], 0)
   elseif number == numbers.unlinkat then
-    return removal(tid, low(a[0]), a[1])
+    return removal(tid, low(a[0]), a[1], low(a[2]))
   end
   return false
 end
@@ -375,7 +385,7 @@ function api.take(wait, linger)
   return state + 4
 end
 
--- What was made since the last call, one path a line, behind a plus where undo was told.
+-- What was made or removed since the last call, one path a line, behind its mark.
 function api.made()
   local lines = table.concat(made, "\n")
   made = {}
@@ -392,6 +402,12 @@ function api.learn(path, fd, any, kind, tape, objects)
     folder = keep(path, own)
   end
   if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
+end
+
+-- Where every name is allowed to be made, every one may be removed too, and undo keeps none.
+function api.removes(path)
+  local folder = folders[path]
+  if folder and folder.any == 0 and not folder.objects then folder.removes = true end
 end
 
 function api.mask(tid, mask) masks[tid] = mask end

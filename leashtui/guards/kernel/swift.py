@@ -20,6 +20,7 @@ from leashtui.guards.kernel import numbers as nr
 
 NONE, ASK, GONE = 0, 1, 2
 _MORE = 4
+NOTED, MADE, REMOVED = "+", "-", "x"
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
@@ -56,10 +57,10 @@ class Unwell(Exception):
 
 
 class Swift:
-    """descriptor: the listener. notice: address of the buffer it reads into. told: of the path of each thing that was
-    made, and whether undo has a line of it, before anything else of the session is looked at."""
+    """descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
+    (NOTED: made, and undo has a line of it; MADE; REMOVED) and path; before anything else of the session is met."""
 
-    def __init__(self, descriptor: int, notice: int, told: Callable[[str, bool], None]) -> None:
+    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str], None]) -> None:
         from lupa.luajit21 import LuaError, LuaRuntime
 
         lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
@@ -97,7 +98,7 @@ class Swift:
     def _tell(self) -> None:
         """Hand over what was made."""
         for path in self._lua.made().split("\n"):
-            self._told(path[1:], path[0] == "+")
+            self._told(path[0], path[1:])
 
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""
@@ -113,6 +114,10 @@ class Swift:
         if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
             return
         self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
+
+    def removes(self, folder: str) -> None:
+        """Every name that may be made in this directory may be removed too, and undo keeps nothing of it."""
+        self._lua.removes(folder)
 
     def mask(self, tid: int, mask: int) -> None:
         """This thread's umask, until `forget_masks`."""

@@ -32,7 +32,7 @@ def test_without_luajit_every_notice_goes_to_python(monkeypatch: pytest.MonkeyPa
     listening, writing = os.pipe()
     try:
         listener = Listener(listening, lambda words: None)
-        assert listener.hasten(lambda path, kept: None) is None
+        assert listener.hasten(lambda mark, path: None) is None
         assert list(listener.take()) == []
     finally:
         listener.close()

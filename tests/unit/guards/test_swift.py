@@ -38,7 +38,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def swift() -> Iterator[Swift]:
     buffer = bytearray(80)
-    yield Swift(-1, address_of(buffer), lambda path, kept: None)
+    yield Swift(-1, address_of(buffer), lambda mark, path: None)
 
 
 def lanes() -> Lanes:
