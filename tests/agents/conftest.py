@@ -20,6 +20,8 @@ from agents.install import place
 from conftest import World, eventually
 from model_server import Model, Step
 
+from leashtui.model.request import TOLD
+
 Setup = Callable[["Rig", str], list[str]]
 
 
@@ -90,8 +92,9 @@ class Rig:
             return ""
 
     def decided(self, layer: str = "") -> list[dict[str, Any]]:
-        """The decisions of the session, of one layer or all."""
-        return [e for e in self.world.events("act.decided") if not layer or e["request"]["layer"] == layer]
+        """The decisions about acts of the session, of one layer or all; prompts and the agent's own tools are none."""
+        found = [e for e in self.world.events("act.decided") if e["request"]["action"] not in set(TOLD)]
+        return [e for e in found if not layer or e["request"]["layer"] == layer]
 
     def card(self, nth: int = 1, timeout: float = 60) -> dict[str, Any]:
         """The card of this number, once it waits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 from agents.conftest import Rig, settle
 from conftest import eventually
@@ -36,6 +37,18 @@ def test_a_refusal_reaches_the_model_before_anything_runs(rig: Rig) -> None:
     assert (rig.world.workspace / "notes" / "a.txt").exists()
     assert "leash: REFUSED" in rig.told()
     assert (rig.world.workspace / "after.txt").exists()
+
+
+def test_a_prompt_that_a_policy_forbids_never_reaches_the_model(rig: Rig) -> None:
+    policies = Path(rig.world.env["LEASH_CONFIG_DIR"]) / "policies"
+    policies.mkdir(parents=True)
+    forbid = 'forbid (principal, action == Action::"PromptSend", resource) when { context.command like "*the work*" };'
+    (policies / "prompt.cedar").write_text(f'@id("no-work") @reason("Not this.") {forbid}\n')
+    rig.run({"shell": "echo hi > x.txt"})
+    (said,) = [e for e in rig.world.events("act.decided") if e["request"]["action"] == "PromptSend"]
+    assert [p["id"] for p in said["decision"]["policies"]] == ["user/no-work"]
+    assert not (rig.world.workspace / "x.txt").exists()
+    assert not rig.decided("hook")
 
 
 def test_a_held_act_is_one_card_and_runs_once_approved(rig: Rig) -> None:
