@@ -89,6 +89,8 @@ def apply(call: Call, spec: Spec) -> Stream:
         options.args = options.args[used:]
         taken = {n for n, _ in options.values}
         helps = any(o in _HELP and o not in taken for o in options.given)
+        if words[-1:] == ["--help"] and len(words) == used + 1:  # nothing stands between the subcommand and its help
+            return Stream(0, None)
         if helps and not chosen.posix and (_asks_help(words, spec) or "--version" not in words):
             return Stream(0, None)
         if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):

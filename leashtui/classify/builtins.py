@@ -220,7 +220,7 @@ def _history(call: Call) -> Stream:
             place=Place.HOME,
         )
         return NOTHING
-    if not any(w.startswith(("-a", "-n", "-r")) for w in call.words[1:]):
+    if not any(w.startswith(("-n", "-r")) for w in call.words[1:]):
         return Stream(0, None)  # a shell that nobody types into has read no history
     call.add(Verb.SECRET_READ, "", "shows the shell's history, which may hold secrets", place=Place.SECRET)
     return Stream(Taint.SECRET, None)

@@ -16,13 +16,14 @@ from leashtui.classify.phrases import is_command
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.reader import Unparsable
-from leashtui.classify.scripts import Passage, is_readable, recite, run_code, text_of, unread
+from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of, unread
 from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare, is_fixed
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _DEADLY = frozenset("rm git dd find shred chmod chown mkfs wipefs truncate".split())
+_PACKAGED = lazy(r"/(?:node_modules|site-packages|dist-packages|vendor/bundle)/")
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -159,6 +160,8 @@ def run_own(call: Call, path: str, language: str = "") -> None:
             unread(call, path)  # but what its own grammar shows of it counts
             text = "\n".join(read_zsh(text).commands)
         recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
+    elif len(text) > LENGTH and _PACKAGED.search(path):
+        return  # a package that the project declares: its size says nothing
     elif is_readable(call, path, text):
         run_code(call, path, text, language)
 

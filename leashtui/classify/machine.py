@@ -167,8 +167,13 @@ class Machine(Branches):
         """Evaluate a whole text, and what it leaves to be done at its end. worlds: become those it ends in."""
         first = worlds[0]
         self.run(tree, worlds, TERMINAL)
-        for text in self.farewells:
-            self.text(str(text), [worlds[0] if worlds else first], TERMINAL, self.here)
+        self._leave(0, worlds[0] if worlds else first)
+
+    def _leave(self, since: int, state: State) -> None:
+        """Run what a shell that ends was told to run then."""
+        waiting, self.farewells[since:] = self.farewells[since:], []
+        for text in waiting:
+            self.text(str(text), [state], TERMINAL, self.here)
 
     def text(self, source: str, worlds: Worlds, stdin: Stream, span: Span) -> Stream:
         """Evaluate a text that stands inside another one, in `worlds`; its findings point at `span`."""
@@ -181,7 +186,10 @@ class Machine(Branches):
             return Stream(stdin.taint, None)
         outer, self.outer = self.outer, self.outer or span
         self.depth += 1
+        first, since = worlds[0], len(self.farewells)
         out = self.run(tree, worlds, stdin)
+        if len(self.farewells) > since:
+            self._leave(since, worlds[0] if worlds else first)
         self.depth -= 1
         self.outer = outer
         return out

@@ -10,7 +10,7 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.indirection import looks_like_url
-from leashtui.classify.phrases import computes_names, folded, judge_phrases
+from leashtui.classify.phrases import computes_names, decoded, folded, judge_phrases
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.reader import decode_ansi
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
@@ -97,7 +97,7 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
 
 def judge_marks(call: Call, language: str, code: str) -> Stream:
     """Report what a text of code would do; gives what it may print."""
-    code = folded(_homed(code, call.machine.setting.home))
+    code = folded(_homed(decoded(code), call.machine.setting.home))
     taint = call.stdin.taint & Taint.SECRET
     secrets = _secrets_read(call)
     literals = [_plain(m.group()) for m in LITERAL.finditer(code)]

@@ -6,6 +6,7 @@ a language. Invariant: a text that is a command counts unless what takes it only
 
 from __future__ import annotations
 
+import base64
 import re
 
 from leashtui.classify.call import Call
@@ -64,6 +65,18 @@ _ENOUGH = 12
 _GAP = "\x01"
 
 
+_BASE64 = lazy(
+    r"\b(?:decode_base64|base64_decode|atob|Base64\.(?:strict_|urlsafe_)?decode64|Base64\.decode|b64decode)\s*\(?\s*"
+    r"['\"]([A-Za-z0-9+/=]{4,4096})['\"]\s*\)?"
+    r"|\bBuffer\.from\(\s*['\"]([A-Za-z0-9+/=]{4,4096})['\"]\s*,\s*['\"]base64['\"]\s*\)(?:\.toString\([^)]*\))?"
+)
+_HEX = lazy(
+    r"\bpack\s*\(?\s*['\"]H\*['\"]\s*,\s*['\"]([0-9a-fA-F]{4,4096})['\"]\s*\)?"
+    r"|\[\s*['\"]([0-9a-fA-F]{4,4096})['\"]\s*\]\.pack\(\s*['\"]H\*['\"]\s*\)"
+    r"|\bBuffer\.from\(\s*['\"]([0-9a-fA-F]{4,4096})['\"]\s*,\s*['\"]hex['\"]\s*\)(?:\.toString\([^)]*\))?"
+)
+
+
 def folded(code: str) -> str:
     """Code with constant texts put together and `x['name']` written as `x.name`."""
     if "[" not in code and "+" not in code and "." not in code and "call_user_func" not in code:
@@ -76,6 +89,33 @@ def folded(code: str) -> str:
             break
         code = made
     return _MEMBER.sub(lambda m: "." + m[2], code) if "[" in code else code
+
+
+def decoded(code: str) -> str:
+    """Code in which constant texts that are decoded stand plainly."""
+    if "64" not in code and "H*" not in code and "hex" not in code and "atob" not in code:
+        return code
+    return _BASE64.sub(_from_base64, _HEX.sub(_from_hex, code))
+
+
+def _from_base64(match: re.Match[str]) -> str:
+    try:
+        return _literal(base64.b64decode(match[1] or match[2]), match[0])
+    except ValueError:
+        return match[0]
+
+
+def _from_hex(match: re.Match[str]) -> str:
+    try:
+        return _literal(bytes.fromhex(match[1] or match[2] or match[3]), match[0])
+    except ValueError:
+        return match[0]
+
+
+def _literal(found: bytes, former: str) -> str:
+    text = found.decode("latin-1")
+    plain = text.isascii() and text.replace("\n", " ").isprintable()
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"' if plain else former
 
 
 def computes_names(code: str) -> bool:

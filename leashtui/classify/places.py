@@ -48,7 +48,8 @@ _GENERATED_DIRS = _names(
     " .ruff .trunk-cache .nx-cache release-artifacts artifacts .buildx-cache deps .fetch .lein-deps-sum .cpcache"
 )
 _GENERATED_FILES = lazy(
-    r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|tmp|temp|swp|swo|bak|orig|rej|tsbuildinfo|gcda"
+    r"(?x).*\.(?: pyc|pyo|pyd|o|obj|a|lo|la|so|dylib|dll|exe|class|log|log\.\d+(?:\.gz)?|tmp|temp|swp"
+    r"|swo|bak|orig|rej|tsbuildinfo|gcda"
     r"|gcno|gcov|sock|socket"
     r"|profraw|profdata|cover|pid|egg-info|whl|map|d|dSYM|pdb|ilk|hi|beam|elc|aux|toc|fls|fdb_latexmk|synctex\.gz"
     r"|stackdump"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import base64
+import codecs
+import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.values import UNKNOWN, live
@@ -127,6 +129,8 @@ class Names(ast.NodeVisitor):
             if left is None or right is None:
                 return None
             return left + ("/" if isinstance(node.op, ast.Div) else "") + right
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+            return self._put_in(self.text(node.left), node.right)
         if isinstance(node, ast.JoinedStr):
             return "".join(
                 str(v.value) if isinstance(v, ast.Constant) else self.text(getattr(v, "value", None)) or UNKNOWN
@@ -141,6 +145,15 @@ class Names(ast.NodeVisitor):
             turned = isinstance(step, ast.UnaryOp) and not (node.slice.lower or node.slice.upper)
             return text[::-1] if text is not None and turned else None
         return None
+
+    def _put_in(self, shape: str | None, values: ast.expr) -> str | None:
+        """`'rm -rf %s' % x` with what is known of x."""
+        given = values.elts if isinstance(values, ast.Tuple) else [values]
+        parts = re.split(r"%[sdr]", shape) if shape is not None else []
+        if len(parts) != len(given) + 1:
+            return None
+        texts = [self.text(v) for v in given]
+        return "".join(p + (UNKNOWN if t is None else t) for p, t in zip(parts, [*texts, ""], strict=True))
 
     def _variable(self, name: str | None) -> str | None:
         return self.call.machine.setting.home if name == "HOME" else None
@@ -187,6 +200,10 @@ class Names(ast.NodeVisitor):
             ]
             known = [p for p in parts if p is not None]
             return glue.join(known) if glue is not None and parts and len(known) == len(parts) else None
+        if last == "format" and isinstance(node.func, ast.Attribute):
+            shape = self.text(node.func.value)
+            if shape is not None and not node.keywords and shape.count("{}") == len(node.args):
+                return self._put_in(shape.replace("%", "").replace("{}", "%s"), ast.Tuple(list(node.args), ast.Load()))
         if last in _SAME and isinstance(node.func, ast.Attribute) and ("()" in name or "." not in name):
             return self.text(node.func.value)
         if first is None or len(first) > 4096:
@@ -194,6 +211,8 @@ class Names(ast.NodeVisitor):
         try:
             if last in ("b64decode", "standard_b64decode", "urlsafe_b64decode", "decodebytes"):
                 return base64.b64decode(first).decode("latin-1")
+            if name == "codecs.decode" and len(node.args) > 1 and self.text(node.args[1]) in ("rot13", "rot_13"):
+                return codecs.decode(first, "rot13")
             if last in ("unhexlify", "fromhex"):
                 return bytes.fromhex(first).decode("latin-1")
         except ValueError:

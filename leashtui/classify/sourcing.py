@@ -81,7 +81,7 @@ def trap(call: Call) -> Stream:
     """trap: a text that runs at the end, or at a signal."""
     words = [w for w in call.words[1:] if w != "--"]
     if words and not words[0].startswith("-") and words[0] not in ("", "-") and len(words) > 1:
-        if {"EXIT", "0"} & set(words[1:]) and len(words) == 2 and not call.machine.depth:
+        if {"EXIT", "0"} & set(words[1:]) and len(words) == 2:
             call.machine.farewells.append(words[0])
         else:
             call.shell(words[0])

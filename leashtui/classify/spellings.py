@@ -154,7 +154,7 @@ _HOME_ELSEWHERE = (
     r"|File\.expand_path\(['\"]~['\"]\)|expanduser\(['\"]~['\"]\)"
 )
 _HOME = (
-    r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|(?:os\.)?getenv\(['\"]HOME['\"]\)"
+    r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|\bENV\.HOME\b|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|(?:os\.)?getenv\(['\"]HOME['\"]\)"
     "|" + _HOME_ELSEWHERE
 )
 HOME_ELSEWHERE = lazy(_HOME_ELSEWHERE)

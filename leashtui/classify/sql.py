@@ -18,7 +18,7 @@ _TEXTS = lazy(r"'(?:[^']|'')*'")
 _READS = lazy(
     r"(?i)^\s*(?:select|show|describe|desc|explain(?!\s+analy[sz]e\s+(?:insert|update|delete))|with"
     r"|pragma\s+[\w.]+\s*(?:\(.*\))?\s*$|use|values|table|help|begin|commit|rollback|start|set"
-    r"|\\[dlczhtx?aeifnopqrsuvw]\w*|\.\w+|check\s+table|analyze|checksum|fetch|declare|print|go|exit|quit|status)\b"
+    r"|\\[dlczhtx?aeifnopqrsuvw]\w*|\.\w+|check\s+table|analyze|checksum|fetch|declare|print|go|exit|quit|status|copy\s*\([^;]*\)\s*to\s+stdout|copy\s+[\w.]+(?:\s*\([^)]*\))?\s+to\s+stdout)\b"
     r"|^\s*(?:\\[dlczhtx?]|\.\w)"
 )
 _LOST = lazy(r"(?i)\b(drop|truncate|delete|flushall|flushdb|purge|shutdown)\b")

@@ -33,7 +33,13 @@ def run_tail(call: Call, spec: Spec, options: Options, tail: list[Word]) -> None
             call.words_run([value, *words])
     if not words:
         return
+    former = call.state
+    if env:
+        call.state = former.copy()
+        for name, value in env:
+            call.state.assign(name, value)
     out = call.shell(words[1]) if words[0] == "-c" and len(words) > 1 else call.words_run(words)
+    call.state = former
     call.reads |= out.taint
 
 

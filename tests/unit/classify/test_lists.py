@@ -132,3 +132,10 @@ def test_a_list_of_a_folder_above_the_workspace_is_not_read() -> None:
     files = Files({"../pyproject.toml": "x"})
     judged("poe lint", files)
     assert all(path.startswith(CWD) for path in files.asked)
+
+
+def test_a_long_program_of_a_declared_package_is_no_surprise() -> None:
+    long = "// " + "x" * 70000
+    files = Files({"node_modules/some-tool/cli.js": long, "cli.js": long})
+    assert judged("node node_modules/some-tool/cli.js", files).decision.outcome.value == "allow"
+    assert judged("node cli.js", files).decision.outcome.value == "ask"

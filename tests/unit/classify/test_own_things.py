@@ -1,0 +1,51 @@
+"""What a command made itself is its own to end or remove; what it only names is not."""
+
+from __future__ import annotations
+
+import pytest
+from judge import verdict
+
+
+@pytest.mark.parametrize(
+    ("command", "control"),
+    [
+        ("docker run -d --name t redis; docker rm -f t", "docker run -d --name t redis; docker rm -f u"),
+        ("c=$(docker run -d redis); docker stop $c", "c=$(docker ps -q); docker stop $c"),
+        ("trap 'rm -f \"$t\"' EXIT; t=$(mktemp)", "trap 'rm -f \"$t\"' EXIT; t=src/app.py"),
+        (
+            "d=$(mktemp -d); git clone -q . $d/c; make -C $d/c",
+            "git clone -q https://x.example/r /tmp/c; make -C /tmp/c",
+        ),
+        ("(sleep 9 &) ; pkill -P $$ sleep", "pkill sleep"),
+        ("seq 3 | xargs -I{} sh -c 'echo {}'", "cat x | xargs -I{} sh -c '{}'"),
+        ("tar cf $(date +%F).tar src", "tar cf $(cat name).tar src"),
+        ("cat hosts | xargs -n1 ping -c1", "cat hosts | xargs -I{} ping -c1 {}.x.example"),
+        ("env | cut -d= -f1", "env | cut -d= -f2"),
+        ("npm install --help", "npm install left-pad --version 1.0.0"),
+    ],
+)
+def test_what_a_command_made_is_its_own(command: str, control: str) -> None:
+    assert verdict(command) == "allow"
+    assert verdict(control) == "ask"
+
+
+@pytest.mark.parametrize(
+    ("command", "control"),
+    [
+        ("cp /bin/rm /tmp/x; /tmp/x -rf /", "cp /bin/ls /tmp/x; ls -la /"),
+        ("ln -s /bin/rm ./x && ./x -rf ~", "ln -s /bin/ls ./x && ./x -l ~"),
+        ("$(which rm) -rf /", "$(which ls) -l /"),
+        ("chroot / rm -rf /usr", "ls /usr"),
+        ("fd . / -x rm -rf", "fd . / -x ls"),
+        ("echo 'rm -rf /' | xargs -0 bash -c", "echo 'ls /' | xargs -0 bash -c"),
+        ("env D=/ sh -c 'rm -rf $D'", "env D=build sh -c 'rm -rf $D'"),
+        ("php -r 'system(base64_decode(\"cm0gLXJmIC8=\"));'", "php -r 'echo base64_decode(\"cm0gLXJmIC8=\");'"),
+        ('ruby -e \'system(["726d202d7266202f"].pack("H*"))\'', 'ruby -e \'puts ["726d"].pack("H*")\''),
+        ('python3 -c \'import os;os.system("rm -rf %s" % "/")\'', 'python3 -c \'print("rm -rf %s" % "/")\''),
+        ("julia -e 'rm(homedir(); recursive=true)'", "julia -e 'println(homedir())'"),
+        ("chmod -x $(command -v leash)", "command -v leash"),
+    ],
+)
+def test_another_name_is_no_disguise(command: str, control: str) -> None:
+    assert verdict(command) == "deny"
+    assert verdict(control) == "allow"
