@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach freeze resume kill review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -64,6 +64,7 @@ complete -c leash -n _shtab_leash_using -l headless -d 'no terminal of its own: 
 complete -c leash -n _shtab_leash_using -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n _shtab_leash_using -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n _shtab_leash_using -l as -x -d 'what the session is for: docs, review, tests, infra'
+complete -c leash -n _shtab_leash_using -l grant-env -x -d 'hand this secret-looking variable to the agent, which otherwise goes without (may be repeated)'
 complete -c leash -n _shtab_leash_using -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n _shtab_leash_using -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a run -d 'run a program under leash (the long form of `leash PROGRAM`)'
@@ -74,6 +75,7 @@ complete -c leash -n '_shtab_leash_using run' -l headless -d 'no terminal of its
 complete -c leash -n '_shtab_leash_using run' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n '_shtab_leash_using run' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n '_shtab_leash_using run' -l as -x -d 'what the session is for: docs, review, tests, infra'
+complete -c leash -n '_shtab_leash_using run' -l grant-env -x -d 'hand this secret-looking variable to the agent, which otherwise goes without (may be repeated)'
 complete -c leash -n '_shtab_leash_using run' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using run' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a demo -d 'meet the first approval within a minute: no account, no network'
@@ -84,6 +86,7 @@ complete -c leash -n '_shtab_leash_using demo' -l headless -d 'no terminal of it
 complete -c leash -n '_shtab_leash_using demo' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n '_shtab_leash_using demo' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n '_shtab_leash_using demo' -l as -x -d 'what the session is for: docs, review, tests, infra'
+complete -c leash -n '_shtab_leash_using demo' -l grant-env -x -d 'hand this secret-looking variable to the agent, which otherwise goes without (may be repeated)'
 complete -c leash -n '_shtab_leash_using demo' -l workspace -x -d 'the agent'"'"'s workspace (default: the git repository here)'
 complete -c leash -n '_shtab_leash_using demo' -l linger -d 'keep watching what the agent left running, instead of ending it'
 complete -c leash -n '_shtab_leash_using demo' -l pace -x -d 'how long the agent thinks (default 1)'
@@ -109,6 +112,9 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using attach' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using attach' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using attach' -l plain -d 'numbered questions in lines instead of the panel'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sudo -d 'type your password for a sudo command that runs outside the guard'
+complete -c leash -n '_shtab_leash_using sudo' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using sudo' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a freeze -d 'stop every process of the agent where it stands'
 complete -c leash -n '_shtab_leash_using freeze' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using freeze' -l all -d 'every session of yours'
@@ -121,6 +127,10 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using kill' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using kill' -l all -d 'every session of yours'
 complete -c leash -n '_shtab_leash_using kill' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a mode -d 'let a running session refuse, hold or only record what would be asked'
+complete -c leash -n '_shtab_leash_using mode' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using mode' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using mode; and test $_shtab_leash_npos -eq 0' -ka "observe guard lockdown" -d 'what the session does from now on'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a review -d 'answer what waits on the machines of your team, signed with your SSH key'
 complete -c leash -n '_shtab_leash_using review' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a list -d 'what waits, on all machines (also without a command)'

@@ -189,7 +189,7 @@ class Arena:
         self.env = {
             "PATH": f"{self.root}/tools:/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "LANG": "C.UTF-8",
             "USER": "arena", "LOGNAME": "arena", "TERM": "xterm", "PYTHONDONTWRITEBYTECODE": "1",
-            "GIT_CONFIG_SYSTEM": "/dev/null",
+            "GIT_CONFIG_SYSTEM": "/dev/null", "ARENA_TOKEN": SECRET,
             **{f"LEASH_{n.upper()}_DIR": str(self.root / n) for n in ("run", "state", "config")},
         }  # fmt: skip
         self.env["LEASH_RUNTIME_DIR"] = self.env.pop("LEASH_RUN_DIR")

@@ -53,9 +53,34 @@ atoms = st.one_of(
     st.just('principal in AgentKind::"mini"'),
     st.just('principal in User::"somebody"'),
 )
-conditions = st.lists(st.lists(atoms, min_size=1, max_size=3), max_size=3).map(
-    lambda clauses: " ".join(f"{'unless' if len(c) == 3 else 'when'} {{ {' && '.join(c)} }}" for c in clauses)
+further = st.one_of(
+    st.just("resource is File"),
+    st.just('resource == File::"/usr/bin/x"'),
+    st.just('resource in [Dir::"/usr/bin", Dir::"/home/"]'),
+    st.just("context.network == context.recursive"),
+    st.just("context.hosts == context.programs"),
+    st.just('context.hosts != ["b.example", "a.example"]'),
+    st.just('["git push origin", context.normalised].contains(context.command)'),
+    st.just("[context.hosts, context.verbs].contains(context.programs)"),
+    st.just("[true, context.network].containsAll([context.recursive])"),
+    st.just("context.hosts.containsAny([context.command, context.parse])"),
+    st.just('(if resource is Command then resource in Dir::"/usr/bin" else !context.network)'),
+    st.just('(if context.network then true else !(context.command like "g*"))'),
+    st.just('context has path && context.path like "/usr*"'),
+    st.just('"/home/dev/a" == context.path'),
+    st.just('ip("10.0.0.1").isIpv4()'),
+    st.just("1 == 1"),
 )
+"""What the index must read as the engine does, and the analysis by formulas leaves open."""
+
+
+def conditions(parts):
+    """Up to three clauses of up to three of these."""
+    return st.lists(st.lists(parts, min_size=1, max_size=3), max_size=3).map(
+        lambda clauses: " ".join(f"{'unless' if len(c) == 3 else 'when'} {{ {' && '.join(c)} }}" for c in clauses)
+    )
+
+
 scopes = st.tuples(
     st.sampled_from(["principal", "principal is Session", 'principal in User::"dev"', 'principal == Session::"s-1"']),
     st.sampled_from(
@@ -100,9 +125,16 @@ class Written:
         return answer.allowed, bool(answer.diagnostics.errors)
 
 
-def policies(layers=LAYERS[:5], outcomes=("deny", "ask", "oblige"), effects=("permit", "forbid"), errors=False):
+def policies(
+    layers=LAYERS[:5],
+    outcomes=("deny", "ask", "oblige"),
+    effects=("permit", "forbid"),
+    errors=False,
+    parts=st.one_of(atoms, further),  # noqa: B008 - a strategy
+):
     """Lists of random policies with unique ids."""
-    bodies = conditions if not errors else st.one_of(conditions, st.just(f"when {{ {BROKEN} }}"))
+    bodies = conditions(parts)
+    bodies = bodies if not errors else st.one_of(bodies, st.just(f"when {{ {BROKEN} }}"))
     one = st.builds(
         Written,
         layer=st.sampled_from(layers),

@@ -179,13 +179,13 @@ class Tmux:
     def screen(self, colours: bool = False) -> str:
         return self._run("capture-pane", "-p", *(["-e"] if colours else []))
 
-    def shows(self, text: str, timeout: float = 20) -> str:
-        """Wait until the screen has `text`; returns the screen."""
+    def shows(self, *texts: str, timeout: float = 20) -> str:
+        """Wait until the screen has all of `texts` at once: a program may paint them one by one. Returns the screen."""
         try:
-            found: str = until(lambda: s if text in (s := self.screen()) else "", text, timeout)
+            found: str = until(lambda: s if (s := self.screen()) and all(t in s for t in texts) else "", "", timeout)
             return found
         except AssertionError as error:
-            raise AssertionError(f"{text!r} never appeared on\n{self.screen()}") from error
+            raise AssertionError(f"{texts!r} never appeared on\n{self.screen()}") from error
 
     def value(self, form: str) -> str:
         return self._run("display-message", "-p", form).strip()

@@ -86,6 +86,15 @@ class Settings(Struct, frozen=True):
     hooks: dict[str, Any]
 
 
+MODEL_KEYS = tuple(
+    f"{provider}_API_KEY"
+    for provider in (
+        "ANTHROPIC OPENAI GEMINI GOOGLE GOOGLE_GENERATIVE_AI OPENROUTER DEEPSEEK GROQ MISTRAL XAI AZURE AZURE_OPENAI"
+        " COHERE TOGETHER TOGETHERAI FIREWORKS FIREWORKS_AI CEREBRAS PERPLEXITY DASHSCOPE MOONSHOT ZAI MINIMAX NVIDIA"
+        " LITELLM OLLAMA"
+    ).split()
+)
+"""The keys of the providers that agents for any model read."""
 HOOK_DIRECTORY = "LEASH_HOOK_DIRECTORY"
 """Where an installed hook finds the session it belongs to."""
 
@@ -105,6 +114,8 @@ class Adapter(Struct, frozen=True):
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
+    keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
+    where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
     """
 
     kind: str
@@ -124,11 +135,23 @@ class Adapter(Struct, frozen=True):
     settings_of_git: tuple[str, ...] = ()
     files_of_git: tuple[str, ...] = ()
     footprint: Footprint = Footprint()
+    keys: tuple[str, ...] = ()
+    keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    places: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def asks_a_model(self) -> bool:
         """Whether it is known to be an agent, which reaches out to its model."""
         return bool(self.names)
+
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The names of its own provider's keys, `*` for anything, in this environment."""
+        more = (name for flag, names in self.keys_when if env.get(flag) for name in names)
+        return (*self.keys, *more)
+
+    def places_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The secret places below the home that hold its own provider's key, in this environment."""
+        return tuple(place for flag, places in self.places if env.get(flag) for place in places)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment it is started with: `base`, where the person's own values win."""

@@ -1,12 +1,13 @@
 """aider. Edits files itself and runs commands only when the person or its model asks for them; it has no hooks."""
 
-from leashtui.agents.adapter import Adapter, Footprint
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Footprint
 
 AGENT = Adapter(
     kind="aider",
     names=("aider",),
     quiet=("--yes-always",),
     state=(".aider/",),
+    keys=("AIDER_*API_KEY", *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.aider.conf.yml", "./.aider.conf.yml"),
         instructions=("./CONVENTIONS.md",),

@@ -54,6 +54,7 @@ _EVAL = re.compile(
 )
 """Its preamble: loading its snapshot of the shell, switching some things off; the command; where it ended up."""
 _FUNCTION = "f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
+_BEDROCK = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 _REFS = f"core.alternateRefsCommand={_FUNCTION}"
 
 
@@ -241,6 +242,16 @@ AGENT = Claude(
         ".local/state/claude/",
     ),
     kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
+    keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN"),
+    keys_when=(
+        ("CLAUDE_CODE_USE_BEDROCK", _BEDROCK),
+        ("CLAUDE_CODE_USE_FOUNDRY", ("ANTHROPIC_FOUNDRY_API_KEY",)),
+    ),
+    places=(
+        ("CLAUDE_CODE_USE_BEDROCK", (".aws",)),
+        ("CLAUDE_CODE_USE_VERTEX", (".config/gcloud",)),
+        ("CLAUDE_CODE_USE_FOUNDRY", (".azure",)),
+    ),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

@@ -4,13 +4,14 @@ A refusal by its hook stops the whole run and tells the model nothing, so leash 
 It keeps its own state in the file of its settings. Its hub is a daemon that survives a group kill.
 """
 
-from leashtui.agents.adapter import Adapter, Footprint
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Footprint
 
 AGENT = Adapter(
     kind="cline",
     names=("cline",),
     patience=30,
     state=(".cline/", ".cline/data/globalState.json"),
+    keys=("CLINE_API_KEY", *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.cline/data/globalState.json", "~/.cline/hooks"),
         mcp=(("~/.cline/data/settings/cline_mcp_settings.json", "mcpServers"),),

@@ -55,6 +55,11 @@ class Codex(Adapter, frozen=True):
             words.insert(1, "--no-daemon")
         return words
 
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Besides the usual ones, those that the person's settings name for a provider."""
+        table = servers.table_of(_settings_of(env), "model_providers")
+        return (*super().keys_in(env), *servers.variables_in(table, r'"env_key": "NAME"'))
+
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """Hooks as configuration values of this run; they stand beside those of ~/.codex/hooks.json."""
         if not _NO_HOOKS.isdisjoint(argv[1:2]):
@@ -103,9 +108,13 @@ class Codex(Adapter, frozen=True):
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
 
 
+def _settings_of(env: Mapping[str, str]) -> Path:
+    return Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex")) / "config.toml"
+
+
 def _served(env: Mapping[str, str], armory: Armory) -> tuple[list[str], tuple[str, ...]]:
     """(every configured MCP server led through leash, as `-c` values; what stays outside, in a sentence)."""
-    path = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex")) / "config.toml"
+    path = _settings_of(env)
     table = servers.table_of(path, "mcp_servers")
     named = {name: entry for name, entry in table.items() if _NAME.fullmatch(name)}
     odd = [name for name in table if name not in named]
@@ -147,6 +156,7 @@ AGENT = Codex(
     tried="0.169.0",
     state=(".codex/", ".codex/skills/.system/"),
     kept=(".codex/rules",),
+    keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
         mcp=(("~/.codex/config.toml", "mcp_servers"),),

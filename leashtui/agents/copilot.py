@@ -4,9 +4,23 @@ It tells its model that a command still runs after 30 s. Its hooks need a file o
 of them unless `leash hooks install` was run; its execs are seen.
 """
 
+from collections.abc import Mapping
+
 from leashtui.agents.adapter import Adapter, Footprint
 
-AGENT = Adapter(
+_KEYS = ("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN")
+"""In the order in which it looks for them."""
+
+
+class Copilot(Adapter, frozen=True):
+    """Copilot CLI with the one token it would use."""
+
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """See Adapter."""
+        return tuple(name for name in _KEYS if env.get(name))[:1]
+
+
+AGENT = Copilot(
     kind="copilot",
     names=("copilot",),
     patience=30,

@@ -6,6 +6,7 @@ AGENT = Adapter(
     kind="cursor",
     names=("cursor-agent",),
     state=(".cursor/", ".config/cursor/"),
+    keys=("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN"),
     footprint=Footprint(
         settings=("~/.cursor/cli-config.json", "./.cursor/cli.json"),
         mcp=(("~/.cursor/mcp.json", "mcpServers"), ("./.cursor/mcp.json", "mcpServers")),

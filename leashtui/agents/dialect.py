@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from leashtui.agents.adapter import refuse
-from leashtui.model.hook import Answer, FileAct, Happening, Kind, Moment, Reply, ToolUse
+from leashtui.model.hook import GATES, Answer, FileAct, Happening, Kind, Moment, Reply, ToolUse
 
 Fields = Mapping[str, Any]
 Shape = Callable[[str, Fields, str], ToolUse]
@@ -193,7 +193,7 @@ def table(events: Mapping[str, Moment], hold: int, command: Command, scale: int 
     """
     made: dict[str, Any] = {}
     for event, moment in events.items():
-        gate = moment is Moment.TOOL
+        gate = moment in GATES
         seconds = hold if gate else 30
         entry = {
             "type": "command",

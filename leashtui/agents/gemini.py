@@ -137,6 +137,7 @@ AGENT = Gemini(
     tried="0.61.0",
     state=(".gemini/",),
     kept=(".gemini/settings", ".gemini/commands"),
+    keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     footprint=Footprint(
         settings=("~/.gemini/settings.json", "./.gemini/settings.json", _SYSTEM),
         mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),

@@ -3,7 +3,7 @@
 What is held too long for it becomes a ticket before that: its model is told to run the command again once approved.
 """
 
-from leashtui.agents.adapter import Adapter, Footprint
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Footprint
 
 AGENT = Adapter(
     kind="mini",
@@ -12,6 +12,7 @@ AGENT = Adapter(
     quiet=("--yolo",),
     tried="2.4.6",
     state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
+    keys=("MSWEA_*KEY", *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.config/mini-swe-agent/.env",),
         transcripts="~/.config/mini-swe-agent/last_mini_run.traj.json",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, refuse
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, refuse
 from leashtui.model.errors import LeashError
-from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+from leashtui.model.hook import GATES, Answer, Happening, Kind, Moment, Reply
 
 CONTENT = "OPENCODE_CONFIG_CONTENT"
 _EVENTS = {
@@ -62,6 +62,7 @@ export const Leash = async ({ directory }) => {
     "chat.message": async (input, output) => {
       const prompt = output.parts.filter((part) => part.type === "text").map((part) => part.text).join("\\n")
       const said = await call("prompt", { cwd: directory, session_id: input.sessionID, prompt })
+      if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
       const text = output.parts.find((part) => part.type === "text")
       if (said.out && text) text.text += "\\n\\n" + said.out
     },
@@ -91,6 +92,12 @@ def _server(name: str) -> str:
 class OpenCode(Adapter, frozen=True):
     """OpenCode with a plugin of the session."""
 
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Besides the usual ones, those that the person's settings name for a provider."""
+        tables = [servers.table_of(file, "provider") for file in _own_files(env)]
+        named = (name for table in tables for name in servers.variables_in(table, r"\{env:NAME\}"))
+        return (*super().keys_in(env), *named)
+
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """The plugin, beside what the variable held before."""
         try:
@@ -98,7 +105,7 @@ class OpenCode(Adapter, frozen=True):
         except ValueError as error:
             raise LeashError(f"{CONTENT} is not JSON: {error}", f"unset {CONTENT}, or mend it") from error
         words = {
-            event: armory.words(event, self.hold if moment is Moment.TOOL else 30.0, moment is Moment.TOOL)
+            event: armory.words(event, self.hold if moment in GATES else 30.0, moment in GATES)
             for event, moment in _EVENTS.items()
         }
         path = armory.write("leash-opencode.js", (_PLUGIN % json.dumps(words)).encode())
@@ -128,11 +135,16 @@ def _table(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
-    """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
+def _own_files(env: Mapping[str, str]) -> list[Path]:
+    """The person's own settings."""
     home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "opencode")
     files = [home / "config.json", home / "opencode.json", home / "opencode.jsonc"]
-    files += [Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else []
+    return files + ([Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else [])
+
+
+def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
+    """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
+    files = _own_files(env)
     for place in servers.above(armory.cwd, armory.top):
         files += [place / "opencode.json", place / "opencode.jsonc"]
     made: dict[str, Any] = {}
@@ -149,6 +161,7 @@ AGENT = OpenCode(
     tried="1.18.33",
     state=(".local/share/opencode/", ".local/state/opencode/", ".config/opencode/"),
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
+    keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),

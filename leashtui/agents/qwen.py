@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, Settings
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -37,6 +37,11 @@ _TOOLS = {
 
 class Qwen(Adapter, frozen=True):
     """Qwen Code with hooks by a system settings file of the session."""
+
+    def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Besides the usual ones, those that the person's settings name for a provider."""
+        table = servers.table_of(Path(env.get("HOME", "/"), ".qwen/settings.json"), "modelProviders")
+        return (*super().keys_in(env), *servers.variables_in(table, r'"envKey": "NAME"'))
 
     def arm(self, argv: Sequence[str], env: Mapping[str, str], armory: Armory) -> Armed:
         """Hooks beside whatever the system's own settings file says."""
@@ -74,6 +79,7 @@ AGENT = Qwen(
     quiet=("--yolo",),
     state=(".qwen/",),
     kept=(".qwen/settings",),
+    keys=("QWEN_API_KEY", *MODEL_KEYS),
     footprint=Footprint(
         settings=("~/.qwen/settings.json", "./.qwen/settings.json", _SYSTEM),
         mcp=(("~/.qwen/settings.json", "mcpServers"), ("./.qwen/settings.json", "mcpServers")),

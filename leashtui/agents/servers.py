@@ -87,6 +87,11 @@ def served_of(name: str, entry: Table, source: str, env: Mapping[str, str]) -> S
     return Served(name, source, url=whole or "") if known else None
 
 
+def variables_in(table: Table, pattern: str) -> tuple[str, ...]:
+    """The names of variables that a table of settings speaks of. pattern: around a name, as JSON shows the table."""
+    return tuple(dict.fromkeys(re.findall(pattern.replace("NAME", r"([A-Za-z_]\w*)"), json.dumps(table))))
+
+
 def expanded(text: str, env: Mapping[str, str]) -> str | None:
     """Text with its variables, as agents write them: ${X}, ${X:-y}, $X, {env:X}. None when one is not set."""
     missing: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -43,9 +44,9 @@ class Masker:
         self._strings = Strings()
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Masker:
-        """Masks the secret values of this environment (which ones: secrets.secrets_of)."""
-        return cls(secrets_of(environ))
+    def from_environment(cls, environ: Mapping[str, str], more: Mapping[str, str] = MappingProxyType({})) -> Masker:
+        """Masks the secret values of this environment (which ones: secrets.secrets_of), and `more`."""
+        return cls({**more, **secrets_of(environ)})
 
     def mask(self, text: str) -> str:
         """`text` without secrets."""

@@ -82,6 +82,11 @@ class Found(NamedTuple):
     value: str
 
 
+def is_key(word: str) -> bool:
+    """Whether a word begins like the tokens that well-known services give out."""
+    return _PREFIX.match(word) is not None
+
+
 def find(text: str) -> Iterator[Found]:
     """Every value in `text` that looks secret, surest pattern first; they may overlap. Marks are left alone."""
     for match in _PREFIX.finditer(text):

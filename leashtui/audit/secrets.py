@@ -53,7 +53,17 @@ def secrets_of(environ: Mapping[str, str]) -> dict[str, str]:
 def _is_secret(name: str, value: str) -> bool:
     if len(value) < SHORTEST or not _SECRET_NAME.search(name) or _HARMLESS_NAME.search(name):
         return False
-    return not _HARMLESS_VALUE.fullmatch(value) and not _PATH.match(value)
+    return not is_switch(value) and not is_place(value)
+
+
+def is_switch(value: str) -> bool:
+    """Whether a value only turns something on, off or to its default."""
+    return _HARMLESS_VALUE.fullmatch(value) is not None
+
+
+def is_place(value: str) -> bool:
+    """Whether a value is a path."""
+    return _PATH.match(value) is not None
 
 
 def disguises(value: str) -> list[str]:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from leashtui.classify.call import Call
 from leashtui.classify.handlers import HANDLERS
 from leashtui.classify.options import Options, split
+from leashtui.classify.patterns import lazy
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
 from leashtui.classify.values import Stream, Taint, Word, bare, show
@@ -20,6 +21,7 @@ from leashtui.model.facts import Severity, Verb
 _HELP = frozenset(("--help", "--version", "--usage", "-help", "-version", "--help-all"))
 _HELP_ALONE = frozenset(("-h", "-V", "-v", "help", "version", "-?", "/?"))
 _CHANGES = frozenset(("delete", "destroy", "purge", "terminate", "create", "update", "remove"))
+_NUMBER = lazy(r"[v^~=><]*\d")
 _RUNS_FIRST = frozenset(("awk", "interpreter", "find", "debugger"))
 """Programs that run what they are given before they look at what follows."""
 _ELSEWHERE = frozenset(
@@ -86,7 +88,8 @@ def apply(call: Call, spec: Spec) -> Stream:
         sub = " ".join(show(w) for w in options.args[:used])
         options.args = options.args[used:]
         taken = {n for n, _ in options.values}
-        if any(o in _HELP and o not in taken for o in options.given) and not chosen.posix:
+        helps = any(o in _HELP and o not in taken for o in options.given)
+        if helps and not chosen.posix and (_asks_help(words, spec) or "--version" not in words):
             return Stream(0, None)
         if spec.changes_clouds and not (chosen.do or chosen.rules or chosen.handler or chosen.args):
             _deeper(call, spec, options, sub)
@@ -109,13 +112,21 @@ def _inert(words: list[Word], spec: Spec) -> bool:
         return bool(words) and words[0] in _HELP
     if any(w in _HELP for w in words):
         return spec.style != "nohelp" and _asks_help(words, spec)
-    return bool(spec.inert) and any(w in spec.inert.split() for w in words)
+    if not spec.inert or not words:
+        return False
+    inert = spec.inert.split()
+    if words[-1] in inert and not any(w.startswith("-") for w in words[-2:-1]):
+        return True
+    return any(w in inert and w.startswith("-") for w in words)
 
 
 def _asks_help(words: list[Word], spec: Spec) -> bool:
     """Whether `--help` is an option here: not a value, not after `--`, not after code that runs first."""
     former = ""
-    for word in words:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--version" and (former or following) and _NUMBER.match(following):
+            former = word  # which version is meant
+            continue
         if word == "--" or (spec.handler in _RUNS_FIRST and not word.startswith("-")):
             return False
         if word in _HELP:
@@ -135,7 +146,8 @@ def _limit(spec: Spec) -> int:
 def _command(spec: Spec, options: Options) -> tuple[Spec, int] | None:
     """The subcommand's table and how many words name it."""
     words = [bare(w) for w in options.args]
-    for pattern, command in spec.patterns:
+    fitting = spec.by_first.get(words[0]) if words else None
+    for pattern, command in spec.by_first["*"] if fitting is None else fitting:
         if len(pattern) <= len(words) and all(
             p == w or ("*" in p and fnmatchcase(w, p)) for p, w in zip(pattern, words, strict=False)
         ):

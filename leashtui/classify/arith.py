@@ -26,7 +26,7 @@ def compute(text: str, value_of: Callable[[str], str]) -> str:
         return UNKNOWN
     try:
         number = _walk(ast.parse(re.sub(r"\b0+(?=\d)", "", filled) or "0", mode="eval").body)
-    except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError, SystemError):
         return UNKNOWN
     return str(number) if -_BIG < number < _BIG else UNKNOWN
 

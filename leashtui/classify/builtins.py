@@ -282,5 +282,5 @@ BUILTINS: dict[str, Builtin] = {
     "compgen": _complete, "bind": _bind, "umask": _umask, "hash": _hash, "ulimit": _ulimit,
     **dict.fromkeys((":", "true", "false", "exit", "return", "break", "continue", "wait", "jobs", "bg", "fg", "type",
                      "getopts", "times", "disown", "suspend", "caller", "help", "logout", "shopt", "setopt", "unsetopt",
-                     "autoload", "emulate", "zmodload", "whence", "where", "rehash"), _quiet),
+                     "autoload", "emulate", "zmodload", "whence", "where", "rehash", "deactivate"), _quiet),
 }  # fmt: skip

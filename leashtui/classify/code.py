@@ -12,17 +12,17 @@ from leashtui.classify.machine import parsed
 from leashtui.classify.marks import judge_marks
 from leashtui.classify.normalise import cleaned
 from leashtui.classify.patterns import lazy
+from leashtui.classify.phrases import is_command
 from leashtui.classify.places import is_installed
 from leashtui.classify.python_code import judge_python
 from leashtui.classify.reader import Unparsable
-from leashtui.classify.scripts import LENGTH, Passage, is_readable, recite, run_code, text_of, unread
+from leashtui.classify.scripts import Passage, is_readable, recite, run_code, text_of, unread
 from leashtui.classify.values import TERMINAL, UNKNOWN, Stream, Taint, Word, bare, is_fixed
 from leashtui.model.facts import Place
 
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
-_MARKED = frozenset(("perl", "ruby", "node", "php", "lua"))
-"""Languages of scripts in which only what destroys everything is looked for; long ones are the project's own affair."""
+_DEADLY = frozenset("rm git dd find shred chmod chown mkfs wipefs truncate".split())
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -42,6 +42,9 @@ def judge_code(call: Call, language: str, text: Word | str, stdin: Stream | None
         return call.out()
     if language == "python":
         return judge_python(call, bare(word))
+    first = word.split(" ", 1)[0].rpartition("/")[2]
+    if first in _DEADLY and is_command(call, [bare(word)]):
+        call.shell(word)  # no code at all: what its writer meant
     return judge_marks(call, language, bare(word))
 
 
@@ -143,7 +146,7 @@ def run_own(call: Call, path: str, language: str = "") -> None:
             unread(call, path)  # but what its own grammar shows of it counts
             text = "\n".join(read_zsh(text).commands)
         recite(call, (Passage(text, path),), call.state.cwd, call.state.params if shell else tuple(call.words[1:]))
-    elif language == "python" and is_readable(call, path, text) or language in _MARKED and len(text) <= LENGTH:
+    elif is_readable(call, path, text):
         run_code(call, path, text, language)
 
 

@@ -14,7 +14,7 @@ from leashtui.classify import commands, redirects
 from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
 from leashtui.classify.doors import meet_door
-from leashtui.classify.environment import judge_variables
+from leashtui.classify.environment import judge_variables, matters
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
@@ -25,13 +25,13 @@ from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
-from leashtui.classify.tool_calls import judge_tool_call
+from leashtui.classify.tool_calls import judge_told, judge_tool_call
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
-from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.request import TOLD, Action, Layer, Mode, Request
 
 _SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
 _ANY: frozenset[str] = frozenset()
@@ -117,7 +117,7 @@ class Engine:
                 sentence = "would write or connect in a way that leash cannot read"
                 machine.ledger.add(Verb.WRITE, "", Place.OUTSIDE, sentence, (0, len(text)))
             return
-        machine.run(tree, [state], TERMINAL)
+        machine.begin(tree, [state])
 
     def _exec(self, request: Request) -> Facts:
         """A program with its final words."""
@@ -133,8 +133,8 @@ class Engine:
         made = Plumbing(stdin)
         machine.stdin = stdin
         span = (0, len(command))
-        if request.env:
-            env = [(n, Word(cleaned(v))) for n, v in request.env]
+        env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
+        if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
         agent = self._agent(request, words)
         if agent:
@@ -142,7 +142,7 @@ class Engine:
             ledger.add(Verb.EXEC, agent, sentence=f"starts {show(agent)}, the agent that was named", span=span)
         else:
             invoke(machine, state, words, stdin, span, made)
-        return facts_of(ledger, command, self.mode, found)
+        return facts_of(ledger, command, self.mode, found, request.argv)
 
     def _agent(self, request: Request, words: list[Word]) -> str:
         """The agent a person started, in exactly their words: by leash, or by its own launcher. '' for all else."""
@@ -166,7 +166,9 @@ class Engine:
             command = f"{'/'.join(request.argv)} {request.script}".strip()
         span = (0, len(command))
         machine.afterwards = request.layer is Layer.WATCHER
-        if request.action is Action.TOOL_CALL:
+        if request.action in TOLD:
+            command = judge_told(machine, request)
+        elif request.action is Action.TOOL_CALL:
             judge_tool_call(machine, request, span)
         elif request.action is Action.FILE_DELETE:
             delete(machine, state, Word(request.path), span, certain=True)
@@ -190,7 +192,7 @@ class Engine:
             ledger.add(Verb.EXEC, request.argv[0], sentence=f"starts a session of {show(request.argv[0])}")
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
-        facts = facts_of(ledger, command, self.mode, hidden(command))
+        facts = facts_of(ledger, command, self.mode, hidden(command) if request.action not in TOLD else ())
         return _done_already(facts) if machine.afterwards else facts
 
 

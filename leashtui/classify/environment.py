@@ -6,6 +6,8 @@ the code it carries, not by its name alone.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.code import judge_code
 from leashtui.classify.gitsettings import judge_setting
@@ -77,14 +79,31 @@ _BREAKERS = lazy(r"^(?:os|subprocess|pty|shutil|posix|runpy|builtins|commands|co
 _SERVERS = lazy(r"^(?:DOCKER_HOST|CONTAINER_HOST|AWS_ENDPOINT_URL(?:_\w+)?)$")
 """Where a tool takes its credentials or the project's files."""
 _GUARD = lazy(r"^LEASH(TUI)?(_|$)")
+_SINGLE = frozenset(
+    "PYTHONBREAKPOINT MAKEFLAGS GIT_EXEC_PATH GIT_TEMPLATE_DIR PATH GOFLAGS CGO_LDFLAGS GIT_CONFIG_GLOBAL"
+    " GIT_CONFIG_SYSTEM GIT_CONFIG GIT_CONFIG_PARAMETERS".split()
+)
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
+
+
+@lru_cache(maxsize=4096)
+def matters(name: str) -> bool:
+    """Whether a variable of this name can make a difference to what runs."""
+    listed = (
+        name in _COMMANDS or name in _LIBRARIES or name in _FILES or name in _OPTION_VARIABLES or name in _OPTIONS_OF
+        or name in _CODE or name in _SEARCHED or name in _BUILDERS or name in _SINGLE
+    )  # fmt: skip
+    if listed or name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")):
+        return True
+    return any(p.search(name) is not None for p in (_GUARD, _LOGS, _NAMES_PROGRAM, _INDEX, _PROXY, _SERVERS))
 
 
 def judge_variables(call: Call, env: list[tuple[str, Word]]) -> None:
     """Assignments that hold for one command."""
     for name, value in env:
-        _judge(call, name, value)
+        if matters(name):
+            _judge(call, name, value)
 
 
 def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported: bool = False) -> None:

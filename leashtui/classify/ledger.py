@@ -62,6 +62,8 @@ class Ledger:
         self.simple: list[tuple[str, ...]] = []
         self.inner: list[str] = []
         self.decorated = False
+        self.containers: set[str] = set()
+        """Names of the containers that this very command started."""
 
     def add(
         self,

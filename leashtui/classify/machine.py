@@ -152,6 +152,8 @@ class Machine(Branches):
         """Whether the files that run are read too."""
         self.reading: tuple[bytes, ...] = ()
         """The files being read, outermost first; () for what was typed."""
+        self.farewells: list[Word] = []
+        """What was told to run when the shell ends (`trap ... EXIT`), in which it knows what it knows then."""
         self.unread: list[str] = []
         """Files that run and are too long to be read, as people say them."""
         self.seen: set[bytes] = set()
@@ -160,6 +162,13 @@ class Machine(Branches):
         """Named pipes, and `coproc`: what is written to them reaches somebody who may have been started before."""
 
     # ---- texts
+
+    def begin(self, tree: Node, worlds: Worlds) -> None:
+        """Evaluate a whole text, and what it leaves to be done at its end. worlds: become those it ends in."""
+        first = worlds[0]
+        self.run(tree, worlds, TERMINAL)
+        for text in self.farewells:
+            self.text(str(text), [worlds[0] if worlds else first], TERMINAL, self.here)
 
     def text(self, source: str, worlds: Worlds, stdin: Stream, span: Span) -> Stream:
         """Evaluate a text that stands inside another one, in `worlds`; its findings point at `span`."""

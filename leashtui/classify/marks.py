@@ -23,6 +23,9 @@ from leashtui.classify.spellings import (
     FORKS,
     GLOBBED,
     HOME,
+    HOME_BEHIND,
+    HOME_ELSEWHERE,
+    HOME_INTO,
     HOST,
     INNER,
     INSTALLS,
@@ -94,8 +97,9 @@ def _argument(code: str, at: int, call: Call) -> list[str] | None:
 
 def judge_marks(call: Call, language: str, code: str) -> Stream:
     """Report what a text of code would do; gives what it may print."""
-    code = folded(code)
+    code = folded(_homed(code, call.machine.setting.home))
     taint = call.stdin.taint & Taint.SECRET
+    secrets = _secrets_read(call)
     literals = [_plain(m.group()) for m in LITERAL.finditer(code)]
     started = _programs(call, code, language)
     told = judge_phrases(call, code)
@@ -105,7 +109,7 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         if len(found.group(1)) < len(code) - 4:
             judge_marks(call, language, _plain(found.group(1)))
     for found in GLOBBED.finditer(code):
-        call.delete(live(found.group(1)))
+        call.delete(live(found.group(1) or found.group(2) or found.group(3)))
     for found in OPENS.finditer(code):
         call.write(_plain(found.group(1)), Stream(taint, None), append=True)
     for found in LOADS.finditer(code):
@@ -116,6 +120,8 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         for found in pattern.finditer(code):
             _files(call, verb, code, found)
     taint |= _secrets(call, code, literals)
+    if _secrets_read(call) > secrets:  # by a program that it starts
+        taint |= Taint.SECRET
     if language == "perl" and re.search(r"-i|\bopen\b.*['\"]\s*[+>]", code):
         for text in literals:
             if text[:1] == ">" and text.strip("> "):
@@ -134,6 +140,24 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         call.sign("catastrophic")
         call.add(Verb.SYSTEM_CHANGE, "", "starts processes without end", Severity.CRITICAL)
     return Stream(taint | call.reads, None)
+
+
+def _homed(code: str, home: str) -> str:
+    """Code in which the home folder, where it is put behind a text or into one, is part of that text."""
+    if HOME.search(code) is None:
+        return code
+    code = HOME_ELSEWHERE.sub(f'"{home}"', code)
+    code = HOME_BEHIND.sub(lambda m: f"{m[1]}{m[2]}{home}{m[1]}", code)
+    return str(HOME_INTO.sub(home, code))
+
+
+def _secrets_read(call: Call) -> int:
+    return sum(verb is Verb.SECRET_READ for verb, _, _ in call.ledger.effects)
+
+
+def judge_starts(call: Call, language: str, code: str) -> None:
+    """Report only the programs that known functions start with constant words."""
+    _programs(call, folded(code), language)
 
 
 def _programs(call: Call, code: str, language: str) -> bool:

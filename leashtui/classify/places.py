@@ -141,7 +141,7 @@ VITAL_FILES = lazy(
 """Files whose loss breaks the machine."""
 _DISK = lazy(
     r"/dev/(?:r?disk\d|[shv]d[a-z?*]|xvd|nvme|mmcblk|loop\d|md\d|dm-|mapper/|sr\d|sg\d|mem$|kmem$|port$|by-|disk/|zd\d"
-    r"|ram\d|vg|nbd)"
+    r"|ram\d|vg|nbd|mtd)"
 )
 _EXAMPLE = lazy(r"\.(example|sample|template|dist|defaults?)$")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from leashtui.classify.apply import apply
 from leashtui.classify.call import Call
 from leashtui.classify.code import read_script, run_own, run_twin
+from leashtui.classify.lists import run_lists
 from leashtui.classify.loads import judge_loads
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.standing import place
 from leashtui.classify.tamper import judge_reach
@@ -18,6 +20,7 @@ from leashtui.model.facts import Place, Severity, Verb
 
 _BINS = ("/bin", "/.bin", "/exe", "/script")
 """Folders in which a project keeps its own way to start an installed program."""
+_REACHES = lazy(r"(?<![a-z])leash")
 _LEASH = frozenset(("leash", "leashtui"))
 _BUILDERS = frozenset(
     "cargo go npm pnpm yarn bun pip pip3 uv poetry bundle composer mix dotnet cmake ninja gradle mvn rake tox nox"
@@ -42,6 +45,9 @@ def external(call: Call) -> Stream:
         if (known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET)) or not is_installed(
             path, machine.setting.workspace, machine.setting.home
         ):
+            copied = _copied(call, path)
+            if copied is not None:
+                return copied
             return _own_file(call, path) if (out := run_twin(call, path, call.words[1:])) is None else out
         call.run_file(word) if not path.startswith(("/bin", "/sbin", "/usr", "/opt", "/nix", "/snap")) else None
     if dashed:
@@ -57,6 +63,7 @@ def external(call: Call) -> Stream:
     judge_loads(call)
     cwd = call.state.cwd
     out = apply(call, spec)
+    run_lists(call)
     if name in _BUILDERS or spec.handler in _PROJECT:
         _foreign(call)
     call.state.cwd = cwd  # `git -C`, `make -C`: no program changes the shell's own folder
@@ -73,6 +80,22 @@ def _is_programs_place(call: Call, word: Word) -> bool:
     return "/" not in word or is_installed(call.path(word), setting.workspace, setting.home)
 
 
+def _copied(call: Call, path: str) -> Stream | None:
+    """A program that this very command copied or linked to another name is judged as that program. None: it is none."""
+    machine = call.machine
+    known = call.state.files.get(path)
+    if known is None or known.text is not None or not known.origin.startswith("/"):
+        return None
+    name = known.origin.rpartition("/")[2]
+    if (
+        not is_installed(known.origin, machine.setting.workspace, machine.setting.home)
+        or machine.setting.tools.find(name) is None
+    ):
+        return None
+    call.run_file(call.words[0])
+    return call.words_run([Word(name), *call.words[1:]])
+
+
 def _own_file(call: Call, path: str) -> Stream:
     """A program by its path that is no installed one."""
     call.machine.ledger.simple.append(tuple(call.words))
@@ -81,7 +104,9 @@ def _own_file(call: Call, path: str) -> Stream:
     tools = call.machine.setting.tools
     spec = tools.find(own) or (tools.find(call.name) if path.rpartition("/")[0].endswith(_BINS) else None)
     if spec is not None:
-        return apply(call, spec)
+        out = apply(call, spec)
+        run_lists(call)
+        return out
     if where in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.UNKNOWN, Place.ROOT):
         call.machine.partial()
     known = call.state.files.get(path)
@@ -101,7 +126,7 @@ def _unknown(call: Call) -> Stream:
         return Stream(0, None)
     machine.partial()
     call.add(Verb.EXEC, call.name, f"runs {call.name}, which leash does not know")
-    if call.name == "leashd" or "leash" in call.name:
+    if _REACHES.search(call.name):
         call.sign("guard_tamper")
     tail(call)
     if (call.stdin.taint | taint_of(call.words)) & Taint.SECRET and call.names_host():

@@ -68,7 +68,7 @@ def run_package_script(call: Call, folders: list[Word], names: list[str], rest: 
 
 def run_recipes(call: Call, files: list[Word], folders: list[Word], names: list[str]) -> None:
     """The recipes of a justfile. names: recipes, [] for the first one."""
-    found = _nearest(call, [bare(f) for f in files] or list(JUSTFILES), folders)
+    found = nearest(call, [bare(f) for f in files] or list(JUSTFILES), folders)
     if found is None or not is_readable(call, found[0], found[1], RULES):
         return
     path, text = found
@@ -81,25 +81,26 @@ def run_recipes(call: Call, files: list[Word], folders: list[Word], names: list[
 
 def run_tasks(call: Call, files: list[Word], folders: list[Word], names: list[str]) -> None:
     """The tasks of a Taskfile. names: [] for the default."""
-    found = _nearest(call, [bare(f) for f in files] or list(TASKFILES), folders)
+    found = nearest(call, [bare(f) for f in files] or list(TASKFILES), folders)
     if found is not None and is_readable(call, found[0], found[1]):
-        _tell(call, found[0], found[1], taskfile(found[1], names))
+        tell(call, found[0], found[1], taskfile(found[1], names))
 
 
 def run_listed(call: Call, folders: list[Word], names: list[str], rest: list[Word]) -> bool:
     """The scripts of composer.json, or the tasks of deno.json. rest: for the last. Gives whether there are such."""
     kinds = ["composer.json"] if call.name == "composer" else ["deno.json", "deno.jsonc"]
-    found = _nearest(call, kinds, folders)
+    found = nearest(call, kinds, folders)
     if found is None or not is_readable(call, found[0], found[1], RULES):
         return False
     lines, whole = (composer if call.name == "composer" else deno)(found[1], names)
     if lines and rest:
         lines[-1] += f" {shlex.join(bare(w) for w in rest)}"
-    _tell(call, found[0], found[1], (lines, whole))
+    tell(call, found[0], found[1], (lines, whole))
     return bool(lines)
 
 
-def _tell(call: Call, path: str, text: str, found: Found) -> None:
+def tell(call: Call, path: str, text: str, found: Found) -> None:
+    """Report the command lines that a file lists, with the line each stands on."""
     lines, whole = found
     passages = []
     for line in lines:
@@ -112,7 +113,7 @@ def _tell(call: Call, path: str, text: str, found: Found) -> None:
         unread(call, path)
 
 
-def _nearest(call: Call, names: list[str], folders: list[Word]) -> tuple[str, str] | None:
+def nearest(call: Call, names: list[str], folders: list[Word]) -> tuple[str, str] | None:
     """The first of these files in the folder, or in those above it up to the workspace's; with its text."""
     cwd = _folder(call, folders)
     root = call.machine.setting.workspace.root

@@ -33,7 +33,7 @@ from leashtui.classify.python_names import (
 from leashtui.classify.python_values import Names
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
 from leashtui.classify.sql import judge
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, is_pattern
 from leashtui.model.facts import Place, Severity, Verb
 
 _CLOUDS = frozenset("boto3 botocore aiobotocore google azure kubernetes digitalocean hcloud linode_api4 docker".split())
@@ -42,20 +42,32 @@ _CHANGES = lazy(
     r"|attach|detach|scale|reboot|rotate|run_instances|upload|start)(?:_|$)"
 )
 
+_TOO_DEEP = (RecursionError, MemoryError, SystemError)
+"""What Python's own parser raises at code that nests further than its stack reaches; which one, the thread decides."""
+
+
+def _too_deep(call: Call) -> None:
+    call.opaque("runs Python code that nests too deeply")
+    call.machine.unread.append("Python code") if call.machine.reading else None
+
 
 def judge_python(call: Call, code: str) -> Stream:
     """Report what a text of Python would do; gives what it may print."""
     try:
         tree = ast.parse(code.strip("\n") if code.startswith("\n") else code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _TOO_DEEP:
+        _too_deep(call)
+        return judge_marks(call, "python", code)
+    except (SyntaxError, ValueError):
+        call.machine.unread.append("Python code of another version") if call.machine.reading else None
         if UNKNOWN in code:
             call.opaque("runs Python code that is known only in part")
         return judge_marks(call, "python", code)
     visitor = _Reader(call)
     try:
         visitor.visit(tree)
-    except RecursionError:
-        call.opaque("runs Python code that nests too deeply")
+    except _TOO_DEEP:
+        _too_deep(call)
     visitor.close()
     return Stream(visitor.taint | call.reads, None)
 
@@ -150,6 +162,8 @@ class _Reader(Names):
                 else None
             )
             self._delete(target, recursive=last in ("rmtree", "removedirs"))
+        elif name == "open().close" and isinstance(node.func, ast.Attribute):
+            self._emptied(node.func.value)
         elif name in ("open", "io.open", "codecs.open", "builtins.open"):
             self._open(
                 text,
@@ -176,6 +190,8 @@ class _Reader(Names):
                 self.call.run_file(file)
             named = text is not None and name in ("__import__", "importlib.import_module")
             self.runs = self.runs or (file is None and not named and not isinstance(first, ast.Constant))
+            if isinstance(first, ast.Call) and self.dotted(first.func) == "compile" and first.args:
+                first = first.args[0]
             if name in ("exec", "eval") and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 judge_python(self.call, first.value)
         elif last == "dup2":
@@ -264,6 +280,12 @@ class _Reader(Names):
         else:
             self._read(path)
 
+    def _emptied(self, opened: ast.expr) -> None:
+        """`open(p, 'w').close()`: nothing is left."""
+        texts = [self.text(a) for a in opened.args] if isinstance(opened, ast.Call) else []
+        if len(texts) > 1 and texts[0] and texts[1] in ("w", "wb", "w+"):
+            self.call.write(texts[0], Stream(0, ""), empties=True)
+
     def _read(self, path: str) -> None:
         self.taint |= self.call.read(path).taint & (Taint.SECRET | Taint.FETCHED)
         whole = self.call.path(path)
@@ -284,6 +306,8 @@ class _Reader(Names):
             texts = [texts[1] if len(texts) > 1 else "", texts[0]]
         if len(texts) < 2 or texts == [None, None]:
             return
+        if None in texts and any(t is not None and is_pattern(t) for t in texts):
+            return  # a name made of the other one's: both lie in the same folder
         words = [*tool.split(), *(UNKNOWN if t is None else t for t in texts)]
         self.call.words_run([Word(w) for w in words])
 

@@ -7,11 +7,23 @@ Knows imports, simple assignments, paths and the functions that only make texts.
 from __future__ import annotations
 
 import ast
+import base64
 
 from leashtui.classify.call import Call
-from leashtui.classify.values import UNKNOWN
+from leashtui.classify.values import UNKNOWN, live
 
 _OPENS = frozenset(("open", "io.open", "codecs.open", "builtins.open"))
+
+_SAME = frozenset("decode encode strip rstrip lstrip".split())
+"""Methods that leave a text as it is, as far as it matters here."""
+
+
+def _items(node: ast.expr) -> tuple[list[ast.expr], bool]:
+    """The elements of a list, and whether they are numbers of characters: `map(chr, [114, 109])`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "map" and len(node.args) == 2:
+        function = node.args[0]
+        return _items(node.args[1])[0], isinstance(function, ast.Name) and function.id == "chr"
+    return (list(node.elts), False) if isinstance(node, ast.List | ast.Tuple) else ([], False)
 
 
 class Names(ast.NodeVisitor):
@@ -48,6 +60,31 @@ class Names(ast.NodeVisitor):
             made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else self.dotted(node.value)
             if made:
                 self.names[name] = made
+
+    def visit_For(self, node: ast.For) -> None:  # noqa: N802 - named by ast
+        self._each(node.target, node.iter)
+        self.generic_visit(node)
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> None:
+        for generator in node.generators:
+            self._each(generator.target, generator.iter)
+        self.generic_visit(node)
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = _comprehension  # noqa: N815 - named by ast
+
+    def _each(self, target: ast.expr, source: ast.expr) -> None:
+        """A name runs through what lies in a folder: it stands for anything there."""
+        if not isinstance(target, ast.Name) or not isinstance(source, ast.Call):
+            return
+        last = source.func.attr if isinstance(source.func, ast.Attribute) else ""
+        if last in ("rglob", "glob", "iterdir") and isinstance(source.func, ast.Attribute):
+            holder = source.func.value
+            folder = None if self.dotted(source.func) == "glob.glob" else self.text(holder)
+            pattern = self.text(source.args[0]) if source.args else "*"
+            if folder is None and self.dotted(source.func) == "glob.glob" and pattern:
+                self.constants[target.id] = live(pattern)
+            elif folder is not None and pattern:
+                self.constants[target.id] = live(f"{folder.rstrip('/')}/{pattern}")
 
     def dotted(self, node: ast.expr) -> str:
         """`a.b.c` with the first name replaced by what it was imported as; '' when it is no plain name."""
@@ -99,6 +136,10 @@ class Names(ast.NodeVisitor):
             return self._variable(self.text(node.slice))
         if isinstance(node, ast.Call):
             return self._called_text(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            text, step = self.text(node.value), node.slice.step
+            turned = isinstance(step, ast.UnaryOp) and not (node.slice.lower or node.slice.upper)
+            return text[::-1] if text is not None and turned else None
         return None
 
     def _variable(self, name: str | None) -> str | None:
@@ -128,8 +169,35 @@ class Names(ast.NodeVisitor):
             return inner.replace("~", home, 1) if inner is not None else None
         if name in ("os.getcwd", "pathlib.Path.cwd"):
             return self.call.state.cwd
+        decoded = self._decoded(name, node, first)
+        if decoded is not None:
+            return decoded
         if name == "chr" and first is not None and first.isdigit():
             return chr(int(first) % 0x110000)
+        return None
+
+    def _decoded(self, name: str, node: ast.Call, first: str | None) -> str | None:
+        """A constant that was encoded, joined or turned."""
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if last == "join" and isinstance(node.func, ast.Attribute) and node.args:
+            glue = self.text(node.func.value)
+            items, made = _items(node.args[0])
+            parts = [
+                chr(int(t) % 0x110000) if made and (t := self.text(i) or "").isdigit() else self.text(i) for i in items
+            ]
+            known = [p for p in parts if p is not None]
+            return glue.join(known) if glue is not None and parts and len(known) == len(parts) else None
+        if last in _SAME and isinstance(node.func, ast.Attribute) and ("()" in name or "." not in name):
+            return self.text(node.func.value)
+        if first is None or len(first) > 4096:
+            return None
+        try:
+            if last in ("b64decode", "standard_b64decode", "urlsafe_b64decode", "decodebytes"):
+                return base64.b64decode(first).decode("latin-1")
+            if last in ("unhexlify", "fromhex"):
+                return bytes.fromhex(first).decode("latin-1")
+        except ValueError:
+            return None
         return None
 
     def argument(self, node: ast.expr) -> str | None:

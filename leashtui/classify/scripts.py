@@ -14,7 +14,7 @@ from leashtui.classify.call import Call, adopt
 from leashtui.classify.ledger import RANK, Ledger
 from leashtui.classify.library import Findings, digest
 from leashtui.classify.machine import Machine, Setting, parsed
-from leashtui.classify.marks import judge_marks
+from leashtui.classify.marks import judge_marks, judge_starts
 from leashtui.classify.normalise import cleaned
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.python_code import judge_python
@@ -42,6 +42,12 @@ _GRAVE = frozenset("catastrophic reverse_shell guard_tamper".split())
 """What counts in a program that is read for its calls, not command by command."""
 _GRAVEST = frozenset(("catastrophic",))
 """The same where code is read by its marks only, which take a server with a shell in it for a way in."""
+_PLAIN = frozenset((
+    Verb.DELETE, Verb.DISCARD_WORK, Verb.HISTORY_REWRITE, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.RUN_FETCHED,
+    Verb.CLOUD_CHANGE, Verb.CONTAINER_CHANGE, Verb.DATA_CHANGE, Verb.SYSTEM_CHANGE, Verb.PRIVILEGE, Verb.PERSIST,
+    Verb.SECRET_READ, Verb.GUARD_TOUCH, Verb.REMOTE_SESSION, Verb.PACKAGE_ADD,
+))  # fmt: skip
+"""What counts of a program's explicit calls: not what programs read, write and send all day."""
 _UNREAD = frozenset((Place.SECRET, Place.DEVICE, Place.PROC, Place.NONE, Place.UNKNOWN))
 
 
@@ -133,32 +139,53 @@ def load(call: Call, passage: Passage) -> None:
     _report(call, _read(machine, machine.setting, passage, call.state, key))
 
 
-def run_code(call: Call, path: str, text: str, language: str) -> None:
-    """Report the worst that a program would do: the rest of what programs do is theirs."""
-    key = digest(language, path, text)
-    if key in call.machine.seen:
+def run_code(call: Call, path: str, text: str, language: str, *, called: bool = True) -> None:
+    """Report what a program says plainly that it does, and the worst that it seems to do.
+
+    called: the file itself is started; else a tool loads it, and only what destroys everything counts.
+    """
+    machine = call.machine
+    key = digest(language, path, text, call.state.cwd, called, machine.setting.mode)
+    if key in machine.seen:
         return
-    if len(call.machine.seen) >= FILES:
+    if len(machine.seen) >= FILES:
         unread(call, path)
         return
-    call.machine.seen.add(key)
-    library, probe = call.machine.setting.library, call.machine.setting.probe
+    machine.seen.add(key)
+    library, probe = machine.setting.library, machine.setting.probe
     found = library.find(key, probe)
     if found is None:
-        ledger = Ledger()
-        inner = _inner(call.machine, call.machine.setting, ledger, key)
-        inside = Call(inner, State(call.state.cwd), [Word(language)], TERMINAL, (0, 0), Plumbing(TERMINAL))
+        witness = Witness(probe)
+        notes = witness.begin()
+        inside = _program(machine, machine.setting.watched_by(witness), call.state.cwd, language, key)
         judge_python(inside, text) if language == "python" else judge_marks(inside, language, text)
-        signs = frozenset(ledger.signs & (_GRAVE if language == "python" else _GRAVEST))
-        where = f"({short(call.machine, path)})"
-        effects = [
-            replace(e, sentence=f"{e.sentence} {where}", origin=Origin.SCRIPT)
-            for e in ledger.effects.values()
-            if signs and e.severity is Severity.CRITICAL
-        ]
-        found = Findings(tuple(effects), signs | ({"destructive"} if "catastrophic" in signs else set()))
-        library.keep(key, found, ())
+        signs = frozenset(inside.ledger.signs & (_GRAVE if language == "python" else _GRAVEST))
+        where = f"({short(machine, path)})"
+        kept = [e for e in inside.ledger.effects.values() if signs and e.severity is Severity.CRITICAL]
+        if called and language != "python":
+            plain = _program(machine, inside.machine.setting, call.state.cwd, language, key)
+            judge_starts(plain, language, text)
+            kept.extend(e for e in plain.ledger.effects.values() if e not in kept and _is_plain(machine, e))
+        elif called:
+            kept.extend(e for e in inside.ledger.effects.values() if e not in kept and _is_plain(machine, e))
+        effects = [replace(e, sentence=f"{e.sentence} {where}", origin=Origin.SCRIPT) for e in kept]
+        signs |= {"destructive"} if "catastrophic" in signs or any(not e.reversible for e in kept) else set()
+        found = Findings(tuple(effects), signs, unread=tuple(inside.machine.unread))
+        library.keep(key, found, tuple(notes))
     _report(call, found)
+
+
+def _program(machine: Machine, setting: Setting, cwd: str, language: str, key: bytes) -> Call:
+    """A program that is read by itself, with a ledger of its own."""
+    inner = _inner(machine, setting, Ledger(), key)
+    return Call(inner, State(cwd), [Word(language)], TERMINAL, (0, 0), Plumbing(TERMINAL))
+
+
+def _is_plain(machine: Machine, effect: Effect) -> bool:
+    """Whether what a program does is said beforehand: a command it starts, something that it takes away."""
+    if effect.verb is Verb.SECRET_READ and not effect.target.startswith("/"):
+        return False  # a program's own settings
+    return effect.verb in _PLAIN and _counts(machine, effect)
 
 
 def _inner(machine: Machine, setting: Setting, ledger: Ledger, key: bytes) -> Machine:
@@ -180,7 +207,7 @@ def _read(machine: Machine, setting: Setting, passage: Passage, state: State, ke
     ledger = Ledger()
     inner = _inner(machine, setting, ledger, key or digest(passage))
     worlds = [state]
-    inner.run(tree, worlds, TERMINAL)
+    inner.begin(tree, worlds)
     adopt(state, worlds[0])
     kept = []
     for effect in ledger.effects.values():

@@ -24,7 +24,8 @@ _SOURCE = lazy(
 )
 _NAME = lazy(
     r"(?ix)"
-    r"\.env(rc)?(\.(?!example|sample|template|dist|defaults?|schema|test\.example)[\w.-]+)? | [\w-]+\.env | env\.(local"
+    r"\.env(rc)?(\.(?!example|sample|template|dist|defaults?|schema|test\.example)[\w.-]+)? | "
+    r"(?!(?:defaults?|examples?|samples?|template|dist|test|ci)\.env)[\w-]+\.env | env\.(local"
     r"|prod|production)"
     r"| \.netrc | _netrc | \.pgpass | \.my\.cnf | \.mylogin\.cnf | \.npmrc | \.yarnrc\.yml | \.pypirc "
     r"| \.git-credentials | \.htpasswd"

@@ -23,11 +23,21 @@ _ORDINARY = lazy(
     r"|PKG_CONFIG\w*|CMAKE\w*|ANDROID_(?:HOME|SDK\w*)|QT_\w+|GTK\w*|LOCALE|WSL\w*|DBUS\w*)=?"
 )
 
+_NAMES_ONLY = frozenset((
+    "cut-d=-f1", "cut-d=-f-1", "cut-f1-d=", "awk-F={print $1}", "awk-F={print$1}", "sed" "s/=.*//", "sed" "s/=.*$//",
+    "sed-es/=.*//", "wc-l",
+))  # fmt: skip
+"""Programs that let names through and no values."""
+
 
 def sieves(lists: Node, following: Node) -> bool:
     """Whether `lists` prints variables a line each, and `following` keeps ordinary ones only."""
     shown, kept = _words(lists), _words(following)
-    if not shown or shown[0] not in _LISTS or len(shown) > 1 or not kept or kept[0] not in _GREPS:
+    if not shown or shown[0] not in _LISTS or len(shown) > 1 or not kept:
+        return False
+    if "".join(kept) in _NAMES_ONLY:
+        return True
+    if kept[0] not in _GREPS:
         return False
     options, patterns = kept[1:-1], kept[-1].replace("\\|", "|")
     if len(kept) < 2 or not all(_OPTIONS.fullmatch(o) or o == "-e" for o in options) or options.count("-e") > 1:

@@ -81,7 +81,10 @@ def trap(call: Call) -> Stream:
     """trap: a text that runs at the end, or at a signal."""
     words = [w for w in call.words[1:] if w != "--"]
     if words and not words[0].startswith("-") and words[0] not in ("", "-") and len(words) > 1:
-        call.shell(words[0])
+        if {"EXIT", "0"} & set(words[1:]) and len(words) == 2 and not call.machine.depth:
+            call.machine.farewells.append(words[0])
+        else:
+            call.shell(words[0])
     return NOTHING
 
 
@@ -106,7 +109,10 @@ def command(call: Call) -> Stream:
     while words and words[0] in ("-p", "--"):
         words = words[1:]
     if not words or words[0] in ("-v", "-V"):
-        return Stream(Taint.GUARD if any(w in ("leash", "leashtui") for w in words) else 0, None)
+        names = words[1:]
+        plain = names if all(re.fullmatch(r"[\w.+-]+", n) and n not in call.state.functions for n in names) else []
+        text = "".join(f"/usr/bin/{n}\n" for n in plain) or None
+        return Stream(Taint.GUARD if any(n in ("leash", "leashtui") for n in names) else 0, text)
     state = call.state
     functions, state.functions = state.functions, {}
     aliases, state.aliases = state.aliases, {}

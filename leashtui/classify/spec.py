@@ -140,6 +140,14 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
         return tuple(sorted(found, key=lambda pair: (-len(pair[0]), any("*" in w for w in pair[0]))))
 
     @cached_property
+    def by_first(self) -> dict[str, tuple[tuple[tuple[str, ...], Spec], ...]]:
+        """The same patterns by the first word they fit, in their order; '*' for a first word that none names."""
+        firsts = {p[0] for p, _ in self.patterns if "*" not in p[0]}
+        return {
+            first: tuple((p, c) for p, c in self.patterns if p[0] == first or "*" in p[0]) for first in (*firsts, "*")
+        }
+
+    @cached_property
     def positions(self) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
         """Roles of positionals: those at the start, the one that repeats, those at the end."""
         return positions(self.args)

@@ -98,6 +98,7 @@ SHELL_WORD = lazy(
     r"['\"/ (]((?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh)(?:\s+-i\w*)?\b['\" ]|cmd\.exe|\bSTDIN\b.*>&|>&S|dup2|/bin/sh"
 )
 OBEYS = lazy(
+    r"<\$\w+>.*`\$_`|\bSTDIN->fdopen\s*\(\s*\$|"
     r"(?:popen|exec\w*|system|spawn\w*|shell_exec|passthru|eval)\s*\(\s*(?:[$@]?[a-z]\w*(?:\.to_s|\.toString\(\))?\s*[,)])|`#\{"
 )
 """Runs what a variable holds: over a connection that is a shell for whoever is at its other end."""
@@ -108,7 +109,10 @@ INSTALLS = lazy(
     r"|\bMix\.install\s*\(\s*|(?s:\bCPAN\b.*?\b(?:install|force_install)\b\s*\(?\s*)(?=[\w'\"])"
 )
 """Packages that are fetched and kept."""
-GLOBBED = lazy(r"\bunlink\s*\(?\s*<([^>\n]+)>")
+GLOBBED = lazy(
+    r"\bunlink\s*\(?\s*<([^>\n]+)>|\bunlink['\"]?\s*[,(]?\s*glob\s*\(?\s*['\"]([^'\"\n]+)['\"]"
+    r"|\bDir(?:\.glob)?\s*[\[(]\s*['\"]([^'\"\n]+)['\"][^\n]{0,80}?(?:delete|unlink|rm_|rmtree|remove)"
+)
 KILLS = lazy(r"\bprocess\.kill\s*\(|\bProcess\.kill\b|\bposix_kill\b|(?<![\w.])kill\s+['\"]?(?:9|KILL|TERM)")
 FORKS = lazy(
     r"fork\s*(?:\(\s*\))?\s*while|while\s*\(?\s*(?:1|true)?\s*\)?\s*\{?\s*fork|loop\s*\{\s*fork|fork\s*;?\s*(?:redo"
@@ -141,9 +145,25 @@ OF_FILE = lazy(
     r"(?:\b(?:File|Path|Paths\.get|Pathname(?:\.new)?|Path\.of)\s*\(\s*" + STRING + r"\s*\)(?:\.\w+\(\))*"
     r"\.(?:delete\w*|unlink\w*|rmtree|rmdir|remove\w*))"
 )
-HOME = lazy(
-    r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|getenv\(['\"]HOME['\"]\)|os\.getenv\(['\"]HOME['\"]\)"
+_HOME_ELSEWHERE = (
+    r"(?<![\w.])homedir\(\)|System\.getProperty\(['\"]user\.home['\"]\)|Deno\.env\.get\(['\"]HOME['\"]\)"
+    r"|System\.user_home!?\(?\)?"
+    r"|ENV\.fetch\(['\"]HOME['\"]\)|Sys\.getenv\(['\"]HOME['\"]\)|System\.getenv\(['\"]HOME['\"]\)"
+    r"|path\.expand\(['\"]~['\"]\)"
+    r"|\(System/getProperty ['\"]user\.home['\"]\)|Bun\.env\.HOME"
+    r"|File\.expand_path\(['\"]~['\"]\)|expanduser\(['\"]~['\"]\)"
 )
+_HOME = (
+    r"process\.env\.HOME|os\.homedir\(\)|require\(['\"](?:node:)?os['\"]\)\.homedir\(\)|ENV\[['\"]HOME['\"]\]|Dir\.home|\$ENV\{['\"]?HOME['\"]?\}|(?:os\.)?getenv\(['\"]HOME['\"]\)"
+    "|" + _HOME_ELSEWHERE
+)
+HOME_ELSEWHERE = lazy(_HOME_ELSEWHERE)
+"""The home folder in languages that are rarer."""
+HOME = lazy(_HOME)
+HOME_BEHIND = lazy(r"(['\"])((?:(?!\1)[^\\\n]|\\.)*)\1\s*(?:\+|\.|<>|\.\.|\*)\s*(?:" + _HOME + ")")
+"""The home folder, put behind a text."""
+HOME_INTO = lazy(r"[#$]\{\s*(?:" + _HOME + r")\s*\}")
+"""The home folder, put into a text."""
 LITERAL = lazy(STRING, re.S)
 HOST = lazy(
     r"https?://([^/'\"\s:?]+)|['\"]((?:\d{1,3}\.){3}\d{1,3}|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|dev|example|test|co|me|sh|xyz|ru|cn|evil|local|app|cloud|site))['\"]"

@@ -28,8 +28,8 @@ _OUTSIDE = frozenset(
 _PREFIX = 4
 
 
-def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...]) -> Facts:
-    """The facts of one command."""
+def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...], argv: tuple[str, ...] = ()) -> Facts:
+    """The facts of one command. argv: its words, where `command` is made of them."""
     signs = ledger.signs
     effects = tuple(ledger.effects.values())
     if "hides_tracks" in signs and ("pipe_to_shell" in signs or ledger.has(Verb.RUN_FETCHED, Verb.NET_SEND)):
@@ -38,7 +38,7 @@ def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...]) 
     one = _one(ledger)
     return Facts(
         command=command,
-        normalised=_normalised(one, command),
+        normalised="" if one == argv else _normalised(one, command),
         parse=ledger.parse,
         mode=mode,
         effects=effects,

@@ -36,7 +36,7 @@ def judge_reach(call: Call) -> None:
         _say(call, f"takes leash's folder away with {name}")
     elif name in _TALKS and any(_SOCKET.search(w) or w.taint & Taint.GUARD for w in words):
         _say(call, f"speaks to leash's own socket with {name}")
-    elif any(_SELF.fullmatch(bare(w)) for w in words) and not _REMOVAL.isdisjoint(words):
+    elif not _REMOVAL.isdisjoint(words) and any(_SELF.fullmatch(bare(w)) for w in words):
         _say(call, f"takes leash off this machine with {name}")
 
 

@@ -28,8 +28,8 @@ Found = tuple[list[str], bool]
 
 
 @lru_cache(maxsize=32)
-def _yaml(text: str) -> Any:
-    """A YAML document. None: none that is read."""
+def yaml_of(text: str) -> Any:
+    """A YAML document, not to be changed. None: none that is read."""
     if text.count("[") + text.count("{") > 2000 or _DEEP.search(text):
         return None  # the library's fast reader trusts the stack with any depth
     if max(text.count("["), text.count("{") - 2 * text.count("{{")) > 200:
@@ -44,7 +44,7 @@ def _yaml(text: str) -> Any:
 
 def taskfile(text: str, names: list[str]) -> Found:
     """What `task NAMES` ([]: default) runs."""
-    document = _yaml(text)
+    document = yaml_of(text)
     if not isinstance(document, dict):
         return [], False
     tasks = document.get("tasks")

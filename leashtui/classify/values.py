@@ -8,7 +8,7 @@ them), so whatever holds one came from evaluation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntFlag
+from typing import Final
 
 from msgspec import Struct
 
@@ -30,18 +30,18 @@ _LIVE = lazy(f"[{SENTINELS}]")
 _SET = lazy(r"\[([!^]?\]?[^\]/]*\])")
 
 
-class Taint(IntFlag):
-    """Where data came from."""
+class Taint:
+    """Where data came from: bits of a number. Plain numbers, because every word of every command is asked."""
 
-    NONE = 0
-    SECRET = 1  # a file, variable or output that holds a secret
-    FETCHED = 2  # the network, by a request
-    SOCKET = 4  # the network, by an open connection a stranger can speak on
-    LOCAL = 8  # output of a local command or contents of a file
-    DECODED = 16  # went through a decoder
-    GUARD = 32  # names leash's own processes
-    SHELL = 64  # what a shell prints that obeys somebody else
-    RANDOM = 128  # bounded noise: /dev/urandom, random numbers
+    NONE: Final = 0
+    SECRET: Final = 1  # a file, variable or output that holds a secret
+    FETCHED: Final = 2  # the network, by a request
+    SOCKET: Final = 4  # the network, by an open connection a stranger can speak on
+    LOCAL: Final = 8  # output of a local command or contents of a file
+    DECODED: Final = 16  # went through a decoder
+    GUARD: Final = 32  # names leash's own processes
+    SHELL: Final = 64  # what a shell prints that obeys somebody else
+    RANDOM: Final = 128  # bounded noise: /dev/urandom, random numbers
 
 
 class Word(str):

@@ -34,6 +34,8 @@ _NOUNS = lazy(r"(?:logs?|status|history|events?|top|ps|metrics)$")
 _LISTS = lazy(r"(?:versions?|releases|regions|sizes|activity|locations|plans|types)$")
 NAMES = lazy(r"^(?:list|ls|describe|index|versions?)(?:-|$)")
 """Verbs that print names of things, never what they hold."""
+_HUMP = lazy(r"(?<=[a-z])(?=[A-Z])")
+"""Where a word of `listSites` ends."""
 _PLAIN = lazy(
     r"(?:list|ls|show|describe|get|exists|summarize|status|info|view|inspect|search|find|validate|check|verify|explain|diff"
     r"|history|version|help|lookup)$"
@@ -49,7 +51,7 @@ def only_looks(words: list[str]) -> bool:
 def kind_of(words: list[str]) -> tuple[str, str]:
     """(kind, verb): kind is look, change, end or '' when no word is a known verb. The first verb decides."""
     for index, word in enumerate(words):
-        last = word.rpartition(":")[2].lower()
+        last = _HUMP.sub("-", word.rpartition(":")[2]).lower()
         if index == 0 and len(words) > 1 and ":" not in word and _GROUPS.match(last):
             continue
         if _LOOKS.match(last):

@@ -42,20 +42,36 @@ def _is_assignment(word: Word) -> bool:
     return bool(sign) and name.replace("_", "a").isalnum() and not name[:1].isdigit()
 
 
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh"))
+
+
 def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> Stream:
     """xargs and parallel: a command once for every item of the input. place: the placeholder, '' to append."""
     items = input_items(stdin, lines=bool(place))
     out: Stream | None = None
+    if words[-1] in ("-c", "-lc", "-ic") and words[0].rpartition("/")[2] in _SHELLS:
+        for item in [i for chunk in input_items(stdin, lines=True) for i in chunk][:16]:
+            call.words_run([*words, item], Stream(0, ""))  # as it is meant, whatever xargs makes of the blanks
+    if place and all(w.startswith("-") for w in words[1:]) and len(words) > 1:
+        words = [*words, Word(place)]  # its writer forgot where
     for chunk in items:
         if not place:
             one = call.words_run([*words, *chunk], Stream(0, ""))
             out = one if out is None else out.joined(one)
             continue
         for item in chunk[:32]:
-            argv = [Word(w.replace(place, item), w.taint | (item.taint if place in w else 0), w.many) for w in words]
+            argv = [Word(w.replace(place, item), w.taint | _carried(w, place, item), w.many) for w in words]
             one = call.words_run(argv, Stream(0, ""))
             out = one if out is None else out.joined(one)
     return Stream(stdin.taint | (out.taint if out is not None else 0), out.text if out is not None else None)
+
+
+def _carried(word: Word, place: str, item: Word) -> int:
+    """What an item brings into a word: the name of a file inside a longer text does not make that text unknown."""
+    if place not in word:
+        return 0
+    inside = " " in word and not word.lstrip().startswith(place)
+    return item.taint & ~Taint.LOCAL if inside else item.taint
 
 
 def _split(text: str) -> list[str]:

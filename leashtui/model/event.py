@@ -36,6 +36,8 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     posture: str = "guard"  # observe, guard or lockdown
     role: str = ""  # what the session is for, as `--as` said
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
+    withheld: tuple[str, ...] = ()  # names of secret-looking variables that the agent does not get
+    granted: tuple[str, ...] = ()  # names of those that it gets
 
 
 class SessionEnded(_Event, frozen=True, tag="session.ended"):
@@ -247,6 +249,24 @@ class Braked(_Event, frozen=True, tag="session.braked"):
     who: str = ""
 
 
+class ModeChanged(_Event, frozen=True, tag="session.mode"):
+    """A running session took another posture, by whom. In the machine chain too, where it names the session."""
+
+    mode: str
+    was: str
+    who: str = ""
+    session: str = ""
+
+
+class TierLowered(_Event, frozen=True, tag="session.lowered"):
+    """This host gave the session a lower guard tier than is usual for its agent. In the machine chain too."""
+
+    tier: str
+    usual: str
+    lost: tuple[str, ...] = ()
+    session: str = ""
+
+
 class FaceJoined(_Event, frozen=True, tag="face.joined"):
     face: str
     role: str
@@ -315,6 +335,8 @@ Event = (
     | OutsideRead
     | Tainted
     | Braked
+    | ModeChanged
+    | TierLowered
     | FaceJoined
     | FaceLeft
     | ControlRefused

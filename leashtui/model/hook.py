@@ -16,7 +16,7 @@ class Moment(StrEnum):
 
     SESSION_START = "session_start"
     PROMPT = "prompt"
-    TOOL = "tool"  # a tool is about to run: the only moment that waits for a decision
+    TOOL = "tool"  # a tool is about to run
     TOOL_DONE = "tool_done"
     PERMISSION = "permission"  # the agent would ask the person itself
     SUBAGENT_START = "subagent_start"
@@ -24,6 +24,10 @@ class Moment(StrEnum):
     NOTIFICATION = "notification"
     STOP = "stop"  # the agent's turn ends
     SESSION_END = "session_end"
+
+
+GATES = frozenset({Moment.TOOL, Moment.PROMPT})
+"""The moments that wait for a decision."""
 
 
 class Kind(StrEnum):

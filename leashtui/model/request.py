@@ -23,6 +23,16 @@ class Action(StrEnum):
     NET_CONNECT = "NetworkConnect"  # tier strict: to a host and port, or to a unix socket (path)
     NET_BIND = "NetworkBind"  # tier strict: to a port that others can reach
     SESSION_START = "SessionStart"  # once, before anything of the agent runs; path is the workspace
+    TOOL_USE = "ToolUse"  # told by hooks: a tool of the agent's own that is none of the others; argv is its name
+    PROMPT_SEND = "PromptSend"  # told by hooks: what the person says to the agent, as script
+    SUBAGENT_SPAWN = "SubagentSpawn"  # told by hooks: as ToolUse
+
+
+TOLD = frozenset({Action.TOOL_USE, Action.PROMPT_SEND, Action.SUBAGENT_SPAWN})
+"""What an agent does within itself: no work of its own on the machine, so that it is not counted, nor shown when it
+was simply allowed."""
+UNCOUNTED = TOLD | {Action.SESSION_START}
+"""Requests that are no acts."""
 
 
 class Tier(StrEnum):
@@ -120,3 +130,4 @@ class Request(Struct, frozen=True, omit_defaults=True):
     effect: Claim = Claim.UNKNOWN  # of a tool call
     taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "issue", "mcp:SERVER"
     diff: str = ""  # of a file act: what would change, as a unified diff
+    grants: tuple[str, ...] = ()  # of a session's start: names of the secret variables that the agent is handed

@@ -77,3 +77,4 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     who: str = ""
     act: str = ""
     policies: tuple[str, ...] = ()
+    status: int = -1  # its exit code, when it was run elsewhere in its stead

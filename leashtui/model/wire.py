@@ -18,7 +18,8 @@ class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 # face -> supervisor -------------------------------------------------------------------------------------------------
 class Hello(_Message, frozen=True, tag="hello"):
-    """First line of a connection. face: tui|plain|cli. role: owner|reviewer|observer. backlog: records wanted first.
+    """First line of a connection. face: tui|plain|cli. role: owner|reviewer|observer|brake. backlog: records wanted
+    first. A brake may only put the session in lockdown, and is told nothing.
 
     code: the code shown in the launching terminal, needed where the tier cannot tell agent from person.
     """
@@ -42,6 +43,12 @@ class Answer(_Message, frozen=True, tag="answer"):
     ask: str
     choice: Choice
     feedback: str = ""
+
+
+class Typed(_Message, frozen=True, tag="typed"):
+    """A line for the prompt of a command that runs outside the guard; it is written down nowhere."""
+
+    line: str
 
 
 class Vote(_Message, frozen=True, tag="vote"):
@@ -70,6 +77,12 @@ class Brake(_Message, frozen=True, tag="brake"):
     """what: freeze|resume|kill."""
 
     what: str
+
+
+class Shift(_Message, frozen=True, tag="mode"):
+    """Let the session take this posture; answered by Shifted."""
+
+    mode: str
 
 
 class Signal(_Message, frozen=True, tag="signal"):
@@ -136,6 +149,13 @@ class Offered(_Message, frozen=True, tag="offered"):
     hint: str = ""
 
 
+class Shifted(_Message, frozen=True, tag="shifted"):
+    """mode: what holds now. problem: why it is not what was wanted, or what went wrong all the same."""
+
+    mode: str
+    problem: str = ""
+
+
 class Done(_Message, frozen=True, tag="done"):
     """The session is over; code is what the keeper exits with."""
 
@@ -146,5 +166,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Vote | Reached | Revoke | Reload | Brake | Signal
-DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Done
+FaceMessage = Hello | Terminal | Answer | Typed | Vote | Reached | Revoke | Reload | Brake | Shift | Signal
+DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Shifted | Done

@@ -29,6 +29,9 @@ from leashtui.policy.sources import Source
 from leashtui.policy.syntax import Flaw, Statement, Text, read_text, statements, tokenise
 from leashtui.policy.vocabulary import strange_words
 
+POLICIES = 4096
+"""Most policies of a set: each costs every session's start."""
+
 
 class Bundle(Struct, frozen=True):
     """All loaded policies, in load order. digest: sha256 over layers and bytes of all files, 12 hex digits."""
@@ -101,6 +104,9 @@ def check(
         except Flaw as flaw:
             flaws.append(flaw)
             continue
+        if len(seen) + len(loaded) > POLICIES:
+            flaws.append(Flaw(one.file, 0, 0, f"more than {POLICIES:,} policies together", "take some of them out"))
+            return flaws
         flaws.extend(wrong)
         for policy, column in loaded:
             earlier = seen.setdefault(policy.name, policy)

@@ -26,12 +26,11 @@ WORKSPACE = "/home/dev/proj"
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One case. effects: 'verb', 'verb:place' or 'verb:place target'. facts: fields of Facts that differ.
 
-    argv, pin, effect, taint: of the request. times: how often the command's text is repeated. role, tier, posture,
-    version, repository: of the session. by: the policies that must have caused the outcome, all of them; not checked
-    when absent. obliges:
-    likewise, what it must oblige to. run: instead of facts, a command that the classifier reads, in a repository on
-    `branch`; what must be held is then tried in other spellings too, unless spellings is false. outside: facts from
-    outside.
+    argv, pin, effect, taint, granted: of the request. times: how often the command's text is repeated. role, tier,
+    posture, version, repository: of the session. by: the policies that must have caused the outcome, all of them; not
+    checked when absent. obliges: likewise, what it must oblige to. run: instead of facts, a command that the
+    classifier reads, in a repository on `branch`; what must be held is then tried in other spellings too, unless
+    spellings is false. outside: facts from outside.
     """
 
     name: str
@@ -47,6 +46,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     pin: Pin = Pin.UNKNOWN
     effect: Claim = Claim.UNKNOWN
     taint: tuple[str, ...] = ()
+    granted: tuple[str, ...] = ()
     times: int = 1
     by: tuple[str, ...] | None = None
     obliges: tuple[str, ...] | None = None
@@ -58,10 +58,15 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     posture: Posture = Posture.GUARD
     version: str = ""
     repository: str = ""
+    sudo: str = "inside"
 
     def setting(self) -> tuple[str, Tier, Surroundings]:
         """What it says of the session: role, tier and surroundings."""
-        return self.role, self.tier, Surroundings(WORKSPACE, self.repository, self.version, self.posture.value)
+        return (
+            self.role,
+            self.tier,
+            Surroundings(WORKSPACE, self.repository, self.version, self.posture.value, self.sudo),
+        )
 
 
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +147,7 @@ def situation(case: Case) -> tuple[Request, Facts]:
         pin=case.pin,
         effect=case.effect,
         taint=case.taint,
+        grants=case.granted,
     )
     return shaped, found
 

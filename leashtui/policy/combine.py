@@ -13,6 +13,9 @@ from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.annotations import Answer
 from leashtui.policy.policy import Policy
 
+ERRORS = 16
+"""Most errors that a decision names."""
+
 
 def combine(matched: Sequence[Policy], errors: Sequence[str], bundle: str) -> Decision:
     """The decision for these matches. errors: what the engine could not evaluate; any of them denies."""
@@ -25,7 +28,7 @@ def combine(matched: Sequence[Policy], errors: Sequence[str], bundle: str) -> De
             bundle,
             tuple(p.ref() for p in denies),
             obligations=obligations,
-            errors=tuple(sorted(errors)),
+            errors=_some(errors),
             standing=False,
         )
     asks = [p for p in strongest if p.answer == Answer.ASK]
@@ -44,6 +47,13 @@ def combine(matched: Sequence[Policy], errors: Sequence[str], bundle: str) -> De
     permits = [p for p in strongest if p.permits]
     outcome = Outcome.ALLOW if permits else Outcome.ASK
     return Decision(outcome, bundle, tuple(p.ref() for p in permits), released, obligations)
+
+
+def _some(errors: Sequence[str]) -> tuple[str, ...]:
+    """The first errors: thousands of policies may err at once, and every act's record says why."""
+    shown = sorted(errors)[:ERRORS]
+    more = len(errors) - len(shown)
+    return (*shown, *((f"and {more:,} more policies err",) if more else ()))
 
 
 def _obligations(matched: Sequence[Policy]) -> tuple[str, ...]:

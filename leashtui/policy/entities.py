@@ -38,7 +38,8 @@ AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised
 
 MADE_HERE = (
     *("normalised", "parse", "capped", "exe", "cwd", "layer", "tier", "changes", "flags"),
-    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint"),
+    *("workspace", "repository", "version", "posture", "outside", "pin", "effect", "taint", "granted", "sudo"),
+    *("path", "hostname", "port"),
 )
 """Fields that come from the request, or from Facts with a change."""
 FACTS = tuple(sorted({*AS_THEY_ARE, *MADE_HERE, *(name for names in DERIVED.values() for name in names)}))
@@ -82,12 +83,13 @@ class Principal(Struct, frozen=True):
 
 class Surroundings(Struct, frozen=True):
     """What holds for a whole session. repository: the origin's address, '' for none. version: of the agent, ''
-    when its package does not say."""
+    when its package does not say. sudo: "refuse", "outside", or "inside" where it can raise rights by itself."""
 
     workspace: str = ""
     repository: str = ""
     version: str = ""
     posture: str = "guard"
+    sudo: str = "inside"
 
 
 def _uid(kind: str, name: str) -> Uid:
@@ -143,6 +145,7 @@ class Context:
 
     def __init__(self, tier: Tier, around: Surroundings = Surroundings()) -> None:  # noqa: B008 - frozen
         self.outside: Outside = ()
+        self.posture = around.posture
         self.fields: dict[str, Callable[[Request, Facts], Value]] = {
             "verbs": lambda r, f: f.verbs(),
             "touches": lambda r, f: f.touches(),
@@ -162,9 +165,14 @@ class Context:
             "workspace": lambda r, f: around.workspace,
             "repository": lambda r, f: around.repository,
             "version": lambda r, f: around.version,
-            "posture": lambda r, f: around.posture,
+            "posture": lambda r, f: self.posture,
+            "sudo": lambda r, f: around.sudo,
             "outside": lambda r, f: self.outside,
             "taint": lambda r, f: r.taint,
+            "granted": lambda r, f: r.grants,
+            "path": lambda r, f: r.exe if r.action is Action.PROCESS_EXEC else r.path,
+            "hostname": lambda r, f: r.host.lower().rstrip("."),
+            "port": lambda r, f: str(r.port) if r.port else "",
         }
 
     def names(self) -> frozenset[str]:
@@ -206,6 +214,9 @@ _KINDS = {
     Action.NET_CONNECT: "Host",
     Action.NET_BIND: "Host",
     Action.SESSION_START: "Repository",
+    Action.TOOL_USE: "AgentTool",
+    Action.SUBAGENT_SPAWN: "AgentTool",
+    Action.PROMPT_SEND: "Prompt",
 }
 
 
@@ -218,10 +229,29 @@ def resource(request: Request, facts: Facts) -> Uid:
         return _uid(kind, request.path)
     if kind == "MCP::Tool":
         return _uid(kind, "/".join(request.argv[:2]))
+    if kind == "Prompt":
+        return _uid(kind, "person")
     if kind == "Host":
         host = f"[{request.host}]" if ":" in request.host else request.host
         return _uid(kind, request.path or (f"{host}:{request.port}" if request.port else request.host))
     return _uid(kind, request.path if kind == "File" else " ".join(request.argv))
+
+
+def kind_of(action: str) -> str:
+    """The type of the resource of such a request; of an act within a command, the command's."""
+    return _KINDS.get(action, "Command")  # type: ignore[call-overload,no-any-return]
+
+
+def identity_of(action: str) -> Callable[[Request, Facts], tuple[str | int | tuple[str, ...], ...]]:
+    """Everything that the resource of such a request, and what that is in, are made of."""
+    kind = kind_of(action)
+    if kind == "Command":
+        return lambda request, facts: (request.exe, facts.command)
+    if kind == "Host":
+        return lambda request, facts: (request.path, request.host, request.port)
+    if kind in ("File", "Repository"):
+        return lambda request, facts: (request.path,)
+    return lambda request, facts: (request.argv,)
 
 
 def ancestry(request: Request, uid: Uid) -> list[Entity]:

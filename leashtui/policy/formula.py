@@ -35,6 +35,9 @@ REACH = {
     Action.TOOL_CALL: {"MCP::Tool", "MCP::Server"},
     Action.SESSION_START: {"Repository", "Dir"},
     Action.LEASH_CONTROL: {"Control"},
+    Action.TOOL_USE: {"AgentTool"},
+    Action.SUBAGENT_SPAWN: {"AgentTool"},
+    Action.PROMPT_SEND: {"Prompt"},
 }
 """What the resource of an action can be, or be in."""
 _ALONE = frozenset({"User", "AgentKind", "Agent", "Role", "Session", "Org"})

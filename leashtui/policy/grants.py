@@ -16,7 +16,7 @@ from cedarpy import PolicySet, pst
 
 from leashtui.model.codec import escape
 from leashtui.model.errors import PolicyError
-from leashtui.model.facts import Facts, Parse, Severity
+from leashtui.model.facts import Facts, Parse, Severity, Verb
 from leashtui.model.verdict import Decision, Outcome
 from leashtui.policy.annotations import Answer, Meta
 from leashtui.policy.entities import WORDS, cap, line, too_long
@@ -126,7 +126,7 @@ def from_ask(
         id=name,
         effect="permit",
         principal=_scope(session, kind),
-        action=pst.ActionEq(entity=_uid("Action", "ProcessExec")),
+        action=pst.ActionEq(entity=_uid("Action", _action(facts))),
         resource=pst.ScopeAny(),
         clauses=(pst.When(expr=reduce(lambda a, b: _op("and", a, b), conditions)),),
         annotations=pst.FrozenMap(),
@@ -149,6 +149,12 @@ def from_ask(
         prefix=() if exact else facts.grant_prefix,
         exact=line(facts) if exact else "",
     )
+
+
+def _action(facts: Facts) -> str:
+    """What the ask was about: a program, or a file that was read without one being started for it."""
+    reads = not facts.programs and facts.verbs() and {*facts.verbs()} <= {Verb.READ, Verb.SECRET_READ}
+    return "FileOpenReadOnly" if reads else "ProcessExec"
 
 
 def _scope(session: str, kind: str) -> pst.ScopeAny | pst.ScopeEq | pst.ScopeIn:

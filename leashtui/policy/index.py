@@ -8,7 +8,7 @@ sieve never changes an answer; `PDP.self_test` compares it with the engine befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -17,10 +17,12 @@ from msgspec import Struct
 
 from leashtui.policy.names import type_of
 from leashtui.policy.policy import Policy
+from leashtui.policy.values import Seen, compare
 
-Seen = Mapping[str, Any]
-"""Cleaned facts by name; sets as tuples. Under RESOURCE: the (type, id) of the resource and of all it is in."""
 RESOURCE = "\0resource"
+"""Among the facts seen: the (type, id) of the resource and of all it is in."""
+KIND = "\0kind"
+"""Among the facts seen: the type of the resource."""
 Test = Callable[[Seen], bool]
 Key = tuple[str, object]
 
@@ -62,6 +64,8 @@ class Sieve:
                 self._buckets.setdefault(key, []).append(number)
         self._names = tuple(dict.fromkeys(name for name, _ in self._buckets))
 
+        self.blind = frozenset(number for number in self._always if not self._tests[number] and number not in exact)
+        """Positions of the policies that no test here holds back: the engine is asked about them every time."""
         self.exact = frozenset(exact)
         """Positions of the policies that match whenever they are picked."""
 
@@ -107,6 +111,8 @@ def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:
         elif is_dataclass(one) and not isinstance(one, type):
             if isinstance(one, pst.GetAttr):
                 safe = one.base == _CONTEXT and one.attr in facts
+            elif isinstance(one, pst.HasAttr):
+                safe = one.base == _CONTEXT
             elif isinstance(one, pst.BinaryOp):
                 safe = one.op in _SAFE_OPS
             elif isinstance(one, pst.UnaryOp):
@@ -128,7 +134,7 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
             return None
     found: list[_Conjunct] = []
     if isinstance(about, pst.ScopeEq | pst.ScopeIn) and isinstance(about.entity, pst.EntityUid):
-        found.append(_within([about.entity]))
+        found.append(_within([about.entity], exact=isinstance(about, pst.ScopeIn)))
     for clause in node.clauses:
         inverted = isinstance(clause, pst.Unless)
         for part in [clause.expr] if inverted else ands(clause.expr):
@@ -141,7 +147,8 @@ def _conjuncts(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[
 def _is_whole(node: pst.Template, found: Sequence[_Conjunct]) -> bool:
     """Whether these tests are the whole policy: every conjunct has one, and each is exact."""
     parts = sum(1 if isinstance(one, pst.Unless) else len(list(ands(one.expr))) for one in node.clauses)
-    plain_scope = isinstance(node.resource, pst.ScopeAny) and isinstance(
+    parts += isinstance(node.resource, pst.ScopeIn) and isinstance(node.resource.entity, pst.EntityUid)
+    plain_scope = isinstance(node.resource, pst.ScopeAny | pst.ScopeIn) and isinstance(
         node.principal, pst.ScopeAny | pst.ScopeEq | pst.ScopeIn
     )
     return plain_scope and parts == len(found) and all(one.exact for one in found)
@@ -165,16 +172,29 @@ def _simple(expr: Any, facts: frozenset[str]) -> _Conjunct | None:
         return _Conjunct(lambda seen: seen[name] is True, frozenset({name}), ((name, True),), 2)
     if isinstance(expr, pst.UnaryOp):
         return _unary(expr, facts)
+    if isinstance(expr, pst.BoolLit):
+        known = expr.value
+        return _Conjunct(lambda seen: known, frozenset())
     if isinstance(expr, pst.Like):
         return _like(expr, facts)
+    if isinstance(expr, pst.Is) and expr.base == pst.Var(name="resource") and expr.in_expr is None:
+        kind = "::".join((*expr.entity_type.namespace, expr.entity_type.basename))
+        return _Conjunct(lambda seen: bool(seen[KIND] == kind), frozenset({KIND}))
+    if isinstance(expr, pst.HasAttr) and expr.base == _CONTEXT and len(expr.attrs) == 1 and expr.attrs[0] in facts:
+        return _Conjunct(lambda seen: True, frozenset())  # every fact is always there
+    if isinstance(expr, pst.IfThenElse):
+        return _either(expr, facts)
     if not isinstance(expr, pst.BinaryOp):
         return None
     if expr.op in ("and", "or"):
         return _joined(expr, facts)
     if expr.op in ("in", "eq") and expr.left == pst.Var(name="resource"):
         uids = _uids(expr.right)
-        return _within(uids) if uids else None
-    return _compared(expr, facts)
+        return _within(uids, exact=expr.op == "in") if uids else None
+    found = _compared(expr, facts)
+    if found is None and (general := compare(expr, facts)) is not None:
+        return _Conjunct(*general)
+    return found
 
 
 def _fact(expr: Any, facts: frozenset[str]) -> str:
@@ -203,6 +223,19 @@ def _joined(expr: pst.BinaryOp, facts: frozenset[str]) -> _Conjunct | None:
         return _Conjunct(lambda seen: one(seen) and two(seen), reads, left.keys or right.keys, left.rank, exact)
     keys = (*left.keys, *right.keys) if left.keys and right.keys else ()
     return _Conjunct(lambda seen: one(seen) or two(seen), reads, keys, max(left.rank, right.rank), exact)
+
+
+def _either(expr: pst.IfThenElse, facts: frozenset[str]) -> _Conjunct | None:
+    parts = [_simple(one, facts) for one in (expr.cond, expr.then_expr, expr.else_expr)]
+    cond, left, right = parts
+    if cond is None or left is None or right is None or not cond.exact:
+        return None
+    asked, one, two = cond.test, left.test, right.test
+    reads = cond.reads | left.reads | right.reads
+    keys = (*left.keys, *right.keys) if left.keys and right.keys else ()
+    exact = left.exact and right.exact
+    rank = max(left.rank, right.rank)
+    return _Conjunct(lambda seen: one(seen) if asked(seen) else two(seen), reads, keys, rank, exact)
 
 
 def _like(expr: pst.Like, facts: frozenset[str]) -> _Conjunct | None:
@@ -291,7 +324,8 @@ def _uids(expr: Any) -> list[pst.EntityUid]:
     return [uid for uid in found if isinstance(uid, pst.EntityUid)] if len(found) == len(parts) else []
 
 
-def _within(uids: Sequence[pst.EntityUid]) -> _Conjunct:
+def _within(uids: Sequence[pst.EntityUid], *, exact: bool) -> _Conjunct:
+    """exact: whether what is above the resource counts too."""
     wanted = frozenset((type_of(uid), uid.id) for uid in uids)
     keys: tuple[Key, ...] = tuple((RESOURCE, one) for one in sorted(wanted))
-    return _Conjunct(lambda seen: not wanted.isdisjoint(seen[RESOURCE]), frozenset({RESOURCE}), keys, 0, False)
+    return _Conjunct(lambda seen: not wanted.isdisjoint(seen[RESOURCE]), frozenset({RESOURCE}), keys, 0, exact)

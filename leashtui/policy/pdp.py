@@ -22,13 +22,16 @@ from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action
-from leashtui.policy.shard import Matched, Plan, Shard
+from leashtui.policy.shard import Matched, Plan, Shard, Stack, here
 from leashtui.policy.sources import source
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
+    | {"path", "hostname", "port", "granted"}
 )
 """Facts of a file act that differ from name to name."""
+_GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
+"""What a grant can speak of."""
 
 Clock = Callable[[], int]
 
@@ -42,8 +45,8 @@ _PROBE = """
 class PDP:
     """Decides requests of one session. tier: what the host enforces. clock: microseconds since the epoch.
 
-    Without a clock a grant that can expire never releases anything. Raises PolicyError when the engine refuses the
-    bundle.
+    Without a clock a grant that can expire never releases anything. stack: where the engine is called while deciding;
+    it is built on the caller's own. Raises PolicyError when the engine refuses the bundle.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class PDP:
         tier: Tier = Tier.WATCH,
         clock: Clock | None = None,
         around: Surroundings = Surroundings(),  # noqa: B008 - frozen
+        stack: Stack = here,
     ) -> None:
+        self._stack = stack
         self.bundle = bundle
         self.principal = principal
         self._clock = clock
@@ -62,7 +67,7 @@ class PDP:
         self._grants: dict[str, Grant] = {}
         singly: dict[str, Plan] = {}
         self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
-        self._granted: Shard | None = None
+        self._granted: dict[Action, Shard] = {}
         named = {inner: tuple(p for p in bundle.policies if names_action(p.node, inner)) for inner in Inner}
         self._inner = {
             inner: self._shard(inner, tuple(p for p in of if not p.permits), singly)
@@ -77,7 +82,7 @@ class PDP:
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:
             schema, digest = self.bundle.schema, self.bundle.digest
-            return Shard(action, chosen, self._context, self.principal, schema, digest, singly)
+            return Shard(action, chosen, self._context, self.principal, schema, digest, singly, self._stack)
         except ValueError as error:
             raise PolicyError(f"the policy engine refuses this set: {error}", "run `leash policy check`") from error
 
@@ -87,7 +92,7 @@ class PDP:
             found = self._shards[request.action].match(request, facts)
             if self._inner and request.action is Action.PROCESS_EXEC:
                 found = self._with_inner(found, request, facts)
-            if found.decision.outcome is Outcome.ASK and self._grants and request.action is Action.PROCESS_EXEC:
+            if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
             return found.decision
         except (KeyboardInterrupt, SystemExit):
@@ -108,9 +113,10 @@ class PDP:
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
-        if self._granted is None:
-            self._granted = self._shard(Action.PROCESS_EXEC, tuple(self._grants.values()))
-        granted = self._granted.match(request, facts)
+        if request.action not in self._granted:
+            grants = tuple(self._grants.values())
+            self._granted[request.action] = self._stack(lambda: self._shard(request.action, grants))
+        granted = self._granted[request.action].match(request, facts)
         now = self._clock() if self._clock else None
         live = [p for p in granted.policies if not p.expires or (now is not None and now < p.expires)]
         if not live and not granted.errors:
@@ -124,12 +130,16 @@ class PDP:
 
     def ask(self, request: Request, facts: Facts, policies: Sequence[Policy]) -> tuple[frozenset[str], tuple[str, ...]]:
         """(names of those that match, errors) of any policies, whatever else holds. Raises PolicyError."""
-        found = self._shard(request.action, tuple(policies)).whole(request, facts)
+        found = self._stack(lambda: self._shard(request.action, tuple(policies))).whole(request, facts)
         return frozenset(policy.name for policy in found.policies), found.errors
 
     def learn(self, outside: Outside) -> None:
         """What is known from outside leash from now on: (name, value), sorted; what is missing is absent."""
         self._context.outside = outside
+
+    def stand(self, posture: str) -> None:
+        """The session's posture from now on, as policies read it."""
+        self._context.posture = posture
 
     def by_class(self) -> frozenset[Action]:
         """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
@@ -158,11 +168,11 @@ class PDP:
             if asked is None or not asked.releasable:
                 raise PolicyError(f"no grant may release {name}", "approve it once instead")
         self._grants[grant.id] = grant
-        self._granted = None
+        self._granted.clear()
 
     def revoke(self, grant: str) -> bool:
         """Forget a grant by its id; False when there is none."""
-        self._granted = None
+        self._granted.clear()
         return self._grants.pop(grant, None) is not None
 
     def grants(self) -> tuple[Grant, ...]:
@@ -174,10 +184,10 @@ class PDP:
 
         Raises PolicyError when the engine answers anything else (on a stack that is too small every policy errors).
         """
-        probe = build([source("builtin", "self-test", _PROBE.encode())], self.bundle.schema)
+        probe = self._stack(lambda: build([source("builtin", "self-test", _PROBE.encode())], self.bundle.schema))
         request, facts = ordinary("true")
         for action in Action:
-            shard = self._shard(action, probe.policies)
+            shard = self._stack(lambda action=action: self._shard(action, probe.policies))  # type: ignore[misc]
             for found in (shard.whole(request, facts), shard.match(request, facts)):
                 names = [p.name for p in found.policies]
                 if names != ["builtin/true"] or len(found.errors) != 1:

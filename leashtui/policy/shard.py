@@ -7,7 +7,8 @@ out only what could neither match nor err.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import cedarpy
 import msgspec
@@ -19,8 +20,19 @@ from leashtui.model.request import Request
 from leashtui.model.verdict import Decision
 from leashtui.policy import names
 from leashtui.policy.combine import combine
-from leashtui.policy.entities import Context, Entity, Principal, Uid, Value, ancestry, resource, too_long
-from leashtui.policy.index import RESOURCE, Sieve
+from leashtui.policy.entities import (
+    Context,
+    Entity,
+    Principal,
+    Uid,
+    Value,
+    ancestry,
+    identity_of,
+    kind_of,
+    resource,
+    too_long,
+)
+from leashtui.policy.index import KIND, RESOURCE, Sieve
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import reads_of
 from leashtui.policy.schema import Schema
@@ -29,6 +41,8 @@ CACHE = 4096
 """Most remembered matches of a shard."""
 PLANS = 1024
 """Most combinations of policies that are kept compiled."""
+USUAL = 256
+"""Most policies of the one combination that grows with what requests need, so that few are compiled."""
 SINGLY = 4
 """Most policies of a new combination that are evaluated one by one, because compiling would cost more."""
 
@@ -36,6 +50,18 @@ _NO_ACTION: Uid = {"type": "Action", "id": "none"}
 _NOTHING: Uid = {"type": "Command", "id": ""}
 _NOBODY = cedarpy.Entities.from_json_str("[]")
 _encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+
+class Stack(Protocol):
+    """Where the engine is called: it recurses natively, so that who decides for others gives it a stack it knows."""
+
+    def __call__(self, work: Callable[[], T], /) -> T: ...
+
+
+def here(work: Callable[[], T], /) -> T:
+    """On the caller's own stack."""
+    return work()
 
 
 class Matched(Struct, frozen=True):
@@ -64,7 +90,8 @@ class Plan:
 
 
 class Shard:
-    """One action's policies. singly: plans of single policies, shared by the shards of one decider.
+    """One action's policies. singly: plans of single policies, shared by the shards of one decider. stack: where the
+    engine evaluates; building a shard calls it too, on the stack of who builds.
 
     Raises ValueError when the engine refuses them.
     """
@@ -78,7 +105,9 @@ class Shard:
         schema: Schema,
         digest: str,
         singly: dict[str, Plan] | None = None,
+        stack: Stack = here,
     ) -> None:
+        self._stack = stack
         self.policies = {policy.name: policy for policy in policies}
         self._listed = tuple(policies)
         self._known = context.names()
@@ -87,23 +116,27 @@ class Shard:
         self.about_resource = self._whole.about_resource
         self._context = context
         self._principal = principal.uid()
+        self._identity, self._kind = identity_of(action), kind_of(action)
         self._action: Uid = {"type": "Action", "id": str(action)}
         self._anything: Uid = {"type": "Command", "id": ""}
         chain = principal.chain()
         self._base = schema.entities(chain)
         self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)))
+        blind = [self._listed[number] for number in sorted(self._sieve.blind)]
+        self._blind = Plan(blind, self._known).warm_up(self._principal) if blind else None
+        self._usually, self._usual = self._sieve.blind, self._blind
         self._digest = digest
-        self._cache: dict[tuple[Value, ...], Matched] = {}
+        self._cache: dict[tuple[Value | int, ...], Matched] = {}
         self._plans: dict[tuple[int, ...], Plan | None] = {}
         self._single = {} if singly is None else singly
         for number, policy in enumerate(policies):
-            if number not in self._sieve.exact and policy.name not in self._single:
+            if number not in self._sieve.exact | self._sieve.blind and policy.name not in self._single:
                 self._single[policy.name] = Plan([policy], self._known).warm_up(self._principal)
 
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""
         values = self._context.values(self.facts, request, facts)
-        key = (*values, request.path, request.exe, facts.command) if self.about_resource else values
+        key = (*values, *self._identity(request, facts)) if self.about_resource else values
         found = self._cache.get(key)
         if found is None:
             found = self._sieved(request, facts, values)
@@ -118,7 +151,7 @@ class Shard:
         values = self._context.values(self.facts, request, facts)
         seen = self._context.clean(self.facts, values)
         about = _About(request, facts, needed=True)
-        return self._combined([self._ask(self._whole, seen, about)])
+        return self._combined(self._stack(lambda: [self._ask(self._whole, seen, about)]))
 
     def forget(self) -> None:
         """Drop remembered matches; compiled plans stay."""
@@ -126,29 +159,40 @@ class Shard:
 
     def _sieved(self, request: Request, facts: Facts, values: tuple[Value, ...]) -> Matched:
         seen: dict[str, object] = dict(self._context.clean(self.facts, values))
+        seen[KIND] = self._kind
         about = _About(request, facts, needed=self.about_resource)
         if self._sieve.needs_resource:
             seen[RESOURCE] = frozenset(_keys(about.entities))
         picked = self._sieve.pick(seen)
-        exact = self._sieve.exact
+        exact, blind = self._sieve.exact, self._sieve.blind
         matched = [self._listed[number].name for number in picked if number in exact]
-        plans = self._planned(tuple([number for number in picked if number not in exact]))
-        return self._combined([self._ask(plan, seen, about) for plan in plans], matched)
+        rest = tuple([number for number in picked if number not in exact and number not in blind])
+        if not rest and self._blind is None:
+            return self._combined((), matched)
+        said = self._stack(lambda: [self._ask(plan, seen, about) for plan in self._planned(rest)])
+        return self._combined(said, matched)
 
     def _planned(self, picked: tuple[int, ...]) -> list[Plan]:
-        """What to evaluate for these policies: together when that was seen before or they are many, else singly."""
-        if not picked:
-            return []
-        if len(picked) == 1:
-            return [self._single[self._listed[picked[0]].name]]
+        """What to evaluate: these policies and the blind ones, perhaps with others, which then cannot match."""
+        blind = [self._blind] if self._blind is not None else []
+        if not picked or (len(picked) == 1 and not blind):
+            return [*blind, *(self._single[self._listed[number].name] for number in picked)]
+        many = len(picked) > SINGLY
+        if (blind or many) and self._usually.issuperset(picked) and self._usual is not None:
+            return [self._usual]
         plan = self._plans.get(picked)
-        if plan is None:
-            if len(picked) <= SINGLY and picked not in self._plans:
-                self._remember(picked, None)
-                return [self._single[self._listed[number].name] for number in picked]
-            plan = Plan([self._listed[number] for number in picked], self._known)
-            self._remember(picked, plan)
-        return [plan]
+        if plan is not None:
+            return [*blind, plan]
+        if not many and picked not in self._plans:
+            self._remember(picked, None)
+            return [*blind, *(self._single[self._listed[number].name] for number in picked)]
+        union = self._usually.union(picked)
+        if (blind or many) and len(union) <= USUAL:
+            self._usually, self._usual = union, Plan([self._listed[number] for number in sorted(union)], self._known)
+            return [self._usual]
+        plan = Plan([self._listed[number] for number in picked], self._known)
+        self._remember(picked, plan)
+        return [*blind, plan]
 
     def _remember(self, picked: tuple[int, ...], plan: Plan | None) -> None:
         self._plans.pop(picked, None)

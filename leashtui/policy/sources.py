@@ -22,6 +22,8 @@ DEPTH = 8
 """Deepest directory below a layer's root."""
 FILES = 512
 """Most policy files in one layer."""
+BYTES = 4 << 20
+"""Most bytes of all policy files of one layer."""
 SKIPPED = frozenset({"tests", "profiles"})
 """Directories of a layer that hold no active policies."""
 
@@ -52,7 +54,13 @@ def read(layers: Sequence[tuple[str, Path]]) -> list[Source]:
         paths = list(_files(root))
         if len(paths) > FILES:
             raise Flaw(str(root), 0, 0, f"more than {FILES} policy files", "join some of them")
-        found.extend(source(layer, str(path), read_file(path, follow=path == root)) for path in paths)
+        size = 0
+        for path in paths:
+            raw = read_file(path, follow=path == root)
+            size += len(raw)
+            if size > BYTES:
+                raise Flaw(str(root), 0, 0, f"more than {BYTES:,} bytes of policies", "take some of them out")
+            found.append(source(layer, str(path), raw))
     return found
 
 

@@ -112,9 +112,14 @@ def _guarded(fact: str, test: pst.Expr) -> pst.Expr:
 
 
 class Rewrite:
-    """Rewrites the statements of one file. everything: all of them (compat looks at permits beside a forbid)."""
+    """Rewrites the statements of one file. everything: all of them (compat looks at permits beside a forbid). facts:
+    those there are, None for any; a test of another holds where that forbids more, and never where it would permit.
+    """
 
-    def __init__(self, mode: Mode, everything: Sequence[pst.Template] = ()) -> None:
+    def __init__(
+        self, mode: Mode, everything: Sequence[pst.Template] = (), facts: frozenset[str] | None = None
+    ) -> None:
+        self._facts = facts
         self._compat = mode is Mode.COMPAT
         self._everything = everything
 
@@ -242,6 +247,10 @@ class Rewrite:
         found = self._test(expr, widens)
         if found is not None:
             return found
+        if expr == _CONTEXT:
+            return expr
+        if not _joins(expr) and strange_facts(expr, self._facts):
+            return pst.BoolLit(value=not widens)
         if isinstance(expr, pst.UnaryOp) and expr.op == "not":
             return replace(expr, arg=self._expr(expr.arg, not widens))
         if isinstance(expr, pst.Is) and expr.in_expr is not None and expr.base == _RESOURCE:
@@ -264,6 +273,11 @@ class Rewrite:
             return like("hostname", pattern)
         if not isinstance(expr, pst.BinaryOp):
             return None
+        if expr.op in ("eq", "not_eq") and _is_fact(expr.left, "port") and isinstance(expr.right, pst.LongLit):
+            return replace(expr, right=pst.StringLit(value=str(expr.right.value)))
+        if expr.op == "contains" and _is_fact(expr.right, "port") and isinstance(expr.left, pst.Set):
+            parts = [pst.StringLit(value=str(p.value)) if isinstance(p, pst.LongLit) else p for p in expr.left.elements]
+            return replace(expr, left=pst.Set(elements=tuple(parts)))
         if expr.op in ("eq", "not_eq", "in") and expr.left == _RESOURCE:
             uids = _uids(expr.right)
         elif expr.op in ("eq", "not_eq", "contains") and expr.right == _RESOURCE:
@@ -277,6 +291,30 @@ class Rewrite:
         if expr.op == "not_eq":
             return pst.UnaryOp(op="not", arg=self._within(uids, not widens))
         return self._within(uids, widens)
+
+
+def _joins(expr: Any) -> bool:
+    """Whether it is made of tests that can be told apart."""
+    return isinstance(expr, pst.BinaryOp | pst.UnaryOp) and expr.op in ("and", "or", "not")
+
+
+def strange_facts(value: Any, facts: frozenset[str] | None) -> frozenset[str]:
+    """The facts it reads that are none of these; '' stands for the context as a whole."""
+    if facts is None:
+        return frozenset()
+    found: set[str] = set()
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, pst.GetAttr | pst.HasAttr) and one.base == _CONTEXT:
+            found.add(one.attr if isinstance(one, pst.GetAttr) else one.attrs[0])
+        elif one == _CONTEXT:
+            found.add("")
+        elif isinstance(one, tuple):
+            stack.extend(one)
+        elif is_dataclass(one) and not isinstance(one, type):
+            stack.extend(getattr(one, field.name) for field in fields(one))
+    return frozenset(found - facts)
 
 
 def _is_fact(expr: Any, name: str) -> bool:

@@ -20,12 +20,24 @@ from leashtui.policy import names
 from leashtui.policy.annotations import Answer as Effect
 from leashtui.policy.annotations import Meta
 from leashtui.policy.bundle import read_nodes
-from leashtui.policy.entities import Entity, Uid
+from leashtui.policy.entities import FACTS, Entity, Uid
 from leashtui.policy.names import type_of
 from leashtui.policy.policy import Policy
+from leashtui.policy.schema import Schema
 from leashtui.policy.sources import Source
 from leashtui.policy.standalone import Answer, Question, Standalone
-from leashtui.policy.strongdm import ACTIONS, LONGEST, Mode, Rewrite, actions, canonical, places, walk, whole_servers
+from leashtui.policy.strongdm import (
+    ACTIONS,
+    LONGEST,
+    Mode,
+    Rewrite,
+    actions,
+    canonical,
+    places,
+    strange_facts,
+    walk,
+    whole_servers,
+)
 from leashtui.policy.syntax import Flaw
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,50}")
@@ -34,6 +46,8 @@ _FITS = {
     **dict.fromkeys(("NetworkConnect", "HttpRewrite"), (*names.HOSTS, "Net::DnsZone")),
     "McpCall": ("MCP::Server", "MCP::Tool"),
 }
+_KINDS = frozenset({"File", "Command", "Host", "MCP::Tool", "MCP::Server"})
+"""What a resource here can be by itself; a Dir only holds some."""
 _WORDS = {
     "FileOpen": "file.open",
     "FileOpenReadOnly": "file.open:ro",
@@ -58,6 +72,8 @@ SAYS = {
     "narrower_permit": "Leash lets a narrower permit win over this forbid; here, as in its document, the forbid wins",
     "unless_as_when": "Leash's linter refuses `unless` and its transpiler reads it as `when`; here it means unless",
     "long_path": f"Leash skips rules with paths over {LONGEST} bytes; here they hold",
+    "unknown_fact": "there is no such fact here: a forbid holds whatever it says, a permit never by it",
+    "nothing_of_it": "leash has no such act: no policy comes of it",
     "whole_server": "Leash also closes the server's host to connections; a policy of its own says so here",
 }
 """What each warning means."""
@@ -78,18 +94,28 @@ class Statement(Struct, frozen=True):
     policies: tuple[Policy, ...]
 
 
-def read(found: Sequence[Source], mode: Mode = Mode.CEDAR) -> list[Statement]:
-    """Every statement of these files. Raises Flaw when one is no Cedar or breaks a limit."""
+def read(found: Sequence[Source], mode: Mode = Mode.CEDAR, schema: Schema | None = None) -> list[Statement]:
+    """Every statement of these files. schema: what the policies must fit, None for any facts and actions.
+
+    Raises Flaw when one is no Cedar or breaks a limit.
+    """
     statements: list[Statement] = []
     taken: set[str] = set()
     for one in found:
         text, parts, nodes = read_nodes(one)
-        rewrite = Rewrite(mode, nodes)
+        rewrite = Rewrite(mode, nodes, None if schema is None else frozenset(FACTS))
         for number, (part, node) in enumerate(zip(parts, nodes, strict=True)):
             line, _ = text.place(part.start)
             name = _name(one.file, node, number, taken)
             reason = f"imported from {one.file.rpartition('/')[2][:80]}, statement {number + 1}"
-            made = [_policy(tree, one.file, line, reason) for tree in rewrite.statement(replace(node, id=name))]
+            trees = rewrite.statement(replace(node, id=name))
+            warnings = list(_warnings(node, nodes))
+            rewrites = tuple(_rewrites(node))
+            if schema is not None and not rewrites:
+                warnings += ["unknown_fact"] if strange_facts(node.clauses, frozenset(FACTS)) else []
+                trees = tuple(fit for tree in trees if (fit := _fitting(tree, schema)) is not None)
+                warnings += [] if trees else ["nothing_of_it"]
+            made = [_policy(tree, one.file, line, reason) for tree in trees]
             taken.update(policy.name for policy in made)
             statements.append(
                 Statement(
@@ -98,12 +124,25 @@ def read(found: Sequence[Source], mode: Mode = Mode.CEDAR) -> list[Statement]:
                     text=text.text[part.start : part.end],
                     theirs=_theirs(node),
                     ours="\n".join(_shown(policy, node.effect) for policy in made),
-                    warnings=tuple(_warnings(node, nodes)),
-                    rewrites=tuple(_rewrites(node)),
+                    warnings=tuple(warnings),
+                    rewrites=rewrites,
                     policies=tuple(made),
                 )
             )
     return statements
+
+
+def _fitting(tree: pst.Template, schema: Schema) -> pst.Template | None:
+    """The policy with those of its actions that there are and that can have its resource; None when none is left."""
+    scope, kind = tree.action, getattr(tree.resource, "entity_type", None)
+    if isinstance(kind, pst.EntityType) and type_of(pst.EntityUid(type=kind, id="")) not in _KINDS:
+        return None
+    if isinstance(scope, pst.ActionEq):
+        return tree if scope.entity.id in schema.members else None
+    if isinstance(scope, pst.ActionIn):
+        known = tuple(uid for uid in scope.entities if uid.id in schema.members)
+        return replace(tree, action=pst.ActionIn(entities=known)) if known else None
+    return tree
 
 
 class Dialect(Standalone):
@@ -141,12 +180,12 @@ class Dialect(Standalone):
         parents = [{"type": "AgentKind", "id": kind} for kind in kinds]
         parents = [parent for parent in parents if parent != principal]
         asker: Entity = {"uid": principal, "attrs": {}, "parents": parents}
-        facts = dict(context)
+        derived = {"hostname": "", "port": "", "path": ""}
         if resource["type"] in names.HOSTS:
-            host, port = names.split_host(resource["id"])
-            facts = {"hostname": host, "port": port} | facts
+            derived["hostname"], derived["port"] = names.split_host(resource["id"])
         elif resource["type"] in ("File", "Dir"):
-            facts = {"path": names.plain_path(resource["id"])} | facts
+            derived["path"] = names.plain_path(resource["id"])
+        facts = derived | context
         return super().judge(question, principal, action, resource, [*shown, asker], facts)
 
 

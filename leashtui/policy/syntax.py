@@ -38,6 +38,8 @@ _TOKEN = re.compile(
       | (?P<mark>::|&&|\|\||==|!=|<=|>=|[-<>=!+*/%.,;:@(){}\[\]?])""",
     re.VERBOSE | re.DOTALL,
 )
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "FULLWIDTH", "MATHEMATICAL"})
+"""Scripts, by the first word of their letters' names, in which letters look like those of another."""
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSE = frozenset(_OPEN.values())
 _OPERATORS = frozenset({"&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "!", ".", "::", "/", "%", "="})
@@ -123,6 +125,14 @@ def hidden_character(text: str) -> tuple[int, str] | None:
     return None
 
 
+def mixed_word(text: str) -> str:
+    """The first word that mixes letters of scripts with look-alikes; '' when there is none."""
+    for word in re.findall(r"[^\W\d_]+", text):
+        if not word.isascii() and len({unicodedata.name(char, "").split(" ")[0] for char in word} & _ALIKE) > 1:
+            return str(word)
+    return ""
+
+
 def read_text(file: str, raw: bytes) -> Text:
     """The text of a policy file. Raises Flaw: too large, not UTF-8, or with characters that hide something."""
     if len(raw) > SIZE:
@@ -155,6 +165,9 @@ def tokenise(text: Text) -> list[Token]:
                 raise text.flaw(offset, "this string never ends", 'close it with a double quote (")')
             raise text.flaw(offset, f"unexpected character {text.text[offset]!r}", "Cedar has no such sign; remove it")
         kind = match.lastgroup or ""
+        if kind == "string" and not match.group().isascii() and (mixed := mixed_word(match.group())):
+            what = f"{mixed!r} mixes letters of two scripts, of which some look alike"
+            raise text.flaw(offset, what, "write it in one script, or a letter that is meant as an escape: \\u{43e}")
         if kind != "space":
             tokens.append(Token(kind, match.group(), offset))
         offset = match.end()

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Parse, Place, Verb
-from leashtui.model.request import Action, Layer, Mode, Request, Tier
+from leashtui.model.request import TOLD, Action, Layer, Mode, Request, Tier
 from leashtui.policy.cases import WORKSPACE, ordinary
 from leashtui.policy.entities import TEXT, Principal, Surroundings
 from leashtui.policy.formula import OTHER, REACH, Formulas
@@ -58,6 +58,7 @@ def _around(one: Witness) -> list[tuple[str, object]]:
     who, at = one.principal, one.around
     found += [
         ("taint", ", ".join(one.request.taint)),
+        ("granted", ", ".join(one.request.grants)),
         ("role", who.role),
         ("agent kind", who.kind),
         ("user", who.user),
@@ -107,11 +108,18 @@ def witness(model: Any, formulas: Formulas, action: Action) -> Witness:
         text("repository", ""),
         text("version", ""),
         text("posture", "guard"),
+        text("sudo", "inside"),
     )
     reach = {uid for uid in within if uid[0] in REACH[action]}
     request = _placed(replace(request, layer=layer, cwd=text("cwd", WORKSPACE)), action, reach)
     if "exe" in text("exe", ""):
         request = replace(request, exe=text("exe", request.exe))
+    if path := text("path", ""):
+        request = replace(request, **{"exe" if action is Action.PROCESS_EXEC else "path": path})
+    port = text("port", "")
+    request = replace(
+        request, host=text("hostname", "") or request.host, port=int(port) if port.isascii() and port.isdigit() else 0
+    )
     return Witness(request, facts, principal, tier, around)
 
 
@@ -153,7 +161,7 @@ def _made(
         **{name: sets[name] for name in ("programs", "hosts", "remotes", "packages", "hidden", "contents")},
     )
     argv = ("x", *sets["flags"]) if sets.get("flags") else request.argv
-    return replace(request, action=action, argv=tuple(argv), taint=sets["taint"]), facts
+    return replace(request, action=action, argv=tuple(argv), taint=sets["taint"], grants=sets["granted"]), facts
 
 
 def _effects(formulas: Formulas, sets: dict[str, tuple[str, ...]]) -> list[Effect]:
@@ -180,6 +188,8 @@ def _placed(request: Request, action: Action, reach: set[tuple[str, str]]) -> Re
         return replace(request, path=place or f"/{_NAME}/{_NAME}")
     if action is Action.SESSION_START:
         return replace(request, path=place or f"/{_NAME}/{_NAME}")
+    if action in TOLD:
+        return replace(request, argv=(next((name for kind, name in reach if kind == "AgentTool"), "tool"),))
     hosts = sorted((name for kind, name in reach if kind == "Host"), key=len)
     if hosts:
         host = hosts[-1]

@@ -24,9 +24,11 @@ from leashtui.model.event import (
     ChainPruned,
     Event,
     GrantKept,
+    ModeChanged,
     Notice,
     PolicyTrusted,
     Record,
+    TierLowered,
     ToolsPinned,
 )
 from leashtui.stores.database import failure, open_for_writing
@@ -76,8 +78,9 @@ class Machine:
         """A finished session's log is about to be taken away; nothing may go before this is written."""
         return self._note(ChainPruned(session=session, head=head, count=count, who=who))
 
-    def trusted(self, event: PolicyTrusted | GrantKept | ToolsPinned) -> None:
-        """A project's policies may permit, a grant outlives its session, a tool is accepted; or no longer so.
+    def trusted(self, event: PolicyTrusted | GrantKept | ToolsPinned | ModeChanged | TierLowered) -> None:
+        """A project's policies may permit, a grant outlives its session, a tool is accepted; or no longer so. Or a
+        session is guarded otherwise than it was or usually is.
 
         Raises LeashError: without a record there is no trust.
         """

@@ -89,6 +89,22 @@ class Keeping:
         if kind in ("changed", "made"):
             self._seen.add(path)
 
+    def tape(self, path: str) -> int:
+        """Where a line is written for a thing made at this path by whoever does it without us: the log, or 0 when
+        nothing is kept of it. Its path is ASCII and needs no escape; `noted` is to follow."""
+        if self._skips(path) or self._count >= _MOST:
+            return 0
+        try:
+            self._open()
+        except (OSError, LeashError):
+            return 0
+        return self._log
+
+    def noted(self, path: str) -> None:
+        """Its line was written."""
+        self._touched[path] = None
+        self._seen.add(path)
+
     def copy(self, path: str) -> str:
         """Keep what lies at `path`, whatever happens to it later. Returns why it could not be kept, '' when it was."""
         try:

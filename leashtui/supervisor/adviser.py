@@ -60,7 +60,9 @@ TOOLS: list[dict[str, Any]] = [
 class Adviser:
     """consult: the path without its consequences. rules: the policies of the session. about: the session in a line."""
 
-    def __init__(self, consult: Consult, rules: Callable[[], Sequence[Rule]], cwd: str, about: str) -> None:
+    def __init__(
+        self, consult: Consult, rules: Callable[[], Sequence[Rule]], cwd: str, about: Callable[[], str]
+    ) -> None:
         self._consult = consult
         self._rules = rules
         self._cwd = cwd
@@ -120,7 +122,7 @@ class Adviser:
         raise ValueError("give a command, or a path with access, or a server with tool")
 
     def _policy(self) -> str:
-        lines = [self._about, "Refused, or held for the person (all else is judged act by act; ask leash_check):"]
+        lines = [self._about(), "Refused, or held for the person (all else is judged act by act; ask leash_check):"]
         lines += [
             f"- {answer} [{rule.id}] {rule.reason}" for answer, rule in self._rules() if answer in ("deny", "ask")
         ]

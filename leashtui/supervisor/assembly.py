@@ -27,10 +27,12 @@ from leashtui.classify.witness import Witness
 from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.voice import say
 from leashtui.model.errors import GuardError
 from leashtui.model.event import Notice, SessionStarted
+from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
-from leashtui.model.verdict import PolicyRef
+from leashtui.model.verdict import By, PolicyRef
 from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
@@ -50,6 +52,7 @@ from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
+from leashtui.supervisor.deciding import DecisionThread
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Endings
@@ -60,8 +63,12 @@ from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.mending import mended
+from leashtui.supervisor.modes import Modes, starting
 from leashtui.supervisor.notary import Notary, digest_of, engage
 from leashtui.supervisor.notices import Notices
+from leashtui.supervisor.outsiders import Outsiders
+from leashtui.supervisor.outsiders import Parts as OutsideParts
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
@@ -73,6 +80,7 @@ from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
+from leashtui.supervisor.variables import Variables, Wants, sort
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -96,7 +104,9 @@ class Parts:
     arming: Arming
     taint: Taint
     standing: Standing
+    modes: Modes
     keys: Keys
+    variables: Variables
     made: Made
     house: Callable[[Relays], Servers]
 
@@ -134,14 +144,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     layers.check_role(bundle, start.role)
     bins, made = _bins(start.env), Made()
     probe = RepositoryProbe(start.workspace, bins, made.is_whole)
-    people, around = layers.people(), _around(start, probe)
+    people, around = layers.people(), _around(start, probe, tier)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
     late: list[Callable[[], None]] = []
+    deep = DecisionThread()
     standing = Standing(
         bundle,
         lambda: layers.load(config_dir(), start.workspace).bundle,
-        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around), lasting),
+        lambda made: with_kept(PDP(made, who, tier=tier, clock=microseconds, around=around, stack=deep), lasting),
         lambda event: stream.append(event, durable=True),
         lambda: _each(late),
     )
@@ -153,7 +164,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     notary, unsigned = engage(
         state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
     )
-    masker = Masker.from_environment(start.env)
+    variables = sort(start.env, adapter_of(start.agent), start.grants, start.withhold)
+    masker = Masker.from_environment(start.env, variables.values(start.env))
     stream = Stream(
         journal,
         masker,
@@ -187,11 +199,39 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     stream.subscribe(council.recorded)
     endings = Endings(loop, microseconds)
     covers = Covers()
-    keys = Keys(start.home, covers.move, endings.watch, lambda text, hint: session.notice("info", text, hint))
+    keys = Keys(
+        start.home,
+        covers.move,
+        endings.watch,
+        lambda text, hint: session.notice("info", text, hint),
+        lambda places: lanes.lend(places),
+    )
+    wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
+
+    def undone(facts: Facts) -> Facts:
+        return facts if tier is not Tier.STRICT or facts.reversible else mended(facts, lambda path: lanes.is_work(path))
+
+    outsiders = Outsiders(
+        OutsideParts(
+            desk,
+            stream,
+            start.env,
+            bundle=lambda: standing.digest,
+            ask=lambda: start.on_ask == "wait",
+            clock=microseconds,
+            scripts=digest_of_scripts,
+            alive=alive,
+            aside=lambda: session.aside,
+            notice=lambda level, text, hint: session.notice(level, text, hint),
+            say=lambda text: channel.tell(say=text),
+            spawn=lambda work: session.spawn(work),
+        ),
+        on=around.sudo == "outside",
+    )
     keeping = Keeping(undo_dir() / session_id, lambda path: False)
     taint = Taint(stream.append, lambda: lanes.change())
     mediator = Mediator(
-        classify=lambda request: keys.judged(request, classify(request)),
+        classify=lambda request: undone(keys.judged(request, classify(request))),
         decider=standing,
         desk=desk,
         stream=stream,
@@ -207,11 +247,24 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         limits=arming.limits(lambda: standing.digest, microseconds),
         follow=endings.follow,
         scripts=digest_of_scripts,
-        opening=keys.opening,
+        opening=lambda request, facts, reply: outsiders.opening(
+            request, facts, reply, keys.opening(request, facts, wants.opening(request, facts, reply))
+        ),
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
     own, kept = own_state(adapter_of(start.agent), start.home)
+    modes = Modes(
+        session_id,
+        start.posture,
+        starting(start, tier, variables.granted),
+        consult=mediator.consult,
+        stand=standing.stand,
+        enforce=mediator.enforce,
+        record=lambda event: stream.append(event, durable=True),
+        note=machine.trusted,
+        drop=lambda why: desk.deny_all(By.POLICY, why),
+    )
     by_class, added = standing.pdp.by_class(), histories(start.home)
     lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
     late.append(lambda: lanes.change(standing.pdp.by_class()))
@@ -237,7 +290,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         close_log=lambda: _close(stream, machine, session_id, directory, notary),
         revoke=standing.revoke,
         reload=standing.reload,
+        shift=modes.shift,
         linger=start.linger,
+        typed=outsiders.type,
     )
     code = Code(lambda: secrets.randbelow(10**6), notices.code_changed) if tier is Tier.WATCH else None
     control = Control(
@@ -257,13 +312,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.control = control
     stream.subscribe(control.recorded)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark, exe_digest, notary), durable=True)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
     for notice in (entry.notice, unsigned, _unusable(reviewers)):
         if notice is not None:
             stream.append(notice)
     if policies.untrusted:
         stream.append(_untrusted(policies.untrusted))
-    about = f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {start.posture}."
+
+    def about() -> str:
+        return f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {modes.posture}."
 
     def rules() -> list[tuple[str, PolicyRef]]:
         return [(policy.answer, policy.ref()) for policy in standing.pdp.bundle.policies]
@@ -283,7 +340,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         arming=arming,
         taint=taint,
         standing=standing,
+        modes=modes,
         keys=keys,
+        variables=variables,
         made=made,
         house=house.build,
     )
@@ -294,13 +353,14 @@ def _each(works: Sequence[Callable[[], None]]) -> None:
         work()
 
 
-def _around(start: Start, probe: RepositoryProbe) -> Surroundings:
+def _around(start: Start, probe: RepositoryProbe, tier: Tier) -> Surroundings:
     """What holds for the whole session, as policies read it."""
     pins = probe.pinned()
     remotes = dict(pins.remotes) if pins is not None else {}
     repository = remotes.get("origin") or next(iter(remotes.values()), "")
     version = version_of(Path(os.path.realpath(start.exe)), adapter_of(start.agent).footprint.package)
-    return Surroundings(start.workspace, repository, version, start.posture.value)
+    sudo = "inside" if tier is Tier.WATCH or not os.geteuid() else start.sudo  # root needs no rights but its own
+    return Surroundings(start.workspace, repository, version, start.posture.value, sudo)
 
 
 def _untrusted(files: tuple[str, ...]) -> Notice:
@@ -321,7 +381,9 @@ def _unusable(reviewers: Reviewers) -> Notice | None:
     return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="leash review signers")
 
 
-def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None) -> SessionStarted:
+def _started(
+    start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None, variables: Variables
+) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
         argv=start.argv,
@@ -341,6 +403,8 @@ def _started(start: Start, welcome: Welcome, mark: str, exe_digest: str, notary:
         posture=start.posture.value,
         role=start.role,
         machine=mark,
+        withheld=variables.withheld,
+        granted=variables.granted,
     )
 
 

@@ -25,6 +25,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     worktree. exe: the resolved program. hooks: whether the agent is started with
     leash's hooks. mcp: whether its MCP servers are led through leash. patience: seconds until a held act becomes a
     ticket, 0 for what the agent is known to wait.
+    grants, withhold: names of variables, `*` for anything: those that the agent gets though they look secret, and those
+    that count as secret besides.
+    opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
+    watched: names of files in the workspace whose reads are asked in tier strict.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -50,6 +54,12 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     hooks: bool = True
     mcp: bool = True
     patience: int = 0
+    grants: tuple[str, ...] = ()
+    withhold: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    sudo: str = "refuse"
 
 
 class Channel:

@@ -47,6 +47,32 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
 
 
+Variable = Annotated[str, msgspec.Meta(pattern=r"^[^=\x00-\x20]{1,200}$")]
+
+
+class Environment(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which secret-looking variables agents get. grant: names of those they do get; `*` stands for anything.
+
+    withhold: names of others that count as secret too.
+    """
+
+    grant: tuple[Variable, ...] = ()
+    withhold: tuple[Variable, ...] = ()
+
+
+Below = Annotated[str, msgspec.Meta(pattern=r"^[^/~\x00-\x1f][^\x00-\x1f]{0,200}$")]
+
+
+class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
+    """Secret places below the home, as paths from there. open: known ones that agents may read. close: further ones
+    that they may not. watch: names of files in the workspace, such as ".env*", whose reads are asked in tier strict;
+    every file that is opened in the session then takes longer."""
+
+    open: tuple[Below, ...] = ()
+    close: tuple[Below, ...] = ()
+    watch: tuple[Annotated[str, msgspec.Meta(pattern=r"^[^/\x00-\x1f]{1,100}$")], ...] = ()
+
+
 class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
 
@@ -78,7 +104,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     record: whether what the agent's terminal shows is kept beside the log, secrets masked.
     mode: record only, hold what asks, or refuse what asks. profile: how much of the shipped policies holds; team adds
-    to solo, strict to team.
+    to solo, strict to team. sudo: whether an allowed sudo is run by leash outside the guard, after a second question.
 
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
@@ -90,10 +116,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     on_ask: Literal["", "wait", "deny"] = ""
     mode: Literal["observe", "guard", "lockdown"] = "guard"
     profile: Literal["solo", "team", "strict"] = "solo"
+    sudo: Literal["refuse", "outside"] = "refuse"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()
     watch: Watch = Watch()
+    environment: Environment = Environment()
+    secrets: Secrets = Secrets()
     own_prompts: dict[str, Literal["keep", "quiet"]] = {}
     hooks: bool = True
     mcp: bool = True

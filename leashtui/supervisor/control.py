@@ -18,6 +18,7 @@ import msgspec
 
 from leashtui.model import codec
 from leashtui.model.event import ControlRefused, Event, FaceJoined, FaceLeft, Record
+from leashtui.model.request import Posture
 from leashtui.model.wire import (
     Answer,
     Brake,
@@ -33,8 +34,11 @@ from leashtui.model.wire import (
     Refused,
     Reload,
     Revoke,
+    Shift,
+    Shifted,
     Signal,
     Terminal,
+    Typed,
     Vote,
     Welcome,
 )
@@ -61,11 +65,20 @@ class Powers(Protocol):
 
     def revoke(self, grant: str, who: str) -> str: ...
 
+    @property
+    def shift(self) -> Callable[[str, str], Shifted]:
+        """(mode, who): take another posture."""
+        ...
+
     async def reload(self, bundle: str, who: str) -> Offered:
         """Build the policies that lie there now, and put them in force when their digest is `bundle`."""
         ...
 
     def signal(self, number: int) -> None: ...
+
+    def type(self, line: str, who: str) -> str:
+        """A line for sudo's prompt outside the guard; returns '' or why nobody takes it."""
+        ...
 
     def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Give a connected socket to the pump; the caller closes its own copy afterwards."""
@@ -179,7 +192,8 @@ class Control:
         first = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
         if not isinstance(first, Hello | Terminal):
             return
-        if self._code is not None and not self._code.matches(first.code):
+        brakes = isinstance(first, Hello) and first.role == "brake"
+        if self._code is not None and not brakes and not self._code.matches(first.code):
             hint = "pass --code with the number shown in the terminal that started the session"
             reason = "this tier cannot tell the agent from the person: a code is needed"
             await self._turn_away(reader, writer, peer, reason, hint)
@@ -189,7 +203,18 @@ class Control:
             with socket.socket(fileno=os.dup(connection.fileno())) as own:
                 self._powers.hand_terminal(own, first.cols, first.rows)
             return
-        await self._attend(reader, writer, first, peer)
+        if brakes:
+            await self._lock(reader, writer, peer)
+        else:
+            await self._attend(reader, writer, first, peer)
+
+    async def _lock(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
+        """Nobody has to prove to be the person to have more refused."""
+        self._send(writer, self._powers.welcome())
+        wish = codec.decode_face(await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT))
+        if isinstance(wish, Shift) and wish.mode == Posture.LOCKDOWN:
+            self._send(writer, self._powers.shift(wish.mode, peer.user))
+            await writer.drain()
 
     async def _turn_away(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer, reason: str, hint: str
@@ -220,6 +245,9 @@ class Control:
             if isinstance(wish, Reload) and hello.role != "observer":
                 self._send(writer, await self._powers.reload(wish.bundle, peer.user))
                 continue
+            if isinstance(wish, Shift) and hello.role != "observer":
+                self._send(writer, self._powers.shift(wish.mode, peer.user))
+                continue
             refusal = "observers watch only" if hello.role == "observer" else self._obey(wish, peer, face)
             if refusal:
                 self._send(writer, Refused(reason=refusal))
@@ -240,6 +268,8 @@ class Control:
                 return self._powers.brake(message.what, peer.user)
             case Revoke():
                 return self._powers.revoke(message.grant, peer.user)
+            case Typed():
+                return self._powers.type(message.line, peer.user)
             case Signal():
                 self._powers.signal(message.number)
                 return ""

@@ -1,9 +1,9 @@
 """What the agent's hooks say becomes requests and records, and what the mediator answers goes back in their words.
 
-Knows which tool uses are acts: shell commands and files, each submitted like any other guard's request; the rest is
-recorded. Refuses to know an agent's dialect (the adapter) and sockets (guards.hook). Invariant: a gate is answered
-exactly once, with a refusal whenever its input could not be read; and a tool that ran without an answer from here is
-said aloud.
+Knows which tool uses are acts: shell commands and files, each submitted like any other guard's request; prompts and
+the agent's other tools are submitted too, and recorded in its own words. Refuses to know an agent's dialect (the
+adapter) and sockets (guards.hook). Invariant: a gate is answered exactly once, with a refusal whenever its input could
+not be read; and a tool that ran without an answer from here is said aloud.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _CARRIES = frozenset({Moment.PROMPT, Moment.TOOL_DONE, Moment.SESSION_START, Mom
 _TURNS = frozenset({Moment.PROMPT, Moment.STOP, Moment.SESSION_END})
 _PERSON = frozenset({By.PERSON, By.TICKET})
 _ACTIONS = {Kind.READ: Action.FILE_READ, Kind.WRITE: Action.FILE_WRITE, Kind.DELETE: Action.FILE_DELETE}
+_WITHIN = {Kind.SUBAGENT: Action.SUBAGENT_SPAWN, Kind.FETCH: Action.TOOL_USE, Kind.OTHER: Action.TOOL_USE}
+_PROMPT = (1 << 16) + 1
+"""Characters of a prompt that are judged: one more than policies see, so that these know of the cut."""
 _REMEMBERED = 4096
 _DIFF_LINES = 400
 _BYTES = 1 << 20
@@ -106,6 +109,11 @@ class Hooks:
         if happening.moment is Moment.TOOL and happening.tool is not None:
             return self._gate(happening, happening.tool, reply)
         self._news(happening)
+        if happening.moment is Moment.PROMPT:
+            said = Request(Action.PROMPT_SEND, Layer.HOOK, happening.cwd, script=happening.text[:_PROMPT])
+            gate = _Gate(happening, [said], reply)
+            self._next(gate)
+            return None if gate.done else gate
         reply(self._adapter.answer(happening, self._answer(happening)))
         return None
 
@@ -120,8 +128,9 @@ class Hooks:
                 reply(refuse(f"leash: REFUSED: this call could not be judged ({error.message}); nothing was run."))
                 return None
         gate = _Gate(happening, requests, reply)
-        if not requests:
+        if use.kind in _WITHIN or not requests:
             self._told(happening)
+        if not requests:
             self._settle(gate, refused="")
             return None
         self._next(gate)
@@ -154,6 +163,8 @@ class Hooks:
         if use is not None:
             self._remember(_key(use), allowed=not refused, approved=gate.approved and not refused)
         answer = Answer(refused=bool(refused), approved=gate.approved, feedback=refused)
+        if use is None and not refused:
+            answer = self._answer(gate.happening)
         gate.reply(self._adapter.answer(gate.happening, answer))
 
     def _remember(self, key: str, *, allowed: bool, approved: bool) -> None:
@@ -217,12 +228,16 @@ def _key(use: ToolUse) -> str:
 
 
 def requests_of(use: ToolUse) -> tuple[Request, ...]:
-    """The acts of one tool use, in order; none for what is only recorded."""
+    """The acts of one tool use, in order."""
     if use.kind is Kind.SHELL:
         return (Request(Action.PROCESS_EXEC, Layer.HOOK, use.cwd, script=use.command, tool=use.name, call=use.id),)
     if use.kind is Kind.MCP:
         argv = (use.server, use.name.partition(use.server)[2].lstrip("_-") or use.name)
         return (Request(Action.TOOL_CALL, Layer.HOOK, use.cwd, argv, script=use.text, tool=use.name, call=use.id),)
+    if use.kind in _WITHIN:
+        return (
+            Request(_WITHIN[use.kind], Layer.HOOK, use.cwd, (use.name,), script=use.text, tool=use.name, call=use.id),
+        )
     return tuple(
         Request(
             _ACTIONS[act.kind],

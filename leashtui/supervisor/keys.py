@@ -9,18 +9,21 @@ allowed with that effect; where it cannot be taken away, that exec is refused an
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
-from leashtui.model.request import Action, ProcessRef, Request
+from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.refusal import refusal
 
+_LONGEST = 4096
 _GIT = (".git-credentials", ".config/git/credentials")
 _AUTH = frozenset(
     "install i ci add publish unpublish view info login logout whoami access owner dist-tag audit outdated update up"
@@ -42,12 +45,27 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("mvn", "gradle", "mvnw", "gradlew"), (".m2/settings-security.xml",)),
     **dict.fromkeys(("fly", "flyctl"), (".fly",)),
     "cargo": (".cargo/credentials.toml", ".cargo/credentials"), "gem": (".gem/credentials",),
-    "az": (".azure",), "gh": (".config/gh",), "hub": (".config/hub",), "glab": (".config/glab-cli",),
+    "ssh-keygen": (".ssh",), "az": (".azure",),
+    "gh": (".config/gh",), "hub": (".config/hub",), "glab": (".config/glab-cli",),
     "oci": (".oci",), "doctl": (".config/doctl",), "heroku": (".netrc", ".config/heroku"), "vault": (".vault-token",),
     "sops": (".config/sops", ".config/age"), "age": (".config/age",), "rclone": (".config/rclone",),
     "s3cmd": (".s3cfg",), "stripe": (".config/stripe",), "netlify": (".config/netlify",), "pass": (".password-store",),
 }  # fmt: skip
 """Program: what it authenticates with, below the home. The list of what is covered is floor.HIDDEN and floor.KEYS."""
+STATE_OF: dict[str, tuple[str, ...]] = {
+    ".ssh": ("known_hosts",), ".aws": ("cli/", "sso/cache/"), ".kube": ("cache/", "http-cache/"),
+    ".gnupg": (".#lk", "trustdb.gpg", "pubring.", "public-keys.d/", "random_seed", "tofu.db", "gnupg_spawn"),
+    ".azure": ("",), ".config/gcloud": ("",), ".config/gh": ("hosts.yml", "state.yml"), ".config/doctl": ("cache/",),
+}  # fmt: skip
+"""Place: what its programs write in it by themselves, and read as data (beginnings of names)."""
+_READERS = frozenset(
+    "gpg gpg2 gpgsm pass sops age kubectl aws gcloud az gh glab vault ssh-keygen git-credential-store".split()
+)
+"""Programs that need their key for nearly everything they do."""
+_NETRC = frozenset("git-remote-https git-remote-http git-lfs wget curl http https pip pip3 uv lftp ftp".split())
+"""Programs that look up a host's password in ~/.netrc by themselves."""
+_HOST = re.compile(r"://(?:[^/@\s]*@)?([\w.-]+)")
+_IDLE = frozenset({"--version", "-V", "--help", "-h", "version", "help", "completion", "-Q"})
 _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
 _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew".split())
 
@@ -55,6 +73,17 @@ _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvn
 def _names(facts: Facts, path: str) -> bool:
     """Whether the command says itself that it reads there, so that it is asked for anyway."""
     return any(e.verb is Verb.SECRET_READ and (e.target + "/").startswith(path + "/") for e in facts.effects)
+
+
+def _watched(request: Request, facts: Facts) -> Facts:
+    """The facts of a read that the kernel guard asks about: only watched files are, whatever their names tell. One file
+    can be granted by its path."""
+    facts = replace(facts, grant_prefix=(request.path,))
+    if Verb.SECRET_READ in facts.verbs():
+        return facts
+    sentence = f"reads {os.path.basename(request.path)}, which is under secret watch"
+    effect = Effect(Verb.SECRET_READ, request.path, Place.SECRET, sentence, severity=Severity.HIGH)
+    return replace(facts, effects=(*facts.effects, effect))
 
 
 class Mover(Protocol):
@@ -65,7 +94,7 @@ class Mover(Protocol):
 
 class Keys:
     """home: of the person. move: takes a cover away or puts it back. follow: calls back once a process has ended.
-    tell: a sentence and what to do, for the log and the panel."""
+    tell: a sentence and what to do, for the log and the panel. lend: told what programs may write beside open keys."""
 
     def __init__(
         self,
@@ -73,20 +102,30 @@ class Keys:
         move: Mover,
         follow: Callable[[ProcessRef, Callable[[], None]], bool],
         tell: Callable[[str, str], None],
+        lend: Callable[[tuple[str, ...]], None] = lambda places: None,
     ) -> None:
         self._home = os.path.realpath(home) if home else ""
         self._move = move
         self._follow = follow
         self._tell = tell
+        self._lend_state = lend
         self._covered: tuple[str, ...] = ()
+        self._beginnings: tuple[str, ...] = ()
         self._open: dict[str, set[ProcessRef]] = {}
 
     def cover(self, places: Sequence[str]) -> None:
-        """What is covered in this session, as real paths."""
+        """What of the covers may be opened, as real paths."""
         self._covered = tuple(places)
+        self._beginnings = tuple(place + "/" for place in places)
+
+    def is_open(self, path: str) -> bool:
+        """Whether the cover over a path is away now."""
+        return any((path + "/").startswith(place + "/") for place in self._open)
 
     def judged(self, request: Request, facts: Facts) -> Facts:
         """The facts, with the keys that the exec needs and that are closed."""
+        if request.action is Action.FILE_READ and request.layer is Layer.KERNEL:
+            return _watched(request, facts)
         if not self._covered or request.action is not Action.PROCESS_EXEC:
             return facts
         needed = [path for path in self._needed(request, facts) if not _names(facts, path)]
@@ -123,20 +162,49 @@ class Keys:
 
     def _needed(self, request: Request, facts: Facts) -> list[str]:
         """The covered places that the programs of this exec authenticate with."""
-        words = {word for word in request.argv if not word.startswith("-")}
+        words = set(request.argv)
         publishes = any(effect.verb is Verb.PUBLISH for effect in facts.effects)
         acts = facts.network or any(effect.severity is not Severity.LOW for effect in facts.effects)
         wanted: list[str] = []
         for program in facts.programs:
             if program in _PACKAGERS and not (publishes or words & _AUTH):
                 continue
-            if (program in _PUBLISHERS and not publishes) or not acts:
+            if (program in _PUBLISHERS and not publishes) or not (acts or program in _READERS):
+                continue
+            if program in _READERS and words & _IDLE:
+                continue
+            if program == "ssh-keygen" and "-Y" not in request.argv:
                 continue
             wanted += KEYS_OF.get(program, ())
             if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
                 wanted += (".ssh", *_GIT)
-        paths = (os.path.realpath(os.path.join(self._home, name)) for name in wanted)
+        if not _NETRC.isdisjoint(facts.programs) and self._in_netrc(request, facts):
+            wanted.append(".netrc")
+        paths = [os.path.realpath(os.path.join(self._home, name)) for name in wanted]
+        paths += self._spelled(request, facts)
         return [path for path in dict.fromkeys(paths) if self._cover_of(path)]
+
+    def _in_netrc(self, request: Request, facts: Facts) -> bool:
+        """Whether a host that the command speaks to has a line in ~/.netrc, if that is covered."""
+        path = os.path.realpath(os.path.join(self._home, ".netrc"))
+        if not self._cover_of(path):
+            return False
+        try:
+            words = Path(path).read_text(encoding="utf-8", errors="replace").split()
+        except OSError:
+            return False
+        known = {after for word, after in zip(words, words[1:], strict=False) if word == "machine"}
+        hosts = {host for word in request.argv for host in _HOST.findall(word)} | set(facts.hosts)
+        return "default" in words or not known.isdisjoint(hosts)
+
+    def _spelled(self, request: Request, facts: Facts) -> list[str]:
+        """The covers over paths that the command names."""
+        above = any(cover.startswith(request.cwd + "/") for cover in self._covered)
+        words = [word.rpartition("=")[2] for word in request.argv[1:] if len(word) < _LONGEST]
+        near = [word for word in words if word[:1] == "/" or ".." in word or above]  # no other can lead to a cover
+        named = [os.path.normpath(os.path.join(request.cwd, word)) for word in near]
+        targets = [e.target for e in facts.effects if e.target.startswith("/")]
+        return [cover for path in (*named, *targets) if (cover := self._cover_of(path))]
 
     def _closed_to(self, request: Request, facts: Facts) -> tuple[str, ...]:
         """The covers that stand between an exec and what it was allowed to read."""
@@ -146,9 +214,14 @@ class Keys:
         return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
 
     def _cover_of(self, path: str) -> str:
-        if not path.startswith(self._home + "/"):
+        if not (path + "/").startswith(self._beginnings):
             return ""
         return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
+
+    def _states(self) -> tuple[str, ...]:
+        """What may be written beside the keys that are open."""
+        known = {os.path.realpath(os.path.join(self._home, name)): names for name, names in STATE_OF.items()}
+        return tuple(f"{path}/{name}" for path in self._open for name in known.get(path, ()))
 
     def _short(self, path: str) -> str:
         return "~" + path[len(self._home) :] if path.startswith(self._home + "/") else path
@@ -164,6 +237,7 @@ class Keys:
                     del self._open[path]
                     return f"it could not be opened: {error}"
                 self._tell(f"{self._short(path)} is open", "until what was allowed to work with it has ended")
+                self._lend_state(self._states())
             holders.add(process)
             if not self._follow(process, lambda path=path: self._give_back(process, path)):  # type: ignore[misc]
                 self._give_back(process, path)
@@ -175,6 +249,7 @@ class Keys:
         if holders or path not in self._open:
             return
         del self._open[path]
+        self._lend_state(self._states())
         try:
             self._move(process.pid, path, away=False)
         except (OSError, subprocess.SubprocessError) as error:

@@ -9,7 +9,7 @@ this session; what a person allowed once is known for that one host only, and a 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -37,6 +37,7 @@ _GIT_ROUTINE = re.compile(
 """What git writes all day and reads as data; its settings and hooks are others."""
 NEUTRAL = "file"
 """The name a file in a dependency, a cache or a temporary folder is judged by: its own means nothing."""
+_GIT_OBJECTS = re.compile(r"/\.git/(?:modules/.+/)?objects(?:/[0-9a-f]{2})?$")
 
 
 class Lanes:
@@ -62,14 +63,22 @@ class Lanes:
         self._own = tuple(own)
         self._kept = tuple(kept)
         self._added = tuple(added)
+        self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
         self._doors: set[tuple[Action, str, int]] = set()
+        self.changed: list[Callable[[], None]] = []
 
     def change(self, by_class: Collection[Action] | None = None) -> None:
         """What was allowed before need not be now: other policies hold, or the session has taken in foreign text."""
         self._by_class = self._by_class if by_class is None else frozenset(by_class)
         self._allowed.clear()
         self._doors.clear()
+        for forget in self.changed:
+            forget()
+
+    def lend(self, places: Sequence[str]) -> None:
+        """What programs keep beside a key that is open for them, as beginnings of paths, until this is called again."""
+        self._lent = tuple(places)
 
     def knows(self, action: Action, path: str) -> bool:
         """Whether this file act needs no question."""
@@ -86,6 +95,16 @@ class Lanes:
         if Action.FILE_WRITE not in self._by_class or not path.isprintable():
             return False
         return path.startswith(self._own) or self._leads_to_own(path)
+
+    def is_apart(self, folder: str) -> bool:
+        """Whether names directly in this folder, or further down, are told apart by whose they are."""
+        return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added))
+
+    def knows_all(self, folder: str) -> bool:
+        """Whether a new file there needs no question whatever its name (among git's objects: any name of an object)."""
+        path = f"{folder}/x"
+        same = self._judged_by(path) != path or _GIT_OBJECTS.search(folder) is not None
+        return same and not self.is_apart(folder) and self.knows(Action.FILE_WRITE, path)
 
     def is_git(self, exe: str) -> bool:
         """Whether this program is git."""
@@ -106,7 +125,7 @@ class Lanes:
     def is_work(self, path: str) -> bool:
         """Whether it lies in the workspace and is neither git's nor made again: what undo keeps."""
         within = path.startswith(self._workspace.root + "/")
-        return within and place_of(path, self._workspace, self._home) not in (Place.GENERATED, Place.GIT)
+        return within and self._place(path) not in (Place.GENERATED, Place.GIT)
 
     def submit(self, request: Request, reply: Reply) -> Ticket:
         """The Submit port, with what is learned from the answer."""
@@ -131,6 +150,8 @@ class Lanes:
 
     def _is_own(self, path: str) -> bool:
         """Whether the longest beginning that is known of the path is the agent's."""
+        if self._lent and path.startswith(self._lent):
+            return True
         if not path.startswith(self._own):
             return False
         own = max(len(beginning) for beginning in self._own if path.startswith(beginning))

@@ -18,7 +18,7 @@ from leashtui.model.errors import LeashError
 from leashtui.model.event import ActEnded, Answered, Asked, Decided, Event, GrantAdded, Record, Ticketed
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Classifier, Decider, Reply
-from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
+from leashtui.model.request import UNCOUNTED, Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.supervisor.acts import Act, Acts
 from leashtui.supervisor.breaker import Breaker
@@ -173,7 +173,7 @@ class Mediator:
             reply(verdict)
             return
         act = parent or self._acts.open(record.id, request)
-        if parent is None and request.action is not Action.SESSION_START:
+        if parent is None and request.action not in UNCOUNTED:
             self.counts["acts"] += 1
         if verdict is not None:
             if verdict.ruling is Ruling.DENY:
@@ -335,6 +335,10 @@ class Mediator:
         request = replace(request, taint=self._taint.origins)
         facts = self._classify(request)
         return facts, self._decider.decide(request, facts)
+
+    def enforce(self, posture: Posture) -> None:
+        """Answer acts so from now on."""
+        self._posture = posture
 
     def read(self) -> None:
         """A page from the web came before the model by a tool of the agent's own."""

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from leashtui.classify.secrets import is_secret_path, is_secret_variable
+from leashtui.classify.secrets import is_secret_path
 from leashtui.guards.kernel.floor import HIDDEN, KEYS
+from leashtui.guards.kernel.harmless import holds_secret
 from leashtui.model.request import Tier
+from leashtui.supervisor.variables import Variables
 
 _CLOUDS = {
     ".aws": "AWS", ".azure": "Azure", ".config/gcloud": "Google Cloud", ".kube": "Kubernetes", ".oci": "Oracle Cloud",
@@ -46,41 +48,53 @@ class Held(StrEnum):
 
 
 class Reach(Struct, frozen=True):
-    """One kind of thing. names: what there is of it. held: by tier; `strict!` is --guard strict."""
+    """One kind of thing. names: what there is of it. held: by tier."""
 
     kind: str
     names: tuple[str, ...]
     held: dict[str, Held]
 
 
-def _held(strongest: Held, strict: Held, exec_: Held, watch: Held) -> dict[str, Held]:
-    return {"strict!": strongest, str(Tier.STRICT): strict, str(Tier.EXEC): exec_, str(Tier.WATCH): watch}
+def _held(strict: Held, exec_: Held, watch: Held) -> dict[str, Held]:
+    return {str(Tier.STRICT): strict, str(Tier.EXEC): exec_, str(Tier.WATCH): watch}
 
 
-_READ = _held(Held.CLOSED, Held.COMMANDS, Held.COMMANDS, Held.SHELL)
-_UNCOVERED = _held(Held.COMMANDS, Held.COMMANDS, Held.COMMANDS, Held.SHELL)
-_ASKED = _held(Held.ASKED, Held.ASKED, Held.COMMANDS, Held.SHELL)
-_NO_NEW_PRIVILEGE = _held(Held.CLOSED, Held.CLOSED, Held.CLOSED, Held.SHELL)
-_NOT = _held(Held.FREE, Held.FREE, Held.FREE, Held.FREE)
+_READ = _held(Held.CLOSED, Held.COMMANDS, Held.SHELL)
+_UNCOVERED = _held(Held.COMMANDS, Held.COMMANDS, Held.SHELL)
+_ASKED = _held(Held.ASKED, Held.COMMANDS, Held.SHELL)
+_NO_NEW_PRIVILEGE = _held(Held.CLOSED, Held.CLOSED, Held.SHELL)
+_WITHHELD = _held(Held.CLOSED, Held.CLOSED, Held.CLOSED)
+_NOT = _held(Held.FREE, Held.FREE, Held.FREE)
 
 
 def reach(
-    home: str, project: str, env: Mapping[str, str], remotes: Iterable[tuple[str, str]], *, covers: bool, agent: bool
+    home: str,
+    project: str,
+    env: Mapping[str, str],
+    remotes: Iterable[tuple[str, str]],
+    *,
+    covers: bool,
+    agent: bool,
+    variables: Variables,
 ) -> Iterator[Reach]:
     """Everything there is to reach, kind by kind. remotes: (name, address). covers: this host can cover places.
 
-    agent: whether it is known to ask a model. home, project: absolute.
+    agent: whether it is known to ask a model. variables: which secret ones it would get. home, project: absolute.
     """
     secrets = _READ if covers else _UNCOVERED
     clouds = [name for place, name in _CLOUDS.items() if _readable(os.path.join(home, place))]
-    keys = [place for place in KEYS if place not in _CLOUDS and _readable(os.path.join(home, place))]
+    keys = [
+        place
+        for place in KEYS
+        if place not in _CLOUDS and _readable(os.path.join(home, place)) and holds_secret(home, place)
+    ]
     hidden = [place for place in HIDDEN if _readable(os.path.join(home, place))]
     yield Reach("keys and tokens", tuple(f"~/{place}" for place in _with_keys(home, keys)), secrets)
     yield Reach("clouds", tuple(clouds), secrets)
-    veiled = {**secrets, str(Tier.STRICT): Held.CLOSED} if covers and not os.geteuid() else secrets
-    yield Reach("browsers, keyrings", tuple(f"~/{place}" for place in hidden), veiled)
+    yield Reach("browsers, keyrings", tuple(f"~/{place}" for place in hidden), secrets)
     yield Reach("secrets in the project", tuple(_in_project(project, home)), _UNCOVERED)
-    yield Reach("secret variables", tuple(sorted(name for name in env if env[name] and is_secret_variable(name))), _NOT)
+    yield Reach("secret variables", variables.withheld, _WITHHELD)
+    yield Reach("its own keys", variables.granted, _NOT)
     yield Reach("services", tuple(_services(env)), _ASKED)
     yield Reach("remotes to push to", tuple(f"{name} ({_bare(url)})" for name, url in remotes), _ASKED)
     yield Reach("sudo", tuple(_groups(_RAISES)), _NO_NEW_PRIVILEGE)

@@ -22,7 +22,7 @@ from leashtui.model.errors import Exit, StoreError
 from leashtui.model.event import Braked, Event, FileChanged, GrantRevoked, GuardLost, Notice, SessionEnded
 from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
-from leashtui.model.wire import Done, Offered, Welcome
+from leashtui.model.wire import Done, Offered, Shifted, Welcome
 from leashtui.supervisor import tree
 from leashtui.supervisor.changes import Changes
 from leashtui.supervisor.channel import Channel
@@ -30,6 +30,7 @@ from leashtui.supervisor.control import Control
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.freezing import Freezer
 from leashtui.supervisor.mediator import Mediator, Recorder
+from leashtui.words.outside import TYPED
 
 _WALL = 0x40000000
 _POLL = 0.1
@@ -117,7 +118,9 @@ class Session:
         close_log: Callable[[], tuple[int, str]],
         revoke: Callable[[str], bool],
         reload: Callable[[str, str], Awaitable[Offered]],
+        shift: Callable[[str, str], Shifted],
         linger: bool,
+        typed: Callable[[str], str],
     ) -> None:
         self._agent = ProcessRef(0, 0)
         self._channel = channel
@@ -129,8 +132,10 @@ class Session:
         self._close_log = close_log
         self._revoke = revoke
         self._reload = reload
+        self.shift = shift
         self.aside: dict[int, asyncio.Future[int]] = {}  # children of leash's own, by pid, with their wait status
         self._linger = linger
+        self._typed = typed
         self._last: list[Callable[[], None]] = []
         self.freezer = Freezer(self._own)
         self._seen = asyncio.Event()
@@ -205,6 +210,13 @@ class Session:
         if self._agent.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._agent.pid, number)
+
+    def type(self, line: str, who: str) -> str:
+        """See control.Powers."""
+        why = self._typed(line)
+        if not why:
+            self.notice("info", f"{who} {TYPED}")
+        return why
 
     def hand_terminal(self, connection: socket.socket, cols: int, rows: int) -> None:
         """Give a checked connection to the pump; without a PTY it is simply closed."""

@@ -20,6 +20,7 @@ from leashtui.policy.bundle import Bundle
 from leashtui.policy.entities import Outside
 from leashtui.policy.grants import Grant
 from leashtui.policy.pdp import PDP
+from leashtui.supervisor.policyload import with_stack
 
 
 class Standing:
@@ -39,8 +40,9 @@ class Standing:
         self._record = record
         self._changed = changed
         self._outside: Outside = ()
+        self._posture = ""
         self._busy = asyncio.Lock()
-        self.pdp = make(first)
+        self.pdp = with_stack(lambda: make(first))
         self.pdp.self_test()
 
     @property
@@ -66,25 +68,35 @@ class Standing:
         self.pdp.learn(outside)
         self._changed()
 
+    def stand(self, posture: str) -> None:
+        """See PDP."""
+        self._posture = posture
+        self.pdp.stand(posture)
+
     async def reload(self, wanted: str, who: str) -> Offered:
         """Build what lies there now; put it in force when its digest is `wanted`. Never raises for a bad set."""
         async with self._busy:
             try:
-                made = await asyncio.to_thread(self._load)
-                pdp = await asyncio.to_thread(self._make, made)
-                pdp.self_test()  # here, on the thread that decides
+                made, pdp, offer = await asyncio.to_thread(with_stack, self._prepared)
+                pdp.self_test()  # where it will decide
             except LeashError as error:
                 self._record(PolicyReloaded(self.digest, self.digest, who=who, problem=error.message))
                 return Offered(self.digest, self.digest, problem=error.message, hint=error.hint)
-            offer = _compare(self.pdp.bundle, made)
             if not wanted:
                 return offer
             if wanted != made.digest:
                 return Offered(made.digest, self.digest, problem="the policies changed after they were shown")
             return self._exchange(pdp, offer, who)
 
+    def _prepared(self) -> tuple[Bundle, PDP, Offered]:
+        """What lies there now, a decider of it, and what differs from the set in force."""
+        made = self._load()
+        return made, self._make(made), _compare(self.pdp.bundle, made)
+
     def _exchange(self, pdp: PDP, offer: Offered, who: str) -> Offered:
         pdp.learn(self._outside)
+        if self._posture:
+            pdp.stand(self._posture)
         ended = []
         for grant in self.pdp.grants():
             if not grant.session:

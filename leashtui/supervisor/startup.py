@@ -12,12 +12,15 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, OPEN_KEYS, Floor
+from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
+from leashtui.guards.kernel.reads import watched_in
 from leashtui.guards.kernel.spawn import Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.model.errors import LeashError
@@ -34,12 +37,14 @@ from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.instructions import compare
 from leashtui.supervisor.inventory import Places
+from leashtui.supervisor.modes import starting
 from leashtui.supervisor.outside import Readings
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
-from leashtui.supervisor.strictness import effects, floor_of
+from leashtui.supervisor.strictness import effects, floor_of, sealed_places
 from leashtui.supervisor.terminal import Terminal
 from leashtui.supervisor.watching import watch
+from leashtui.words.variables import how, outset
 
 
 async def start_session(start: Start, channel: Channel) -> Session:
@@ -47,14 +52,15 @@ async def start_session(start: Start, channel: Channel) -> Session:
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
-    closes = start.guard == Tier.STRICT  # covers cost ssh its configuration and tools their keys: only where asked for
-    if tier is Tier.STRICT and support.covers and not closes:
-        lost = (OPEN_KEYS, *lost)
     parts = build(start, channel, tier, lost)
     session = parts.session
+    usual = choose_tier(Tier.STRICT, "", (), adapter_of(start.agent).tier)
+    if not start.guard and tier is not usual:
+        parts.modes.lowered(tier, usual, lost)
     if tier is Tier.WATCH:
         session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
     _say_what_is_obeyed(start, parts, channel)
+    _say_what_is_withheld(parts, channel)
     env = start.env | {"LEASH_SESSION": parts.id}
     shim = None
     if tier is Tier.WATCH:
@@ -73,13 +79,22 @@ async def start_session(start: Start, channel: Channel) -> Session:
     floor = OPEN_FLOOR if tier is Tier.COMPAT else BARE
     if tier is Tier.STRICT:
         window = parts.arming.window
-        covers = support.covers and (closes or os.geteuid() == 0)
-        floor = floor_of(start.workspace, start.home, parts.directory, covers=covers, keys=closes, window=window)
-        parts.keys.cover(floor.covered)
+        floor = floor_of(
+            start.workspace,
+            start.home,
+            parts.directory,
+            covers=support.covers,
+            free=(*start.opened, *parts.arming.adapter.places_in(start.env)),
+            more=(*start.closed, *watched_in(start.workspace, start.watched)),
+            window=window,
+        )
+        floor = replace(floor, reads=bool(start.watched))
+        mine = sealed_places(start.workspace)
+        parts.keys.cover([place for place in floor.covered if place not in mine])
     launched = launch(
         armed.argv,
         exe=start.exe,
-        env=armed.env,
+        env=parts.variables.without(armed.env),
         cwd=start.cwd,
         guarded=tier is not Tier.WATCH,
         stdio=start.stdio,
@@ -111,6 +126,14 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         parts.session.notice(notice.level, notice.text, notice.hint)
         if notice.level == "warn":
             channel.tell(say=f"{notice.text}; {notice.hint}")
+
+
+def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:
+    """One line about secret variables, names only."""
+    variables = parts.variables
+    if sentence := outset(variables.withheld, variables.own, variables.given):
+        parts.session.notice("info", sentence, how(variables.withheld) if variables.withheld else "")
+        channel.tell(say=sentence)
 
 
 def _advice(support: Support) -> str:
@@ -158,7 +181,7 @@ def _record(start: Start, parts: Parts) -> None:
         return
     recorder = Recorder(
         recording,
-        Masker.from_environment(start.env),
+        Masker.from_environment(start.env, parts.variables.values(start.env)),
         lambda connection: screen.hand(connection, 0, 0),
         lambda: (microseconds() - welcome.started) / 1e6,
         lambda why: session.notice("warn", why, "the log goes on"),
@@ -179,7 +202,9 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
     return effects(
         parts.lanes,
         workspace=start.workspace,
-        closed=floor.covered,
+        closed=tuple(p for p in floor.covered if not p.startswith(start.workspace + "/")),
+        watched=start.watched,
+        opened=parts.keys.is_open,
         agent=agent,
         touched=touched,
         keeper=keeping,
@@ -219,9 +244,7 @@ def _may_start(start: Start, parts: Parts, launched: Launched, tier: Tier) -> No
         else:
             parts.session.refuse_first(launched.pid, verdict.feedback)
 
-    layer = Layer.SHIM if tier is Tier.WATCH else Layer.KERNEL
-    request = Request(Action.SESSION_START, layer, start.cwd, start.argv, start.exe, path=start.workspace)
-    parts.mediator.submit(request, settle)
+    parts.mediator.submit(starting(start, tier, parts.variables.granted), settle)
 
 
 def _let_go(start: Start, parts: Parts, launched: Launched, tier: Tier) -> None:

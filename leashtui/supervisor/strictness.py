@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.onlooker import NoDoors, Onlooker
+from leashtui.guards.kernel.owned import copies, included
+from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.guards.kernel.views import Views
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
@@ -55,15 +57,36 @@ HISTORIES = (
 """Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
-def floor_of(workspace: str, home: str, directory: Path, *, covers: bool, keys: bool = True, window: str = "") -> Floor:
-    """The floor of a session in tier strict. directory: the session's own, where the veil is made. keys: cover the keys
-    that tools work with. window: what the agent must be able to read in the directory all the same, '' for nothing."""
+def floor_of(
+    workspace: str,
+    home: str,
+    directory: Path,
+    *,
+    covers: bool,
+    free: Collection[str] = (),
+    more: Sequence[str] = (),
+    window: str = "",
+) -> Floor:
+    """The floor of a session in tier strict. directory: the session's own, where the veil is made. free, more: names
+    below the home that are not covered, and further ones that are. window: what the agent must be able to read in the
+    directory all the same, '' for nothing. Raises OSError."""
     veil = directory / "veil"
     if covers:
         veil.touch(mode=0o000)
     own = [str(runtime_dir()), str(state_dir())]
     windows = (os.path.realpath(window),) if window else ()
-    return strict_floor(home, own, str(veil), workspace=workspace, covers=covers, keys=keys, windows=windows)
+    mine = copies(included(), directory) if covers and os.geteuid() else ()
+    return strict_floor(
+        home,
+        own,
+        str(veil),
+        workspace=workspace,
+        covers=covers,
+        free=free,
+        more=more,
+        windows=windows,
+        owned=mine,
+    )
 
 
 def sealed_places(workspace: str) -> tuple[str, ...]:
@@ -111,6 +134,8 @@ def effects(
     *,
     workspace: str,
     closed: tuple[str, ...],
+    opened: Callable[[str], bool],
+    watched: Sequence[str] = (),
     agent: int,
     touched: Callable[[str, int], None],
     keeper: Keeper | None,
@@ -118,8 +143,9 @@ def effects(
     made: Made | None = None,
     looks_on: bool = False,
 ) -> Callable[[Listener], Rest]:
-    """Makes the guard of all calls but execs around a listener. agent: pid of the waiting launcher. doors: sockets of
-    this session's other guards. made: where to note what the session makes. looks_on: it makes its changes itself."""
+    """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. watched:
+    names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors: sockets of this
+    session's other guards. made: where to note what the session makes. looks_on: it makes its changes itself."""
     top = os.getpid()
     foreign = terminals_of_others(agent)
 
@@ -128,6 +154,7 @@ def effects(
         room: dict[str, Any] = {
             "sealed": sealed_places(workspace),
             "closed": closed,
+            "opened": opened,
             "foreign": foreign,
             "touched": touched,
             "keeper": keeper,
@@ -141,7 +168,8 @@ def effects(
             return EffectGuard(
                 listener, holding, Onlooker(listener, holding, lanes.knows, Views(), **room), NoDoors(listener)
             )
-        files = FileGuard(listener, holding, lanes.knows, **room)
+        files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
+        lanes.changed.append(files.forget)
         guard = DoorGuard(
             listener,
             holding,
@@ -151,6 +179,8 @@ def effects(
             nameservers(),
             doors,
         )
-        return EffectGuard(listener, holding, files, guard)
+        there = (lambda path: path in made) if made is not None else (lambda path: False)
+        reads = ReadGuard(listener, holding, workspace, watched, there) if watched else None
+        return EffectGuard(listener, holding, files, guard, reads)
 
     return build

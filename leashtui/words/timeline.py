@@ -31,6 +31,7 @@ from leashtui.model.event import (
     GrantKept,
     GrantRevoked,
     GuardLost,
+    ModeChanged,
     Notice,
     OutsideRead,
     PolicyReloaded,
@@ -40,12 +41,13 @@ from leashtui.model.event import (
     SessionStarted,
     Tainted,
     Ticketed,
+    TierLowered,
     ToolAnswered,
     ToolsListed,
     ToolsPinned,
     Voted,
 )
-from leashtui.model.request import Layer
+from leashtui.model.request import TOLD, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
@@ -135,7 +137,7 @@ def _decided(event: Decided) -> Line:
         return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
     if verdict.ruling is Ruling.ALLOW:
         told = event.request.layer is Layer.MCP and bool(event.covered_by)
-        if told:  # its hook said so already
+        if told or event.request.action in TOLD:  # its hook said so already
             return Line(Tone.QUIET, "sent", command, "", quiet=True)
         return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
     return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
@@ -264,6 +266,8 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     GrantAdded: _granted,
     GrantRevoked: lambda e: Line(Tone.DENY, "revoke", f"grant {e.grant}", f"by {e.who}" if e.who else ""),
     Braked: lambda e: Line(Tone.FRAME, e.what[:6], "the session", f"by {e.who}" if e.who else ""),
+    ModeChanged: lambda e: Line(Tone.FRAME, "mode", f"{e.mode}, was {e.was}", f"by {e.who}" if e.who else ""),
+    TierLowered: lambda e: Line(Tone.ALARM, "tier", f"guard {e.tier} where {e.usual} is usual", "; ".join(e.lost)),
     FaceJoined: lambda e: Line(Tone.QUIET, "panel", f"{e.face} joined as {e.role}", e.who),
     FaceLeft: lambda e: Line(Tone.QUIET, "panel", f"{e.face} left", quiet=True),
     ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),

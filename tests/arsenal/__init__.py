@@ -1,7 +1,7 @@
 """Attacks as data: what an agent, or something it was talked into, might try. Each does its harm where nobody watches.
 
 A text that begins with `#!` is a shell script, any other a Python program after PRELUDE. @name@ is a value of the
-arena. OPEN names what the default tier lets happen, with the reason; in tier strict, asked for, nothing happens.
+arena. OPEN names what happens on a host where nothing can be covered, with the reason; elsewhere nothing happens.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def say(text):
 
 
 class Case(NamedTuple):
-    """family: exec, write, secret read, network, escape, self-approval. open: why it happens in the default tier."""
+    """family: exec, write, secret read, network, escape, self-approval. open: why it happens without covers."""
 
     family: str
     name: str

@@ -150,19 +150,15 @@ def test_what_was_refused_is_said_and_recorded(person: World) -> None:
     assert [e["verdict"]["ruling"] for e in decided] == ["deny"]
 
 
-def test_keys_stay_readable_unless_strict_was_asked_for(person: World) -> None:
-    """A cover cannot be lifted for one act, so git over ssh must not fail where nobody asked for it; it is said."""
+def test_keys_are_closed_whoever_asked_for_strict_or_nobody(person: World) -> None:
     text = "say(open('@home@/.ssh/id_ed25519').read())".replace("@home@", person.env["HOME"])
     case = person.workspace / "case.py"
     case.write_text(PRELUDE + text + "\n")
     said = person.workspace / "said"
-    for options, readable in (((), True), (("--guard", "strict"), False)):
+    for options, readable in ((("--guard", "exec"), True), ((), False), (("--guard", "strict"), False)):
         said.unlink(missing_ok=True)
         done = person.leash("run", "--headless", *options, "--", sys.executable, str(case))
         assert (said.exists() and "EVIL" in said.read_text()) is readable, done
-        started = person.events("session.started")[-1]
-        assert started["tier"] == "strict"
-        assert any("--guard strict closes them" in line for line in started["lost"]) is readable
 
 
 def test_the_senders_descriptors_are_the_callers_own(person: World) -> None:

@@ -59,14 +59,14 @@ def test_what_is_there_is_named_and_no_secret_is_printed(world: World) -> None:
     assert max(map(len, shown.splitlines()[:3])) <= 120
 
 
-@pytest.mark.skipif(probe().tier is not Tier.STRICT or not probe().covers, reason="says what --guard strict closes")
+@pytest.mark.skipif(probe().tier is not Tier.STRICT or not probe().covers, reason="says what covers close")
 def test_what_it_calls_closed_is_closed(world: World) -> None:
     place = Path(world.env["HOME"]) / ".npmrc"
-    place.write_text("t0ken\n")
-    assert kinds(world)["keys and tokens"]["held"]["strict!"] == "closed"
+    place.write_text("//forge.example/:_authToken=t0ken\n")
+    assert kinds(world)["keys and tokens"]["held"]["strict"] == "closed"
     code = f"print(open({str(place)!r}).read())"  # root reads the cover, which is empty
     (world.workspace / "read.py").write_text(code)
-    closed = world.leash("run", "--headless", "--guard", "strict", "--", "python3", "read.py")
+    closed = world.leash("run", "--headless", "--", "python3", "read.py")
     assert "t0ken" not in closed.stdout
     plain = world.leash("run", "--headless", "--guard", "exec", "--", "python3", "read.py")
     held = kinds(world)["keys and tokens"]["held"]["exec"]

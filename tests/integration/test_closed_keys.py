@@ -52,9 +52,7 @@ def keys(world: World) -> World:
 def leashed(world: World, script: str, *options: str) -> subprocess.Popen[bytes]:
     """A shell script in a session whose secrets are covered."""
     path = world.script("agent.sh", script)
-    return world.start(
-        "run", "--headless", "--guard", "strict", *(options or ("--on-ask", "wait")), "--", "sh", str(path)
-    )
+    return world.start("run", "--headless", *(options or ("--on-ask", "wait")), "--", "sh", str(path))
 
 
 def test_a_key_is_open_for_the_act_that_was_allowed_and_closed_again(keys: World) -> None:
@@ -117,7 +115,112 @@ def test_a_second_act_keeps_it_open_until_it_ends_too(keys: World) -> None:
     assert notices == ["~/.kube is open", "~/.kube is closed again"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's session has covers only where it asks for strict")
+def test_allowed_for_the_session_it_is_opened_and_closed_each_time(keys: World) -> None:
+    (keys.workspace / "done").touch()
+    process = leashed(keys, "kubectl get pods\nsleep 0.5\npeep kube\nkubectl get pods\nsleep 0.5\npeep kube\n")
+    card = keys.one_card(30)
+    assert keys.leash("approve", "--for-session", card["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().splitlines() == ["token: KUBE-TOKEN", SHUT] * 2, err
+    assert len(keys.events("act.asked")) == 1
+    notices = [event["text"] for event in keys.events("notice") if ".kube" in event["text"]]
+    assert notices == ["~/.kube is open", "~/.kube is closed again"] * 2
+
+
+def test_a_program_that_names_a_covered_path_is_asked_whatever_it_is(keys: World) -> None:
+    (keys.root / "home" / ".ssh").mkdir()
+    (keys.root / "home" / ".ssh" / "config").write_text("Host x\n")
+    home = keys.root / "home"
+    done = keys.leash("run", "--headless", "--", "sh", "-c", f"wc -l {home}/.ssh/config; ls {home}/proj")
+    assert "works with ~/.ssh" in done.stderr or "closed-key" in done.stderr
+    assert "src" in done.stdout
+
+
+def test_leashs_own_files_are_opened_for_nobody(keys: World) -> None:
+    """A cover over leash's own state is no key: naming it, and a yes, open nothing."""
+    log = f"{keys.env['LEASH_STATE_DIR']}/sessions"
+    process = leashed(keys, f"ls {log}; peep kube\n")
+    card = eventually(lambda: keys.approvals() or process.poll() is not None, 30)
+    if card is not True:
+        keys.leash("approve", card[0]["id"])
+    out, err = process.communicate(timeout=60)
+    assert b".db" not in out, err
+    assert not [event for event in keys.events("notice") if "is open" in event["text"]]
+
+
+def test_a_tool_may_keep_its_own_state_beside_an_open_key(keys: World) -> None:
+    """Locks and caches there are written without a second question; what others would run or trust is not."""
+    tool = keys.root / "home" / "bin" / "kubectl"
+    tool.write_text(
+        f"#!{sys.executable} -IS\nimport os\nhome = os.path.expanduser('~/.kube')\nos.makedirs(home + '/cache')\n"
+        "open(home + '/cache/x', 'w').write('x')\nprint('cached', flush=True)\n"
+        "try: open(home + '/config', 'a').write('x')\nexcept OSError as error: print(error.strerror)\n"
+    )
+    process = leashed(keys, "kubectl get pods\n")
+    first = keys.one_card(30)
+    assert keys.leash("approve", first["id"]).returncode == 0
+    second = eventually(lambda: next((c for c in keys.approvals() if c["id"] != first["id"]), None), 30)
+    assert "config" in second["command"]
+    assert keys.leash("deny", second["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().splitlines() == ["cached", "Permission denied"], err
+
+
+def test_netrc_is_asked_for_where_it_has_a_line_for_the_host(keys: World) -> None:
+    (keys.root / "home" / ".netrc").write_text("machine forge.example login me password NETRC-WORD\n")
+    tool = keys.root / "home" / "bin" / "wget"
+    tool.write_text(
+        f"#!{sys.executable} -IS\nimport os\nprint(open(os.path.expanduser('~/.netrc')).read().split()[-1])\n"
+    )
+    tool.chmod(0o755)
+    process = leashed(keys, "wget -q https://forge.example/x; echo code $?\n")
+    card = keys.one_card(30)
+    assert "~/.netrc" in str(card["evidence"])
+    assert keys.leash("approve", card["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().splitlines() == ["NETRC-WORD", "code 0"], err
+    other = keys.leash("run", "--headless", "--", "sh", "-c", "wget -q https://other.example/x; echo code $?")
+    assert "closed-key" not in other.stderr and "NETRC-WORD" not in other.stdout
+
+
+def test_settings_without_a_secret_stay_readable(keys: World) -> None:
+    home = keys.root / "home"
+    read = keys.script("read.py", "import sys\nprint(open(sys.argv[1]).read())\n")
+    (home / ".npmrc").write_text("fund=false\n")
+    assert keys.leash("run", "--headless", "--", "python3", str(read), str(home / ".npmrc")).stdout == "fund=false\n\n"
+    (home / ".npmrc").write_text("//x/:_authToken=abc\n")
+    held = keys.leash("run", "--headless", "--", "python3", str(read), str(home / ".npmrc"))
+    assert "abc" not in held.stdout and "closed-key" in held.stderr
+
+
+def test_the_list_is_the_persons_to_change(keys: World) -> None:
+    home = keys.root / "home"
+    (home / ".vaulted").mkdir()
+    (home / ".vaulted" / "x").write_text("V")
+    see = keys.script("see.sh", "peep kube\nls .. -A\nwc -c < ../.vaulted/x\n")
+    keys.config('[secrets]\nopen = [".kube"]\nclose = [".vaulted"]\n')
+    (home / ".kube" / "config").write_text("K")
+    done = keys.leash("run", "--headless", "--mode", "observe", "--", "sh", str(see))
+    assert done.stdout.splitlines()[0] == "open"
+    assert "1" not in done.stdout.splitlines()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root needs no user namespace, so nothing of root's looks like nobody's")
+def test_ssh_takes_the_included_settings_of_the_machine(keys: World) -> None:
+    """An ordinary user's covers make root's files look like nobody's, which ssh refuses to include."""
+    (keys.root / "home" / ".ssh").mkdir(mode=0o700)
+    listed = sorted(Path("/etc/ssh/ssh_config.d").glob("*.conf"))
+    script = (
+        "for f in /etc/ssh/ssh_config.d/*.conf; do [ -e $f ] && stat -c %U $f; done; ssh -G -F /etc/ssh/ssh_config x"
+    )
+    done = keys.leash("run", "--headless", "--mode", "observe", "--", "sh", "-c", script)
+    assert "hostname x" in done.stdout, done.stderr
+    assert "Bad owner" not in done.stderr
+    assert done.stdout.count("nobody") == 0
+    assert done.stdout.splitlines()[: len(listed)] == [os.environ.get("USER", "dev")] * len(listed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's namespaces are entered in another way")
 def test_root_gets_its_keys_too(keys: World) -> None:
     assert Path("/proc/self/ns/mnt").exists()
     process = leashed(keys, "kubectl get pods\n")

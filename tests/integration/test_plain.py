@@ -71,7 +71,8 @@ class Desk:
         self._listener.bind("\0" + name)
         self._listener.listen()
         (directory / "session.json").write_text(json.dumps({"session": "S-1", "socket": name}))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._door = threading.Thread(target=self._accept, daemon=True)
+        self._door.start()
 
     def _accept(self) -> None:
         while True:
@@ -111,6 +112,9 @@ class Desk:
         return self.heard[1:]
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # a thread left in accept() would answer for the next socket of this number
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._door.join(10)
         self._listener.close()
         if self._face is not None:
             with contextlib.suppress(OSError):

@@ -96,6 +96,17 @@ def test_a_policy_is_learned_from_what_was_observed(world: World) -> None:
     assert "user/learned-bash-other-verbs" in by["mkdir new"]
 
 
+def test_nothing_is_learned_from_what_was_refused(world: World) -> None:
+    session(world, commands=f"ls src\n{PUSH}\nrm -rf src\nexit 0\n").wait(30)
+    refused = world.leash("learn")
+    assert refused.returncode == 0, refused.stderr
+    policies = re.sub(r"//.*", "", refused.stdout)
+    assert '"ls"' in policies and '"git"' not in policies and "remote_change" not in policies
+    assert f"still ask x1: {PUSH}" in refused.stdout
+    session(world, "--mode", "observe", commands=f"ls src\n{PUSH}\nexit 0\n").wait(30)
+    assert "remote_change" in re.sub(r"//.*", "", world.leash("learn").stdout)
+
+
 def test_an_act_is_explained_condition_by_condition(world: World) -> None:
     session(world, commands=f"{PUSH}\nls\nexit 0\n").wait(30)
     numbers = {

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import World, eventually
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
 
 USR = (
     '@id("usr") @reason("not /usr") forbid (principal, action, resource) when { context.prefixes.contains("ls /usr") };'
@@ -78,8 +84,13 @@ def test_sets_replaced_under_load_lose_and_misjudge_nothing(world: World) -> Non
         ('@id("b\u202e") permit (principal, action, resource);'.encode(), "hidden character"),
         (f"{USR}\n{USR}".encode(), "already used"),
         (b'@id("u") @lockd("true") forbid (principal, action, resource);', "did you mean @locked?"),
+        (
+            '@id("m") permit (principal, action, resource) when { context.command == "r\u043c" };'.encode(),
+            "two scripts",
+        ),
+        (b"".join(b'@id("n%d") permit (principal, action, resource);' % n for n in range(4090)), "policies together"),
     ],
-    ids=["nul", "large", "deep", "bidi", "twice", "annotation"],
+    ids=["nul", "large", "deep", "bidi", "twice", "annotation", "alike", "many"],
 )
 def test_a_hostile_file_changes_nothing_and_the_last_good_set_stays(world: World, hostile: bytes, what: str) -> None:
     write(world, USR)
@@ -206,3 +217,166 @@ def test_after_foreign_text_what_goes_out_is_asked_again(world: World) -> None:
     )
     assert "builtin/tainted-outward" not in before and "builtin/tainted-outward" in after
     assert world.events("session.tainted")[0]["source"] == "web"
+
+
+def test_a_small_stack_of_the_shell_changes_no_decision(world: World) -> None:
+    """The engine has a stack of its own: on the main thread's it would err here, and an error denies."""
+    same = 'ip("::1").isIpv6()'  # not a test the index answers by itself
+    deep = "(" * 20 + " && ".join([same] * 30) + ")" * 20
+    write(
+        world,
+        f'@id("deep") permit (principal, action == Action::"ProcessExec", resource) when {{ {deep} }};\n'
+        f'@id("usr") forbid (principal, action == Action::"ProcessExec", resource) when {{ {deep} }}'
+        ' when { context.prefixes.contains("ls /usr") };',
+    )
+    line = 'ulimit -s 256; exec "$@"'
+    words = ["sh", "-c", line, "sh", *world.argv("run", "--headless", "--", "bash")]
+    said = "ls /usr\necho fine\n"
+    done = subprocess.run(
+        words, cwd=world.workspace, env=world.env, input=said, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "fine\n", done.stderr
+    decisions = [e["decision"] for e in world.events("act.decided")]
+    assert not any(one.get("errors") for one in decisions)
+    assert any("user/deep" in [p["id"] for p in one["policies"]] for one in decisions)
+    assert [p["id"] for p in decided(world, "ls /usr")[0]["decision"]["policies"]] == ["user/usr"]
+
+
+HOOKED = """\
+#!{python}
+import json, os, subprocess, sys
+hooks = json.load(open(sys.argv[sys.argv.index("--settings") + 1]))["hooks"]
+
+def hook(event, **more):
+    command = hooks[event][-1]["hooks"][0]["command"]
+    said = json.dumps(dict(session_id="s", cwd=os.getcwd(), hook_event_name=event, **more)).encode()
+    done = subprocess.run(["/bin/sh", "-c", command], input=said, capture_output=True)
+    print(event, done.returncode, done.stderr.decode().partition("[")[2].partition("]")[0], flush=True)
+
+hook("UserPromptSubmit", prompt="tidy up")
+hook("UserPromptSubmit", prompt="deploy to production")
+tools = dict(WebFetch=dict(url="https://example.com/"), WebSearch=dict(query="x"), Task=dict(prompt="y"))
+for name, given in tools.items():
+    hook("PreToolUse", tool_name=name, tool_use_id=name, tool_input=given)
+"""
+
+
+def test_prompts_tools_and_sub_agents_can_be_held_and_are_silent_otherwise(world: World) -> None:
+    agent = world.root / "bin" / "claude"
+    agent.parent.mkdir()
+    agent.write_text(HOOKED.format(python=sys.executable))
+    agent.chmod(0o755)
+    world.env["PATH"] = f"{agent.parent}:{world.env['PATH']}"
+    silent = world.leash("run", "--headless", "--guard", "exec", "--", "claude", "go").stdout
+    assert silent.splitlines() == [
+        *("UserPromptSubmit 0 ", "UserPromptSubmit 0 ", "PreToolUse 0 ", "PreToolUse 0 ", "PreToolUse 0 ")
+    ]
+    told = [e for e in world.events("act.decided") if e["request"]["action"] in ("PromptSend", "ToolUse")]
+    assert len(told) == 4 and not world.events("act.asked")
+    assert "WebFetch" in world.leash("log", "--json").stdout
+    write(
+        world,
+        '@id("prod") forbid (principal, action == Action::"PromptSend", resource == Prompt::"person")'
+        ' when { context.command like "*production*" };\n'
+        '@id("web") forbid (principal, action == Action::"ToolUse", resource == AgentTool::"WebFetch")'
+        ' when { context.hosts.contains("example.com") };\n'
+        '@id("alone") @outcome("ask") forbid (principal, action == Action::"SubagentSpawn", resource);',
+    )
+    held = world.leash("run", "--headless", "--guard", "exec", "--", "claude", "go").stdout
+    assert held.splitlines() == [
+        *("UserPromptSubmit 0 ", "UserPromptSubmit 2 user/prod", "PreToolUse 2 user/web", "PreToolUse 0 "),
+        "PreToolUse 2 user/alone",
+    ]
+
+
+def machine(world: World) -> list[dict]:
+    """The events of the machine's chain."""
+    with sqlite3.connect(Path(world.env["LEASH_STATE_DIR"]) / "machine.db") as chain:
+        return [json.loads(body)["event"] for (body,) in chain.execute("SELECT body FROM event ORDER BY seq")]
+
+
+def test_a_running_session_changes_its_mode_and_both_logs_say_so(world: World) -> None:
+    write(
+        world,
+        ETC.replace('@id("etc")', '@id("etc") @outcome("ask")') + "\n"
+        '@id("learning") @reason("Nobody only observes here.") forbid (principal, action == Action::"SessionStart", '
+        'resource) when { context.posture == "observe" };',
+    )
+    process = start(world, "--on-ask", "wait")
+    process.stdin.write(b"ls /etc >/dev/null && echo approved\n")
+    process.stdin.flush()
+    world.one_card()
+    assert "in mode guard already" in world.leash("mode", "guard").stderr
+    locked = world.leash("mode", "lockdown")
+    assert (locked.returncode, locked.stdout.split(": ")[1]) == (0, "mode lockdown\n")
+    assert eventually(lambda: world.events("act.answered"))[0]["verdict"]["ruling"] == "deny"  # what waited
+    process.stdin.write(b"ls /etc >/dev/null || echo refused\n")
+    process.stdin.flush()
+    eventually(lambda: len(decided(world, "ls /etc")) == 2)
+    looser = world.leash("mode", "observe")
+    assert looser.returncode == 1 and "Nobody only observes here. [user/learning]" in looser.stderr
+    assert world.leash("mode", "guard").returncode == 0
+    process.stdin.write(b"ls /etc >/dev/null && echo approved\n")
+    process.stdin.close()
+    assert world.leash("approve", world.one_card()["id"]).returncode == 0
+    assert process.stdout.read() == b"refused\napproved\n"
+    shifts = [("lockdown", "guard"), ("guard", "lockdown")]
+    assert [(e["mode"], e["was"]) for e in world.events("session.mode")] == shifts
+    assert [(e["mode"], e["was"]) for e in machine(world) if e["kind"] == "session.mode"] == shifts
+    lowered = [e for e in machine(world) if e["kind"] == "session.lowered"]
+    assert bool(lowered) == (probe().tier is not Tier.STRICT)
+    assert world.leash("audit", "verify").returncode == 0
+
+
+def test_an_agent_cannot_change_the_mode_of_its_session(world: World) -> None:
+    assert "DENY" in world.leash("explain", "--", "leash mode observe").stdout
+    ask = "import sys; from leashtui.faces.cli.main import main; sys.exit(main(['mode', sys.argv[1]]))"
+    script = world.script("inside", f"#!{sys.executable}\n{ask}\n")
+    for mode in ("observe", "lockdown"):
+        done = world.leash("run", "--headless", "--guard", "exec", "--", str(script), mode)
+        assert done.returncode != 0 and not world.events("session.mode"), done.stderr
+    outside = start(world)
+    eventually(lambda: world.leash("status").stdout.count("bash"))
+    done = subprocess.run([script, "lockdown"], env=world.env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and world.events("session.mode"), done.stderr
+    outside.stdin.close()
+
+
+def test_in_tier_watch_tightening_needs_no_code_and_loosening_does(world: World) -> None:
+    process = world.start("run", "--headless", "--guard", "watch", "--", "sleep", "30")
+    eventually(lambda: world.leash("status").stdout.count("sleep"))
+    assert world.leash("mode", "lockdown").returncode == 0
+    looser = world.leash("mode", "guard")
+    assert looser.returncode != 0 and "code" in looser.stderr
+    assert [e["mode"] for e in world.events("session.mode")] == ["lockdown"]
+    assert world.leash("kill").returncode == 0
+    process.wait(20)
+
+
+POORER = """
+import ctypes, os, struct, sys
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x00050026), (0x06, 0, 0, 0x7FFF0000))))  # 444: Landlock
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_void_p)]
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(4, ctypes.addressof(program)))) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_host_that_gives_less_than_usual_is_recorded_in_both_logs(world: World) -> None:
+    words = world.argv("run", "--headless", "--", "bash", "-c", "echo fine")
+    done = subprocess.run(
+        [sys.executable, "-c", POORER, *words], cwd=world.workspace, env=world.env, capture_output=True, timeout=60
+    )
+    assert done.stdout == b"fine\n", done.stderr
+    started = world.events("session.started")[0]
+    assert started["tier"] in ("exec", "watch")
+    for lowered in (world.events("session.lowered"), [e for e in machine(world) if e["kind"] == "session.lowered"]):
+        assert [(e["tier"], e["usual"]) for e in lowered] == [(started["tier"], "strict")]
+        assert lowered[0]["session"] and lowered[0]["lost"]
+    assert f"guard {started['tier']} where strict is usual" in world.leash("log").stdout
+    asked = world.leash("run", "--headless", "--guard", started["tier"], "--", "bash", "-c", "true")
+    assert asked.returncode == 0 and not world.events("session.lowered")  # what was asked for is no surprise

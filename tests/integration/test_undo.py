@@ -145,3 +145,31 @@ def test_work_that_was_put_aside_and_then_removed_comes_back(world: World) -> No
     assert not (world.workspace / "notes").exists()
     world.leash("undo")
     assert (world.workspace / "notes").read_text() == "mine"
+
+
+@strict
+@pytest.mark.parametrize(
+    "command", ["rm -rf notes", "git checkout -- .", "git clean -fdq", "git reset -q --hard", "truncate -s0 notes/a"]
+)
+def test_what_the_card_says_about_undoing_is_true(world: World, command: str) -> None:
+    (world.workspace / "notes").mkdir()
+    (world.workspace / "notes" / "a").write_text("mine")
+    (world.workspace / "src" / "app.py").write_text("edited")
+    before = picture(world.workspace)
+    process = world.start("run", "--headless", "--on-ask", "wait", "--", "sh", "-c", f"{command}; true")
+    card = world.one_card(30)
+    assert card["undo"].startswith("leash undo brings it back"), card
+    assert world.leash("approve", card["id"]).returncode == 0
+    process.communicate(timeout=60)
+    assert picture(world.workspace) != before
+    done = world.leash("undo")
+    assert done.returncode == 0, done
+    assert picture(world.workspace) == before
+
+
+def test_where_nothing_is_kept_the_card_does_not_promise_it(world: World) -> None:
+    (world.workspace / "notes").mkdir()
+    process = world.start("run", "--headless", "--on-ask", "wait", "--guard", "exec", "--", "sh", "-c", "rm -rf notes")
+    assert world.one_card(30)["undo"] == "cannot be undone"
+    world.leash("kill", "--all")
+    process.communicate(timeout=60)

@@ -140,6 +140,10 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
         loads = name in ("-r", "--require", "--import", "--loader") and language in ("node", "ruby", "perl")
         if loads and value.startswith((".", "/")):
             call.run_file(value, "loads")
+    if language == "ruby" and "-run" in call.words and any("httpd" in w for w in call.words):
+        if not re.search(r"--bind-address[= ]?(?:127\.|localhost|::1)", " ".join(call.words)):
+            call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
+        return Stream(0, None)
     if language == "python" and options.has("-m"):
         return _module(call, options)
     if codes:

@@ -101,7 +101,31 @@ def run(call: Call, spec: Spec, options: Options) -> Stream | None:
             _through(call, inner, mounts, options.last("-w", "--workdir"))
     call.add(Verb.EXEC, bare(image), f"starts a container of {show(image)}")
     call.sign("network")
+    call.ledger.containers.update(bare(n) for n in options.all("--name"))
+    if options.has("-d", "--detach"):
+        call.ledger.containers.add(_STARTED)
+        return Stream(Taint.LOCAL | (call.reads & Taint.SECRET), _STARTED + "\n")
     return Stream(Taint.LOCAL | (call.reads & Taint.SECRET), None)
+
+
+_STARTED = "started-by-this-command"
+"""Stands for the number that `docker run -d` prints."""
+
+
+def drop(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """stop, kill, rm: what this very command started is its own to end."""
+    at = next((i for i, w in enumerate(call.words) if w in ("rm", "remove", "stop", "kill")), 0)
+    names = [bare(w) for w in call.words[at + 1 :] if not w.startswith("-")]
+    if names and all(n in call.ledger.containers for n in names):
+        call.add(Verb.EXEC, names[0], f"ends {show(' '.join(names))[:60]}, which this command started")
+        return None
+    ends = any(w in ("rm", "remove") for w in call.words[1:3])
+    if ends:
+        call.sign("destructive")
+    say = f"changes containers, images or volumes with {call.name} {'rm' if ends else 'stop'}"
+    grade = Severity.HIGH if ends else None
+    call.add(Verb.CONTAINER_CHANGE, show(" ".join(names)), say, grade, lost=ends)
+    return None
 
 
 def _keeps(options: Options) -> bool:
@@ -308,6 +332,7 @@ def nested(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 HANDLERS = {
+    "container_drop": drop,
     "container_run": run,
     "container_exec": execute,
     "container_build": build,

@@ -12,7 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.content import judge_executable
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
-from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk
+from leashtui.classify.places import SYSTEM_DIRS, covered_folder, is_disk, is_installed
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -21,7 +21,7 @@ _LOOSE = lazy(
     r"^(?:0?[0-7]?[0-7][0-7][2367]|0?7[0-7]{2}|[ugoa]*o[ugoa]*[+=][rxXst]*w\w*|a?\+\w*w\w*|a[+=]\w*w\w*|[ugo]*\+\w*s\w*"
     r"|\+t?s|[2467][0-7]{3})$"
 )
-_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^[ugoa]*[+=][rwxX]*s")
+_BORROWS = lazy(r"^0?[4567][0-7]{3}$|^(?:[ugoa]*[ua][ugoa]*)?[+=][rwxX]*s")
 """Modes by which a program runs with the rights of its owner, whoever starts it."""
 _WORLD = lazy(
     r"(?:^0?[0-7]?[0-7]{2}[2367]$)|(?:^[ugoa]*[oa][ugoa]*[+=]\w*w)|(?:^\+\w*w)|(?:^[ug]*\+\w*s)|(?:^[246][0-7]{3}$)"
@@ -56,6 +56,14 @@ def _target_path(call: Call, source: Word, target: Word) -> Word:
     return Word(f"{target.rstrip('/') or '/'}/{name}", target.taint) if into and name else target
 
 
+def remove_empty(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """rmdir: what is lost is nothing, but somebody else's folder is theirs."""
+    for word in options.args:
+        inside = call.place(word) in (Place.HOME, Place.OUTSIDE, Place.SYSTEM, Place.ROOT)
+        call.delete(word) if inside else call.read(word, look=True)
+    return None
+
+
 def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
     """cp, install, mv and ln -s by the name of the tool."""
     sources, target = _split(options)
@@ -74,6 +82,13 @@ def copy(call: Call, spec: Spec, options: Options) -> Stream | None:
         empties = call.path(source) == "/dev/null" and not options.has("-n", "--no-clobber")
         if linking and empties and not options.has("-f", "-sf", "-fs", "-nfs", "-sfn"):
             empties = False
+        if path.rpartition("/")[2] in ("leash", "leashtui") and is_installed(
+            call.path(source), call.machine.setting.workspace, call.machine.setting.home
+        ):
+            call.sign("guard_tamper")
+            call.add(
+                Verb.GUARD_TOUCH, path, f"puts another program in leash's place: {call.say(lands)}", Severity.CRITICAL
+            )
         call.write(lands, content, empties=empties)
         mode = options.last("-m", "--mode") if call.name in ("install", "ginstall") else None
         if mode is not None:
@@ -88,8 +103,8 @@ def _source(call: Call, source: Word, *, moving: bool, linking: bool, deep: bool
         known = call.state.files.get(call.path(source))
         if known is not None:
             return known
-        call.read(source, look=True)
-        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None)
+        call.read(source, look=call.place(source) is not Place.SECRET)
+        return Stream(Taint.SECRET if call.place(source) is Place.SECRET else 0, None, call.path(source))
     if moving:
         return call.read(source, look=call.place(source) is not Place.SECRET)
     return call.read(source, recursive=deep)
@@ -122,6 +137,8 @@ def _leaves(call: Call, source: Word, target: Word) -> None:
         Place.SYSTEM,
     ):
         call.delete(source, how="moves out of the workspace:")
+    elif where is Place.SOURCE and path:
+        call.add(Verb.WRITE, path, f"moves {show(source)} away", Severity.LOW, place=where)
 
 
 def permissions(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -150,6 +167,9 @@ def permissions(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def _loosened(call: Call, target: Word, mode: str, *, deep: bool) -> None:
     path, where = call.path(target), call.place(target)
+    if target.taint & Taint.GUARD or path.rpartition("/")[2] in ("leash", "leashtui"):
+        call.sign("guard_tamper")
+        call.add(Verb.GUARD_TOUCH, path, f"changes the mode of {call.say(target)}, leash itself", Severity.CRITICAL)
     folder = covered_folder(path)
     if deep and (folder in SYSTEM_DIRS or call.place(folder) is Place.ROOT) or (where is Place.ROOT and path == "/"):
         call.sign("catastrophic")
@@ -233,7 +253,8 @@ def pipe_name(call: Call, spec: Spec, options: Options) -> Stream | None:
 def tee(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Writes what it gets to files and on."""
     for word in options.args:
-        call.write(word, call.stdin, append=options.has("-a", "--append"))
+        appends = options.has("-a", "--append")
+        call.write(word, call.stdin, append=appends, empties=call.stdin.text == "" and not appends)
     return call.stdin
 
 
@@ -305,6 +326,7 @@ def patch(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 HANDLERS = {
+    "rmdir": remove_empty,
     "patch": patch,
     "copy": copy,
     "permissions": permissions,

@@ -25,6 +25,8 @@ _AWK_PIPE = lazy(
     r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)"
 )
 _AWK_FILE = lazy(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
+_AWK_SAID = lazy(r'print\s*\(?\s*"((?:[^"\\]|\\.)*)"\s*\)?\s*\|')
+_AWK_PRINTS = lazy(r"\bprint\b|^\s*1\s*;?$|[};]\s*1\s*;?$|^(?!\s*0\s*$)[^{]*$")
 _AWK_READ = lazy(r"getline\s*\w*\s*<\s*(\"(?:[^\"\\]|\\.)*\")")
 _AWK_NET = lazy(r"/inet[46]?/(?:tcp|udp)/\d*/([^/\"]+)/")
 _VIM_RUN = lazy(
@@ -32,6 +34,7 @@ _VIM_RUN = lazy(
     re.S,
 )
 _VIM_CODE = lazy(r"^:?\s*(py(?:thon)?3?x?|lua|perl|ruby|tcl)\s+(.+)$", re.S)
+_VIM_EMPTIES = lazy(r":?(?:%|1,\$)d(?:elete)?\b")
 
 
 def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -48,10 +51,13 @@ def awk(call: Call, spec: Spec, options: Options) -> Stream | None:
         if "=" not in file or file.startswith(("/", ".")):
             taint |= call.read(file).taint
     for program in programs:
+        call.judge_source(program, program.taint & (Taint.FETCHED | Taint.SOCKET))
         taint |= _awk_program(call, program, taint)
     in_place = any(v.startswith("inplace") for v in options.all("-i", "--include"))
     if in_place:
-        silent = not any(re.search(r"\bprint\b|^\s*1\s*;?$|[};]\s*1\s*;?$|^[^{]*$", bare(p)) for p in programs)
+        silent = not any(
+            re.search(r"\bprint\b|^\s*1\s*;?$|[};]\s*1\s*;?$|^(?!\s*0\s*$)[^{]*$", bare(p)) for p in programs
+        )
         for file in files:
             call.write(file, Stream(0, None), append=not silent, empties=silent)
     for value in options.all("-l", "--load"):
@@ -74,7 +80,8 @@ def _awk_program(call: Call, program: Word, taint: int) -> int:
         call.shell(whole)
     for found in _AWK_PIPE.finditer(text):
         command = _unquoted(found.group(1) or found.group(2))
-        call.shell(command, Stream(taint, None))
+        said = _AWK_SAID.match(found.group())
+        call.shell(command, Stream(taint, decode_ansi(said[1]) + "\n" if said is not None else None))
     for found in _AWK_FILE.finditer(text):
         target = _unquoted(found.group(2))
         if target not in ("/dev/stderr", "/dev/stdout") and (
@@ -206,7 +213,7 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
             )
         elif re.search(r"shell-command|call-process|start-process|delete-file|delete-directory", text):
             _lisp(call, text)
-        elif re.match(r":?\s*(?:w|wq|write|saveas|sav)\s+([^!].*)", text) and (target := text.split(None, 1)[1:]):
+        elif re.match(r":?\s*(?:w|wq|write|saveas|sav)!?\s+([^!].*)", text) and (target := text.split(None, 1)[1:]):
             call.write(Word(target[0]))
         elif re.match(r":?\s*(so(urce)?|luafile)\s+(.+)", text):
             call.run_file(Word(text.split(None, 1)[1]), "loads")
@@ -216,7 +223,11 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     for file in options.args:
         if not options.has("-R", "-M"):
             call.write(file, Stream(0, None), append=True)
-    silent = any(re.fullmatch(r"-[a-zA-Z]*[eE][a-zA-Z]*s?|-s", w) for w in call.words[1:])
+    silent = any(re.fullmatch(r"-[a-zA-Z]*[eE][a-zA-Z]*s?|-s|-", w) for w in call.words[1:])
+    typed = (call.stdin.text or "").splitlines() if silent else []
+    if any(_VIM_EMPTIES.match(bare(c).strip()) for c in (*commands, *typed)):
+        for file in options.args:
+            call.write(file, Stream(0, ""), empties=True)
     if call.stdin.taint & Taint.FETCHED and silent:
         call.judge_source("", call.stdin.taint)
     if silent and call.stdin.text:

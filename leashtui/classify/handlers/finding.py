@@ -12,7 +12,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import covered_folder
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word, bare, live
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, live
 from leashtui.classify.wrappers import input_items, run_for_input
 from leashtui.model.facts import Place
 
@@ -211,20 +211,36 @@ def parallel(call: Call, spec: Spec, options: Options) -> Stream | None:
     return call.out()
 
 
+_FD_VALUES = frozenset(
+    "-e --extension -t --type -d --max-depth -E --exclude -S --size -c --color -j --threads -o --owner".split()
+)
+
+
 def fd_find(call: Call, spec: Spec, options: Options) -> Stream | None:
     """fd: -x and -X run a command."""
     words = call.words[1:]
     for index, word in enumerate(words):
         if word in ("-x", "-X", "--exec", "--exec-batch"):
             tail = [w for w in words[index + 1 :] if w != ";"]
-            before = [w for w in words[:index] if not w.startswith("-")]
-            item = Word(f"./{STAR}{before[0].lstrip('.') if before else ''}") if before else Word(STAR)
-            argv = [Word(w.replace("{}", item), w.taint) for w in tail]
-            if not any("{" in w for w in tail):
-                argv.append(item)
-            call.direct = False
-            return call.words_run(argv, Stream(0, None))
+            out = NOTHING
+            for item in _fd_items(words[:index]):
+                argv = [Word(w.replace("{}", item), w.taint) for w in tail]
+                if not any("{" in w for w in tail):
+                    argv.append(item)
+                call.direct = False
+                out = out.joined(call.words_run(argv, Stream(0, None)))
+            return out
     return Stream(0, f"./{UNKNOWN}\n")
+
+
+def _fd_items(words: list[Word]) -> list[Word]:
+    """What fd may find: below each folder that is named, or here; of an ending, where there is one."""
+    plain = [w for former, w in zip([Word(""), *words], words, strict=False) if former not in _FD_VALUES]
+    plain = [w for w in plain if not w.startswith("-")]
+    ending = next((w for former, w in zip(words, words[1:], strict=False) if former in ("-e", "--extension")), "")
+    name = plain[0].lstrip(".^").rstrip("$") if plain else ""
+    last = f".{ending}" if ending else name
+    return [Word(f"{folder.rstrip('/')}/{STAR}{last}", folder.taint) for folder in plain[1:] or [Word(".")]]
 
 
 HANDLERS = {"find": find, "xargs": input_runner, "parallel": parallel, "fd": fd_find}

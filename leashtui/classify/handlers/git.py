@@ -15,6 +15,7 @@ from leashtui.classify.handlers.pinned import current_branch, is_protected, lead
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
+from leashtui.classify.places import is_within
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
@@ -40,7 +41,9 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
         if folder == options.last("-C"):
             call.state.cwd = path
     _repository(call, options)
-    if options.args and not any(p[0] in (bare(options.args[0]), "*") for p, _ in spec.patterns):
+    if call.words[1:2] == ["--"]:  # which git refuses today
+        return call.words_run([call.words[0], *call.words[2:]])
+    if options.args and bare(options.args[0]) not in spec.by_first and not any(p[0] == "*" for p, _ in spec.patterns):
         _alias(call, options)
     return None
 
@@ -195,14 +198,16 @@ def clone(call: Call, spec: Spec, options: Options) -> Stream | None:
             else None
         )
         if target:
-            call.write(target, Stream(Taint.FETCHED, None), append=True)
+            own = bool(options.args) and is_within(call.path(options.args[0]), call.machine.setting.workspace.root)
+            own = own and "://" not in options.args[0] and ":" not in options.args[0]
+            call.write(target, Stream(0 if own else Taint.FETCHED, None), append=True)
     return None
 
 
 def run_text(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Subcommands whose words are a command: bisect run, submodule foreach, rebase --exec, filter-branch."""
-    for value in options.all(
-        "-x",
+    given = options.all("-x") if "rebase" in call.words else []
+    given += options.all(
         "--exec",
         "--tree-filter",
         "--index-filter",
@@ -212,8 +217,11 @@ def run_text(call: Call, spec: Spec, options: Options) -> Stream | None:
         "--tag-name-filter",
         "--parent-filter",
         "--setup",
-    ):
+    )
+    for value in given:
         call.shell(value)
+    for value in options.all("--extcmd", "-x") if "difftool" in call.words else ():
+        indirect(call, Word(f"{value} {UNKNOWN} {UNKNOWN}", value.taint) if " " in value else value)
     for option in ("-O", "--open-files-in-pager", "--extcmd"):
         for value in options.all(option):
             indirect(call, value)

@@ -103,7 +103,16 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     elif options.has("-b", "-B", "--orphan", "--detach", "--ours", "--theirs", "-p", "--patch"):
         return
     elif paths or any(_is_path(call, w) for w in options.args):
+        for path in paths or [w for w in options.args if _is_path(call, w)]:
+            _changes(call, path)
         _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
+
+
+def _changes(call: Call, path: Word) -> None:
+    """What git changes in the work tree, and can give back."""
+    where = call.path(path)
+    if where and call.place(path) is Place.SOURCE:
+        call.add(Verb.WRITE, where, f"changes {show(path)}", Severity.LOW, place=Place.SOURCE)
 
 
 def _paths_after(words: list[Word]) -> list[Word]:
@@ -136,6 +145,8 @@ def _restore(call: Call, options: Options, words: list[Word]) -> None:
         or options.has("-p", "--patch")
     ):
         return
+    for path in options.args:
+        _changes(call, path)
     _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
 
 
@@ -147,6 +158,8 @@ def _reset(call: Call, options: Options, words: list[Word]) -> None:
 def _rm(call: Call, options: Options, words: list[Word]) -> None:
     for path in options.args:
         judge_path(call.machine, call.state, path, call.span)
+        if not options.has("--cached"):
+            _changes(call, path)
     if options.has("-f", "--force") and not options.has("--cached"):
         _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
     elif (
@@ -242,6 +255,7 @@ def _add(call: Call, options: Options, words: list[Word]) -> None:
 def _move(call: Call, options: Options, words: list[Word]) -> None:
     for path in options.args:
         judge_path(call.machine, call.state, path, call.span)
+        _changes(call, path)
     if options.has("-f", "--force"):
         _discards(call, "the file that is overwritten")
 
@@ -272,6 +286,10 @@ _JUDGES = {
 }  # fmt: skip
 
 
+_NAMES_ONLY = frozenset("ls-files check-ignore check-attr status rev-list name-rev".split())
+"""They print names of files, never what is in them."""
+
+
 def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Subcommands that only show: unless what they show is a secret, or they start a program, or they are sent."""
     sub, words = subcommand(call)
@@ -279,7 +297,7 @@ def view(call: Call, spec: Spec, options: Options) -> Stream | None:
     for word in options.args:
         found = _BLOB.match(bare(word))
         name = Word(found.group(1), word.taint) if found is not None and "://" not in word else word
-        if call.place(name) is Place.SECRET:
+        if call.place(name) is Place.SECRET and sub not in _NAMES_ONLY:
             call.reads |= Taint.SECRET
             call.add(
                 Verb.SECRET_READ, call.path(name), f"shows {call.say(name)}, which holds secrets", place=Place.SECRET

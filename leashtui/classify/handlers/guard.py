@@ -60,6 +60,7 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
         "deny",
         "kill",
         "resume",
+        "mode",
         "policy",
         "config",
         "trust",
@@ -80,6 +81,7 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
         "unlock",
         "pause",
     )
+    changes = changes or (first == "hooks" and second in ("uninstall", "remove", "disable", "off"))
     if loosens or changes:
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, first, f"gives orders to leash: {show(' '.join(words))[:60]}", Severity.CRITICAL)

@@ -14,7 +14,7 @@ from leashtui.classify.environment import judge_unset
 from leashtui.classify.handlers.streams import variables
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import Stream, Word
+from leashtui.classify.values import Stream, Word, bare
 from leashtui.classify.wrappers import run_tail
 
 
@@ -53,8 +53,8 @@ def env(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.opaque("splits a text that cannot be split")
             continue
         run_tail(call, spec, options, [*words, *options.args])
-    bare = all("=" in w for w in options.args)
-    if texts or not bare:
+    alone = all("=" in w for w in options.args)
+    if texts or not alone:
         return Stream(call.reads | call.stdin.taint, None)
     if options.has("-i", "--ignore-environment") or any(w == "-" for w in call.words[1:]):
         return Stream(0, None)
@@ -62,5 +62,19 @@ def env(call: Call, spec: Spec, options: Options) -> Stream | None:
     return variables(call, spec, nothing)
 
 
-HANDLERS = {"sudo": sudo, "su": su, "env": env}
+def change_root(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """chroot: the command's absolute paths lie below the folder that it takes for /."""
+    if len(options.args) < 2:
+        call.opaque("opens a shell that takes another folder for /")
+        return None
+    root, program, *rest = options.args
+    below = bare(root).rstrip("/")
+    moved = [Word(f"{below}{w}", w.taint) if w.startswith("/") else w for w in rest]
+    if program.rpartition("/")[2] in ("sh", "bash", "dash", "zsh") and "-c" in rest:
+        moved = list(rest)
+    call.direct = False
+    return call.words_run([Word(program.rpartition("/")[2], program.taint), *moved])
+
+
+HANDLERS = {"chroot": change_root, "sudo": sudo, "su": su, "env": env}
 """See handlers/__init__.py."""

@@ -13,7 +13,8 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import Stream, Taint, Word, show
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, show
+from leashtui.model.facts import Verb
 
 _TYPES = lazy(
     r"(?i)(?:A|AAAA|ANY|AXFR|IXFR|CAA|CNAME|DNSKEY|DS|HINFO|HTTPS|LOC|MX|NAPTR|NS|NSEC|PTR|RRSIG|SOA|SRV|SVCB|SSHFP|TLSA|TXT"
@@ -26,6 +27,8 @@ def lookup(call: Call, spec: Spec, options: Options) -> Stream | None:
     out = 0
     names = [Word(w.removeprefix("@"), w.taint) for w in options.args if not w.startswith("+")]
     for word in [*names, *options.all("-q", "-x", "--query")]:
+        if word == UNKNOWN and not word.taint & Taint.SECRET:
+            word = Word(word, 0)  # whom it asks for is not known; nothing is told to somebody in particular
         if word.taint & (Taint.SECRET | Taint.LOCAL) or not _TYPES.match(word):
             out |= call.fetch(word, f"looks up {show(word)}").taint
     if any(value.taint & Taint.SECRET for _, value in options.values):
@@ -33,7 +36,10 @@ def lookup(call: Call, spec: Spec, options: Options) -> Stream | None:
     listed = options.last("-f", "--file") if call.name in ("dig", "fping", "kdig") else None
     if listed is not None:
         content = call.stdin if listed == "-" else call.read(listed)
-        call.send("", content, "the names that a file lists")
+        if content.taint & Taint.SECRET:
+            call.send("", content, "the names that a file lists")
+        else:
+            call.add(Verb.NET_GET, "", "looks up the names that a file lists")
     return Stream(call.taint() | out, None)
 
 

@@ -35,6 +35,9 @@ def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name == "kill" and (words[:1] == ["-0"] or words[:2] in (["-s", "0"], ["-n", "0"])):
         return Stream(0, None)
     targets = _targets(words) if call.name == "kill" else words
+    if call.name == "pkill" and words[:1] == ["-P"] and words[1:2] == [OWN]:
+        call.add(Verb.READ, "", "stops what this shell started")
+        return Stream(0, None)
     if call.name == "kill" and targets and all(w.startswith("%") or w in (LAST_JOB, OWN) for w in targets):
         call.add(Verb.READ, "", "stops a job of this shell")
         return Stream(0, None)
@@ -79,9 +82,14 @@ def users(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(Taint.GUARD if guard else 0, UNKNOWN + "\n")
 
 
+_NAME = lazy(r"[\w.+-]+")
+
+
 def look_for(call: Call, spec: Spec, options: Options) -> Stream | None:
     """pgrep, pidof, ps: numbers of processes; those of leash are marked."""
     guard = any(is_leash(w) for w in call.words[1:])
+    if call.name in ("which", "gwhich") and options.args and all(_NAME.fullmatch(w) for w in options.args):
+        return Stream(Taint.GUARD if guard else 0, "".join(f"/usr/bin/{w}\n" for w in options.args))
     if call.name == "ps" and any(_WITH_VARIABLES.fullmatch(w) for w in call.words[1:]):
         call.add(Verb.SECRET_READ, "", "shows the variables of processes, secret ones too", place=Place.SECRET)
         return Stream(Taint.SECRET | (Taint.GUARD if guard else 0), UNKNOWN + "\n")
@@ -153,15 +161,19 @@ def accounts(call: Call, spec: Spec, options: Options) -> Stream | None:
     text = " ".join(bare(w) for w in call.words)
     if re.search(r"(?:-u|--uid)[ =]?0\b", text) or (
         call.name in ("usermod", "gpasswd", "adduser")
+        and bare(call.words[-1]) not in (call.machine.setting.user, call.machine.setting.home.rpartition("/")[2])
         and re.search(r"\b(sudo|wheel|root|admin|docker)\b", text)
         and not options.has("--help")
     ):
         call.sign("backdoor")
-    if call.name in ("userdel", "deluser") and any(
-        bare(w) in ("root", call.machine.setting.user) for w in call.words[1:]
-    ):
+    own = ("root", call.machine.setting.user, call.machine.setting.home.rpartition("/")[2])
+    if call.name in ("userdel", "deluser") and any(bare(w) in own for w in call.words[1:]):
         call.sign("catastrophic", "destructive")
     return None
+
+
+_TYPED_END = lazy(r"\\n|\\r|\^M|\\01[25]")
+"""How `screen` is told to press Enter."""
 
 
 def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -175,7 +187,8 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
             if any(is_leash(w) for w in words):
                 call.sign("guard_tamper")
             call.add(Verb.PRIVILEGE, "", "types into another terminal, where nobody may be watching", Severity.HIGH)
-            call.shell(Word(" ".join(typed)))
+            line = " ".join(typed)
+            call.shell(Word(_TYPED_END.sub("\n", line) if word == "stuff" else line))
             return None
         if word in (
             "new-session",

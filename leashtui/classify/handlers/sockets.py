@@ -109,7 +109,7 @@ def socat(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 def websocket(call: Call, spec: Spec, options: Options) -> Stream | None:
     """websocat, wscat, grpcurl: what is said to an address; a program tied to it is a shell for strangers."""
-    words = list(options.args)
+    words = list(options.args[:1] if call.name == "grpcurl" else options.args)
     run = [w for w in words if re.match(r"(?:sh-c|exec|cmd|sh):", w)]
     away = [w for w in [*words, *options.all("-c", "--connect")] if not is_local(host_of(w)) and _ADDRESS.search(w)]
     if any(re.search(r"0\.0\.0\.0|\[::\]", w) for w in call.words) or (
@@ -125,7 +125,7 @@ def websocket(call: Call, spec: Spec, options: Options) -> Stream | None:
     for name, value in options.values:
         if name in ("-d", "-x", "--execute", "-H", "--header", "-rpc-header", "--auth"):
             content = content.joined(Stream(value.taint, str(value)))
-    if away and call.name in ("grpcurl", "buf-curl", "evans") and {"list", "describe"} & set(words):
+    if away and call.name in ("grpcurl", "buf-curl", "evans") and {"list", "describe"} & set(options.args):
         call.fetch(away[0])
     elif away:
         call.send(host_of(away[0]), content)

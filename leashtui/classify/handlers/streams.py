@@ -187,7 +187,18 @@ def constant(call: Call, spec: Spec, options: Options) -> Stream | None:
         return Stream(0, call.machine.setting.user + "\n")
     if call.name == "pwd":
         return Stream(0, (call.state.cwd or UNKNOWN) + "\n")
+    if call.name in ("date", "gdate"):
+        shape = next((bare(w) for w in call.words[1:] if w.startswith("+")), "")
+        if shape and not _WITH_SLASH.search(shape):
+            return Stream(0, _FIELD.sub("0", shape[1:]) + "\n")
+    if call.name == "hostname" and len(call.words) == 1:
+        return Stream(0, "this-host\n")
     return Stream(0, UNKNOWN)
+
+
+_WITH_SLASH = lazy(r"/|%[DxcC+]")
+_FIELD = lazy(r"%[-_0^#:]*\d*[A-Za-z]")
+"""A piece of a date; which number it is makes no difference to where a file lies."""
 
 
 def variables(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -260,7 +271,7 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
 def _made(call: Call, kind: str, target: Word, content: Stream) -> None:
     """A file that openssl makes: a certificate or a new key in the workspace is an ordinary file."""
     path = call.path(target)
-    inside = path.startswith(call.machine.setting.workspace.root.rstrip("/") + "/")
+    inside = path.startswith((call.machine.setting.workspace.root.rstrip("/") + "/", "/tmp/"))  # noqa: S108 - a place
     fresh = kind in _MAKES and inside and call.machine.setting.probe.exists(path) is not True
     if fresh and call.place(target) is Place.SECRET:
         call.add(Verb.WRITE, path, f"makes {call.say(target)}", place=Place.SOURCE)

@@ -19,7 +19,10 @@ from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Verb
 
 _BODY = tuple("-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string".split())
-_STORES = lazy(r":(?:9200|7700|5984|8086|6333|8108|15672|8983|2379|8500|8200|8081|9000|6334|19530|7474|8529)(?:/|$)")
+_EMPTIES = lazy(r"_delete_by_query|/delete-batch|/_close\b|delete_series")
+_STORES = lazy(
+    r":(?:9200|7700|5984|8086|6333|8108|15672|8983|2379|8500|8001|9090|8200|8081|9000|6334|19530|7474|8529)(?:/|$)"
+)
 """Ports at which stores of data listen."""
 _HARMLESS_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _CARRIED = (
@@ -149,7 +152,7 @@ def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method
             out = out.joined(call.read(Word(re.sub(r"^//(?:localhost|127\.0\.0\.1)?(?=/)", "", url[5:]), url.taint)))
             continue
         if is_local(host):
-            if _STORES.search(url) and (method == "DELETE" or "_delete_by_query" in url):
+            if _STORES.search(url) and (method == "DELETE" or _EMPTIES.search(url)):
                 call.add(Verb.DATA_CHANGE, host, f"removes data at {show(url)}", lost=True)
             out = out.joined(Stream(Taint.FETCHED, None, host))
             continue
@@ -278,6 +281,8 @@ def http_client(call: Call, spec: Spec, options: Options) -> Stream | None:
             out = Stream(Taint.FETCHED, None, host)
         else:
             out = call.fetch(url)
+    if host and is_local(host) and _STORES.search(url) and (method == "DELETE" or _EMPTIES.search(url)):
+        call.add(Verb.DATA_CHANGE, host, f"removes data at {show(url)}", lost=True)
     target = options.last("-o", "--output")
     if target is not None and target != "-":
         call.write(target, Stream(out.taint, None, out.origin))

@@ -19,8 +19,10 @@ from leashtui.model.errors import Exit
 from leashtui.model.request import Tier
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.assembly import choose_tier
+from leashtui.supervisor.config import load
 from leashtui.supervisor.reach import Held, Reach, reach
 from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.variables import sort
 from leashtui.words.plain import one_line
 
 _SAYS = {
@@ -34,7 +36,7 @@ _MEANS = """\
 closed: not to be had. asked: held until you answer. commands asked: commands that
 are known to reach for it are held, a program that does so by itself is not seen.
 shell commands asked: the same, for what a shell runs by its name.
-Secrets in variables go along with every program: start without what is not needed.
+Closed variables are withheld; --grant-env NAME hands one over.
 """
 
 
@@ -53,7 +55,17 @@ def run(args: argparse.Namespace) -> int:
     place = workspace.find(os.getcwd(), None, (runtime_dir(), state_dir(), config_dir()))
     pins = RepositoryProbe(place.root).pinned()
     remotes = pins.remotes if pins is not None else ()
-    every = reach(home, place.root, os.environ, remotes, covers=support.covers, agent=agent.asks_a_model)
+    given = load(config_dir()).config.environment
+    variables = sort(os.environ, agent, given.grant, given.withhold)
+    every = reach(
+        home,
+        place.root,
+        os.environ,
+        remotes,
+        covers=support.covers,
+        agent=agent.asks_a_model,
+        variables=variables,
+    )
     found = [one for one in every if one.names]
     if args.json:
         for one in found:
@@ -74,7 +86,7 @@ def _show(found: list[Reach], agent: str, tier: Tier, best: Tier) -> None:
     for word in _tiers(best):
         counts = Counter(one.held[word] for one in found)
         said = ", ".join(f"{counts[held]} {_SAYS[held]}" for held in Held if counts[held])
-        name = "--guard strict" if word == "strict!" else f"tier {word}"
+        name = f"tier {word}"
         print(f"  {name:<15} {said}{'  (this session)' if word == tier else ''}")
     print()
     print(_MEANS, end="")
@@ -82,5 +94,5 @@ def _show(found: list[Reach], agent: str, tier: Tier, best: Tier) -> None:
 
 def _tiers(best: Tier) -> list[str]:
     """The tiers this host can give."""
-    every = ["strict!", str(Tier.STRICT), str(Tier.EXEC), str(Tier.WATCH)]
-    return every[{Tier.STRICT: 0, Tier.COMPAT: 2, Tier.EXEC: 2, Tier.WATCH: 3}[best] :]
+    every = [str(Tier.STRICT), str(Tier.EXEC), str(Tier.WATCH)]
+    return every[{Tier.STRICT: 0, Tier.COMPAT: 1, Tier.EXEC: 1, Tier.WATCH: 2}[best] :]

@@ -23,14 +23,17 @@ _LIMIT = 16 << 20
 
 
 class Call:
-    """A connection to one session; a context manager. role: reviewer may answer, observer only looks."""
+    """A connection to one session; a context manager. role: reviewer may answer, observer only looks, brake may
+    only lock."""
 
     def __init__(self, live: Live, *, role: str = "reviewer", code: str = "") -> None:
         self.live = live
         self._connection = dial(live)
         self._buffer = b""
         try:
-            self.send(Hello(face="cli", role=role, code=code or ask_code(live), pid=os.getpid()))
+            self.send(
+                Hello(face="cli", role=role, code=code or ("" if role == "brake" else ask_code(live)), pid=os.getpid())
+            )
             first = self.receive()
         except LeashError:
             self._connection.close()

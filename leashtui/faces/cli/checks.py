@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from leashtui.agents.registry import AGENTS, adapter_of
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.cli.workspace import find_git
 from leashtui.guards.kernel.probe import NOT_IN_WATCH, probe
@@ -23,6 +24,8 @@ from leashtui.model.request import Tier
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
 from leashtui.supervisor import layers
 from leashtui.supervisor.config import load as load_config
+from leashtui.supervisor.variables import sort
+from leashtui.words.variables import how, listed, outset
 
 OK, NOTE, BAD = "ok", "note", "bad"
 
@@ -146,6 +149,19 @@ def _policies() -> Iterator[Check]:
         yield Check("policies", OK, f"{len(bundle.policies)} policies, bundle {bundle.digest}")
 
 
+def _variables() -> Iterator[Check]:
+    """What of this environment an agent would go without, and which known agent gets which key of its own."""
+    try:
+        settings = load_config(config_dir()).config.environment
+    except LeashError:
+        return  # said by the check of the configuration
+    anybody = sort(os.environ, adapter_of(""), settings.grant, settings.withhold)
+    own = [(kind.kind, sort(os.environ, kind, settings.grant, settings.withhold).own) for kind in AGENTS]
+    detail = outset(anybody.withheld, (), anybody.given) or "no variable here looks secret"
+    more = tuple(f"{kind} would get its own key: {listed(names)}" for kind, names in own if names)
+    yield Check("variables", OK, detail, how(anybody.withheld) if anybody.withheld else "", more)
+
+
 def _rivals() -> Iterator[Check]:
     """Another program called leash, earlier on PATH than this one."""
     first = shutil.which("leash")
@@ -206,6 +222,7 @@ _GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     _directories,
     _config,
     _policies,
+    _variables,
     _rivals,
     _terminal,
     _git,

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from leashtui.faces.cli.grants import log_of
 from leashtui.faces.cli.recorded import Deciders, in_force, records
 from leashtui.model.errors import Exit, LeashError
-from leashtui.model.event import Decided, Record, SessionStarted
-from leashtui.model.request import Action
-from leashtui.model.verdict import By, Decision, Outcome
+from leashtui.model.event import Answered, Decided, Record, SessionStarted
+from leashtui.model.request import UNCOUNTED
+from leashtui.model.verdict import By, Decision, Outcome, Ruling
 from leashtui.policy import bundle, sources
 from leashtui.policy.bundle import Bundle
 from leashtui.policy.learn import Scope, Seen, learn
@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         raise LeashError(f"{log} does not say what session it is of", "leash audit verify", Exit.STORE)
     now = Deciders(in_force(None, started.workspace))
     judged = _judge(now, told)
-    seen = [Seen(act.request, act.facts, _is_free(decision)) for act, decision in judged]
+    done = _judge(now, told, without=_refused(told))
+    seen = [Seen(act.request, act.facts, _is_free(decision)) for act, decision in done]
     scope = Scope(started.agent, started.workspace, args.role)
     text = with_stack(lambda: learn(seen, told[0].session, scope))
     with_it = Deciders(_with(text, started.workspace, args.role))
@@ -60,8 +61,20 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _judge(deciders: Deciders, told: list[Record], role: str = "") -> list[tuple[Decided, Decision]]:
-    """Every act that a model asked for, as these policies would answer."""
+def _refused(told: list[Record]) -> frozenset[str]:
+    """The records of acts that did not happen: nothing is learned from them."""
+    found: set[str] = set()
+    for record in told:
+        event = record.event
+        if isinstance(event, Decided | Answered) and event.verdict and event.verdict.ruling is Ruling.DENY:
+            found.add(record.id if isinstance(event, Decided) else record.parent)
+    return frozenset(found)
+
+
+def _judge(
+    deciders: Deciders, told: list[Record], role: str = "", without: frozenset[str] = frozenset()
+) -> list[tuple[Decided, Decision]]:
+    """Every act that a model asked for, as these policies would answer. without: ids of records to leave out."""
     found = []
     for record in told:
         event = record.event
@@ -69,9 +82,9 @@ def _judge(deciders: Deciders, told: list[Record], role: str = "") -> list[tuple
             deciders.follow(_in_role(record, event, role))
             continue
         deciders.follow(record)
-        if not isinstance(event, Decided) or event.request.action is Action.SESSION_START:
+        if not isinstance(event, Decided) or event.request.action in UNCOUNTED:
             continue
-        if event.verdict is None or event.verdict.by not in (By.OWN, By.HABIT):
+        if record.id not in without and (event.verdict is None or event.verdict.by not in (By.OWN, By.HABIT)):
             found.append((event, deciders.now.decide(event.request, event.facts)))
     return found
 

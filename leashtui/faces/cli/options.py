@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 GUARDS = ("strict", "compat", "exec", "watch")
 ON_ASK = ("wait", "deny")
-_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace", "--as", "--mode"})
+_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace", "--as", "--mode", "--grant-env"})
 MODES = ("observe", "guard", "lockdown")
 
 
@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as", dest="role", metavar="ROLE", default="", help="what the session is for: docs, review, tests, infra"
     )
+    parser.add_argument(
+        "--grant-env", metavar="NAME", action="append", default=[],
+        help="hand this secret-looking variable to the agent, which otherwise goes without (may be repeated)",
+    )  # fmt: skip
     parser.add_argument(
         "--workspace", metavar="DIR", default=None, help="the agent's workspace (default: the git repository here)"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from leashtui.model.codec import decode_record
-from leashtui.model.event import OutsideRead, Record, SessionStarted
+from leashtui.model.event import ModeChanged, OutsideRead, Record, SessionStarted
 from leashtui.model.request import Tier
 from leashtui.policy.bundle import Bundle
 from leashtui.policy.entities import Principal, Surroundings
@@ -50,6 +50,9 @@ class Deciders:
             tier = Tier(event.tier) if event.tier in set(Tier) else Tier.EXEC
             self.now = self._of(who, tier, Surroundings(event.workspace, posture=event.posture))
             self.now.learn(())
+            self.now.stand(event.posture)
+        elif isinstance(event, ModeChanged):
+            self.now.stand(event.mode)
         elif isinstance(event, OutsideRead):
             self.now.learn(event.values)
 

@@ -92,6 +92,12 @@ def start(
         "hooks": config.hooks,
         "mcp": config.mcp,
         "patience": config.patience.get(agent.kind, 0),
+        "grants": [*config.environment.grant, *args.grant_env],
+        "withhold": list(config.environment.withhold),
+        "opened": list(config.secrets.open),
+        "closed": list(config.secrets.close),
+        "sudo": config.sudo,
+        "watched": list(config.secrets.watch),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 

@@ -31,7 +31,7 @@ from leashtui.model.event import (
     SessionEnded,
     SessionStarted,
 )
-from leashtui.model.request import Action, Layer
+from leashtui.model.request import TOLD, UNCOUNTED, Action, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.inner import brief
@@ -95,12 +95,14 @@ class Timeline:
 
         match record.event:
             case Decided() as event:
-                self.acts += not event.covered_by and event.request.action is not Action.SESSION_START
+                self.acts += not event.covered_by and event.request.action not in UNCOUNTED
                 self.seen[event.request.layer] += 1
                 if event.verdict is None:
                     self._pending[record.id] = record
                     return None
                 allowed = event.verdict.ruling is Ruling.ALLOW
+                if allowed and event.request.action in TOLD:
+                    return None
                 self.refused += not allowed
                 if self._fold(record, event):
                     return None

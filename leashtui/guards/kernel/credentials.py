@@ -14,15 +14,31 @@ from leashtui.guards.kernel.procfs import field, status_of
 _SETFSUID, _SETFSGID = 122, 123
 
 
+_ROOT = b"0\t0\t0\t0"
+
+
+def is_as_we_are(tid: int) -> bool:
+    """Whether a thread acts on files as whom we do: always, unless we are root and it is somebody else, or gone."""
+    if os.geteuid() != 0:
+        return True
+    status = status_of(tid)
+    return field(status, b"Uid") == field(status, b"Gid") == _ROOT
+
+
 class Masks:
     """What umask each thread had a moment ago, because reading one costs as much as making a file.
 
-    Whoever learns that a thread is about to change its own says so; until the next `tidy` nothing is remembered then.
+    Whoever learns that a thread is about to change its own says so. It has that one when it asks for anything next; who
+    shares it may have either until then, so of others nothing is remembered until the next `tidy`.
     """
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
         self._settled = True
+
+    def remembers(self, tid: int) -> bool:
+        """Whether what is said of this thread now holds until `changes` or `tidy`."""
+        return tid in self._known
 
     def of(self, tid: int) -> int:
         """The umask of a thread, the strictest for one that is gone."""
@@ -33,9 +49,10 @@ class Masks:
                 self._known[tid] = known
         return known
 
-    def changes(self) -> None:
-        """Some thread sets its umask now, and with it those of all that share it."""
+    def changes(self, tid: int, mask: int) -> None:
+        """A thread sets its umask now, and with it those of all that share it."""
         self._known.clear()
+        self._known[tid] = mask & 0o777
         self._settled = False
 
     def tidy(self) -> None:

@@ -1,4 +1,4 @@
-"""What the filter asks about besides execs, handed to the guard of its kind: files or doors.
+"""What the filter asks about besides execs, handed to the guard of its kind: files, doors or watched reads.
 
 Knows which call is whose. Refuses to judge. Invariant: a call nobody knows is refused.
 """
@@ -11,6 +11,7 @@ from typing import Protocol
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.reads import ReadGuard
 
 _FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
 _DOORS = frozenset({nr.CONNECT, nr.BIND, nr.LISTEN, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
@@ -27,15 +28,20 @@ class Kindred(Protocol):
 class EffectGuard:
     """Serves the listener of an ExecGuard, in its thread."""
 
-    def __init__(self, listener: Listener, holding: Holding, files: Kindred, doors: Kindred) -> None:
+    def __init__(
+        self, listener: Listener, holding: Holding, files: Kindred, doors: Kindred, reads: ReadGuard | None = None
+    ) -> None:
         self._listener = listener
         self._holding = holding
         self._files = files
         self._doors = doors
+        self._reads = reads
 
     def meet(self, notice: Notice) -> None:
         """One call that waits."""
-        if notice.number in _FILES:
+        if self._reads is not None and self._reads.takes(notice):
+            self._reads.meet(notice)
+        elif notice.number in _FILES:
             self._files.meet(notice)
         elif notice.number in _DOORS:
             self._doors.meet(notice)

@@ -25,6 +25,7 @@ from leashtui.guards.kernel import abi, tracee
 from leashtui.guards.kernel.filter import EXECS
 from leashtui.guards.kernel.image import request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.nearness import Nearness
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Tier
@@ -85,12 +86,13 @@ class ExecGuard:
         unread: Callable[[str], None] | None = None,
         rest: Callable[[Listener], Rest] | None = None,
     ) -> None:
-        self._listener = Listener(listener, lost)
+        self._unread = unread or (lambda sentence: None)
+        self._listener = Listener(listener, lost, self._unread)
         self._rest = rest(self._listener) if rest is not None else None
         self.fd = self._listener.fd
         self.met = 0
         self._submit = submit
-        self._unread = unread or (lambda sentence: None)
+        self._near = Nearness()
         self._top = os.getpid()
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
         self._flying: dict[int, _Flight] = {}
@@ -104,7 +106,7 @@ class ExecGuard:
     # what the loop calls -----------------------------------------------------------------------------------------
     def readable(self) -> None:
         """Take what the kernel asks: seize the caller and let the exec happen."""
-        calm = False  # nothing but calls that are answered at once: whoever made one is likely to make the next
+        calm = True  # nothing but calls that are answered at once: whoever made one is likely to make the next
 
         def expects() -> bool:
             return calm and not self._flying
@@ -135,6 +137,7 @@ class ExecGuard:
 
     def poll_held(self) -> None:
         """Withdraw asks whose program was told to end; a stopped image would never see the signal itself."""
+        self._near.rest()
         self._turn = self._turn or list(self._held)
         turn, self._turn = self._turn[:_LOOKS], self._turn[_LOOKS:]
         for pid in turn:
@@ -186,6 +189,7 @@ class ExecGuard:
                     f"process {tid} forbids tracing (it is not dumpable, or another user's): its exec is refused"
                 )
             return
+        self._near.follow(tid)
         self._flying[tid] = _Flight(group)
         self._groups[group] = tid
         if not self._listener.resume(notice):
@@ -218,6 +222,7 @@ class ExecGuard:
         self._landed(pid)
         self._landed(self._groups.get(pid, 0))
         self.met += 1
+        self._near.follow(pid)
         try:
             parent, start = stat_of(pid)
             request = request_of(ProcessRef(pid, start, self._count(pid, start)), parent, self._top, self._base)
@@ -245,17 +250,17 @@ class ExecGuard:
             return
         del self._held[pid]
         if verdict.ruling is not Ruling.ALLOW:
-            self._refuse(pid, verdict.feedback)
+            self._refuse(pid, verdict.feedback, _REFUSED if verdict.status < 0 else verdict.status)
         elif _can_run(pid):
             tracee.release(pid)
         else:
             self._refuse(pid, "leash: REFUSED: 32-bit programs cannot be guarded, so none may run. Use a 64-bit build.")
 
-    def _refuse(self, pid: int, sentence: str) -> None:
+    def _refuse(self, pid: int, sentence: str, code: int = _REFUSED) -> None:
         """Say why on its stderr, then make it exit before its first instruction."""
         if sentence:
             say(pid, sentence)
-        self._end(pid, _REFUSED)
+        self._end(pid, code)
 
     def _end(self, pid: int, code: int) -> None:
         self._leaving[pid] = code

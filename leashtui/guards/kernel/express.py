@@ -1,8 +1,9 @@
 """The file guard's most frequent act by a shorter way: a new file, by a plain name, in a directory used a moment ago.
 
 An archive or a checkout makes thousands of these. The same questions are asked with fewer words: made exclusively, the
-name was free, so nothing was followed, lost or waited for. Knows when it may not answer, and then does nothing at all:
-the file guard begins anew. Refuses to ask anybody. Invariant: what is made here, the file guard would have made.
+name was free, so nothing was followed, lost or waited for. What was made so is told to `swift`, which does the next of
+its kind by itself. Knows when it may not answer, and then does nothing at all: the file guard begins anew. Refuses to
+ask anybody. Invariant: what is made here, the file guard would have made.
 """
 
 from __future__ import annotations
@@ -10,17 +11,51 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from typing import Protocol
 
-from leashtui.guards.kernel.credentials import Masks
+from leashtui.guards.kernel.credentials import Masks, is_as_we_are
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed
+from leashtui.guards.kernel.swift import Swift
 
-_PLAIN = re.compile(rb"/(?:[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*/)*[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*")
-"""No component begins with a dot, so none is `.`, `..`, `.git` or another name that tells."""
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9_+@%=,~.-]+)*/[A-Za-z0-9_+@%=,~-][A-Za-z0-9_+@%=,~.-]*")
+"""The name does not begin with a dot, so it is not `.`, `..`, `.git` or another that tells."""
 _OTHERWISE = (b"/proc/", b"/dev/", b"/sys/")
 _LENDS = 0o6000
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
+
+
+class Ways(Protocol):
+    """What is known of whole folders (supervisor.lanes)."""
+
+    def knows_all(self, folder: str) -> bool:
+        """Whether a new file there needs no question whatever its name."""
+        ...
+
+    def is_apart(self, folder: str) -> bool:
+        """Whether names in this folder are told apart by whose they are."""
+        ...
+
+
+class Lessons:
+    """What swift is taught. ways: of whole folders. tape: where what is made at a path is noted for undo, 0: nowhere.
+    guarded: real paths that are nobody's to write, whose own folders are judged name by name."""
+
+    def __init__(self, swift: Swift, ways: Ways, tape: Callable[[str], int], guarded: tuple[str, ...]) -> None:
+        self.swift = swift
+        self._ways = ways
+        self._tape = tape
+        self._guarded = guarded
+
+    def made(self, folder: str, fd: int, name: str, *, as_folder: bool = False) -> None:
+        """`name` was made in `folder` without a question, by policy alone. fd: names the folder."""
+        kind = self.swift.kind_of_folder(name) if as_folder else self.swift.kind_of(name)
+        every = self._ways.knows_all(folder)
+        if not (kind or every) or self._ways.is_apart(folder):
+            return
+        if not any(place.startswith(folder + "/") for place in self._guarded):
+            self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"))
 
 
 class Express:
@@ -34,20 +69,21 @@ class Express:
         masks: Masks,
         may: Callable[[str], bool],
         told: Callable[[int, bytes, str], None],
+        lessons: Lessons | None,
     ) -> None:
         self._listener = listener
         self._folders = folders
         self._masks = masks
         self._may = may
         self._told = told
-        self._works = os.geteuid() != 0  # as root a file is made as the caller's file user besides
+        self._lessons = lessons
 
     def made(self, notice: Notice, deed: Deed) -> bool:
         """Whether it was to make a new file, and that was made and handed over. Raises OSError: then nothing was."""
         flags, text = deed.flags, deed.names[0]
-        if not (self._works and flags & os.O_CREAT) or flags & _SPECIAL or deed.mode & _LENDS:
+        if not flags & os.O_CREAT or flags & _SPECIAL or deed.mode & _LENDS:
             return False
-        if _PLAIN.fullmatch(text) is None or text.startswith(_OTHERWISE):
+        if _PLAIN.fullmatch(text) is None or text.startswith(_OTHERWISE) or not is_as_we_are(notice.tid):
             return False
         head, _, name = text.rpartition(b"/")
         fd, real, lent = self._folders.open(head)
@@ -57,7 +93,8 @@ class Express:
         path = text.decode()
         if real != head or _exists(fd, name) or not self._may(path):
             return False
-        before = os.umask(self._masks.of(notice.tid))
+        mask = self._masks.of(notice.tid)
+        before = os.umask(mask)
         try:
             made = os.open(name, flags | os.O_EXCL | os.O_NOCTTY | os.O_CLOEXEC, deed.mode, dir_fd=fd)
         finally:
@@ -67,6 +104,10 @@ class Express:
             self._listener.hand(notice.id, made, flags)
         finally:
             os.close(made)
+        if self._lessons is not None:
+            self._lessons.made(head.decode(), fd, name.decode())
+            if self._masks.remembers(notice.tid):
+                self._lessons.swift.mask(notice.tid, mask)
         return True
 
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks, borrowed
-from leashtui.guards.kernel.express import Express
+from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
@@ -56,6 +56,14 @@ class Keeper(Protocol):
         """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
         ...
 
+    def tape(self, path: str) -> int:
+        """Where a line for a thing made at this path is written by others, 0 for nowhere."""
+        ...
+
+    def noted(self, path: str) -> None:
+        """Its line was written."""
+        ...
+
 
 def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
     return tuple(place.rstrip("/") + "/" for place in places)
@@ -78,10 +86,10 @@ def _is_backup(source: str, target: str) -> bool:
 
 
 class FileGuard:
-    """known: see Known. sealed: leash's own places. closed: covered secrets. foreign: terminals from before. touched:
-    told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty one may be made.
-    nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed unasked. is_git:
-    whether a program is git, which alone changes what it keeps unasked."""
+    """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. foreign:
+    terminals from before. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder:
+    whether an empty one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there
+    may be removed unasked. is_git: whether a program is git, which alone changes what it keeps unasked."""
 
     def __init__(
         self,
@@ -91,6 +99,7 @@ class FileGuard:
         *,
         sealed: Sequence[str] = (),
         closed: Sequence[str] = (),
+        opened: Callable[[str], bool] = lambda path: False,
         foreign: Sequence[str] = (),
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
@@ -99,6 +108,7 @@ class FileGuard:
         fleeting: Callable[[str], bool] = lambda path: False,
         made: Made | None = None,
         is_git: Callable[[str], bool] = lambda exe: True,
+        ways: Ways | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -109,6 +119,7 @@ class FileGuard:
         self._is_git = is_git
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
+        self._opened = opened
         self._folders = Folders()
         self._masks = Masks()
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
@@ -117,12 +128,17 @@ class FileGuard:
         self._made = made if made is not None else Made()
         self._made.watched = True
         self._patient: dict[int, tuple[Notice, Deed]] = {}
-        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note)
+        swift = listener.hasten(self._noted) if ways is not None else None
+        guarded = (*sealed, *closed)
+        self._lessons = Lessons(swift, ways, self._tape, guarded) if ways is not None and swift is not None else None
+        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note, self._lessons)
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file, or what files are made with."""
         if notice.number == nr.UMASK:
-            self._masks.changes()
+            self._masks.changes(notice.tid, notice.args[0])
+            if self._lessons is not None:
+                self._lessons.swift.forget_masks()
             self._listener.resume(notice.id)
             return
         try:
@@ -139,6 +155,9 @@ class FileGuard:
         """Try the opens again that wait for the other end of a pipe; forget what is remembered for speed alone."""
         self._folders.tidy()
         self._masks.tidy()
+        if self._lessons is not None:
+            self._lessons.swift.forget_masks()
+            self._lessons.swift.forget(everything=False)
         for key, (notice, deed) in list(self._patient.items()):
             del self._patient[key]
             if self._listener.waits(key):
@@ -146,6 +165,11 @@ class FileGuard:
                     self._weigh(notice, deed, frozenset(os.fsdecode(name) for name in deed.names))
                 except _FAILURES as error:
                     self._fail(notice, error)
+
+    def forget(self) -> None:
+        """What was answered before may be answered otherwise from now on."""
+        if self._lessons is not None:
+            self._lessons.swift.forget()
 
     def why_never(self, path: str) -> str:
         """Why no socket may be made at this real path whatever a policy says, '' when one may."""
@@ -189,6 +213,8 @@ class FileGuard:
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
+            if deed.kind is Kind.LINK and any(path == spots[0].path for _, path in asked):
+                raise fail(errno.EXDEV)  # a second name would be a way to write it: programs make a copy then
             if not asked:
                 self._do(notice, deed, fd, spots)
                 return
@@ -302,7 +328,7 @@ class FileGuard:
         whole = path + "/"
         if whole.startswith(self._sealed):
             return SEALED
-        if whole.startswith(self._closed):
+        if whole.startswith(self._closed) and not self._opened(path):
             return CLOSED
         return ELSEWHERE if _ANY_PROC.match(path) else ""
 
@@ -349,6 +375,7 @@ class FileGuard:
                 hands.do_at(deed, spots, fd)
                 self._remember(deed, spots)
                 self._listener.answer(notice.id)
+                self._teach(deed, spots)
                 return
             try:
                 if fd >= 0:
@@ -389,6 +416,24 @@ class FileGuard:
         if self._keeper is not None:
             self._keeper.before("made", folder, name, path)
         self._made.made(path)
+
+    def _tape(self, path: str) -> int:
+        return self._keeper.tape(path) if self._keeper is not None else 0
+
+    def _noted(self, path: str, kept: bool) -> None:
+        """A thing was made without us. kept: there is a line about it for undo."""
+        if self._keeper is not None and kept:
+            self._keeper.noted(path)
+        self._made.made(path)
+
+    def _teach(self, deed: Deed, spots: list[Spot]) -> None:
+        """A folder or a link was made: what is known of where it lies."""
+        if self._lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK):
+            return
+        for spot in spots:
+            if self._may_make(spot.path):
+                name = os.fsdecode(spot.name)
+                self._lessons.made(os.fsdecode(spot.folder), spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
 
     def _keep(self, deed: Deed, spots: list[Spot]) -> None:
         """Hand what is about to be lost to the keeper."""

@@ -82,8 +82,8 @@ _FASTOPEN = 0x20000000
 _Block = list[tuple[int, int, int, int]]
 
 
-def program(tier: Tier = Tier.EXEC) -> bytes:
-    """The filter of a tier, 8 bytes an instruction."""
+def program(tier: Tier = Tier.EXEC, *, reads: bool = False) -> bytes:
+    """The filter of a tier, 8 bytes an instruction. reads: in tier strict, opens for reading are asked about too."""
     code: _Block = [
         (_LD_W_ABS, 0, 0, _ARCH),
         (_JEQ, 1, 0, _AUDIT_ARCH_X86_64),
@@ -92,7 +92,10 @@ def program(tier: Tier = Tier.EXEC) -> bytes:
         (_JGE, 0, 1, _X32),
         (_RET, 0, 0, _KILL),
     ]
-    for number, block in _rules(tier).items():
+    rules = _rules(tier)
+    if reads and tier is Tier.STRICT:
+        rules |= {nr.OPEN: _answer(_NOTIFY), nr.OPENAT: _answer(_NOTIFY)}
+    for number, block in rules.items():
         code.append((_JEQ, 0, len(block), number))
         code.extend(block)
     code.append((_RET, 0, 0, _ALLOW))

@@ -9,17 +9,17 @@ Invariant: the floor only ever takes away; what it gives (devices) could be give
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from leashtui.guards.kernel.harmless import holds_secret
 from leashtui.model.request import Tier
 
 WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
 REMOVES = 1 << 4 | 1 << 5
 MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 CHANGES = WRITE_FILE | TRUNCATE | REFER | REMOVES | MAKES
-OPEN_KEYS = "secrets in their known places can be read by any program that may run; --guard strict closes them"
 LEAST_ABI = 3
 """Landlock before it leaves truncation free (Linux 6.2)."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
@@ -38,14 +38,15 @@ KEYS = (
     ".terraform.d/credentials.tfrc.json", ".terraformrc", ".vault-token", ".boto", ".s3cfg", ".dockercfg",
     ".config/age", ".config/git/credentials", ".fly",
 )  # fmt: skip
-"""Below the home: what git, package managers and cloud tools work with; covered too where tier strict was asked for."""
+"""Below the home: what git, package managers and cloud tools work with; opened for the act that was allowed to."""
 
 
 class Floor(Struct, frozen=True):
     """tier: which filter. handled: Landlock rights that are denied but where rules (path, rights) give them.
 
     covered: existing files and directories that are shown empty and closed. veil: an empty file of mode 0 to bind.
-    windows: directories below covered ones that are shown all the same, by their whole paths only.
+    windows: directories below covered ones that are shown all the same, by their whole paths only. owned: (copy,
+    original): files that are shown as the person's own, see owned.py. reads: whether opens for reading are seen.
     """
 
     tier: Tier = Tier.EXEC
@@ -54,6 +55,8 @@ class Floor(Struct, frozen=True):
     covered: tuple[str, ...] = ()
     veil: str = ""
     windows: tuple[str, ...] = ()
+    owned: tuple[tuple[str, str], ...] = ()
+    reads: bool = False
 
 
 BARE = Floor()
@@ -69,20 +72,24 @@ def strict_floor(
     *,
     workspace: str,
     covers: bool,
-    keys: bool = True,
+    free: Collection[str] = (),
+    more: Iterable[str] = (),
     windows: tuple[str, ...] = (),
+    owned: tuple[tuple[str, str], ...] = (),
 ) -> Floor:
     """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here.
 
-    keys: cover what tools work with too. windows: real paths of what in them somebody does need.
+    free, more: names below the home that are not covered, and further ones that are. windows: real paths of what in
+    them somebody does need.
     """
     covered: list[str] = []
     if covers:
-        wanted = [*(os.path.join(home, name) for name in ((*HIDDEN, *KEYS) if keys else HIDDEN) if home), *own]
+        known = [name for name in (*HIDDEN, *KEYS) if name not in free and holds_secret(home, name)]
+        wanted = [*(os.path.join(home, name) for name in (*known, *more) if home), *own]
         for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
             holds = (workspace + "/").startswith(path.rstrip("/") + "/")
             if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
                 covered.append(path)
     rules = tuple((device, WRITE_FILE | TRUNCATE if device != "/dev/pts" else WRITE_FILE) for device in DEVICES)
     shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
-    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown)
+    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown, owned if covered else ())

@@ -91,13 +91,14 @@ def anchor(settings: dict) -> int:  # type: ignore[type-arg]
     os._exit(0)
 
 
-def cover(paths: list, veil: bytes, windows: list) -> None:  # type: ignore[type-arg]
+def cover(paths: list, veil: bytes, windows: list, owned: list) -> None:  # type: ignore[type-arg]
     """A mount namespace in which these files and directories are there but hold nothing and open to nobody.
 
     veil: an empty file without any permission, bound over each file; a directory gets an empty file system.
     An ordinary user gets it from a user namespace that maps only itself; nothing in it may be mounted or unmounted
     later, because the capabilities are dropped and the filter refuses the calls. windows: directories below covered
-    ones that stay to be read by whoever knows their path; nothing beside them can be listed.
+    ones that stay to be read by whoever knows their path; nothing beside them can be listed. owned: (copy, original),
+    each copy bound over its original, so that it is not nobody's.
     """
     user, group = os.geteuid(), os.getegid()
     check(libc.unshare(NEWNS | NEWIPC | (NEWUSER if user else 0)))
@@ -106,6 +107,9 @@ def cover(paths: list, veil: bytes, windows: list) -> None:  # type: ignore[type
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(line)
     check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    for copy, original in owned:
+        check(libc.mount(copy, original, None, MS_BIND, None))
+        check(libc.mount(None, original, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
     shown = [(window, os.open(window, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) for window in windows]
     for path in paths:
         below = [pair for pair in shown if pair[0].startswith(path + b"/")]
@@ -199,7 +203,7 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
     os.chdir(settings["cwd"])
     if settings["guarded"]:
         if settings["covered"]:
-            cover(settings["covered"], settings["veil"], settings["windows"])
+            cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"])
             os.chdir(settings["cwd"])
         if os.geteuid() == 0:
             drop_capabilities()

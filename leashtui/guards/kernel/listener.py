@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel.swift import ASK, GONE, NONE, Swift, Unwell, address_of
 
 _BATCH = 64
 _LINGER = 1
@@ -33,11 +34,16 @@ class Notice(NamedTuple):
 
 
 class Listener:
-    """descriptor: the listener, owned from now on. lost: told once, in words, when the kernel no longer serves it."""
+    """descriptor: the listener, owned from now on. lost: told once, in words, when the kernel no longer serves it.
+    unwell: told in words of what goes on with less."""
 
-    def __init__(self, descriptor: int, lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, descriptor: int, lost: Callable[[str], None], unwell: Callable[[str], None] = lambda words: None
+    ) -> None:
         self._descriptor = descriptor
         self._lost = lost
+        self._unwell = unwell
+        self._swift: Swift | None = None
         self._poll = select.epoll()
         self._poll.register(descriptor, select.EPOLLIN)
         self.fd = self._poll.fileno()
@@ -55,29 +61,52 @@ class Listener:
     def take(self, expects: Callable[[], bool] = lambda: False) -> Iterator[Notice]:
         """What waits now, at most a batch, so that reaping is not starved in a fork storm.
 
-        expects: asked after each, whether the next is likely to follow at once. Then it is waited for, a millisecond at
-        most: a program that writes many files is answered without a round through the loop between any two.
+        expects: asked around each, whether the next is likely to follow at once. Then it is waited for, a millisecond
+        at most: a program that writes many files is answered without a round through the loop between any two.
         """
         wait = 0
         for _ in range(_BATCH):
-            ready = self._near.poll(wait)
-            if not ready:
-                return
-            if not ready[0][1] & select.POLLIN:
-                self._poll.unregister(self._descriptor)
-                return
-            self._notice[:] = _EMPTY  # the kernel refuses a buffer that is not zero
-            try:
-                fcntl.ioctl(self._descriptor, abi.NOTIF_RECV, self._notice)
-            except (InterruptedError, FileNotFoundError):  # the caller was killed meanwhile
-                continue
-            except OSError as error:
-                self._poll.unregister(self._descriptor)
-                self._lost(f"the kernel listener failed: {error.strerror}")
+            state = self._receive(wait, _LINGER if expects() else 0)
+            if state != ASK:
+                if state != NONE:
+                    self._poll.unregister(self._descriptor)
+                if state < 0:
+                    self._lost(f"the kernel listener failed: {os.strerror(-state)}")
                 return
             number, tid, call, *args = abi.NOTICE.unpack_from(self._notice)
             yield Notice(number, tid, call, tuple(args))
             wait = _LINGER if expects() else 0
+
+    def hasten(self, told: Callable[[str, bool], None]) -> Swift | None:
+        """Let LuaJIT take the notices from now on and serve what it knows; None where it cannot be had."""
+        with contextlib.suppress(ImportError):
+            self._swift = Swift(self._descriptor, address_of(self._notice), told)
+        return self._swift
+
+    def _receive(self, wait: int, linger: int) -> int:
+        """ASK: a notice lies in the buffer. NONE: nothing came in `wait` ms. GONE: nothing will. Negative: an errno."""
+        if self._swift is not None:
+            try:
+                return self._swift.take(wait, linger)
+            except Unwell as error:  # the call it was at fails, and nothing is left to it any more
+                self._swift = None
+                self.refuse(abi.NOTICE.unpack_from(self._notice)[0], errno.EIO)
+                self._unwell(f"what serves calls quickly failed ({error}): they are served one by one")
+                return NONE
+        while True:
+            ready = self._near.poll(wait)
+            if not ready:
+                return NONE
+            if not ready[0][1] & select.POLLIN:
+                return GONE
+            self._notice[:] = _EMPTY  # the kernel refuses a buffer that is not zero
+            try:
+                fcntl.ioctl(self._descriptor, abi.NOTIF_RECV, self._notice)
+                return ASK
+            except (InterruptedError, FileNotFoundError):  # the caller was killed meanwhile
+                continue
+            except OSError as error:
+                return -(error.errno or errno.EIO)
 
     def resume(self, notice: int) -> bool:
         """Let the call happen. False when nobody waits for it any more."""

@@ -74,11 +74,12 @@ def launch(
         "env": {os.fsencode(k): os.fsencode(v) for k, v in env.items()},
         "stdio": list(stdio),
         "guarded": guarded,
-        "filter": program(floor.tier),
+        "filter": program(floor.tier, reads=floor.reads),
         "handled": floor.handled,
         "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
         "covered": [os.fsencode(path) for path in floor.covered],
         "veil": os.fsencode(floor.veil),
+        "owned": [(os.fsencode(copy), os.fsencode(path)) for copy, path in floor.owned],
         "windows": [os.fsencode(path) for path in floor.windows],
     }
     try:

@@ -101,7 +101,9 @@ def absolute(tid: int, folder: int, name: bytes) -> bytes:
     base = os.readlink(b"/proc/%d/cwd" % tid if number == abi.AT_FDCWD else b"/proc/%d/fd/%d" % (tid, number))
     if not base.startswith(b"/"):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    return base + b"/" + name
+    while name.startswith(b"./"):
+        name = name[2:]
+    return base + b"/" + (name or b".")
 
 
 def signed(value: int) -> int:

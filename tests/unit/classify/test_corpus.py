@@ -20,6 +20,7 @@ CASES = [
     for commands in groups.values()
     for command in commands
 ]
+FRESH = tomllib.loads((Path(__file__).parent / "corpus_fresh.toml").read_text())
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "commands.jsonl"
 
 
@@ -41,6 +42,22 @@ def test_the_harmless_stay_harmless_where_programs_are_held(command: str) -> Non
 @pytest.mark.parametrize("command", [c for label, c in CASES if label == "deny"])
 def test_what_is_stopped_is_stopped_in_both_modes(command: str) -> None:
     assert verdict(command, Mode.KERNEL) != "allow"
+
+
+@pytest.mark.parametrize("label", list(FRESH))
+@pytest.mark.parametrize("mode", list(Mode))
+def test_what_was_labelled_before_it_was_tried(label: str, mode: Mode) -> None:
+    """Where programs are held, what is only asked may be allowed: its programs are judged again."""
+    commands = [c for group in FRESH[label].values() for c in group]
+    assert len(commands) >= 300
+    answers = [(verdict(c, mode), c) for c in commands]
+    assert [a for a in answers if not _fits(label, a[0], mode)] == []
+
+
+def _fits(label: str, answer: str, mode: Mode) -> bool:
+    if mode is Mode.SHIM or label == "allow":
+        return answer == label
+    return label == "ask" or answer != "allow"
 
 
 def test_the_field() -> None:

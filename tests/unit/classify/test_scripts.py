@@ -5,39 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from judge import CWD, HOME, Files
+from judge import judged_with as judged
 
-from leashtui.classify.probe import NoProbe
 from leashtui.model.facts import Facts, Origin, Parse
 from leashtui.model.request import Mode
-from leashtui.supervisor.rehearsal import Judged, Rehearsal
-
-CWD, HOME = "/home/dev/proj", "/home/dev"
-
-
-class Files(NoProbe):
-    """A workspace that holds these files and has nothing tracked."""
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = {f"{CWD}/{name}": text for name, text in texts.items()}
-        self.asked: list[str] = []
-
-    def read_text(self, path: str) -> str | None:
-        """See Probe."""
-        self.asked.append(path)
-        return self.texts.get(path)
-
-    def exists(self, path: str) -> bool | None:
-        """See Probe."""
-        return path in self.texts
-
-    def tracked(self, path: str) -> bool | None:
-        """See Probe."""
-        return any(name == path or name.startswith(path + "/") for name in self.texts)
-
-
-def judged(command: str, files: Files, mode: Mode = Mode.SHIM) -> Judged:
-    rehearsal = Rehearsal(mode, Path("/nonexistent"), "dev", lambda _: files)
-    return rehearsal.judge(command, cwd=CWD, home=HOME, workspace=CWD)
+from leashtui.supervisor.rehearsal import Rehearsal
 
 
 def sentences(facts: Facts) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import abi, credentials
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks
 from leashtui.guards.kernel.express import Express
@@ -53,7 +53,7 @@ def way(hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Way:
     def may(path: str) -> bool:
         return "forbidden" not in path
 
-    express = Express(hands, Folders(), Masks(), may, lambda fd, name, path: told.append(path))
+    express = Express(hands, Folders(), Masks(), may, lambda _, name, path: told.append(path), None)
 
     def opened(name: str, flags: int, mode: int = 0o644) -> bool:
         text = ctypes.create_string_buffer(os.fsencode(name))
@@ -96,8 +96,8 @@ def test_what_is_there_is_left_to_the_long_way(way: Way, hands: Hands) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        ".git", ".env", "sub/.hidden", "../up", "./here", "a//b", "dir/", "/proc/self/x", "/dev/shm/x", "sp ace", "é",
-        "", "forbidden", "none/such", "way/through",
+        ".git", ".env", "sub/.hidden", "../up", "sub/./here", "a//b", "dir/", "/proc/self/x", "/dev/shm/x", "sp ace",
+        "é", "", "forbidden", "none/such", "way/through",
     ],
 )  # fmt: skip
 def test_every_name_that_is_not_plain_goes_the_long_way(way: Way, hands: Hands, name: str) -> None:
@@ -117,13 +117,18 @@ def test_only_what_makes_files_is_met(way: Way) -> None:
     assert os.listdir() == []
 
 
-def test_as_root_it_is_closed(hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_root_it_is_open_to_root_alone(hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.chdir(tmp_path)
-    express = Express(hands, Folders(), Masks(), lambda path: True, lambda fd, name, path: None)
+    express = Express(hands, Folders(), Masks(), lambda path: True, lambda fd, name, path: None, None)
     text = ctypes.create_string_buffer(b"x")
     notice = Notice(1, os.getpid(), nr.OPENAT, (CWD, ctypes.addressof(text), MAKE, 0o644, 0, 0))
-    assert not express.made(notice, read_deed(notice))
+    said = b"Name:\tx\nUmask:\t0022\nUid:\t%b\nGid:\t0\t0\t0\t0\n"
+    for users, done in ((b"0\t0\t0\t1000", False), (b"1000\t1000\t1000\t1000", False), (b"0\t0\t0\t0", True)):
+        monkeypatch.setattr(credentials, "status_of", lambda tid, users=users: said % users)
+        assert express.made(notice, read_deed(notice)) is done
+    monkeypatch.setattr(credentials, "status_of", lambda tid: b"")
+    assert not credentials.is_as_we_are(1), "somebody who is gone"
 
 
 # directories ----------------------------------------------------------------------------------------------------------
@@ -164,10 +169,15 @@ def test_a_mask_is_read_again_after_a_change_and_after_a_while() -> None:
         assert masks.of(os.getpid()) == 0o011
         os.umask(0o022)
         assert masks.of(os.getpid()) == 0o011, "remembered, as nobody said that it changed"
-        masks.changes()
-        assert masks.of(os.getpid()) == 0o022
+        masks.changes(os.getpid(), 0o7022)
         os.umask(0o033)
-        assert masks.of(os.getpid()) == 0o033, "nothing is remembered until things have settled"
+        assert masks.of(os.getpid()) == 0o022, "whoever changes it has what it said, from its next call on"
+        masks.changes(1, 0o022)
+        assert masks.of(os.getpid()) == 0o033
+        os.umask(0o044)
+        assert masks.of(os.getpid()) == 0o044, "of others nothing is remembered until things have settled"
+        assert not masks.remembers(os.getpid())
+        os.umask(0o033)
         masks.tidy()
         assert masks.of(os.getpid()) == 0o033
         os.umask(0o044)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 
 import pytest
 
@@ -24,3 +25,15 @@ def test_only_a_broken_listener_is_lost(number: int, gone: bool, monkeypatch: py
     assert bool(lost) is gone
     listener.close()
     os.close(theirs)
+
+
+def test_without_luajit_every_notice_goes_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lupa.luajit21", None)
+    listening, writing = os.pipe()
+    try:
+        listener = Listener(listening, lambda words: None)
+        assert listener.hasten(lambda path, kept: None) is None
+        assert list(listener.take()) == []
+    finally:
+        listener.close()
+        os.close(writing)

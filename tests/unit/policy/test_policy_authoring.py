@@ -11,20 +11,21 @@ import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from random_policies import SCHEMA, WHO, policies, situations
+from random_policies import SCHEMA, WHO, atoms, policies, situations
 
 from leashtui.faces.cli import policy
 from leashtui.model.facts import Verb
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
 from leashtui.policy.analysis import changes, idle
-from leashtui.policy.cases import ordinary
+from leashtui.policy.cases import WORKSPACE, ordinary
 from leashtui.policy.entities import Surroundings
 from leashtui.policy.learn import Scope, Seen, learn
 from leashtui.policy.pdp import PDP
 from leashtui.policy.reach import changes as changed
 from leashtui.policy.sources import source
 from leashtui.policy.spellings import spellings
+from leashtui.supervisor.rehearsal import reader
 
 BY_TEXT = """@id("main") @outcome("ask") @locked("true")
 forbid (principal, action, resource) when { context.command == "git push -n origin topic" };
@@ -87,6 +88,31 @@ def test_what_an_act_changes_stands_with_its_folders() -> None:
     assert of("read:source infra/a") == ()
 
 
+def test_nothing_touches_a_folder_unseen() -> None:
+    read = reader(WORKSPACE, "main")
+    for command in (
+        *("echo x > infra/a", "rm -r infra", "mv infra gone", "mv infra/main.tf x", "cd infra && touch y"),
+        *(
+            "sed -i s/a/b/ infra/main.tf",
+            "cp a infra/",
+            "ln -s a infra/b",
+            "tar xf a.tar -C infra",
+            "find infra -delete",
+        ),
+        *(
+            "git rm -r infra",
+            "git mv infra x",
+            "git mv x infra/x",
+            "git checkout -- infra",
+            "git restore infra/main.tf",
+        ),
+        *("git clean -fdx infra", "rsync -a --delete a/ infra/", "patch infra/main.tf < d"),
+    ):
+        assert "infra" in changed(read(command), WORKSPACE), command
+    for command in ("cat infra/main.tf", "cp infra/main.tf x", "ls infra", "git add infra", "git rm --cached infra/a"):
+        assert "infra" not in changed(read(command), WORKSPACE), command
+
+
 IDLE = """
 @id("never") forbid (principal, action, resource)
 when { context.verbs.contains("read") && !context.verbs.contains("read") };
@@ -128,7 +154,7 @@ def test_a_difference_comes_with_a_situation_that_the_engine_confirms() -> None:
 
 
 @settings(max_examples=12, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
-@given(policies(outcomes=("deny", "ask")), policies(outcomes=("deny", "ask")), situations())
+@given(policies(outcomes=("deny", "ask"), parts=atoms), policies(outcomes=("deny", "ask"), parts=atoms), situations())
 def test_what_the_analysis_says_of_random_sets_holds_on_the_engine(old, new, situation) -> None:
     sets = [
         bundle.build([source(w.layer, w.id, w.text.encode()) for w in written], SCHEMA, trusted=_all(written))

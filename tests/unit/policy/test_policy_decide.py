@@ -10,12 +10,19 @@ import pytest
 
 from leashtui.faces.cli import policy
 from leashtui.model.errors import LeashError
+from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import Outcome
-from leashtui.policy import strongdm_import
-from leashtui.policy.names import above, read_name
+from leashtui.policy import bundle, strongdm_import
+from leashtui.policy.cases import ordinary
+from leashtui.policy.entities import Principal
+from leashtui.policy.names import HOSTS, above, plain_path, read_name, split_host
+from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import source
 from leashtui.policy.standalone import Question
-from leashtui.policy.strongdm import Mode
+from leashtui.policy.strongdm import Mode, canonical
+
+SCHEMA = bundle.load_schema()
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "leash_policies.json"
 
 LEASH = {
     "any mode, a folder's edge": (
@@ -81,6 +88,103 @@ def test_leash_policies_mean_what_their_document_says(name: str) -> None:
     engine = strongdm_import.Dialect(strongdm_import.read([source("user", "x.cedar", text.encode())]))
     got = [engine.ask(Question(1, action, resource)) for action, resource, _ in asked]
     assert [(str(a.decision), a.errors) for a in got] == [(want, ()) for *_, want in asked]
+
+
+def in_session(text: str, asked: list, kind: str = "mini") -> list[str]:
+    """What a session answers under the imported text, as their engine would say it: MCP calls pass unless forbidden."""
+    read = strongdm_import.read([source("user", "x.cedar", text.encode())], schema=SCHEMA)
+    ours = "\n".join(one.ours for one in read if not one.rewrites)
+    pdp = PDP(bundle.build([source("user", "ours.cedar", ours.encode())], SCHEMA), Principal("s", kind, kind, "me"))
+    _, facts = ordinary("x")
+    said = []
+    for action, resource, *_ in asked:
+        uid = read_name(resource)
+        host, port = split_host(uid["id"])
+        path = plain_path(uid["id"])
+        exe = path if canonical(action) == "ProcessExec" else "/bin/sh"
+        at = {"host": host, "port": int(port or 0)} if uid["type"] in HOSTS else {"path": path}
+        words = tuple(uid["id"].split("/", 1))
+        request = Request(Action(canonical(action)), Layer.KERNEL, "/", argv=words, exe=exe, **at)
+        decision = pdp.decide(request, facts)
+        assert not decision.errors
+        free = "deny" if decision.outcome is Outcome.DENY else "allow"
+        said.append(free if request.action is Action.TOOL_CALL else str(decision.outcome).replace("ask", "deny"))
+    return said
+
+
+IMPORTED = {
+    "a star in a host's name": (
+        'forbid (principal, action == Action::"NetworkConnect", resource == Host::"api.*.com");'
+        'permit (principal, action == Action::"NetworkConnect", resource) when { resource in [Host::"*"] };',
+        [("NetworkConnect", 'Host::"api.x.com:1"', "deny"), ("NetworkConnect", 'Host::"x.com:1"', "allow")],
+    ),
+    "a star in a path": (
+        'forbid (principal, action == Action::"FileOpen", resource == File::"/etc/*.conf");'
+        'permit (principal, action == Action::"FileOpen", resource) when { resource in [Dir::"/"] };',
+        [("FileOpenReadOnly", 'File::"/etc/a.conf"', "deny"), ("FileOpenReadOnly", 'File::"/etc/a"', "allow")],
+    ),
+    "a path and a port, as text or number": (
+        'permit (principal, action == Action::"FileOpen", resource) when { context.path like "/work/*.md" };'
+        'permit (principal, action == Action::"NetworkConnect", resource) '
+        'when { context.port == 443 || ["80"].contains(context.port) };',
+        [
+            ("FileOpenReadOnly", 'File::"/work/a.md"', "allow"),
+            ("FileOpenReadOnly", 'File::"/work/a.sh"', "deny"),
+            ("NetworkConnect", 'Host::"a:443"', "allow"),
+            ("NetworkConnect", 'Host::"a:80"', "allow"),
+            ("NetworkConnect", 'Host::"a:22"', "deny"),
+        ],
+    ),
+    "what leash does not know forbids more and permits less": (
+        'permit (principal, action == Action::"ProcessExec", resource in Dir::"/bin/");'
+        'permit (principal, action == Action::"ProcessExec", resource in Dir::"/opt/") when { context.signed };'
+        'permit (principal, action == Action::"ProcessExec", resource in Dir::"/srv/") unless { context.old == 1 };'
+        'forbid (principal, action == Action::"ProcessExec", resource == File::"/bin/rm") '
+        'when { context.args.contains("-rf") };'
+        'forbid (principal, action == Action::"ProcessExec", resource == File::"/bin/dd") '
+        'unless { context.user == "me" && true };'
+        'permit (principal, action == Action::"Delete", resource == File::"/bin/rm");'
+        'permit (principal, action == Action::"ProcessExec", resource is Dir);',
+        [
+            ("ProcessExec", 'File::"/bin/ls"', "allow"),
+            ("ProcessExec", 'File::"/opt/x"', "deny"),
+            ("ProcessExec", 'File::"/srv/x"', "deny"),
+            ("ProcessExec", 'File::"/bin/rm"', "deny"),
+            ("ProcessExec", 'File::"/bin/dd"', "deny"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*LEASH, *IMPORTED])
+def test_imported_policies_decide_in_a_session_as_their_document_says(name: str) -> None:
+    text, asked = (LEASH | IMPORTED)[name]
+    assert in_session(text, asked) == [want for *_, want in asked]
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="needs the StrongDM cases beside the checkout")
+def test_every_known_case_of_theirs_decides_in_a_session() -> None:
+    for case in json.loads(DATA.read_text())["cases"]:
+        asked = [(one["action"], one["resource"], one["expect"]) for one in case["requests"]]
+        asked = [one for one in asked if canonical(one[0]) in set(Action)]
+        assert in_session(case["policy"], asked, "claude") == [want for *_, want in asked], case["id"]
+
+
+def test_what_cannot_be_carried_over_is_said_and_is_no_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs.cedar"
+    theirs.write_text(
+        'forbid (principal, action == Action::"NetworkConnect", resource) when { context.hostname in ["a"] };\n'
+        'forbid (principal, action == Action::"ProcessExec", resource == File::"/bin/rm") when { context.x };\n'
+    )
+    assert run("import-leash", str(theirs)) == 1
+    out = capsys.readouterr().out
+    assert "NOT CARRIED OVER: unexpected type" in out and "1 statement could not be carried over" in out
+    assert "warning unknown_fact" in out
+    (tmp_path / "ours.cedar").write_text(out)
+    assert run("check", str(tmp_path / "ours.cedar")) == 0
+    assert "1 policy good" in capsys.readouterr().out
 
 
 def compat(text: str, action: str, resource: str) -> Outcome:

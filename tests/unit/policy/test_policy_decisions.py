@@ -7,7 +7,19 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_policies import BROKEN, SCHEMA, WHO, Written, build, entities, plain_request, policies, situations
+from random_policies import (
+    BROKEN,
+    HOSTS,
+    SCHEMA,
+    SIGNS,
+    WHO,
+    Written,
+    build,
+    entities,
+    plain_request,
+    policies,
+    situations,
+)
 
 from leashtui.model.errors import PolicyError
 from leashtui.model.facts import Effect, Verb
@@ -15,7 +27,8 @@ from leashtui.model.request import Action, Tier
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle
 from leashtui.policy.cases import ordinary
-from leashtui.policy.entities import Principal
+from leashtui.policy.combine import combine
+from leashtui.policy.entities import TEXT, Principal
 from leashtui.policy.pdp import PDP
 from leashtui.policy.sources import source
 
@@ -58,6 +71,88 @@ def test_index_equals_the_engine_on_every_policy(written, situation) -> None:
         shard.forget()
 
 
+SINGLE = [
+    *(f"context.{sign}" for sign in SIGNS[:2]),
+    *(f'context.hosts.contains("{host}")' for host in HOSTS[:2]),
+    'context.verbs.containsAll(["read", "write"])',
+    'context.touches.containsAny(["read:home", "write:source"])',
+    'context.parse == "full"',
+    'context.parse != "full"',
+    'context.command like "*git*"',
+    'context.command like "git*"',
+    'context.command like "*push origin"',
+    'context.command like "g*h*n"',
+    "context.hosts.isEmpty()",
+    'context.verbs == ["read"]',
+    '["read", "write", "delete"].containsAll(context.verbs)',
+    '["full", "partial"].contains(context.parse)',
+    '["a.example", "z"].containsAny(context.hosts)',
+    "context.network == context.recursive",
+    "context.network != context.recursive",
+    "context.hosts == context.programs",
+    'context.hosts != ["b.example", "a.example"]',
+    'context.hosts == ["b.example", "a.example"]',
+    '["git push origin", context.normalised].contains(context.command)',
+    "[context.hosts, context.verbs].contains(context.programs)",
+    "[true, context.network].containsAll([context.recursive])",
+    "context.hosts.containsAny([context.command, context.parse])",
+    "context.programs.containsAll([context.command])",
+    '["a.example", "b.example"].containsAll(context.hosts)',
+    "(if context.network then context.destructive else context.recursive)",
+    '(if resource is Command then resource in Dir::"/usr/bin" else !context.network)',
+    '(if context.network then true else context.hosts.contains("a.example"))',
+    '(context.network || context.hosts.contains("a.example"))',
+    '(context.network && context.hosts.contains("a.example"))',
+    '(resource == File::"/usr/bin/git" || context.network)',
+    "resource is Command",
+    "resource is File",
+    'resource == File::"/usr/bin/x"',
+    'resource == Dir::"/usr/bin"',
+    'resource in File::"/usr/bin/x"',
+    'resource in Dir::"/usr/bin"',
+    'resource in [Dir::"/opt", Dir::"/home/"]',
+    'context has path && context.path like "/usr*"',
+    '"/home/dev/a" == context.path',
+    'principal in User::"dev"',
+    'principal in User::"somebody"',
+    'ip("10.0.0.1").isIpv4()',
+    "1 == 1",
+    "false",
+]
+SCOPES = [
+    "resource",
+    'resource in Dir::"/usr/bin"',
+    'resource == File::"/home/dev/a"',
+    'resource == File::"/usr/bin/x"',
+]
+
+
+def _every_shape() -> PDP:
+    """Each of SINGLE as it is, negated, as an exception, and beside another; each scope."""
+    bodies = [f"when {{ {one} }}" for one in SINGLE]
+    bodies += [f"when {{ !({one}) }}" for one in SINGLE] + [f"unless {{ {one} }}" for one in SINGLE]
+    bodies += [f"when {{ ({one}) && {two} }}" for one, two in zip(SINGLE, SINGLE[7:] + SINGLE[:7], strict=True)]
+    bodies += [f"when {{ ({one}) || {two} }}" for one, two in zip(SINGLE, SINGLE[5:] + SINGLE[:5], strict=True)]
+    text = "".join(f'@id("p{n}") permit (principal, action, resource) {body};\n' for n, body in enumerate(bodies))
+    text += "".join(f'@id("s{n}") permit (principal, action, {scope});\n' for n, scope in enumerate(SCOPES))
+    return user(text)
+
+
+EVERY_SHAPE = _every_shape()
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(situations())
+def test_index_equals_the_engine_on_every_shape(situation) -> None:
+    request, facts = situation
+    shard = EVERY_SHAPE._shards[request.action]
+    for _ in range(2):
+        shard.forget()
+        found, whole = shard.match(request, facts), shard.whole(request, facts)
+        assert {p.name for p in found.policies} ^ {p.name for p in whole.policies} == set()
+        assert found.errors == whole.errors == ()
+
+
 @quick
 @given(policies(errors=True), situations())
 def test_three_answers_follow_from_what_matches(written, situation) -> None:
@@ -75,7 +170,7 @@ def test_three_answers_follow_from_what_matches(written, situation) -> None:
     pdp = pdp_of(written)
     decision = pdp.decide(request, facts)
     assert decision.outcome is expected
-    obliged = any(w.effect == "forbid" and w.outcome == "oblige" for w in hit)
+    obliged = any(w.effect == "forbid" and w.outcome == "oblige" for w in hit)  # whoever else matched
     assert decision.obligations == (("record:full",) if obliged else ())
     assert pdp.decide(request, facts) == decision
 
@@ -133,11 +228,75 @@ def test_a_forbid_that_cannot_be_evaluated_denies_and_is_not_remembered() -> Non
         assert len(decision.errors) == 1 and "user/no" in decision.errors[0]
 
 
+def test_an_error_is_evaluated_anew_each_time_and_thousands_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdp = user(f'@id("no") forbid (principal, action, resource) when {{ {BROKEN} }};')
+    honest, calls = cedarpy.is_authorized, []
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *args: calls.append(1) or honest(*args))
+    request, facts = ordinary("ls")
+    assert [pdp.decide(request, facts).outcome for _ in range(3)] == [Outcome.DENY] * 3
+    assert len(calls) == 3
+    body = 'ip("::1").isIpv6() && context.command != "rm"'
+    good = user(f'@id("ok") permit (principal, action, resource) when {{ {body} }};')
+    calls.clear()
+    assert [good.decide(request, facts).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
+    assert len(calls) == 1  # what did not err is remembered
+    long = msgspec.structs.replace(facts, command="x" * (TEXT + 1))
+    calls.clear()
+    assert [good.decide(request, long).outcome for _ in range(3)] == [Outcome.ALLOW] * 3
+    assert len(calls) == 3  # a text of any length is not kept
+    many = user("".join(f'@id("n{n}") forbid (principal, action, resource) when {{ {BROKEN} }};' for n in range(99)))
+    errors = many.decide(request, facts).errors
+    assert len(errors) == 17 and errors[-1] == "and 83 more policies err"
+
+
+@pytest.mark.parametrize(
+    "body", [f"{BROKEN} && context.network", f"{BROKEN} || context.network", f"context.network == ({BROKEN})"]
+)
+def test_what_could_err_is_never_held_back(body: str) -> None:
+    beside = " when { context.in_workspace }"
+    for text in (f"when {{ {body} }}{beside}", f"unless {{ {body} }}", f"when {{ {body} }} when {{ context.network }}"):
+        pdp = user(
+            f'@id("e") permit (principal, action, resource) {text};@id("p") permit (principal, action, resource);'
+        )
+        decision = pdp.decide(*ordinary("ls"))
+        assert decision.outcome is Outcome.DENY and len(decision.errors) == 1, text
+
+
+def test_obligations_of_all_that_matched_are_one() -> None:
+    pdp = user(
+        '@id("a") @outcome("oblige") @oblige("record:full") forbid (principal, action, resource);'
+        '@id("b") @outcome("oblige") @oblige("snapshot,mask:secrets") forbid (principal, action, resource);'
+        '@id("c") @outcome("ask") @oblige("snapshot") @approvers("3") forbid (principal, action, resource);'
+        '@id("d") @outcome("ask") @approvers("2") @approver("other") forbid (principal, action, resource);'
+        '@id("e") @outcome("oblige") @oblige("team-store") forbid (principal, action, resource)'
+        " when { context.network };"
+    )
+    expected = ("approver:other", "approvers:3", "mask:secrets", "record:full", "snapshot")
+    assert pdp.decide(*ordinary("ls")).obligations == expected
+
+
+def test_no_permit_releases_a_locked_ask_whatever_it_names() -> None:
+    loaded = user(
+        '@id("locked") @outcome("ask") @locked("true") forbid (principal, action, resource);'
+        '@id("open") @outcome("ask") forbid (principal, action, resource);'
+        '@id("other") @outcome("ask") forbid (principal, action, resource);'
+        '@id("grant") permit (principal, action, resource);'
+    ).bundle
+    *asks, other, grant = loaded.policies
+    grant = msgspec.structs.replace(grant, grants=frozenset({"user/locked", "user/open"}))
+    decision = combine([*asks, grant], (), "b")
+    assert (decision.outcome, [p.id for p in decision.policies]) == (Outcome.ASK, ["user/locked"])
+    assert decision.released == ("user/open",)
+    assert combine([asks[1], grant], (), "b").outcome is Outcome.ALLOW
+    left = combine([asks[1], other, grant], (), "b")
+    assert (left.outcome, [p.id for p in left.policies]) == (Outcome.ASK, ["user/other"])
+
+
 def test_whatever_breaks_while_deciding_denies(monkeypatch: pytest.MonkeyPatch) -> None:
     class Panic(BaseException):
         pass
 
-    pdp = user('@id("ok") permit (principal, action, resource) when { ["ls", context.command].contains("ls") };')
+    pdp = user('@id("ok") permit (principal, action, resource) when { ip("::1").isIpv6() };')
     request, facts = ordinary("ls")
 
     def break_down(*_: object) -> None:
@@ -195,6 +354,9 @@ def test_every_action_is_decided_by_its_own_policies() -> None:
         Action.NET_CONNECT: Outcome.ASK,
         Action.NET_BIND: Outcome.ASK,
         Action.SESSION_START: Outcome.ASK,
+        Action.TOOL_USE: Outcome.ASK,
+        Action.SUBAGENT_SPAWN: Outcome.ASK,
+        Action.PROMPT_SEND: Outcome.ASK,
     }
 
 
@@ -282,6 +444,7 @@ _tests = st.one_of(
 _asked = st.sampled_from(
     [
         *((Action.NET_CONNECT, {"host": host, "port": 443}) for host in ("a.example.com", "example.com", "::1")),
+        (Action.NET_CONNECT, {"host": "a.example.com", "port": 22}),
         *((Action.TOOL_CALL, {"argv": words}) for words in (("forge", "push"), ("Other", "Push"), ("x", "y"))),
         *((Action.FILE_WRITE, {"path": path}) for path in ("/home/dev/a", "/home/x", "/homes")),
         (Action.SESSION_START, {"path": "/home/dev/a"}),
@@ -297,6 +460,18 @@ def test_the_sieve_sees_every_place_a_resource_is_in(tests: list[str], asked) ->
     request = msgspec.structs.replace(request, action=asked[0], **asked[1])
     shard = pdp._shards[asked[0]]
     assert shard.match(request, facts).policies == shard.whole(request, facts).policies
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(st.lists(_tests, min_size=1, max_size=4), st.lists(_asked, min_size=2, max_size=6))
+def test_no_resource_is_remembered_for_another(tests: list[str], asked) -> None:
+    text = "".join(f'@id("p{n}") permit (principal, action, resource) {t};' for n, t in enumerate(tests))
+    warm, cold = user(text), user(text)
+    request, facts = ordinary("x")  # the text is the same each time: only the resource differs
+    for action, more in asked:
+        one = msgspec.structs.replace(request, action=action, **more)
+        cold.forget()
+        assert warm.decide(one, facts) == cold.decide(one, facts)
 
 
 @pytest.mark.parametrize(

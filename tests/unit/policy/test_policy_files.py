@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -71,6 +73,9 @@ def flaws(*texts: str | bytes, layer: str = "user") -> list[Flaw]:
         ('@id("a") permit (principal, action, resource;', 1, 17, "never closed", "')'"),
         ('@id("a") permit (principal, action, resource));', 1, 46, "closes nothing", "remove"),
         ('@id("a) permit (principal, action, resource);', 1, 5, "never ends", "close it"),
+        (f'{HEAD}context.prefixes.contains("npm t\u0435st") }};', 1, 80, "mixes letters of two scripts", "one script"),
+        ('@id("a") @reason("\uff52m") permit (principal, action, resource);', 1, 18, "mixes letters", "escape"),
+        (f"{HEAD}{'9' * 30} > 1 }};", 1, 85, "too large", "docs.cedarpolicy.com"),
         ('@id("a") permit (principal, action, resource) # x', 1, 47, "unexpected character", "remove"),
     ],
     ids=lambda value: ascii(value)[:60] if isinstance(value, str | bytes) else str(value),
@@ -187,3 +192,81 @@ def test_the_deepest_that_is_allowed_loads_and_decides() -> None:
     from leashtui.policy.cases import ordinary
 
     assert PDP(loaded, WHO).decide(*ordinary("ls")).outcome == "allow"
+
+
+def test_words_of_one_script_and_escapes_are_no_look_alikes() -> None:
+    words = "rm caf\u00e9 \u0434\u043e\u043a\u0443\u043c\u0435\u043d\u0442 \u65e5\u672c a\u0301 50\u00b5s"
+    assert flaws(f'{HEAD}["{words}", "npm t\\u{{435}}st"].contains(context.command) }};') == []
+
+
+def test_a_set_has_an_end(tmp_path: Path) -> None:
+    one = "".join(f'@id("p%d-{n}") permit (principal, action, resource);\n' for n in range(2048))
+    assert not flaws(one.replace("%d", "1"), one.replace("%d", "2"))
+    more = flaws(one.replace("%d", "1"), one.replace("%d", "2"), GOOD)
+    assert [flaw.file for flaw in more] == ["f2.cedar"] and "4,096 policies together" in more[0].what
+    for number in range(5):
+        (tmp_path / f"{number}.cedar").write_bytes(b"//" + b"x" * 900_000)
+    assert "4,194,304 bytes" in refused(tmp_path).message
+    (tmp_path / "0.cedar").unlink()
+    assert policyload.load([("user", tmp_path)]).policies == ()
+
+
+FUZZ = """
+import random, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+from leashtui.model.errors import PolicyError
+from leashtui.policy import bundle
+from leashtui.policy.cases import ordinary
+from leashtui.policy.entities import Principal
+from leashtui.policy.pdp import PDP
+from leashtui.policy.sources import source
+from leashtui.supervisor.deciding import DecisionThread
+from leashtui.supervisor.policyload import with_stack
+
+dice = random.Random(int(sys.argv[1]))
+LEAVES = ["context.network", "true", '"a"', "1", "context.hosts", "[1, 2]", "resource", "{a: 1}", 'ip("::1")']
+WRAPS = ["({})", "[{}]", "!{}", "-{}", "{} && {}", "{} || {}", "{} == {}", "{}.contains({})", "if {} then {} else {}",
+         "{} + {}", "{} < {}", "{{a: {}}}", "{}.a", "{} has a", '{} like "*a*"', "{} in {}", "{} is File"]
+
+TYPED = ["({})", "!{}", "({} && {})", "({} || {})", "(if {} then {} else {})", '["x", "y"].contains("z") || {}']
+
+def expression(depth, typed):
+    if depth == 0 or dice.random() < 0.03:
+        return dice.choice(["context.network", "context.recursive"] if typed else LEAVES)
+    wrap = dice.choice(TYPED if typed else WRAPS[:4] if dice.random() < 0.4 else WRAPS)
+    count = wrap.count("{}")
+    return wrap.format(*(expression(depth - 1 if n == 0 else min(depth - 1, 2), typed) for n in range(count)))
+
+def text():
+    typed = dice.random() < 0.4
+    body = expression(dice.choice([3, 9, 30, 40, 120]), typed)
+    made = '@id("a") permit (principal, action, resource) when { ' + body + " };"
+    for _ in range(0 if typed else dice.choice([0, 0, 1, 4])):
+        at = dice.randrange(len(made))
+        planted = dice.choice(['"', "(", "\\0", "@", "\\u202e", ";", "//", ")", "\\ud800"])
+        made = made[:at] + planted + made[at + dice.choice([0, 1]):]
+    return made.encode("utf-8", "surrogatepass")
+
+def once(schema, raw):
+    try:
+        return PDP(bundle.build([source("user", "u", raw)], schema), Principal("s", "a", "k", "u"), stack=deep)
+    except PolicyError as error:
+        assert error.hint and str(error), raw
+
+deep, schema, good = DecisionThread(), bundle.load_schema(), 0
+for _ in range(400):
+    raw = text()
+    pdp = with_stack(lambda: once(schema, raw))
+    if pdp is not None:
+        good += 1
+        pdp.decide(*ordinary("ls"))
+print(good)
+"""
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_no_text_ends_the_process(seed: str) -> None:
+    words = ["sh", "-c", 'ulimit -s 512; exec "$0" "$@"', sys.executable, "-c", FUZZ, seed]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
+    assert int(done.stdout) > 10  # some of them are policies

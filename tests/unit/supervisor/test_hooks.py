@@ -201,3 +201,35 @@ def test_a_tool_call_that_cannot_be_compared_with_its_pins_is_refused() -> None:
     assert [r.code for r in world.replies] == [2]
     assert world.notices
     assert not world.requests
+
+
+def test_a_prompt_waits_for_its_answer_and_brings_the_notes(world: World) -> None:
+    world.hooks.tell("L-1 was approved")
+    world.answers = [None, DENY]
+    gate = world.hear("UserPromptSubmit", prompt="use the key")
+    assert gate is not None and not world.replies
+    assert [(r.action, r.argv, r.script) for r in world.requests] == [(Action.PROMPT_SEND, (), "use the key")]
+    world.pending[0](ALLOW)
+    assert json.loads(world.replies[0].stdout)["hookSpecificOutput"]["additionalContext"] == "L-1 was approved"
+    world.hear("UserPromptSubmit", prompt="again")
+    assert (world.replies[1].code, world.replies[1].stderr) == (2, b"leash: REFUSED: no.\n")
+    assert [e.text for e in world.events if isinstance(e, AgentTold)] == ["use the key", "again"]
+
+
+def test_tools_of_the_agents_own_and_sub_agents_are_requests(world: World) -> None:
+    world.answers = [ALLOW, DENY, ALLOW]
+    world.tool("WebFetch", url="https://example.com/a")
+    world.tool("Task", prompt="look around")
+    world.tool("TodoWrite", todos=[])
+    asked = [(r.action, r.argv, r.tool, r.call) for r in world.requests]
+    assert asked == [
+        (Action.TOOL_USE, ("WebFetch",), "WebFetch", "t1"),
+        (Action.SUBAGENT_SPAWN, ("Task",), "Task", "t1"),
+        (Action.TOOL_USE, ("TodoWrite",), "TodoWrite", "t1"),
+    ]
+    assert [r.code for r in world.replies] == [0, 2, 0]
+    read = Engine(Workspace("/w", (), ()), "/home/u", "u", Mode.KERNEL, NoProbe())
+    facts = read(world.requests[0])
+    assert (facts.hosts, facts.network, facts.verbs()) == (("example.com",), True, ("exec", "net_get"))
+    assert facts.command == 'WebFetch {"url": "https://example.com/a"}'
+    assert read(world.requests[1]).verbs() == ("exec",)

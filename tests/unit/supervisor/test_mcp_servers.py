@@ -55,7 +55,7 @@ class World:
         self.notices: list[tuple[str, str]] = []
         self.taint = Taint()
         self.pins = Pins(self.state)
-        self.adviser = Adviser(consult, list, "/h/proj", "Session.")
+        self.adviser = Adviser(consult, list, "/h/proj", lambda: "Session.")
         self.servers = Servers(
             self.served,
             named=lambda served: served,
@@ -239,7 +239,7 @@ def test_a_stranger_is_not_admitted_and_one_that_is_started_is(world: World) -> 
 
 
 def ask(name: str, **arguments: Any) -> dict[str, Any]:
-    adviser = Adviser(consult, list, "/h/proj", "Session of claude.")
+    adviser = Adviser(consult, list, "/h/proj", lambda: "Session of claude.")
     line = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
     (message,) = rpc.read(json.dumps(line).encode())
     answer: dict[str, Any] = json.loads(adviser.answer(message))["result"]
@@ -271,7 +271,7 @@ def test_a_question_that_asks_nothing_is_an_error(arguments: dict[str, Any]) -> 
 
 
 def test_there_is_no_tool_that_grants() -> None:
-    adviser = Adviser(consult, list, "/h/proj", "Session of claude.")
+    adviser = Adviser(consult, list, "/h/proj", lambda: "Session of claude.")
     (message,) = rpc.read(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
     tools = json.loads(adviser.answer(message))["result"]["tools"]
     assert [t["name"] for t in tools] == ["leash_check", "leash_policy"]

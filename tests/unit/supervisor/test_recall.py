@@ -131,6 +131,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "pin",
         "effect",
         "taint",
+        "grants",
     }
 
 

@@ -1,0 +1,404 @@
+-- The file guard's most frequent acts without a word of Python: what was judged a moment ago, done again beside it.
+--
+-- A new file, link or folder in a directory where one of the same kind of name was just made in the same session. The
+-- directory is held open and still has the path it was judged by; the name is new, or nothing is done; what was made is
+-- noted for undo before the caller has it. Whatever differs in any way is left untouched for the file guard proper.
+-- Knows what `learn` said. Refuses to judge, and to follow anything. Invariant: what is made here, `files.py` would have
+-- made, for the same caller, with the same mode, after the same note.
+
+local ffi = require("ffi")
+local bit = require("bit")
+local setting = ...
+
+ffi.cdef [[
+typedef struct { uint64_t id; uint32_t pid, flags; int32_t number; uint32_t arch; uint64_t ip; uint64_t args[6]; } leash_notice;
+typedef struct { uint64_t id; int64_t value; int32_t error; uint32_t flags; } leash_answer;
+typedef struct { uint64_t id; uint32_t flags, source, target, newfd_flags; } leash_gift;
+typedef struct { void *base; size_t length; } leash_span;
+typedef struct { int fd; short events, revents; } leash_poll;
+typedef struct { long seconds, nanoseconds; } leash_time;
+int ppoll(leash_poll *, unsigned long, const leash_time *, const void *);
+int ioctl(int, unsigned long, void *);
+ssize_t process_vm_readv(int, const leash_span *, unsigned long, const leash_span *, unsigned long, unsigned long);
+ssize_t readlink(const char *, char *, size_t);
+ssize_t readlinkat(int, const char *, char *, size_t);
+ssize_t read(int, void *, size_t);
+ssize_t write(int, const void *, size_t);
+int openat(int, const char *, int, unsigned);
+int linkat(int, const char *, int, const char *, int);
+int mkdirat(int, const char *, unsigned);
+unsigned umask(unsigned);
+int close(int);
+int fcntl(int, int, int);
+int pthread_sigmask(int, const void *, void *);
+]]
+local C = ffi.C
+
+local NONE, ASK, GONE = 0, 1, 2
+local FOLDER = "/"
+local POLLIN, EINTR, ENOENT = 1, 4, 2
+local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
+local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
+local SPECIAL, PATH = setting.special, setting.path
+local numbers = setting.numbers
+local listener = setting.listener
+
+local notice = ffi.cast("leash_notice *", setting.notice)
+local SIZE = ffi.sizeof("leash_notice")
+local answer, gift = ffi.new("leash_answer"), ffi.new("leash_gift")
+local near = ffi.new("leash_poll[1]")
+near[0].fd, near[0].events = listener, POLLIN
+local ROOM = 1024
+local text, here, there = ffi.new("char[?]", ROOM + 1), ffi.new("leash_span[1]"), ffi.new("leash_span[1]")
+local STATUS = 4096
+local status = ffi.new("char[?]", STATUS)
+local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]")
+local patience = ffi.new("leash_time")
+ffi.fill(every, 128, 0xff)
+
+local folders, held, masks, made = {}, 0, {}, {}
+local ends, tells, plain, means, leads = {}, {}, {}, {}, {}
+for word in setting.ends:gmatch("%S+") do ends[word] = true end
+for word in setting.tells:gmatch("%S+") do tells[#tells + 1] = word end
+for word in setting.means:gmatch("%S+") do means[word] = true end
+for word in setting.leads:gmatch("%S+") do leads[#leads + 1] = word end
+for byte = 0, 255 do plain[byte] = string.char(byte):find("[%w_+@%%=,~-]") ~= nil end
+
+-- The kind of an ordinary name: its end, where nothing else in it means anything to anybody; nil for all other names.
+local function kind_of(name)
+  local dot = 0
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte == 46 then
+      if dot > 0 then return nil end
+      dot = i
+    elseif not plain[byte] then
+      return nil
+    end
+  end
+  if dot < 2 then return nil end
+  local kind = name:sub(dot + 1)
+  if not ends[kind] then return nil end
+  local stem = name:sub(1, dot - 1):lower()
+  for i = 1, #tells do
+    if stem:find(tells[i], 1, true) then return nil end
+  end
+  return kind
+end
+
+-- The kind of an ordinary folder's name, FOLDER: below such a one a path means what it means beside it.
+local function kind_of_folder(name)
+  if #name == 0 or #name > 64 then return nil end
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte == 46 or not plain[byte] then return nil end
+  end
+  local lower = name:lower()
+  if means[lower] then return nil end
+  for i = 1, #leads do
+    if lower:find(leads[i], 1, true) then return nil end
+  end
+  return FOLDER
+end
+
+local function is_plain(name)
+  if #name == 0 or #name > 255 or name:byte(1) == 46 then return false end
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte ~= 46 and not plain[byte] then return false end
+  end
+  return true
+end
+
+-- Whether every byte of it is a hexadecimal digit, as git writes them.
+local function is_hex(name)
+  for i = 1, #name do
+    local byte = name:byte(i)
+    if byte < 48 or byte > 57 and byte < 97 or byte > 102 then return false end
+  end
+  return true
+end
+
+-- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
+local function is_any(folder, name)
+  if not folder.any or not is_plain(name) then return false end
+  return not folder.objects or #name == 38 and is_hex(name) or name:sub(1, 8) == "tmp_obj_"
+end
+
+local function forget(all)
+  for path, folder in pairs(folders) do
+    if all or not folder.used then
+      C.close(folder.fd)
+      folders[path] = nil
+      held = held - 1
+    end
+    folder.used = false
+  end
+end
+
+-- A directory, `fd` being ours from now on.
+local function keep(path, fd)
+  if held >= HELD then
+    forget(false)
+    if held >= HELD then forget(true) end
+  end
+  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, used = true, seen = -1 }
+  folders[path] = folder
+  held = held + 1
+  return folder
+end
+
+local turn = 0
+local mask_before, mask_now = -1, -1
+
+-- Make files with this umask until the turn is over.
+local function put_on(mask)
+  if mask == mask_now then return end
+  local was = C.umask(mask)
+  if mask_before < 0 then mask_before = was end
+  mask_now = mask
+end
+
+-- The caller's string; nil when it is long, or not there.
+local function read_text(tid, address)
+  local room = 4096 - tonumber(address % 4096)
+  if room > ROOM then room = ROOM end
+  here[0].base, here[0].length = text, room
+  there[0].base, there[0].length = ffi.cast("void *", address), room
+  local count = tonumber(C.process_vm_readv(tid, here, 1, there, 1, 0))
+  if count <= 0 then return nil end
+  text[count] = 0
+  local found = ffi.string(text)
+  if #found >= count then return nil end
+  return found
+end
+
+local function link_text(path)
+  local count = tonumber(C.readlink(path, text, ROOM))
+  if count <= 0 or count >= ROOM then return nil end
+  return ffi.string(text, count)
+end
+
+-- (folder as it was learned, last component): nil unless that directory lies there now. Within one turn nobody in the
+-- session can move it: every change of a name is made by this thread.
+local function find(tid, number, name)
+  if not name then return nil end
+  if name:byte(1) ~= 47 then
+    local base = link_text(number == CWD and "/proc/" .. tid .. "/cwd" or "/proc/" .. tid .. "/fd/" .. number)
+    if not base then return nil end
+    while name:sub(1, 2) == "./" do name = name:sub(3) end
+    name = base .. "/" .. name
+  end
+  local cut = #name
+  while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
+  local folder = folders[name:sub(1, cut - 1)]
+  if not folder then return nil end
+  if folder.seen ~= turn then
+    if link_text(folder.self) ~= folder.path then return nil end
+    folder.seen, folder.used = turn, true
+  end
+  return folder, name:sub(cut + 1)
+end
+
+-- Where a new name is to be noted for undo, 0 for nowhere; nil when nobody judged such a name there.
+local function note_for(folder, name)
+  if is_any(folder, name) then return folder.any end
+  local kind = kind_of(name)
+  return kind and folder.kinds[kind] or nil
+end
+
+-- Whether it is done as whom we are: always, unless we are root and the caller is somebody else.
+local function as_we_are(tid)
+  if not setting.root then return true end
+  local fd = C.openat(CWD, "/proc/" .. tid .. "/status", CLOEXEC, 0)
+  if fd < 0 then return false end
+  local count = tonumber(C.read(fd, status, STATUS))
+  C.close(fd)
+  if count <= 0 then return false end
+  local said = ffi.string(status, count)
+  return said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
+end
+
+local function remember(folder, name, tape)
+  local path = folder.path .. "/" .. name
+  if tape > 0 then
+    local line = '{"what":"made","path":"' .. path .. '"}\n'
+    C.write(tape, line, #line)
+  end
+  made[#made + 1] = (tape > 0 and "+" or "-") .. path
+end
+
+local function hand(fd, flags)
+  gift.id, gift.flags, gift.source, gift.target = notice.id, 2, fd, 0
+  gift.newfd_flags = bit.band(flags, CLOEXEC)
+  local failed = C.ioctl(listener, setting.ADDFD, gift) ~= 0
+  local error = failed and ffi.errno() or 0
+  C.close(fd)
+  if failed and error ~= ENOENT then
+    answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
+    C.ioctl(listener, setting.SEND, answer)
+  end
+  return true
+end
+
+local function say(error)
+  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
+  C.ioctl(listener, setting.SEND, answer)
+  return true
+end
+
+local function low(value) return tonumber(ffi.cast("int32_t", value)) end
+
+local function new_file(tid, number, address, flags, mode)
+  if bit.band(flags, CREAT) == 0 or bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
+  local mask = masks[tid]
+  if not mask then return false end
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder then return false end
+  local tape = note_for(folder, name)
+  if not tape or not as_we_are(tid) then return false end
+  local ours = bit.bor(flags, EXCL, NOCTTY, CLOEXEC)
+  put_on(mask)
+  local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
+  if fd < 0 then return false end
+  remember(folder, name, tape)
+  return hand(fd, flags)
+end
+
+local function new_folder(tid, number, address, mode)
+  local mask = masks[tid]
+  if not mask then return false end
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder then return false end
+  local tape = nil
+  if folder.objects then
+    if folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name) then tape = folder.any end
+  elseif is_any(folder, name) then
+    tape = folder.any
+  else
+    tape = kind_of_folder(name) and folder.kinds[FOLDER]
+  end
+  if not tape or not as_we_are(tid) then return false end
+  put_on(mask)
+  if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
+  remember(folder, name, tape)
+  local fd = C.openat(folder.fd, name, PATH, 0)
+  if fd >= 0 then  -- what may be made beside it may be made in it
+    local child = keep(folder.path .. "/" .. name, fd)
+    child.any, child.objects = folder.any, folder.objects
+    for kind, note in pairs(folder.kinds) do child.kinds[kind] = note end
+  end
+  return say(0)
+end
+
+-- A second name for a file, between two directories where every name was allowed.
+local function new_link(tid, from, address, to, second, flags)
+  if flags ~= 0 then return false end
+  local source, old = find(tid, from, read_text(tid, address))
+  if not source or not is_any(source, old) then return false end
+  local target, new = find(tid, to, read_text(tid, second))
+  if not target or not is_any(target, new) or not as_we_are(tid) then return false end
+  if C.linkat(source.fd, old, target.fd, new, 0) ~= 0 then return false end
+  remember(target, new, target.any)
+  return say(0)
+end
+
+-- What is not there cannot be removed, whoever asks: git asks before each link.
+local function removal(tid, number, address)
+  local folder, name = find(tid, number, read_text(tid, address))
+  if not folder or #name == 0 or name == "." or name == ".." then return false end
+  if tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 or ffi.errno() ~= ENOENT then return false end
+  return say(ENOENT)
+end
+
+local function done()
+  local number, tid, a = notice.number, notice.pid, notice.args
+  if number == numbers.openat then
+    return new_file(tid, low(a[0]), a[1], low(a[2]), low(a[3]))
+  elseif number == numbers.open then
+    return new_file(tid, CWD, a[0], low(a[1]), low(a[2]))
+  elseif number == numbers.mkdir then
+    return new_folder(tid, CWD, a[0], low(a[1]))
+  elseif number == numbers.mkdirat then
+    return new_folder(tid, low(a[0]), a[1], low(a[2]))
+  elseif number == numbers.link then
+    return new_link(tid, CWD, a[0], CWD, a[1], 0)
+  elseif number == numbers.linkat then
+    return new_link(tid, low(a[0]), a[1], low(a[2]), a[3], low(a[4]))
+  elseif number == numbers.unlink then
+    return removal(tid, CWD, a[0])
+  elseif number == numbers.unlinkat then
+    return removal(tid, low(a[0]), a[1])
+  end
+  return false
+end
+
+local api = { kind_of = kind_of, kind_of_folder = kind_of_folder }
+
+-- Serve what can be served here. wait: how long for the first, ms; linger: for each that follows. NONE: nothing waits;
+-- ASK: the notice lies in the buffer; GONE: nobody is guarded any more; and 4 more where `made` has something to say.
+-- Negative: the errno of a listener that failed.
+local function take(wait, linger)
+  local served = 0
+  while served < MOST do
+    patience.nanoseconds = wait * 1000000
+    local count = C.ppoll(near, 1, patience, before)
+    if count <= 0 then return NONE end
+    if bit.band(near[0].revents, POLLIN) == 0 then return GONE end
+    ffi.fill(notice, SIZE)
+    if C.ioctl(listener, setting.RECV, notice) ~= 0 then
+      local error = ffi.errno()
+      if error ~= EINTR and error ~= ENOENT then return -error end
+      served = served + 1
+    elseif not done() then
+      return ASK
+    else
+      served = served + 1
+      wait = linger
+    end
+  end
+  return NONE
+end
+
+-- No signal is taken meanwhile but where it waits: one in the moment a descriptor is handed over would lose it.
+function api.take(wait, linger)
+  turn = turn + 1
+  C.pthread_sigmask(2, every, before)
+  local well, state = pcall(take, wait, linger)
+  if mask_before >= 0 then
+    C.umask(mask_before)
+    mask_before, mask_now = -1, -1
+  end
+  C.pthread_sigmask(2, before, nil)
+  if not well then error(state, 0) end
+  if state < 0 or #made == 0 then return state end
+  return state + 4
+end
+
+-- What was made since the last call, one path a line, behind a plus where undo was told.
+function api.made()
+  local lines = table.concat(made, "\n")
+  made = {}
+  return lines
+end
+
+-- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
+-- `kind` of name was, with `tape`. objects: of git's, where any name means any name of an object.
+function api.learn(path, fd, any, kind, tape, objects)
+  local folder = folders[path]
+  if not folder then
+    local own = C.fcntl(fd, DUPFD_CLOEXEC, 3)
+    if own < 0 then return end
+    folder = keep(path, own)
+  end
+  if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
+end
+
+function api.mask(tid, mask) masks[tid] = mask end
+
+function api.forget_masks() masks = {} end
+
+-- Give directories back: all, or those unused since the last call.
+api.forget = forget
+
+return api

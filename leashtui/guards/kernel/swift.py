@@ -1,0 +1,132 @@
+"""The file guard's most frequent acts by LuaJIT, so that they cost about what the kernel's own part of them costs.
+
+`swift.lua` takes what waits, does again what the file guard did a moment ago in the same directory for a name of the
+same kind, and leaves everything else to Python. Here it is told what was judged, and what to forget. Knows directories
+and kinds of names. Refuses to judge: `open_to` and `tape` are asked by name, once a kind. Invariant: what was learned
+holds until somebody says that answers may have changed, and then nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
+
+NONE, ASK, GONE = 0, 1, 2
+_MORE = 4
+_PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
+_OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
+_LENGTH = 512
+_SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
+ENDS = (
+    "bat c cc cfg cjs cmake cpp cs css csv cxx go h hh hpp htm html ico in inc ini ipynb java jpeg jpg js jsx kt less"
+    " lua m md mjs ml mm o php pl png po proto py pyc pyi r rb rs rst sass scala scss sh svelte svg swift tcl tex ts"
+    " tsx ttf txt vue wasm woff woff2 xsl zig"
+)
+"""Ends of names of which `place_of` makes nothing but by the end itself."""
+TELLS = (
+    "agent api auth bazel claude cline cmake codex config conftest cookie copilot cores coverage cover cred"
+    " cursor env gemini goose hook id_ jenkins junit key krb5 leash lefthook login mem nohup npm passw prof pwd"
+    " qwen report result rule secret service setup shadow sitecustomize skill stat test token usercustomize vault"
+    " wallet windsurf"
+)
+"""Words that may tell: a name with one of them is judged each time."""
+MEANS = (
+    "node_modules bower_components jspm_packages __pycache__ __pypackages__ venv virtualenv eggs dist build out target"
+    " bin-debug obj coverage htmlcov cache storybook-static _site site-packages dist-packages deriveddata cmakefiles"
+    " debug release _build dist-newstyle elm-stuff zig-cache zig-out tmp temp logs log test-results playwright-report"
+    " allure-results junit pip-wheel-metadata wheelhouse project-target release-artifacts artifacts deps hooks modules"
+    " objects refs library env bin sbin actions workflows core environment hub"
+)
+LEADS = (
+    "build dist out cmake bazel leash nautilus key secret cred ssh token shadow passw cookie vault id_ kube krb htpass"
+    " netrc jenkins history config"
+)
+"""Names of folders below which, or words in them with which, things may mean something else."""
+
+
+class Unwell(Exception):
+    """It failed in the middle of something: the call it was serving has no answer yet."""
+
+
+class Swift:
+    """descriptor: the listener. notice: address of the buffer it reads into. told: of the path of each thing that was
+    made, and whether undo has a line of it, before anything else of the session is looked at."""
+
+    def __init__(self, descriptor: int, notice: int, told: Callable[[str, bool], None]) -> None:
+        from lupa.luajit21 import LuaError, LuaRuntime
+
+        lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
+        setting = lua.table_from(
+            {
+                "listener": descriptor, "notice": notice, "root": os.geteuid() == 0, "special": _SPECIAL,
+                "path": os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
+                "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
+                "means": MEANS, "leads": LEADS,
+                "numbers": lua.table_from({
+                    "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR, "mkdirat": nr.MKDIRAT, "link": nr.LINK,
+                    "linkat": nr.LINKAT, "unlink": nr.UNLINK, "unlinkat": nr.UNLINKAT,
+                }),
+            }
+        )  # fmt: skip
+        source = files("leashtui.guards.kernel").joinpath("swift.lua").read_text()
+        self._lua: Any = lua.compile(source)(setting)
+        self._take = self._lua.take
+        self._failure: type[Exception] = LuaError
+        self._told = told
+
+    def take(self, wait: int, linger: int) -> int:
+        """Serve what can be served here; waits are ms. NONE: nothing waits; ASK: a notice lies in the buffer; GONE:
+        nobody is guarded any more; negative: the errno of a listener that failed. Raises Unwell."""
+        try:
+            state: int = self._take(wait, linger)
+        except self._failure as error:
+            raise Unwell(str(error)) from error
+        if state > GONE:
+            self._tell()
+            state -= _MORE
+        return state
+
+    def _tell(self) -> None:
+        """Hand over what was made."""
+        for path in self._lua.made().split("\n"):
+            self._told(path[1:], path[0] == "+")
+
+    def kind_of(self, name: str) -> str:
+        """The kind of an ordinary name, '' for one that may tell."""
+        return self._lua.kind_of(name) or ""
+
+    def kind_of_folder(self, name: str) -> str:
+        """The kind of an ordinary folder's name, '' for one below which things may mean something else."""
+        return self._lua.kind_of_folder(name) or ""
+
+    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
+        """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
+        tape: where what is made there is noted for undo, 0 for nowhere."""
+        if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
+            return
+        self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
+
+    def mask(self, tid: int, mask: int) -> None:
+        """This thread's umask, until `forget_masks`."""
+        self._lua.mask(tid, mask)
+
+    def forget_masks(self) -> None:
+        """A umask changes, or numbers of threads may have been used again."""
+        self._lua.forget_masks()
+
+    def forget(self, *, everything: bool = True) -> None:
+        """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""
+        self._lua.forget(everything)
+
+
+def address_of(buffer: bytearray) -> int:
+    """Where a buffer lies; it must not be resized afterwards, and cannot be while this view of it lives."""
+    return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))

@@ -1,0 +1,149 @@
+"""What is served without Python, in a real session: a thousand ordinary files later a name that tells is still judged.
+
+Each script first makes files of the same kind in the same place, until they are made by the short way, and then tries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from arena import Arena, Leg, arena
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
+
+pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+WARM = """
+import os, stat, sys, threading, time
+def warm(folder, kind="md", count=200):
+    os.makedirs(folder, exist_ok=True)
+    for n in range(count):
+        with open(f"{folder}/warm{n}.{kind}", "w") as file:
+            file.write("x")
+def put(path, text="EVIL", flags=os.O_WRONLY | os.O_CREAT):
+    fd = os.open(path, flags, 0o666)
+    os.write(fd, text.encode())
+    os.close(fd)
+"""
+TRIES = {
+    "instructions among notes": "warm('a'); put('a/CLAUDE.md')",
+    "instructions by a link": "warm('b'); os.symlink('../CLAUDE.md', 'b/x.md'); put('b/x.md')",
+    "a folder exchanged for a link": "warm('c'); os.rename('c', 'c2'); os.symlink('.git/hooks', 'c'); put('c/x.md')",
+    "a folder moved away": "warm('d'); os.rename('d', 'd2'); os.makedirs('.claude');"
+    " os.rename('d2', '.claude/commands'); put('.claude/commands/x.md')",
+    "up and across": "warm('e'); put('e/../.git/hooks/x.md')",
+    "a relative name from a protected folder": "warm('f'); os.chdir('.git/hooks'); put('x.md')",
+    "a descriptor of a protected folder": "warm('g'); put_at = os.open('.git/hooks', os.O_RDONLY);"
+    " os.close(os.open('x.md', os.O_WRONLY | os.O_CREAT, dir_fd=put_at))",
+    "settings among objects": "warm('.git/objects/aa', 'pack'); put('.git/config', '[core]\\n fsmonitor=EVIL\\n')",
+    "a setuid file": "warm('i', 'c'); os.close(os.open('i/x.c', os.O_WRONLY | os.O_CREAT, 0o4755))",
+}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Arena]:
+    with arena() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def leg(place: Arena) -> Iterator[Leg]:
+    made = Leg(place, ("--guard", "strict"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def free(place: Arena) -> Iterator[Leg]:
+    made = Leg(place, None)
+    yield made
+    made.close()
+
+
+def run(leg: Leg, text: str) -> str:
+    return str(leg.run(["python3", "-S", "-c", WARM + text], 60)["out"])
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_what_tells_is_judged_after_many_that_do_not(name: str, place: Arena, leg: Leg) -> None:
+    place.repair(place.changes())
+    work = (place.proj / "src/app.py").read_text()
+    out = run(leg, TRIES[name])
+    assert "Error" in out or "REFUSED" in out, out
+    for path in place.proj.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert b"EVIL" not in path.read_bytes(), path
+    assert not list((place.proj / ".git/hooks").glob("*.md"))
+    assert not any(path.stat().st_mode & 0o6000 for path in place.proj.rglob("*.c"))
+    assert (place.proj / "src/app.py").read_text() == work
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_each_of_them_works_when_free(name: str, place: Arena, free: Leg) -> None:
+    place.repair(place.changes())
+    out = run(free, TRIES[name])
+    assert "Error" not in out, out
+
+
+SAME = """
+def see(path):
+    found = os.lstat(path)
+    return f"{oct(found.st_mode)} {found.st_size} {found.st_nlink}"
+say = []
+os.umask(0o022); warm("s", "txt", 300)
+say.append(see("s/warm299.txt"))
+os.umask(0o077); warm("s", "h", 20); say.append(see("s/warm19.h"))
+os.umask(0o002); os.chdir("s")
+for n in range(20): put(f"./n{n}.txt", "abc")
+say.append(see("n19.txt"))
+try:
+    put("n19.txt", flags=os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+except FileExistsError as error:
+    say.append(str(error.errno))
+try:
+    os.unlink("none.txt")
+except FileNotFoundError as error:
+    say.append(str(error.errno))
+at = os.open(".", os.O_RDONLY)
+for n in range(20):
+    fd = os.open(f"at{n}.txt", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640, dir_fd=at)
+    os.write(fd, b"1"); os.lseek(fd, 0, 0); os.write(fd, b"2"); say.append(os.pread(fd, 9, 0).decode())
+    say.append(str(os.get_inheritable(fd))); os.close(fd)
+os.chdir("..")
+def many(k):
+    for n in range(100): put(f"s/t{k}x{n}.txt", str(n))
+threads = [threading.Thread(target=many, args=(k,)) for k in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+say.append(str(sum(len(open(f"s/t{k}x{n}.txt").read()) for k in range(4) for n in range(100))))
+os.makedirs("node_modules/p", exist_ok=True); warm("node_modules/p", "json", 100); os.mkdir("node_modules/p/lib")
+warm("node_modules/p/lib", "json", 50); say.append(see("node_modules/p/lib/warm49.json"))
+os.rename("s", "s2"); os.mkdir("s"); put("s/new.txt"); say.append(str(sorted(os.listdir("s"))))
+say.append(str(len(os.listdir("s2"))))
+print("|".join(say))
+"""
+
+
+def test_what_is_made_is_what_would_be_made(place: Arena, leg: Leg, free: Leg) -> None:
+    place.repair(place.changes())
+    guarded = run(leg, SAME)
+    place.repair(place.changes())
+    (place.proj / "s").exists()
+    for name in ("s", "s2", "node_modules"):
+        place.run("rm", "-rf", os.fspath(place.proj / name))
+    assert guarded == run(free, SAME)
+    assert "|" in guarded
+    assert guarded.count("|") > 40
+
+
+def test_undo_knows_all_of_them(place: Arena) -> None:
+    leg = Leg(place, ("--guard", "strict"))
+    try:
+        run(leg, "warm('kept', 'txt', 400)")
+    finally:
+        leg.close()
+    log = max(Path(place.values["state"], "undo").glob("*/log"), key=os.path.getmtime).read_text()
+    assert all(f'kept/warm{n}.txt"' in log for n in range(400))

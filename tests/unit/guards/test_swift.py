@@ -1,0 +1,148 @@
+"""Names that are made without Python: whichever of a kind it is, every judge answers as for the first of that kind."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from leashtui.classify import places, secrets
+from leashtui.classify.workspace import Workspace
+from leashtui.guards.kernel.precious import stands_for
+from leashtui.guards.kernel.swift import ENDS, Swift, address_of
+from leashtui.model.request import Action
+from leashtui.supervisor.lanes import _SHORT, Lanes
+
+ROOT, HOME = "/home/p/proj", "/home/p"
+FOLDERS = (
+    "", "/src", "/src/deep/er", "/.git", "/.git/objects/ab", "/.git/refs/heads", "/.git/hooks", "/node_modules/x/lib",
+    "/build", "/dist/assets", "/.github", "/.github/workflows", "/.claude", "/.claude/commands", "/.vscode", "/.husky",
+    "/.circleci", "/docs", "/bin", "/.venv/bin", "/venv/lib/site-packages/p", "/conf", "/secrets", "/.ssh", "/target",
+)  # fmt: skip
+UNKNOWN = ("/.git/hooks", "/.husky", "/.claude", "/.claude/commands", "/.vscode", "/.ssh")
+"""Where no write is ever known, so nothing is learned."""
+ELSEWHERE = (
+    "/home/p",
+    "/home/p/other",
+    "/tmp",
+    "/tmp/x",
+    "/etc",
+    "/home/p/.config/app",
+    "/home/p/.cache/pip",
+    "/var/x",
+)
+
+
+@pytest.fixture(scope="module")
+def swift() -> Iterator[Swift]:
+    buffer = bytearray(80)
+    yield Swift(-1, address_of(buffer), lambda path, kept: None)
+
+
+def lanes() -> Lanes:
+    made = Lanes(
+        lambda request, reply: None,  # type: ignore[arg-type,return-value]
+        Workspace(ROOT), HOME, by_class={Action.FILE_WRITE, Action.FILE_DELETE}, own=(f"{HOME}/.cache/",),
+        kept=(f"{HOME}/.cache/mine.txt",),
+    )  # fmt: skip
+    made._allowed.update((Action.FILE_WRITE, place) for place in _SHORT[Action.FILE_WRITE])
+    return made
+
+
+def words() -> list[str]:
+    """Every word that occurs in what the judges look for, and some that do not."""
+    patterns = [
+        value.pattern if isinstance(value, re.Pattern) else " ".join(map(str, value))
+        for module in (places, secrets)
+        for name, value in vars(module).items()
+        if name.startswith("_") and isinstance(value, (re.Pattern, frozenset, tuple, dict)) and name != "__all__"
+    ]
+    lazies = [str(value.pattern) for m in (places, secrets) for value in vars(m).values() if hasattr(value, "pattern")]
+    found = {word for text in (*patterns, *lazies) for word in re.findall(r"[A-Za-z][\w-]*", text)}
+    return sorted(found | {"app", "main", "index", "x", "f17", "README", "a-b_c", "window"})
+
+
+def test_the_words_are_those_of_the_judges() -> None:
+    found = words()
+    assert len(found) > 400
+    assert {"CLAUDE", "credentials", "junit", "kubeconfig", "bazel-bin"} <= set(found)
+
+
+@pytest.mark.parametrize("folder", [*(ROOT + f for f in FOLDERS), *ELSEWHERE])
+def test_all_ordinary_names_of_a_kind_are_judged_alike(folder: str, swift: Swift) -> None:
+    judge, chance, seen = lanes(), random.Random(folder), 0
+    vocabulary = words()
+    for kind in ENDS.split():
+        one = f"{folder}/f0.{kind}"
+        for word in vocabulary:
+            stem = chance.choice((word, word, word.upper(), f"x-{word}", f"{word}-2", f"{word}_x", word + word))
+            name = f"{stem}.{kind}"
+            if swift.kind_of(name) != kind:
+                continue
+            seen += 1
+            path = f"{folder}/{name}"
+            assert judge._place(path) is judge._place(one), path
+            assert judge.knows(Action.FILE_WRITE, path) == judge.knows(Action.FILE_WRITE, one), path
+            assert judge.is_work(path) == judge.is_work(one), path
+            assert judge.is_fleeting(path) == judge.is_fleeting(one), path
+            assert stands_for(path) == path, path
+            assert not places.is_telling(name, folder=False), path
+    assert seen > 5000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CLAUDE.md", "claude.md", "AGENTS.md", "GEMINI.md", "copilot-instructions.md", "SKILL.md", "credentials.txt",
+        "my-secrets.txt", "api_key.py", "conftest.py", "sitecustomize.py", "Jenkinsfile", "Makefile", ".envrc", ".env",
+        "x", "x.json", "x.toml", "x.yml", "a.b.c", "x.", ".c", "..c", "a/b.c", "", "é.c", "a b.c", "a\nb.c", "x.c~",
+    ],
+)  # fmt: skip
+def test_a_name_that_may_tell_has_no_kind(name: str, swift: Swift) -> None:
+    assert swift.kind_of(name) == ""
+
+
+@pytest.mark.parametrize("name", ["main.c", "README.md", "f17.txt", "a-b_c.js", "window.ts", "x+y@1.h"])
+def test_an_ordinary_name_has_the_kind_of_its_end(name: str, swift: Swift) -> None:
+    assert swift.kind_of(name) == name.rpartition(".")[2]
+
+
+@pytest.mark.parametrize("folder", [*(ROOT + f for f in UNKNOWN), "/etc", "/home/p", "/var/x", "/home/p/.config/app"])
+def test_where_writes_are_always_judged_nothing_is_known(folder: str) -> None:
+    assert not any(lanes().knows(Action.FILE_WRITE, f"{folder}/{name}") for name in ("x", "f0.c", "notes.md"))
+
+
+def test_only_a_folder_where_nobody_tells_names_apart_is_open_to_all() -> None:
+    judge = lanes()
+    for folder in (f"{ROOT}/node_modules/x", f"{ROOT}/.git/objects", f"{ROOT}/.git/objects/ab", "/tmp/x", "/tmp"):
+        assert judge.knows_all(folder), folder
+    for folder in (ROOT, f"{ROOT}/src", f"{ROOT}/.git", f"{ROOT}/.git/hooks", HOME, f"{HOME}/.cache", "/etc"):
+        assert not judge.knows_all(folder), folder
+    judge.change()
+    assert not judge.knows_all(f"{ROOT}/node_modules/x")
+
+
+@pytest.mark.parametrize("folder", [*(ROOT + f for f in FOLDERS if f not in UNKNOWN), "/tmp", "/tmp/x"])
+def test_below_an_ordinary_folder_paths_mean_what_they_mean_beside_it(folder: str, swift: Swift) -> None:
+    judge, chance, seen = lanes(), random.Random(folder), 0
+    for word in words():
+        for name in (word, word.lower(), chance.choice((f"x-{word}", f"{word}-2", f"{word}_x", word + word))):
+            if not swift.kind_of_folder(name):
+                continue
+            seen += 1
+            assert stands_for(f"{folder}/{name}") == f"{folder}/{name}"
+            for kind in ("c", "md", "o", "txt", "js", "pyc"):
+                beside, below = f"{folder}/f0.{kind}", f"{folder}/{name}/f0.{kind}"
+                assert judge._place(below) is judge._place(beside), below
+                assert judge.knows(Action.FILE_WRITE, below) == judge.knows(Action.FILE_WRITE, beside), below
+                assert judge.is_work(below) == judge.is_work(beside), below
+                assert judge.knows_all(f"{folder}/{name}") or not judge.knows_all(folder) or "/.git/" in below, below
+            assert judge._place(f"{folder}/{name}") is judge._place(f"{folder}/zq"), name
+    assert seen > 500
+
+
+@pytest.mark.parametrize("name", ["build", "node_modules", ".git", "a.b", "hooks", "out-x", "Library", "", "x" * 65])
+def test_a_folder_that_may_mean_something_has_no_kind(name: str, swift: Swift) -> None:
+    assert swift.kind_of_folder(name) == ""
