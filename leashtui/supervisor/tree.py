@@ -109,18 +109,6 @@ def send(pids: Collection[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def stop_all(root: int, spare: Collection[int] = ()) -> int:
-    """SIGSTOP everything below `root` until no new process appears; returns how many were stopped."""
-    stopped: set[int] = set()
-    for _ in range(_ROUNDS):
-        fresh = [p for p in descendants(root, spare) if p not in stopped]
-        if not fresh:
-            break
-        send(fresh, signal.SIGSTOP)
-        stopped.update(fresh)
-    return len(stopped)
-
-
 def end_all(root: int, spare: Collection[int] = (), grace: float = 0.5) -> None:
     """End everything below `root`: SIGTERM and SIGCONT, `grace` seconds, then SIGKILL until nothing is left.
 

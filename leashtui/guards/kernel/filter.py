@@ -120,14 +120,14 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
-    if tier is Tier.COMPAT:
-        return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
-    rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
-    rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.IOCTL] = [
         *_unless_equal(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)),
         *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
     ]
+    if tier is Tier.COMPAT:
+        return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
+    rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
+    rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)
     return rules | _sockets()
