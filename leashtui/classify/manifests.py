@@ -204,7 +204,7 @@ def tox(text: str, words: list[str]) -> Found:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
         parser.read_string(text)
-    except configparser.Error:
+    except (configparser.Error, AttributeError):  # the library stumbles over a line that goes on after a name alone
         return [], False
     at = next((i for i, w in enumerate(words) if w in ("-e", "--env", "-re")), -1)
     given = [n for n in words[at + 1].split(",") if n] if 0 <= at < len(words) - 1 else []

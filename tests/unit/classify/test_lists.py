@@ -52,6 +52,7 @@ def test_services_that_reach_into_this_machine_are_said(service: str, answer: st
     [
         ("pyproject.toml", "[tool.poe", "poe lint"),
         ("tox.ini", "[testenv\n", "tox"),
+        ("tox.ini", "[testenv]\ncommands\n = x\n", "tox"),
         ("mise.toml", "= 3", "mise run a"),
         ("Makefile.toml", 'extend = "../other.toml"\n[tasks]\n', "cargo make a"),
         ("noxfile.py", "def (", "nox"),
