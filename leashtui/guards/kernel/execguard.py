@@ -163,6 +163,7 @@ class ExecGuard:
         if self._rest is not None:
             self._rest.close()
         self._listener.close()
+        self._near.leave()
         for pid in list(self._held):
             held = self._held.pop(pid)
             if held.ticket is not None:

@@ -32,8 +32,13 @@ class Nearness:
 
     def rest(self) -> None:
         """Nobody needed it since the last call: run anywhere."""
-        if self._at >= 0 and not self._used:
+        if not self._used:
+            self.leave()
+        self._used = False
+
+    def leave(self) -> None:
+        """Run anywhere again: what is started now would begin where we are, and stay there."""
+        if self._at >= 0:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, self._allowed)
             self._at = -1
-        self._used = False
