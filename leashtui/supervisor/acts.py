@@ -48,6 +48,10 @@ _ANNOUNCED = 64
 _STARTS = 16
 
 
+def _name_of(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
 def key_of(process: ProcessRef) -> Key:
     """What identifies a process for its whole life, whatever it execs."""
     return (process.pid, process.start)
@@ -106,14 +110,14 @@ def _within(effect: Effect, shown: Effect) -> bool:
 
 def _reaches(own: Facts, exe: str) -> bool:
     """Whether a program whose words were judged so reaches out in its own process."""
-    if PurePosixPath(exe).name in _SHELLS:
+    if _name_of(exe) in _SHELLS:
         return any(e.verb in _ITSELF for e in own.effects)
     return own.network or any(e.verb in _REACHING for e in own.effects)
 
 
 def _replaces(own: Facts, request: Request) -> bool:
     """Whether a program that puts files in place makes room for one of those it said it would write."""
-    name = PurePosixPath(request.exe).name
+    name = _name_of(request.exe)
     if request.action is not Action.FILE_DELETE or name not in _REPLACERS or name not in own.programs:
         return False
     if not request.exe.startswith("/usr/") or any(word.startswith("--recursive-u") for word in request.argv):
@@ -168,7 +172,7 @@ class Acts:
         if self._is_agent(request.process):
             return self._are_typed(request.argv)
         words = request.argv[-len(self._argv) :]
-        if not words or PurePosixPath(words[0]).name != PurePosixPath(self._argv[0]).name:
+        if not words or _name_of(words[0]) != _name_of(self._argv[0]):
             return False
         again = words[1:] == self._argv[1:] and self.is_own(request)
         if again:
@@ -178,7 +182,7 @@ class Acts:
     def _are_typed(self, argv: tuple[str, ...]) -> bool:
         for same, (word, typed) in enumerate(zip(reversed(argv), reversed(self._argv), strict=False)):
             if word != typed:  # a program and its last argument are the person's; one word alone may be chance
-                return same > 1 or PurePosixPath(word).name == PurePosixPath(typed).name
+                return same > 1 or _name_of(word) == _name_of(typed)
         return True
 
     def is_own(self, request: Request) -> bool:

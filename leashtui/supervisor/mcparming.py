@@ -73,6 +73,7 @@ class Relays:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._relay = relay_words(os.fspath(directory), "")
         self.mask: Callable[[str], str] = lambda text: text
         self.served: dict[str, Served] = {}
         self.endpoint: Endpoint | None = None
@@ -114,6 +115,6 @@ class Relays:
 
     def is_relay(self, request: Request) -> bool:
         """Whether an exec is the relay, started as leash says: `-I` leaves nothing to variables but the loader's."""
-        words, own = request.argv, self._words("")
+        words, own = request.argv, self._relay
         loads = any(name.startswith("LD_") or name == "GCONV_PATH" for name, _ in request.env)
         return request.exe == own[0] and words[:4] == own[:4] and len(words) > 4 and not loads and not request.script

@@ -95,7 +95,6 @@ class Outsiders:
         self._on = on
         self._master = -1
         self._busy = False
-        self._processors = ",".join(map(str, sorted(os.sched_getaffinity(0))))  # the guard will keep to one
 
     def opening(self, request: Request, facts: Facts, reply: Reply, otherwise: Reply) -> Reply:
         """The reply port: an allowed sudo is run outside and its program answered here; all else as `otherwise`."""
@@ -249,7 +248,7 @@ class Outsiders:
         numbers = [slave, cwd, *streams]
         exe = os.readlink(f"/proc/{job.process.pid}/exe")
         env = {name: self._parts.env[name] for name in _PASSED if name in self._parts.env}
-        start = [sys.executable, "-I", "-S", outsider.__file__, self._processors, *map(str, numbers)]
+        start = [sys.executable, "-I", "-S", outsider.__file__, *map(str, numbers)]
         process = subprocess.Popen(
             [*start, exe, *job.request.argv], pass_fds=sorted({*numbers}), env=env | {"PATH": PATH}, cwd="/"
         )

@@ -25,7 +25,6 @@ from leashtui.guards.kernel import abi, tracee
 from leashtui.guards.kernel.filter import EXECS
 from leashtui.guards.kernel.image import request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
-from leashtui.guards.kernel.nearness import Nearness
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Tier
@@ -92,7 +91,6 @@ class ExecGuard:
         self.fd = self._listener.fd
         self.met = 0
         self._submit = submit
-        self._near = Nearness()
         self._top = os.getpid()
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
         self._flying: dict[int, _Flight] = {}
@@ -137,7 +135,6 @@ class ExecGuard:
 
     def poll_held(self) -> None:
         """Withdraw asks whose program was told to end; a stopped image would never see the signal itself."""
-        self._near.rest()
         self._turn = self._turn or list(self._held)
         turn, self._turn = self._turn[:_LOOKS], self._turn[_LOOKS:]
         for pid in turn:
@@ -163,7 +160,6 @@ class ExecGuard:
         if self._rest is not None:
             self._rest.close()
         self._listener.close()
-        self._near.leave()
         for pid in list(self._held):
             held = self._held.pop(pid)
             if held.ticket is not None:
@@ -190,7 +186,6 @@ class ExecGuard:
                     f"process {tid} forbids tracing (it is not dumpable, or another user's): its exec is refused"
                 )
             return
-        self._near.follow(tid)
         self._flying[tid] = _Flight(group)
         self._groups[group] = tid
         if not self._listener.resume(notice):
@@ -223,7 +218,6 @@ class ExecGuard:
         self._landed(pid)
         self._landed(self._groups.get(pid, 0))
         self.met += 1
-        self._near.follow(pid)
         try:
             parent, start = stat_of(pid)
             request = request_of(ProcessRef(pid, start, self._count(pid, start)), parent, self._top, self._base)

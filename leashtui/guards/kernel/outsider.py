@@ -1,5 +1,5 @@
-"""Becomes a program outside the guard: `python -I -S outsider.py CPUS TTY CWD IN OUT ERR EXE ARGV...`. CPUS are the
-processors it may run on, with commas; the next five are descriptors that it inherits.
+"""Becomes a program outside the guard: `python -I -S outsider.py TTY CWD IN OUT ERR EXE ARGV...`. The first five are
+descriptors that it inherits.
 
 TTY is the slave of a terminal of leash's own, which becomes its controlling terminal; CWD names a directory. The
 environment is the one it was started with. Standard library only. Invariant: the program gets no other descriptor, and
@@ -17,8 +17,7 @@ import termios
 
 def main() -> int:
     """Never returns but with 127, when the program cannot be started."""
-    os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))
-    tty, cwd, *streams = map(int, sys.argv[2:7])
+    tty, cwd, *streams = map(int, sys.argv[1:6])
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(ignored, signal.SIG_DFL)
     os.setsid()
@@ -29,9 +28,9 @@ def main() -> int:
         os.dup2(fd, number)
     os.closerange(3, 1 << 16)
     try:
-        os.execve(sys.argv[7], sys.argv[8:], dict(os.environ))
+        os.execve(sys.argv[6], sys.argv[7:], dict(os.environ))
     except OSError as error:
-        os.write(2, f"leash: cannot run {sys.argv[7]}: {error.strerror}\n".encode())
+        os.write(2, f"leash: cannot run {sys.argv[6]}: {error.strerror}\n".encode())
     return 127
 
 

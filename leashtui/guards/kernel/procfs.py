@@ -40,8 +40,3 @@ def field(status: bytes, name: bytes) -> bytes:
     kernel escapes its newlines."""
     _, found, rest = status.partition(b"\n" + name + b":\t")
     return rest.partition(b"\n")[0] if found else b""
-
-
-def processor_of(tid: int) -> int:
-    """The processor a thread ran on last. Raises OSError; IndexError, ValueError where the kernel does not say."""
-    return int(read_proc(tid, "stat").rpartition(b") ")[2].split()[36])
