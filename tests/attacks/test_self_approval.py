@@ -26,8 +26,14 @@ for name, value in values.items():
     attack = attack.replace(f"@{name}@", str(value))
 place = os.path.abspath("attack.sh")  # in the workspace: what lies in a temporary folder would be asked about
 open(place, "w").write(attack)
-done = subprocess.run([sys.executable if run["python"] else "/bin/bash", place], capture_output=True, text=True)
-print(json.dumps([done.returncode, done.stdout[-300:], done.stderr[-300:]]), flush=True)
+words = [sys.executable if run["python"] else "/bin/bash", place]
+tried = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+try:
+    out, err = tried.communicate(timeout=15)
+except subprocess.TimeoutExpired:  # it is asked about itself: what it would do was read
+    tried.kill()
+    out, err = tried.communicate()
+print(json.dumps([tried.returncode, out[-300:], err[-300:]]), flush=True)
 time.sleep(0.5)
 print("held" if held.poll() is None else f"ended {held.returncode}", flush=True)
 held.kill(); held.wait()
