@@ -29,7 +29,7 @@ open(place, "w").write(attack)
 words = [sys.executable if run["python"] else "/bin/bash", place]
 tried = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 try:
-    out, err = tried.communicate(timeout=15)
+    out, err = tried.communicate(timeout=8)
 except subprocess.TimeoutExpired:  # it is asked about itself: what it would do was read
     tried.kill()
     out, err = tried.communicate()
