@@ -215,7 +215,8 @@ class FileGuard:
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
             if deed.kind is Kind.LINK and any(path == spots[0].path for _, path in asked):
-                raise fail(errno.EXDEV)  # a second name would be a way to write it: programs make a copy then
+                self._listener.refuse(notice.id, errno.EXDEV)  # a second name is a way to write it; programs copy then
+                return
             if not asked:
                 self._do(notice, deed, fd, spots)
                 return
