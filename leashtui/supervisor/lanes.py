@@ -73,12 +73,16 @@ class Lanes:
         self._by_class = self._by_class if by_class is None else frozenset(by_class)
         self._allowed.clear()
         self._doors.clear()
-        for forget in self.changed:
-            forget()
+        self._tell()
 
     def lend(self, places: Sequence[str]) -> None:
         """What programs keep beside a key that is open for them, as beginnings of paths, until this is called again."""
         self._lent = tuple(places)
+        self._tell()
+
+    def _tell(self) -> None:
+        for forget in self.changed:
+            forget()
 
     def knows(self, action: Action, path: str) -> bool:
         """Whether this file act needs no question."""
@@ -98,7 +102,7 @@ class Lanes:
 
     def is_apart(self, folder: str) -> bool:
         """Whether names directly in this folder, or further down, are told apart by whose they are."""
-        return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added))
+        return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added, *self._lent))
 
     def knows_all(self, folder: str, action: Action = Action.FILE_WRITE) -> bool:
         """Whether this act there needs no question whatever the name (among git's objects: any name of an object)."""

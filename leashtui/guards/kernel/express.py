@@ -41,7 +41,7 @@ class Ways(Protocol):
 
 class Lessons:
     """What swift is taught. ways: of whole folders. tape: where what is made at a path is noted for undo, 0: nowhere.
-    guarded: real paths that are nobody's to write, whose own folders are judged name by name."""
+    guarded: real paths that are nobody's to write; on the way to them and below them every name is judged."""
 
     def __init__(self, swift: Swift, ways: Ways, tape: Callable[[str], int], guarded: tuple[str, ...]) -> None:
         self.swift = swift
@@ -55,7 +55,7 @@ class Lessons:
         every = self._ways.knows_all(folder)
         if not (kind or every) or self._ways.is_apart(folder):
             return
-        if not any(place.startswith(folder + "/") for place in self._guarded):
+        if not any(p.startswith(folder + "/") or _is_below(folder, p) for p in self._guarded):
             self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"))
 
     def removed(self, folder: str, fd: int, name: str) -> None:
@@ -117,6 +117,11 @@ class Express:
             if self._masks.remembers(notice.tid):
                 self._lessons.swift.mask(notice.tid, mask)
         return True
+
+
+def _is_below(path: str, place: str) -> bool:
+    """Whether a real path is another, or below it."""
+    return (path + "/").startswith(place.rstrip("/") + "/")
 
 
 def _exists(folder: int, name: bytes) -> bool:

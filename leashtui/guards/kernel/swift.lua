@@ -138,8 +138,14 @@ local function forget(all)
   end
 end
 
--- A directory, `fd` being ours from now on.
+-- A directory, `fd` being ours from now on. What had that path before is another one.
 local function keep(path, fd)
+  local former = folders[path]
+  if former then
+    C.close(former.fd)
+    folders[path] = nil
+    held = held - 1
+  end
   if held >= HELD then
     forget(false)
     if held >= HELD then forget(true) end

@@ -2,8 +2,8 @@
 
 `swift.lua` takes what waits, does again what the file guard did a moment ago in the same directory for a name of the
 same kind, and leaves everything else to Python. Here it is told what was judged, and what to forget. Knows directories
-and kinds of names. Refuses to judge: `open_to` and `tape` are asked by name, once a kind. Invariant: what was learned
-holds until somebody says that answers may have changed, and then nothing of it is left.
+and kinds of names. Refuses to judge: it is taught (express.Lessons). Invariant: what was learned holds until somebody
+says that answers may have changed, and then nothing of it is left.
 """
 
 from __future__ import annotations

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from leashtui.classify import places, secrets
 from leashtui.classify.workspace import Workspace
+from leashtui.guards.kernel.express import Lessons
 from leashtui.guards.kernel.precious import stands_for
 from leashtui.guards.kernel.swift import ENDS, Swift, address_of
 from leashtui.model.request import Action
@@ -146,3 +149,50 @@ def test_below_an_ordinary_folder_paths_mean_what_they_mean_beside_it(folder: st
 @pytest.mark.parametrize("name", ["build", "node_modules", ".git", "a.b", "hooks", "out-x", "Library", "", "x" * 65])
 def test_a_folder_that_may_mean_something_has_no_kind(name: str, swift: Swift) -> None:
     assert swift.kind_of_folder(name) == ""
+
+
+class Taught:
+    """Stands for Swift: keeps what it is taught."""
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+
+    def kind_of(self, name: str) -> str:
+        return name.rpartition(".")[2]
+
+    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
+        self.folders.append(folder)
+
+
+def test_beside_and_below_what_is_guarded_nothing_is_learned() -> None:
+    taught = Taught()
+    lessons = Lessons(taught, lanes(), lambda path: 0, ("/home/p/.ssh", "/home/p/proj/state/"))  # type: ignore[arg-type]
+    for folder in ("/home/p", "/home/p/.ssh", "/home/p/.ssh/keys", ROOT, f"{ROOT}/state", f"{ROOT}/state/x"):
+        lessons.made(folder, 3, "x.txt")
+    assert taught.folders == []
+    lessons.made(f"{ROOT}/src", 3, "x.txt")
+    lessons.made("/home/p/.sshd", 3, "x.txt")
+    assert taught.folders == [f"{ROOT}/src", "/home/p/.sshd"]
+
+
+def test_what_is_lent_beside_an_open_key_is_forgotten_with_it() -> None:
+    judge, told = lanes(), []
+    judge.changed.append(lambda: told.append("all"))
+    judge.lend(["/home/p/.npm/_locks/"])
+    assert judge.is_apart("/home/p/.npm")
+    judge.lend([])
+    assert told == ["all", "all"]
+
+
+def test_directories_are_given_back(swift: Swift, tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    fds = []
+    for number in range(300):
+        (tmp_path / str(number)).mkdir()
+        fds.append(os.open(tmp_path / str(number), os.O_PATH))
+        swift.learn(str(tmp_path / str(number)), fds[-1], every=False, kind="c", tape=0)
+    for fd in fds:
+        os.close(fd)
+    assert before < len(os.listdir("/proc/self/fd")) <= before + 128
+    swift.forget()
+    assert len(os.listdir("/proc/self/fd")) == before
