@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import World
 from underguard import python, under_guard
 
 NAIVE = str(Path(__file__).with_name("naive_guard.py"))
@@ -247,3 +248,18 @@ def test_when_the_guard_dies_mid_storm_no_program_slips_through(tmp_path: Path) 
     size = out.stat().st_size
     time.sleep(0.3)
     assert out.stat().st_size == size
+
+
+def test_a_link_to_what_may_not_be_written_is_none_in_any_tier(world: World) -> None:
+    """A second name in the workspace would be a way to write the person's file."""
+    theirs = world.workspace / ".envrc"
+    theirs.write_text("theirs\n")
+    (world.workspace / "l.py").write_text(
+        "import os, sys\ntry:\n    os.link(sys.argv[1], 'mine')\nexcept OSError as error:\n    print(error.errno)\n"
+    )
+    for tier in ("compat", "strict"):
+        done = world.leash("run", "--headless", "--guard", tier, "--", sys.executable, "l.py", str(theirs))
+        assert (done.returncode, done.stdout) == (0, "18\n"), (tier, done.stderr)
+        assert not (world.workspace / "mine").exists(), tier
+    subprocess.run([sys.executable, "l.py", str(theirs)], cwd=world.workspace, check=True)
+    assert (world.workspace / "mine").exists()

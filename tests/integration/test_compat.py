@@ -77,21 +77,6 @@ def test_another_name_for_a_protected_file_is_judged_by_ours(place: World, path:
     assert (place.workspace / path.removeprefix("/mnt/")).read_text() == "evil"
 
 
-def test_a_link_to_what_may_not_be_written_is_none_in_any_tier(place: World) -> None:
-    """A second name in the workspace would be a way to write the person's file."""
-    theirs = place.root / "theirs.txt" if not str(place.root).startswith("/tmp") else place.workspace / ".envrc"
-    theirs.write_text(BEFORE)
-    (place.workspace / "l.py").write_text(
-        "import os, sys\ntry:\n    os.link(sys.argv[1], 'mine')\nexcept OSError as error:\n    print(error.errno)\n"
-    )
-    for tier in ("compat", "strict"):
-        done = place.leash("run", "--headless", "--guard", tier, "--", sys.executable, "l.py", str(theirs))
-        assert (done.returncode, done.stdout) == (0, "18\n"), (tier, done.stderr)
-        assert not (place.workspace / "mine").exists(), tier
-    subprocess.run([sys.executable, "l.py", str(theirs)], cwd=place.workspace, check=True)
-    assert (place.workspace / "mine").exists()
-
-
 @ORDINARY
 def test_a_folder_shown_under_a_harmless_name_is_what_it_is(place: World) -> None:
     hooks = ["--bind", str(place.workspace / ".git" / "hooks"), "/opt"]
