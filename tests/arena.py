@@ -593,7 +593,7 @@ class Leashed:
             self._process.wait()
 
 
-def until(look: Callable[[], bool], timeout: float = 20) -> None:
+def until(look: Callable[[], bool], timeout: float = 60) -> None:
     """Poll until it is so. Raises AssertionError."""
     deadline = time.monotonic() + timeout
     while not look():

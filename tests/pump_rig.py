@@ -53,7 +53,7 @@ class Face:
         self.over = self.over or not data
         return bool(data)
 
-    def until(self, wanted: bytes | Callable[[], bool], timeout: float = 20) -> None:
+    def until(self, wanted: bytes | Callable[[], bool], timeout: float = 60) -> None:
         """Read until the output holds `wanted`; fails when it never does."""
         look = wanted if callable(wanted) else lambda: wanted in self.output
         deadline = time.monotonic() + timeout
@@ -102,7 +102,7 @@ class Rig:
         theirs.close()
         return Face(ours)
 
-    def told(self, message: bytes, timeout: float = 20) -> None:
+    def told(self, message: bytes, timeout: float = 60) -> None:
         """Wait for a message of the pump."""
         self.control.settimeout(timeout)
         while (got := self.control.recv(64)) != message:

@@ -28,7 +28,7 @@ from leashtui.model import codec
 from leashtui.model.wire import DeskMessage, Done, FaceMessage, Hello, Terminal
 
 
-def until(look: Callable[[], Any], what: str = "", timeout: float = 20) -> Any:
+def until(look: Callable[[], Any], what: str = "", timeout: float = 60) -> Any:
     """Poll until `look` answers something true."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -179,7 +179,7 @@ class Tmux:
     def screen(self, colours: bool = False) -> str:
         return self._run("capture-pane", "-p", *(["-e"] if colours else []))
 
-    def shows(self, *texts: str, timeout: float = 20) -> str:
+    def shows(self, *texts: str, timeout: float = 60) -> str:
         """Wait until the screen has all of `texts` at once: a program may paint them one by one. Returns the screen."""
         try:
             found: str = until(lambda: s if (s := self.screen()) and all(t in s for t in texts) else "", "", timeout)
@@ -195,7 +195,7 @@ class Tmux:
         shell = self.value("#{pane_pid}")
         return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
-    def ended(self, timeout: float = 20) -> int:
+    def ended(self, timeout: float = 60) -> int:
         """The exit status of the command, once it ended."""
         until(lambda: self._status.exists() and self._status.read_text().strip(), "the end", timeout)
         return int(self._status.read_text())

@@ -112,7 +112,7 @@ class World:
         return eventually(look)
 
 
-def eventually(look: Callable[[], Any], timeout: float = 20) -> Any:
+def eventually(look: Callable[[], Any], timeout: float = 60) -> Any:
     deadline = time.monotonic() + timeout
     while not (found := look()):
         assert time.monotonic() < deadline

@@ -122,7 +122,7 @@ class Desk:
             self._face.close()
 
 
-def eventually(look: Callable[[], Any], timeout: float = 20) -> Any:
+def eventually(look: Callable[[], Any], timeout: float = 60) -> Any:
     deadline = time.monotonic() + timeout
     while not (found := look()):
         assert time.monotonic() < deadline

@@ -41,7 +41,7 @@ class Play:
     async def __aexit__(self, *what: Any) -> None:
         await self._running.__aexit__(*what)
 
-    async def until(self, look: Callable[[], object], timeout: float = 10) -> None:
+    async def until(self, look: Callable[[], object], timeout: float = 60) -> None:
         async with asyncio.timeout(timeout):
             while not look():
                 await asyncio.sleep(0.01)
