@@ -31,6 +31,7 @@ from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.freezing import Freezer
 from leashtui.supervisor.mediator import Mediator, Recorder
 from leashtui.words.outside import TYPED
+from leashtui.words.plain import count
 
 _WALL = 0x40000000
 _POLL = 0.1
@@ -383,7 +384,7 @@ class Session:
     async def _say_goodbye(self, code: int) -> None:
         records, head = self._counted()
         counts = self._mediator.counts
-        summary = f"{counts['acts']} acts, {counts['asked']} asked, {counts['refused']} refused"
+        summary = f"{count(counts['acts'], 'act')}, {counts['asked']} asked, {counts['refused']} refused"
         done = Done(code=code, log=self._welcome.log, records=records, head=head, summary=summary)
         if self.control is not None:
             await self.control.close(done)

@@ -18,7 +18,7 @@ from leashtui.faces.tui.engine import Engine
 from leashtui.faces.tui.look import plain
 from leashtui.faces.tui.tape import Tape
 from leashtui.faces.tui.timeline import Timeline
-from leashtui.words.plain import duration, one_line
+from leashtui.words.plain import count, duration, one_line
 
 _FRAMES = 3000
 _GAP = 0.08
@@ -57,7 +57,8 @@ def make_page(tape: Tape, engine: Engine, title: str) -> str:
     told = [_told(row, times) for row in timeline.rows()]
     data = {"length": tape.length, "rows": list(rows), "frames": frames, "acts": told}
     body = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    summary = f"{timeline.acts} acts, {timeline.asked} asked, {timeline.refused} denied, {duration(tape.length)}"
+    acts = count(timeline.acts, "act")
+    summary = f"{acts}, {timeline.asked} asked, {timeline.refused} denied, {duration(tape.length)}"
     name = escape(one_line(title, 200))
     return _PAGE.replace("@TITLE@", name).replace("@SUMMARY@", escape(summary)).replace("@DATA@", body)
 
