@@ -30,10 +30,22 @@ class Runner(Protocol):
 
 _SPLIT = lazy(r"[ \t\n]+")
 _HOLE = 0x100000
+_COUNTED = lazy(r"[\d\s.-]*")
+"""What a counter prints: holds nothing of the machine."""
 _NAMES = lazy(r"[A-Za-z_]\w*")
 _BRACE_LIMIT = 256
 _SEQUENCE = lazy(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.(-?\d{1,6}))?|([A-Za-z])\.\.([A-Za-z])")
 _MANY = 512
+_VALUES = 4096
+_TEXT = 4 << 20
+"""Characters that the values of one text may come to together. What comes after them is not known."""
+
+
+def _and(pieces: list[str] | None, more: str) -> list[str]:
+    if pieces is None:
+        return [more]
+    pieces.append(more)
+    return pieces
 
 
 class Expander:
@@ -52,6 +64,7 @@ class Expander:
             "XDG_STATE_HOME": home + "/.local/state",
         }  # fmt: skip
         self.home = home
+        self._left = _TEXT
         self.lenient = False
         """Whether a missing parameter is taken for one that is not known: a script says what it does without it."""
 
@@ -121,17 +134,17 @@ class Expander:
                 text = part.text
                 if not part.quoted:
                     text = live(self._tilde(text) if index == 0 else text)
-                current = [text] if current is None else [*current, text]
+                current = _and(current, text)
                 continue
             values = self.value(part, state)
             if getattr(part, "quoted", True):
                 for number, value in enumerate(values):
                     if number:
                         close()
-                    current = [*(current or []), value]
+                    current = _and(current, value)
                     taint |= value.taint
                 if not values and not (type(part) is Param and part.name in "@*"):
-                    current = [*(current or []), ""]
+                    current = _and(current, "")
                 continue
             for number, value in enumerate(values):
                 if number:
@@ -141,7 +154,7 @@ class Expander:
                     if place:
                         close()
                     if piece or place or current is not None:
-                        current = [*(current or []), live(piece)]
+                        current = _and(current, live(piece))
                         taint |= value.taint
                         many = many or UNKNOWN in piece
                 if pieces and pieces[-1] == "" and len(pieces) > 1:
@@ -178,7 +191,14 @@ class Expander:
     # ---- single parts
 
     def value(self, part: Part, state: State) -> list[Word]:
-        """The value of one part; several words for arrays and "$@"."""
+        """The value of one part; several words for arrays and "$@". Nothing is known of one when they grow too long."""
+        values = self._value(part, state)
+        self._left -= sum(map(len, values)) + len(values)
+        if self._left > 0 and len(values) <= _VALUES:
+            return values
+        return [Word(UNKNOWN, _taint(values), many=True)]
+
+    def _value(self, part: Part, state: State) -> list[Word]:
         kind = type(part)
         if kind is Param:
             assert isinstance(part, Param)
@@ -189,7 +209,8 @@ class Expander:
             if stream.text is None:
                 return [Word(UNKNOWN, taint, many=True)]
             clean = stream.text.rstrip("\n").replace("\0", "")
-            return [Word(clean, taint if stream.taint or clean else 0)]
+            counted = stream.taint == 0 and _COUNTED.fullmatch(clean)
+            return [Word(clean, 0 if counted else taint if stream.taint or clean else 0)]
         if isinstance(part, Arith):
             inside = self.one(part.inside, state)
             self.computed(inside, state)

@@ -51,6 +51,8 @@ DEPTH = 12
 """How deep texts may stand inside texts (sh -c, eval, functions)."""
 NODES = 2000
 """How many simple commands one request may come to."""
+STEPS = 20 * NODES
+"""How many nodes of any kind it may come to."""
 TEXT = 64 * 1024
 """Longest text that is read, characters."""
 
@@ -134,6 +136,7 @@ class Machine(Branches):
         self.expander = Expander(self._substitute, setting.home, setting.user)
         self.depth = 0
         self.nodes = 0
+        self.steps = 0
         self.outer: Span | None = None
         self.here: Span = (0, 0)
         """The command at hand."""
@@ -218,6 +221,10 @@ class Machine(Branches):
     def run(self, node: Node, worlds: Worlds, stdin: Stream) -> Stream:
         """Evaluate a node; `worlds` become those after it. Gives what it prints."""
         kind = type(node)
+        self.steps += 1
+        if self.steps > STEPS and self.nodes <= NODES:
+            self.nodes = NODES + 1
+            self.ledger.opaque("comes to more commands than leash follows", self.here)
         if kind is Simple:
             assert isinstance(node, Simple)
             self.nodes += 1
@@ -232,6 +239,8 @@ class Machine(Branches):
                 out = one if index == 0 else out.joined(one)
             self.stdin = before
             return out
+        if self.nodes > NODES:
+            return NOTHING
         if isinstance(node, Sequence):
             return self._sequence(node, worlds, stdin)
         if isinstance(node, Chain):
@@ -282,7 +291,7 @@ class Machine(Branches):
         for index, command in enumerate(node.commands):
             side = [w.copy() for w in worlds]
             self.piped_out = outer or index < last
-            self.sieved = index < last and sieves(command, node.commands[index + 1])
+            self.sieved = sieves(command, node.commands[index + 1 :])
             stream = self.run(command, side, stream)
             self._keep_files(worlds, side)
         self.forked -= 1

@@ -28,6 +28,10 @@ def _items(node: ast.expr) -> tuple[list[ast.expr], bool]:
     return (list(node.elts), False) if isinstance(node, ast.List | ast.Tuple) else ([], False)
 
 
+_TEXT = 1 << 20
+"""Characters that the constants of one program may come to together."""
+
+
 class Names(ast.NodeVisitor):
     """Follows names through one module. names: what imports and simple assignments made of a name."""
 
@@ -35,6 +39,7 @@ class Names(ast.NodeVisitor):
         self.call = call
         self.names: dict[str, str] = {}
         self.constants: dict[str, str] = {}
+        self._left = _TEXT
 
     def imported(self, module: str) -> None:
         """A module is imported."""
@@ -111,9 +116,12 @@ class Names(ast.NodeVisitor):
         return ".".join(reversed(parts))
 
     def text(self, node: ast.expr | None) -> str | None:
-        """The constant text of an expression, or None."""
-        if node is None:
-            return None
+        """The constant text of an expression, or None: also when all of them together grow too long."""
+        found = self._text(node) if node is not None and self._left > 0 else None
+        self._left -= len(found or "")
+        return found if self._left > 0 else None
+
+    def _text(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Constant):
             return (
                 node.value

@@ -7,6 +7,7 @@ does not know, lets everything through. Invariant: it reads the text of commands
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from leashtui.classify.patterns import lazy
 from leashtui.classify.syntax import Lit, Node, Simple, Words
@@ -28,12 +29,17 @@ _NAMES_ONLY = frozenset((
     "sed-es/=.*//", "wc-l",
 ))  # fmt: skip
 """Programs that let names through and no values."""
+_ORDERS = frozenset((("sort",), ("sort", "-u"), ("sort", "-r"), ("sort", "-f"), ("uniq",)))
 
 
-def sieves(lists: Node, following: Node) -> bool:
-    """Whether `lists` prints variables a line each, and `following` keeps ordinary ones only."""
-    shown, kept = _words(lists), _words(following)
-    if not shown or shown[0] not in _LISTS or len(shown) > 1 or not kept:
+def sieves(lists: Node, following: Sequence[Node]) -> bool:
+    """Whether `lists` prints variables a line each, and the first of `following` that does more than put lines in
+    order keeps ordinary ones only."""
+    shown = _words(lists)
+    if not shown or shown[0] not in _LISTS or len(shown) > 1:
+        return False
+    kept = next((words for words in map(_words, following) if words not in _ORDERS), ())
+    if not kept:
         return False
     if "".join(kept) in _NAMES_ONLY:
         return True

@@ -26,15 +26,27 @@ def eval_text(call: Call) -> Stream:
     words = call.words[1:]
     text = " ".join(words)
     taint = taint_of(words)
-    hook = (
-        "direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
-        "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain",
-        "go",
-    )  # fmt: skip
-    made = [t[0] for t in call.ledger.simple[-1:]]
-    if text == UNKNOWN and made and made[0].rpartition("/")[2] in hook and not taint & Taint.FETCHED:
+    if text == UNKNOWN and _prepares_a_shell(call) and not taint & Taint.FETCHED:
         return NOTHING
     return call.shell(Word(text, taint), same=True)
+
+
+_HOOKS = (
+    "direnv", "starship", "zoxide", "pyenv", "rbenv", "nodenv", "conda", "mamba", "ssh-agent", "brew", "dircolors",
+    "lesspipe", "mise", "fnm", "opam", "thefuck", "atuin", "docker-machine", "minikube", "luarocks", "keychain",
+    "go",
+)  # fmt: skip
+_SHELLS = ("bash", "zsh", "fish", "sh")
+
+
+def _prepares_a_shell(call: Call) -> bool:
+    """Whether the program that ran last prints, by its trade, what a shell starts with: `kubectl completion bash`."""
+    made = call.ledger.simple[-1:]
+    if not made or made[0][0].rpartition("/")[2] in _HOOKS:
+        return bool(made)
+    name, *rest = made[0]
+    completes = len(rest) in (2, 3) and rest[0].lstrip("-") in ("completion", "completions") and rest[-1] in _SHELLS
+    return completes and "/" not in name
 
 
 def source(call: Call) -> Stream:
@@ -64,6 +76,8 @@ def source(call: Call) -> Stream:
 
 
 def _run_source(call: Call, word: Word, path: str) -> None:
+    if path.startswith("/dev/fd/") and _prepares_a_shell(call) and not word.taint & Taint.FETCHED:
+        return
     if path.startswith("/dev/fd/") or path == "/dev/stdin":
         call.opaque("runs a text that is known only when it runs")
         return

@@ -111,6 +111,8 @@ def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
     if UNKNOWN in value or UNKNOWN in arg:
         return Word(UNKNOWN, taint, many=True)
     text = str(value)
+    if op[0] in "#%/" and _is_slow(text, str(arg), second):
+        return Word(UNKNOWN, taint | second.taint, many=True)
     if op in ("#", "##", "%", "%%"):
         return Word(_cut(text, str(arg), op), taint)
     if op[0] == "/":
@@ -126,6 +128,12 @@ def _changed(expander: Values, part: Param, state: State, value: Word) -> Word:
     if op == ":":
         return Word(_slice(text, arg.strip(), None if part.second is None else second.strip()), taint)
     return Word(UNKNOWN, taint, many=True)
+
+
+def _is_slow(text: str, pattern: str, second: str) -> bool:
+    """Whether an operator with a pattern could take long or make much: a star is tried at every place of the text."""
+    most = 4096 if pattern.count("*") < 2 else 256 if pattern.count("*") == 2 else 0
+    return len(text) > most or len(text) * (len(second) + 1) > 1 << 20
 
 
 def _slice(text: str, offset: str, length: str | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from leashtui.classify.patterns import lazy
 
@@ -63,12 +64,21 @@ class Word(str):
         return UNKNOWN not in self
 
 
+_TEXT = 1 << 20
+"""Characters of a stream that are followed."""
+
+
 class Stream(Struct, frozen=True):
     """What flows through a pipe or sits in a file. text: abstract, None when nothing is known. origin: for people."""
 
     taint: int = 0
     text: str | None = None
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        """Nothing is known of what is longer than leash follows."""
+        if self.text is not None and len(self.text) > _TEXT:
+            force_setattr(self, "text", None)
 
     def joined(self, other: Stream) -> Stream:
         """Either of the two, or both."""
@@ -109,6 +119,11 @@ def is_pattern(text: str) -> bool:
 def is_fixed(text: str) -> bool:
     """Whether `text` has neither unknown pieces nor live globs."""
     return _LIVE.search(text) is None
+
+
+def put_in(text: str, mark: str, value: str) -> str:
+    """`text` with `value` for every `mark`; UNKNOWN when that is longer than leash follows."""
+    return text.replace(mark, value) if text.count(mark) * len(value) <= _TEXT else UNKNOWN
 
 
 def taint_of(words: Iterable[str]) -> int:

@@ -12,7 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.environment import judge_variables
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word
+from leashtui.classify.values import STAR, UNKNOWN, Stream, Taint, Word, put_in
 
 _SHARED = 12
 """A table of more programs than this knows their options only roughly: an option's value may be the command."""
@@ -66,7 +66,7 @@ def run_for_input(call: Call, words: list[Word], place: str, stdin: Stream) -> S
             out = one if out is None else out.joined(one)
             continue
         for item in chunk[:32]:
-            argv = [Word(w.replace(place, item), w.taint | _carried(w, place, item), w.many) for w in words]
+            argv = [Word(put_in(w, place, item), w.taint | _carried(w, place, item), w.many) for w in words]
             one = call.words_run(argv, Stream(0, ""))
             out = one if out is None else out.joined(one)
     return Stream(stdin.taint | (out.taint if out is not None else 0), out.text if out is not None else None)

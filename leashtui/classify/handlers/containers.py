@@ -11,13 +11,13 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.ledger import Ledger
-from leashtui.classify.machine import Machine
+from leashtui.classify.machine import TEXT, Machine
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.spec import Spec
 from leashtui.classify.state import State
-from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _RIGHTS = lazy(
@@ -227,6 +227,8 @@ def _mapped(text: str, mounts: list[tuple[str, str]]) -> str:
     """A text with paths in the container written as the paths they are here."""
     for source, target in sorted(mounts, key=lambda m: -len(m[1])):
         text = re.sub(rf"(?<![\w./-]){re.escape(target)}(?![\w.-])", lambda _, s=source: s, text)  # type: ignore[misc]
+        if len(text) > TEXT:
+            return UNKNOWN
     return text
 
 

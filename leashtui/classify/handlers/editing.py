@@ -12,7 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, put_in
 from leashtui.model.facts import Place
 
 _LONGEST = 64 * 1024
@@ -63,6 +63,8 @@ def _through(text: str, scripts: list[Word]) -> str | None:
         found = _SED_SUBSTITUTE.fullmatch(bare(scripts[0]))
         if found is not None and not re.search(r"[\\.*\[\]^$()+?{}|&]", found.group(2) + found.group(3)):
             many = -1 if "g" in found.group(4) else 1
+            if put_in(text, found.group(2), found.group(3)) == UNKNOWN:
+                return None
             return "\n".join(line.replace(found.group(2), found.group(3), many) for line in text.split("\n"))
     return None
 
@@ -119,6 +121,7 @@ def _replaced(text: str, script: str) -> str | None:
         found is None
         or re.search(r"[\\*\[\]+?(){}|]", found.group(2).strip("^$"))
         or re.search(r"[\\&]", found.group(3))
+        or len(text) * len(found.group(3)) > _LONGEST * 64
     ):
         return None
     pattern = re.escape(found.group(2)).replace(r"\.", ".").replace(r"\^", "^").replace(r"\$", "$")

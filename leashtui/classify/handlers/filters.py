@@ -220,8 +220,9 @@ def vim(call: Call, spec: Spec, options: Options) -> Stream | None:
     for file in options.all("-S", "-u", "-s", "--script", "-l", "--load"):
         if file not in ("NONE", "NORC", "DEFAULTS"):
             call.run_file(file, "loads")
+    looks = not commands and (options.has("-R", "-M") or call.name == "view")  # a command may write all the same
     for file in options.args:
-        if not options.has("-R", "-M"):
+        if not looks:
             call.write(file, Stream(0, None), append=True)
     silent = any(re.fullmatch(r"-[a-zA-Z]*[eE][a-zA-Z]*s?|-s|-", w) for w in call.words[1:])
     typed = (call.stdin.text or "").splitlines() if silent else []

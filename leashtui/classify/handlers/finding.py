@@ -12,7 +12,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import covered_folder
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, live
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, live, put_in
 from leashtui.classify.wrappers import input_items, run_for_input
 from leashtui.model.facts import Place
 
@@ -135,7 +135,7 @@ def _act(call: Call, hunt: _Hunt, start: Word, word: Word) -> None:
                 here = Word(f"{start.rstrip('/')}/{UNKNOWN}", start.taint) if _deadly(call, start) is False else start
             elif not hunt.names:
                 here = Word(word, word.taint)
-            argv = [Word(w.replace("{}", here), w.taint | here.taint) for w in words]
+            argv = [Word(put_in(w, "{}", here), w.taint | here.taint) if "{}" in w else w for w in words]
             if (
                 not hunt.names
                 and not hunt.filtered
@@ -224,7 +224,7 @@ def fd_find(call: Call, spec: Spec, options: Options) -> Stream | None:
             tail = [w for w in words[index + 1 :] if w != ";"]
             out = NOTHING
             for item in _fd_items(words[:index]):
-                argv = [Word(w.replace("{}", item), w.taint) for w in tail]
+                argv = [Word(put_in(w, "{}", item), w.taint) if "{}" in w else w for w in tail]
                 if not any("{" in w for w in tail):
                     argv.append(item)
                 call.direct = False

@@ -67,10 +67,35 @@ def is_leash(word: str) -> bool:
         return True
     if not re.search(r"[.*?+|\[]", text) or len(text) > 64 or not re.search(r"[a-z.]", text) or text.startswith("*"):
         return False
+    return fits(text, "leashd")
+
+
+_ESCAPE = lazy(r"\\(.)")
+_GROUP = lazy(r"\(([^()]*)\)((?:[*+?]|\{[\d,]*\})*)")
+_AGAIN = lazy(r"[*+?]|\{[\d,]*\}")
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a pattern as pkill takes it may fit somewhere in `name`. The pattern is the agent's: one that repeats
+    what repeats could take hours to try, so a group that is repeated stands for anything, and one with more repeats
+    than a person writes fits everything."""
+    text = _ESCAPE.sub(lambda m: "" if m[1] in "bB<>" else "." if m[1] in "wSDW" else "0", pattern)
+    former = ""
+    while former != text:
+        former, text = text, _GROUP.sub(lambda m: ".*" if m[2] else f"\1{m[1]}\2", text)
+    text = re.sub(r"(?:\.\*)+", ".*", text.replace("\1", "(").replace("\2", ")"))
+    if len(_AGAIN.findall(text)) > 6:
+        return True
     try:
-        return re.search(text, "leashd") is not None
+        return re.search(re.sub(r"\[[^\]]*\]", _plain_set, text), name) is not None
     except (re.error, RecursionError):
         return False
+
+
+def _plain_set(found: re.Match[str]) -> str:
+    """A set without the spellings that Python means to read otherwise one day, and warns of."""
+    inner = found[0][1:-1]
+    return "[" + re.sub(r"([\[&|~])|--+", lambda m: "\\" + m[1] if m[1] else "-", inner) + "]"
 
 
 def users(call: Call, spec: Spec, options: Options) -> Stream | None:

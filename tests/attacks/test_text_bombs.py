@@ -1,0 +1,89 @@
+"""Texts made to keep the classifier busy or to fill its memory: a guard that hangs guards nothing.
+
+All are judged by one run of the real program, which may have a gigabyte of memory; before it learned to stop counting,
+each of these took minutes or many gigabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+GIGABYTE = 1 << 30
+MANY = " ".join(map(str, range(30)))
+LONG = "a" * 48
+
+
+def again(step: str) -> str:
+    """A loop that does `step` thirty times."""
+    return f"for i in {MANY}; do {step}; done"
+
+
+def nested(loop: str, body: str, depth: int) -> str:
+    """`depth` loops in one another."""
+    for level in range(depth):
+        body = f"{loop.replace('@', f'v{level}')}; do {body}; done"
+    return body
+
+
+FORMAT = "x=f'" + "{x}" * 12 + "';"
+DEFAULTS = "$x$x"
+for _ in range(14):
+    DEFAULTS = "${x:-" + DEFAULTS + "}"
+
+BOMBS = {
+    "a replaced pattern": f"x={LONG}; echo ${{x//+(+(a))b/}}",
+    "a cut pattern": f"x={LONG}; echo ${{x##*{'a*' * 12}b}}",
+    "a cut tail": f"x={LONG}; echo ${{x%%*{'a*' * 12}b}}",
+    "stars of a case": f"case {LONG} in *{'a*' * 18}b) rm -rf src;; esac",
+    "a pattern of sed": f"echo {LONG} | sed -E 's/^(a+)+b$/x/' | sh",
+    "a pattern of pkill": "pkill -f '((((((.*)*)*)*)*)*)*x'",
+    "another pattern of pkill": "pkill -f '" + ".?" * 31 + "x'",
+    "braces": "echo {1..99999}{1..99999}{1..99999}; printf '%s' " + "{a,b}" * 26,
+    "powers": "echo $((9**9**9**9)) $((1<<99999999))",
+    "doubled text": "x=a; " + again("x=$x$x") + "; eval $x",
+    "doubled words": "x='a a'; " + again('x="$x $x"') + "; rm $x; for i in $x; do echo $i; done",
+    "doubled array": "a=(1 2 3 4); " + again('a+=("${a[@]}")') + '; rm "${a[@]}"',
+    "doubled by printf": "x=aaa; " + again("printf -v x '%s%s%s' $x $x $x") + "; rm $x",
+    "doubled by separators": "IFS=a; x=baba; " + again("x=$x$x") + "; rm $x $x",
+    "doubled files": "echo aaa > f; " + again("cat f f f f > g; cat g g g g > f") + "; sh f",
+    "replaced text": "x=aaaaaaaaaa; " + "x=${x//a/$x};" * 10 + " $x",
+    "grown in a pipe": "echo aaaaaaaaaa | " + "sed s/a/aaaaaaaaaa/g | " * 10 + "sh",
+    "grown by a dump": "echo aaaaaaaaaa | " + "xxd -p | " * 32 + "sh",
+    "grown by xargs": f"echo {LONG} | xargs -I@ sh -c 'echo {'@' * 999} | xargs -I% sh -c \"echo {'%' * 999}\"'",
+    "grown in Python": "python3 -c \"import os; x='rm -rf src';" + FORMAT * 9 + ' os.system(x)"',
+    "endless loops": nested("while :", "echo 1", 9),
+    "loops over tests": nested("for @ in {1..60}", "[[ $v0 == b ]]", 4),
+    "loops over sums": nested("for @ in {1..60}", "((x++))", 4),
+    "functions": 'f() { eval "$1" "$1"; }; f \'f "$1"\'',
+    "evals": 'x=\'$(eval $x)\'; eval eval eval eval $x; eval "$(eval "$x")"',
+    "defaults": "x=" + DEFAULTS,
+}
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, dict[str, str]]:
+    lines = [{"id": name, "command": bomb} for name, bomb in BOMBS.items()]
+    lines += [{"id": "deadly", "command": "rm -rf ~"}, {"id": "harmless", "command": "git status"}]
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "leashtui", "explain", "--batch", "/dev/stdin", "--guard", "shim"],
+        input="".join(json.dumps(line) + "\n" for line in lines), capture_output=True, text=True, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_it_is_judged_in_little_memory_and_no_time(answers: dict[str, dict[str, str]], name: str) -> None:
+    assert answers[name]["error"] == ""
+    assert answers[name]["verdict"] in ("allow", "ask", "deny")
+
+
+def test_what_comes_after_them_is_judged_as_ever(answers: dict[str, dict[str, str]]) -> None:
+    assert (answers["deadly"]["verdict"], answers["harmless"]["verdict"]) == ("deny", "allow")
