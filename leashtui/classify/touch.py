@@ -65,7 +65,7 @@ def read(
             span,
         )
         return Stream(Taint.LOCAL)
-    secret = where is Place.SECRET or (recursive and _holds_secrets(path, machine))
+    secret = where is Place.SECRET or (recursive and word[:1] != UNKNOWN and _holds_secrets(path, machine))
     if secret:
         machine.ledger.add(
             Verb.SECRET_READ, show(path), Place.SECRET, f"reads {short(machine, path)}, which holds secrets", span

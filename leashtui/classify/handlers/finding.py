@@ -72,6 +72,8 @@ class _Hunt:
                 if word in _NAMING and at < len(words):
                     if no:
                         self.negated = True
+                    elif words[at] == "*.*":
+                        self.filtered = True  # names nothing: what a search finds is not what somebody asked for
                     else:
                         self.names.append(words[at])
                 if word in _FILTERS and word != "-type":
