@@ -223,7 +223,7 @@ def _function(call: Call, name: str) -> Stream:
     if len(before) > 1 or (before and machine.forked > 0):
         return NOTHING  # what it does was reported the first time
     if machine.depth > _DEEPEST:
-        machine.ledger.opaque("calls functions in functions further than leash follows", call.span)
+        machine.ledger.lost("calls functions in functions further than leash follows", call.span)
         return NOTHING
     former, state.params = state.params, tuple(call.words[1:])
     hidden, state.hidden = state.hidden, {}

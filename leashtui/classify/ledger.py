@@ -59,6 +59,8 @@ class Ledger:
         self.contents: set[Content] = set()
         self.parse = Parse.FULL
         self.full = False
+        self.whole = True
+        """Whether all that runs was followed to its end."""
         self.simple: list[tuple[str, ...]] = []
         self.inner: list[str] = []
         self.decorated = False
@@ -116,6 +118,11 @@ class Ledger:
         """Something runs that could not be understood."""
         self.lower(Parse.OPAQUE)
         self.add(Verb.OPAQUE, "", Place.NONE, sentence, span)
+
+    def lost(self, sentence: str, span: Span) -> None:
+        """Something runs that is longer, deeper or stranger than leash follows: it may do anything, in a script too."""
+        self.whole = False
+        self.opaque(sentence, span)
 
     def has(self, *verbs: Verb) -> bool:
         """Whether an effect with one of these verbs was found."""

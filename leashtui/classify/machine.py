@@ -181,11 +181,11 @@ class Machine(Branches):
     def text(self, source: str, worlds: Worlds, stdin: Stream, span: Span) -> Stream:
         """Evaluate a text that stands inside another one, in `worlds`; its findings point at `span`."""
         if len(source) > TEXT or self.depth >= DEPTH:
-            self.ledger.opaque("nests or runs on further than leash follows", span)
+            self.ledger.lost("nests or runs on further than leash follows", span)
             return Stream(stdin.taint, None)
         tree = parsed(source)
         if isinstance(tree, Unparsable):
-            self.ledger.opaque(f"starts a shell text that leash cannot read: {tree}", span)
+            self.ledger.lost(f"starts a shell text that leash cannot read: {tree}", span)
             return Stream(stdin.taint, None)
         outer, self.outer = self.outer, self.outer or span
         self.depth += 1
@@ -224,12 +224,12 @@ class Machine(Branches):
         self.steps += 1
         if self.steps > STEPS and self.nodes <= NODES:
             self.nodes = NODES + 1
-            self.ledger.opaque("comes to more commands than leash follows", self.here)
+            self.ledger.lost("comes to more commands than leash follows", self.here)
         if kind is Simple:
             assert isinstance(node, Simple)
             self.nodes += 1
             if self.nodes > NODES:
-                self.ledger.opaque("comes to more commands than leash follows", self.span(node.start, node.end))
+                self.ledger.lost("comes to more commands than leash follows", self.span(node.start, node.end))
                 return NOTHING
             out = NOTHING
             before, self.stdin = self.stdin, stdin

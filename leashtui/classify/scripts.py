@@ -21,6 +21,7 @@ from leashtui.classify.python_code import judge_python
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.standing import place, short
 from leashtui.classify.state import State
+from leashtui.classify.syntax import Sequence
 from leashtui.classify.values import TERMINAL, Word, bare, is_fixed
 from leashtui.classify.witness import Witness
 from leashtui.model.facts import Effect, Origin, Place, Severity, Verb
@@ -201,10 +202,11 @@ def _inner(machine: Machine, setting: Setting, ledger: Ledger, key: bytes) -> Ma
 def _read(machine: Machine, setting: Setting, passage: Passage, state: State, key: bytes = b"") -> Findings:
     """What one text would do."""
     text = cleaned(passage.text)
+    ledger = Ledger()
     tree = parsed(text)
     if isinstance(tree, Unparsable):
-        return Findings()
-    ledger = Ledger()
+        ledger.whole = False
+        tree = _as_far_as(text, tree)
     inner = _inner(machine, setting, ledger, key or digest(passage))
     worlds = [state]
     inner.begin(tree, worlds)
@@ -227,8 +229,19 @@ def _read(machine: Machine, setting: Setting, passage: Passage, state: State, ke
         tuple(ledger.hosts),
         tuple(ledger.remotes),
         tuple(ledger.packages),
-        tuple(inner.unread),
+        tuple(inner.unread if ledger.whole else [*inner.unread, short(machine, passage.path)]),
     )
+
+
+def _as_far_as(text: str, error: Unparsable) -> Sequence:
+    """The lines before one that cannot be read: a shell runs them before it comes to that line."""
+    lines = text[: error.at].splitlines(keepends=True)
+    steps = [1 << n for n in range(len(lines).bit_length())]
+    for size in sorted({s for step in steps for s in (step, len(lines) - step)}, reverse=True):
+        tree = parsed("".join(lines[:size]))
+        if not isinstance(tree, Unparsable):
+            return tree
+    return Sequence(())
 
 
 def _counts(machine: Machine, effect: Effect) -> bool:
