@@ -6,13 +6,12 @@ valid YAML or JSON is said not to have been read.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from typing import Any
 
 from leashtui.classify.manifests import named
-from leashtui.classify.tasklists import Found, yaml_of
+from leashtui.classify.tasklists import Found, json_of, yaml_of
 
 
 def _items(value: Any) -> list[Any]:
@@ -65,16 +64,9 @@ def lefthook(text: str, words: list[str]) -> Found:
     return lines, not (document.get("extends") or document.get("remotes"))
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def lint_staged(text: str, words: list[str]) -> Found:
     """`lint-staged`: what it runs on the files that are staged, from package.json or a file of its own."""
-    document = _json(text) if text.lstrip().startswith("{") else yaml_of(text)
+    document = json_of(text) if text.lstrip().startswith("{") else yaml_of(text)
     if not isinstance(document, dict):
         return [], False
     own = document.get("lint-staged", {} if "name" in document or "scripts" in document else document)
@@ -84,7 +76,7 @@ def lint_staged(text: str, words: list[str]) -> Found:
 
 def nx(text: str, words: list[str]) -> Found:
     """`nx TARGET`, `nx run PROJECT:TARGET`, `nx run-many -t TARGET`: command lines in project.json."""
-    document = _json(text)
+    document = json_of(text)
     if not isinstance(document, dict):
         return [], False
     targets = (

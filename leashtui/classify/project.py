@@ -6,7 +6,6 @@ command works in are read, and a name that is not found there runs nothing that 
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 
@@ -16,7 +15,7 @@ from leashtui.classify.justfile import Justfile
 from leashtui.classify.makefile import NAMES, Makefile
 from leashtui.classify.places import is_within, parent_of
 from leashtui.classify.scripts import RULES, Passage, is_readable, recite, text_of, unread
-from leashtui.classify.tasklists import TASKFILES, Found, composer, deno, taskfile
+from leashtui.classify.tasklists import TASKFILES, Found, composer, deno, json_of, taskfile
 from leashtui.classify.values import Word, bare
 
 _PACKAGES = "package.json"
@@ -52,7 +51,7 @@ def run_package_script(call: Call, folders: list[Word], names: list[str], rest: 
         if text is not None or not is_within(parent_of(cwd), root):
             break
         cwd = parent_of(cwd)
-    scripts = _scripts(text) if cwd and text is not None else {}
+    scripts = _scripts(call, path, text) if cwd and text is not None else {}
     passages = []
     for index, name in enumerate(names):
         script = scripts.get(name)
@@ -132,11 +131,12 @@ def around(name: str) -> list[str]:
     return ["pre" + name, "post" + name, name]
 
 
-def _scripts(text: str) -> dict[str, str]:
-    try:
-        found = json.loads(text).get("scripts", {})
-    except (ValueError, AttributeError, RecursionError):
+def _scripts(call: Call, path: str, text: str) -> dict[str, str]:
+    document = json_of(text)
+    if document is None:
+        unread(call, path)
         return {}
+    found = document.get("scripts", {})
     return {str(k): v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 

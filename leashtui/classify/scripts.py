@@ -68,7 +68,7 @@ def text_of(call: Call, path: str) -> str | None:
     text = machine.setting.probe.read_text(path)
     if text is None or ("\0" in text and not text.startswith("#!")):
         return None
-    return text
+    return text.removeprefix("\ufeff")
 
 
 def is_readable(call: Call, path: str, text: str, most: int = LENGTH) -> bool:

@@ -125,7 +125,10 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 def composer(text: str, names: list[str]) -> Found:
     """What composer runs for these scripts or events, the last of which may take arguments."""
-    scripts = _json(text).get("scripts")
+    document = json_of(text)
+    if document is None:
+        return [], False
+    scripts = document.get("scripts")
     scripts = scripts if isinstance(scripts, dict) else {}
     found: list[str] = []
     waiting, done = list(names), set[str]()
@@ -147,12 +150,15 @@ def composer(text: str, names: list[str]) -> Found:
                 waiting.append(head[1:])
             else:
                 found.append(entry)
-    return found, True
+    return found, len(done) < _MOST
 
 
 def deno(text: str, names: list[str]) -> Found:
     """What `deno task NAMES` runs."""
-    tasks = _json(_COMMENTS.sub(lambda m: m[0] if m[0][0] == '"' else "", text)).get("tasks")
+    document = json_of(text)
+    if document is None:
+        return [], False
+    tasks = document.get("tasks")
     tasks = tasks if isinstance(tasks, dict) else {}
     found: list[str] = []
     waiting, done = list(names), set[str]()
@@ -167,12 +173,15 @@ def deno(text: str, names: list[str]) -> Found:
             task = task.get("command")
         if isinstance(task, str):
             found.append(task)
-    return found, True
+    return found, len(done) < _MOST
 
 
-def _json(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def json_of(text: str) -> dict[str, Any] | None:
+    """A document as the tools that run its scripts read it: some allow comments and a last comma. None: none can."""
+    for shape in (text, _COMMENTS.sub(lambda m: m[0] if m[0][0] == '"' else "", text)):
+        try:
+            found = json.loads(shape)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    return None

@@ -285,3 +285,22 @@ def test_what_stands_before_a_mistake_runs(name: str) -> None:
 def test_what_leash_does_not_follow_to_its_end_is_no_harmless_script(name: str) -> None:
     assert judged("sh x.sh", Files({"x.sh": BEYOND[name]})).decision.outcome.value in ("ask", "deny")
     assert judged("sh x.sh", Files({"x.sh": BEYOND[name]}), Mode.KERNEL).decision.outcome.value == "allow"
+
+
+WIPES = '{"scripts": {"a": "rm -rf ~"}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "command", "wanted"),
+    [
+        ("package.json", "\ufeff" + WIPES, "npm run a", "deny"),
+        ("package.json", WIPES.replace("}}", "},} // ours"), "bun run a", "deny"),
+        ("package.json", '{"x": ' + "[" * 3000 + "]" * 3000 + ", " + WIPES[1:], "npm run a", "ask"),
+        ("package.json", WIPES[:-1], "npm run a", "ask"),
+        ("composer.json", WIPES[:-1], "composer run a", "ask"),
+        ("justfile", "\ufeffa:\n  rm -rf ~\n", "just a", "deny"),
+        ("Procfile", "\ufeffweb: rm -rf ~\n", "foreman start", "deny"),
+    ],
+)
+def test_a_list_of_scripts_that_cannot_be_read_is_no_empty_one(name: str, text: str, command: str, wanted: str) -> None:
+    assert judged(command, Files({name: text})).decision.outcome.value == wanted
