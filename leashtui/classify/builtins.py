@@ -174,11 +174,11 @@ def _read_lines(call: Call) -> Stream:
         text = UNKNOWN
     taint = stream.taint | Taint.LOCAL
     if call.name != "read":
-        lines = [Word(x, taint) for x in (text or "").splitlines()] or [Word("")]
+        lines = [Word(x, taint, UNKNOWN in x) for x in (text or "").splitlines()] or [Word("")]
         call.state.assign(names[-1] if names else "MAPFILE", *lines)
         return NOTHING
     if array:
-        call.state.assign(array, *[Word(x, taint) for x in (text or "").split()])
+        call.state.assign(array, *[Word(x, taint, UNKNOWN in x) for x in (text or "").split()])
         return NOTHING
     pieces = (text or "").split(None, len(names) - 1) if len(names) > 1 else [(text or "").strip()]
     for index, name in enumerate(names or ["REPLY"]):

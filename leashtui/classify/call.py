@@ -21,6 +21,7 @@ _OWN_KEY = lazy(
 )
 """Options that show a program's own credential to the service it belongs to."""
 _HOSTS = frozenset(("-h", "-H", "--host", "--hostname", "--server", "-S", "--address", "--url"))
+_OPEN_FILE = lazy(r"/(?:dev|proc/self)/fd/(\d+)")
 _OUTWARD = frozenset(
     (Verb.NET_SEND, Verb.NET_GET, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.PACKAGE_ADD)
 )
@@ -100,9 +101,20 @@ class Call:
 
     def read(self, path: str, *, recursive: bool = False, look: bool = False) -> Stream:
         """A file is read."""
-        found = touch.read(self.machine, self.state, path, self.span, recursive=recursive, look=look)
+        found = self.open_file(path)
+        if found is None:
+            found = touch.read(self.machine, self.state, path, self.span, recursive=recursive, look=look)
         self.reads |= found.taint
         return found
+
+    def open_file(self, path: str) -> Stream | None:
+        """What is read through `/dev/fd/N`: what N was opened for, which was judged then. None: no such name."""
+        found = _OPEN_FILE.fullmatch(path)
+        if found is None or path in self.state.files:
+            return None
+        if found[1] == "0":
+            return self.stdin
+        return self.made.fds.get(found[1]) or self.state.fds.get(found[1]) or Stream(Taint.LOCAL, None)
 
     def write(self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False) -> None:
         """A file is written."""

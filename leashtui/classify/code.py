@@ -131,8 +131,7 @@ def run_script(call: Call, language: str, word: Word) -> None:
     """An interpreter runs a file."""
     path = call.path(word)
     if path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")):
-        known = call.state.files.get(path, call.stdin)
-        judge_stream(call, language, known)
+        judge_stream(call, language, call.open_file(path) or call.state.files.get(path, call.stdin))
         return
     where = call.run_file(word)
     known_file = call.state.files.get(path)

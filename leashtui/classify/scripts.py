@@ -51,6 +51,13 @@ _PLAIN = frozenset((
 """What counts of a program's explicit calls: not what programs read, write and send all day."""
 _UNREAD = frozenset((Place.SECRET, Place.DEVICE, Place.PROC, Place.NONE, Place.UNKNOWN))
 
+_PROGRAMS = (
+    "\x7fELF", "PK\x03\x04", "PK\x05\x06", "MZ", "\0asm", "\x1f\udc8b", "\udcca\udcfe\udcba\udcbe",
+    "\udccf\udcfa\udced", "\udcce\udcfa\udced", "\udcfe\udced\udcfa", "BC\udcc0\udcde", "!<arch>", "SQLite format 3",
+)  # fmt: skip
+"""How files begin that no shell reads as text; compiled Python has CR LF behind its number. Any other text with a NUL
+may be run: a shell passes over it."""
+
 
 class Passage(Struct, frozen=True):
     """A shell text in a file. path: the file, absolute; line: where the text begins, from 1."""
@@ -66,7 +73,7 @@ def text_of(call: Call, path: str) -> str | None:
     if not machine.curious or not path or not is_fixed(path) or place(machine, path) in _UNREAD:
         return None
     text = machine.setting.probe.read_text(path)
-    if text is None or ("\0" in text and not text.startswith("#!")):
+    if text is None or ("\0" in text and (text.startswith(_PROGRAMS) or text[2:4] == "\r\n")):
         return None
     return text.removeprefix("\ufeff")
 

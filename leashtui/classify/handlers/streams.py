@@ -16,7 +16,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
 _MOST = 8192
@@ -145,6 +145,9 @@ def listing(call: Call, spec: Spec, options: Options) -> Stream | None:
         return Stream(Taint.LOCAL, None)
     lines = []
     for folder in folders:
+        if folder and is_fixed(folder) and call.machine.setting.probe.read_text(call.path(folder)) is not None:
+            lines.append(folder)  # a file
+            continue
         lines.append(
             folder
             if STAR in folder

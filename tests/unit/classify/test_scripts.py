@@ -293,6 +293,9 @@ WIPES = '{"scripts": {"a": "rm -rf ~"}}'
 @pytest.mark.parametrize(
     ("name", "text", "command", "wanted"),
     [
+        ("x.sh", "rm -rf ~\n\0", "sh x.sh", "ask"),
+        ("Makefile", "all:\n\trm -rf ~\n#\0", "make", "ask"),
+        ("app", "\x7fELF\2\1\1\0rm -rf ~\n", "./app", "allow"),
         ("package.json", "\ufeff" + WIPES, "npm run a", "deny"),
         ("package.json", WIPES.replace("}}", "},} // ours"), "bun run a", "deny"),
         ("package.json", '{"x": ' + "[" * 3000 + "]" * 3000 + ", " + WIPES[1:], "npm run a", "ask"),
@@ -304,3 +307,15 @@ WIPES = '{"scripts": {"a": "rm -rf ~"}}'
 )
 def test_a_list_of_scripts_that_cannot_be_read_is_no_empty_one(name: str, text: str, command: str, wanted: str) -> None:
     assert judged(command, Files({name: text})).decision.outcome.value == wanted
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh /dev/fd/3 3< clean.sh", "exec 3< clean.sh; sh /proc/self/fd/3", "ls clean.sh | xargs bash",
+        'mapfile -t lines < clean.sh; eval "${lines[3]}"', "sh /dev/fd/9",
+    ],
+)  # fmt: skip
+def test_a_script_by_another_way_is_the_same_script(command: str) -> None:
+    assert judged(command, Files(FILES)).decision.outcome.value in ("ask", "deny")
+    assert judged("cat /dev/fd/3 3< tasks.sh; ls tasks.sh | xargs cat", Files(FILES)).decision.outcome.value == "allow"
