@@ -143,7 +143,7 @@ def run_script(call: Call, language: str, word: Word) -> None:
         call.machine.partial()
     if known_file is not None and known_file.text is not None:
         judge_code(call, language, Word(known_file.text, known_file.taint & ~Taint.LOCAL))
-    elif known_file is None:
+    else:
         run_own(call, path, language)
 
 
@@ -151,6 +151,9 @@ def run_own(call: Call, path: str, language: str = "") -> None:
     """A file that was there before is started: what is written in it is what runs. language: '' when its text says."""
     text = text_of(call, path)
     if text is None:
+        known = call.state.files.get(path)
+        if known is not None and language in SHELL_LIKE and known.origin in ("", path):
+            call.opaque("runs a text that is known only when it runs")
         return
     language = language or _language(text, path)
     if language in SHELL_LIKE and is_readable(call, path, text):

@@ -112,7 +112,7 @@ def _own_file(call: Call, path: str) -> Stream:
     known = call.state.files.get(path)
     if known is not None and known.text is not None:
         read_script(call, known, path)
-    elif known is None:
+    else:
         run_own(call, path)
     call.ledger.inner.append(path)
     return call.out()

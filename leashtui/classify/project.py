@@ -26,8 +26,9 @@ def run_targets(call: Call, files: list[Word], folders: list[Word], targets: lis
     cwd = _folder(call, folders)
     for name in files or [Word(n) for n in NAMES]:
         path = bare(name) if name.startswith("/") else f"{cwd}/{bare(name).removeprefix('./')}" if cwd else ""
-        if path in call.state.files:
-            return
+        known = call.state.files.get(path)
+        if known is not None and known.text is not None and not files:
+            return  # judged as a whole
         text = text_of(call, path)
         if text is None:
             continue
@@ -47,7 +48,7 @@ def run_package_script(call: Call, folders: list[Word], names: list[str], rest: 
     root = call.machine.setting.workspace.root
     while cwd:
         path = f"{cwd}/{_PACKAGES}"
-        text = None if path in call.state.files else text_of(call, path)
+        text = text_of(call, path)
         if text is not None or not is_within(parent_of(cwd), root):
             break
         cwd = parent_of(cwd)
@@ -119,7 +120,7 @@ def nearest(call: Call, names: list[str], folders: list[Word]) -> tuple[str, str
     while cwd:
         for name in names:
             path = name if name.startswith("/") else f"{cwd}/{name.removeprefix('./')}"
-            text = None if path in call.state.files else text_of(call, path)
+            text = text_of(call, path)
             if text is not None:
                 return path, text
         cwd = parent_of(cwd) if is_within(parent_of(cwd), root) else ""
@@ -134,7 +135,9 @@ def around(name: str) -> list[str]:
 def _scripts(call: Call, path: str, text: str) -> dict[str, str]:
     document = json_of(text)
     if document is None:
-        unread(call, path)
+        changed = call.state.files.get(path)
+        if changed is None or changed.text is not None or call.machine.setting.probe.read_text(path) is not None:
+            unread(call, path)  # else only what this command put into it is known: that is no document
         return {}
     found = document.get("scripts", {})
     return {str(k): v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}

@@ -72,10 +72,27 @@ def text_of(call: Call, path: str) -> str | None:
     machine = call.machine
     if not machine.curious or not path or not is_fixed(path) or place(machine, path) in _UNREAD:
         return None
-    text = machine.setting.probe.read_text(path)
+    text = _written(call, path) if path in call.state.files else machine.setting.probe.read_text(path)
     if text is None or ("\0" in text and (text.startswith(_PROGRAMS) or text[2:4] == "\r\n")):
         return None
     return text.removeprefix("\ufeff")
+
+
+def _written(call: Call, path: str) -> str | None:
+    """What a file holds that this very command wrote, copied, moved or added to, as far as that is known."""
+    known, added = call.state.files[path], ""
+    for _ in range(NESTED):
+        added = known.added + added
+        if known.text is not None:
+            return known.text + added
+        if not known.origin.startswith("/"):
+            break
+        before = call.state.files.get(known.origin)
+        if before is None or before is known:
+            text = call.machine.setting.probe.read_text(known.origin)
+            return None if text is None and not added else (text or "") + added
+        known = before
+    return added or None
 
 
 def is_readable(call: Call, path: str, text: str, most: int = LENGTH) -> bool:

@@ -62,10 +62,13 @@ class State:
 
     def wrote(self, path: str, stream: Stream, *, append: bool) -> None:
         """Remember what a file holds now."""
-        if append and path in self.files:
-            stream = self.files[path].joined(stream)
-        elif append and stream.text is not None:
-            stream = Stream(stream.taint, None, stream.origin)
+        before = self.files.get(path)
+        if append and before is not None and before.text is not None:
+            stream = before.joined(stream)
+        elif append:
+            before = before or Stream(0, None, path)
+            added = before.added + (stream.text or "")
+            stream = Stream(before.taint | stream.taint, None, before.origin, added)
         self.files = {**self.files, path: stream}
 
 

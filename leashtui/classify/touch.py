@@ -64,7 +64,7 @@ def read(
             f"looks at {short(machine, path)}",
             span,
         )
-        return Stream(Taint.LOCAL)
+        return Stream(Taint.LOCAL, None, show(path))
     secret = where is Place.SECRET or (recursive and word[:1] != UNKNOWN and _holds_secrets(path, machine))
     if secret:
         machine.ledger.add(

@@ -69,11 +69,13 @@ _TEXT = 1 << 20
 
 
 class Stream(Struct, frozen=True):
-    """What flows through a pipe or sits in a file. text: abstract, None when nothing is known. origin: for people."""
+    """What flows through a pipe or sits in a file. text: abstract, None when nothing is known. origin: for people, or
+    the file that it is a copy of. added: what is known to follow a text that is not."""
 
     taint: int = 0
     text: str | None = None
     origin: str = ""
+    added: str = ""
 
     def __post_init__(self) -> None:
         """Nothing is known of what is longer than leash follows."""

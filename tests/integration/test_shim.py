@@ -361,7 +361,7 @@ async def test_the_same_fake_supervisor_can_allow(tmp_path: Path) -> None:
         b"\x00\x00\x00\x01xtrailing",
         b"\x00\x00\x00\x3fleash-shim/1\0n\0command\0unseen\0/bin/sh\0\x000\x009999\0a\0b\0and some more",
         b"\x00\x00\x00\x2cleash-shim/1\0n\0command\0unseen\0/bin/sh\0\x000\x001\0\xff\0",
-        os.urandom(500),
+        pytest.param(os.urandom(500), id="noise"),
     ],
 )
 async def test_a_malformed_client_gets_nothing_and_breaks_nothing(tmp_path: Path, raw: bytes) -> None:

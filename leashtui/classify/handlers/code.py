@@ -224,7 +224,7 @@ def make(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.opaque("runs rules given on the command line")
         call.sign("obfuscated")
     for file in options.all("-f", "--file", "--makefile"):
-        if file == "-":
+        if file in ("-", "/dev/stdin"):
             call.opaque("runs rules from its standard input") if call.stdin.text is None else _rules(
                 call, call.stdin.text
             )

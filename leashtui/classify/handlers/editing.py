@@ -50,8 +50,10 @@ def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
     for file in files:
         out = out.joined(call.read(file))
         if in_place:
-            content = _left(call, file, scripts)
+            content, whole = _left(call, file, scripts)
             call.write(file, Stream(0, content), append=not empties, empties=empties)
+            if whole:
+                call.state.wrote(call.path(file), Stream(0, content), append=False)
     return NOTHING if in_place else Stream(out.taint, None if out.text is None else _through(out.text, scripts))
 
 
@@ -96,10 +98,11 @@ _INSERTS = lazy(
 _JUDGED = (Place.SOURCE, Place.CI, Place.LOCKFILE, Place.GENERATED)
 
 
-def _left(call: Call, file: Word, scripts: list[Word]) -> str | None:
-    """What an edited file says afterwards, or the text that the edit puts in; None where its place says enough."""
+def _left(call: Call, file: Word, scripts: list[Word]) -> tuple[str | None, bool]:
+    """What an edited file says afterwards, or the text that the edit puts in (None where its place says enough), and
+    whether it is the whole."""
     if call.place(file) not in _JUDGED or any(UNKNOWN in s for s in scripts):
-        return None
+        return None, False
     put: list[str] = []
     for text in map(bare, scripts):
         inserts = [m.group(1) for m in _INSERTS.finditer(text)]
@@ -110,8 +113,8 @@ def _left(call: Call, file: Word, scripts: list[Word]) -> str | None:
         for script in scripts:
             made = _replaced(made, bare(script)) if made is not None else None
         if made is not None:
-            return made
-    return "\n".join(put) + "\n" if put else None
+            return made, True
+    return "\n".join(put) + "\n" if put else None, False
 
 
 def _replaced(text: str, script: str) -> str | None:
