@@ -15,7 +15,7 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_installed
 from leashtui.classify.standing import place
 from leashtui.classify.tamper import judge_reach
-from leashtui.classify.values import Stream, Taint, Word, taint_of
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 
 _BINS = ("/bin", "/.bin", "/exe", "/script")
@@ -39,6 +39,8 @@ def external(call: Call) -> Stream:
     # git's own programs may be started without git
     dashed = name.startswith("git-") and tools.find(name) is None and _is_programs_place(call, word)
     machine.ledger.programs["git" if dashed else name] = None
+    if "/" not in word and (own := _first_on_path(call, name)):
+        return call.words_run([Word(own, word.taint), *call.words[1:]])
     if "/" in word:
         path = call.path(word)
         known = call.state.files.get(path)
@@ -78,6 +80,20 @@ def _is_programs_place(call: Call, word: Word) -> bool:
     """Whether a word finds its program by PATH, or names one that was installed."""
     setting = call.machine.setting
     return "/" not in word or is_installed(call.path(word), setting.workspace, setting.home)
+
+
+def _first_on_path(call: Call, name: str) -> str:
+    """The file a name without a slash starts where this very command put folders on PATH; '' for an installed one."""
+    setting = call.machine.setting
+    value = next((v for n, v in reversed(call.env) if n == "PATH"), None)
+    values = (value,) if value is not None else call.state.vars.get("PATH", ())
+    for folder in ":".join(values).split(":") if values else ():
+        path = call.path(Word(f"{folder or '.'}/{name}")) if UNKNOWN not in folder else ""
+        if not path or is_installed(path, setting.workspace, setting.home):
+            continue
+        if path in call.state.files or setting.probe.exists(path):
+            return path
+    return ""
 
 
 def _copied(call: Call, path: str) -> Stream | None:

@@ -329,6 +329,7 @@ def test_a_script_by_another_way_is_the_same_script(command: str) -> None:
         "tee z.sh < clean.sh; bash z.sh", "install -m755 clean.sh z; ./z", "cp clean.sh y; mv y z; chmod +x z; ./z",
         "sed -i s/set/unset/ clean.sh; sh clean.sh", "echo 'rm -rf ~' >> build.sh; sh build.sh",
         "echo 'rm -rf ~' >> new.sh; sh new.sh", "some-tool > z.sh; sh z.sh",
+        "PATH=.:$PATH calls.sh", "export PATH=$PWD:$PATH; clean.sh", "read PATH <<< .; clean.sh",
         "cp Makefile m2; make -f m2 wipe", "make -f - wipe < Makefile", "make -f /dev/stdin <<< 'a:; rm -rf ~'",
         """echo '{"scripts": {"a": "rm -rf ~"}}' > package.json && npm run a""",
         "printf 'tasks: {a: rm -rf ~}' > Taskfile.yml; task a",
