@@ -118,7 +118,7 @@ def face_of(face: str, config: Config) -> Face | None:
     def command(directory: str) -> Sequence[str]:
         return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]
 
-    return Face(command=command, paints=face == "tui")
+    return Face(command=command, paints=face == "tui", safe=("--engine", "python") if face == "tui" else ())
 
 
 def choose_face(args: argparse.Namespace, config: Config) -> str:

@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
     parser.add_argument("--no-bell", action="store_true", help="never ring")
     parser.add_argument("--theme", choices=("auto", "dark", "light", "contrast"), default="auto")
+    parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
     arguments = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
@@ -60,17 +61,18 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
     from leashtui.faces.tui.app import LeashApp
-    from leashtui.faces.tui.bittty_engine import BitttyEngine
     from leashtui.faces.tui.desk import End
     from leashtui.faces.tui.driver import PanelDriver
+    from leashtui.faces.tui.engines import make_engine
     from leashtui.faces.tui.leader import leader_of
 
     link = await connecting
     columns, rows = os.get_terminal_size(sys.stderr.fileno())
     app = LeashApp(
         link,
-        BitttyEngine(columns, rows),
-        answers=role == "owner",
+        make_engine(columns, rows, arguments.engine),
+        answers=role == "owner" and not link.welcome.owned,
+        types=role == "owner",
         driver_class=PanelDriver,
         leader=leader_of(arguments.leader),
         bell=not arguments.no_bell,

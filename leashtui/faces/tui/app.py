@@ -23,17 +23,20 @@ from textual.containers import Horizontal
 from textual.driver import Driver
 
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.bars import Line, banner, footer, header
+from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
 from leashtui.faces.tui.bell import Bell
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
+from leashtui.faces.tui.gaze import KEYS as GAZING
+from leashtui.faces.tui.gaze import Gaze
 from leashtui.faces.tui.keys import working
 from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
+from leashtui.faces.tui.lookback import clipboard
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background
 from leashtui.faces.tui.rules import RULES
@@ -55,6 +58,7 @@ class LeashApp(App[int], inherit_bindings=False):
     """One panel of one session. Runs until the session is over, the link is lost or the person leaves.
 
     answers: whether this face's engine answers the agent's questions to its terminal (one face of a session should).
+    types: whether what the person types reaches the agent.
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
     """
@@ -69,6 +73,7 @@ class LeashApp(App[int], inherit_bindings=False):
         engine: Engine,
         *,
         answers: bool = True,
+        types: bool = True,
         clock: Callable[[], float] | None = None,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
         stamp: Callable[[int], str] = lambda us: time.strftime("%H:%M:%S", time.localtime(us / 1e6)),
@@ -84,6 +89,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._link = link
         self._engine = engine
         self._answers = answers
+        self._types = types
         self._typed = clock
         self._clock = clock or get_time
         self._wall = wall
@@ -98,6 +104,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._leader = leader
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
+        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved)
 
     def _new_panel(self) -> Panel:
         return Panel(
@@ -107,7 +114,23 @@ class LeashApp(App[int], inherit_bindings=False):
             leave=lambda: self.leave(End.DETACHED),
             wall=self._wall,
             leader=self._leader,
+            look_back=lambda: self.gaze.begin(),
         )
+
+    def take(self, text: str) -> None:
+        """Ask the person's terminal to take `text` into its clipboard."""
+        self._write(clipboard(text, multiplexed="TMUX" in os.environ))
+
+    def tell(self, words: str) -> None:
+        """A sentence for the footer, for a few seconds."""
+        self.panel.say(words, self._clock())
+        self._show_soon()
+
+    def _write(self, out: str) -> None:
+        """Something for the person's terminal that is not of the screen."""
+        if out and self._driver is not None and not self._driver.is_headless:
+            self._driver.write(out)
+            self._driver.flush()
 
     def compose(self) -> ComposeResult:
         """Header, agent and side, footer, and what stands in for all of it on a tiny terminal."""
@@ -203,7 +226,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _beside(self) -> bool:
         """Whether the right column can be seen."""
-        return self.panel.focused or not self._layout.narrow
+        return (self.panel.focused and not self.gaze.keys) or not self._layout.narrow
 
     def on_resize(self, event: events.Resize) -> None:
         """The outer terminal changed; Textual itself hears of it after us."""
@@ -215,7 +238,10 @@ class LeashApp(App[int], inherit_bindings=False):
         if isinstance(event, events.Key):
             self._key(event)
         elif isinstance(event, events.Paste):
-            if self.panel.paste(event.text):
+            if self.gaze.keys:
+                if self.gaze.editor is not None:
+                    self.gaze.editor.insert(event.text)
+            elif self.panel.paste(event.text):
                 self._to_agent(paste_bytes(event.text, self._engine.modes()))
             self._show()
         elif isinstance(event, events.AppFocus | events.AppBlur):
@@ -227,21 +253,33 @@ class LeashApp(App[int], inherit_bindings=False):
     def _key(self, event: events.Key) -> None:
         now = event.time if self._typed is None else self._typed()
         had = self.panel.focused
+        if self.gaze.keys:
+            self.gaze.end() if raw_of(event) == self._leader.raw else self.gaze.key(event.key, event.character)
+            self._show()
+            return
         if self.panel.press(event.key, event.character, raw_of(event), now):
+            self.gaze.typed()
             self._to_agent(key_bytes(event, self._engine.modes()))
             self._show_soon()
             return
         if self.panel.focused != had:
-            self.view.live = not self.panel.focused
-            self.screen.set_class(self.panel.focused, "panel")
-            self.view.redraw()
+            self._moved()
         self._show()
+
+    def _moved(self) -> None:
+        """The keys are somebody else's now."""
+        self.view.live = not self.panel.focused
+        self.screen.set_class(self.panel.focused and not self.gaze.keys, "panel")
+        self.view.redraw()
 
     def _mouse(self, act: MouseAct) -> None:
         """A mouse act over the agent's terminal: a press there is as good as the leader key."""
-        if self.panel.focused:
+        if self.panel.focused and not self.gaze.keys:
             if act.kind == "press" and act.button < 3:
                 self._switch(False)
+            return
+        if self.gaze.mouse(act):
+            self._show_soon()
             return
         self._engine.mouse(act)
         self._to_agent(self._engine.replies())
@@ -263,9 +301,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _switch(self, panel: bool) -> None:
         self.panel.give_keys(panel, self._clock())
-        self.view.live = not panel
-        self.screen.set_class(panel, "panel")
-        self.view.redraw()
+        self._moved()
         self._show()
 
     def on_background(self, message: Background) -> None:
@@ -287,16 +323,14 @@ class LeashApp(App[int], inherit_bindings=False):
         self.leave(End.DETACHED)
 
     def _to_agent(self, data: bytes) -> None:
-        if data and self._stream is not None:
+        if data and self._types and self._stream is not None:
             self._stream.send(data)
 
     def _ring(self, *, fresh: bool = False) -> None:
         if self._bell is None:
             return
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
-        if out and self._driver is not None and not self._driver.is_headless:
-            self._driver.write(out)
-            self._driver.flush()
+        self._write(out)
         if wait and fresh:
             self.set_timer(wait, self._ring)
 
@@ -337,6 +371,10 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
+        if self.gaze.keys:
+            self._hinted = True
+            hint = panel.hint(now) or self.gaze.state()
+            return gazing(GAZING, self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
         if self._layout.narrow and not panel.focused and panel.waiting:
             first = brief(panel.queue.cards()[0].command)
             return banner(panel.waiting, self.look, width, panel.leader.shown, first)

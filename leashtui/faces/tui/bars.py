@@ -115,6 +115,18 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
     return clip(out, width)
 
 
+def gazing(keys: Sequence[tuple[str, str]], look: Look, width: int, line: Line) -> Text:
+    """The last line while the agent's terminal is looked back in."""
+    if line.editor is not None:
+        return _edited(line.editor, look, width)
+    out = Text(end="").append(" looking back ", look.banner)
+    for key, effect in keys:
+        out.append(f" {key} ", look.key).append(f" {effect} ", look.text)
+    if line.hint:
+        out.append(f" {one_line(line.hint, 80)}", look.asked)
+    return clip(out, width)
+
+
 def _length(keys: Sequence[tuple[str, str]]) -> int:
     return sum(len(k) + len(e) + 5 for k, e in keys)
 

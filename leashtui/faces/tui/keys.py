@@ -84,6 +84,7 @@ KEYS = (
     Key("filter", ("slash", "/"), "/", "filter", "show only matching rows of the timeline"),
     Key("older", ("pageup",), "PgUp/PgDn", "", "scroll the timeline, or the whole view of an act"),
     Key("newer", ("pagedown",), "", "", ""),
+    Key("scroll", ("left_square_bracket", "["), "[", "look back", "scroll, search and copy in the agent's terminal"),
     Key("help", ("question_mark", "?"), "?", "help", "this page"),
     Key("detach", ("q", "ctrl+q"), "q", "detach", "close the panel; the agent goes on"),
     Key("literal", ("right_square_bracket", "]"), "]", "", "send the leader key itself to the agent"),

@@ -49,6 +49,7 @@ class Panel:
         leave: Callable[[], None],
         wall: Callable[[], int],
         leader: Leader = DEFAULT,
+        look_back: Callable[[], None] = lambda: None,
     ) -> None:
         self.welcome = welcome
         self.leader = leader
@@ -71,6 +72,7 @@ class Panel:
         self._send = send
         self._type = type_
         self._leave = leave
+        self._look_back = look_back
         self._wall = wall
 
     @property
@@ -118,7 +120,7 @@ class Panel:
             case CardGone(ask=ask, why=why, who=who):
                 mine = self._sent.pop(ask, None) is not None
                 if not mine and any(c.id == ask for c in self.queue.cards()):
-                    self._say(f"{ask} {why}{' by ' + who if who else ''}", now)
+                    self.say(f"{ask} {why}{' by ' + who if who else ''}", now)
                 self._gone(ask, now)
             case Recorded():
                 self.timeline.add(message)
@@ -126,7 +128,7 @@ class Panel:
                 for card in self._sent.values():
                     self.queue.add(card, now)
                 self._sent.clear()
-                self._say(f"not done: {reason}{'; ' + hint if hint else ''}", now)
+                self.say(f"not done: {reason}{'; ' + hint if hint else ''}", now)
         return False
 
     def press(self, name: str, character: str | None, raw: str, now: float) -> bool:
@@ -173,7 +175,7 @@ class Panel:
         if name in {"y", "s"} and self.queue.card is not None and not self.reading.open:
             self._approve(Choice.ONCE if name == "y" else Choice.SESSION, ready, now)
         elif action == "":
-            self._say("" if known(name) else f"{name} does nothing here: ? shows the keys", now)
+            self.say("" if known(name) else f"{name} does nothing here: ? shows the keys", now)
         else:
             getattr(self, f"_do_{action}")(now)
 
@@ -182,9 +184,9 @@ class Panel:
         if card is None:
             return
         if choice not in {o.choice for o in card.options}:
-            self._say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
+            self.say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
         elif not ready:
-            self._say(say.NOT_ARMED, now)
+            self.say(say.NOT_ARMED, now)
         elif self.queue.approve(choice, ready, needs_second_key(card, self.card_width)):
             self._answer(card, choice, "", now)
 
@@ -195,7 +197,7 @@ class Panel:
         if character == "!" or name == "exclamation_mark":
             if killing:
                 self._send(Brake("kill"))
-                self._say("ending the session", now)
+                self.say("ending the session", now)
             elif choice is not None and card is not None and ready:
                 self._answer(card, choice, "", now)
         elif name in {"n", "d"}:
@@ -205,7 +207,7 @@ class Panel:
         self._send(Answer(card.id, choice, feedback))
         self._sent[card.id] = card
         self._gone(card.id, now)
-        self._say(f"{card.id}: {'denied' if choice is Choice.DENY else 'allowed'}", now)
+        self.say(f"{card.id}: {'denied' if choice is Choice.DENY else 'allowed'}", now)
 
     def _gone(self, ask: str, now: float) -> None:
         card = self.queue.card
@@ -236,9 +238,10 @@ class Panel:
             self.query = parse(text, now=self._wall()) if text.strip() else None
             self.reading.matches = None if self.query is None else self.query.match
         except QueryError as error:
-            self._say(f"{error.message}; {error.hint}", now)
+            self.say(f"{error.message}; {error.hint}", now)
 
-    def _say(self, words: str, now: float) -> None:
+    def say(self, words: str, now: float) -> None:
+        """A sentence for the footer, for a few seconds."""
         self._hint, self._hint_until = words, now + _HINT_FOR if words else now
 
     def _do_deny(self, now: float) -> None:
@@ -287,7 +290,7 @@ class Panel:
         grant = self.timeline.grant_of(self.reading.row)
         if grant:
             self._send(Revoke(grant))
-            self._say(f"{grant} is taken back: its like is asked again", now)
+            self.say(f"{grant} is taken back: its like is asked again", now)
 
     def _do_pane(self, now: float) -> None:
         self.rows = not self.rows
@@ -314,6 +317,9 @@ class Panel:
 
     def _do_detach(self, now: float) -> None:
         self._leave()
+
+    def _do_scroll(self, now: float) -> None:
+        self._look_back()
 
     def _do_literal(self, now: float) -> None:
         self._type(self.leader.raw.encode())
