@@ -52,6 +52,7 @@ from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
+from leashtui.supervisor.counting import counted, shown
 from leashtui.supervisor.deciding import DecisionThread
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
@@ -81,6 +82,7 @@ from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort
+from leashtui.words.consequence import telling
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -181,7 +183,13 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
     desk = Desk(
-        session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
+        session_id,
+        start.agent,
+        microseconds,
+        lambda message: room["control"].show(message),
+        grants.refusal,
+        user,
+        lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
     )
     notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)

@@ -25,6 +25,7 @@ from textual.driver import Driver
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
 from leashtui.faces.tui.bell import Bell
+from leashtui.faces.tui.command import told_by
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
@@ -32,7 +33,8 @@ from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.gaze import KEYS as GAZING
 from leashtui.faces.tui.gaze import Gaze
-from leashtui.faces.tui.keys import working
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Keymap
 from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
@@ -82,6 +84,7 @@ class LeashApp(App[int], inherit_bindings=False):
         leader: Leader = DEFAULT,
         bell: bool = True,
         theme: str = "dark",
+        keymap: Keymap = DEFAULT_KEYS,
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class)
         self._follow_background = theme == "auto" and not self.no_color
@@ -102,6 +105,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._layout = Layout(80, 24)
         self._bell = Bell(multiplexed="TMUX" in os.environ) if bell else None
         self._leader = leader
+        self._own_keys = keymap
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
         self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved)
@@ -115,7 +119,18 @@ class LeashApp(App[int], inherit_bindings=False):
             wall=self._wall,
             leader=self._leader,
             look_back=lambda: self.gaze.begin(),
+            run=self._run_leash,
+            keymap=self._own_keys,
         )
+
+    def _run_leash(self, words: tuple[str, ...], hear: Callable[[int, list[str]], None]) -> None:
+        """Have a command of leash do something; the panel goes on meanwhile."""
+
+        async def work() -> None:
+            hear(*await told_by(words))
+            self._show()
+
+        self.run_worker(work(), exit_on_error=True)
 
     def take(self, text: str) -> None:
         """Ask the person's terminal to take `text` into its clipboard."""
@@ -347,7 +362,7 @@ class LeashApp(App[int], inherit_bindings=False):
             return
         panel, look, layout, now = self.panel, self.look, self._layout, self._clock()
         beside = self._beside()
-        panel.queue.in_view(beside and not layout.small and not panel.help and not panel.reading.open, now)
+        panel.queue.in_view(beside and not layout.small and panel.card_in_view, now)
         if layout.small:
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return
@@ -378,12 +393,7 @@ class LeashApp(App[int], inherit_bindings=False):
         if self._layout.narrow and not panel.focused and panel.waiting:
             first = brief(panel.queue.cards()[0].command)
             return banner(panel.waiting, self.look, width, panel.leader.shown, first)
-        asked = ""
-        if panel.killing:
-            asked = say.CONFIRM_KILL
-        elif panel.queue.confirming is not None:
-            asked = say.CONFIRM.format(what=say.CONFIRMED[panel.queue.confirming])
-        line = Line(panel.leader.shown, panel.editor, asked, panel.hint(now))
+        line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
-        keys = working(panel.situation(now))
+        keys = panel.keymap.working(panel.situation(now))
         return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())

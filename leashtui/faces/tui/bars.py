@@ -15,7 +15,8 @@ from rich.text import Text
 
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.editor import LineEditor
-from leashtui.faces.tui.keys import KEYS, Key
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Key, Keymap
 from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.spelled import clip, cut, fold
 from leashtui.faces.tui.timeline import Timeline
@@ -149,10 +150,10 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
     return out.append(shown[at : at + 1], Style(reverse=True)).append(shown[at + 1 :], look.strong)
 
 
-def help_page(welcome: Welcome, look: Look, width: int, leader: str) -> list[Text]:
+def help_page(welcome: Welcome, look: Look, width: int, leader: str, keymap: Keymap = DEFAULT_KEYS) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
-    for key in KEYS:
+    for key in keymap.rows:
         if key.help:
             lines += _item(f"{key.shown:<8}", key.help, look, width)
     lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)

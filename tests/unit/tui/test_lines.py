@@ -16,7 +16,7 @@ from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
 from leashtui.faces.tui.bell import EVERY, Bell
 from leashtui.faces.tui.editor import LIMIT, LineEditor
-from leashtui.faces.tui.keys import KEYS, Situation, working
+from leashtui.faces.tui.keys import DEFAULT, KEYS, Situation
 from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
@@ -158,7 +158,7 @@ def test_a_watched_session_says_loudly_what_is_lost() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_the_footer_fits_and_tells_how_to_switch(width: int) -> None:
-    keys = working(Situation(card=True, cards=3, ready=True, once=True, session=True))
+    keys = DEFAULT.working(Situation(card=True, cards=3, ready=True, once=True, session=True))
     for focused in (True, False):
         line = footer(keys, LOOK, width, focused=focused, line=Line("ctrl+]"), title="[bold]title " * 20)
         assert cell_len(line.plain) <= width
