@@ -111,6 +111,7 @@ complete -c leash -n '_shtab_leash_using deny' -l because -x -d 'what the agent 
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a attach -d 'open another panel on a session'
 complete -c leash -n '_shtab_leash_using attach' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using attach' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using attach' -l role -xka "reviewer observer owner" -d 'observer: look only; reviewer: answer, but not type to the agent (default: owner, all of it)'
 complete -c leash -n '_shtab_leash_using attach' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sudo -d 'type your password for a sudo command that runs outside the guard'
 complete -c leash -n '_shtab_leash_using sudo' -s h -l help -d 'show this help message and exit'

@@ -47,6 +47,7 @@ from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.budgets import Budgets
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
@@ -319,6 +320,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.at_end(keeping.close)
     session.control = control
     stream.subscribe(control.recorded)
+    session.budgets = Budgets(
+        start.budget,
+        freezer=session.freezer,
+        told=lambda what: _soon(loop, lambda: session.spent(what)),
+        pids=session.running,
+        spent=arming.adapter.spent,
+    )
+    if session.budgets.any:
+        stream.subscribe(session.budgets.heard)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
     stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
     for notice in (entry.notice, unsigned, _unusable(reviewers)):
@@ -354,6 +364,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         made=made,
         house=house.build,
     )
+
+
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    """Not within the record that caused it."""
+    loop.call_soon(work)
 
 
 def _each(works: Sequence[Callable[[], None]]) -> None:

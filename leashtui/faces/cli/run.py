@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.cli import options, workspace
 from leashtui.faces.cli.nesting import outer_session
@@ -98,6 +100,7 @@ def start(
         "closed": list(config.secrets.close),
         "sudo": config.sudo,
         "watched": list(config.secrets.watch),
+        "budget": msgspec.to_builtins(config.budget),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
@@ -112,8 +115,12 @@ def face_of(face: str, config: Config) -> Face | None:
     if face == "headless":
         return None
     chosen = ["--leader", config.panel.leader, "--theme", config.panel.theme] if face == "tui" else []
-    if face == "tui" and not config.panel.bell:
-        chosen.append("--no-bell")
+    if face == "tui":
+        panel = config.panel
+        chosen += ["--notify", panel.notify, *(f"--tell={word}" for word in panel.command)]
+        chosen += [f"--key={action}={key}" for action, key in panel.keys.items()]
+        flags = (("--no-bell", not panel.bell), ("--no-desktop", not panel.desktop), ("--still", not panel.motion))
+        chosen += [flag for flag, on in flags if on]
 
     def command(directory: str) -> Sequence[str]:
         return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]

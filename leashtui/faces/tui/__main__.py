@@ -33,6 +33,11 @@ def main() -> int:
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
     parser.add_argument("--no-bell", action="store_true", help="never ring")
     parser.add_argument("--theme", choices=("auto", "dark", "light", "contrast"), default="auto")
+    parser.add_argument("--notify", choices=("auto", "osc9", "osc99", "osc777", "off"), default="auto")
+    parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
+    parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
+    parser.add_argument("--key", action="append", default=[], metavar="ACTION=KEY", help="another key for an action")
+    parser.add_argument("--still", action="store_true", help="no clock ticks")
     parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
     arguments = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -61,13 +66,17 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
     from leashtui.faces.tui.app import LeashApp
+    from leashtui.faces.tui.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.desk import End
     from leashtui.faces.tui.driver import PanelDriver
     from leashtui.faces.tui.engines import make_engine
+    from leashtui.faces.tui.keys import Keymap
     from leashtui.faces.tui.leader import leader_of
 
     link = await connecting
     columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    form = form_of(os.environ) if arguments.notify == "auto" else arguments.notify
+    rings = not arguments.no_bell
     app = LeashApp(
         link,
         make_engine(columns, rows, arguments.engine),
@@ -75,8 +84,11 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         types=role == "owner",
         driver_class=PanelDriver,
         leader=leader_of(arguments.leader),
-        bell=not arguments.no_bell,
+        bell=Bell(multiplexed="TMUX" in os.environ, form=form) if rings else None,
+        messengers=Messengers(desktop=not arguments.no_desktop, command=arguments.tell) if rings else None,
         theme=arguments.theme,
+        keymap=Keymap(dict(pair.split("=", 1) for pair in arguments.key)),
+        still=arguments.still,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -24,7 +24,7 @@ from textual.driver import Driver
 
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
-from leashtui.faces.tui.bell import Bell
+from leashtui.faces.tui.bell import Bell, Messengers
 from leashtui.faces.tui.command import told_by
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
@@ -63,6 +63,7 @@ class LeashApp(App[int], inherit_bindings=False):
     types: whether what the person types reaches the agent.
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
+    still: no clock ticks.
     """
 
     CSS = RULES
@@ -82,7 +83,9 @@ class LeashApp(App[int], inherit_bindings=False):
         home: str | None = None,
         driver_class: type[Driver] | None = None,
         leader: Leader = DEFAULT,
-        bell: bool = True,
+        bell: Bell | None = None,
+        messengers: Messengers | None = None,
+        still: bool = False,
         theme: str = "dark",
         keymap: Keymap = DEFAULT_KEYS,
     ) -> None:
@@ -102,8 +105,11 @@ class LeashApp(App[int], inherit_bindings=False):
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
+        self._was_ready = False
         self._layout = Layout(80, 24)
-        self._bell = Bell(multiplexed="TMUX" in os.environ) if bell else None
+        self._bell = bell
+        self._messengers = messengers
+        self._still = still
         self._leader = leader
         self._own_keys = keymap
         self.panel = self._new_panel()
@@ -172,8 +178,14 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _tick(self) -> None:
         """Waiting times and hints change by themselves; nothing else does."""
-        if self.panel.waiting or self._hinted:
+        if self._hinted or (self.panel.waiting and not (self._still and self._armed_shown())):
             self._show()
+
+    def _armed_shown(self) -> bool:
+        """Whether nothing changes any more by itself but the time that a card waits."""
+        ready = self.panel.queue.ready(self._clock())
+        was, self._was_ready = self._was_ready, ready
+        return was == ready
 
     def leave(self, code: End) -> None:
         """Close this face."""
@@ -346,6 +358,8 @@ class LeashApp(App[int], inherit_bindings=False):
             return
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
         self._write(out)
+        if out and self._messengers is not None:
+            self._messengers.spread(self._bell.words)
         if wait and fresh:
             self.set_timer(wait, self._ring)
 

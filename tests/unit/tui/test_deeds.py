@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from tui_desk import NOON, a_morning, install, recorded, welcome
 
 from leashtui.faces.tui.deeds import Palette
-from leashtui.faces.tui.keys import Keymap, Situation
+from leashtui.faces.tui.keys import KEYS, Keymap, Situation
 from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.panel import Panel
 from leashtui.model.card import Choice
 from leashtui.model.event import Answered, GrantAdded
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Answer, CardShown, FaceMessage
+from leashtui.supervisor.config import PanelAction
 
 
 class Person:
@@ -130,3 +132,7 @@ def test_keys_are_changed_by_the_name_of_what_they_do() -> None:
     assert person.answers() == [(Choice.DENY, "")]
     assert own.shown("deny") == "x"
     assert own.shown("once") == "-"
+
+
+def test_the_configuration_knows_every_action() -> None:
+    assert set(get_args(PanelAction)) == {key.id for key in KEYS}
