@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
     parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
     parser.add_argument("--key", action="append", default=[], metavar="ACTION=KEY", help="another key for an action")
+    parser.add_argument("--alone", action="store_true", help="without the agent's terminal")
     parser.add_argument("--still", action="store_true", help="no clock ticks")
     parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
     arguments = parser.parse_args()
@@ -65,8 +66,8 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     directory, role = arguments.directory, arguments.role
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
+    from leashtui.faces.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.app import LeashApp
-    from leashtui.faces.tui.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.desk import End
     from leashtui.faces.tui.driver import PanelDriver
     from leashtui.faces.tui.engines import make_engine
@@ -80,7 +81,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     app = LeashApp(
         link,
         make_engine(columns, rows, arguments.engine),
-        answers=role == "owner" and not link.welcome.owned,
+        answers=role == "owner" and not link.welcome.owned and not arguments.alone,
         types=role == "owner",
         driver_class=PanelDriver,
         leader=leader_of(arguments.leader),
@@ -89,6 +90,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         theme=arguments.theme,
         keymap=Keymap(dict(pair.split("=", 1) for pair in arguments.key)),
         still=arguments.still,
+        alone=arguments.alone,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -22,9 +22,9 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
 
+from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
-from leashtui.faces.tui.bell import Bell, Messengers
 from leashtui.faces.tui.command import told_by
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
@@ -63,7 +63,7 @@ class LeashApp(App[int], inherit_bindings=False):
     types: whether what the person types reaches the agent.
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
-    still: no clock ticks.
+    still: no clock ticks. alone: the agent's terminal is elsewhere, and giving the keys back closes this panel.
     """
 
     CSS = RULES
@@ -86,6 +86,7 @@ class LeashApp(App[int], inherit_bindings=False):
         bell: Bell | None = None,
         messengers: Messengers | None = None,
         still: bool = False,
+        alone: bool = False,
         theme: str = "dark",
         keymap: Keymap = DEFAULT_KEYS,
     ) -> None:
@@ -110,6 +111,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._bell = bell
         self._messengers = messengers
         self._still = still
+        self._alone = alone
         self._leader = leader
         self._own_keys = keymap
         self.panel = self._new_panel()
@@ -124,7 +126,7 @@ class LeashApp(App[int], inherit_bindings=False):
             leave=lambda: self.leave(End.DETACHED),
             wall=self._wall,
             leader=self._leader,
-            look_back=lambda: self.gaze.begin(),
+            look_back=lambda: self.tell("scroll in the terminal itself") if self._alone else self.gaze.begin(),
             run=self._run_leash,
             keymap=self._own_keys,
         )
@@ -164,7 +166,10 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Everything is in place: listen to the desk and to the agent."""
-        self._layout = Layout(*self.size, 2 if self._link.welcome.tier == "watch" else 1)
+        self._layout = Layout(*self.size, 2 if self._link.welcome.tier == "watch" else 1, self._alone)
+        if self._alone:
+            self.panel.give_keys(True, self._clock())
+            self._moved()
         self._arrange()
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
@@ -208,7 +213,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     async def _watch_agent(self) -> None:
         """Follow the agent's terminal; a pump that died is asked again while the link holds."""
-        while True:
+        while not self._alone:
             try:
                 self._stream = await self._link.open_terminal(self._layout.columns, self._layout.rows)
             except LeashError:
@@ -295,6 +300,8 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _moved(self) -> None:
         """The keys are somebody else's now."""
+        if self._alone and not self.panel.focused:
+            self.leave(End.CLOSED)
         self.view.live = not self.panel.focused
         self.screen.set_class(self.panel.focused and not self.gaze.keys, "panel")
         self.view.redraw()

@@ -14,9 +14,9 @@ from rich.color import Color
 from rich.style import Style
 from tui_desk import NOON, a_morning, decided, force_push, install, recorded, welcome
 
+from leashtui.faces.bell import EVERY, Bell, Messengers, form_of, notification
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
-from leashtui.faces.tui.bell import EVERY, Bell, Messengers, form_of, notification
 from leashtui.faces.tui.editor import LIMIT, LineEditor
 from leashtui.faces.tui.keys import DEFAULT, KEYS, Situation
 from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
