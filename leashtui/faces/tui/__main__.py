@@ -37,11 +37,12 @@ def main() -> int:
     parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
     parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
     parser.add_argument("--key", action="append", default=[], metavar="ACTION=KEY", help="another key for an action")
+    parser.add_argument("--web", action="store_true", help="drawn by a page instead of a terminal")
     parser.add_argument("--alone", action="store_true", help="without the agent's terminal")
     parser.add_argument("--still", action="store_true", help="no clock ticks")
     parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
     arguments = parser.parse_args()
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not arguments.web and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
         return 2
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -75,7 +76,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     from leashtui.faces.tui.leader import leader_of
 
     link = await connecting
-    columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    columns, rows = (80, 24) if arguments.web else os.get_terminal_size(sys.stderr.fileno())
     form = form_of(os.environ) if arguments.notify == "auto" else arguments.notify
     rings = not arguments.no_bell
     app = LeashApp(
@@ -83,7 +84,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         make_engine(columns, rows, arguments.engine),
         answers=role == "owner" and not link.welcome.owned and not arguments.alone,
         types=role == "owner",
-        driver_class=PanelDriver,
+        driver_class=None if arguments.web else PanelDriver,
         leader=leader_of(arguments.leader),
         bell=Bell(multiplexed="TMUX" in os.environ, form=form) if rings else None,
         messengers=Messengers(desktop=not arguments.no_desktop, command=arguments.tell) if rings else None,
@@ -91,6 +92,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         keymap=Keymap(dict(pair.split("=", 1) for pair in arguments.key)),
         still=arguments.still,
         alone=arguments.alone,
+        watches=role == "observer",
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

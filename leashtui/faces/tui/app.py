@@ -46,7 +46,7 @@ from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
-from leashtui.model.wire import Done
+from leashtui.model.wire import Done, FaceMessage
 from leashtui.words.inner import brief
 
 _YOUNG = 5_000_000
@@ -64,6 +64,7 @@ class LeashApp(App[int], inherit_bindings=False):
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
     still: no clock ticks. alone: the agent's terminal is elsewhere, and giving the keys back closes this panel.
+    watches: nothing is answered or changed from here.
     """
 
     CSS = RULES
@@ -87,6 +88,7 @@ class LeashApp(App[int], inherit_bindings=False):
         messengers: Messengers | None = None,
         still: bool = False,
         alone: bool = False,
+        watches: bool = False,
         theme: str = "dark",
         keymap: Keymap = DEFAULT_KEYS,
     ) -> None:
@@ -112,6 +114,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._messengers = messengers
         self._still = still
         self._alone = alone
+        self._watches = watches
         self._leader = leader
         self._own_keys = keymap
         self.panel = self._new_panel()
@@ -121,7 +124,7 @@ class LeashApp(App[int], inherit_bindings=False):
     def _new_panel(self) -> Panel:
         return Panel(
             self._link.welcome,
-            send=self._link.send,
+            send=self._only_watch if self._watches else self._link.send,
             type_=self._to_agent,
             leave=lambda: self.leave(End.DETACHED),
             wall=self._wall,
@@ -129,10 +132,18 @@ class LeashApp(App[int], inherit_bindings=False):
             look_back=lambda: self.tell("scroll in the terminal itself") if self._alone else self.gaze.begin(),
             run=self._run_leash,
             keymap=self._own_keys,
+            watches=self._watches,
         )
+
+    def _only_watch(self, message: FaceMessage) -> None:
+        """In place of sending what a face that only watches may not."""
+        self.panel.say(say.ONLY_WATCHES, self._clock())
 
     def _run_leash(self, words: tuple[str, ...], hear: Callable[[int, list[str]], None]) -> None:
         """Have a command of leash do something; the panel goes on meanwhile."""
+        if self._watches and "--dry-run" not in words:
+            self.tell(say.ONLY_WATCHES)
+            return
 
         async def work() -> None:
             hear(*await told_by(words))

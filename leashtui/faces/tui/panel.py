@@ -57,10 +57,12 @@ class Panel:
         look_back: Callable[[], None] = lambda: None,
         run: Run = lambda words, hear: None,
         keymap: Keymap = DEFAULT_KEYS,
+        watches: bool = False,
     ) -> None:
         self.welcome = welcome
         self.leader = leader
         self.keymap = keymap
+        self.watches = watches
         self.queue = Queue()
         self.timeline = Timeline()
         self.reading = Reading(self.timeline)
@@ -262,6 +264,9 @@ class Panel:
             self._first(name, ready, now)
 
     def _answer(self, card: Card, choice: Choice, feedback: str, now: float) -> None:
+        if self.watches:
+            self.say(say.ONLY_WATCHES, now)
+            return
         self._send(Answer(card.id, choice, feedback))
         self._sent[card.id] = card
         self._gone(card.id, now)

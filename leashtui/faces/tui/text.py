@@ -20,6 +20,7 @@ CONFIRM_KILL = "press ! to kill the session and all it started — any other key
 CHANGED = "the card changed under your key: nothing was answered"
 CONFIRM_ALWAYS = "press ! to allow “{what}” here for 30 days"
 EDIT = "run instead: "
+ONLY_WATCHES = "this panel only watches: nothing was answered"
 REASON = "why not? the agent reads this: "
 FILTER = "filter: "
 WATCH = "WATCH ONLY: nothing is stopped by the kernel"
