@@ -19,7 +19,7 @@ from leashtui.model.wire import CardGone, CardShown
 from leashtui.words.consequence import consequence, telling, worst
 from leashtui.words.refusal import refusal
 
-MAX_WAITING = 64
+MAX_WAITING = 128
 """Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
 MAX_HELD = 2000
 """Programs and calls that may wait for those cards: the kernel walks all held ones each time one of them stirs."""

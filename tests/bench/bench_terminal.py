@@ -2,6 +2,7 @@
 
     python tests/bench/bench_terminal.py cells [--engine native|python]   # vim, htop, less, tmux, Textual, git, unicode
     python tests/bench/bench_terminal.py flood                            # 10 MB of plain lines, and of colours
+    python tests/bench/bench_terminal.py live                             # echo, processor, memory of the whole panel
     python tests/bench/bench_terminal.py fuzz [--megabytes 50]            # each in a process that may die
 
 Streams are recorded here and now from the programs themselves, and fed to the engine and to a tmux pane of the same
@@ -282,10 +283,103 @@ def fuzz(megabytes: int, kind: str, resizes: bool, seed: int) -> None:
     print(f"fuzz {kind} {megabytes} MB seed {seed} resizes {resizes}: {'lived' if code == 0 else f'died ({code})'}")
 
 
+ECHO = "stty raw -echo; exec cat"
+PAINT = """
+import sys, time
+n = 0
+while True:
+    n += 1
+    rows = "".join(f"\\x1b[{y};1H\\x1b[38;5;{(n + y) % 200 + 16}m{n:06d} " + "word " * 12 for y in range(1, 36))
+    sys.stdout.write(rows); sys.stdout.flush(); time.sleep(1 / 30)
+"""
+
+
+class Terminal:
+    """A program in a PTY of 120x40, as a person's terminal sees it."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, env)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+    def read(self, seconds: float) -> bytes:
+        """What comes in so long a time."""
+        out, end = b"", time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and select.select([self.master], [], [], left)[0]:
+            out += os.read(self.master, 1 << 16)
+        return out
+
+    def echo(self, key: bytes) -> float:
+        """Seconds from a key to its picture."""
+        began = time.perf_counter()
+        os.write(self.master, key)
+        out = b""
+        while key not in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", out):
+            if not select.select([self.master], [], [], 5)[0]:
+                return 5.0
+            out += os.read(self.master, 1 << 16)
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """End it."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.master)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def live() -> None:
+    """The whole panel in a terminal: key to echo against tmux, processor time, memory."""
+    sys.path.insert(0, str(HERE.parents[1]))
+    from tmux_rig import DeskServer, bash_env, face_of
+
+    with tempfile.TemporaryDirectory() as name:
+        env = bash_env(Path(name))
+        figures: dict[str, list[float]] = {}
+        (Path(name) / "desk").mkdir()
+        with DeskServer(Path(name) / "desk", ["sh", "-c", ECHO], env) as desk:
+            tmux = ["tmux", "-L", f"leash-echo-{os.getpid()}", "-f", "/dev/null", "new-session", f"sh -c '{ECHO}'"]
+            both = {"leash": Terminal(face_of(desk), env), "tmux": Terminal(tmux, env)}
+            for one in both.values():
+                one.read(3)
+            for n in range(300):
+                for who, one in both.items():
+                    figures.setdefault(who, []).append(one.echo(b"QXZWVY"[n % 6 : n % 6 + 1]))
+                    one.read(0.02)
+            for who, found in figures.items():
+                ordered = sorted(found)
+                print(f"key to echo, {who}: median {1e3 * ordered[150]:.2f} ms, p99 {1e3 * ordered[297]:.2f} ms")
+            face = both["leash"]
+            before = _cpu(face.pid)
+            face.read(10)
+            print(f"idle: {100 * (_cpu(face.pid) - before) / 10:.2f} % of a core")
+            subprocess.run([*tmux[:5], "kill-server"], check=False)
+            for one in both.values():
+                one.close()
+        (Path(name) / "paint").mkdir()
+        (Path(name) / "paint.py").write_text(PAINT)
+        with DeskServer(Path(name) / "paint", [sys.executable, f"{name}/paint.py"], env) as desk:
+            face = Terminal(face_of(desk), env)
+            face.read(4)
+            before, memory = _cpu(face.pid), []
+            for _ in range(3):
+                face.read(5)
+                memory.append(int(Path(f"/proc/{face.pid}/statm").read_text().split()[1]) * 4 // 1024)
+            print(
+                f"30 redraws of 35 rows a second: {100 * (_cpu(face.pid) - before) / 15:.1f} % of a core, {memory} MB"
+            )
+            face.close()
+
+
 def main() -> None:
     """Run one of the measures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("cells", "flood", "fuzz"))
+    parser.add_argument("what", choices=("cells", "flood", "fuzz", "live"))
     parser.add_argument("--engine", choices=("native", "python"), action="append")
     parser.add_argument("--megabytes", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
@@ -295,6 +389,8 @@ def main() -> None:
     kinds = args.engine or (["native", "python"] if load() else ["python"])
     if args.what == "cells":
         cells(kinds, args.show)
+    elif args.what == "live":
+        live()
     elif args.what == "flood":
         flood()
     else:

@@ -23,9 +23,9 @@ from textual.containers import Horizontal
 from textual.driver import Driver
 
 from leashtui.faces.bell import Bell, Messengers
+from leashtui.faces.command import told_by
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
-from leashtui.faces.tui.command import told_by
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
