@@ -22,10 +22,12 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
 
+from leashtui.agents.registry import adapter_of
 from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
+from leashtui.faces.tui.costs import Costs
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
@@ -46,12 +48,14 @@ from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
-from leashtui.model.wire import Done, FaceMessage
+from leashtui.model.event import AgentTold
+from leashtui.model.wire import Done, FaceMessage, Recorded
 from leashtui.words.inner import brief
 
 _YOUNG = 5_000_000
 """Microseconds after the session's start in which its first questions to a terminal may still be answered."""
 _TICK = 0.25
+_COSTS = 5.0
 _SOON = 0.02
 _RETRY = 0.3
 
@@ -109,6 +113,8 @@ class LeashApp(App[int], inherit_bindings=False):
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
         self._was_ready = False
+        self.costs = Costs(adapter_of(link.welcome.agent).spent)
+        self._costs_shown = ""
         self._layout = Layout(80, 24)
         self._bell = bell
         self._messengers = messengers
@@ -185,7 +191,14 @@ class LeashApp(App[int], inherit_bindings=False):
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
         self.set_interval(_TICK, self._tick)
+        self.set_interval(_COSTS, self._read_costs)
         self.app_resume_signal.subscribe(self, self._again)
+
+    async def _read_costs(self) -> None:
+        """What the model has used changes slowly, and reading it may take a moment."""
+        if self.costs.any and (await asyncio.to_thread(self.costs.read)) != self._costs_shown:
+            self._costs_shown = self.costs.words
+            self._show()
 
     def _again(self, _: object) -> None:
         """Back from the background: the terminal shows nothing of ours any more."""
@@ -215,6 +228,8 @@ class LeashApp(App[int], inherit_bindings=False):
                 if isinstance(message, Done):
                     self.leave(End.DONE)
                     return
+                if isinstance(message, Recorded) and isinstance(message.record.event, AgentTold):
+                    self.costs.add(message.record.event.transcript)
                 if self.panel.hear(message, self._clock()):
                     self._ring(fresh=True)
                 self._show_soon()
@@ -399,7 +414,15 @@ class LeashApp(App[int], inherit_bindings=False):
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return
         self.query_one("#header", Sheet).show(
-            header(panel.welcome, panel.timeline, look, layout.width, home=self._home, frozen=panel.frozen)
+            header(
+                panel.welcome,
+                panel.timeline,
+                look,
+                layout.width,
+                home=self._home,
+                frozen=panel.frozen,
+                cost=self._costs_shown,
+            )
         )
         if beside:
             lines = side(

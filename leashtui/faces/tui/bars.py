@@ -24,7 +24,9 @@ from leashtui.model.wire import Welcome
 from leashtui.words.plain import count, one_line, visible
 
 
-def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home: str, frozen: bool) -> list[Text]:
+def header(
+    welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home: str, frozen: bool, cost: str = ""
+) -> list[Text]:
     """One line, or two where the guard only watches."""
     place = welcome.workspace
     if home and (place == home or place.startswith(home + "/")):
@@ -38,6 +40,7 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
         guard.append("  ").append(f" {say.FROZEN} ", look.alarm)
     rests = [
         f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
+        *([cost] if cost else []),
         coverage(timeline),
         f"chain {timeline.head[:8] or '-'}",
         one_line(welcome.session, 30),
