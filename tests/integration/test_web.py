@@ -28,12 +28,12 @@ BASH = ["bash", "--norc", "--noprofile", "-i"]
 
 
 @contextmanager
-def page(desk: DeskServer, *options: str) -> Iterator[str]:
+def page(desk: DeskServer, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     command = [sys.executable, "-I", "-m", "leashtui.faces.tui.serve", *options, str(desk.directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            yield server.stdout.readline().strip()
+            yield server.stdout.readline().strip(), server
         finally:
             server.terminate()
 
@@ -60,7 +60,7 @@ class _Straight(urllib.request.HTTPRedirectHandler):
 
 
 def test_without_the_token_or_from_elsewhere_there_is_nothing(desk: DeskServer) -> None:
-    with page(desk) as url:
+    with page(desk) as (url, _):
         bare, token = url.split("?token=")
         port = bare.rsplit(":", 1)[1].strip("/")
         cookie = f"leash{port}={token}"
@@ -123,7 +123,7 @@ NO = {"key": "n", "code": "KeyN", "text": "n", "windowsVirtualKeyCode": 78}
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 def test_a_browser_shows_the_panel_and_answers_where_it_may(desk: DeskServer, tmp_path: Path) -> None:
     desk.say(CardShown(install()))
-    with page(desk, "--role", "reviewer") as url:
+    with page(desk, "--role", "reviewer") as (url, server):
         command = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
         command += [f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
@@ -136,5 +136,7 @@ def test_a_browser_shows_the_panel_and_answers_where_it_may(desk: DeskServer, tm
                 answers = lambda: [(m.ask, m.choice) for m in desk.received if isinstance(m, Answer)]  # noqa: E731
                 until(lambda: answers() == [("L-13", Choice.DENY)], "the answer")
                 assert desk.roles[-1] == "reviewer"
+                server.kill()
+                until(lambda: desk.faces() == 0, "no panel outlives its page")
             finally:
                 browser.terminate()

@@ -22,6 +22,7 @@ from leashtui.model.errors import LeashError
 
 _BACKLOG = 500
 _PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
@@ -50,6 +51,8 @@ def main() -> int:
     if arguments.code_fd >= 0:
         with open(arguments.code_fd, encoding="ascii") as pipe:
             code = pipe.readline().strip()
+    if arguments.web:  # its page is all it lives for
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     gc.disable()  # until the first paint: a collection during imports costs more than it frees
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
     os.environ.setdefault("ESCDELAY", "25")
@@ -60,6 +63,8 @@ def main() -> int:
         return int(error.code)
     if end == 4:
         print(f"leash: {say.GONE}", file=sys.stderr)
+    if arguments.web:
+        os._exit(end)  # the thread that reads the page's keys would go on at the end of its input
     return end
 
 

@@ -98,7 +98,9 @@ def main() -> int:
     panel = [sys.executable, "-I", "-m", "leashtui.faces.tui", "--web", "--no-bell", "--theme", theme]
     panel += ["--role", arguments.role, str(arguments.directory)]
     port = listener.getsockname()[1]
-    PageServer(shlex.join(panel), port, secrets.token_urlsafe(32), f"leash {arguments.directory.name}").run(listener)
+    PageServer(f"exec {shlex.join(panel)}", port, secrets.token_urlsafe(32), f"leash {arguments.directory.name}").run(
+        listener
+    )
     return 0
 
 
