@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -111,6 +111,7 @@ complete -c leash -n '_shtab_leash_using deny' -s h -l help -d 'show this help m
 complete -c leash -n '_shtab_leash_using deny' -l session -x -d 'the session it waits in, when several have that id'
 complete -c leash -n '_shtab_leash_using deny' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using deny' -l because -x -d 'what the agent is told'
+complete -c leash -n '_shtab_leash_using deny' -l instead -x -d 'have the agent run this wording of it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a attach -d 'open another panel on a session'
 complete -c leash -n '_shtab_leash_using attach' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using attach' -l code -x -d 'the code shown where the session was started (tier watch)'

@@ -73,6 +73,7 @@ class GhosttyEngine:
         lib.render_state_row_cells_new(None, byref(self._cells))
         self._strips: list[Strip] = []
         self._stale = True
+        self._looked: set[int] = set()  # rows that changed and nobody was told of yet
         self._reversed = False
         self._seen_size = (0, 0)
         self.background = self._background
@@ -135,7 +136,10 @@ class GhosttyEngine:
 
     def changed(self) -> list[int]:
         """Rows to draw again."""
-        return self._update() if self._stale else []
+        if self._stale:
+            self._looked |= set(self._update())
+        found, self._looked = sorted(self._looked), set()
+        return found
 
     def _update(self) -> list[int]:
         lib = self._lib
@@ -253,8 +257,8 @@ class GhosttyEngine:
 
     def strip(self, y: int) -> Strip:
         """Row `y` as exactly `cols` cells."""
-        if not self._strips:
-            self._update()
+        if self._stale:
+            self._looked |= set(self._update())
         return self._strips[y] if 0 <= y < len(self._strips) else Strip.blank(self.cols)
 
     def cursor(self) -> tuple[int, int] | None:

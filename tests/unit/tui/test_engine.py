@@ -242,6 +242,16 @@ def test_a_selection_is_text_and_a_link_its_target() -> None:
     assert b64decode(clipboard("a\x1b]b", multiplexed=False)[7:-1]) == b"a]b"
 
 
+def test_a_row_that_was_looked_at_is_still_told_as_changed(make: Make) -> None:
+    engine = make(20, 4)
+    engine.changed()
+    engine.feed(b"\x1b[3;1Hx")
+    assert row(engine, 2) == "x"
+    engine.feed(b"y")
+    assert row(engine, 2) == "xy"
+    assert 2 in engine.changed()
+
+
 def test_lines_are_wrapped_anew_when_the_width_changes() -> None:
     engine = native(20, 4)
     engine.feed(b"x" * 30)
