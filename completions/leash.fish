@@ -50,8 +50,8 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -61,6 +61,7 @@ complete -c leash -n _shtab_leash_using -l version -d 'show program'"'"'s versio
 complete -c leash -n _shtab_leash_using -l guard -xka "strict compat exec watch" -d 'the least guard tier; refuse to start below it (exit 125)'
 complete -c leash -n _shtab_leash_using -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n _shtab_leash_using -l headless -d 'no terminal of its own: fds 0-2 pass through'
+complete -c leash -n _shtab_leash_using -l layout -xka "side full" -d 'side: the panel beside the agent; full: the agent has the whole terminal, the panel is on the leader key'
 complete -c leash -n _shtab_leash_using -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n _shtab_leash_using -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n _shtab_leash_using -l as -x -d 'what the session is for: docs, review, tests, infra'
@@ -72,6 +73,7 @@ complete -c leash -n '_shtab_leash_using run' -s h -l help -d 'show this help me
 complete -c leash -n '_shtab_leash_using run' -l guard -xka "strict compat exec watch" -d 'the least guard tier; refuse to start below it (exit 125)'
 complete -c leash -n '_shtab_leash_using run' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using run' -l headless -d 'no terminal of its own: fds 0-2 pass through'
+complete -c leash -n '_shtab_leash_using run' -l layout -xka "side full" -d 'side: the panel beside the agent; full: the agent has the whole terminal, the panel is on the leader key'
 complete -c leash -n '_shtab_leash_using run' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n '_shtab_leash_using run' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n '_shtab_leash_using run' -l as -x -d 'what the session is for: docs, review, tests, infra'
@@ -83,6 +85,7 @@ complete -c leash -n '_shtab_leash_using demo' -s h -l help -d 'show this help m
 complete -c leash -n '_shtab_leash_using demo' -l guard -xka "strict compat exec watch" -d 'the least guard tier; refuse to start below it (exit 125)'
 complete -c leash -n '_shtab_leash_using demo' -l plain -d 'numbered questions in lines instead of the panel'
 complete -c leash -n '_shtab_leash_using demo' -l headless -d 'no terminal of its own: fds 0-2 pass through'
+complete -c leash -n '_shtab_leash_using demo' -l layout -xka "side full" -d 'side: the panel beside the agent; full: the agent has the whole terminal, the panel is on the leader key'
 complete -c leash -n '_shtab_leash_using demo' -l on-ask -xka "wait deny" -d 'wait for an answer, or refuse what needs one (default: wait, headless: deny)'
 complete -c leash -n '_shtab_leash_using demo' -l mode -xka "observe guard lockdown" -d 'observe: record only, hold nothing; lockdown: refuse what would be asked (default: guard)'
 complete -c leash -n '_shtab_leash_using demo' -l as -x -d 'what the session is for: docs, review, tests, infra'
@@ -108,10 +111,17 @@ complete -c leash -n '_shtab_leash_using deny' -s h -l help -d 'show this help m
 complete -c leash -n '_shtab_leash_using deny' -l session -x -d 'the session it waits in, when several have that id'
 complete -c leash -n '_shtab_leash_using deny' -l code -x -d 'the code shown where the session was started (tier watch)'
 complete -c leash -n '_shtab_leash_using deny' -l because -x -d 'what the agent is told'
+complete -c leash -n '_shtab_leash_using deny' -l instead -x -d 'have the agent run this wording of it'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a attach -d 'open another panel on a session'
 complete -c leash -n '_shtab_leash_using attach' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using attach' -l code -x -d 'the code shown where the session was started (tier watch)'
+complete -c leash -n '_shtab_leash_using attach' -l role -xka "reviewer observer owner" -d 'observer: look only; reviewer: answer, but not type to the agent (default: owner, all of it)'
 complete -c leash -n '_shtab_leash_using attach' -l plain -d 'numbered questions in lines instead of the panel'
+complete -c leash -n '_shtab_leash_using attach' -l layout -xka "side full" -d 'side: the panel beside the agent; full: the agent has the whole terminal, the panel is on the leader key'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a web -d 'show the panel of a session on a page of this machine, for a second screen'
+complete -c leash -n '_shtab_leash_using web' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using web' -l port -x -d 'on 127.0.0.1 (default: a free one)'
+complete -c leash -n '_shtab_leash_using web' -l approve -d 'cards can be answered on the page (default: only read)'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a sudo -d 'type your password for a sudo command that runs outside the guard'
 complete -c leash -n '_shtab_leash_using sudo' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using sudo' -l code -x -d 'the code shown where the session was started (tier watch)'

@@ -45,6 +45,7 @@ class DeskServer:
         self.directory = root / "session"
         self.directory.mkdir(mode=0o700)
         self.received: list[FaceMessage] = []
+        self.roles: list[str] = []
         self._faces: list[socket.socket] = []
         self._first: list[DeskMessage] = []
         self._welcome = welcome(**({"started": time.time_ns() // 1000} | changes))
@@ -85,6 +86,7 @@ class DeskServer:
             connection.close()
             return
         assert isinstance(first, Hello)
+        self.roles.append(first.role)
         for message in (self._welcome, *self._first):
             connection.sendall(codec.encode(message) + b"\n")
         self._faces.append(connection)

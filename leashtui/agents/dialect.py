@@ -119,6 +119,11 @@ def double_underscore(name: str) -> str:
     return words[1] if words[0] == "mcp" and len(words) > 2 else ""
 
 
+_SAID = ("description", "justification", "explanation")
+"""Where agents put what they want a person to read about a tool call."""
+_REASON = 500
+
+
 def tool_use(
     name: str, fields: Fields, cwd: str, tools: Mapping[str, Shape], server: Server = double_underscore, call: str = ""
 ) -> ToolUse:
@@ -127,7 +132,8 @@ def tool_use(
     owner = server(name) if shape is None else ""
     use = shape(name, fields, cwd) if shape else ToolUse(name, Kind.MCP if owner else Kind.OTHER, cwd=cwd, server=owner)
     text = json.dumps(fields, ensure_ascii=False, sort_keys=use.kind is Kind.MCP)[:_TEXT]
-    return ToolUse(use.name, use.kind, call, use.command, use.cwd, use.files, use.server, text)
+    said = next((word for key in _SAID if isinstance(word := fields.get(key), str) and word), "")[:_REASON]
+    return ToolUse(use.name, use.kind, call, use.command, use.cwd, use.files, use.server, text, said)
 
 
 def hear(

@@ -34,6 +34,8 @@ _LEFT = (0, GONE, DETACHED)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _HEARD = (signal.SIGCHLD, signal.SIGCONT, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE})
+"""How a face dies whose native engine met bytes it cannot bear; the last try is drawn without it."""
 _FACE_LEAVES = 10.0
 _FACE_OBEYS = 2.0
 _FACE_STOPS = 1.0
@@ -45,11 +47,13 @@ _NEWS = 2.0
 class Face(NamedTuple):
     """command: from the session's directory to the face's command line. paints: it uses escape sequences.
 
-    Where the tier needs a code, `--code-fd N` is added: a descriptor to read it from.
+    Where the tier needs a code, `--code-fd N` is added: a descriptor to read it from. safe: what is added for a face
+    that crashed before.
     """
 
     command: Callable[[str], Sequence[str]]
     paints: bool
+    safe: Sequence[str] = ()
 
 
 class Keeper:
@@ -72,6 +76,7 @@ class Keeper:
         self._face_pid = 0
         self._face_stopped = False
         self._deaths = 0
+        self._crashes = 0
         self._news_due: float | None = None
         self._directory = ""
         self._code = ""
@@ -247,6 +252,8 @@ class Keeper:
             return
         parent = os.getpid()
         command, fds = list(self._face.command(self._directory)), []
+        if self._crashes > 1:
+            command += self._face.safe
         if self._code:
             fds = [_sealed(self._code)]
             command += ["--code-fd", str(fds[0])]
@@ -259,6 +266,7 @@ class Keeper:
 
     def _face_ended(self, code: int) -> None:
         self._face_pid = 0
+        self._crashes += code in CRASHES
         self._restore(died=code < 0 or code not in _LEFT and code < 128)
         self._tell(face="gone")
         if self._end is not None:
@@ -272,10 +280,10 @@ class Keeper:
 
     def _face_died(self) -> None:
         self._deaths += 1
-        if self._deaths == 1:
+        if self._deaths == 1 or self._deaths == self._crashes == 2:
             self._show_face()
         else:
-            self._say("the panel died twice; the agent goes on and what it asks waits.")
+            self._say("the panel died again; the agent goes on and what it asks waits.")
             self._say(f"from another terminal: leash attach {self._name()} (Ctrl-C here reaches the agent)")
 
     def _restore(self, *, died: bool) -> None:

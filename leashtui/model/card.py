@@ -51,3 +51,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     other: bool = False  # the session's own person does not count among them
     diff: str = ""  # what a file act would change
     tool: str = ""  # the agent's tool, where a hook told it
+    said: str = ""  # why, in the agent's own words: theirs, never ours
+    deadline: int = 0  # microseconds since the epoch after which the agent is told to come back for it; 0: it waits

@@ -66,6 +66,7 @@ class ToolUse(Struct, frozen=True):
     files: tuple[FileAct, ...] = ()
     server: str = ""
     text: str = ""
+    said: str = ""  # why, in the agent's own words
 
 
 class Happening(Struct, frozen=True):

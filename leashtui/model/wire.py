@@ -93,6 +93,8 @@ class Signal(_Message, frozen=True, tag="signal"):
 
 # supervisor -> face -------------------------------------------------------------------------------------------------
 class Welcome(_Message, frozen=True, tag="welcome"):
+    """Which session this is, and under which guard."""
+
     session: str
     agent: str
     argv: tuple[str, ...]
@@ -105,6 +107,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     log: str  # path of the session's database
     frozen: bool = False
     level: str = "L1"
+    owned: bool = False  # another face of the session's own person is there
 
 
 class CardShown(_Message, frozen=True, tag="card"):

@@ -47,11 +47,13 @@ from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
 from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.budgets import Budgets
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.code import Code
 from leashtui.supervisor.control import Control
 from leashtui.supervisor.council import FILE as SIGNERS
 from leashtui.supervisor.council import Council, Reviewers
+from leashtui.supervisor.counting import counted, shown
 from leashtui.supervisor.deciding import DecisionThread
 from leashtui.supervisor.desk import Desk
 from leashtui.supervisor.duties import Duties
@@ -81,6 +83,7 @@ from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort
+from leashtui.words.consequence import telling
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
@@ -181,7 +184,13 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     classify = Recall(Engine(workspace, start.home, user, mode, witness), witness)
     room: dict[str, Control] = {}
     desk = Desk(
-        session_id, start.agent, microseconds, lambda message: room["control"].show(message), grants.refusal, user
+        session_id,
+        start.agent,
+        microseconds,
+        lambda message: room["control"].show(message),
+        grants.refusal,
+        user,
+        lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
     )
     notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
@@ -311,6 +320,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.at_end(keeping.close)
     session.control = control
     stream.subscribe(control.recorded)
+    session.budgets = Budgets(
+        start.budget,
+        freezer=session.freezer,
+        told=lambda what: _soon(loop, lambda: session.spent(what)),
+        pids=session.running,
+        spent=arming.adapter.spent,
+    )
+    if session.budgets.any:
+        stream.subscribe(session.budgets.heard)
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
     stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
     for notice in (entry.notice, unsigned, _unusable(reviewers)):
@@ -346,6 +364,11 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         made=made,
         house=house.build,
     )
+
+
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    """Not within the record that caused it."""
+    loop.call_soon(work)
 
 
 def _each(works: Sequence[Callable[[], None]]) -> None:

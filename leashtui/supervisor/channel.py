@@ -14,6 +14,7 @@ import msgspec
 
 from leashtui.model.errors import LeashError
 from leashtui.model.request import Posture
+from leashtui.supervisor.budget import Budget
 
 _LIMIT = 8 << 20
 
@@ -29,6 +30,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     that count as secret besides.
     opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
     watched: names of files in the workspace whose reads are asked in tier strict.
+    budget: what may be used before the session stands still.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -60,6 +62,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
     sudo: str = "refuse"
+    budget: Budget = Budget()
 
 
 class Channel:

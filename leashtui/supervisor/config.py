@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from leashtui.model.errors import ConfigError
 from leashtui.policy.outside import Kind
+from leashtui.supervisor.budget import Budget
 
 FILE = "config.toml"
 """Its name below `stores.directories.config_dir()`."""
@@ -30,15 +31,61 @@ Leader = Annotated[str, msgspec.Meta(pattern=r"^ctrl\+[abefgklnopqrstuvwxy\]\\^_
 """Not those that terminals and shells cannot do without: c, d, z, and h, i, j, m, which are other keys."""
 
 
+PanelKey = Annotated[str, msgspec.Meta(pattern=r"^([!-~]|f[0-9]{1,2}|tab|enter|space|ctrl\+[a-z])$")]
+"""One printable character, or a key's name."""
+
+
+PanelAction = Literal[
+    "once",
+    "session",
+    "always",
+    "deny",
+    "because",
+    "edit",
+    "view",
+    "next",
+    "previous",
+    "row_next",
+    "row_previous",
+    "open",
+    "undo",
+    "revoke",
+    "pane",
+    "files",
+    "freeze",
+    "resume",
+    "kill",
+    "filter",
+    "older",
+    "newer",
+    "scroll",
+    "palette",
+    "help",
+    "detach",
+    "literal",
+    "back",
+]
+"""What keys of the panel do, by name; faces.tui.keys has the table."""
+
+
 class Panel(Struct, frozen=True, forbid_unknown_fields=True):
     """How the panel looks and speaks. leader: the key that switches between agent and panel, e.g. 'ctrl+]'.
 
-    theme: auto is dark or light, as the terminal's own background is.
+    theme: auto is dark or light, as the terminal's own background is. layout: full gives the agent the whole terminal.
+    notify: the sequence that tells the terminal of a waiting act; desktop: notify-send as well, where it is installed.
+    command: a program of yours that is told too, its last word the sentence. motion: false shows no clocks ticking.
+    keys: by the name of an action, the key it shall have, for example { deny = "x" }.
     """
 
     leader: Leader = "ctrl+]"
     bell: bool = True
     theme: Literal["auto", "dark", "light", "contrast"] = "auto"
+    layout: Literal["side", "full"] = "side"
+    notify: Literal["auto", "osc9", "osc99", "osc777", "off"] = "auto"
+    desktop: bool = True
+    command: tuple[str, ...] = ()
+    motion: bool = True
+    keys: dict[PanelAction, PanelKey] = {}
 
 
 class Watch(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,7 +156,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
     patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
-    facts: what policies may read from outside leash.
+    facts: what policies may read from outside leash. budget: what a session may use before it stands still.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
@@ -128,6 +175,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mcp: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
     facts: dict[Name, Fact] = {}
+    budget: Budget = Budget()
 
 
 class Value(Struct, frozen=True):

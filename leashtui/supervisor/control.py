@@ -113,6 +113,7 @@ class Control:
         self._vote = vote
         self._reached = reached
         self._faces: dict[asyncio.StreamWriter, str] = {}
+        self._owners: set[asyncio.StreamWriter] = set()
         self._tail: deque[Recorded] = deque(maxlen=_BACKLOG)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -231,13 +232,16 @@ class Control:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: Hello, peer: Peer
     ) -> None:
         face = f"{hello.face[:16]}:{peer.pid}"
-        self._send(writer, self._powers.welcome())
+        owned = bool(self._owners & self._faces.keys())
+        self._send(writer, msgspec.structs.replace(self._powers.welcome(), owned=owned))
         backlog = min(max(hello.backlog, 0), _BACKLOG)
         for message in list(self._tail)[-backlog:] if backlog else ():
             self._send(writer, message)
         for card in self._desk.cards():
             self._send(writer, CardShown(card=card))
         self._faces[writer] = face
+        if hello.role == "owner":
+            self._owners = (self._owners & self._faces.keys()) | {writer}
         if not face.startswith("cli"):
             self._record(FaceJoined(face=face, role=hello.role, who=peer.user, pid=peer.pid))
         while line := await reader.readline():

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from leashtui.model.card import Card, Choice, Option
-from leashtui.model.facts import Facts
+from leashtui.model.facts import Effect, Facts
 from leashtui.model.request import Request
 from leashtui.model.verdict import By, Decision, Ruling, Verdict
 from leashtui.model.wire import CardGone, CardShown
 from leashtui.words.consequence import consequence, telling, worst
 from leashtui.words.refusal import refusal
 
-MAX_WAITING = 64
+MAX_WAITING = 128
 """Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
 MAX_HELD = 2000
 """Programs and calls that may wait for those cards: the kernel walks all held ones each time one of them stirs."""
@@ -42,6 +42,7 @@ class Waiting:
     parked: bool = False  # the agent was given a ticket: nobody listens to the answer any more
     digest: str = ""  # what exactly was asked, for the retry
     scripts: str = ""  # digest of the scripts it would run
+    deadline: int = 0  # when the agent's own limit comes, microseconds since the epoch
     stop: Callable[[], None] = lambda: None  # ends the clock of the agent's own limit
 
 
@@ -56,7 +57,7 @@ class Desk:
     """The queue of one session. clock: microseconds since the epoch. notify: called with every card message.
 
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
-    owner: the session's person.
+    owner: the session's person. evidence: what a card shows of an act, worst first.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Desk:
         notify: Callable[[CardShown | CardGone], None],
         no_grant: Callable[[Facts, Decision], str] = lambda facts, decision: "no standing grants here",
         owner: str = "",
+        evidence: Callable[[Facts], tuple[Effect, ...]] = telling,
     ) -> None:
         self._session = session
         self._agent = agent
@@ -74,6 +76,7 @@ class Desk:
         self._notify = notify
         self._no_grant = no_grant
         self._owner = owner
+        self._evidence = evidence
         self._cards: dict[str, _Entry] = {}
         self._number = 0
 
@@ -120,7 +123,7 @@ class Desk:
             agent=self._agent,
             severity=worst(facts, decision.policies),
             consequence=consequence(facts, decision.policies),
-            evidence=telling(facts)[:8],
+            evidence=self._evidence(facts)[:8],
             why=decision.policies[:4],
             undo=facts.undo,
             options=tuple(options),
@@ -131,6 +134,8 @@ class Desk:
             other="approver:other" in decision.obligations,
             diff=waiting.request.diff,
             tool=waiting.request.tool,
+            said=waiting.request.said,
+            deadline=waiting.deadline,
         )
 
     def answer(self, ask: str, choice: Choice, *, who: str, face: str, feedback: str = "") -> str:

@@ -51,14 +51,14 @@ class Duties:
         if "mask:arguments" not in event.decision.obligations:
             return event
         request = event.request
-        plain = replace(request, argv=(*request.argv[:1], _MASKED), script="", diff="", env=())
+        plain = replace(request, argv=(*request.argv[:1], _MASKED), script="", diff="", said="", env=())
         return replace(event, request=plain, facts=_without(event.facts))
 
     def masked_card(self, event: Asked, decision: Decision) -> Asked:
         """The card as it may be recorded; the person sees all of it."""
         if "mask:arguments" not in decision.obligations:
             return event
-        card = replace(event.card, command=_word(event.card.command), normalised="", diff="", evidence=())
+        card = replace(event.card, command=_word(event.card.command), normalised="", diff="", evidence=(), said="")
         return replace(event, card=card)
 
 

@@ -230,7 +230,17 @@ def _key(use: ToolUse) -> str:
 def requests_of(use: ToolUse) -> tuple[Request, ...]:
     """The acts of one tool use, in order."""
     if use.kind is Kind.SHELL:
-        return (Request(Action.PROCESS_EXEC, Layer.HOOK, use.cwd, script=use.command, tool=use.name, call=use.id),)
+        return (
+            Request(
+                Action.PROCESS_EXEC,
+                Layer.HOOK,
+                use.cwd,
+                script=use.command,
+                tool=use.name,
+                call=use.id,
+                said=use.said,
+            ),
+        )
     if use.kind is Kind.MCP:
         argv = (use.server, use.name.partition(use.server)[2].lstrip("_-") or use.name)
         return (Request(Action.TOOL_CALL, Layer.HOOK, use.cwd, argv, script=use.text, tool=use.name, call=use.id),)
@@ -247,6 +257,7 @@ def requests_of(use: ToolUse) -> tuple[Request, ...]:
             script=act.new,
             tool=use.name,
             call=use.id,
+            said=use.said,
             diff=difference(act) if act.kind is Kind.WRITE else "",
         )
         for act in use.files

@@ -189,6 +189,7 @@ class Mediator:
             return
         self.counts["asked"] += 1
         submission.desk = self._desk
+        seconds = self._limits.patience(request) if self._limits.tickets is not None else 0
         submission.waiting = Waiting(
             act=record.id,
             request=request,
@@ -198,11 +199,11 @@ class Mediator:
             settle=lambda w, v, c, f: self._settle(w, v, c, f, act, reply),
             digest=digest,
             scripts=self._scripts(request),
+            deadline=self._clock() + int(seconds * 1e6) if seconds > 0 else 0,
         )
         card = self._desk.ask(submission.waiting)
         self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
-        seconds = self._limits.patience(request)
-        if seconds > 0 and self._limits.tickets is not None:
+        if seconds > 0:
             waiting = submission.waiting
             waiting.stop = self._limits.later(seconds, lambda: self._park(waiting, reply))
 

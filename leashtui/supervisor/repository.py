@@ -174,6 +174,16 @@ class RepositoryProbe:
             return ""
         return entries[0][1].decode() if len(entries) == 1 else "-"
 
+    def count(self, words: Sequence[str]) -> str | None:
+        """What git prints about its own references and index; None when it fails. The words look into no file."""
+        done = self._run(*words)
+        return None if done is None or done.returncode else os.fsdecode(done.stdout)
+
+    def has(self, path: str) -> bool | None:
+        """Whether git has this very file. None: not known."""
+        names, relative = self._names(), self._relative(path)
+        return None if names is None or relative is None else relative in names
+
     def _relative(self, path: str) -> str | None:
         try:
             relative = os.path.relpath(path, self._root)

@@ -24,6 +24,7 @@ from leashtui.model.request import ProcessRef
 from leashtui.model.verdict import By
 from leashtui.model.wire import Done, Offered, Shifted, Welcome
 from leashtui.supervisor import tree
+from leashtui.supervisor.budgets import Budgets
 from leashtui.supervisor.changes import Changes
 from leashtui.supervisor.channel import Channel
 from leashtui.supervisor.control import Control
@@ -139,6 +140,7 @@ class Session:
         self._typed = typed
         self._last: list[Callable[[], None]] = []
         self.freezer = Freezer(self._own)
+        self.budgets: Budgets | None = None
         self._seen = asyncio.Event()
         self._stopping = ""
         self._refused_first = False
@@ -173,7 +175,8 @@ class Session:
         if what == "freeze":
             self.freezer.hold(_BY_HAND)
         elif what == "resume":
-            if not self.freezer.release(_BY_HAND) and self.freezer.frozen:
+            more = self.budgets is not None and self.budgets.more()
+            if not self.freezer.release(_BY_HAND) and not more and self.freezer.frozen:
                 return "the agent stands still until a change of a protected file is answered"
         elif what == "kill":
             self._stopping = f"killed by {who}"
@@ -183,6 +186,17 @@ class Session:
             self._desk.deny_all(By.LOCK, f"{who} ended the session")
             tree.end_all(os.getpid(), self._own(), grace=0)
         return self._try_record(Braked(what=what, who=who), durable=True)
+
+    def running(self) -> list[int]:
+        """What of the agent runs now, by pid."""
+        return tree.descendants(os.getpid(), self._own())
+
+    def spent(self, what: str) -> None:
+        """A budget is used up, and everything stands still for it."""
+        self._try_record(Braked(what="freeze", who=f"its budget: {what}"), durable=True)
+        self.notice(
+            "alarm", f"frozen: this session has used its budget of {what}", "resume it to give it as much again"
+        )
 
     def record(self, event: Event) -> None:
         """Record what has happened anyway."""

@@ -106,6 +106,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
+    if session.budgets is not None and session.budgets.any:
+        session.spawn(session.budgets.watch())
     code = parts.code.text if parts.code is not None else ""
     channel.tell(ready=str(parts.directory), session=parts.id, code=code)
     _may_start(start, parts, launched, tier)

@@ -25,6 +25,11 @@ _NEXT = {
 }
 
 
+INSTEAD = "run this instead: "
+"""How a person's words begin who edited the command."""
+_INSTEAD = "Run exactly what the person wrote; it is judged like any other command."
+
+
 def ticket(ask: str, what: str) -> str:
     """The line a program gets whose agent would not wait any longer. ask: the card's id."""
     text = (
@@ -52,16 +57,17 @@ def refusal(
 ) -> str:
     """One line without a newline. what: consequence or command; why: defaults to the first policy's reason."""
     head = f"leash: REFUSED: {one_line(what, 240)}"
-    reason = because and f'{who or "the person"} said: "{one_line(because, 240)}"'
+    reason = because and f'{who or "the person"} said: "{one_line(because, 400)}"'
     if not reason and by is By.PERSON:
         reason = f"{who or 'the person'} said no"
     if not reason:
         reason = why or (policies[0].reason if policies else "")
+    instead = by is By.PERSON and because.startswith(INSTEAD)
     parts = [head]
     if reason and reason.rstrip(".") != what.rstrip("."):
-        parts.append(f" — {one_line(reason, 280).rstrip('.')}")
+        parts.append(f" — {one_line(reason, 440).rstrip('.')}")
     if policies:
         parts.append(f" [{policies[0].id}]")
-    text = "".join(parts).rstrip(".") + ". " + _NEXT.get(by, "")
+    text = "".join(parts).rstrip(".") + ". " + (_INSTEAD if instead else _NEXT.get(by, ""))
     raw = text.strip().encode("utf-8", "backslashreplace")[:LIMIT]
     return raw.decode("utf-8", "ignore")

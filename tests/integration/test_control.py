@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -64,7 +64,7 @@ class Room:
         self.handed.append((cols, rows))
         connection.sendall(b"from the pump")
 
-    def ask(self, command: str) -> None:
+    def ask(self, command: str, told: Callable[[str, str], None] = lambda ruling, face: None) -> None:
         effect = Effect(Verb.DELETE, "/w/x", Place.SOURCE, "removes x", severity=Severity.HIGH)
         facts = Facts(
             command, "", Parse.FULL, Mode.KERNEL, (effect,), ("rm",), (), (), (), (), True, True, False, False,
@@ -72,7 +72,12 @@ class Room:
         )  # fmt: skip
         decision = Decision(Outcome.ASK, "b", (PolicyRef("builtin/ask", "it removes work"),))
         request = Request(Action.PROCESS_EXEC, Layer.KERNEL, "/w", tuple(command.split()))
-        self.desk.ask(Waiting("R", request, facts, decision, 1, lambda w, v, c, f: self.verdicts.append(v)))
+
+        def settle(waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str) -> None:
+            self.verdicts.append(verdict)
+            told(verdict.ruling, face)
+
+        self.desk.ask(Waiting("R", request, facts, decision, 1, settle))
 
 
 @pytest.fixture
@@ -196,3 +201,54 @@ async def test_where_peers_cannot_be_told_apart_a_code_is_needed() -> None:
     reader, _ = await connect(room, Hello("cli", code="123456"))
     assert isinstance(await read(reader), Welcome)
     await room.control.close(Done(0, "", 0, ""))
+
+
+async def test_two_reviewers_three_sessions_two_hundred_cards() -> None:
+    """Both answer every card at once: each card has one answer, and it is its author's."""
+    rooms = [Room() for _ in range(3)]
+    for made in rooms:
+        await made.control.listen(made.name)
+    settled: list[dict[str, list[tuple[str, str]]]] = [{} for _ in rooms]
+    for n in range(200):
+        where, command = n % 3, f"rm file-{n}"
+        notes = settled[where].setdefault(command, [])
+        rooms[where].ask(command, lambda verdict, face, notes=notes: notes.append((verdict, face)))  # type: ignore[misc]
+    assert [len(made.desk.cards()) for made in rooms] == [67, 67, 66]
+
+    async def review(name: str, choice: Choice, backwards: bool) -> dict[tuple[int, str], str]:
+        """Answer everything; returns why each answer did not count, '' where it did."""
+        said: dict[tuple[int, str], str] = {}
+        for at, made in enumerate(rooms):
+            reader, writer = await connect(made, Hello(name))
+            cards: list[str] = []
+            while len(cards) < (67, 67, 66)[at]:
+                if isinstance(message := await read(reader), CardShown):
+                    cards.append(message.card.id)
+            for ask in reversed(cards) if backwards else cards:
+                writer.write(codec.encode(Answer(ask, choice)) + b"\n")
+                await writer.drain()
+                while True:
+                    message = await read(reader)
+                    if isinstance(message, Refused):
+                        said[(at, ask)] = message.reason
+                        break
+                    if isinstance(message, CardGone) and (message.ask, message.why) == (ask, WORDS[choice]):
+                        said[(at, ask)] = ""
+                        break
+            writer.close()
+        return said
+
+    yes, no = await asyncio.gather(review("yes", Choice.ONCE, False), review("no", Choice.DENY, True))
+    assert all(made.desk.cards() == () for made in rooms)
+    every = [entry for room_notes in settled for notes in room_notes.values() for entry in notes]
+    assert len(every) == 200
+    assert all(len(notes) == 1 for room_notes in settled for notes in room_notes.values())
+    assert all((verdict == "allow") == face.startswith("yes:") for verdict, face in every)
+    allowed = sum(verdict == "allow" for verdict, _ in every)
+    assert sum(why == "" for why in yes.values()) == allowed
+    assert sum(why == "" for why in no.values()) == 200 - allowed
+    for made in rooms:
+        await made.control.close(Done(0, "", 0, ""))
+
+
+WORDS = {Choice.ONCE: "allowed", Choice.DENY: "denied"}

@@ -23,7 +23,7 @@ import json, sys
 from leashtui.faces.keeper import Face, Keeper
 spec = json.load(open(sys.argv[1]))
 panel = lambda directory: [sys.executable, "-I", "-c", spec["face"], directory, spec["tmp"]]
-face = Face(panel, True) if spec["face"] else None
+face = Face(panel, True, ('safe',)) if spec["face"] else None
 supervisor = [sys.executable, "-I", "-c", spec["supervisor"], spec["tmp"]]
 sys.exit(Keeper(supervisor=supervisor, start=spec["start"], face=face).run())
 """
@@ -280,6 +280,15 @@ def test_a_killed_face_is_cleaned_up_after_and_shown_again_once(world: World) ->
     child.close()
     assert child.exitstatus == 9
     assert world.notes() == [str({"face": word}) for word in ("here", "gone") * 2]
+
+
+def test_a_face_that_crashes_twice_is_shown_once_more_in_its_safe_form(world: World) -> None:
+    crash = "if 'safe' in sys.argv: write(b'<drawn safely>'); leave(10)\nos.kill(os.getpid(), signal.SIGSEGV)"
+    child = world.terminal(END + "for _ in range(6): note(hear())\ntell(done=9, summary='bye')", crash)
+    child.expect_exact("<panel /run/S-1>")
+    child.expect_exact("<panel /run/S-1>")
+    child.expect_exact("<drawn safely>")
+    child.expect_exact("leash attach S-1")
 
 
 def test_ctrl_c_reaches_the_agent_when_the_face_is_gone(world: World) -> None:

@@ -229,6 +229,19 @@ async def test_it_ends_with_the_supervisor() -> None:
         assert play.app.return_code == End.GONE == 4
 
 
+async def test_a_panel_that_only_watches_answers_nothing_and_types_nothing() -> None:
+    play = Play()
+    play.app = app_of(play.desk, play.clock, watches=True, types=False)
+    play._running = play.app.run_test(size=(120, 40))
+    async with play:
+        await play.card(install())
+        await play.press("x", "ctrl+right_square_bracket", "n", "f")
+        assert play.desk.sent == []
+        assert play.desk.stream.typed == b""
+        assert play.app.panel.waiting == 1
+        await play.shows("only watches")
+
+
 async def test_the_person_may_leave() -> None:
     async with Play() as play:
         await play.press("q")

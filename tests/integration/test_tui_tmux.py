@@ -282,7 +282,7 @@ def test_a_second_face_sees_the_same_and_a_killed_one_harms_nothing(small: Scene
     small.run("echo some''thing")
     small.tmux.shows("something")
     (tmp_path / "two").mkdir()
-    with Tmux(tmp_path / "two", face_of(small.desk, "--role", "reviewer"), 80, 24) as second:
+    with Tmux(tmp_path / "two", face_of(small.desk, "--role", "owner"), 80, 24) as second:
         second.shows("something")
         os.kill(small.face(), signal.SIGKILL)
         small.tmux.ended()

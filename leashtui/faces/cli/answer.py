@@ -14,6 +14,7 @@ from leashtui.model.card import Card, Choice
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.wire import Answer, CardGone, Done, Refused
 from leashtui.words.plain import one_line
+from leashtui.words.refusal import INSTEAD
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", default="", help="the session it waits in, when several have that id")
     parser.add_argument("--code", default="", help="the code shown where the session was started (tier watch)")
     if parser.prog.endswith("deny"):
-        parser.add_argument("--because", default="", metavar="TEXT", help="what the agent is told")
+        words = parser.add_mutually_exclusive_group()
+        words.add_argument("--because", default="", metavar="TEXT", help="what the agent is told")
+        words.add_argument("--instead", default="", metavar="COMMAND", help="have the agent run this wording of it")
     else:
         parser.add_argument(
             "--for-session", action="store_true", help="also allow the shown prefix until the session ends"
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "approve":
         choice = Choice.SESSION if args.for_session else Choice.ONCE
     else:
-        because = args.because
+        because = INSTEAD + args.instead if args.instead else args.because
     with Call(live, code=args.code) as call:
         call.send(Answer(ask=ask, choice=choice, feedback=because))
         while True:

@@ -15,7 +15,7 @@ from leashtui.faces.cli.call import ask_code
 from leashtui.faces.cli.options import add_face
 from leashtui.faces.cli.run import choose_face, face_of
 from leashtui.faces.cli.sessions import choose, directory_of, live_sessions
-from leashtui.faces.keeper import DETACHED
+from leashtui.faces.keeper import CRASHES, DETACHED
 from leashtui.faces.outer import OuterTerminal
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir
@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("session", nargs="?", default="", metavar="SESSION", help="default: the only one")
     parser.add_argument("--code", default="", help="the code shown where the session was started (tier watch)")
+    parser.add_argument(
+        "--role",
+        choices=("reviewer", "observer", "owner"),
+        default="owner",
+        help="observer: look only; reviewer: answer, but not type to the agent (default: owner, all of it)",
+    )
     add_face(parser)
 
 
@@ -38,26 +44,38 @@ def run(args: argparse.Namespace) -> int:
         raise LeashError(
             "attach needs a terminal on stdin and stdout", "without one: leash approvals, leash approve ID", Exit.USAGE
         )
-    command = [*face.command(str(directory_of(live))), "--role", "reviewer"]
+    code = args.code or ask_code(live) if live.code else ""
+    end = -1
+    for more in ((), (), face.safe):  # a native engine that crashed twice is not asked a third time
+        end = _show([*face.command(str(directory_of(live))), "--role", args.role, *more], code, face.paints)
+        if end not in CRASHES:
+            break
+    if end in {0, DETACHED}:
+        return Exit.OK
+    raise LeashError(
+        f"the panel died ({end}); session {live.session} goes on",
+        f"again: leash attach {live.session}, or with --plain",
+    )
+
+
+def _show(command: list[str], code: str, paints: bool) -> int:
+    """One face, to its end. Returns its exit code."""
     fds: list[int] = []
-    if live.code:
-        fds.append(_hide(args.code or ask_code(live)))
+    if code:
+        fds.append(_hide(code))
         command += ["--code-fd", str(fds[0])]
     terminal = OuterTerminal()
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the panel's; not SIG_IGN: it is inherited
-    code = -1
+    end = -1
     try:
         with subprocess.Popen(command, pass_fds=fds) as process:
-            code = process.wait()
+            end = process.wait()
     finally:
+        for fd in fds:
+            os.close(fd)
         signal.signal(signal.SIGINT, before)
-        terminal.restore(painted=face.paints, died=code not in {0, DETACHED})
-    if code in {0, DETACHED}:
-        return Exit.OK
-    raise LeashError(
-        f"the panel died ({code}); session {live.session} goes on",
-        f"again: leash attach {live.session}, or with --plain",
-    )
+        terminal.restore(painted=paints, died=end not in {0, DETACHED})
+    return end
 
 
 def _hide(code: str) -> int:

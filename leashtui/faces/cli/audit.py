@@ -17,6 +17,7 @@ import msgspec
 from leashtui.faces.cli import prune
 from leashtui.faces.cli.columns import Paper
 from leashtui.faces.cli.extra import load
+from leashtui.faces.progress import Progress, watched
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import sessions_dir, state_dir
 from leashtui.stores.inclusion import check_record, prove_record
@@ -85,7 +86,8 @@ def _check(file: str, trust: Trust | None) -> int:
 def _verify(args: argparse.Namespace, trust: Trust | None) -> int:
     paper = Paper(sys.stdout, os.environ)
     good = bad = 0
-    for proof in _proofs(args.targets, trust):
+    many = len(args.targets) or len(paths(sessions_dir()))
+    for proof in watched(_proofs(args.targets, trust), Progress("proving", many, "logs")):
         good, bad = good + proof.ok, bad + (not proof.ok)
         if args.json:
             print(msgspec.json.encode({"v": FORMAT, **msgspec.to_builtins(proof)}).decode())

@@ -11,14 +11,16 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from leashtui.audit.query import Query, parse
+from leashtui.faces.progress import Progress
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import state_dir
 from leashtui.stores.export import FORMATS, Exporter, alone
-from leashtui.stores.sinks import Away, open_sink
+from leashtui.stores.sinks import Away, Sink, open_sink
 
 PAUSE = 1.0
 """Seconds between two looks at the logs."""
@@ -53,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name):
         raise LeashError(f"{name!r} cannot be a name", "use letters, digits, _ and -", Exit.USAGE)
     with alone(state_dir(), name):
-        exporter = Exporter(state_dir(), name, args.format, sink, query)
+        progress = Progress("exporting", 0, "records")
+        exporter = Exporter(state_dir(), name, args.format, _Counted(sink, progress), query)
         try:
             return _follow(exporter, follow=args.follow)
         finally:
+            progress.close()
             sink.close()
 
 
@@ -75,6 +79,28 @@ def _follow(exporter: Exporter, *, follow: bool) -> int:
             print(f"exported {total:,} records", file=sys.stderr)
             return Exit.OK
         time.sleep(pause)
+
+
+class _Counted:
+    """A sink, with what it took counted for a person who waits."""
+
+    def __init__(self, sink: Sink, progress: Progress) -> None:
+        self._sink = sink
+        self._progress = progress
+
+    def resume(self, mark: int) -> None:
+        """Go on from there."""
+        self._sink.resume(mark)
+
+    def send(self, messages: Sequence[bytes]) -> int:
+        """Pass them on."""
+        taken = self._sink.send(messages)
+        self._progress.step(len(messages))
+        return taken
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
 
 
 class _Screen:

@@ -10,8 +10,9 @@ import argparse
 from collections.abc import Sequence
 
 GUARDS = ("strict", "compat", "exec", "watch")
+LAYOUTS = ("side", "full")
 ON_ASK = ("wait", "deny")
-_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace", "--as", "--mode", "--grant-env"})
+_WITH_VALUE = frozenset({"--guard", "--on-ask", "--workspace", "--as", "--mode", "--grant-env", "--layout"})
 MODES = ("observe", "guard", "lockdown")
 
 
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     faces = parser.add_mutually_exclusive_group()
     _add_plain(faces)
     faces.add_argument("--headless", action="store_true", help="no terminal of its own: fds 0-2 pass through")
+    add_layout(parser)
     parser.add_argument(
         "--on-ask",
         choices=ON_ASK,
@@ -53,7 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_face(parser: argparse.ArgumentParser) -> None:
     """Declare only the choice between panel and lines."""
     _add_plain(parser)
+    add_layout(parser)
     parser.set_defaults(headless=False)
+
+
+def add_layout(parser: argparse._ActionsContainer) -> None:
+    """Declare how panel and agent share the terminal."""
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default=None,
+        help="side: the panel beside the agent; full: the agent has the whole terminal, the panel is on the leader key",
+    )
 
 
 def _add_plain(parser: argparse._ActionsContainer) -> None:

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.cli import options, workspace
 from leashtui.faces.cli.nesting import outer_session
@@ -98,6 +100,7 @@ def start(
         "closed": list(config.secrets.close),
         "sudo": config.sudo,
         "watched": list(config.secrets.watch),
+        "budget": msgspec.to_builtins(config.budget),
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
@@ -111,18 +114,27 @@ def face_of(face: str, config: Config) -> Face | None:
     """How the keeper starts this face; None for headless."""
     if face == "headless":
         return None
-    chosen = ["--leader", config.panel.leader, "--theme", config.panel.theme] if face == "tui" else []
-    if face == "tui" and not config.panel.bell:
-        chosen.append("--no-bell")
+    draws = face in {"tui", "full"}
+    chosen = ["--leader", config.panel.leader, "--theme", config.panel.theme] if draws else []
+    if draws:
+        panel = config.panel
+        chosen += ["--notify", panel.notify, *(f"--tell={word}" for word in panel.command)]
+        chosen += [f"--key={action}={key}" for action, key in panel.keys.items()]
+        flags = (("--no-bell", not panel.bell), ("--no-desktop", not panel.desktop), ("--still", not panel.motion))
+        chosen += [flag for flag, on in flags if on]
+
+    if face == "full":
+        bell = () if config.panel.bell else ("--no-bell",)
+        chosen = ["--leader", config.panel.leader, *bell, *(f"--panel={word}" for word in chosen[2:])]
 
     def command(directory: str) -> Sequence[str]:
         return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]
 
-    return Face(command=command, paints=face == "tui")
+    return Face(command=command, paints=draws, safe=("--engine", "python") if face == "tui" else ())
 
 
 def choose_face(args: argparse.Namespace, config: Config) -> str:
-    """tui, plain or headless: what was asked for, else what the terminal can show."""
+    """tui, full, plain or headless: what was asked for, else what the terminal can show."""
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if args.headless or not interactive:
         if args.plain:
@@ -136,7 +148,7 @@ def choose_face(args: argparse.Namespace, config: Config) -> str:
             f"this terminal is {size.columns}x{size.lines}: too small for the panel",
             "make it at least 80x24, or use --plain",
         )
-    return "tui"
+    return "full" if (args.layout or config.panel.layout) == "full" else "tui"
 
 
 def resolve(word: str, cwd: str, path: str) -> str:

@@ -25,6 +25,7 @@ COMMANDS = (
     Row("approve", "answer", "Answer", "let a waiting act happen"),
     Row("deny", "answer", "Answer", "refuse a waiting act, and tell the agent why"),
     Row("attach", "attach", "Answer", "open another panel on a session"),
+    Row("web", "web", "Answer", "show the panel of a session on a page of this machine, for a second screen"),
     Row("sudo", "sudo", "Answer", "type your password for a sudo command that runs outside the guard"),
     Row("freeze", "brake", "Brake", "stop every process of the agent where it stands"),
     Row("resume", "brake", "Brake", "let a frozen session go on"),

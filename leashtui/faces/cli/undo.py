@@ -11,6 +11,7 @@ import difflib
 import os
 from pathlib import Path
 
+from leashtui.faces.progress import Progress, watched
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import undo_dir
 from leashtui.stores.undo import Kept, Step
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return Exit.OK
     failed = 0
-    for step, why in kept.take(steps):
+    for step, why in watched(kept.take(steps), Progress("undoing", len(steps), "steps")):
         failed += bool(why)
         print(f"{'NOT ' if why else ''}{_WORDS[step.what]}: {one_line(step.path, 200)}{f' ({why})' if why else ''}")
     return Exit.FINDINGS if failed else Exit.OK

@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from leashtui.faces.command import told_by
 from leashtui.faces.link import Link, TerminalStream
 from leashtui.faces.plain.commands import ToAgent, parse
 from leashtui.faces.plain.conversation import Conversation
@@ -45,6 +46,7 @@ class LineFace:
         self._echo = Echo()
         self._echoes = os.isatty(0)
         self._stream: TerminalStream | None = None
+        self._beside: set[asyncio.Future[None]] = set()
         self._early = b""
         self._buffer = b""
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -88,6 +90,17 @@ class LineFace:
             self._stream.send(data)
         else:
             self._early += data
+
+    def run_leash(self, words: tuple[str, ...]) -> None:
+        """A command of leash beside the session; its lines are printed."""
+
+        async def work() -> None:
+            _, lines = await told_by(words)
+            self._paper.say(*lines)
+
+        task = asyncio.ensure_future(work())
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     def _resized(self) -> None:
         if self._stream is not None:

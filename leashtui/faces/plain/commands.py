@@ -9,11 +9,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from leashtui.model.card import Choice
+from leashtui.words.refusal import INSTEAD
 
 HELP = (
     "!1 y             allow question 1 once (of high severity: then !1 yes)",
     "!1 s             allow what question 1 offers for this session",
+    "!1 a             the same, and in this repository for 30 days",
+    "!1 e COMMAND     deny it, and have the agent run your wording of it",
     "!1 n             deny it; !1 n because WORDS tells the agent why",
+    "!undo            show what undoing this session would do; then !undo yes",
     "!list            ask all waiting questions again",
     "!freeze  !resume stop everything the agent runs, and let it go on",
     "!kill            end the session",
@@ -40,6 +44,18 @@ class Reply(Struct, frozen=True):
     because: str = ""
 
 
+class Keep(Struct, frozen=True):
+    """Allow the like of a question for the session, and beyond it."""
+
+    number: int
+
+
+class Undo(Struct, frozen=True):
+    """Undo the session. really: do it, instead of showing it."""
+
+    really: bool
+
+
 class Confirm(Struct, frozen=True):
     """The second word on a severe question."""
 
@@ -58,7 +74,7 @@ class Unknown(Struct, frozen=True):
     problem: str
 
 
-Typed = ToAgent | Reply | Confirm | Order | Unknown
+Typed = ToAgent | Reply | Keep | Undo | Confirm | Order | Unknown
 
 
 def parse(line: bytes) -> Typed:
@@ -69,6 +85,9 @@ def parse(line: bytes) -> Typed:
         return ToAgent(line[1:])
     words = line[1:].decode(errors="replace").split(maxsplit=2)
     first = words[0].lower() if words else ""
+    if first == "undo":
+        rest = [word.lower() for word in words[1:]]
+        return Undo(rest == ["yes"]) if rest in ([], ["yes"]) else Unknown("it is !undo, and then !undo yes")
     if first in _WORDS:
         return Order(first) if len(words) == 1 else Unknown(f"!{first} stands alone")
     number = first.removeprefix("l-")
@@ -80,8 +99,12 @@ def parse(line: bytes) -> Typed:
 def _reply(number: int, choice: str, rest: str) -> Typed:
     if choice == "yes" and not rest:
         return Confirm(number)
+    if choice == "a" and not rest:
+        return Keep(number)
+    if choice == "e":
+        return Reply(number, Choice.DENY, INSTEAD + rest) if rest else Unknown(f"say what to run: !{number} e COMMAND")
     if choice not in _CHOICES:
-        return Unknown(f"answer question {number} with y, s or n")
+        return Unknown(f"answer question {number} with y, s, a, e or n")
     if choice == "n":
         return Reply(number, Choice.DENY, rest.removeprefix("because ").strip())
     if rest:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from leashtui.faces.plain.commands import HELP, Confirm, Order, Reply, ToAgent, Typed, Unknown
+from leashtui.faces.plain.commands import HELP, Confirm, Keep, Order, Reply, ToAgent, Typed, Undo, Unknown
 from leashtui.faces.plain.paper import Paper
 from leashtui.faces.plain.question import SEVERE, ask, number_of
 from leashtui.model.card import Card, Choice
-from leashtui.model.event import Braked, ControlRefused, Decided, Event, GuardLost, Notice, Record
+from leashtui.model.event import Answered, Braked, ControlRefused, Decided, Event, GuardLost, Notice, Record
 from leashtui.model.verdict import Ruling
 from leashtui.model.wire import (
     Answer,
@@ -41,6 +41,10 @@ class Line(Protocol):
 
     def type(self, data: bytes) -> None: ...
 
+    def run_leash(self, words: tuple[str, ...]) -> None:
+        """A command of leash, whose lines are printed."""
+        ...
+
 
 class Conversation:
     """clock: monotonic seconds."""
@@ -52,11 +56,14 @@ class Conversation:
         self._cards: dict[int, Card] = {}
         self._shown: dict[int, float] = {}
         self._half: dict[int, Choice] = {}
+        self._lasting: set[str] = set()
+        self._session = ""
         self._rang = -_RING
         self.detached = False
 
     def begin(self, welcome: Welcome) -> None:
         """Say what this is."""
+        self._session = welcome.session
         self._paper.say(
             f"session {welcome.session}, {visible(welcome.agent)} in {visible(welcome.workspace)}",
             f"guard {welcome.tier}" + "".join(f"; not stopped: {visible(lost)}" for lost in welcome.lost),
@@ -99,6 +106,11 @@ class Conversation:
         self._paper.say(f"question {number}: {why}" + (f" by {visible(who)}" if who else ""))
 
     def _news(self, record: Record) -> None:
+        event = record.event
+        if isinstance(event, Answered) and event.ask in self._lasting:
+            self._lasting.discard(event.ask)
+            if event.grant:
+                self._line.run_leash(("grants", "--keep", event.grant, "--session", self._session))
         if _is_telling(record.event):
             line = tell(record)
             self._paper.say(f"{line.word} {line.text}" + (f" · {line.why}" if line.why else ""))
@@ -115,6 +127,11 @@ class Conversation:
                 self._order(what)
             case Reply():
                 self._reply(typed)
+            case Keep(number=number):
+                self._reply(Reply(number, Choice.SESSION), lasting=True)
+            case Undo(really=really):
+                words = ("undo", "--session", self._session)
+                self._line.run_leash(words if really else ("undo", "--dry-run", *words[1:]))
             case Confirm(number=number):
                 self._confirm(number)
 
@@ -140,7 +157,7 @@ class Conversation:
             self._paper.say(f"no question {number} waits; !list shows those that do")
         return card
 
-    def _reply(self, reply: Reply) -> None:
+    def _reply(self, reply: Reply, lasting: bool = False) -> None:
         card = self._waiting(reply.number)
         if card is None:
             return
@@ -155,6 +172,8 @@ class Conversation:
             self._half[reply.number] = reply.choice
             self._paper.say(f"nothing ran yet: type !{reply.number} yes to allow it, !{reply.number} n to deny it")
         else:
+            if lasting:
+                self._lasting.add(card.id)
             self._line.send(Answer(ask=card.id, choice=reply.choice))
 
     def _confirm(self, number: int) -> None:

@@ -39,12 +39,18 @@ def ask(card: Card) -> list[str]:
         target = f": {effect.target}" if effect.target and effect.target not in words else ""
         place = f" ({effect.place.value})" if effect.place else ""
         lines.append(f"  would: {visible(words + target + place)}")
+    if card.said:
+        lines.append(f"  {visible(card.agent)} says (its words): {visible(card.said)}")
     for policy in card.why:
         source = f" ({policy.file}:{policy.line})" if policy.file else ""
         lines.append(
             f"  asked by: {visible(policy.id)}: {visible(policy.reason or 'no reason given')}{visible(source)}"
         )
     lines.append(f"  undo: {visible(card.undo or 'cannot be undone')}")
+    if card.deadline:
+        seconds = max(0, (card.deadline - card.since) // 1_000_000)
+        lines.append(f"  the agent waits {count(seconds, 'second')}, then it is told to come back for the answer")
+    lines += [f"  | {visible(line.expandtabs(4))}" for line in card.diff.splitlines()]
     lines.extend(_answers(card, number))
     return lines
 
@@ -52,6 +58,9 @@ def ask(card: Card) -> list[str]:
 def _answers(card: Card, number: int) -> list[str]:
     keys = {Choice.ONCE: "y", Choice.SESSION: "s", Choice.DENY: "n"}
     lines = [f"  type !{number} {keys[o.choice]} : {visible(o.label)}" for o in card.options]
+    if any(o.choice is Choice.SESSION for o in card.options):
+        lines.append(f"  type !{number} a : the same, and in this repository for 30 days")
+    lines.append(f"  type !{number} e COMMAND : deny, and have the agent run that instead")
     lines.append(f"  type !{number} n because WORDS : deny and tell the agent why")
     if card.severity in SEVERE:
         lines.append(f"  an approval needs a second line: !{number} yes")

@@ -22,6 +22,7 @@ from leashtui.model.errors import LeashError
 
 _BACKLOG = 500
 _PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
@@ -33,8 +34,16 @@ def main() -> int:
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
     parser.add_argument("--no-bell", action="store_true", help="never ring")
     parser.add_argument("--theme", choices=("auto", "dark", "light", "contrast"), default="auto")
+    parser.add_argument("--notify", choices=("auto", "osc9", "osc99", "osc777", "off"), default="auto")
+    parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
+    parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
+    parser.add_argument("--key", action="append", default=[], metavar="ACTION=KEY", help="another key for an action")
+    parser.add_argument("--web", action="store_true", help="drawn by a page instead of a terminal")
+    parser.add_argument("--alone", action="store_true", help="without the agent's terminal")
+    parser.add_argument("--still", action="store_true", help="no clock ticks")
+    parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
     arguments = parser.parse_args()
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not arguments.web and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
         return 2
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -42,6 +51,8 @@ def main() -> int:
     if arguments.code_fd >= 0:
         with open(arguments.code_fd, encoding="ascii") as pipe:
             code = pipe.readline().strip()
+    if arguments.web:  # its page is all it lives for
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     gc.disable()  # until the first paint: a collection during imports costs more than it frees
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
     os.environ.setdefault("ESCDELAY", "25")
@@ -52,6 +63,8 @@ def main() -> int:
         return int(error.code)
     if end == 4:
         print(f"leash: {say.GONE}", file=sys.stderr)
+    if arguments.web:
+        os._exit(end)  # the thread that reads the page's keys would go on at the end of its input
     return end
 
 
@@ -59,22 +72,32 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     directory, role = arguments.directory, arguments.role
     connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
     await asyncio.sleep(0)
+    from leashtui.faces.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.app import LeashApp
-    from leashtui.faces.tui.bittty_engine import BitttyEngine
     from leashtui.faces.tui.desk import End
     from leashtui.faces.tui.driver import PanelDriver
+    from leashtui.faces.tui.engines import make_engine
+    from leashtui.faces.tui.keys import Keymap
     from leashtui.faces.tui.leader import leader_of
 
     link = await connecting
-    columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    columns, rows = (80, 24) if arguments.web else os.get_terminal_size(sys.stderr.fileno())
+    form = form_of(os.environ) if arguments.notify == "auto" else arguments.notify
+    rings = not arguments.no_bell
     app = LeashApp(
         link,
-        BitttyEngine(columns, rows),
-        answers=role == "owner",
-        driver_class=PanelDriver,
+        make_engine(columns, rows, arguments.engine),
+        answers=role == "owner" and not link.welcome.owned and not arguments.alone,
+        types=role == "owner",
+        driver_class=None if arguments.web else PanelDriver,
         leader=leader_of(arguments.leader),
-        bell=not arguments.no_bell,
+        bell=Bell(multiplexed="TMUX" in os.environ, form=form) if rings else None,
+        messengers=Messengers(desktop=not arguments.no_desktop, command=arguments.tell) if rings else None,
         theme=arguments.theme,
+        keymap=Keymap(dict(pair.split("=", 1) for pair in arguments.key)),
+        still=arguments.still,
+        alone=arguments.alone,
+        watches=role == "observer",
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -22,18 +22,25 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
 
+from leashtui.agents.registry import adapter_of
+from leashtui.faces.bell import Bell, Messengers
+from leashtui.faces.command import told_by
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.bars import Line, banner, footer, header
-from leashtui.faces.tui.bell import Bell
+from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
+from leashtui.faces.tui.costs import Costs
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
-from leashtui.faces.tui.keys import working
+from leashtui.faces.tui.gaze import KEYS as GAZING
+from leashtui.faces.tui.gaze import Gaze
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Keymap
 from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
+from leashtui.faces.tui.lookback import clipboard
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background
 from leashtui.faces.tui.rules import RULES
@@ -41,12 +48,14 @@ from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
-from leashtui.model.wire import Done
+from leashtui.model.event import AgentTold
+from leashtui.model.wire import Done, FaceMessage, Recorded
 from leashtui.words.inner import brief
 
 _YOUNG = 5_000_000
 """Microseconds after the session's start in which its first questions to a terminal may still be answered."""
 _TICK = 0.25
+_COSTS = 5.0
 _SOON = 0.02
 _RETRY = 0.3
 
@@ -55,8 +64,11 @@ class LeashApp(App[int], inherit_bindings=False):
     """One panel of one session. Runs until the session is over, the link is lost or the person leaves.
 
     answers: whether this face's engine answers the agent's questions to its terminal (one face of a session should).
+    types: whether what the person types reaches the agent.
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
+    still: no clock ticks. alone: the agent's terminal is elsewhere, and giving the keys back closes this panel.
+    watches: nothing is answered or changed from here.
     """
 
     CSS = RULES
@@ -69,14 +81,20 @@ class LeashApp(App[int], inherit_bindings=False):
         engine: Engine,
         *,
         answers: bool = True,
+        types: bool = True,
         clock: Callable[[], float] | None = None,
         wall: Callable[[], int] = lambda: time.time_ns() // 1000,
         stamp: Callable[[int], str] = lambda us: time.strftime("%H:%M:%S", time.localtime(us / 1e6)),
         home: str | None = None,
         driver_class: type[Driver] | None = None,
         leader: Leader = DEFAULT,
-        bell: bool = True,
+        bell: Bell | None = None,
+        messengers: Messengers | None = None,
+        still: bool = False,
+        alone: bool = False,
+        watches: bool = False,
         theme: str = "dark",
+        keymap: Keymap = DEFAULT_KEYS,
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class)
         self._follow_background = theme == "auto" and not self.no_color
@@ -84,6 +102,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._link = link
         self._engine = engine
         self._answers = answers
+        self._types = types
         self._typed = clock
         self._clock = clock or get_time
         self._wall = wall
@@ -93,21 +112,65 @@ class LeashApp(App[int], inherit_bindings=False):
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
+        self._was_ready = False
+        self.costs = Costs(adapter_of(link.welcome.agent).spent)
+        self._costs_shown = ""
         self._layout = Layout(80, 24)
-        self._bell = Bell(multiplexed="TMUX" in os.environ) if bell else None
+        self._bell = bell
+        self._messengers = messengers
+        self._still = still
+        self._alone = alone
+        self._watches = watches
         self._leader = leader
+        self._own_keys = keymap
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
+        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved)
 
     def _new_panel(self) -> Panel:
         return Panel(
             self._link.welcome,
-            send=self._link.send,
+            send=self._only_watch if self._watches else self._link.send,
             type_=self._to_agent,
             leave=lambda: self.leave(End.DETACHED),
             wall=self._wall,
             leader=self._leader,
+            look_back=lambda: self.tell("scroll in the terminal itself") if self._alone else self.gaze.begin(),
+            run=self._run_leash,
+            keymap=self._own_keys,
+            watches=self._watches,
         )
+
+    def _only_watch(self, message: FaceMessage) -> None:
+        """In place of sending what a face that only watches may not."""
+        self.panel.say(say.ONLY_WATCHES, self._clock())
+
+    def _run_leash(self, words: tuple[str, ...], hear: Callable[[int, list[str]], None]) -> None:
+        """Have a command of leash do something; the panel goes on meanwhile."""
+        if self._watches and "--dry-run" not in words:
+            self.tell(say.ONLY_WATCHES)
+            return
+
+        async def work() -> None:
+            hear(*await told_by(words))
+            self._show()
+
+        self.run_worker(work(), exit_on_error=True)
+
+    def take(self, text: str) -> None:
+        """Ask the person's terminal to take `text` into its clipboard."""
+        self._write(clipboard(text, multiplexed="TMUX" in os.environ))
+
+    def tell(self, words: str) -> None:
+        """A sentence for the footer, for a few seconds."""
+        self.panel.say(words, self._clock())
+        self._show_soon()
+
+    def _write(self, out: str) -> None:
+        """Something for the person's terminal that is not of the screen."""
+        if out and self._driver is not None and not self._driver.is_headless:
+            self._driver.write(out)
+            self._driver.flush()
 
     def compose(self) -> ComposeResult:
         """Header, agent and side, footer, and what stands in for all of it on a tiny terminal."""
@@ -120,12 +183,22 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Everything is in place: listen to the desk and to the agent."""
-        self._layout = Layout(*self.size, 2 if self._link.welcome.tier == "watch" else 1)
+        self._layout = Layout(*self.size, 2 if self._link.welcome.tier == "watch" else 1, self._alone)
+        if self._alone:
+            self.panel.give_keys(True, self._clock())
+            self._moved()
         self._arrange()
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
         self.set_interval(_TICK, self._tick)
+        self.set_interval(_COSTS, self._read_costs)
         self.app_resume_signal.subscribe(self, self._again)
+
+    async def _read_costs(self) -> None:
+        """What the model has used changes slowly, and reading it may take a moment."""
+        if self.costs.any and (await asyncio.to_thread(self.costs.read)) != self._costs_shown:
+            self._costs_shown = self.costs.words
+            self._show()
 
     def _again(self, _: object) -> None:
         """Back from the background: the terminal shows nothing of ours any more."""
@@ -134,8 +207,14 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _tick(self) -> None:
         """Waiting times and hints change by themselves; nothing else does."""
-        if self.panel.waiting or self._hinted:
+        if self._hinted or (self.panel.waiting and not (self._still and self._armed_shown())):
             self._show()
+
+    def _armed_shown(self) -> bool:
+        """Whether nothing changes any more by itself but the time that a card waits."""
+        ready = self.panel.queue.ready(self._clock())
+        was, self._was_ready = self._was_ready, ready
+        return was == ready
 
     def leave(self, code: End) -> None:
         """Close this face."""
@@ -149,6 +228,8 @@ class LeashApp(App[int], inherit_bindings=False):
                 if isinstance(message, Done):
                     self.leave(End.DONE)
                     return
+                if isinstance(message, Recorded) and isinstance(message.record.event, AgentTold):
+                    self.costs.add(message.record.event.transcript)
                 if self.panel.hear(message, self._clock()):
                     self._ring(fresh=True)
                 self._show_soon()
@@ -158,7 +239,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     async def _watch_agent(self) -> None:
         """Follow the agent's terminal; a pump that died is asked again while the link holds."""
-        while True:
+        while not self._alone:
             try:
                 self._stream = await self._link.open_terminal(self._layout.columns, self._layout.rows)
             except LeashError:
@@ -203,7 +284,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _beside(self) -> bool:
         """Whether the right column can be seen."""
-        return self.panel.focused or not self._layout.narrow
+        return (self.panel.focused and not self.gaze.keys) or not self._layout.narrow
 
     def on_resize(self, event: events.Resize) -> None:
         """The outer terminal changed; Textual itself hears of it after us."""
@@ -215,7 +296,10 @@ class LeashApp(App[int], inherit_bindings=False):
         if isinstance(event, events.Key):
             self._key(event)
         elif isinstance(event, events.Paste):
-            if self.panel.paste(event.text):
+            if self.gaze.keys:
+                if self.gaze.editor is not None:
+                    self.gaze.editor.insert(event.text)
+            elif self.panel.paste(event.text):
                 self._to_agent(paste_bytes(event.text, self._engine.modes()))
             self._show()
         elif isinstance(event, events.AppFocus | events.AppBlur):
@@ -227,21 +311,35 @@ class LeashApp(App[int], inherit_bindings=False):
     def _key(self, event: events.Key) -> None:
         now = event.time if self._typed is None else self._typed()
         had = self.panel.focused
+        if self.gaze.keys:
+            self.gaze.end() if raw_of(event) == self._leader.raw else self.gaze.key(event.key, event.character)
+            self._show()
+            return
         if self.panel.press(event.key, event.character, raw_of(event), now):
+            self.gaze.typed()
             self._to_agent(key_bytes(event, self._engine.modes()))
             self._show_soon()
             return
         if self.panel.focused != had:
-            self.view.live = not self.panel.focused
-            self.screen.set_class(self.panel.focused, "panel")
-            self.view.redraw()
+            self._moved()
         self._show()
+
+    def _moved(self) -> None:
+        """The keys are somebody else's now."""
+        if self._alone and not self.panel.focused:
+            self.leave(End.CLOSED)
+        self.view.live = not self.panel.focused
+        self.screen.set_class(self.panel.focused and not self.gaze.keys, "panel")
+        self.view.redraw()
 
     def _mouse(self, act: MouseAct) -> None:
         """A mouse act over the agent's terminal: a press there is as good as the leader key."""
-        if self.panel.focused:
+        if self.panel.focused and not self.gaze.keys:
             if act.kind == "press" and act.button < 3:
                 self._switch(False)
+            return
+        if self.gaze.mouse(act):
+            self._show_soon()
             return
         self._engine.mouse(act)
         self._to_agent(self._engine.replies())
@@ -263,9 +361,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _switch(self, panel: bool) -> None:
         self.panel.give_keys(panel, self._clock())
-        self.view.live = not panel
-        self.screen.set_class(panel, "panel")
-        self.view.redraw()
+        self._moved()
         self._show()
 
     def on_background(self, message: Background) -> None:
@@ -287,16 +383,16 @@ class LeashApp(App[int], inherit_bindings=False):
         self.leave(End.DETACHED)
 
     def _to_agent(self, data: bytes) -> None:
-        if data and self._stream is not None:
+        if data and self._types and self._stream is not None:
             self._stream.send(data)
 
     def _ring(self, *, fresh: bool = False) -> None:
         if self._bell is None:
             return
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
-        if out and self._driver is not None and not self._driver.is_headless:
-            self._driver.write(out)
-            self._driver.flush()
+        self._write(out)
+        if out and self._messengers is not None:
+            self._messengers.spread(self._bell.words)
         if wait and fresh:
             self.set_timer(wait, self._ring)
 
@@ -313,12 +409,20 @@ class LeashApp(App[int], inherit_bindings=False):
             return
         panel, look, layout, now = self.panel, self.look, self._layout, self._clock()
         beside = self._beside()
-        panel.queue.in_view(beside and not layout.small and not panel.help and not panel.reading.open, now)
+        panel.queue.in_view(beside and not layout.small and panel.card_in_view, now)
         if layout.small:
             self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
             return
         self.query_one("#header", Sheet).show(
-            header(panel.welcome, panel.timeline, look, layout.width, home=self._home, frozen=panel.frozen)
+            header(
+                panel.welcome,
+                panel.timeline,
+                look,
+                layout.width,
+                home=self._home,
+                frozen=panel.frozen,
+                cost=self._costs_shown,
+            )
         )
         if beside:
             lines = side(
@@ -337,15 +441,14 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
+        if self.gaze.keys:
+            self._hinted = True
+            hint = panel.hint(now) or self.gaze.state()
+            return gazing(GAZING, self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
         if self._layout.narrow and not panel.focused and panel.waiting:
             first = brief(panel.queue.cards()[0].command)
             return banner(panel.waiting, self.look, width, panel.leader.shown, first)
-        asked = ""
-        if panel.killing:
-            asked = say.CONFIRM_KILL
-        elif panel.queue.confirming is not None:
-            asked = say.CONFIRM.format(what=say.CONFIRMED[panel.queue.confirming])
-        line = Line(panel.leader.shown, panel.editor, asked, panel.hint(now))
+        line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
-        keys = working(panel.situation(now))
+        keys = panel.keymap.working(panel.situation(now))
         return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.editor import LineEditor
-from leashtui.faces.tui.keys import KEYS, Key
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Key, Keymap
 from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.spelled import clip, cut, fold
 from leashtui.faces.tui.timeline import Timeline
@@ -23,7 +24,9 @@ from leashtui.model.wire import Welcome
 from leashtui.words.plain import count, one_line, visible
 
 
-def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home: str, frozen: bool) -> list[Text]:
+def header(
+    welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home: str, frozen: bool, cost: str = ""
+) -> list[Text]:
     """One line, or two where the guard only watches."""
     place = welcome.workspace
     if home and (place == home or place.startswith(home + "/")):
@@ -37,6 +40,7 @@ def header(welcome: Welcome, timeline: Timeline, look: Look, width: int, *, home
         guard.append("  ").append(f" {say.FROZEN} ", look.alarm)
     rests = [
         f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
+        *([cost] if cost else []),
         coverage(timeline),
         f"chain {timeline.head[:8] or '-'}",
         one_line(welcome.session, 30),
@@ -115,6 +119,18 @@ def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: 
     return clip(out, width)
 
 
+def gazing(keys: Sequence[tuple[str, str]], look: Look, width: int, line: Line) -> Text:
+    """The last line while the agent's terminal is looked back in."""
+    if line.editor is not None:
+        return _edited(line.editor, look, width)
+    out = Text(end="").append(" looking back ", look.banner)
+    for key, effect in keys:
+        out.append(f" {key} ", look.key).append(f" {effect} ", look.text)
+    if line.hint:
+        out.append(f" {one_line(line.hint, 80)}", look.asked)
+    return clip(out, width)
+
+
 def _length(keys: Sequence[tuple[str, str]]) -> int:
     return sum(len(k) + len(e) + 5 for k, e in keys)
 
@@ -137,10 +153,10 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
     return out.append(shown[at : at + 1], Style(reverse=True)).append(shown[at + 1 :], look.strong)
 
 
-def help_page(welcome: Welcome, look: Look, width: int, leader: str) -> list[Text]:
+def help_page(welcome: Welcome, look: Look, width: int, leader: str, keymap: Keymap = DEFAULT_KEYS) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
-    for key in KEYS:
+    for key in keymap.rows:
         if key.help:
             lines += _item(f"{key.shown:<8}", key.help, look, width)
     lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)

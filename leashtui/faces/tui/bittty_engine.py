@@ -2,13 +2,11 @@
 
 Knows bittty's insides where it must (the version is pinned). Refuses an agent the right to resize us, to read titles,
 clipboards or macros back as if the person had typed them, or to make an unfinished sequence grow. Invariant: every
-reply has one of the shapes in `_REPLY`, and those shapes cannot carry text an agent chose.
+reply has one of the shapes in `replies.REPLY`, and those shapes cannot carry text an agent chose.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +17,14 @@ from bittty.caps import TerminalCaps
 from bittty.devices.board import Board
 from bittty.model import BITTTY
 from bittty.options import EDITING, XTERM_MODIFY_KEYS
-from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from leashtui.faces.tui.cell import fit
 from leashtui.faces.tui.engine import Modes, MouseAct
+from leashtui.faces.tui.replies import REPLY
 from leashtui.words.plain import one_line
 
 _MODEL = replace(
@@ -41,16 +40,7 @@ _UNFINISHED = 64 << 10
 """Characters a sequence without an end may hold before its contents are dropped."""
 _TITLE = 60
 _BROKEN = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
-_JOINERS = "\u200c\u200d"
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _WINDOW_OPS = {14, 16, 18, 22, 23}
-_REPLY = re.compile(
-    rb"\x1b\[[?>]?[0-9;]{0,40}[cRnty]|\x1b\[\??[0-9;]{1,20}\$y|\x1b\]1[0-2];rgb:[0-9a-f/]{5,20}(?:\x07|\x1b\\)"
-    rb"|\x1b\]4;[0-9]{1,3};rgb:[0-9a-f/]{5,20}(?:\x07|\x1b\\)|\x1bP>\|[a-z]+\([0-9.]+\)\x1b\\"
-    rb"|\x1bP[01]\+r[0-9A-Fa-f]{1,64}(?:=[0-9A-Fa-f]{0,64})?\x1b\\|\x1bP[01]\$r[0-9;:]{0,64}(?:[mrst]| q|\"[pq])\x1b\\"
-    rb"|\x1b\[[IO]|\x1b\[<[0-9]+;-?[0-9]+;-?[0-9]+[Mm]|\x1b\[[0-9]+;[0-9]+;[0-9]+M|\x1b\[M[\x20-\xff]{3,9}"
-    rb"|(?:\x1b[\[O][AB]){1,9}"
-)
 
 
 class _Line:
@@ -65,7 +55,7 @@ class _Line:
         return self.write_bytes(data.encode("utf-8", "replace"))
 
     def write_bytes(self, data: bytes) -> int:
-        if _REPLY.fullmatch(data):
+        if REPLY.fullmatch(data):
             self.sent += data
         return len(data)
 
@@ -173,7 +163,7 @@ class BitttyEngine:
                     text = []
                 current = style
             if char:
-                text.append(char if char.isascii() else _fit(char, x < last and row[x + 1][1] == ""))
+                text.append(char if char.isascii() else fit(char, x < last and row[x + 1][1] == ""))
         if text:
             segments.append(Segment("".join(text), _rich(current, self._reversed)))
         return Strip(segments, self.cols) if len(row) == self.cols else Strip(segments).adjust_cell_length(self.cols)
@@ -198,6 +188,22 @@ class BitttyEngine:
         """The agent's title, spelled out and cut."""
         return one_line(self._board.title.title, _TITLE)
 
+    def scroll(self, lines: int) -> int:
+        """This engine keeps no lines that scrolled away."""
+        return 0
+
+    def below(self) -> int:
+        """Nothing lies below."""
+        return 0
+
+    def above(self) -> int:
+        """Nothing lies above."""
+        return 0
+
+    def link(self, x: int, y: int) -> str:
+        """Links are not kept."""
+        return ""
+
     def mouse(self, act: MouseAct) -> None:
         """Encode a mouse act."""
         self._board.input_mouse(act.x + 1, act.y + 1, act.button, act.kind, set(act.held))
@@ -211,18 +217,6 @@ class BitttyEngine:
         sent = bytes(self._line.sent)
         self._line.sent.clear()
         return sent
-
-
-@lru_cache(4096)
-def _fit(char: str, wide: bool) -> str:
-    """One cell's text, free of what could move or reorder its neighbours, as wide as its cell."""
-    shown = [c for c in char if c in _JOINERS or unicodedata.category(c) not in _UNSEEN]
-    kept = "".join(shown).strip(_JOINERS)  # at its edge a joiner would reach into the next cell
-    width = 2 if wide else 1
-    if kept and cell_len(kept) == width:
-        return kept
-    base = kept[:1]
-    return base if base and cell_len(base) == width else "\ufffd" + " " * (width - 1) if kept else " " * width
 
 
 @lru_cache(4096)

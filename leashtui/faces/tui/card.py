@@ -14,6 +14,8 @@ from rich.style import Style
 from rich.text import Text
 
 from leashtui.faces.tui import text as say
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Keymap
 from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.look import Look, plain
 from leashtui.faces.tui.queue import SEVERE
@@ -34,7 +36,8 @@ _PLAIN = plain()
 class Setting:
     """All that drawing depends on besides the card. waited: seconds. home: shown as ~.
 
-    told: in a replay, what it was answered; no key answers it then.
+    told: in a replay, what it was answered; no key answers it then. lasting: what is confirmed is to hold on. left:
+    seconds until the agent's own limit, None where it waits.
     """
 
     width: int
@@ -48,6 +51,9 @@ class Setting:
     typing: bool = False
     home: str = ""
     leader: str = DEFAULT.shown
+    keymap: Keymap = DEFAULT_KEYS
+    lasting: bool = False
+    left: float | None = None
     told: str | None = None
 
 
@@ -81,6 +87,9 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     if card.normalised and card.normalised != card.command:
         lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
     lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
+    if card.said:
+        lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
+        lines += fold(visible(card.said), width, look.text)
     lines += [_heading("what it would do", look), *_severity(card, look, width)]
     for effect in card.evidence:
         place = f" ({effect.place})" if effect.place else ""
@@ -93,7 +102,19 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
         source = f" ({policy.file}:{policy.line})" if policy.file else ""
         lines += _listed(f"{policy.id}: {policy.reason or 'no reason given'}{source}", look, width)
     lines += [_heading("undo", look), *fold(card.undo or "cannot be undone", width, look.text)]
+    if card.diff:
+        lines.append(_heading(f"what it would change ({_sum(card.diff)})", look))
+        for text in card.diff.splitlines():
+            if not text.startswith(("--- ", "+++ ")):
+                style = {"+": look.allowed, "-": look.refused, "@": look.noted}.get(text[:1], look.text)
+                lines += fold(visible(text.expandtabs(4)) or " ", width, style)
     return lines
+
+
+def _sum(diff: str) -> str:
+    """How many lines a diff adds and removes: '+3 -1'."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    return f"+{sum(line.startswith('+') for line in lines)} -{sum(line.startswith('-') for line in lines)}"
 
 
 def _inner(width: int) -> int:
@@ -149,6 +170,8 @@ def _severity(card: Card, look: Look, width: int) -> list[Text]:
 
 def _evidence(card: Card, look: Look, width: int) -> list[Text]:
     lines: list[Text] = []
+    if card.diff:
+        lines.append(_one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
     if card.hidden:
         lines.append(_one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
     shown = [e for e in card.evidence if (e.sentence or e.target) and e.sentence != card.consequence]
@@ -157,6 +180,9 @@ def _evidence(card: Card, look: Look, width: int) -> list[Text]:
         if effect.target and effect.target not in effect.sentence:
             words += f": {visible(effect.target)}"
         lines.append(_one("  " + cut(words, width - 2), look.text))
+    if card.said:
+        says = f"  {one_line(card.agent, 16)} says: “{one_line(card.said, 300)}"
+        lines.append(_one(cut(says, width - 1) + "”", look.muted))
     return lines
 
 
@@ -193,6 +219,7 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
         return _wrapped(say.TOLD.format(what=setting.told), look.strong, width)
     if setting.focused and setting.confirming is not None:
         what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
+        what = "allow its like here for 30 days" if setting.lasting else what
         line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
         return [line, _one("any other key takes it back", look.muted)]
     if setting.typing:
@@ -201,16 +228,18 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
     offered = {o.choice: o for o in card.options}
     live, approving = setting.focused, setting.focused and setting.ready
     second = ", then !" if needs_second_key(card, setting.width) else ""
-    lines: list[Text] = []
+    shown = setting.keymap.shown
+    keys: list[Text] = []
     if Choice.ONCE in offered:
-        lines.append(_key("y", say.ONCE + second, approving, look))
+        keys.append(_key(shown("once"), say.ONCE + second, approving, look))
     if Choice.SESSION in offered:
         label = visible(offered[Choice.SESSION].label) or say.SESSION
-        wide = _key("s", cut(label, width - 4), approving, look)
-        joined = Text(end="").append_text(lines[0]).append("  ").append_text(wide) if lines else wide
-        lines = [joined] if cell_len(joined.plain) <= width else [*lines, wide]
-    deny = _key("n", say.DENY, live, look).append("  ").append_text(_key("d", say.DENY_BECAUSE, live, look))
-    lines.append(deny.append("  ").append_text(_key("v", "more", live, look)))
+        keys.append(_key(shown("session"), cut(label, width - 4), approving, look))
+        keys.append(_key(shown("always"), say.ALWAYS, approving, look))
+    lines = _flowed(keys, width)
+    for action, words in (("deny", say.DENY), ("because", say.DENY_BECAUSE), ("edit", say.EDIT_KEY), ("view", "more")):
+        keys.append(_key(shown(action), words, live, look))
+    lines += _flowed(keys[-4:], width)
     if not setting.focused:
         lines.append(_one(say.TO_ANSWER.format(leader=setting.leader), look.asked))
     elif not setting.ready:
@@ -219,6 +248,17 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
         lines += _wrapped(say.NO_WIDER + card.no_wider, look.muted, width)
     else:
         lines.append(Text(end=""))
+    return lines
+
+
+def _flowed(keys: list[Text], width: int) -> list[Text]:
+    """Keys side by side, in as many lines as they need."""
+    lines: list[Text] = []
+    for key in keys:
+        if lines and cell_len(lines[-1].plain) + 2 + cell_len(key.plain) <= width:
+            lines[-1].append("  ").append_text(key)
+        else:
+            lines.append(Text(end="").append_text(key))
     return lines
 
 
@@ -259,6 +299,9 @@ def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:
     corners, bar, side = ("┏┓┗┛", "━", "┃") if setting.focused else ("╭╮╰╯", "─", "│")
     place = f" {setting.position} of {setting.total} " if setting.total > 1 else ""
     waited = f" waiting {duration(setting.waited)} "
+    if setting.left is not None:
+        left = f"{duration(setting.left)} left" if setting.left > 0 else "agent told to come back"
+        waited = f" {duration(setting.waited)}, {left} "
     title = f" {say.NEEDS_YOU} "
     fill = width - 4 - len(title) - len(place) - len(waited) - (1 if place else 0)
     if fill < 0:

@@ -23,6 +23,8 @@ class End(IntEnum):
     """The supervisor is gone."""
     DETACHED = 10
     """The person left; the agent goes on."""
+    CLOSED = 11
+    """Only the panel was closed: the agent has the terminal again."""
 
 
 class Desk(Protocol):

@@ -6,7 +6,7 @@ Invariant: the text is printable and at most `LIMIT` characters.
 
 from __future__ import annotations
 
-LIMIT = 300
+LIMIT = 400
 
 
 class LineEditor:

@@ -73,6 +73,22 @@ class Engine(Protocol):
         """The agent's words for its window, printable and short; '' when it never set one."""
         ...
 
+    def scroll(self, lines: int) -> int:
+        """Move the view by `lines`, back for negative ones; 0 returns to the present. Returns the lines below it."""
+        ...
+
+    def below(self) -> int:
+        """Lines below the view; 0 in the present, and always where an engine keeps nothing."""
+        ...
+
+    def above(self) -> int:
+        """Lines above the view."""
+        ...
+
+    def link(self, x: int, y: int) -> str:
+        """The target of the link at a cell of the view, '' where there is none."""
+        ...
+
     def mouse(self, act: MouseAct) -> None:
         """Encode as the agent asked for; the bytes come out of `replies`."""
         ...

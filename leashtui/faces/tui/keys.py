@@ -1,13 +1,13 @@
 """Every key of the panel, one row each: footer, help and dispatch are all made from this table.
 
-Knows names and when a key works. Refuses to act: the app maps ids to methods. Invariant: a key is shown in the footer
+Knows names and when a key works. Refuses to act: the panel maps ids to methods. Invariant: a key is shown in the footer
 exactly when pressing it would do something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ def _granted(s: Situation) -> bool:
     return s.granted and _row(s)
 
 
+def _lasting(s: Situation) -> bool:
+    return s.ready and s.session and not s.reading
+
+
+def _undoes(s: Situation) -> bool:
+    return not (s.granted and _row(s)) and s.listed
+
+
 def _several(s: Situation) -> bool:
     return s.waiting > 1 and s.listed and not s.reading
 
@@ -63,8 +71,10 @@ def _several(s: Situation) -> bool:
 KEYS = (
     Key("once", ("y",), "y", "once", "allow the act under the keys, once", lambda s: s.ready and s.once),
     Key("session", ("s",), "s", "session", "allow its like until the session ends", lambda s: s.ready and s.session),
+    Key("always", ("a",), "a", "always", "allow its like here for 30 days; shown before it is kept", _lasting),
     Key("deny", ("n",), "n", "deny", "deny it; works at once", lambda s: s.card),
     Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", lambda s: s.card),
+    Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", lambda s: s.card),
     Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
     Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
     Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),
@@ -73,6 +83,7 @@ KEYS = (
     ),
     Key("row_previous", ("k", "up"), "", "", "", lambda s: s.listed),
     Key("open", ("enter",), "enter", "details", "all about the chosen row: who decided, what it did, diffs", _row),
+    Key("undo", ("u",), "u", "undo", "bring back what this file, or all, was before; shown first", _undoes),
     Key("revoke", ("u",), "u", "take back", "take back what the chosen row allowed for the session", _granted),
     Key("pane", ("tab",), "tab", "timeline", "j and k move in the timeline, or among waiting acts", _several),
     Key("files", ("t",), "t", "files", "files changed in this session, or the timeline again", lambda s: s.listed),
@@ -84,6 +95,8 @@ KEYS = (
     Key("filter", ("slash", "/"), "/", "filter", "show only matching rows of the timeline"),
     Key("older", ("pageup",), "PgUp/PgDn", "", "scroll the timeline, or the whole view of an act"),
     Key("newer", ("pagedown",), "", "", ""),
+    Key("scroll", ("left_square_bracket", "["), "[", "look back", "scroll, search and copy in the agent's terminal"),
+    Key("palette", ("ctrl+p",), "ctrl+p", "", "every action by its name"),
     Key("help", ("question_mark", "?"), "?", "help", "this page"),
     Key("detach", ("q", "ctrl+q"), "q", "detach", "close the panel; the agent goes on"),
     Key("literal", ("right_square_bracket", "]"), "]", "", "send the leader key itself to the agent"),
@@ -91,16 +104,52 @@ KEYS = (
 )
 
 
-def find(name: str, situation: Situation) -> Key | None:
-    """The row a key means now, or None when it does nothing."""
-    return next((k for k in KEYS if name in k.names and k.works(situation)), None)
+IDS = frozenset(key.id for key in KEYS)
+_NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 
 
-def known(name: str) -> bool:
-    """Whether the key belongs to the panel at all, working now or not."""
-    return any(name in k.names for k in KEYS)
+class Keymap:
+    """The table with a person's own keys in it. own: id of an action to the key it shall have.
+
+    A key that is given to something else is taken from whoever had it.
+    """
+
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        own = dict(own or {})
+        taken = set(own.values())
+        self.rows = tuple(_remapped(key, own.get(key.id, ""), taken) for key in KEYS)
+
+    def find(self, name: str, situation: Situation) -> Key | None:
+        """The row a key means now, or None when it does nothing."""
+        return next((k for k in self.rows if name in k.names and k.works(situation)), None)
+
+    def known(self, name: str) -> bool:
+        """Whether the key belongs to the panel at all, working now or not."""
+        return any(name in k.names for k in self.rows)
+
+    def ids(self, name: str) -> frozenset[str]:
+        """All actions of a key."""
+        return frozenset(k.id for k in self.rows if name in k.names)
+
+    def working(self, situation: Situation) -> list[Key]:
+        """Rows for the footer, in order."""
+        return [k for k in self.rows if k.effect and k.works(situation)]
+
+    def shown(self, action: str) -> str:
+        """What a person presses for an action."""
+        return next((k.shown for k in self.rows if k.id == action), "")
 
 
-def working(situation: Situation) -> list[Key]:
-    """Rows for the footer, in order."""
-    return [k for k in KEYS if k.effect and k.works(situation)]
+def _remapped(key: Key, own: str, taken: set[str]) -> Key:
+    if own:
+        name = _NAMED.get(own, f"upper_{own.lower()}" if len(own) == 1 and own.isupper() else own)
+        return replace(key, names=(name, own), shown=own)
+    names = tuple(name for name in key.names if name not in taken and _short(name) not in taken)
+    return key if names == key.names else replace(key, names=names, shown=_short(names[0]) if names else "-")
+
+
+def _short(name: str) -> str:
+    return next((short for short, long in _NAMED.items() if long == name), name)
+
+
+DEFAULT = Keymap()

@@ -17,11 +17,14 @@ _SIDE = (46, 60)
 
 @dataclass(frozen=True)
 class Layout:
-    """width, height: of the outer terminal in cells. head: lines of the header."""
+    """width, height: of the outer terminal in cells. head: lines of the header.
+
+    alone: nothing of the agent is shown."""
 
     width: int
     height: int
     head: int = 1
+    alone: bool = False
 
     @property
     def small(self) -> bool:
@@ -31,7 +34,7 @@ class Layout:
     @property
     def narrow(self) -> bool:
         """Whether the panel lies over the agent."""
-        return self.width < WIDE
+        return self.alone or self.width < WIDE
 
     @property
     def side(self) -> int:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
-from leashtui.faces.tui.editor import LineEditor
-from leashtui.faces.tui.keys import Situation, find, known
+from leashtui.faces.tui.deeds import Deeds, Palette, Run
+from leashtui.faces.tui.editor import LIMIT, LineEditor
+from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
+from leashtui.faces.tui.keys import Keymap, Situation
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.reading import Reading
@@ -31,6 +33,9 @@ from leashtui.model.wire import (
     Revoke,
     Welcome,
 )
+from leashtui.words.inner import inner
+from leashtui.words.plain import visible
+from leashtui.words.refusal import INSTEAD
 
 _HINT_FOR = 5.0
 STEP = 5
@@ -49,9 +54,15 @@ class Panel:
         leave: Callable[[], None],
         wall: Callable[[], int],
         leader: Leader = DEFAULT,
+        look_back: Callable[[], None] = lambda: None,
+        run: Run = lambda words, hear: None,
+        keymap: Keymap = DEFAULT_KEYS,
+        watches: bool = False,
     ) -> None:
         self.welcome = welcome
         self.leader = leader
+        self.keymap = keymap
+        self.watches = watches
         self.queue = Queue()
         self.timeline = Timeline()
         self.reading = Reading(self.timeline)
@@ -60,6 +71,8 @@ class Panel:
         self.help = False
         self.whole = False
         self.killing = False
+        self.lasting = False  # what is confirmed shall hold beyond the session
+        self.palette: Palette | None = None
         self.told: dict[str, str] | None = None  # in a replay: what each ask was answered
         self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
@@ -71,6 +84,9 @@ class Panel:
         self._send = send
         self._type = type_
         self._leave = leave
+        self._look_back = look_back
+        self.deeds = Deeds(run, lambda words: self.say(words, self._heard_at), welcome.session, welcome.workspace)
+        self._heard_at = 0.0
         self._wall = wall
 
     @property
@@ -87,21 +103,31 @@ class Panel:
         """A sentence for the footer, for a few seconds after what caused it."""
         return self._hint if now < self._hint_until else ""
 
+    @property
+    def _plain(self) -> bool:
+        """Whether card and timeline are what is to be seen."""
+        return not (self.help or self.whole or self.deeds.report or self.palette)
+
+    @property
+    def card_in_view(self) -> bool:
+        """Whether nothing of the panel covers the card."""
+        return not (self.help or self.reading.open or self.deeds.report or self.palette)
+
     def situation(self, now: float) -> Situation:
         """What decides which keys work."""
         card = self.queue.card
         offered = {o.choice for o in card.options} if card else set()
         reading = self.reading.open
         return Situation(
-            card=card is not None and not reading,
+            card=card is not None and not reading and self.deeds.report is None,
             cards=0 if reading or self.rows else self.waiting,
             waiting=self.waiting,
-            listed=not self.help and not self.whole,
-            chosen=self.reading.row is not None and not self.help and not self.whole,
+            listed=self._plain,
+            chosen=self.reading.row is not None and self._plain,
             reading=reading,
             files=self.reading.files,
             granted=bool(self.timeline.grant_of(self.reading.row)),
-            ready=self.queue.ready(now),
+            ready=self.queue.ready(now) and self.card_in_view,
             once=Choice.ONCE in offered,
             session=Choice.SESSION in offered,
             whole=self.whole,
@@ -112,27 +138,30 @@ class Panel:
 
     def hear(self, message: DeskMessage, now: float) -> bool:
         """Take a message of the desk. Returns whether a card is new, so that a bell may ring."""
+        self._heard_at = now
         match message:
             case CardShown(card=card):
                 return card.id not in self._sent and self.queue.add(card, now)
             case CardGone(ask=ask, why=why, who=who):
                 mine = self._sent.pop(ask, None) is not None
                 if not mine and any(c.id == ask for c in self.queue.cards()):
-                    self._say(f"{ask} {why}{' by ' + who if who else ''}", now)
+                    self.say(f"{ask} {why}{' by ' + who if who else ''}", now)
                 self._gone(ask, now)
-            case Recorded():
+            case Recorded(record=record):
                 self.timeline.add(message)
+                self.deeds.heard(record)
             case Refused(reason=reason, hint=hint):
                 for card in self._sent.values():
                     self.queue.add(card, now)
                 self._sent.clear()
-                self._say(f"not done: {reason}{'; ' + hint if hint else ''}", now)
+                self.say(f"not done: {reason}{'; ' + hint if hint else ''}", now)
         return False
 
     def press(self, name: str, character: str | None, raw: str, now: float) -> bool:
         """A key typed at `now`. Returns whether it is the agent's."""
         ready = self.queue.ready(now)
         self.queue.key(now)
+        self._heard_at = now
         if raw == self.leader.raw:
             self.give_keys(not self.focused, now)
             return False
@@ -140,6 +169,10 @@ class Panel:
             return True
         if self.editor is not None:
             self._edit(name, character, now)
+        elif self.palette is not None:
+            self._choose(name, character, ready, now)
+        elif self.deeds.report is not None and (character == "!" or name == "exclamation_mark"):
+            self.deeds.confirm()
         elif self.queue.confirming is not None or self.killing:
             self._second(name, character, ready, now)
         else:
@@ -158,7 +191,8 @@ class Panel:
         """Move the keyboard to the panel or back to the agent; what was half typed in the panel is dropped."""
         self.focused = panel
         self.editor = None
-        self.help = self.whole = self.killing = False
+        self.help = self.whole = self.killing = self.lasting = False
+        self.palette = self.deeds.report = None
         self.queue.confirming = None
         self.rows = False
         while self.query is None and self.reading.close():
@@ -168,44 +202,75 @@ class Panel:
 
     def _first(self, name: str, ready: bool, now: float) -> None:
         situation = self.situation(now)
-        key = find(name, situation)
+        key = self.keymap.find(name, situation)
         action = key.id if key else ""
-        if name in {"y", "s"} and self.queue.card is not None and not self.reading.open:
-            self._approve(Choice.ONCE if name == "y" else Choice.SESSION, ready, now)
-        elif action == "":
-            self._say("" if known(name) else f"{name} does nothing here: ? shows the keys", now)
+        approving = next(iter(self.keymap.ids(name) & {"once", "session", "always"}), "")
+        if approving and self.queue.card is not None and not self.reading.open and self.deeds.report is None:
+            self._approve(Choice.ONCE if approving == "once" else Choice.SESSION, ready, now, approving == "always")
+        elif approving or action == "":
+            self.say("" if self.keymap.known(name) else f"{name} does nothing here: ? shows the keys", now)
         else:
             getattr(self, f"_do_{action}")(now)
 
-    def _approve(self, choice: Choice, ready: bool, now: float) -> None:
+    def _choose(self, name: str, character: str | None, ready: bool, now: float) -> None:
+        """A key while the palette is open."""
+        palette = self.palette
+        assert palette is not None
+        if name == "escape":
+            self.palette = None
+        elif (key := palette.key(name, character)) is not None:
+            self.palette = None
+            getattr(self, f"_do_{key.id}")(now)
+
+    def _approve(self, choice: Choice, ready: bool, now: float, lasting: bool = False) -> None:
         card = self.queue.card
         if card is None:
             return
         if choice not in {o.choice for o in card.options}:
-            self._say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
+            self.say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
         elif not ready:
-            self._say(say.NOT_ARMED, now)
-        elif self.queue.approve(choice, ready, needs_second_key(card, self.card_width)):
+            self.say(say.NOT_ARMED, now)
+        elif self.queue.approve(choice, ready, lasting or needs_second_key(card, self.card_width)):
             self._answer(card, choice, "", now)
+        else:
+            self.lasting = lasting and self.queue.confirming is not None
+
+    def asked_twice(self) -> str:
+        """What the second key would do, in words for the footer."""
+        card, choice = self.queue.card, self.queue.confirming
+        if self.killing:
+            return say.CONFIRM_KILL
+        if choice is None or card is None:
+            return ""
+        if self.lasting:
+            label = next((o.label for o in card.options if o.choice is Choice.SESSION), "")
+            return say.CONFIRM_ALWAYS.format(what=visible(label.removeprefix("this session: ")))
+        return say.CONFIRM.format(what=say.CONFIRMED[choice])
 
     def _second(self, name: str, character: str | None, ready: bool, now: float) -> None:
         choice, self.queue.confirming = self.queue.confirming, None
         killing, self.killing = self.killing, False
+        lasting, self.lasting = self.lasting, False
         card = self.queue.card
         if character == "!" or name == "exclamation_mark":
             if killing:
                 self._send(Brake("kill"))
-                self._say("ending the session", now)
+                self.say("ending the session", now)
             elif choice is not None and card is not None and ready:
+                if lasting:
+                    self.deeds.keep_when_granted(card.id)
                 self._answer(card, choice, "", now)
-        elif name in {"n", "d"}:
+        elif self.keymap.ids(name) & {"deny", "because"}:
             self._first(name, ready, now)
 
     def _answer(self, card: Card, choice: Choice, feedback: str, now: float) -> None:
+        if self.watches:
+            self.say(say.ONLY_WATCHES, now)
+            return
         self._send(Answer(card.id, choice, feedback))
         self._sent[card.id] = card
         self._gone(card.id, now)
-        self._say(f"{card.id}: {'denied' if choice is Choice.DENY else 'allowed'}", now)
+        self.say(f"{card.id}: {'denied' if choice is Choice.DENY else 'allowed'}", now)
 
     def _gone(self, ask: str, now: float) -> None:
         card = self.queue.card
@@ -226,8 +291,11 @@ class Panel:
                 self._filter(editor.text, now)
             else:
                 card = next((c for c in self.queue.cards() if c.id == editor.subject), None)
-                if card is not None:
-                    self._answer(card, Choice.DENY, editor.text.strip(), now)
+                words = editor.text.strip()
+                if editor.purpose == "edit" and card is not None and words in {"", visible(inner(card.command).text)}:
+                    self.say("nothing was changed in it: it still waits", now)
+                elif card is not None:
+                    self._answer(card, Choice.DENY, INSTEAD + words if editor.purpose == "edit" else words, now)
         else:
             editor.key(name, character)
 
@@ -236,9 +304,10 @@ class Panel:
             self.query = parse(text, now=self._wall()) if text.strip() else None
             self.reading.matches = None if self.query is None else self.query.match
         except QueryError as error:
-            self._say(f"{error.message}; {error.hint}", now)
+            self.say(f"{error.message}; {error.hint}", now)
 
-    def _say(self, words: str, now: float) -> None:
+    def say(self, words: str, now: float) -> None:
+        """A sentence for the footer, for a few seconds."""
         self._hint, self._hint_until = words, now + _HINT_FOR if words else now
 
     def _do_deny(self, now: float) -> None:
@@ -250,6 +319,24 @@ class Panel:
         card = self.queue.card
         if card is not None:
             self.editor = LineEditor(say.REASON, "deny", card.id)
+
+    def _do_edit(self, now: float) -> None:
+        card = self.queue.card
+        if card is None:
+            return
+        text = visible(inner(card.command).text)
+        if len(text) > LIMIT:
+            self.say("too long to edit here: deny it and say what to run", now)
+        else:
+            self.editor = LineEditor(say.EDIT, "edit", card.id, text)
+
+    def _do_undo(self, now: float) -> None:
+        self.page = 0
+        self.deeds.undo(self.reading.row)
+
+    def _do_palette(self, now: float) -> None:
+        self.help = self.whole = False
+        self.palette = Palette(self.keymap, self.situation(now))
 
     def _do_view(self, now: float) -> None:
         self.whole, self.page = not self.whole, 0
@@ -287,7 +374,7 @@ class Panel:
         grant = self.timeline.grant_of(self.reading.row)
         if grant:
             self._send(Revoke(grant))
-            self._say(f"{grant} is taken back: its like is asked again", now)
+            self.say(f"{grant} is taken back: its like is asked again", now)
 
     def _do_pane(self, now: float) -> None:
         self.rows = not self.rows
@@ -298,13 +385,13 @@ class Panel:
         self.reading.show_files(not self.reading.files)
 
     def _do_older(self, now: float) -> None:
-        if self.help or self.whole or self.reading.open:
+        if self.help or self.whole or self.reading.open or self.deeds.report:
             self.page = max(0, self.page - STEP)
         else:
             self.reading.page(STEP)
 
     def _do_newer(self, now: float) -> None:
-        if self.help or self.whole or self.reading.open:
+        if self.help or self.whole or self.reading.open or self.deeds.report:
             self.page += STEP
         else:
             self.reading.page(-STEP)
@@ -315,12 +402,17 @@ class Panel:
     def _do_detach(self, now: float) -> None:
         self._leave()
 
+    def _do_scroll(self, now: float) -> None:
+        self._look_back()
+
     def _do_literal(self, now: float) -> None:
         self._type(self.leader.raw.encode())
         self.give_keys(False, now)
 
     def _do_back(self, now: float) -> None:
-        if self.help or self.whole:
+        if self.deeds.report is not None:
+            self.deeds.report = None
+        elif self.help or self.whole:
             self.help = self.whole = False
         elif self.rows and not self.reading.open:
             self.rows = False

@@ -55,7 +55,7 @@ class Player(LeashApp):
     """tape: what is played. start: how many beats are past at the beginning. speed: one of SPEEDS."""
 
     def __init__(self, tape: Tape, engine: Engine, desk: NoDesk, *, start: int = 0, speed: float = 1.0, **more: Any):
-        super().__init__(desk, engine, answers=False, bell=False, wall=lambda: self._wall_now, **more)
+        super().__init__(desk, engine, answers=False, wall=lambda: self._wall_now, **more)
         self.tape = tape
         self.index = 0
         self.playing = start < len(tape.beats)

@@ -46,10 +46,10 @@ def _records(log: Path) -> Iterator[Recorded]:
 
 
 def _export(tape: Tape, size: tuple[int, int], arguments: argparse.Namespace) -> int:
-    from leashtui.faces.tui.bittty_engine import BitttyEngine
+    from leashtui.faces.tui.engines import make_engine
     from leashtui.faces.tui.export import make_page
 
-    page = make_page(tape, BitttyEngine(*size), f"leash {arguments.log.stem}")
+    page = make_page(tape, make_engine(*size), f"leash {arguments.log.stem}")
     try:
         with open(arguments.html, "x", encoding="utf-8", opener=_private) as file:
             file.write(page)
@@ -75,8 +75,8 @@ def main() -> int:
     if arguments.html is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("leash: a replay needs a terminal; without one: leash replay --json", file=sys.stderr)
         return Exit.USAGE
-    from leashtui.faces.tui.bittty_engine import BitttyEngine
     from leashtui.faces.tui.driver import PanelDriver
+    from leashtui.faces.tui.engines import make_engine
     from leashtui.faces.tui.player import NoDesk, Player
 
     try:
@@ -91,7 +91,7 @@ def main() -> int:
         print(f"leash: there is no act {arguments.at!r} in this session\nleash: see `leash log`", file=sys.stderr)
         return Exit.USAGE
     desk = NoDesk(tape, arguments.log.stem, str(arguments.log))
-    app = Player(tape, BitttyEngine(*size), desk, start=start, speed=arguments.speed, driver_class=PanelDriver)
+    app = Player(tape, make_engine(*size), desk, start=start, speed=arguments.speed, driver_class=PanelDriver)
     asyncio.run(app.run_async())
     return Exit.OK
 

@@ -17,7 +17,7 @@ from leashtui.faces.tui.details import draw_details
 from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.rows import draw_rows
-from leashtui.faces.tui.spelled import clip, cut
+from leashtui.faces.tui.spelled import clip, cut, fold
 from leashtui.words.plain import count
 
 
@@ -36,7 +36,11 @@ def side(
     """rule: whether the first column divides us from the agent's terminal. now: seconds; wall: microseconds."""
     inner = width - 2 if rule else width
     if panel.help:
-        lines = _scrolled(help_page(panel.welcome, look, inner, panel.leader.shown), panel, height)
+        lines = _scrolled(help_page(panel.welcome, look, inner, panel.leader.shown, panel.keymap), panel, height)
+    elif panel.palette is not None:
+        lines = _palette(panel, look, inner, height)
+    elif panel.deeds.report is not None:
+        lines = _report(panel, look, inner, height)
     elif panel.reading.open and panel.reading.row is not None:
         lines = _details(panel, look, inner, height, stamp)
     elif panel.whole and panel.queue.card is not None:
@@ -68,6 +72,9 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         typing=panel.editor is not None and panel.editor.subject == card.id,
         home=home,
         leader=panel.leader.shown,
+        keymap=panel.keymap,
+        lasting=panel.lasting,
+        left=(card.deadline - wall) / 1e6 if card.deadline else None,
         told=None if panel.told is None else panel.told.get(card.id, "nobody"),
     )
     return draw(card, look, setting)
@@ -76,13 +83,46 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
 def _details(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:
     row = panel.reading.row
     assert row is not None
-    top: list[Text] = []
-    if panel.waiting:
-        words = f" {count(panel.waiting, 'act waits', 'acts wait')}: esc, then answer"
-        top = [Text(cut(words, width), look.banner, end="")]
+    top = _waiting(panel, look, width)
     page = _scrolled(draw_details(row, look, width, stamp), panel, height - len(top) - 1)
     end = Text(cut("enter or esc closes  j/k next  PgUp/PgDn scroll", width), look.muted, end="")
     return [*top, *page, *[Text(end="")] * (height - len(top) - 1 - len(page)), end]
+
+
+def _waiting(panel: Panel, look: Look, width: int) -> list[Text]:
+    """That acts wait, where no card can be seen."""
+    if not panel.waiting:
+        return []
+    return [
+        Text(cut(f" {count(panel.waiting, 'act waits', 'acts wait')}: esc, then answer", width), look.banner, end="")
+    ]
+
+
+def _report(panel: Panel, look: Look, width: int, height: int) -> list[Text]:
+    report = panel.deeds.report
+    assert report is not None
+    top = [*_waiting(panel, look, width), *fold(report.title, width, look.title)]
+    styles = {"+": look.allowed, "-": look.refused, "@": look.noted}
+    body = [line for text in report.lines for line in fold(text, width, styles.get(text.strip()[:1], look.text))]
+    page = _scrolled(body, panel, height - len(top) - 1)
+    keys = "! do it  " if report.deed else ""
+    end = Text(cut(f"{keys}esc closes  PgUp/PgDn scroll", width), look.asked if keys else look.muted, end="")
+    return [*top, *page, *[Text(end="")] * (height - len(top) - 1 - len(page)), end]
+
+
+def _palette(panel: Panel, look: Look, width: int, height: int) -> list[Text]:
+    palette = panel.palette
+    assert palette is not None
+    lines = [*_waiting(panel, look, width), Text(cut(f"do: {palette.text}▏", width), look.strong, end="")]
+    rows = palette.rows()
+    first = max(0, palette.at - (height - len(lines) - 2))
+    for at, key in enumerate(rows[first : first + height - len(lines) - 1], first):
+        line = Text(end="").append("> " if at == palette.at else "  ", look.asked)
+        line.append(f"{key.shown:<9}", look.key if at == palette.at else look.strong).append(f" {key.help}", look.text)
+        lines.append(clip(line, width))
+    if not rows:
+        lines.append(Text(cut("no action is called that", width), look.muted, end=""))
+    return [*lines, Text(cut("enter does it  esc closes", width), look.muted, end="")]
 
 
 def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from leashtui.faces.tui.engine import Engine, MouseAct
+from leashtui.faces.tui.lookback import Lookback
 
 FRAME = 1 / 60
 HOLD = 0.15
@@ -36,6 +37,7 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
         super().__init__(id=name)
         self.engine = engine
         self.live = True
+        self.lookback = Lookback(engine, self.redraw)
         self._clock = clock
         self._pressed = pressed
         self._strips: dict[int, Strip] = {}
@@ -95,7 +97,10 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
         strip = self._strips.get(y)
         if strip is None:
             strip = self.engine.strip(y) if y < self.engine.rows else Strip([])
-            if self._cursor is not None and self._cursor[1] == y:
+            span = self.lookback.span(y)
+            if span is not None:
+                strip = _marked(strip, *span)
+            elif self._cursor is not None and self._cursor[1] == y:
                 strip = _with_cursor(strip, self._cursor[0], _LIVE if self.live else _IDLE)
             self._strips[y] = strip
         return strip.adjust_cell_length(self.size.width)
@@ -129,6 +134,16 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
         """The wheel turned down."""
         event.stop()
         self._act(event, "press", 65)
+
+
+def _marked(strip: Strip, first: int, last: int) -> Strip:
+    """`strip` with the cells from `first` to `last` reversed."""
+    end = min(last + 1, strip.cell_length)
+    cuts = [cut for cut in (first, end) if 0 < cut < strip.cell_length]
+    parts = list(strip.divide([*cuts, strip.cell_length]))
+    at = 1 if first > 0 and len(parts) > 1 else 0
+    parts[at] = parts[at].apply_style(_LIVE)
+    return Strip.join(parts)
 
 
 def _with_cursor(strip: Strip, x: int, style: Style) -> Strip:

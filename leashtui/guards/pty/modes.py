@@ -60,6 +60,10 @@ class Modes:
             count = int(match["flags"]) if match["flags"].isdigit() else 1
             self._kitty = self._kitty[: max(0, len(self._kitty) - count)]
 
+    def has(self, number: int) -> bool:
+        """Whether a private mode is on."""
+        return self._on.get(number, False)
+
     def restore(self) -> bytes:
         """The sequences that bring a freshly reset engine into these modes, in the order they were switched."""
         parts = [b"\x1b[?%d%c" % (number, b"h" if on else b"l") for number, on in self._on.items()]

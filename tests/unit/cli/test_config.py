@@ -43,7 +43,7 @@ def test_every_value_names_the_file_it_came_from(tmp_path: Path) -> None:
         ('on_ask = "no"\n', ":1", "on_ask", "'wait', 'deny'"),
         ('guard = "exec"\nplain = "yes"\n', ":2", "plain", "config show"),
         ("[panel]\nbell = 3\n", ":2", "panel.bell", "config show"),
-        ("xyzzy = 1\n", ":1", "'xyzzy'", "valid keys: environment.grant"),
+        ("xyzzy = 1\n", ":1", "'xyzzy'", "valid keys: budget.acts"),
         ("guard = \n", "line 1", "TOML", "line"),
         ("[watch]\nignore = [1]\n", ":2", "watch.ignore", "config show"),
     ],

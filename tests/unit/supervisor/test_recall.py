@@ -127,6 +127,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "ancestry",
         "tool",
         "call",
+        "said",
         "diff",
         "pin",
         "effect",

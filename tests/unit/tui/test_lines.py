@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,11 +14,11 @@ from rich.color import Color
 from rich.style import Style
 from tui_desk import NOON, a_morning, decided, force_push, install, recorded, welcome
 
+from leashtui.faces.bell import EVERY, Bell, Messengers, form_of, notification
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
-from leashtui.faces.tui.bell import EVERY, Bell
 from leashtui.faces.tui.editor import LIMIT, LineEditor
-from leashtui.faces.tui.keys import KEYS, Situation, working
+from leashtui.faces.tui.keys import DEFAULT, KEYS, Situation
 from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
@@ -36,6 +38,33 @@ def morning() -> Timeline:
 
 
 # the timeline --------------------------------------------------------------------------------------------------------
+def test_a_notification_has_the_form_the_terminal_knows() -> None:
+    assert form_of({"KITTY_WINDOW_ID": "1"}) == "osc99"
+    assert form_of({"TERM": "foot"}) == "osc777"
+    assert form_of({"TERM_PROGRAM": "ghostty"}) == "osc777"
+    assert form_of({"TERM": "xterm-256color"}) == "osc9"
+    assert notification("a; b", "osc777") == "\x1b]777;notify;leash;a, b\x07"
+    assert "d=1:p=body;a" in notification("a", "osc99")
+    assert notification("a", "off") == ""
+
+
+def test_programs_are_told_the_sentence(tmp_path: Path) -> None:
+    bins = tmp_path / "bin"
+    bins.mkdir()
+    for name in ("notify-send", "mine"):
+        (bins / name).write_text(f'#!/bin/sh\nfor w; do :; done; echo "$w" > {tmp_path}/{name}.out\n')
+        (bins / name).chmod(0o755)
+    env = {"PATH": f"{bins}:/usr/bin:/bin", "DBUS_SESSION_BUS_ADDRESS": "x"}
+    Messengers(desktop=True, command=[str(bins / "mine")], env=env).spread("leash: 1 act waits: rm")
+    deadline = time.monotonic() + 30
+    outs = [tmp_path / "notify-send.out", tmp_path / "mine.out"]
+    while not all(o.exists() and o.read_text() for o in outs) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert {o.read_text() for o in outs} == {"leash: 1 act waits: rm\n"}
+    assert not Messengers(desktop=True, command=[], env={"PATH": str(bins)})._commands
+    assert not Messengers(desktop=False, command=[], env=env)._commands
+
+
 def test_an_asked_act_stays_one_row_and_changes_when_answered() -> None:
     rows = [(r.kind, r.word, r.text, r.tail) for r in morning().rows()]
     assert ("allow", "allow", "npm install", "ada 0:06") in rows
@@ -158,7 +187,7 @@ def test_a_watched_session_says_loudly_what_is_lost() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_the_footer_fits_and_tells_how_to_switch(width: int) -> None:
-    keys = working(Situation(card=True, cards=3, ready=True, once=True, session=True))
+    keys = DEFAULT.working(Situation(card=True, cards=3, ready=True, once=True, session=True))
     for focused in (True, False):
         line = footer(keys, LOOK, width, focused=focused, line=Line("ctrl+]"), title="[bold]title " * 20)
         assert cell_len(line.plain) <= width

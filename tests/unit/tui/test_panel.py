@@ -189,7 +189,7 @@ def test_the_leader_itself_can_be_sent() -> None:
 
 
 def test_every_row_of_the_key_table_has_its_deed() -> None:
-    asked = {"once", "session"}  # answered by the arming rules
+    asked = {"once", "session", "always"}  # answered by the arming rules
     assert all(hasattr(Panel, f"_do_{k.id}") for k in KEYS if k.id not in asked)
 
 
@@ -241,13 +241,13 @@ def test_the_filter_speaks_the_query_language() -> None:
 
 
 def test_only_keys_that_work_are_called_working() -> None:
-    from leashtui.faces.tui.keys import working
+    from leashtui.faces.tui.keys import DEFAULT
 
     hand = Hand()
-    assert {"y", "n", "s", "v"}.isdisjoint(k.shown for k in working(hand.panel.situation(hand.at)))
+    assert {"y", "n", "s", "v"}.isdisjoint(k.shown for k in DEFAULT.working(hand.panel.situation(hand.at)))
     hand.panel.hear(CardShown(force_push()), hand.at)
     hand.panel.queue.in_view(True, hand.at)
-    assert "n" in {k.shown for k in working(hand.panel.situation(hand.at))}
-    assert "y" not in {k.shown for k in working(hand.panel.situation(hand.at))}
-    assert "y" in {k.shown for k in working(hand.panel.situation(hand.at + 2))}
-    assert "s" not in {k.shown for k in working(hand.panel.situation(hand.at + 2))}
+    assert "n" in {k.shown for k in DEFAULT.working(hand.panel.situation(hand.at))}
+    assert "y" not in {k.shown for k in DEFAULT.working(hand.panel.situation(hand.at))}
+    assert "y" in {k.shown for k in DEFAULT.working(hand.panel.situation(hand.at + 2))}
+    assert "s" not in {k.shown for k in DEFAULT.working(hand.panel.situation(hand.at + 2))}

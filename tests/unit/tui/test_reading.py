@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tui_desk import DIFF, NOON, a_morning, decided, force_push, install, recorded, welcome
 
 from leashtui.faces.tui.details import draw_details
-from leashtui.faces.tui.keys import working
+from leashtui.faces.tui.keys import DEFAULT
 from leashtui.faces.tui.look import coloured
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.reading import Reading
@@ -178,11 +178,11 @@ def test_a_grant_is_taken_back_once_from_its_row_or_its_answer() -> None:
     for message in recorded([grant, answer]):
         record = replace(message.record, id=f"G{message.seq}")
         player.panel.hear(Recorded(14 + message.seq, record), player.now)
-    player.press("u")
+    player.press("u")  # without a chosen row: about the whole session
     assert player.sent == []
-    player.press("k", "u")
+    player.press("escape", "k", "u")
     assert player.sent == [Revoke("g1")]
-    assert " u " in "".join(f" {k.shown} " for k in working(player.panel.situation(player.now)))
+    assert " u " in "".join(f" {k.shown} " for k in DEFAULT.working(player.panel.situation(player.now)))
     (revoked,) = recorded([GrantRevoked("g1", "ada")])
     player.panel.hear(Recorded(17, replace(revoked.record, id="G3")), player.now)
     player.press("u", "k", "u")

@@ -1,0 +1,103 @@
+"""Telling a person who looks elsewhere that an act waits: BEL and a notification, at most once in ten seconds.
+
+Pure but for `spread`, which starts programs. Refuses to let an agent's words speak to the terminal: the command is
+spelled out and cut. Invariant: two rings are at least `EVERY` seconds apart, however many cards come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from leashtui.model.card import Card
+from leashtui.words.inner import brief
+from leashtui.words.plain import count, one_line
+
+EVERY = 10.0
+_TITLE = "leash"
+_BY_PROGRAM = {"ghostty": "osc777", "kitty": "osc99", "rio": "osc777", "foot": "osc777", "WarpTerminal": "osc777"}
+
+
+def form_of(env: Mapping[str, str]) -> str:
+    """The sequence that this terminal shows as a notification: osc9, osc99 or osc777."""
+    if env.get("KITTY_WINDOW_ID") or env.get("TERM", "").startswith("xterm-kitty"):
+        return "osc99"
+    if env.get("TERM", "").startswith(("foot", "rxvt")):
+        return "osc777"
+    return _BY_PROGRAM.get(env.get("TERM_PROGRAM", ""), "osc9")
+
+
+def notification(words: str, form: str) -> str:
+    """What makes the terminal show `words`; '' for off."""
+    plain = words.replace(";", ",")
+    return {
+        "osc9": f"\x1b]9;{plain}\x07",
+        "osc99": f"\x1b]99;i=leash:d=0;{_TITLE}\x1b\\\x1b]99;i=leash:d=1:p=body;{plain}\x1b\\",
+        "osc777": f"\x1b]777;notify;{_TITLE};{plain}\x07",
+    }.get(form, "")
+
+
+def past_tmux(sequence: str) -> str:
+    """The sequence as tmux hands it on to the terminal it runs in."""
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+
+
+class Bell:
+    """multiplexed: whether tmux must be asked to pass the message on. form: osc9|osc99|osc777|off."""
+
+    def __init__(self, *, multiplexed: bool = False, form: str = "osc9") -> None:
+        self._multiplexed = multiplexed
+        self._form = form
+        self._last = float("-inf")
+        self._owed = False
+        self.words = ""
+
+    def ring(self, cards: Sequence[Card], now: float, *, fresh: bool) -> tuple[str, float]:
+        """(bytes to write or '', seconds until asked again or 0). fresh: a card came just now."""
+        self._owed = (self._owed or fresh) and bool(cards)
+        if not self._owed:
+            return "", 0.0
+        wait = self._last + EVERY - now
+        if wait > 0:
+            return "", wait
+        self._last, self._owed = now, False
+        self.words = one_line(f"leash: {count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}", 120)
+        message = notification(self.words, self._form)
+        if self._multiplexed and message:
+            message = past_tmux(message)
+        return "\x07" + message, 0.0
+
+
+class Messengers:
+    """Programs that are told as well. desktop: notify-send, where there is a desktop. command: the person's own."""
+
+    def __init__(self, *, desktop: bool, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        found = dict(os.environ if env is None else env)
+        self._env = found
+        self._commands: list[list[str]] = []
+        sender = shutil.which("notify-send", path=found.get("PATH"))
+        if desktop and sender and (found.get("DBUS_SESSION_BUS_ADDRESS") or found.get("WAYLAND_DISPLAY")):
+            self._commands.append([sender, "--app-name=leash", "--", _TITLE])
+        if command:
+            self._commands.append(list(command))
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def spread(self, words: str) -> None:
+        """Start each with the sentence as its last word; one that does not end in time is left alone."""
+        self._running = [process for process in self._running if process.poll() is None]
+        if len(self._running) > len(self._commands) * 3:
+            return
+        for command in self._commands:
+            with contextlib.suppress(OSError):
+                process = subprocess.Popen(
+                    [*command, words],
+                    env=self._env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                self._running.append(process)

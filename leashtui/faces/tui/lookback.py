@@ -1,0 +1,142 @@
+"""Looking back in the agent's terminal: scrolling, searching, selecting with the mouse, and what is copied.
+
+Knows rows of text as the engine shows them. Refuses to change anything the agent sees: the engine goes on below the
+view. Invariant: what is copied is text of the screen, without control characters.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+from rich.cells import cell_len, set_cell_size
+
+from leashtui.faces.tui.engine import Engine
+
+MOST = 256 << 10
+"""Characters that one copy may hold."""
+_URL = re.compile(r"(?:https?|ftp|file)://[^\s<>\"'`{}|\\^\[\]]+[^\s<>\"'`{}|\\^\[\].,;:!?)]")
+Spot = tuple[int, int]
+
+
+class Lookback:
+    """State of one view. engine: whose rows; fresh: told whenever the view must be drawn again."""
+
+    def __init__(self, engine: Engine, fresh: Callable[[], None]) -> None:
+        self._engine = engine
+        self._fresh = fresh
+        self._from: Spot | None = None
+        self.open = False
+        self.selected: tuple[Spot, Spot] | None = None
+        self.wanted = ""
+
+    def scroll(self, lines: int) -> None:
+        """Move by `lines`, back for negative ones; at the present the view is the agent's again."""
+        if lines < 0:
+            self.open = True
+        if not lines or self._engine.scroll(lines) == 0:
+            if not lines:
+                self._engine.scroll(0)
+            self.open = self.open and lines < 0
+        self.selected = None
+        self._fresh()
+
+    def close(self) -> None:
+        """Back to the present."""
+        self._engine.scroll(0)
+        self.open, self.selected = False, None
+        self._fresh()
+
+    def find(self, words: str, step: int = -1) -> bool:
+        """Show the next line that holds `words` (small letters match large ones), upward for -1. Whether there is."""
+        self.wanted = words or self.wanted
+        if not self.wanted:
+            return False
+        engine, rows = self._engine, self._engine.rows
+        at = self.selected[0][1] if self.selected else (rows if step < 0 else -1)
+        came = engine.below()
+        while True:
+            order = range(at - 1, -1, -1) if step < 0 else range(at + 1, rows)
+            for y in order:
+                text = self.row(y)
+                found = text.lower().find(self.wanted.lower())
+                if found >= 0:
+                    start = cell_len(text[:found])
+                    end = start + max(1, cell_len(text[found : found + len(self.wanted)])) - 1
+                    self.open, self.selected = True, ((start, y), (end, y))
+                    self._fresh()
+                    return True
+            before = engine.below()
+            engine.scroll(step * rows)
+            moved = abs(engine.below() - before)
+            if moved == 0:
+                break
+            engine.changed()
+            at = moved if step < 0 else rows - moved - 1
+        engine.scroll(0)
+        if came:
+            engine.scroll(-came)
+        self._fresh()
+        return False
+
+    def row(self, y: int) -> str:
+        """The text of a row of the view."""
+        self._engine.changed()
+        return self._engine.strip(y).text
+
+    # the mouse ------------------------------------------------------------------------------------------------------
+    def press(self, x: int, y: int) -> None:
+        """The button went down: a selection may begin here."""
+        self._from, self.selected = (x, y), None
+        self._fresh()
+
+    def drag(self, x: int, y: int) -> None:
+        """The pointer moved with the button held."""
+        if self._from is not None and (self._from != (x, y) or self.selected):
+            self.selected = (self._from, (x, y))
+            self._fresh()
+
+    def release(self, x: int, y: int) -> str:
+        """The button went up. Returns what is to be copied: the selection, or the target of the link clicked on."""
+        pressed, self._from = self._from, None
+        if self.selected:
+            return self.text()
+        return self.link(x, y) if pressed == (x, y) else ""
+
+    def link(self, x: int, y: int) -> str:
+        """The target of the link at a cell, or the address written there."""
+        target = self._engine.link(x, y)
+        if not target:
+            text = self.row(y)
+            for found in _URL.finditer(text):
+                if cell_len(text[: found.start()]) <= x < cell_len(text[: found.end()]):
+                    target = found.group()
+        return "".join(c for c in target if c.isprintable())
+
+    def span(self, y: int) -> tuple[int, int] | None:
+        """First and last selected column of a row, None where nothing is."""
+        if self.selected is None:
+            return None
+        (x1, y1), (x2, y2) = sorted(self.selected, key=lambda spot: (spot[1], spot[0]))
+        if not y1 <= y <= y2:
+            return None
+        return (x1 if y == y1 else 0), (x2 if y == y2 else self._engine.cols - 1)
+
+    def text(self) -> str:
+        """The selected text, or the whole page without one."""
+        lines = []
+        for y in range(self._engine.rows):
+            span = self.span(y) if self.selected else (0, self._engine.cols - 1)
+            if span is not None:
+                row = self.row(y)
+                head = set_cell_size(row, span[0])
+                lines.append(set_cell_size(row, span[1] + 1)[len(head) :].rstrip())
+        return "\n".join(lines)[:MOST].strip("\n")
+
+
+def clipboard(text: str, *, multiplexed: bool) -> str:
+    """What asks the person's terminal to take `text` into its clipboard (OSC 52), past tmux where that lets it."""
+    clean = "".join(c for c in text if c.isprintable() or c in "\n\t")
+    asked = f"\x1b]52;c;{base64.b64encode(clean.encode()).decode()}\x07"
+    return asked + ("\x1bPtmux;" + asked.replace("\x1b", "\x1b\x1b") + "\x1b\\" if multiplexed else "")

@@ -1,0 +1,138 @@
+"""What the panel has other commands do: shown first, and never by one key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+from tui_desk import NOON, a_morning, install, recorded, welcome
+
+from leashtui.faces.tui.deeds import Palette
+from leashtui.faces.tui.keys import KEYS, Keymap, Situation
+from leashtui.faces.tui.leader import DEFAULT
+from leashtui.faces.tui.panel import Panel
+from leashtui.model.card import Choice
+from leashtui.model.event import Answered, GrantAdded
+from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.model.wire import Answer, CardShown, FaceMessage
+from leashtui.supervisor.config import PanelAction
+
+
+class Person:
+    """At a panel whose commands are only noted."""
+
+    def __init__(self, *cards: object, keymap: Keymap | None = None) -> None:
+        self.sent: list[FaceMessage] = []
+        self.ran: list[tuple[tuple[str, ...], Callable[[int, list[str]], None]]] = []
+        self.at = 100.0
+        self.panel = Panel(
+            welcome(), send=self.sent.append, type_=lambda data: None, leave=lambda: None, wall=lambda: NOON,
+            run=lambda words, hear: self.ran.append((words, hear)), keymap=keymap or Keymap(),
+        )  # fmt: skip
+        self.panel.queue.in_view(True, 0.0)
+        for card in cards:
+            self.panel.hear(CardShown(card), 0.0)  # type: ignore[arg-type]
+        self.press("leader")
+
+    def press(self, *names: str) -> None:
+        for name in names:
+            self.at += 1.0
+            raw = DEFAULT.raw if name == "leader" else name if len(name) == 1 else ""
+            self.panel.press(name, name if len(name) == 1 else None, raw, self.at)
+
+    def answers(self) -> list[tuple[Choice, str]]:
+        return [(m.choice, m.feedback) for m in self.sent if isinstance(m, Answer)]
+
+
+def test_always_shows_what_first_and_is_kept_only_once_it_was_granted() -> None:
+    person = Person(install())
+    person.press("a")
+    assert person.answers() == []
+    assert "npm install" in person.panel.asked_twice()
+    person.press("x")  # any other key takes it back
+    assert not person.panel.asked_twice()
+    person.press("a", "!")
+    assert person.answers() == [(Choice.SESSION, "")]
+    assert person.ran == []
+    answer = Answered("L-13", Verdict(Ruling.ALLOW, By.PERSON, who="ada"), "tui:1", "g1")
+    for message in recorded([GrantAdded("g1", "permit(...);", ("x",), ("npm", "install"), NOON), answer]):
+        person.panel.hear(message, person.at)
+    assert [words for words, _ in person.ran] == [("grants", "--keep", "g1", "--session", "01K5Q8")]
+
+
+def test_allowed_for_the_session_alone_is_not_kept() -> None:
+    person = Person(install())
+    person.press("s")
+    answer = Answered("L-13", Verdict(Ruling.ALLOW, By.PERSON, who="ada"), "tui:1", "g1")
+    for message in recorded([answer]):
+        person.panel.hear(message, person.at)
+    assert person.answers() == [(Choice.SESSION, "")]
+    assert person.ran == []
+
+
+def test_an_edited_command_is_a_denial_with_the_wording_to_run() -> None:
+    person = Person(install())
+    person.press("e", "enter")
+    assert person.answers() == []  # nothing was changed in it
+    person.press("e", "ctrl+u", *"npm ci", "enter")
+    assert person.answers() == [(Choice.DENY, "run this instead: npm ci")]
+
+
+def test_undo_is_shown_first_and_done_by_a_second_key() -> None:
+    person = Person()
+    for message in a_morning():
+        person.panel.hear(message, person.at)
+    person.panel.queue.replace([], person.at)
+    person.press("u")
+    words, hear = person.ran.pop()
+    assert words == ("undo", "--dry-run", "--session", "01K5Q8")
+    person.press("!")
+    assert person.ran == []  # nothing was shown yet
+    hear(0, ["restore: /home/ada/proj/api/a.py", "    -x"])
+    person.press("y", "!")
+    assert [w for w, _ in person.ran] == [("undo", "--session", "01K5Q8")]
+    person.press("!")
+    assert len(person.ran) == 1
+
+
+def test_undo_of_one_file_names_it() -> None:
+    person = Person()
+    for message in a_morning():
+        person.panel.hear(message, person.at)
+    person.panel.queue.replace([], person.at)
+    person.press("t", "j", "u")
+    assert person.ran[-1][0][-1].startswith("/home/ada/proj/api/")
+
+
+def test_a_card_cannot_be_answered_behind_a_report() -> None:
+    person = Person(install())
+    person.press("u", "y", "s", "a", "!")
+    assert person.answers() == []
+    assert not person.panel.card_in_view
+
+
+def test_the_palette_finds_by_words_and_approves_nothing() -> None:
+    person = Person(install())
+    person.press("ctrl+p", *"every process", "enter")
+    assert person.panel.palette is None
+    assert [type(m).__name__ for m in person.sent] == ["Brake"]
+    offered = {key.id for key in Palette(Keymap(), Situation(card=True, ready=True, once=True, session=True)).rows()}
+    assert not offered & {"once", "session", "always"}
+    assert {"deny", "freeze", "help", "undo"} <= offered
+
+
+def test_keys_are_changed_by_the_name_of_what_they_do() -> None:
+    own = Keymap({"deny": "x", "freeze": "y"})
+    person = Person(install(), keymap=own)
+    person.press("y")
+    assert [type(m).__name__ for m in person.sent] == ["Brake"]
+    person.press("n")
+    assert person.answers() == []
+    person.press("x")
+    assert person.answers() == [(Choice.DENY, "")]
+    assert own.shown("deny") == "x"
+    assert own.shown("once") == "-"
+
+
+def test_the_configuration_knows_every_action() -> None:
+    assert set(get_args(PanelAction)) == {key.id for key in KEYS}
