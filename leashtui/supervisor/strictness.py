@@ -19,11 +19,12 @@ from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
 from leashtui.guards.kernel.execguard import Rest
-from leashtui.guards.kernel.files import FileGuard, Keeper
+from leashtui.guards.kernel.files import FileGuard
 from leashtui.guards.kernel.floor import Floor, strict_floor
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.notes import Keeper
 from leashtui.guards.kernel.onlooker import NoDoors, Onlooker
 from leashtui.guards.kernel.owned import copies, included
 from leashtui.guards.kernel.reads import ReadGuard

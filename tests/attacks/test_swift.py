@@ -48,6 +48,10 @@ TRIES = {
     "work by a folder exchanged": "warm('node_modules/r', 'py'); clear('node_modules/r', 'py');"
     " os.rename('node_modules/r', 'node_modules/r2'); os.symlink('../src', 'node_modules/r');"
     " gone('node_modules/r/app.py')",
+    "a hook under a name that was its own": "warm('j', 'o'); os.rename('j/warm0.o', 'j/old.o');"
+    " os.symlink('../.git/hooks/post.md', 'j/warm0.o'); put('j/warm0.o')",
+    "a hook where a folder of its own was": "warm('m', 'o'); os.rename('m', 'm2'); os.symlink('.git/hooks', 'm');"
+    " put('m/warm0.o', flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC)",
     "a setuid file": "warm('i', 'c'); os.close(os.open('i/x.c', os.O_WRONLY | os.O_CREAT, 0o4755))",
 }
 
@@ -153,6 +157,72 @@ def test_what_is_made_is_what_would_be_made(place: Arena, leg: Leg, free: Leg) -
     assert guarded == run(free, SAME)
     assert "|" in guarded
     assert guarded.count("|") > 40
+
+
+OWN = """
+say = []
+os.umask(0o027)
+for n in range(40): put(f"o{n}.o", "first")
+for n in range(40): put(f"o{n}.o", "2", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+say.append(open("o39.o").read() + oct(os.stat("o39.o").st_mode))
+fd = os.open("o39.o", os.O_RDWR | os.O_APPEND); os.write(fd, b"3"); say.append(os.pread(fd, 9, 0).decode())
+say.append(str(os.get_blocking(fd)))
+os.close(fd)
+for path, flags in (("o39.o", os.O_CREAT | os.O_EXCL | os.O_WRONLY), ("none.o", os.O_WRONLY), ("o39.o/", os.O_WRONLY)):
+    try:
+        os.close(os.open(path, flags))
+    except OSError as error:
+        say.append(str(error.errno))
+for n in range(40): gone(f"o{n}.o")
+say.append(str([name for name in os.listdir(".") if name.endswith(".o")]))
+os.mkfifo("o1.o")
+try:
+    os.open("o1.o", os.O_WRONLY | os.O_NONBLOCK)
+except OSError as error:
+    say.append(str(error.errno))
+gone("o1.o"); os.mkdir("o1.o")
+for act in (lambda: put("o1.o"), lambda: gone("o1.o")):
+    try:
+        act()
+    except OSError as error:
+        say.append(str(error.errno in (1, 21)))
+os.rmdir("o1.o")
+print("|".join(say))
+"""
+PROBES = """
+os.makedirs("p/real", exist_ok=True); os.symlink("real", "p/link"); os.symlink("nowhere", "p/dangling")
+os.symlink("/proc/self/fd", "p/fds"); put("p/real/plain", "x"); os.makedirs("p/shut"); os.chmod("p/shut", 0)
+here, say = os.getcwd(), []
+for way in ("none", "p/none", "p/none/none", "p/real/none", "p/link/none", "p/dangling", "p/real/plain",
+            "p/real/plain/x", "p/fds/99", "p/real", "p/real/../none", "p/shut/none", "p/real/./none", "p/real/"):
+    for path in (way, here + "/" + way):
+        try:
+            os.execv(path, ["x"])
+        except OSError as error:
+            say.append(f"{way} {error.errno}")
+os.chmod("p/shut", 0o755)
+for n in range(3):
+    pid = os.fork()
+    if pid == 0:
+        for folder in ("/nowhere", here + "/p", here + "/p/real", "/usr/bin"):
+            try:
+                os.execv(folder + "/true", ["true"])
+            except OSError:
+                pass
+        os._exit(9)
+    say.append(str(os.waitpid(pid, 0)[1]))
+print("|".join(say))
+"""
+
+
+@pytest.mark.parametrize("script", [OWN, PROBES], ids=["own files", "programs that are not there"])
+def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, free: Leg) -> None:
+    place.repair(place.changes())
+    guarded = run(leg, script)
+    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    assert guarded == run(free, script)
+    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    assert guarded.count("|") > 8
 
 
 def test_undo_knows_all_of_them(place: Arena) -> None:

@@ -69,8 +69,8 @@ class Onlooker(FileGuard):
 
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         with contextlib.suppress(*_FAILURES):
-            self._keep(deed, spots)
-            self._remember(deed, spots)
+            self._notes.keep(deed, spots)
+            self._notes.remember(deed, spots)
         self._listener.resume(notice.id)
 
 
