@@ -225,6 +225,44 @@ def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, fre
     assert guarded.count("|") > 8
 
 
+RACE = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+names = (b"/dev/null\\0", os.fsencode(sys.argv[3]) + b"\\0")
+name = ctypes.create_string_buffer(256)
+going = True
+def turn():
+    while going:
+        for text in names:
+            ctypes.memmove(name, text, len(text))
+thread = threading.Thread(target=turn, daemon=True)
+thread.start()
+opened = 0
+for n in range(1500):
+    for flags in (os.O_TRUNC, os.O_TRUNC | 3, os.O_TRUNC | os.O_WRONLY, os.O_TRUNC | os.O_RDWR):
+        fd = libc.open(name, flags)
+        if fd >= 0:
+            opened += 1
+            os.close(fd)
+going = False
+print(f"opened {opened}")
+"""
+
+
+def test_no_file_is_emptied_by_a_name_that_changes_while_it_is_opened(place: Arena, leg: Leg, free: Leg) -> None:
+    place.repair(place.changes())
+    victim = place.proj / ".git/config"
+    before = victim.read_bytes()
+    argv = ["python3", "-S", "-c", WARM + RACE, "unlink", ".claude", os.fspath(victim)]
+    out = str(leg.run(argv, 60)["out"])
+    assert "opened " in out, out
+    assert "opened 0" not in out, "it never opened the other name"
+    assert victim.read_bytes() == before
+    free.run(argv, 60)
+    assert victim.read_bytes() == b""
+    place.repair(place.changes())
+
+
 def test_undo_knows_all_of_them(place: Arena) -> None:
     leg = Leg(place, ("--guard", "strict"))
     try:

@@ -30,12 +30,11 @@ from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.notes import MAKES, Keeper, Notes, is_backup
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
+from leashtui.guards.kernel.swift import FREE
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_FREE = frozenset(
-    {b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"}
-)
+_FREE = frozenset(name.encode() for name in FREE)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
@@ -168,8 +167,11 @@ class FileGuard:
     # deciding -----------------------------------------------------------------------------------------------------
     def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
         """Resolve, judge, do. granted: real paths that a verdict allowed already. Raises OSError."""
-        if deed.kind is Kind.OPEN and (deed.flags & os.O_PATH or deed.names[0] in _FREE):
-            self._listener.resume(notice.id)  # no right to write comes of the one, the floor gives the other
+        if deed.kind is Kind.OPEN and deed.flags & os.O_PATH:
+            self._listener.resume(notice.id)  # no right to write comes of it
+            return
+        if deed.kind is Kind.OPEN and deed.names[0] in _FREE:
+            self._go_on(notice, deed)
             return
         fds: list[int] = []
         spots: list[Spot] = []
@@ -345,9 +347,17 @@ class FileGuard:
             self._holding.refuse(notice, FOREIGN)
             return True
         if spot.folder == b"/dev/pts" or os.fsencode(spot.path) in _FREE:
-            self._listener.resume(notice.id)
+            self._go_on(notice, deed)
             return True
         return False
+
+    def _go_on(self, notice: Notice, deed: Deed) -> None:
+        """The kernel opens it, and the floor holds if the name is another by then. It has no say where what is emptied
+        is not opened to be written, so that is refused."""
+        if deed.flags & os.O_TRUNC and deed.flags & os.O_ACCMODE not in (os.O_WRONLY, os.O_RDWR):
+            self._listener.refuse(notice.id, errno.EACCES)
+        else:
+            self._listener.resume(notice.id)
 
     # doing --------------------------------------------------------------------------------------------------------
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:

@@ -45,7 +45,7 @@ local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
-local OWN, DEEP = 16384, 64
+local OWN, DEEP, CONTINUE, TRUNC = 16384, 64, 1, 0x200
 local numbers = setting.numbers
 local listener = setting.listener
 
@@ -63,6 +63,8 @@ local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
 local folders, held, masks, settled, made = {}, 0, {}, true, {}
+local free = {}
+for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
 
 -- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
@@ -156,7 +158,7 @@ end
 local function note_for(folder, name)
   if is_any(folder, name) then return folder.any end
   local kind = kind_of(name)
-  return kind and folder.kinds[kind] or nil
+  return folder.kinds[kind or name .. FOLDER]
 end
 
 local function status_of(tid)
@@ -213,6 +215,13 @@ local function say(error)
   return true
 end
 
+-- The kernel does it, on what the floor gives to everybody: never for an open that empties what it may not write.
+local function go_on()
+  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, 0, CONTINUE
+  C.ioctl(listener, setting.SEND, answer)
+  return true
+end
+
 local function low(value) return tonumber(ffi.cast("int32_t", value)) end
 
 -- A file that the session made itself, opened again to be written: never waited for, never a pipe's or a device's. What
@@ -231,7 +240,9 @@ end
 
 local function new_file(tid, number, address, flags, mode)
   if bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
-  local folder, name = find(tid, number, read_text(tid, address))
+  local called = read_text(tid, address)
+  if free[called] and (bit.band(flags, TRUNC) == 0 or bit.band(flags, 3) % 3 ~= 0) then return go_on() end
+  local folder, name = find(tid, number, called)
   if not folder then return false end
   if own[folder.path .. "/" .. name] and bit.band(flags, EXCL) == 0 then
     return as_we_are(tid) and own_file(folder, name, flags)
@@ -269,7 +280,9 @@ local function new_folder(tid, number, address, mode)
   if fd >= 0 then  -- what may be made beside it may be made in it
     local child = keep(folder.path .. "/" .. name, fd)
     child.any, child.objects, child.removes = folder.any, folder.objects, folder.removes
-    for kind, note in pairs(folder.kinds) do child.kinds[kind] = note end
+    for kind, note in pairs(folder.kinds) do
+      if kind == FOLDER or kind:sub(-1) ~= FOLDER then child.kinds[kind] = note end
+    end
   end
   return say(0)
 end
@@ -425,7 +438,7 @@ function api.disown(path)
 end
 
 -- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
--- `kind` of name was, with `tape`. objects: of git's, where any name means any name of an object.
+-- `kind` of name was, or the one name that begins it before a slash, with `tape`. objects: of git's, where any name means any name of an object.
 function api.learn(path, fd, any, kind, tape, objects)
   local folder = folders[path]
   if not folder then

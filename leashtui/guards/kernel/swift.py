@@ -21,6 +21,8 @@ from leashtui.guards.kernel import numbers as nr
 NONE, ASK, GONE = 0, 1, 2
 _MORE = 4
 NOTED, MADE, REMOVED = "+", "-", "x"
+FREE = frozenset({"/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx"})
+"""Devices that the floor lets everybody write."""
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
@@ -71,7 +73,7 @@ class Swift:
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
                 "means": MEANS, "leads": LEADS,
-                "O_NONBLOCK": os.O_NONBLOCK, "O_NOFOLLOW": os.O_NOFOLLOW,
+                "free": " ".join(sorted(FREE)), "O_NONBLOCK": os.O_NONBLOCK, "O_NOFOLLOW": os.O_NOFOLLOW,
                 "numbers": lua.table_from({
                     "execve": nr.EXECVE, "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR,
                     "mkdirat": nr.MKDIRAT, "link": nr.LINK, "linkat": nr.LINKAT, "unlink": nr.UNLINK,
@@ -114,7 +116,7 @@ class Swift:
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
         """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
-        tape: where what is made there is noted for undo, 0 for nowhere."""
+        kind: of names, or one name itself and a slash. tape: where what is made there is noted for undo, 0: nowhere."""
         if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
             return
         self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
