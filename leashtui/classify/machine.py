@@ -98,7 +98,7 @@ class Rooms(Protocol):
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables."""
 
-    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "user", "workspace")
+    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "uid", "user", "workspace")
 
     def __init__(
         self,
@@ -110,8 +110,10 @@ class Setting:
         tools: Toolbox,
         rooms: Rooms,
         library: Library | None = None,
+        uid: int = -1,
     ) -> None:
         self.library = library or Library()
+        self.uid = uid
         self.rooms = rooms
         self.workspace = workspace
         self.home = home
@@ -122,7 +124,9 @@ class Setting:
 
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
-        return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
+        return Setting(
+            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid
+        )
 
 
 class Machine(Branches):

@@ -48,6 +48,8 @@ class Makers(Protocol):
 
     def may_make(self, path: str) -> bool: ...
 
+    def made(self, path: str) -> None: ...
+
 
 class DoorGuard:
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
@@ -283,6 +285,7 @@ class DoorGuard:
             raise OSError(code, os.strerror(code))
         made = os.lstat(path)
         self._bound[path] = (made.st_dev, made.st_ino)
+        self._files.made(path)
         self._done(notice)
 
     # datagrams ----------------------------------------------------------------------------------------------------

@@ -160,6 +160,10 @@ class FileGuard:
         """Whether a socket may be made at this real path without a question."""
         return self._known(Action.FILE_WRITE, path)
 
+    def made(self, path: str) -> None:
+        """A socket was made there."""
+        self._made.made(path)
+
     def _fail(self, notice: Notice, error: Exception) -> None:
         """Whatever could not be done fails the call as the kernel would, or with EIO."""
         self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
