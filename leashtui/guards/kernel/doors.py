@@ -29,7 +29,7 @@ from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_TOP_ABSTRACT = b"\0leashtui/"
+TOP_ABSTRACT = b"\0leashtui/"
 SERVICES = frozenset(
     {
         "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve", "/run/systemd/journal/dev-log",
@@ -81,7 +81,7 @@ class DoorGuard:
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
         try:
-            with _socket_of(notice) as ours:
+            with socket_of(notice) as ours:
                 if notice.number == nr.CONNECT:
                     self._connect(notice, ours)
                 elif notice.number == nr.BIND:
@@ -134,9 +134,22 @@ class DoorGuard:
         kind: str,
         then: Callable[[socket.socket], None],
     ) -> None:
-        who = self._holding.who(notice.tid)
+        request = self._request(notice, action, host, port, kind)
         kept = ours.dup()
-        request = Request(
+
+        def allowed() -> None:
+            with kept:
+                try:
+                    then(kept)
+                except OSError as error:
+                    self._listener.refuse(notice.id, error.errno or errno.EIO)
+
+        self._holding.ask(notice, [request], allowed)
+
+    def _request(self, notice: Notice, action: Action, host: str, port: int, kind: str) -> Request:
+        """What is asked. Raises OSError when the caller is gone."""
+        who = self._holding.who(notice.tid)
+        return Request(
             action,
             Layer.KERNEL,
             "/",
@@ -148,15 +161,6 @@ class DoorGuard:
             process=who.process,
             ancestry=who.ancestry,
         )
-
-        def allowed() -> None:
-            with kept:
-                try:
-                    then(kept)
-                except OSError as error:
-                    self._listener.refuse(notice.id, error.errno or errno.EIO)
-
-        self._holding.ask(notice, [request], allowed)
 
     def _carry_out(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """Connect our duplicate; a caller that would wait is served by a thread."""
@@ -178,7 +182,7 @@ class DoorGuard:
     def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         name = raw[2:]
         if not name or name.startswith(b"\0"):
-            if name.startswith(_TOP_ABSTRACT):
+            if name.startswith(TOP_ABSTRACT):
                 raise OSError(errno.EACCES, "the approver's socket")
             if ours.type == socket.SOCK_DGRAM:  # whose it is cannot be told
                 self._holding.refuse(notice, OUTSIDE)
@@ -368,7 +372,7 @@ class DoorGuard:
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
 
 
-def _socket_of(notice: Notice) -> socket.socket:
+def socket_of(notice: Notice) -> socket.socket:
     """Our duplicate of the socket a call is about. Raises OSError: EBADF, ENOTSOCK."""
     taken = abi.take_fd(group_of(notice.tid), signed(notice.args[0]))
     try:

@@ -127,6 +127,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
         *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
     ]
     if tier is Tier.COMPAT:
+        rules |= {number: _answer(_NOTIFY) for number in (nr.CONNECT, nr.BIND)}
         return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
