@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
@@ -24,6 +26,7 @@ from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
@@ -74,9 +77,11 @@ class DoorGuard:
         self._free = SERVICES | open
         self._bound: dict[str, tuple[int, int]] = {}
         self._ports = Ports()
+        self._lookups = Lookups()
 
     def poll(self) -> None:
-        """Nothing waits here but with the holding."""
+        """Ask about those whose name is known by now."""
+        self._lookups.poll()
 
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
@@ -137,6 +142,9 @@ class DoorGuard:
         request = self._request(notice, action, host, port, kind)
         kept = ours.dup()
 
+        def named(name: str) -> None:
+            self._holding.ask(notice, [replace(request, named=name) if name else request], allowed)
+
         def allowed() -> None:
             with kept:
                 try:
@@ -144,7 +152,10 @@ class DoorGuard:
                 except OSError as error:
                     self._listener.refuse(notice.id, error.errno or errno.EIO)
 
-        self._holding.ask(notice, [request], allowed)
+        if kind == "unix" or action is not Action.NET_CONNECT:
+            named("")
+        else:
+            self._lookups.name_for(group_of(notice.tid), host, named)
 
     def _request(self, notice: Notice, action: Action, host: str, port: int, kind: str) -> Request:
         """What is asked. Raises OSError when the caller is gone."""
@@ -300,7 +311,18 @@ class DoorGuard:
             self._listener.resume(notice.id)
             return
         letters = read_letters(notice)
+        self._note_questions(notice, ours, letters)
         self._deliver(notice, ours, letters, 0)
+
+    def _note_questions(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
+        """What goes to a name server says which names the program is after."""
+        if ours.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        for letter in letters:
+            with contextlib.suppress(OSError):
+                peer = address.read(letter.to) if letter.to else Peer(ours.family, *ours.getpeername()[:2])
+                if self._is_lookup("udp", peer):
+                    self._lookups.noted(group_of(notice.tid), letter.data)
 
     def _deliver(self, notice: Notice, ours: socket.socket, letters: list[Letter], sent: int) -> None:
         """Send the letters from `sent` on; those to strangers after a verdict."""
