@@ -50,9 +50,10 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
             ledger.add(Verb.LISTEN, where, sentence=f"{program} opens port {request.port} to other machines", span=span)
         return where
     if not _is_loopback(request.host):
+        known = f" ({show(request.named)})" if request.named else ""
         ledger.hosts[request.host] = None
         ledger.sign("network")
-        ledger.add(Verb.NET_CONNECT, where, sentence=f"{program} connects to {where}", span=span)
+        ledger.add(Verb.NET_CONNECT, where, sentence=f"{program} connects to {where}{known}", span=span)
     return where
 
 

@@ -70,15 +70,22 @@ class _Rooms:
 
 
 class Engine:
-    """Classifies requests of one session. home: absolute; user: the account's name; mode: how deep the guard sees."""
+    """Classifies requests of one session. home: absolute; user, uid: the account's; mode: how deep the guard sees."""
 
     def __init__(
-        self, workspace: Workspace, home: str, user: str, mode: Mode, probe: Probe, tools: Toolbox | None = None
+        self,
+        workspace: Workspace,
+        home: str,
+        user: str,
+        mode: Mode,
+        probe: Probe,
+        tools: Toolbox | None = None,
+        uid: int = -1,
     ) -> None:
         compile_all()
         self.workspace = workspace
         self.mode = mode
-        self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms())
+        self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid)
         self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:

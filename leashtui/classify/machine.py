@@ -100,7 +100,7 @@ class Rooms(Protocol):
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables."""
 
-    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "user", "workspace")
+    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "uid", "user", "workspace")
 
     def __init__(
         self,
@@ -112,8 +112,10 @@ class Setting:
         tools: Toolbox,
         rooms: Rooms,
         library: Library | None = None,
+        uid: int = -1,
     ) -> None:
         self.library = library or Library()
+        self.uid = uid
         self.rooms = rooms
         self.workspace = workspace
         self.home = home
@@ -124,7 +126,9 @@ class Setting:
 
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
-        return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
+        return Setting(
+            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid
+        )
 
 
 class Machine(Branches):

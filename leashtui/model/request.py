@@ -123,6 +123,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     under_git: bool = False  # started by a process whose own program is git, and was judged as such
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
+    named: str = ""  # the name by which the program came by that address, where it is known; shown, never judged
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call

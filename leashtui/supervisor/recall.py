@@ -1,12 +1,16 @@
 """Remembers facts: the same request, asked again while the machine still answers the same, has the same facts.
 
 The classifier is a pure function of the request and of what its probe answers, so both are kept: a Witness writes
-down every question with its answer, and Recall asks them all again before it gives remembered facts out. Refuses to
-know what a fact means. Invariant: remembered facts are those the classifier would find now; a changed answer, another
-request or a flood of questions is classified anew.
+down every question with its answer, and Recall asks them all again before it gives remembered facts out. Requests that
+differ in names only that a compiler made up are one (drafts.py), once two of them were judged in full and came to the
+same. Refuses to know what a fact means. Invariant: remembered facts are those the classifier would find now; a changed
+answer, another request or a flood of questions is classified anew.
 """
 
 from __future__ import annotations
+
+import contextlib
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -14,6 +18,7 @@ from leashtui.classify.witness import Question, Witness
 from leashtui.model.facts import Facts
 from leashtui.model.ports import Classifier
 from leashtui.model.request import Claim, Pin, Request
+from leashtui.supervisor.drafts import Draft, shape_of
 
 REMEMBERED = 1024
 """Most remembered requests; the oldest is forgotten first."""
@@ -29,6 +34,7 @@ class Recall:
         self._classify = classify
         self._witness = witness
         self._known: dict[Request, tuple[Facts, tuple[Question, ...]]] = {}
+        self._drafts: dict[Request, Draft] = {}
 
     def __call__(self, request: Request) -> Facts:
         """The facts of a request; who asks, and from where in the tree, is none of them."""
@@ -43,21 +49,54 @@ class Recall:
             effect=Claim.UNKNOWN,
             taint=(),
         )
+        shape, names = shape_of(asked)
+        if names:
+            return self._draft(asked, shape, names)
         known = self._known.get(asked)
         if known is not None and self._witness.still(known[1]):
             return known[0]
         self._known.pop(asked, None)
-        notes = self._witness.begin()
-        facts = self._classify(asked)
-        if len(notes) <= _QUESTIONS and _size(asked, notes) <= _CHARACTERS:
-            if len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[asked] = (facts, tuple(notes))
+        facts, notes = self._anew(asked)
+        if notes is not None:
+            _put(self._known, asked, (facts, notes))
         return facts
 
+    def _draft(self, asked: Request, shape: Request, names: tuple[str, ...]) -> Facts:
+        """The facts of a request with made-up names."""
+        draft = self._drafts.get(shape)
+        if draft is not None and draft.proven and self._witness.still(draft.notes_for(names)):
+            return draft.facts_for(names)
+        self._drafts.pop(shape, None)
+        facts, notes = self._anew(asked)
+        if notes is not None:
+            with contextlib.suppress(ValueError):
+                made = Draft(names, facts, notes)
+                made.proven = (
+                    draft is not None
+                    and set(draft.names).isdisjoint(names)
+                    and draft.notes_for(names) == notes
+                    and draft.facts_for(names) == facts
+                )
+                _put(self._drafts, shape, made)
+        return facts
 
-def _is_marked(request: Request) -> bool:
-    return bool(request.taint or request.pin or request.effect)
+    def _anew(self, asked: Request) -> tuple[Facts, tuple[Question, ...] | None]:
+        """(facts, what was asked for them), None for what is not worth keeping."""
+        notes = self._witness.begin()
+        facts = self._classify(asked)
+        worth = len(notes) <= _QUESTIONS and _size(asked, notes) <= _CHARACTERS
+        return facts, tuple(notes) if worth else None
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _put(known: dict[K, V], key: K, value: V) -> None:
+    """Remember, and forget the oldest where that is one too many."""
+    if len(known) >= REMEMBERED:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def _size(request: Request, notes: list[Question]) -> int:

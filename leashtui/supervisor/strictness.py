@@ -19,12 +19,14 @@ from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
 from leashtui.guards.kernel.execguard import Rest
-from leashtui.guards.kernel.files import FileGuard, Keeper
+from leashtui.guards.kernel.files import FileGuard
 from leashtui.guards.kernel.floor import Floor, strict_floor
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
+from leashtui.guards.kernel.lookout import Lookout
 from leashtui.guards.kernel.made import Made
-from leashtui.guards.kernel.onlooker import NoDoors, Onlooker
+from leashtui.guards.kernel.notes import Keeper
+from leashtui.guards.kernel.onlooker import Onlooker
 from leashtui.guards.kernel.owned import copies, included
 from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.guards.kernel.views import Views
@@ -164,21 +166,21 @@ def effects(
             "made": made,
             "is_git": lanes.is_git,
         }
+        entrance: dict[str, Any] = {
+            "listener": listener,
+            "holding": holding,
+            "known": lanes.knows_door,
+            "inside": lambda pid: ancestry_has(pid, top),
+            "nameservers": nameservers(),
+            "open": doors,
+        }
         if looks_on:
-            return EffectGuard(
-                listener, holding, Onlooker(listener, holding, lanes.knows, Views(), **room), NoDoors(listener)
-            )
+            views = Views()
+            looker = Onlooker(listener, holding, lanes.knows, views, **room)
+            return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance))
         files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)
-        guard = DoorGuard(
-            listener,
-            holding,
-            lanes.knows_door,
-            files,
-            lambda pid: ancestry_has(pid, top),
-            nameservers(),
-            doors,
-        )
+        guard = DoorGuard(files=files, **entrance)
         there = (lambda path: path in made) if made is not None else (lambda path: False)
         reads = ReadGuard(listener, holding, workspace, watched, there) if watched else None
         return EffectGuard(listener, holding, files, guard, reads)

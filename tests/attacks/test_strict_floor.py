@@ -233,3 +233,28 @@ def test_sockets_of_the_session_reach_each_other(person: World) -> None:
     done = person.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
     for line in ("1 b'hello'", "2 b'hello'", "b'again'", "threaded"):
         assert line in done.stdout, done
+
+
+def test_a_terminal_server_of_its_own_may_be_ended_and_nobody_elses(person: World) -> None:
+    own, other = f"own-{os.getpid()}", f"other-{os.getpid()}"
+    env = {key: value for key, value in person.env.items() if not key.startswith("TMUX")}
+    tmux = ["tmux", "-f", "/dev/null", "-L"]
+    subprocess.run([*tmux, other, "new", "-d", "sleep", "120"], env=env, check=True)
+    try:
+        steps = [[*tmux, own, "new", "-d", "sleep", "120"], [*tmux, own, "kill-server"], [*tmux, other, "kill-server"]]
+        case = person.workspace / "case.py"
+        case.write_text(
+            "import json, subprocess, sys\n"
+            "for line in sys.stdin:\n"
+            "    print(subprocess.run(json.loads(line), stdin=subprocess.DEVNULL).returncode, flush=True)\n"
+        )
+        todo = person.workspace / "todo"
+        todo.write_text("".join(json.dumps(step) + "\n" for step in steps))
+        with todo.open() as lines:
+            argv = ("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
+            done = person.leash(*argv, stdin=lines)
+        assert done.stdout.split() == ["0", "0", "126"], done
+        assert subprocess.run([*tmux, other, "ls"], env=env, capture_output=True, check=False).returncode == 0
+    finally:
+        ended = subprocess.run([*tmux, other, "kill-server"], env=env, capture_output=True, check=False)
+    assert ended.returncode == 0

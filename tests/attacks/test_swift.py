@@ -48,6 +48,10 @@ TRIES = {
     "work by a folder exchanged": "warm('node_modules/r', 'py'); clear('node_modules/r', 'py');"
     " os.rename('node_modules/r', 'node_modules/r2'); os.symlink('../src', 'node_modules/r');"
     " gone('node_modules/r/app.py')",
+    "a hook under a name that was its own": "warm('j', 'o'); os.rename('j/warm0.o', 'j/old.o');"
+    " os.symlink('../.git/hooks/post.md', 'j/warm0.o'); put('j/warm0.o')",
+    "a hook where a folder of its own was": "warm('m', 'o'); os.rename('m', 'm2'); os.symlink('.git/hooks', 'm');"
+    " put('m/warm0.o', flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC)",
     "a setuid file": "warm('i', 'c'); os.close(os.open('i/x.c', os.O_WRONLY | os.O_CREAT, 0o4755))",
 }
 
@@ -153,6 +157,110 @@ def test_what_is_made_is_what_would_be_made(place: Arena, leg: Leg, free: Leg) -
     assert guarded == run(free, SAME)
     assert "|" in guarded
     assert guarded.count("|") > 40
+
+
+OWN = """
+say = []
+os.umask(0o027)
+for n in range(40): put(f"o{n}.o", "first")
+for n in range(40): put(f"o{n}.o", "2", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+say.append(open("o39.o").read() + oct(os.stat("o39.o").st_mode))
+fd = os.open("o39.o", os.O_RDWR | os.O_APPEND); os.write(fd, b"3"); say.append(os.pread(fd, 9, 0).decode())
+say.append(str(os.get_blocking(fd)))
+os.close(fd)
+for path, flags in (("o39.o", os.O_CREAT | os.O_EXCL | os.O_WRONLY), ("none.o", os.O_WRONLY), ("o39.o/", os.O_WRONLY)):
+    try:
+        os.close(os.open(path, flags))
+    except OSError as error:
+        say.append(str(error.errno))
+for n in range(40): gone(f"o{n}.o")
+say.append(str([name for name in os.listdir(".") if name.endswith(".o")]))
+os.mkfifo("o1.o")
+try:
+    os.open("o1.o", os.O_WRONLY | os.O_NONBLOCK)
+except OSError as error:
+    say.append(str(error.errno))
+gone("o1.o"); os.mkdir("o1.o")
+for act in (lambda: put("o1.o"), lambda: gone("o1.o")):
+    try:
+        act()
+    except OSError as error:
+        say.append(str(error.errno in (1, 21)))
+os.rmdir("o1.o")
+print("|".join(say))
+"""
+PROBES = """
+os.makedirs("p/real", exist_ok=True); os.symlink("real", "p/link"); os.symlink("nowhere", "p/dangling")
+os.symlink("/proc/self/fd", "p/fds"); put("p/real/plain", "x"); os.makedirs("p/shut"); os.chmod("p/shut", 0)
+here, say = os.getcwd(), []
+for way in ("none", "p/none", "p/none/none", "p/real/none", "p/link/none", "p/dangling", "p/real/plain",
+            "p/real/plain/x", "p/fds/99", "p/real", "p/real/../none", "p/shut/none", "p/real/./none", "p/real/"):
+    for path in (way, here + "/" + way):
+        try:
+            os.execv(path, ["x"])
+        except OSError as error:
+            say.append(f"{way} {error.errno}")
+os.chmod("p/shut", 0o755)
+for n in range(3):
+    pid = os.fork()
+    if pid == 0:
+        for folder in ("/nowhere", here + "/p", here + "/p/real", "/usr/bin"):
+            try:
+                os.execv(folder + "/true", ["true"])
+            except OSError:
+                pass
+        os._exit(9)
+    say.append(str(os.waitpid(pid, 0)[1]))
+print("|".join(say))
+"""
+
+
+@pytest.mark.parametrize("script", [OWN, PROBES], ids=["own files", "programs that are not there"])
+def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, free: Leg) -> None:
+    place.repair(place.changes())
+    guarded = run(leg, script)
+    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    assert guarded == run(free, script)
+    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    assert guarded.count("|") > 8
+
+
+RACE = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+names = (b"/dev/null\\0", os.fsencode(sys.argv[3]) + b"\\0")
+name = ctypes.create_string_buffer(256)
+going = True
+def turn():
+    while going:
+        for text in names:
+            ctypes.memmove(name, text, len(text))
+thread = threading.Thread(target=turn, daemon=True)
+thread.start()
+opened = 0
+for n in range(1500):
+    for flags in (os.O_TRUNC, os.O_TRUNC | 3, os.O_TRUNC | os.O_WRONLY, os.O_TRUNC | os.O_RDWR):
+        fd = libc.open(name, flags)
+        if fd >= 0:
+            opened += 1
+            os.close(fd)
+going = False
+print(f"opened {opened}")
+"""
+
+
+def test_no_file_is_emptied_by_a_name_that_changes_while_it_is_opened(place: Arena, leg: Leg, free: Leg) -> None:
+    place.repair(place.changes())
+    victim = place.proj / ".git/config"
+    before = victim.read_bytes()
+    argv = ["python3", "-S", "-c", WARM + RACE, "unlink", ".claude", os.fspath(victim)]
+    out = str(leg.run(argv, 60)["out"])
+    assert "opened " in out, out
+    assert "opened 0" not in out, "it never opened the other name"
+    assert victim.read_bytes() == before
+    free.run(argv, 60)
+    assert victim.read_bytes() == b""
+    place.repair(place.changes())
 
 
 def test_undo_knows_all_of_them(place: Arena) -> None:

@@ -6,9 +6,12 @@ Root loses the capability that a user namespace of root's needs, so sandboxes ar
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from conftest import World
@@ -17,6 +20,7 @@ BEFORE = "export A=1\n"
 ORDINARY = pytest.mark.skipif(os.geteuid() == 0, reason="root in a session has no user namespaces for bwrap")
 WRITER = """
 import sys
+import tempfile
 try:
     with open(sys.argv[1], "w") as file:
         file.write("evil")
@@ -152,3 +156,44 @@ def test_who_wins_the_race_is_put_back_afterwards(place: World) -> None:
     assert done.stdout == "won\n", done.stderr
     assert (place.workspace / ".envrc").read_text() == BEFORE
     assert "PUT BACK: .envrc" in done.stderr
+
+
+REACHES = """
+import os, socket, sys
+def reach(kind, address):
+    s = socket.socket(kind)
+    s.settimeout(5)
+    try:
+        s.connect(address)
+        return "reached"
+    except OSError as error:
+        return str(error.errno)
+own = socket.socket(socket.AF_UNIX); own.bind("own.sock"); own.listen()
+mine = socket.socket(socket.AF_UNIX); mine.bind("\\0leash-own-" + sys.argv[1]); mine.listen()
+here = socket.create_server(("127.0.0.1", 0))
+tries = {
+    "theirs": (socket.AF_UNIX, sys.argv[1]), "link": (socket.AF_UNIX, "link.sock"),
+    "abstract": (socket.AF_UNIX, "\\0leash-" + sys.argv[1]), "far": (socket.AF_INET, ("198.51.100.7", 4444)),
+    "own": (socket.AF_UNIX, "own.sock"), "mine": (socket.AF_UNIX, "\\0leash-own-" + sys.argv[1]),
+    "here": (socket.AF_INET, here.getsockname()), "none": (socket.AF_UNIX, "none.sock"),
+}
+print(*(f"{name} {reach(*way)}" for name, way in tries.items()))
+"""
+
+
+def test_whom_a_socket_may_reach_is_judged_though_the_kernel_does_it(place: World) -> None:
+    (place.workspace / "reach.py").write_text(REACHES)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, contextlib.ExitStack() as servers:
+        theirs = f"{folder}/s"
+        for name in (theirs, f"\0leash-{theirs}"):
+            server = servers.enter_context(socket.socket(socket.AF_UNIX))
+            server.bind(name)
+            server.listen()
+        (place.workspace / "link.sock").symlink_to(theirs)
+        words = [sys.executable, str(place.workspace / "reach.py"), theirs]
+        done = compat(place, *words)
+        refused = "theirs 13 link 13 abstract 13 far 13 own reached mine reached here reached none 2\n"
+        assert done.stdout == refused, done
+        (place.workspace / "own.sock").unlink()
+        free = subprocess.run(words, cwd=place.workspace, capture_output=True, text=True, check=True).stdout
+        assert free.startswith("theirs reached link reached abstract reached"), free

@@ -13,7 +13,7 @@ from leashtui.classify.lasting import judge_later
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Severity, Verb
 
 _WITH_VARIABLES = lazy(r"[acghjlmruwxS]*e[aclmuwx]*")
@@ -235,6 +235,8 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
                 call.shell(Word(" ".join(tail)))
             return None
         if word in ("kill-server", "kill-session", "kill-window", "kill-pane"):
+            if _is_own_server(call, [bare(word) for word in words[:index]]):
+                return None
             call.add(Verb.PROCESS_KILL, show(" ".join(words[index:])), "stops terminal sessions")
             return None
     if call.name == "screen":
@@ -242,6 +244,21 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
         if tail:
             call.words_run(tail)
     return None
+
+
+def _is_own_server(call: Call, words: list[str]) -> bool:
+    """Whether tmux is told by name which server, and that one's socket was made in this session, or is not there."""
+    setting, place = call.machine.setting, ""
+    for at, word in enumerate(words):
+        if word[:2] not in ("-L", "-S"):
+            continue
+        name = word[2:] or (words[at + 1] if at + 1 < len(words) else "")
+        if word.startswith("-S"):
+            place = call.path(name) if name else ""
+        elif setting.uid >= 0 and name and "/" not in name:
+            place = f"/tmp/tmux-{setting.uid}/{name}"
+        break
+    return call.name == "tmux" and bool(place) and is_fixed(place) and setting.probe.made(place)
 
 
 def _after_options(words: list[Word]) -> list[Word]:

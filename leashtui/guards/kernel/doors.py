@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
@@ -24,12 +26,13 @@ from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
+from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_TOP_ABSTRACT = b"\0leashtui/"
+TOP_ABSTRACT = b"\0leashtui/"
 SERVICES = frozenset(
     {
         "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve", "/run/systemd/journal/dev-log",
@@ -47,6 +50,8 @@ class Makers(Protocol):
     def why_never(self, path: str) -> str: ...
 
     def may_make(self, path: str) -> bool: ...
+
+    def made(self, path: str) -> None: ...
 
 
 class DoorGuard:
@@ -72,14 +77,16 @@ class DoorGuard:
         self._free = SERVICES | open
         self._bound: dict[str, tuple[int, int]] = {}
         self._ports = Ports()
+        self._lookups = Lookups()
 
     def poll(self) -> None:
-        """Nothing waits here but with the holding."""
+        """Ask about those whose name is known by now."""
+        self._lookups.poll()
 
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
         try:
-            with _socket_of(notice) as ours:
+            with socket_of(notice) as ours:
                 if notice.number == nr.CONNECT:
                     self._connect(notice, ours)
                 elif notice.number == nr.BIND:
@@ -132,9 +139,28 @@ class DoorGuard:
         kind: str,
         then: Callable[[socket.socket], None],
     ) -> None:
-        who = self._holding.who(notice.tid)
+        request = self._request(notice, action, host, port, kind)
         kept = ours.dup()
-        request = Request(
+
+        def named(name: str) -> None:
+            self._holding.ask(notice, [replace(request, named=name) if name else request], allowed)
+
+        def allowed() -> None:
+            with kept:
+                try:
+                    then(kept)
+                except OSError as error:
+                    self._listener.refuse(notice.id, error.errno or errno.EIO)
+
+        if kind == "unix" or action is not Action.NET_CONNECT:
+            named("")
+        else:
+            self._lookups.name_for(group_of(notice.tid), host, named)
+
+    def _request(self, notice: Notice, action: Action, host: str, port: int, kind: str) -> Request:
+        """What is asked. Raises OSError when the caller is gone."""
+        who = self._holding.who(notice.tid)
+        return Request(
             action,
             Layer.KERNEL,
             "/",
@@ -146,15 +172,6 @@ class DoorGuard:
             process=who.process,
             ancestry=who.ancestry,
         )
-
-        def allowed() -> None:
-            with kept:
-                try:
-                    then(kept)
-                except OSError as error:
-                    self._listener.refuse(notice.id, error.errno or errno.EIO)
-
-        self._holding.ask(notice, [request], allowed)
 
     def _carry_out(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """Connect our duplicate; a caller that would wait is served by a thread."""
@@ -176,7 +193,7 @@ class DoorGuard:
     def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         name = raw[2:]
         if not name or name.startswith(b"\0"):
-            if name.startswith(_TOP_ABSTRACT):
+            if name.startswith(TOP_ABSTRACT):
                 raise OSError(errno.EACCES, "the approver's socket")
             if ours.type == socket.SOCK_DGRAM:  # whose it is cannot be told
                 self._holding.refuse(notice, OUTSIDE)
@@ -283,6 +300,7 @@ class DoorGuard:
             raise OSError(code, os.strerror(code))
         made = os.lstat(path)
         self._bound[path] = (made.st_dev, made.st_ino)
+        self._files.made(path)
         self._done(notice)
 
     # datagrams ----------------------------------------------------------------------------------------------------
@@ -293,7 +311,18 @@ class DoorGuard:
             self._listener.resume(notice.id)
             return
         letters = read_letters(notice)
+        self._note_questions(notice, ours, letters)
         self._deliver(notice, ours, letters, 0)
+
+    def _note_questions(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
+        """What goes to a name server says which names the program is after."""
+        if ours.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        for letter in letters:
+            with contextlib.suppress(OSError):
+                peer = address.read(letter.to) if letter.to else Peer(ours.family, *ours.getpeername()[:2])
+                if self._is_lookup("udp", peer):
+                    self._lookups.noted(group_of(notice.tid), letter.data)
 
     def _deliver(self, notice: Notice, ours: socket.socket, letters: list[Letter], sent: int) -> None:
         """Send the letters from `sent` on; those to strangers after a verdict."""
@@ -365,7 +394,7 @@ class DoorGuard:
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
 
 
-def _socket_of(notice: Notice) -> socket.socket:
+def socket_of(notice: Notice) -> socket.socket:
     """Our duplicate of the socket a call is about. Raises OSError: EBADF, ENOTSOCK."""
     taken = abi.take_fd(group_of(notice.tid), signed(notice.args[0]))
     try:

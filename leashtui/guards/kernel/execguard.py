@@ -16,6 +16,7 @@ what is held or under way, and the kernel answers ENOSYS to every later exec.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ from leashtui.model.verdict import Ruling, Verdict
 _REFUSED = 126
 _REMEMBERED = 8192
 _PATIENCE = 10
+_STOPPED = 0x7F
 _LOOKS = 200
 """Held programs looked at in one poll: a flood of them must not take the time that answers need."""
 
@@ -107,7 +109,8 @@ class ExecGuard:
         calm = True  # nothing but calls that are answered at once: whoever made one is likely to make the next
 
         def expects() -> bool:
-            return calm and not self._flying
+            self._look()
+            return self._listener.wakes if self._flying else calm
 
         for notice in self._listener.take(expects):
             calm = notice.number not in EXECS
@@ -117,6 +120,18 @@ class ExecGuard:
                 self._listener.refuse(notice.id)
             else:
                 self._rest.meet(notice)
+        self._look()
+
+    def _look(self) -> None:
+        """Meet the new images that stand at their first stop by now; what tells of them comes through the loop later.
+
+        Nearly every exec is over a moment after it was let through, and the listener's wait ends with the signal.
+        """
+        for tid in list(self._flying):
+            with contextlib.suppress(ChildProcessError):
+                stop = os.waitid(os.P_PID, tid, os.WSTOPPED | os.WNOHANG | abi.WALL)
+                if stop is not None:
+                    self.reaped(tid, stop.si_status << 8 | _STOPPED)
 
     def reaped(self, pid: int, status: int) -> bool:
         """A wait status of some process below us; True when it was the guard's business and nobody else's."""

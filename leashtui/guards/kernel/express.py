@@ -24,6 +24,7 @@ _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_+@%=,~.-]+)*/[A-Za-z0-9_+@%=,~-][A-Za-z0-9
 """The name does not begin with a dot, so it is not `.`, `..`, `.git` or another that tells."""
 _OTHERWISE = (b"/proc/", b"/dev/", b"/sys/")
 _LENDS = 0o6000
+_BEFORE = 256
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 
 
@@ -48,15 +49,26 @@ class Lessons:
         self._ways = ways
         self._tape = tape
         self._guarded = guarded
+        self._before: dict[str, None] = {}
 
-    def made(self, folder: str, fd: int, name: str, *, as_folder: bool = False) -> None:
-        """`name` was made in `folder` without a question, by policy alone. fd: names the folder."""
+    def made(self, folder: str, fd: int, name: str, *, as_folder: bool = False, itself: bool = False) -> None:
+        """`name` was made in `folder` without a question, by policy alone. fd: names the folder. itself: a name that is
+        like no other, as git's locks are, may be learned when it comes again."""
         kind = self.swift.kind_of_folder(name) if as_folder else self.swift.kind_of(name)
+        if itself and not kind and self._came_before(f"{folder}/{name}"):
+            kind = f"{name}/"
         every = self._ways.knows_all(folder)
         if not (kind or every) or self._ways.is_apart(folder):
             return
         if not any(p.startswith(folder + "/") or _is_below(folder, p) for p in self._guarded):
             self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"))
+
+    def _came_before(self, path: str) -> bool:
+        came = path in self._before
+        if not came and len(self._before) >= _BEFORE:
+            del self._before[next(iter(self._before))]
+        self._before[path] = None
+        return came
 
     def removed(self, folder: str, fd: int, name: str) -> None:
         """`name` was removed from `folder` without a question, by policy alone."""
@@ -113,7 +125,7 @@ class Express:
         finally:
             os.close(made)
         if self._lessons is not None:
-            self._lessons.made(head.decode(), fd, name.decode())
+            self._lessons.made(head.decode(), fd, name.decode(), itself=True)
             if self._masks.remembers(notice.tid):
                 self._lessons.swift.mask(notice.tid, mask)
         return True

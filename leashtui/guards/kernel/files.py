@@ -15,7 +15,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
@@ -28,19 +27,17 @@ from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
+from leashtui.guards.kernel.notes import MAKES, Keeper, Notes, is_backup
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
-from leashtui.guards.kernel.swift import NOTED, REMOVED
+from leashtui.guards.kernel.swift import FREE
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
-_FREE = frozenset(
-    {b"/dev/null", b"/dev/tty", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom", b"/dev/ptmx"}
-)
+_FREE = frozenset(name.encode() for name in FREE)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
-_MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
 ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
@@ -48,22 +45,6 @@ FOREIGN = "leash: REFUSED: that is another terminal of the person."
 
 Known = Callable[[Action, str], bool]
 """Whether this act at this path needs no question: its folder and class were allowed before."""
-
-
-class Keeper(Protocol):
-    """Keeps what a deed is about to destroy (stores.undo)."""
-
-    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
-        """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
-        ...
-
-    def tape(self, path: str) -> int:
-        """Where a line for a thing made at this path is written by others, 0 for nowhere."""
-        ...
-
-    def noted(self, path: str) -> None:
-        """Its line was written."""
-        ...
 
 
 def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
@@ -79,11 +60,6 @@ def _telling(spot: Spot, kind: Kind) -> str:
         if kind is not Kind.OPEN:
             return stands_for(spot.path)
     return spot.path
-
-
-def _is_backup(source: str, target: str) -> bool:
-    """Whether a file is only put aside under its own name: `notes.md.bak`, `notes.md~`."""
-    return target.startswith(source) and "/" not in target[len(source) :] and target != source
 
 
 class FileGuard:
@@ -125,21 +101,25 @@ class FileGuard:
         self._masks = Masks()
         self._foreign = frozenset(os.fsencode(path) for path in foreign)
         self._touched = touched
-        self._keeper = keeper
         self._made = made if made is not None else Made()
         self._made.watched = True
+        self._notes = Notes(self._made, keeper, self._may_make)
         self._patient: dict[int, tuple[Notice, Deed]] = {}
-        swift = listener.hasten(self._noted) if ways is not None else None
+        swift = listener.hasten(self._notes.noted) if ways is not None else None
         guarded = (*sealed, *closed)
-        self._lessons = Lessons(swift, ways, self._tape, guarded) if ways is not None and swift is not None else None
-        self._express = Express(listener, self._folders, self._masks, self._may_make, self._note, self._lessons)
+        if ways is not None and swift is not None:
+            self._notes.lessons = Lessons(swift, ways, self._notes.tape, guarded)
+        self._lessons = self._notes.lessons
+        self._express = Express(
+            listener, self._folders, self._masks, self._may_make, self._notes.express, self._lessons
+        )
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file, or what files are made with."""
         if notice.number == nr.UMASK:
             self._masks.changes(notice.tid, notice.args[0])
             if self._lessons is not None:
-                self._lessons.swift.forget_masks()
+                self._lessons.swift.forget_masks(stable=False)
             self._listener.resume(notice.id)
             return
         try:
@@ -157,7 +137,7 @@ class FileGuard:
         self._folders.tidy()
         self._masks.tidy()
         if self._lessons is not None:
-            self._lessons.swift.forget_masks()
+            self._lessons.swift.forget_masks(stable=True)
             self._lessons.swift.forget(everything=False)
         for key, (notice, deed) in list(self._patient.items()):
             del self._patient[key]
@@ -180,6 +160,10 @@ class FileGuard:
         """Whether a socket may be made at this real path without a question."""
         return self._known(Action.FILE_WRITE, path)
 
+    def made(self, path: str) -> None:
+        """A socket was made there."""
+        self._made.made(path)
+
     def _fail(self, notice: Notice, error: Exception) -> None:
         """Whatever could not be done fails the call as the kernel would, or with EIO."""
         self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
@@ -187,8 +171,11 @@ class FileGuard:
     # deciding -----------------------------------------------------------------------------------------------------
     def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
         """Resolve, judge, do. granted: real paths that a verdict allowed already. Raises OSError."""
-        if deed.kind is Kind.OPEN and (deed.flags & os.O_PATH or deed.names[0] in _FREE):
-            self._listener.resume(notice.id)  # no right to write comes of the one, the floor gives the other
+        if deed.kind is Kind.OPEN and deed.flags & os.O_PATH:
+            self._listener.resume(notice.id)  # no right to write comes of it
+            return
+        if deed.kind is Kind.OPEN and deed.names[0] in _FREE:
+            self._go_on(notice, deed)
             return
         fds: list[int] = []
         spots: list[Spot] = []
@@ -281,7 +268,7 @@ class FileGuard:
                 raise fail(errno.ENOENT)
             if kind is Kind.RMDIR and spot.path in self._made:
                 continue  # an empty folder of the session's own
-            if kind in _MAKES and spot is spots[-1] and spot.found is not None:
+            if kind in MAKES and spot is spots[-1] and spot.found is not None:
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)
@@ -322,7 +309,7 @@ class FileGuard:
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        lost = self._fleeting(target) and not self._fleeting(source) and not _is_backup(source, target)
+        lost = self._fleeting(target) and not self._fleeting(source) and not is_backup(source, target)
         return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
@@ -364,28 +351,36 @@ class FileGuard:
             self._holding.refuse(notice, FOREIGN)
             return True
         if spot.folder == b"/dev/pts" or os.fsencode(spot.path) in _FREE:
-            self._listener.resume(notice.id)
+            self._go_on(notice, deed)
             return True
         return False
+
+    def _go_on(self, notice: Notice, deed: Deed) -> None:
+        """The kernel opens it, and the floor holds if the name is another by then. It has no say where what is emptied
+        is not opened to be written, so that is refused."""
+        if deed.flags & os.O_TRUNC and deed.flags & os.O_ACCMODE not in (os.O_WRONLY, os.O_RDWR):
+            self._listener.refuse(notice.id, errno.EACCES)
+        else:
+            self._listener.resume(notice.id)
 
     # doing --------------------------------------------------------------------------------------------------------
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         """What was allowed. Raises OSError."""
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN:
-                self._keep(deed, spots)
+                self._notes.keep(deed, spots)
                 hands.do_at(deed, spots, fd)
-                self._remember(deed, spots)
+                self._notes.remember(deed, spots)
                 self._listener.answer(notice.id)
-                self._teach(deed, spots)
+                self._notes.teach(deed, spots)
                 return
             try:
                 if fd >= 0:
                     made = hands.reopen(deed, fd)
                 else:
-                    self._keep(deed, spots)
+                    self._notes.keep(deed, spots)
                     made = hands.open_at(deed, spots[0])
-                    self._remember(deed, spots)
+                    self._notes.remember(deed, spots)
             except WouldWait:
                 self._patient[notice.id] = (notice, deed)
                 return
@@ -394,69 +389,5 @@ class FileGuard:
         finally:
             os.close(made)
 
-    def _remember(self, deed: Deed, spots: list[Spot]) -> None:
-        """Which names are the session's own making."""
-        if not spots:
-            return
-        made, path = self._made, spots[-1].path
-        if deed.kind is Kind.RENAME:
-            old = spots[0]
-            if deed.flags & 2:
-                made.exchanged(old.path, path)
-            else:
-                made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
-        elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
-            made.gone(path)
-        elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in _MAKES):
-            made.made(path)
-
     def _may_make(self, path: str) -> bool:
         return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
-
-    def _note(self, folder: int, name: bytes, path: str) -> None:
-        """A file was made by the short way."""
-        if self._keeper is not None:
-            self._keeper.before("made", folder, name, path)
-        self._made.made(path)
-
-    def _tape(self, path: str) -> int:
-        return self._keeper.tape(path) if self._keeper is not None else 0
-
-    def _noted(self, mark: str, path: str) -> None:
-        """Something was done without us."""
-        if mark == REMOVED:
-            self._made.gone(path)
-            return
-        if self._keeper is not None and mark == NOTED:
-            self._keeper.noted(path)
-        self._made.made(path)
-
-    def _teach(self, deed: Deed, spots: list[Spot]) -> None:
-        """A folder or a link was made, a file removed: what is known of where it lies."""
-        if self._lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK, Kind.UNLINK):
-            return
-        for spot in spots:
-            folder, name = os.fsdecode(spot.folder), os.fsdecode(spot.name)
-            if deed.kind is Kind.UNLINK:
-                self._lessons.removed(folder, spot.fd, name)
-            elif self._may_make(spot.path):
-                self._lessons.made(folder, spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
-
-    def _keep(self, deed: Deed, spots: list[Spot]) -> None:
-        """Hand what is about to be lost to the keeper."""
-        if self._keeper is None or not spots:
-            return
-        last = spots[-1]
-        kind = ""
-        if last.found is None:
-            kind = "made" if deed.kind is not Kind.RENAME else ""
-        elif deed.kind in (Kind.UNLINK, Kind.RMDIR) or deed.kind is Kind.RENAME:
-            kind = "gone"
-        elif deed.kind not in _MAKES:
-            kind = "changed"
-        if kind:
-            self._keeper.before(kind, last.fd, last.name, last.path)
-        if deed.kind is Kind.RENAME:
-            if _is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
-                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path)
-            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)

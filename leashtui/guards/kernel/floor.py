@@ -2,7 +2,9 @@
 
 In tier strict the agent's own Landlock domain may write nothing but terminals and the harmless devices: every change to
 the file system is made by the supervisor, which is outside of the domain, after a decision. So nothing rests on the
-agent's memory holding still while we read it. Secrets are covered by mounts. Knows rights and places. Refuses to judge.
+agent's memory holding still while we read it. The right to truncate is not among those: it costs every open for reading
+a walk up to the root, truncate(2) is never let through, and an open that would empty what it may not write is refused
+(files.py). Secrets are covered by mounts. Knows rights and places. Refuses to judge.
 Invariant: the floor only ever takes away; what it gives (devices) could be given to anybody.
 """
 
@@ -16,10 +18,10 @@ from msgspec import Struct
 from leashtui.guards.kernel.harmless import holds_secret
 from leashtui.model.request import Tier
 
-WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
+WRITE_FILE, REFER = 1 << 1, 1 << 13
 REMOVES = 1 << 4 | 1 << 5
 MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
-CHANGES = WRITE_FILE | TRUNCATE | REFER | REMOVES | MAKES
+CHANGES = WRITE_FILE | REFER | REMOVES | MAKES
 LEAST_ABI = 3
 """Landlock before it leaves truncation free (Linux 6.2)."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
@@ -90,6 +92,6 @@ def strict_floor(
             holds = (workspace + "/").startswith(path.rstrip("/") + "/")
             if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
                 covered.append(path)
-    rules = tuple((device, WRITE_FILE | TRUNCATE if device != "/dev/pts" else WRITE_FILE) for device in DEVICES)
+    rules = tuple((device, WRITE_FILE) for device in DEVICES)
     shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
     return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown, owned if covered else ())

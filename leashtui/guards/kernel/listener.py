@@ -83,6 +83,11 @@ class Listener:
             self._swift = Swift(self._descriptor, address_of(self._notice), told)
         return self._swift
 
+    @property
+    def wakes(self) -> bool:
+        """Whether a child's stop ends the wait for the next notice."""
+        return self._swift is not None
+
     def _receive(self, wait: int, linger: int) -> int:
         """ASK: a notice lies in the buffer. NONE: nothing came in `wait` ms. GONE: nothing will. Negative: an errno."""
         if self._swift is not None:

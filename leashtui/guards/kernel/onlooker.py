@@ -69,20 +69,6 @@ class Onlooker(FileGuard):
 
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         with contextlib.suppress(*_FAILURES):
-            self._keep(deed, spots)
-            self._remember(deed, spots)
+            self._notes.keep(deed, spots)
+            self._notes.remember(deed, spots)
         self._listener.resume(notice.id)
-
-
-class NoDoors:
-    """Sockets are not asked about in this tier."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def meet(self, notice: Notice) -> None:
-        """Let it be."""
-        self._listener.resume(notice.id)
-
-    def poll(self) -> None:
-        """Nothing waits."""

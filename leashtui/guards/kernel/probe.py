@@ -45,7 +45,8 @@ NOT_IN_COMPAT = (
     "file changes are judged by name, and a program that races may change another file than it named (protected ones"
     " are looked at again afterwards)",
     "what a program does to files that only its own sandbox has is not judged; there it may give any file any name",
-    *NOT_IN_EXEC[1:],
+    "connections are judged by the address as it is read, which a program that races may change; datagrams are not",
+    NOT_IN_EXEC[2],
 )
 NOT_IN_STRICT = (
     "harm inside a program that needs no file, socket or other program is not seen",

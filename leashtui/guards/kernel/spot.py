@@ -161,6 +161,8 @@ def locate(tid: int, text: bytes, follow: bool, folders: Folders | None = None) 
             except FileNotFoundError:
                 return Spot(fd, folder, name, None, lent=lent)
             if not stat.S_ISLNK(found.st_mode) or not (follow or bare != text):
+                if bare != text and not stat.S_ISDIR(found.st_mode):
+                    raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
                 return Spot(fd, folder, name, found, lent=lent)
             if folder.startswith(b"/proc/"):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))

@@ -8,7 +8,9 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
-local setting = ...
+local setting, names = ...
+local FOLDER, kind_of, kind_of_folder = names.FOLDER, names.kind_of, names.kind_of_folder
+local is_plain, is_hex = names.is_plain, names.is_hex
 
 ffi.cdef [[
 typedef struct { uint64_t id; uint32_t pid, flags; int32_t number; uint32_t arch; uint64_t ip; uint64_t args[6]; } leash_notice;
@@ -31,17 +33,19 @@ int unlinkat(int, const char *, int);
 unsigned umask(unsigned);
 int close(int);
 int fcntl(int, int, int);
+long lseek(int, long, int);
 int pthread_sigmask(int, const void *, void *);
 ]]
 local C = ffi.C
 
 local NONE, ASK, GONE = 0, 1, 2
-local FOLDER = "/"
 local NOTED_MARK, MADE_MARK, GONE_MARK = "+", "-", "x"
-local POLLIN, EINTR, ENOENT = 1, 4, 2
+local POLLIN, EINTR, ENOENT, EACCES = 1, 4, 2, 13
 local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
+local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
+local OWN, DEEP, CONTINUE, TRUNC = 16384, 64, 1, 0x200
 local numbers = setting.numbers
 local listener = setting.listener
 
@@ -58,68 +62,10 @@ local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]
 local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
-local folders, held, masks, made = {}, 0, {}, {}
-local ends, tells, plain, means, leads = {}, {}, {}, {}, {}
-for word in setting.ends:gmatch("%S+") do ends[word] = true end
-for word in setting.tells:gmatch("%S+") do tells[#tells + 1] = word end
-for word in setting.means:gmatch("%S+") do means[word] = true end
-for word in setting.leads:gmatch("%S+") do leads[#leads + 1] = word end
-for byte = 0, 255 do plain[byte] = string.char(byte):find("[%w_+@%%=,~-]") ~= nil end
-
--- The kind of an ordinary name: its end, where nothing else in it means anything to anybody; nil for all other names.
-local function kind_of(name)
-  local dot = 0
-  for i = 1, #name do
-    local byte = name:byte(i)
-    if byte == 46 then
-      if dot > 0 then return nil end
-      dot = i
-    elseif not plain[byte] then
-      return nil
-    end
-  end
-  if dot < 2 then return nil end
-  local kind = name:sub(dot + 1)
-  if not ends[kind] then return nil end
-  local stem = name:sub(1, dot - 1):lower()
-  for i = 1, #tells do
-    if stem:find(tells[i], 1, true) then return nil end
-  end
-  return kind
-end
-
--- The kind of an ordinary folder's name, FOLDER: below such a one a path means what it means beside it.
-local function kind_of_folder(name)
-  if #name == 0 or #name > 64 then return nil end
-  for i = 1, #name do
-    local byte = name:byte(i)
-    if byte == 46 or not plain[byte] then return nil end
-  end
-  local lower = name:lower()
-  if means[lower] then return nil end
-  for i = 1, #leads do
-    if lower:find(leads[i], 1, true) then return nil end
-  end
-  return FOLDER
-end
-
-local function is_plain(name)
-  if #name == 0 or #name > 255 or name:byte(1) == 46 then return false end
-  for i = 1, #name do
-    local byte = name:byte(i)
-    if byte ~= 46 and not plain[byte] then return false end
-  end
-  return true
-end
-
--- Whether every byte of it is a hexadecimal digit, as git writes them.
-local function is_hex(name)
-  for i = 1, #name do
-    local byte = name:byte(i)
-    if byte < 48 or byte > 57 and byte < 97 or byte > 102 then return false end
-  end
-  return true
-end
+local folders, held, masks, settled, made = {}, 0, {}, true, {}
+local free = {}
+for name in setting.free:gmatch("%S+") do free[name] = true end
+local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
 
 -- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
 local function is_any(folder, name)
@@ -212,19 +158,33 @@ end
 local function note_for(folder, name)
   if is_any(folder, name) then return folder.any end
   local kind = kind_of(name)
-  return kind and folder.kinds[kind] or nil
+  return folder.kinds[kind or name .. FOLDER]
+end
+
+local function status_of(tid)
+  local fd = C.openat(CWD, "/proc/" .. tid .. "/status", CLOEXEC, 0)
+  if fd < 0 then return nil end
+  local count = tonumber(C.read(fd, status, STATUS))
+  C.close(fd)
+  return count > 0 and ffi.string(status, count) or nil
 end
 
 -- Whether it is done as whom we are: always, unless we are root and the caller is somebody else.
 local function as_we_are(tid)
   if not setting.root then return true end
-  local fd = C.openat(CWD, "/proc/" .. tid .. "/status", CLOEXEC, 0)
-  if fd < 0 then return false end
-  local count = tonumber(C.read(fd, status, STATUS))
-  C.close(fd)
-  if count <= 0 then return false end
-  local said = ffi.string(status, count)
-  return said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
+  local said = status_of(tid)
+  return said and said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
+end
+
+-- The caller's umask, remembered while no thread changes its own.
+local function mask_of(tid)
+  local mask = masks[tid]
+  if not mask then
+    local said = status_of(tid)
+    mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
+    if settled then masks[tid] = mask end
+  end
+  return mask
 end
 
 local function remember(folder, name, tape)
@@ -255,16 +215,42 @@ local function say(error)
   return true
 end
 
+-- The kernel does it, on what the floor gives to everybody: never for an open that empties what it may not write.
+local function go_on()
+  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, 0, CONTINUE
+  C.ioctl(listener, setting.SEND, answer)
+  return true
+end
+
 local function low(value) return tonumber(ffi.cast("int32_t", value)) end
 
+-- A file that the session made itself, opened again to be written: never waited for, never a pipe's or a device's. What
+-- git keeps is judged by who asks.
+local function own_file(folder, name, flags)
+  if note_for(folder, name) ~= 0 or folder.path:find("/.git", 1, true) then return false end
+  local ours = bit.bor(bit.band(flags, bit.bnot(CREAT)), NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC)
+  local fd = C.openat(folder.fd, name, ours, 0)
+  if fd < 0 then return false end
+  if C.lseek(fd, 0, HERE) < 0 or bit.band(flags, NONBLOCK) == 0 and C.fcntl(fd, SETFL, flags) ~= 0 then
+    C.close(fd)
+    return false
+  end
+  return hand(fd, flags)
+end
+
 local function new_file(tid, number, address, flags, mode)
-  if bit.band(flags, CREAT) == 0 or bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
-  local mask = masks[tid]
-  if not mask then return false end
-  local folder, name = find(tid, number, read_text(tid, address))
+  if bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
+  local called = read_text(tid, address)
+  if free[called] and (bit.band(flags, TRUNC) == 0 or bit.band(flags, 3) % 3 ~= 0) then return go_on() end
+  local folder, name = find(tid, number, called)
   if not folder then return false end
-  local tape = note_for(folder, name)
+  if own[folder.path .. "/" .. name] and bit.band(flags, EXCL) == 0 then
+    return as_we_are(tid) and own_file(folder, name, flags)
+  end
+  local tape = bit.band(flags, CREAT) ~= 0 and note_for(folder, name)
   if not tape or not as_we_are(tid) then return false end
+  local mask = mask_of(tid)
+  if not mask then return false end
   local ours = bit.bor(flags, EXCL, NOCTTY, CLOEXEC)
   put_on(mask)
   local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
@@ -274,8 +260,6 @@ local function new_file(tid, number, address, flags, mode)
 end
 
 local function new_folder(tid, number, address, mode)
-  local mask = masks[tid]
-  if not mask then return false end
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder then return false end
   local tape = nil
@@ -287,6 +271,8 @@ local function new_folder(tid, number, address, mode)
     tape = kind_of_folder(name) and folder.kinds[FOLDER]
   end
   if not tape or not as_we_are(tid) then return false end
+  local mask = mask_of(tid)
+  if not mask then return false end
   put_on(mask)
   if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
   remember(folder, name, tape)
@@ -294,7 +280,9 @@ local function new_folder(tid, number, address, mode)
   if fd >= 0 then  -- what may be made beside it may be made in it
     local child = keep(folder.path .. "/" .. name, fd)
     child.any, child.objects, child.removes = folder.any, folder.objects, folder.removes
-    for kind, note in pairs(folder.kinds) do child.kinds[kind] = note end
+    for kind, note in pairs(folder.kinds) do
+      if kind == FOLDER or kind:sub(-1) ~= FOLDER then child.kinds[kind] = note end
+    end
   end
   return say(0)
 end
@@ -311,14 +299,17 @@ local function new_link(tid, from, address, to, second, flags)
   return say(0)
 end
 
--- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be.
+-- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be, or
+-- where the session made it.
 local function removal(tid, number, address, flags)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
-  if folder.removes and flags == 0 and is_any(folder, name) then
+  local path = folder.path .. "/" .. name
+  if flags == 0 and (own[path] or folder.removes and is_any(folder, name)) then
     if not as_we_are(tid) then return false end
     if C.unlinkat(folder.fd, name, 0) == 0 then
-      made[#made + 1] = GONE_MARK .. folder.path .. "/" .. name
+      own[path] = nil
+      made[#made + 1] = GONE_MARK .. path
       return say(0)
     end
   elseif tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 then
@@ -327,9 +318,38 @@ local function removal(tid, number, address, flags)
   return ffi.errno() == ENOENT and say(ENOENT)
 end
 
+-- ENOENT where nothing bears a name, not even a link that leads nowhere, on a way without links: what those mean may
+-- depend on who asks; EACCES where nobody like us may look. Shells and compilers try every folder of PATH.
+local function why_none(path)
+  for _ = 1, DEEP do
+    local head, name = path:match("^(/.+)/([^/]+)$")
+    if not head or name == "." or name == ".." then return nil end
+    local fd = C.openat(CWD, head, PATH, 0)
+    if fd >= 0 then
+      local bare = link_text("/proc/self/fd/" .. fd) == head
+      local missing = bare and tonumber(C.readlinkat(fd, name, text, ROOM)) < 0 and ffi.errno() == ENOENT
+      C.close(fd)
+      return missing and ENOENT or nil
+    end
+    local error = ffi.errno()
+    if error == EACCES then return EACCES end
+    if error ~= ENOENT then return nil end
+    path = head
+  end
+end
+
+-- A program that is not there. Refused for good whatever the caller does to its memory meanwhile.
+local function no_program(tid, address)
+  local path = read_text(tid, address)
+  local error = path and why_none(path)
+  return error and say(error) or false
+end
+
 local function done()
   local number, tid, a = notice.number, notice.pid, notice.args
-  if number == numbers.openat then
+  if number == numbers.execve then
+    return no_program(tid, a[0])
+  elseif number == numbers.openat then
     return new_file(tid, low(a[0]), a[1], low(a[2]), low(a[3]))
   elseif number == numbers.open then
     return new_file(tid, CWD, a[0], low(a[1]), low(a[2]))
@@ -349,7 +369,7 @@ local function done()
   return false
 end
 
-local api = { kind_of = kind_of, kind_of_folder = kind_of_folder }
+local api = {}
 
 -- Serve what can be served here. wait: how long for the first, ms; linger: for each that follows. NONE: nothing waits;
 -- ASK: the notice lies in the buffer; GONE: nobody is guarded any more; and 4 more where `made` has something to say.
@@ -393,13 +413,32 @@ end
 
 -- What was made or removed since the last call, one path a line, behind its mark.
 function api.made()
+  for i = 1, #made do
+    local mark, path = made[i]:sub(1, 1), made[i]:sub(2)
+    if mark == MADE_MARK then
+      api.own(path)
+    elseif mark == GONE_MARK then
+      own[path] = nil
+    end
+  end
   local lines = table.concat(made, "\n")
   made = {}
   return lines
 end
 
+-- The session made this file, and undo keeps nothing of it.
+function api.own(path)
+  if owned >= OWN then own, owned = {}, 0 end
+  own[path], owned = true, owned + 1
+end
+
+-- It is gone, or never was the session's own. '': so is anything.
+function api.disown(path)
+  if path == "" then own, owned = {}, 0 else own[path] = nil end
+end
+
 -- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
--- `kind` of name was, with `tape`. objects: of git's, where any name means any name of an object.
+-- `kind` of name was, or the one name that begins it before a slash, with `tape`. objects: of git's, where any name means any name of an object.
 function api.learn(path, fd, any, kind, tape, objects)
   local folder = folders[path]
   if not folder then
@@ -418,7 +457,8 @@ end
 
 function api.mask(tid, mask) masks[tid] = mask end
 
-function api.forget_masks() masks = {} end
+-- stable: whether no thread was seen to change its own since the session began.
+function api.forget_masks(stable) masks, settled = {}, stable end
 
 -- Give directories back: all, or those unused since the last call.
 api.forget = forget

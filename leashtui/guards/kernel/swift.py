@@ -21,6 +21,8 @@ from leashtui.guards.kernel import numbers as nr
 NONE, ASK, GONE = 0, 1, 2
 _MORE = 4
 NOTED, MADE, REMOVED = "+", "-", "x"
+FREE = frozenset({"/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx"})
+"""Devices that the floor lets everybody write."""
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
@@ -71,14 +73,18 @@ class Swift:
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
                 "means": MEANS, "leads": LEADS,
+                "free": " ".join(sorted(FREE)), "O_NONBLOCK": os.O_NONBLOCK, "O_NOFOLLOW": os.O_NOFOLLOW,
                 "numbers": lua.table_from({
-                    "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR, "mkdirat": nr.MKDIRAT, "link": nr.LINK,
-                    "linkat": nr.LINKAT, "unlink": nr.UNLINK, "unlinkat": nr.UNLINKAT,
+                    "execve": nr.EXECVE, "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR,
+                    "mkdirat": nr.MKDIRAT, "link": nr.LINK, "linkat": nr.LINKAT, "unlink": nr.UNLINK,
+                    "unlinkat": nr.UNLINKAT,
                 }),
             }
         )  # fmt: skip
-        source = files("leashtui.guards.kernel").joinpath("swift.lua").read_text()
-        self._lua: Any = lua.compile(source)(setting)
+        room = files("leashtui.guards.kernel")
+        names = lua.compile(room.joinpath("names.lua").read_text())(setting)
+        self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names)
+        self._names: Any = names
         self._take = self._lua.take
         self._failure: type[Exception] = LuaError
         self._told = told
@@ -102,15 +108,15 @@ class Swift:
 
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""
-        return self._lua.kind_of(name) or ""
+        return self._names.kind_of(name) or ""
 
     def kind_of_folder(self, name: str) -> str:
         """The kind of an ordinary folder's name, '' for one below which things may mean something else."""
-        return self._lua.kind_of_folder(name) or ""
+        return self._names.kind_of_folder(name) or ""
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
         """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
-        tape: where what is made there is noted for undo, 0 for nowhere."""
+        kind: of names, or one name itself and a slash. tape: where what is made there is noted for undo, 0: nowhere."""
         if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
             return
         self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None)
@@ -123,9 +129,18 @@ class Swift:
         """This thread's umask, until `forget_masks`."""
         self._lua.mask(tid, mask)
 
-    def forget_masks(self) -> None:
-        """A umask changes, or numbers of threads may have been used again."""
-        self._lua.forget_masks()
+    def forget_masks(self, *, stable: bool) -> None:
+        """A umask changes (then it is not stable), or numbers of threads may have been used again."""
+        self._lua.forget_masks(stable)
+
+    def own(self, path: str) -> None:
+        """The session made this file; undo keeps nothing of it, so its removal needs nobody."""
+        if _PATH.fullmatch(path) and len(path) <= _LENGTH:
+            self._lua.own(path)
+
+    def disown(self, path: str = "") -> None:
+        """What was made at this path is not there any more, or was not the session's own; '': at any path."""
+        self._lua.disown(path)
 
     def forget(self, *, everything: bool = True) -> None:
         """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""

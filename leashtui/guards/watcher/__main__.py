@@ -47,12 +47,16 @@ def main() -> None:
     territory = Territory(args.root, place_in(args.root), also=args.also, home=args.home, ignore=args.ignore)
     pending = Pending()
     custody = Custody(territory, args.aside) if args.ask else None
-    watch = Watch(territory, Eyes(pending), pending, Snapshot(time.time_ns), send, args.fd, custody)
+    eyes = Eyes(pending, patient=not args.ask)
+    watch = Watch(territory, eyes, pending, Snapshot(time.time_ns), send, args.fd, custody)
     with contextlib.suppress(ConnectionError):  # the supervisor is gone: so are we
         if args.lock and not _lock(args.lock):
             send(shared(args.root))
         try:
             watch.start()
+            if not args.ask:  # nobody waits for it: the processor is the guarded program's
+                with contextlib.suppress(OSError):
+                    os.nice(5)
             watch.run()
         except ConnectionError:
             raise

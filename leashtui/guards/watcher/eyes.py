@@ -11,10 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
 MOST_PENDING = 50_000
+PATIENCE = 0.03
+EVENTS = 256 << 10
+"""Bytes of events taken at once: more than a queue of the kernel's usual length (16,384 events) holds in PATIENCE."""
 
 _MASK = Mask(
     InotifyConstants.IN_CREATE
@@ -40,10 +44,13 @@ class Pending:
         self._trees: set[str] = set()
         self._lost = False
         self._everything = False
+        self.signs = 0
+        """How many were added ever."""
 
     def add(self, path: str, *, tree: bool) -> None:
         """`path` may have changed; tree: it is or was a directory."""
         with self._lock:
+            self.signs += 1
             quiet = not (self._files or self._trees or self._everything)
             if len(self._files) + len(self._trees) >= MOST_PENDING:
                 self._files.clear()
@@ -89,17 +96,29 @@ class Pending:
             return
 
 
-class Eyes:
-    """Watches directories one by one. blind: directories that could not be watched; why: the errno of the first."""
+class _Patient(InotifyFD):
+    """Takes what was signed meanwhile in one go, some times a second: the processor is the guarded program's."""
 
-    def __init__(self, pending: Pending) -> None:
+    def read_events(self, *, event_buffer_size: int = EVENTS) -> list[InotifyEvent]:
+        """See InotifyFD."""
+        time.sleep(PATIENCE)
+        return super().read_events(event_buffer_size=event_buffer_size)
+
+
+class Eyes:
+    """Watches directories one by one. blind: directories that could not be watched; why: the errno of the first.
+
+    patient: nobody waits for what is seen.
+    """
+
+    def __init__(self, pending: Pending, *, patient: bool = False) -> None:
         self._pending = pending
         self._directories: dict[int, str] = {}
         self.blind: set[str] = set()
         self.why = 0
         self._inotify: InotifyFD | None = None
         try:
-            self._inotify = InotifyFD()
+            self._inotify = _Patient() if patient else InotifyFD()
         except OSError as error:
             self.why = error.errno or errno.EMFILE
         else:

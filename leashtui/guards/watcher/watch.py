@@ -1,8 +1,8 @@
 """The watcher's one loop: wait, look, compare, tell.
 
-Knows when to look (150 ms after the first sign, so that a save is one change) and how to say much in few words (a burst
-becomes one line a directory and kind). Refuses to know inotify and sockets. Invariant: `run` looks at everything that
-was signed before it waits again, and after anything was lost it reads the whole territory.
+Knows when to look (150 ms after the last sign: a save is one change, a checkout is left alone) and how to say much in
+few words (a burst becomes one line a directory and kind). Refuses to know inotify and sockets. Invariant: `run` looks
+at everything that was signed before it waits again, and after anything was lost it reads the whole territory.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from leashtui.model.event import FileChanged
 from leashtui.model.facts import Place
 
 QUIET_MS = 150
+LATEST_MS = 2_000  # while files change all the time, this late: whoever changes them needs the processor now
 SOON_MS = 40  # where changes are asked about: time for a save to be whole, and for little else
 BURST = 200  # of more changes than this in two seconds, the kinds with more than FEW at once are told as sums
 FEW = 20
@@ -125,10 +126,17 @@ class Watch:
             self._meet(self._compare(self._custody))
 
     def _rest(self) -> None:
-        """Let a save finish; but hear an order at once."""
+        """Let a save finish, and where nothing waits for us a checkout or a build; but hear an order at once."""
         control = poll()
         control.register(self._control, POLLIN | POLLHUP)
-        control.poll(QUIET_MS if self._custody is None else SOON_MS)
+        if self._custody is not None:
+            control.poll(SOON_MS)
+            return
+        until, before = time.monotonic() + LATEST_MS / 1000, -1
+        while before != self._pending.signs and time.monotonic() < until:
+            before = self._pending.signs
+            if control.poll(QUIET_MS):
+                return
 
     def _obey(self, order: Order) -> None:
         if isinstance(order, Keep | Restore):

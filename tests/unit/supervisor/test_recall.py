@@ -97,6 +97,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("path", "/w/x"),
         ("script", "rm -rf ."),
         ("under_git", True),
+        ("named", "host.example"),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -118,6 +119,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "path",
         "host",
         "port",
+        "named",
         "script",
         "chosen",
         "under_git",

@@ -1,0 +1,133 @@
+"""What the file guard writes down about a deed: for undo, whose making a name is, what may be done again quickly.
+
+Before a deed the keeper of undo is told, after it the names that the session made (made.py), and what serves frequent
+acts without Python (swift.py) learns or forgets. Knows deeds and spots. Refuses to judge and to do. Invariant: a name
+that swift takes for the session's own is the session's own here too, and undo keeps nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from leashtui.guards.kernel.express import Lessons
+from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.naming import Deed, Kind
+from leashtui.guards.kernel.spot import Spot
+from leashtui.guards.kernel.swift import MADE, NOTED, REMOVED
+
+MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
+_EXCHANGE = 2
+
+
+class Keeper(Protocol):
+    """Keeps what a deed is about to destroy (stores.undo)."""
+
+    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
+        """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
+        ...
+
+    def tape(self, path: str) -> int:
+        """Where a line for a thing made at this path is written by others, 0 for nowhere."""
+        ...
+
+    def noted(self, path: str) -> None:
+        """Its line was written."""
+        ...
+
+
+def is_backup(source: str, target: str) -> bool:
+    """Whether a file is only put aside under its own name: `notes.md.bak`, `notes.md~`."""
+    return target.startswith(source) and "/" not in target[len(source) :] and target != source
+
+
+class Notes:
+    """Of one session. keeper: None keeps nothing. may_make: whether this real path may be written unasked."""
+
+    def __init__(self, made: Made, keeper: Keeper | None, may_make: Callable[[str], bool]) -> None:
+        self.made = made
+        self.lessons: Lessons | None = None
+        self._keeper = keeper
+        self._may_make = may_make
+
+    def keep(self, deed: Deed, spots: list[Spot]) -> None:
+        """Hand what is about to be lost to the keeper."""
+        if self._keeper is None or not spots:
+            return
+        last = spots[-1]
+        kind = ""
+        if last.found is None:
+            kind = "made" if deed.kind is not Kind.RENAME else ""
+        elif deed.kind in (Kind.UNLINK, Kind.RMDIR) or deed.kind is Kind.RENAME:
+            kind = "gone"
+        elif deed.kind not in MAKES:
+            kind = "changed"
+        if kind:
+            self._keeper.before(kind, last.fd, last.name, last.path)
+        if deed.kind is Kind.RENAME:
+            if is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
+                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path)
+            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)
+
+    def remember(self, deed: Deed, spots: list[Spot]) -> None:
+        """Which names are the session's own making."""
+        if not spots:
+            return
+        made, path = self.made, spots[-1].path
+        if deed.kind is Kind.RENAME:
+            old = spots[0]
+            if deed.flags & _EXCHANGE:
+                made.exchanged(old.path, path)
+            else:
+                made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
+            self._disown(*("",) if old.is_folder or deed.flags & _EXCHANGE else (old.path, path))
+        elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
+            made.gone(path)
+            self._disown(path)
+        elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in MAKES):
+            made.made(path)
+            self._own(deed, path)
+
+    def express(self, folder: int, name: bytes, path: str) -> None:
+        """A file was made by the short way (express.py)."""
+        if self._keeper is not None:
+            self._keeper.before("made", folder, name, path)
+        self.made.made(path)
+        if self.lessons is not None and path in self.made and not self.tape(path):
+            self.lessons.swift.own(path)
+
+    def tape(self, path: str) -> int:
+        """See Keeper."""
+        return self._keeper.tape(path) if self._keeper is not None else 0
+
+    def noted(self, mark: str, path: str) -> None:
+        """Something was done without us (swift.Swift)."""
+        if mark == REMOVED:
+            self.made.gone(path)
+            return
+        if self._keeper is not None and mark == NOTED:
+            self._keeper.noted(path)
+        self.made.made(path)
+        if mark == MADE and path not in self.made:  # something of the person's had that name once
+            self._disown(path)
+
+    def teach(self, deed: Deed, spots: list[Spot]) -> None:
+        """A folder or a link was made, a file removed: what is known of where it lies."""
+        if self.lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK, Kind.UNLINK):
+            return
+        for spot in spots:
+            folder, name = os.fsdecode(spot.folder), os.fsdecode(spot.name)
+            if deed.kind is Kind.UNLINK:
+                self.lessons.removed(folder, spot.fd, name)
+            elif self._may_make(spot.path):
+                self.lessons.made(folder, spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
+
+    def _own(self, deed: Deed, path: str) -> None:
+        if self.lessons is not None and deed.kind is Kind.OPEN and path in self.made and not self.tape(path):
+            self.lessons.swift.own(path)
+
+    def _disown(self, *paths: str) -> None:
+        if self.lessons is not None:
+            for path in paths:
+                self.lessons.swift.disown(path)
