@@ -78,12 +78,13 @@ class Spent(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """What an installation changes. user, project: the JSON file, '~/' for the home and './' for the project.
 
-    hooks: event -> its entries, added behind what is there.
+    hooks: event -> its entries, added behind what is there. whole: the text of a file of our own instead.
     """
 
     user: str
     project: str
-    hooks: dict[str, Any]
+    hooks: dict[str, Any] = {}
+    whole: str = ""
 
 
 MODEL_KEYS = tuple(

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 from msgspec import json as codec
 
-from leashtui.model.errors import Exit
+from leashtui.faces.cli.nesting import outer_session
+from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.accepted import Accepted
 from leashtui.stores.directories import state_dir
 from leashtui.supervisor.inventory import Found, Places, Stray, strays, take
@@ -35,6 +36,10 @@ def run(args: argparse.Namespace) -> int:
     now = {key: value for agent in found for key, value in pins(agent).items()}
     changed = {key: "changed" if key in known else "new" for key, value in now.items() if known.get(key) != value}
     loose = strays()
+    if args.accept and outer_session(os.environ):
+        raise LeashError(
+            "accepting is a person's to do, not from inside a session", "use another terminal", Exit.DENIED
+        )
     if args.accept:
         accepted.add(now)
         changed = {}
