@@ -25,7 +25,7 @@ class Armory(Struct, frozen=True):
     words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
     `leash hooks install` was run for this agent. relay: a configured MCP server -> how it is started or called through
     leash, None when it has to stay as it is. own: leash's own MCP server as argv, () for none. cwd, top: where
-    it starts, and the workspace's root.
+    it starts, and the workspace's root. version: the installed agent's, '' where it does not say.
     """
 
     command: Callable[[str, float, bool], str]
@@ -37,6 +37,7 @@ class Armory(Struct, frozen=True):
     own: tuple[str, ...] = ()
     cwd: str = "/"
     top: str = "/"
+    version: str = ""
 
 
 class Armed(Struct, frozen=True):
@@ -158,7 +159,7 @@ class Adapter(Struct, frozen=True):
         """The environment it is started with: `base`, where the person's own values win."""
         return dict(self.surroundings) | dict(base)
 
-    def command(self, argv: Sequence[str], *, quiet: bool = False) -> list[str]:
+    def command(self, argv: Sequence[str], *, quiet: bool = False, version: str = "") -> list[str]:
         """The command line that starts it. argv: as typed, program first. quiet: without its own prompts."""
         added = [word for word in (*self.extra, *(self.quiet if quiet else ())) if word not in argv]
         return [*argv[:1], *added, *argv[1:]]
@@ -203,6 +204,12 @@ class Adapter(Struct, frozen=True):
     def command_of(self, argv: Sequence[str]) -> str:
         """The command its model asked for, out of the words of the shell that runs it; '' when it is none."""
         return shell_text(argv)
+
+
+def before(version: str, other: str) -> bool:
+    """Whether a version is known to be older than another one: 0.9.1 than 0.10."""
+    one, two = (tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0])) for text in (version, other))
+    return bool(one) and one < two
 
 
 def refuse(feedback: str) -> Reply:

@@ -96,9 +96,12 @@ class Rooms(Protocol):
 
 
 class Setting:
-    """What stays the same for a session: workspace, home, user, mode, probe, tables."""
+    """What stays the same for a session: workspace, home, user, mode, probe, tables.
 
-    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "user", "workspace")
+    package: where the agent that a person named was installed, once it is known.
+    """
+
+    __slots__ = ("home", "library", "mode", "package", "probe", "rooms", "tools", "user", "workspace")
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class Setting:
         rooms: Rooms,
         library: Library | None = None,
     ) -> None:
+        self.package = ""
         self.library = library or Library()
         self.rooms = rooms
         self.workspace = workspace
@@ -122,7 +126,9 @@ class Setting:
 
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
-        return Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
+        seen = Setting(self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library)
+        seen.package = self.package
+        return seen
 
 
 class Machine(Branches):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
+from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import DIRECTORY, Relays
@@ -40,6 +42,7 @@ class Arming:
 
     def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int, mcp: bool = False) -> None:
         self.adapter: Adapter = adapter_for(argv[0])
+        self._program = argv[0]
         self.wanted = hooks and self.adapter.hold > 0
         self._directory = HookDirectory(directory / "hook")
         self._patience = patience
@@ -124,7 +127,13 @@ class Arming:
             own=self._relays.own if self._mcp else (),
             cwd=where[0],
             top=where[1],
+            version=self._version(env),
         )
+
+    def _version(self, env: Mapping[str, str]) -> str:
+        """The installed agent's version, where its package says it."""
+        found = shutil.which(self._program, path=env.get("PATH"))
+        return version_of(Path(os.path.realpath(found)), self.adapter.footprint.package) if found else ""
 
     def _is_installed(self, home: str) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from leashtui.agents.registry import adapter_for, names, nearest
@@ -21,6 +22,7 @@ from leashtui.faces.keeper import Face, Keeper
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.config import Config, load
+from leashtui.supervisor.inventory import version_of
 
 EPILOG = "Everything after PROGRAM is the program's, as it was typed. Exit code: the program's, or 125, 126, 127."
 SMALLEST = (40, 10)
@@ -71,7 +73,7 @@ def start(
         print(f"leash: {agent.kind} runs without its own prompts (own_prompts.{agent.kind})", file=sys.stderr)
     size = shutil.get_terminal_size()
     letter: dict[str, Any] = {
-        "argv": agent.command(argv, quiet=quiet),
+        "argv": agent.command(argv, quiet=quiet, version=version_of(Path(exe).resolve(), agent.footprint.package)),
         "exe": exe,
         "agent": name or (agent.kind if agent.names else os.path.basename(argv[0])),
         "cwd": where,
