@@ -218,12 +218,15 @@ def refuse(feedback: str) -> Reply:
 
 
 def shell_text(argv: Sequence[str]) -> str:
-    """TEXT of `sh -c TEXT`, `bash -lc TEXT` and their like; '' for anything else."""
+    """TEXT of `sh -c TEXT`, `bash -lc TEXT`, `bash -c -l TEXT` and their like; '' for anything else."""
     if not argv or os.path.basename(argv[0]).lstrip("-") not in {"sh", "bash", "dash", "zsh", "ksh"}:
         return ""
+    command = False
     for at, word in enumerate(argv[1:], 1):
-        if not word.startswith("-"):
-            return ""
-        if not word.startswith("--") and "c" in word:
-            return argv[at + 1] if at + 1 < len(argv) else ""
+        if not word.startswith("-") or word == "--":
+            return (argv[at] if word != "--" else argv[at + 1] if at + 1 < len(argv) else "") if command else ""
+        if not word.startswith("--"):
+            command = command or "c" in word
+            if "o" in word:
+                return ""
     return ""

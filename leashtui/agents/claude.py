@@ -46,7 +46,7 @@ _TOOLS = {
 }
 _OFF = r"\\builtin (?:unalias|unset -f) -- '[\w.-]+'"
 _EVAL = re.compile(
-    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh 2>/dev/null \|\| true && )?"
+    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh(?: 2>/dev/null \|\| true)? && )?"
     r"(?:(?:\\builtin )?(?:shopt -u|setopt|unsetopt) [\w ]+ 2>/dev/null \|\| true && "
     rf"|\{{ {_OFF}; {_OFF}; \}} >/dev/null 2>&1 \|\| true && )*"
     r"eval (.*?)(?: \\?< /dev/null)? && pwd -P >\| [\w./-]+/claude-\w+-cwd",

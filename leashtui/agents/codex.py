@@ -22,6 +22,8 @@ from leashtui.model.request import Tier
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
 _NO_HOOKS = _HEADLESS - {"exec", "e"}
 _TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
+_LOADED = re.compile(r"if \. '[^']*/\.codex/shell_snapshots/[\w.-]+' >/dev/null 2>&1; then :; fi\n\nexec '/")
+"""How versions before 0.131 load their snapshot."""
 _EXEC = "\n\nexec '/"
 _SETUP = "--codex-run-as-process-setup"
 _NAME = re.compile(r"[\w-]+")
@@ -152,7 +154,7 @@ def _served(env: Mapping[str, str], armory: Armory) -> tuple[list[str], tuple[st
 
 def _behind_snapshot(text: str) -> str:
     """What a shell execs at the end of the lines that load a snapshot; '' for any other text."""
-    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") else -1
+    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") or _LOADED.match(text) else -1
     if at < 0:
         return ""
     try:

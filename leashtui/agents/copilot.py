@@ -1,7 +1,7 @@
 """Copilot CLI. Runs `/bin/bash --norc --noprofile -c CMD` with an environment of its own making.
 
 It tells its model that a command still runs after 30 s. Its hooks need a file of the user's, so that a session has none
-of them unless `leash hooks install` was run; its execs are seen.
+of them; its execs are seen. It keeps its own state in the file of its settings.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Copilot(Adapter, frozen=True):
 
     def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
         """See Adapter."""
-        return tuple(name for name in _KEYS if env.get(name))[:1]
+        return (*super().keys_in(env), *tuple(name for name in _KEYS if env.get(name))[:1])
 
 
 AGENT = Copilot(
@@ -26,7 +26,9 @@ AGENT = Copilot(
     patience=30,
     yields=True,
     quiet=("--allow-all-tools",),
-    state=(".copilot/",),
+    tried="1.0.102",
+    state=(".copilot/", ".copilot/config.json"),
+    keys=("COPILOT_PROVIDER_API_KEY", "COPILOT_PROVIDER_BEARER_TOKEN"),
     footprint=Footprint(
         settings=("~/.copilot/config.json", "~/.copilot/hooks"),
         mcp=(("~/.copilot/mcp-config.json", "mcpServers"),),

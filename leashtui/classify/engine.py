@@ -140,6 +140,9 @@ class Engine:
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
+        if request.chosen and not self._setting.package:
+            real = (package_of(self._setting.probe.real(word)) for word in words[:_LAUNCHERS] if word.startswith("/"))
+            self._setting.package = next((package for package in real if package), "")
         agent = self._agent(request, words)
         if agent:
             ledger.programs[agent] = None
@@ -157,7 +160,6 @@ class Engine:
                 started = (name, request.argv[index + 1 :])
                 if request.chosen:
                     self._started.add(started)
-                    self._setting.package = self._setting.package or package_of(self._setting.probe.real(word))
                 return name if started in self._started else ""
         return ""
 
