@@ -8,6 +8,11 @@ from collections.abc import Mapping
 
 from leashtui.agents.adapter import Adapter, Footprint
 
+_SNAPSHOT = (
+    r"/bin/bash\0-l\0-c\0printf %s '__copilot_login_env_snapshot_\w+__'; if ! command env -0 2>/dev/null; then"
+    r" for __copilot_k in \$\(compgen -e\); do printf '%s=%s\\0' \"\$__copilot_k\" \"\$\{!__copilot_k\}\"; done; fi"
+)
+"""Its reading of a login shell's environment."""
 _KEYS = ("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN")
 """In the order in which it looks for them."""
 
@@ -27,6 +32,7 @@ AGENT = Copilot(
     yields=True,
     quiet=("--allow-all-tools",),
     tried="1.0.102",
+    habits=(_SNAPSHOT,),
     state=(".copilot/", ".copilot/config.json"),
     keys=("COPILOT_PROVIDER_API_KEY", "COPILOT_PROVIDER_BEARER_TOKEN"),
     footprint=Footprint(
