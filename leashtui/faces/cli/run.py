@@ -28,6 +28,8 @@ EPILOG = "Everything after PROGRAM is the program's, as it was typed. Exit code:
 SMALLEST = (40, 10)
 """Columns and rows below which no panel can be drawn."""
 
+_OUTER_TERMINAL = frozenset("TMUX TMUX_PANE STY ZELLIJ ZELLIJ_SESSION_NAME ZELLIJ_PANE_ID".split())
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and the program."""
@@ -84,7 +86,7 @@ def start(
         "posture": args.mode or config.mode,
         "role": args.role,
         "face": face,
-        "env": agent.environment(surroundings),
+        "env": _inside(agent.environment(surroundings), face),
         "cols": size.columns,
         "rows": size.lines,
         "home": surroundings.get("HOME") or os.path.expanduser("~"),
@@ -167,6 +169,11 @@ def _advice(word: str) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "leash runs any program: leash bash; `leash --help` lists its own commands"
+
+
+def _inside(env: dict[str, str], face: str) -> dict[str, str]:
+    """Without what speaks of the terminal outside: an agent's own one is leash's, and no pane of a multiplexer."""
+    return env if face == "headless" else {name: value for name, value in env.items() if name not in _OUTER_TERMINAL}
 
 
 def _refuse_nesting(guard: str) -> None:
