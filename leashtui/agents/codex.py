@@ -56,9 +56,11 @@ class Codex(Adapter, frozen=True):
     def command(self, argv: Sequence[str], *, quiet: bool = False, version: str = "") -> list[str]:
         """As typed, with `--no-daemon` unless a subcommand runs without the daemon, or the version has none."""
         words = super().command(argv, quiet=quiet)
-        if _HEADLESS.isdisjoint(argv[1:]) and "--no-daemon" not in words and not before(version, _DAEMON_SINCE):
-            words.insert(1, "--no-daemon")
-        return words
+        if not _HEADLESS.isdisjoint(argv[1:]):
+            return words
+        daemon = "--no-daemon" in words or before(version, _DAEMON_SINCE)
+        # each tip is counted in config.toml, a file that is asked about
+        return [*words[:1], *(() if daemon else ("--no-daemon",)), "-c", "tui.show_tooltips=false", *words[1:]]
 
     def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
         """Besides the usual ones, those that the person's settings name for a provider."""
