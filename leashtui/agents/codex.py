@@ -8,6 +8,7 @@ for one session; because it runs only hooks that were reviewed, its review is by
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +21,15 @@ from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
+_OWN_SANDBOX = frozenset({"--dangerously-bypass-approvals-and-sandbox", "--yolo", "danger-full-access"})
 _NO_HOOKS = _HEADLESS - {"exec", "e"}
 _TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
 _LOADED = re.compile(r"if \. '[^']*/\.codex/shell_snapshots/[\w.-]+' >/dev/null 2>&1; then :; fi\n\nexec '/")
 """How versions before 0.131 load their snapshot."""
 _EXEC = "\n\nexec '/"
 _SETUP = "--codex-run-as-process-setup"
+_SANDBOX = "codex-linux-sandbox"
+"""A link to itself, by which older versions start a command in their own sandbox."""
 _NAME = re.compile(r"[\w-]+")
 _HOOKS_SINCE = "0.131"
 _DAEMON_SINCE = "0.157"
@@ -82,6 +86,8 @@ class Codex(Adapter, frozen=True):
             text = f'{{type="command",command={json.dumps(hook["command"])},timeout={hook["timeout"]}}}'
             added += ["-c", f'hooks.{event}=[{{matcher="*",hooks=[{text}]}}]']
         added += served
+        if os.geteuid() == 0 and _OWN_SANDBOX.isdisjoint(argv[1:]):
+            left = (*left, "codex's own sandbox cannot run as root in a session: codex --sandbox danger-full-access")
         note = "codex runs every hook of its own configuration without asking for trust in this session"
         return Armed([*argv[:at], *added, *argv[at:]], dict(env), (*left, *((note,) if _TRUST not in argv else ())))
 
@@ -99,6 +105,8 @@ class Codex(Adapter, frozen=True):
         if _TRIED.fullmatch("\0".join(words)):
             return ("true",)
         words = words[8:] if words[1:2] == (_SETUP,) and len(words) > 8 else words
+        if words and words[0].rpartition("/")[2] == _SANDBOX and "--" in words[1:-1]:
+            words = words[words.index("--") + 1 :]
         text = shell_text(words)
         command = _behind_snapshot(text)
         return (words[0], "-c", command) if command else words
