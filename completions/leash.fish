@@ -306,6 +306,7 @@ complete -c leash -n '_shtab_leash_using blast' -l json -d 'print one JSON objec
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a inventory -d 'list this machine'"'"'s agents, how leash sees each, and what is weak'
 complete -c leash -n '_shtab_leash_using inventory' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using inventory' -l json -d 'one object a line'
+complete -c leash -n '_shtab_leash_using inventory' -l diff -d 'show what of them is not as it was accepted'
 complete -c leash -n '_shtab_leash_using inventory' -l accept -d 'remember instructions, skills and servers as they are'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a hooks -d 'put leash'"'"'s hooks into an agent'"'"'s own settings, or take them out'
 complete -c leash -n '_shtab_leash_using hooks' -s h -l help -d 'show this help message and exit'

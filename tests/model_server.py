@@ -262,6 +262,9 @@ def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str,
             "name": turn.tool,
             "arguments": json.dumps(turn.arguments),
         }
+        if turn.tool.startswith("mcp__") and turn.tool.count("__") > 1:  # a tool within its server's namespace
+            space, _, name = turn.tool.rpartition("__")
+            item |= {"namespace": space, "name": name}
     usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
     events = [
         {"type": "response.created", "response": {"id": f"resp_{turn.number}"}},

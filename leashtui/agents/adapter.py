@@ -25,7 +25,7 @@ class Armory(Struct, frozen=True):
     words: the same as argv. write: (name, bytes) -> path of a new file in the session's directory. installed: whether
     `leash hooks install` was run for this agent. relay: a configured MCP server -> how it is started or called through
     leash, None when it has to stay as it is. own: leash's own MCP server as argv, () for none. cwd, top: where
-    it starts, and the workspace's root.
+    it starts, and the workspace's root. version: the installed agent's, '' where it does not say.
     """
 
     command: Callable[[str, float, bool], str]
@@ -37,6 +37,7 @@ class Armory(Struct, frozen=True):
     own: tuple[str, ...] = ()
     cwd: str = "/"
     top: str = "/"
+    version: str = ""
 
 
 class Armed(Struct, frozen=True):
@@ -78,12 +79,13 @@ class Spent(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """What an installation changes. user, project: the JSON file, '~/' for the home and './' for the project.
 
-    hooks: event -> its entries, added behind what is there.
+    hooks: event -> its entries, added behind what is there. whole: the text of a file of our own instead.
     """
 
     user: str
     project: str
-    hooks: dict[str, Any]
+    hooks: dict[str, Any] = {}
+    whole: str = ""
 
 
 MODEL_KEYS = tuple(
@@ -157,7 +159,7 @@ class Adapter(Struct, frozen=True):
         """The environment it is started with: `base`, where the person's own values win."""
         return dict(self.surroundings) | dict(base)
 
-    def command(self, argv: Sequence[str], *, quiet: bool = False) -> list[str]:
+    def command(self, argv: Sequence[str], *, quiet: bool = False, version: str = "") -> list[str]:
         """The command line that starts it. argv: as typed, program first. quiet: without its own prompts."""
         added = [word for word in (*self.extra, *(self.quiet if quiet else ())) if word not in argv]
         return [*argv[:1], *added, *argv[1:]]
@@ -204,18 +206,27 @@ class Adapter(Struct, frozen=True):
         return shell_text(argv)
 
 
+def before(version: str, other: str) -> bool:
+    """Whether a version is known to be older than another one: 0.9.1 than 0.10."""
+    one, two = (tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0])) for text in (version, other))
+    return bool(one) and one < two
+
+
 def refuse(feedback: str) -> Reply:
     """The refusal that needs no JSON."""
     return Reply(code=2, stderr=feedback.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def shell_text(argv: Sequence[str]) -> str:
-    """TEXT of `sh -c TEXT`, `bash -lc TEXT` and their like; '' for anything else."""
+    """TEXT of `sh -c TEXT`, `bash -lc TEXT`, `bash -c -l TEXT` and their like; '' for anything else."""
     if not argv or os.path.basename(argv[0]).lstrip("-") not in {"sh", "bash", "dash", "zsh", "ksh"}:
         return ""
+    command = False
     for at, word in enumerate(argv[1:], 1):
-        if not word.startswith("-"):
-            return ""
-        if not word.startswith("--") and "c" in word:
-            return argv[at + 1] if at + 1 < len(argv) else ""
+        if not word.startswith("-") or word == "--":
+            return (argv[at] if word != "--" else argv[at + 1] if at + 1 < len(argv) else "") if command else ""
+        if not word.startswith("--"):
+            command = command or "c" in word
+            if "o" in word:
+                return ""
     return ""

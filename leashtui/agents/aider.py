@@ -6,6 +6,7 @@ AGENT = Adapter(
     kind="aider",
     names=("aider",),
     quiet=("--yes-always",),
+    tried="0.86.2",
     state=(".aider/",),
     keys=("AIDER_*API_KEY", *MODEL_KEYS),
     footprint=Footprint(

@@ -1,8 +1,9 @@
 """Claude Code. Its tool runs `/bin/bash -c '... eval CMD ...'` from $SHELL and gives up on a command after 120 s.
 
-Seen with 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's time-out is
-not the command's, so a command can be held in the hook before its shell starts. Settings for one session come by
-`--settings`, which is merged with all others.
+Seen with 2.0.77, 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's
+time-out is not the command's, so a command can be held in the hook before its shell starts. Settings for one session
+come by `--settings`, which is merged with all others. What it fetches and registers by itself at a first start (a
+marketplace of plugins, a handler of links) it leaves alone under leash: nobody asked for it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _TOOLS = {
 }
 _OFF = r"\\builtin (?:unalias|unset -f) -- '[\w.-]+'"
 _EVAL = re.compile(
-    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh 2>/dev/null \|\| true && )?"
+    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh(?: 2>/dev/null \|\| true)? && )?"
     r"(?:(?:\\builtin )?(?:shopt -u|setopt|unsetopt) [\w ]+ 2>/dev/null \|\| true && "
     rf"|\{{ {_OFF}; {_OFF}; \}} >/dev/null 2>&1 \|\| true && )*"
     r"eval (.*?)(?: \\?< /dev/null)? && pwd -P >\| [\w./-]+/claude-\w+-cwd",
@@ -54,6 +55,8 @@ _EVAL = re.compile(
 )
 """Its preamble: loading its snapshot of the shell, switching some things off; the command; where it ended up."""
 _FUNCTION = "f() { git --git-dir=\"$1\" for-each-ref --format='%(objectname)'; }; f"
+_QUIET = {"disableDeepLinkRegistration": "disable"}
+"""What it would do to the person's desktop by itself at its first start."""
 _BEDROCK = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 _REFS = f"core.alternateRefsCommand={_FUNCTION}"
 
@@ -77,7 +80,7 @@ class Claude(Adapter, frozen=True):
                 del words[at]
                 break
         hooks = dialect.table(_EVENTS, self.hold, armory.command, onFailure="block")
-        path = armory.write("claude.json", json.dumps(dialect.merge(given, hooks)).encode())
+        path = armory.write("claude.json", json.dumps(dialect.merge({**_QUIET, **given}, hooks)).encode())
         words, servers, notes = _served(words, env, armory, given)
         if servers:  # before --settings: the option takes every word up to the next one
             mine = armory.write("claude-mcp.json", json.dumps({"mcpServers": servers}).encode())
@@ -226,6 +229,7 @@ AGENT = Claude(
     patience=120,
     hold=3600,
     quiet=("--dangerously-skip-permissions",),
+    surroundings=(("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),),
     tried="2.1.329",
     habits=(
         r"/bin/(?:ba|z)?sh\0-c\0env",

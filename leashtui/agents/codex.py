@@ -8,22 +8,31 @@ for one session; because it runs only hooks that were reviewed, its review is by
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from leashtui.agents import dialect, servers, spending
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, refuse, shell_text
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, before, refuse, shell_text
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
+_OWN_SANDBOX = frozenset({"--dangerously-bypass-approvals-and-sandbox", "--yolo", "danger-full-access"})
 _NO_HOOKS = _HEADLESS - {"exec", "e"}
 _TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
+_LOADED = re.compile(r"if \. '[^']*/\.codex/shell_snapshots/[\w.-]+' >/dev/null 2>&1; then :; fi\n\nexec '/")
+"""How versions before 0.131 load their snapshot."""
 _EXEC = "\n\nexec '/"
 _SETUP = "--codex-run-as-process-setup"
+_SANDBOX = "codex-linux-sandbox"
+"""A link to itself, by which older versions start a command in their own sandbox."""
 _NAME = re.compile(r"[\w-]+")
+_HOOKS_SINCE = "0.131"
+_DAEMON_SINCE = "0.157"
 _TRUST = "--dangerously-bypass-hook-trust"
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
@@ -48,12 +57,14 @@ _TOOLS = {
 class Codex(Adapter, frozen=True):
     """Codex with hooks by `-c`, and `--no-daemon` in its terminal interface only."""
 
-    def command(self, argv: Sequence[str], *, quiet: bool = False) -> list[str]:
-        """As typed, with `--no-daemon` unless a subcommand runs without the daemon."""
+    def command(self, argv: Sequence[str], *, quiet: bool = False, version: str = "") -> list[str]:
+        """As typed, with `--no-daemon` unless a subcommand runs without the daemon, or the version has none."""
         words = super().command(argv, quiet=quiet)
-        if _HEADLESS.isdisjoint(argv[1:]) and "--no-daemon" not in words:
-            words.insert(1, "--no-daemon")
-        return words
+        if not _HEADLESS.isdisjoint(argv[1:]):
+            return words
+        daemon = "--no-daemon" in words or before(version, _DAEMON_SINCE)
+        # each tip is counted in config.toml, a file that is asked about
+        return [*words[:1], *(() if daemon else ("--no-daemon",)), "-c", "tui.show_tooltips=false", *words[1:]]
 
     def keys_in(self, env: Mapping[str, str]) -> tuple[str, ...]:
         """Besides the usual ones, those that the person's settings name for a provider."""
@@ -64,14 +75,19 @@ class Codex(Adapter, frozen=True):
         """Hooks as configuration values of this run; they stand beside those of ~/.codex/hooks.json."""
         if not _NO_HOOKS.isdisjoint(argv[1:2]):
             return Armed(list(argv), dict(env))
+        served, left = _served(env, armory)
+        at = 2 if argv[1:2] in (["exec"], ["e"]) else 1
+        if before(armory.version, _HOOKS_SINCE):
+            old = f"codex {armory.version} has no hooks yet: the programs it starts are guarded, its own edits are not"
+            return Armed([*argv[:at], *served, *argv[at:]], dict(env), (*left, old))
         added = [] if _TRUST in argv else [_TRUST]
         for event, entries in dialect.table(_EVENTS, self.hold, armory.command).items():
             hook = entries[0]["hooks"][0]
             text = f'{{type="command",command={json.dumps(hook["command"])},timeout={hook["timeout"]}}}'
             added += ["-c", f'hooks.{event}=[{{matcher="*",hooks=[{text}]}}]']
-        served, left = _served(env, armory)
         added += served
-        at = 2 if argv[1:2] in (["exec"], ["e"]) else 1
+        if os.geteuid() == 0 and _OWN_SANDBOX.isdisjoint(argv[1:]):
+            left = (*left, "codex's own sandbox cannot run as root in a session: codex --sandbox danger-full-access")
         note = "codex runs every hook of its own configuration without asking for trust in this session"
         return Armed([*argv[:at], *added, *argv[at:]], dict(env), (*left, *((note,) if _TRUST not in argv else ())))
 
@@ -89,6 +105,8 @@ class Codex(Adapter, frozen=True):
         if _TRIED.fullmatch("\0".join(words)):
             return ("true",)
         words = words[8:] if words[1:2] == (_SETUP,) and len(words) > 8 else words
+        if words and words[0].rpartition("/")[2] == _SANDBOX and "--" in words[1:-1]:
+            words = words[words.index("--") + 1 :]
         text = shell_text(words)
         command = _behind_snapshot(text)
         return (words[0], "-c", command) if command else words
@@ -114,11 +132,22 @@ def _settings_of(env: Mapping[str, str]) -> Path:
 
 def _served(env: Mapping[str, str], armory: Armory) -> tuple[list[str], tuple[str, ...]]:
     """(every configured MCP server led through leash, as `-c` values; what stays outside, in a sentence)."""
-    path = _settings_of(env)
-    table = servers.table_of(path, "mcp_servers")
-    named = {name: entry for name, entry in table.items() if _NAME.fullmatch(name)}
-    odd = [name for name in table if name not in named]
-    made = servers.led(named, str(path), armory.relay, env)
+    user = _settings_of(env)
+    trusted = any(
+        servers.table_of(user, "projects", root).get("trust_level") == "trusted" for root in (armory.top, armory.cwd)
+    )
+    nearer = [place / ".codex/config.toml" for place in servers.above(armory.cwd, armory.top)] if trusted else []
+    table: dict[str, Any] = {}
+    source: dict[str, str] = {}
+    for path in dict.fromkeys((user, *nearer)):  # a nearer file's keys count before a farther one's
+        for name, entry in servers.table_of(path, "mcp_servers").items():
+            table[name] = {**table.get(name, {}), **entry} if isinstance(entry, dict) else entry
+            source[name] = str(path)
+    odd = [name for name in table if not _NAME.fullmatch(name)]
+    made: dict[str, Any] = {}
+    for name in table:
+        if name not in odd:
+            made |= servers.led({name: table[name]}, source[name], armory.relay, env)
     added: list[str] = []
     for name, entry in made.items():
         for key in ("command", "args", "url"):
@@ -135,7 +164,7 @@ def _served(env: Mapping[str, str], armory: Armory) -> tuple[list[str], tuple[st
 
 def _behind_snapshot(text: str) -> str:
     """What a shell execs at the end of the lines that load a snapshot; '' for any other text."""
-    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") else -1
+    at = text.find(_EXEC) if text.startswith("__CODEX_SNAPSHOT_") or _LOADED.match(text) else -1
     if at < 0:
         return ""
     try:
@@ -159,7 +188,7 @@ AGENT = Codex(
     keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
-        mcp=(("~/.codex/config.toml", "mcp_servers"),),
+        mcp=(("~/.codex/config.toml", "mcp_servers"), ("./.codex/config.toml", "mcp_servers")),
         skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills"),
         instructions=("~/.codex/AGENTS.md", "./AGENTS.md", "./AGENTS.override.md"),
         transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",

@@ -7,12 +7,13 @@ whatever that variable held; the plugin only carries bytes to the hook client an
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, refuse
+from leashtui.agents.adapter import HOOK_DIRECTORY, MODEL_KEYS, Adapter, Armed, Armory, Footprint, Settings, refuse
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import GATES, Answer, Happening, Kind, Moment, Reply
 
@@ -41,7 +42,7 @@ _OWN = frozenset(
     " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
 _PLUGIN = """\
-// leash: written for one session. Carries bytes to the hook client and back; whatever fails is a refusal.
+// leash: carries bytes to the hook client and back; whatever fails is a refusal. Without a session it does nothing.
 import { spawn } from "node:child_process"
 const WORDS = %s
 const call = (event, body) => new Promise((done) => {
@@ -57,6 +58,7 @@ const call = (event, body) => new Promise((done) => {
   child.stdin.end(JSON.stringify(body))
 })
 export const Leash = async ({ directory }) => {
+  if (!(%s)) return {}
   await call("start", { cwd: directory })
   return {
     "chat.message": async (input, output) => {
@@ -108,7 +110,7 @@ class OpenCode(Adapter, frozen=True):
             event: armory.words(event, self.hold if moment in GATES else 30.0, moment in GATES)
             for event, moment in _EVENTS.items()
         }
-        path = armory.write("leash-opencode.js", (_PLUGIN % json.dumps(words)).encode())
+        path = armory.write("leash-opencode.js", (_PLUGIN % (json.dumps(words), "true")).encode())
         before = document.get("plugin")
         document["plugin"] = [*(before if isinstance(before, list) else ()), f"file://{path}"]
         mine = {**_served(env, armory), **servers.led(_table(document), CONTENT, armory.relay, env)}
@@ -118,6 +120,15 @@ class OpenCode(Adapter, frozen=True):
             document["mcp"] = {**_table(document), **mine}
         notes = ("opencode --pure loads no plugins: leash sees its execs only",) if "--pure" in argv else ()
         return Armed(list(argv), {**env, CONTENT: json.dumps(document)}, notes)
+
+    def settings(self, command: dialect.Command) -> Settings:
+        """A plugin in the person's own directory: a file of ours, for programs that start OpenCode themselves."""
+        words = {
+            event: shlex.split(command(event, self.hold if moment in GATES else 30.0, moment in GATES))[1:]
+            for event, moment in _EVENTS.items()
+        }
+        whole = _PLUGIN % (json.dumps(words), f"process.env.{HOOK_DIRECTORY}")
+        return Settings("~/.config/opencode/plugins/leash.js", "./.opencode/plugins/leash.js", whole=whole)
 
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""

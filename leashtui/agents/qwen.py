@@ -16,6 +16,8 @@ from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
 SETTINGS = "QWEN_CODE_SYSTEM_SETTINGS_PATH"
 _SYSTEM = "/etc/qwen-code/settings.json"
+_FORM = 4
+"""The form of settings this writes; where it stood in no file, Qwen Code would want to bring the file up to date."""
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
     "UserPromptSubmit": Moment.PROMPT,
@@ -52,7 +54,7 @@ class Qwen(Adapter, frozen=True):
             raise LeashError(f"{path}: {error}", "mend that file: Qwen Code cannot read it either") from error
         hooks = dialect.table(_EVENTS, self.hold, armory.command, scale=1000)
         files = (Path(env.get("HOME", "/"), ".qwen/settings.json"), Path(armory.cwd, ".qwen/settings.json"))
-        document = servers.joined(document, str(path), files, armory, env)
+        document = servers.joined(document or {"$version": _FORM}, str(path), files, armory, env)
         made = armory.write("qwen.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: made})
 
@@ -77,6 +79,7 @@ AGENT = Qwen(
     patience=120,
     hold=3600,
     quiet=("--yolo",),
+    tried="0.15.10",
     state=(".qwen/",),
     kept=(".qwen/settings",),
     keys=("QWEN_API_KEY", *MODEL_KEYS),

@@ -19,7 +19,7 @@ from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
-from leashtui.classify.places import is_git
+from leashtui.classify.places import is_git, package_of
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -53,6 +53,8 @@ _FAMILIES = tuple(
         "node nodejs", "pip pip3",
     )
 )  # fmt: skip
+_TRACES = "LD_TRACE_LOADED_OBJECTS"
+_LOADER = lazy(r"(?:/usr)?/lib(?:32|64|x32)?/(?:[\w-]+/)?ld-linux[\w-]*\.so\.\d")
 _LAUNCHERS = 4
 _ACTS_ITSELF = lazy(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
 """What a shell does by itself in a text that leash cannot read."""
@@ -133,6 +135,8 @@ class Engine:
         machine.curious = not request.chosen
         words = [Word(cleaned(w)) for w in request.argv]
         words[0] = Word(_program(request))
+        if _TRACES in {name for name, value in request.env if value} and _LOADER.fullmatch(request.exe):
+            words.insert(1, Word("--list"))  # as `ldd` calls it: it prints what would be loaded, and runs nothing
         command = shlex.join(request.argv)
         found = hidden(" ".join(request.argv)) if not command.isascii() or not command.isprintable() else ()
         state = State(request.cwd)
@@ -143,6 +147,9 @@ class Engine:
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)
+        if request.chosen and not self._setting.package:
+            real = (package_of(self._setting.probe.real(word)) for word in words[:_LAUNCHERS] if word.startswith("/"))
+            self._setting.package = next((package for package in real if package), "")
         agent = self._agent(request, words)
         if agent:
             ledger.programs[agent] = None
@@ -154,7 +161,7 @@ class Engine:
     def _agent(self, request: Request, words: list[Word]) -> str:
         """The agent a person started, in exactly their words: by leash, or by its own launcher. '' for all else."""
         for index, word in enumerate(words[:_LAUNCHERS]):
-            name = str(word.rpartition("/")[2])
+            name = str(word.rpartition("/")[2]).removeprefix(".")
             spec = self._setting.tools.find(name)
             if spec is not None and spec.handler == "agent":
                 started = (name, request.argv[index + 1 :])

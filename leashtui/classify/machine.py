@@ -98,9 +98,12 @@ class Rooms(Protocol):
 
 
 class Setting:
-    """What stays the same for a session: workspace, home, user, mode, probe, tables."""
+    """What stays the same for a session: workspace, home, user, mode, probe, tables.
 
-    __slots__ = ("home", "library", "mode", "probe", "rooms", "tools", "uid", "user", "workspace")
+    package: where the agent that a person named was installed, once it is known.
+    """
+
+    __slots__ = ("home", "library", "mode", "package", "probe", "rooms", "tools", "uid", "user", "workspace")
 
     def __init__(
         self,
@@ -114,6 +117,7 @@ class Setting:
         library: Library | None = None,
         uid: int = -1,
     ) -> None:
+        self.package = ""
         self.library = library or Library()
         self.uid = uid
         self.rooms = rooms
@@ -126,9 +130,11 @@ class Setting:
 
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
-        return Setting(
+        seen = Setting(
             self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid
         )
+        seen.package = self.package
+        return seen
 
 
 class Machine(Branches):

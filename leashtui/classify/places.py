@@ -220,6 +220,20 @@ def is_installed(path: str, workspace: Workspace, home: str) -> bool:
     return any(folder in path for folder in _BIN_FOLDERS)
 
 
+_PACKAGE = lazy(r"/.*/node_modules/(?:@[\w.-]+/)?[\w.-]+(?=/)")
+
+
+def is_of(path: str, package: str) -> bool:
+    """Whether a program belongs to an npm package, or to one of those it brings along for a kind of machine."""
+    return bool(package) and path.startswith((package + "/", package + "-")) and "/../" not in path
+
+
+def package_of(path: str) -> str:
+    """The folder of the npm package that holds a program, '' for none."""
+    found = _PACKAGE.match(path)
+    return found[0] if found else ""
+
+
 def is_git(exe: str, workspace: Workspace, home: str) -> bool:
     """Whether an absolute path is git's own program, as it was installed."""
     return (exe.endswith("/git") or "/git-core/git" in exe) and is_installed(exe, workspace, home)

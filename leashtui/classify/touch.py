@@ -17,6 +17,7 @@ from leashtui.classify.places import (
     is_disk,
     is_git_data,
     is_installed,
+    is_of,
     is_within,
     matches_top,
 )
@@ -350,7 +351,7 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
 def _is_installed(machine: Machine, path: str) -> bool:
     """Whether an installed program runs. A link to one is as good where its start is judged again, by its target."""
     setting = machine.setting
-    if is_installed(path, setting.workspace, setting.home):
+    if is_installed(path, setting.workspace, setting.home) or is_of(path, setting.package):
         return True
     if setting.mode is not Mode.KERNEL or not is_fixed(path):
         return False

@@ -1,7 +1,7 @@
 """What a person accepted of the things an agent obeys: instruction files, skills, servers, each by a digest.
 
-Knows one file in the state directory: name -> digest. Refuses to know what the things are. Invariant: it is written
-whole; a file that cannot be read has accepted nothing.
+Knows one file in the state directory, name -> digest, and beside it the texts those digests stand for. Refuses to know
+what the things are. Invariant: the file is written whole; one that cannot be read has accepted nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from leashtui.stores.directories import ensure_private
 
 FILE = "inventory.json"
 """Its name below the state directory."""
+TEXTS = "accepted"
+"""The folder of the texts."""
 
 
 class Accepted:
@@ -36,3 +38,17 @@ class Accepted:
         """These are accepted as they are, besides all others. Raises LeashError."""
         ensure_private(self._directory)
         patches.rewrite(self._directory / FILE, msgspec.json.encode({**self.known(), **things}))
+
+    def keep(self, texts: Mapping[str, str]) -> None:
+        """What digests stand for, to show a difference later. Raises LeashError."""
+        folder = self._directory / TEXTS
+        ensure_private(self._directory)
+        ensure_private(folder)
+        for digest, text in texts.items():
+            if not (folder / digest).exists():
+                patches.rewrite(folder / digest, text.encode("utf-8", "surrogateescape"))
+
+    def text(self, digest: str) -> str | None:
+        """What a digest stands for, None when it was not kept. Raises LeashError."""
+        raw = patches.read(self._directory / TEXTS / digest) if digest.isalnum() else None
+        return None if raw is None else raw.decode("utf-8", "surrogateescape")

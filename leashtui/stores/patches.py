@@ -8,9 +8,11 @@ else changed it in between; if somebody did, nothing is touched and the caller i
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,11 +22,15 @@ from leashtui.stores.directories import ensure_private, state_dir
 
 
 class Patch(msgspec.Struct, frozen=True):
-    """One change that stands. before: base64, None when there was no file. after: sha256 of what was written."""
+    """One change that stands. before: base64, None when there was no file. after: sha256 of what was written.
+
+    made: the directories that were made for it, deepest first.
+    """
 
     path: str
     before: str | None
     after: str
+    made: tuple[str, ...] = ()
 
     def original(self) -> bytes | None:
         """The bytes before, None when there was no file."""
@@ -68,7 +74,8 @@ def apply(path: Path, after: bytes) -> Patch:
     standing = find(path)
     original = before if standing is None or not is_ours(path, standing) else standing.original()
     kept = None if original is None else base64.b64encode(original).decode()
-    patch = Patch(os.fspath(path), kept, _digest(after))
+    made = standing.made if standing is not None else tuple(_missing(Path(os.path.realpath(path)).parent))
+    patch = Patch(os.fspath(path), kept, _digest(after), made)
     ensure_private(state_dir())
     ensure_private(folder())
     _replace(_entry(path), msgspec.json.encode(patch), 0o600)
@@ -85,7 +92,10 @@ def restore(path: Path) -> None:
         raise LeashError(f"{path} was changed since leash wrote it", "take leash's entries out by hand")
     original = patch.original()
     if original is None:
-        path.unlink()
+        Path(os.path.realpath(path)).unlink()  # a link that pointed to nothing does so again
+        with contextlib.suppress(OSError):  # somebody put something else there: it stays
+            for folder in patch.made:
+                Path(folder).rmdir()
     else:
         _write(path, original)
     _entry(path).unlink()
@@ -101,6 +111,13 @@ def rewrite(path: Path, content: bytes) -> None:
     _write(path, content)
 
 
+def _missing(place: Path) -> Iterator[str]:
+    """The directories that do not exist yet, deepest first."""
+    while not place.exists():
+        yield os.fspath(place)
+        place = place.parent
+
+
 def _entry(path: Path) -> Path:
     return folder() / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
 
@@ -113,17 +130,19 @@ def _write(path: Path, content: bytes) -> None:
     real = Path(os.path.realpath(path))
     try:
         real.parent.mkdir(parents=True, exist_ok=True)
-        mode = real.stat().st_mode & 0o7777 if real.exists() else 0o600
-        _replace(real, content, mode)
+        found = real.stat() if real.exists() else None
+        _replace(real, content, found.st_mode & 0o7777 if found else 0o600, found)
     except OSError as error:
         raise LeashError(f"{path}: {error.strerror}", "make it writable") from error
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None = None) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(handle, "wb") as file:
+            if like is not None and (like.st_uid, like.st_gid) != (os.getuid(), os.getgid()):
+                os.fchown(handle, like.st_uid, like.st_gid)
             os.fchmod(handle, mode)
             file.write(content)
             file.flush()

@@ -49,7 +49,9 @@ _STARTS = 16
 
 
 def _name_of(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2]
+    return (
+        path.rstrip("/").rpartition("/")[2].removeprefix(".")
+    )  # a package keeps its program hidden beside the launcher
 
 
 def key_of(process: ProcessRef) -> Key:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from msgspec.structs import replace
 
 from leashtui.agents.adapter import Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for
+from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.hooks import Hooks
+from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import DIRECTORY, Relays
@@ -31,6 +34,7 @@ from leashtui.supervisor.tickets import Tickets
 
 _MARGIN = 60.0
 """Seconds between a ticket and the end of the hook client's own patience."""
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 _HARMLESS = ("GIT_", "npm_config_", "NODE_PATH")
 _HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"})
 
@@ -40,6 +44,8 @@ class Arming:
 
     def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int, mcp: bool = False) -> None:
         self.adapter: Adapter = adapter_for(argv[0])
+        self._program = argv[0]
+        self._exe = ""
         self.wanted = hooks and self.adapter.hold > 0
         self._directory = HookDirectory(directory / "hook")
         self._patience = patience
@@ -124,7 +130,14 @@ class Arming:
             own=self._relays.own if self._mcp else (),
             cwd=where[0],
             top=where[1],
+            version=self._version(env),
         )
+
+    def _version(self, env: Mapping[str, str]) -> str:
+        """The installed agent's version, where its package says it."""
+        found = shutil.which(self._program, path=env.get("PATH"))
+        self._exe = os.path.realpath(found) if found else ""
+        return version_of(Path(self._exe), self.adapter.footprint.package) if found else ""
 
     def _is_installed(self, home: str) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""
@@ -172,7 +185,17 @@ class Arming:
         env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
         if plain == request.argv and env == request.env:
             return request
+        if plain[0] != request.argv[0] and request.exe and not self._is_wrapper(request):
+            plain = request.argv
         return replace(request, argv=plain, env=env, exe=request.exe if plain[0] == request.argv[0] else "")
+
+    def _is_wrapper(self, request: Request) -> bool:
+        """Whether what unwraps to another program is the agent's own program, or a shell: names alone can be forged."""
+        name = os.path.basename(request.exe)
+        if name in _SHELLS:
+            return request.exe.startswith(("/bin/", "/usr/bin/"))
+        known = not self._exe or request.exe == self._exe or is_of(request.exe, package_of(self._exe))
+        return name in self.adapter.names and known
 
     def _is_harmless(self, request: Request, name: str, value: str) -> bool:
         """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""

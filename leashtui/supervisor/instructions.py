@@ -11,15 +11,18 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import unified_diff
 from pathlib import Path
 
 from leashtui.agents.adapter import Adapter
 from leashtui.model.event import Notice
 from leashtui.stores.accepted import Accepted
-from leashtui.supervisor.inventory import Places, obeyed, tree_digest
+from leashtui.supervisor.inventory import Places, obeyed, setup, strays, tree_digest
 from leashtui.words.plain import one_line
 
 _SHOWN = 12
+_TEXT = 1 << 18
+_TEXTS = 50
 _FILES = 4000
 _BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$")
 """What agents themselves write among their plugins at almost every start; a plugin in use lies elsewhere."""
@@ -39,13 +42,55 @@ def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Noti
     news = {**first, **looks, **met}
     if any(known.get(key) != value for key, value in news.items()):
         accepted.add(news)
+        accepted.keep({digest: tree_text(Path(path)) for path, digest in first.items()})
     if first:
         text = f"{agent.kind} obeys here, accepted as it is because nothing was known of it: {_some(sorted(first))}"
         yield Notice(level="info", text=text, hint="leash inventory")
     for word, paths in (("new", new), ("changed", changed)):
         if paths:
             text = f"{agent.kind} obeys what is {word} since you accepted it: {_some(paths)}"
-            yield Notice(level="warn", text=text, hint="read it, then leash inventory --accept")
+            yield Notice(
+                level="warn", text=text, hint="leash inventory --diff shows it, leash inventory --accept accepts it"
+            )
+
+
+def around(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:
+    """What else is not as it was when this agent started last: itself, its hooks, its servers; and who runs unwatched.
+
+    Raises LeashError.
+    """
+    known = accepted.known()
+    now = setup(agent, places)
+    met = any(key in known for key in now)
+    for key, value in now.items():
+        if met and known.get(key) != value:
+            was = one_line(known.get(key, "nothing"), 80)
+            text = f"since its last session: {key} is {one_line(value, 120)}, was {was}"
+            yield Notice(level="info", text=text, hint="leash inventory")
+    if any(known.get(key) != value for key, value in now.items()):
+        accepted.add(now)
+    for stray in strays():
+        yield Notice(level="info", text=f"{stray.agent} runs without leash, pid {stray.pid}", hint="leash inventory")
+
+
+def tree_text(path: Path) -> str:
+    """The text of a file, or of every file below a directory behind its name; what is no text is only named."""
+    whole = []
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())[:_TEXTS]:
+        try:
+            raw = file.read_bytes()[:_TEXT]
+        except OSError:
+            raw = b"(cannot be read)\n"
+        text = raw.decode("utf-8", "replace") if b"\0" not in raw else f"({len(raw)} bytes that are no text)\n"
+        whole.append(text if path.is_file() else f"== {file.relative_to(path)}\n{text}")
+    return "\n".join(whole)
+
+
+def difference(path: str, before: str | None, now: str) -> Iterator[str]:
+    """What is not as it was accepted, as a unified diff. before: None when it was never accepted, or not kept."""
+    title = "not accepted yet" if before is None else "accepted"
+    old = (before or "").splitlines()
+    yield from unified_diff(old, now.splitlines(), f"{title}: {path}", f"now: {path}", lineterm="")
 
 
 def _root(path: str, places: Places) -> str:

@@ -23,6 +23,10 @@ from leashtui.agents.registry import AGENTS
 _RC = (".bashrc", ".bash_aliases", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".config/fish/config.fish")
 _LIMIT = 4 << 20
 _PIECE = 1 << 20
+_FOLDERS = 5000
+_DEPENDENCIES = frozenset(
+    ".git node_modules .venv venv site-packages __pycache__ target dist build vendor .tox .nox .cache".split()
+)
 
 
 class Server(Struct, frozen=True):
@@ -124,9 +128,28 @@ def look(agent: Adapter, places: Places) -> Found | None:
         settings=tuple(str(p) for s in agent.footprint.settings if (p := places.at(s)).exists()),
         servers=tuple(dict.fromkeys(_servers(agent, places))),
         skills=tuple(_things(places, agent.footprint.skills, inside=True, digest=tree_digest)),
-        instructions=tuple(_things(places, agent.footprint.instructions, inside=False, digest=tree_digest)),
+        instructions=(
+            *_things(places, agent.footprint.instructions, inside=False, digest=tree_digest),
+            *(Thing(str(path), tree_digest(path)) for path in nested(agent, places)),
+        ),
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+def setup(agent: Adapter, places: Places) -> dict[str, str]:
+    """What an agent starts with: its program, its servers, its hooks; by name, without reading the whole program."""
+    program = next((p for name in agent.names if (p := places.program(name)) is not None), None)
+    if program is None:
+        return {}
+    real = Path(os.path.realpath(program))
+    version = version_of(real, agent.footprint.package) or f"of {real.stat().st_size} bytes"
+    made = {f"{agent.kind} itself": f"{version} at {program}"}
+    made |= {f"{agent.kind}'s MCP server {one.name} of {one.source}": one.command for one in _servers(agent, places)}
+    hooks = [finding.text for finding in _settings_findings(agent, places) if ": runs at " in finding.text]
+    for path in (str(place) for pattern in agent.footprint.settings if (place := places.at(pattern)).is_file()):
+        mine = [text.removeprefix(f"{path}: runs ") for text in hooks if text.startswith(f"{path}:")]
+        made[f"{agent.kind}'s hooks of {path}"] = "; ".join(mine) or "none"
+    return made
 
 
 def sees(agent: Adapter) -> str:
@@ -220,6 +243,27 @@ def obeyed(agent: Adapter, places: Places, digest: Callable[[Path], str]) -> Ite
     """Instruction files, skills, plugins: whatever tells the agent's model what to do."""
     yield from _things(places, agent.footprint.instructions, inside=False, digest=digest)
     yield from _things(places, agent.footprint.skills, inside=True, digest=digest)
+    for path in nested(agent, places):
+        yield Thing(str(path), digest(path))
+
+
+def nested(agent: Adapter, places: Places) -> Iterator[Path]:
+    """Instruction files and skills deeper in the project, which agents read when they work there.
+
+    Dependencies and build output are left out, and whatever lies behind the first 5,000 folders.
+    """
+    local = [pattern[2:] for pattern in agent.footprint.instructions if pattern.startswith("./")]
+    names = {name for name in local if "/" not in name}
+    for number, (folder, folders, files) in enumerate(os.walk(places.project) if names else ()):
+        if number >= _FOLDERS:
+            return
+        folders[:] = sorted(name for name in folders if name not in _DEPENDENCIES)
+        if number:
+            yield from (Path(folder, name) for name in sorted(names.intersection(files)))
+        if "SKILL.md" in files and os.path.basename(os.path.dirname(folder)) == "skills":
+            outer = os.path.dirname(os.path.dirname(os.path.dirname(folder)))
+            if outer != str(places.project):  # those at the top are skills of the footprint already
+                yield Path(folder)
 
 
 def _things(

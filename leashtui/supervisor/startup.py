@@ -35,7 +35,7 @@ from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.config import load as load_config
-from leashtui.supervisor.instructions import compare
+from leashtui.supervisor.instructions import around, compare
 from leashtui.supervisor.inventory import Places
 from leashtui.supervisor.modes import starting
 from leashtui.supervisor.outside import Readings
@@ -119,7 +119,9 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
     if not start.home:
         return
     try:
-        notices = list(compare(parts.arming.adapter, Places(start.home, start.workspace, ""), Accepted(state_dir())))
+        places = Places(start.home, start.workspace, start.env.get("PATH", ""))
+        agent, accepted = parts.arming.adapter, Accepted(state_dir())
+        notices = [*compare(agent, places, accepted), *around(agent, places, accepted)]
     except LeashError as error:
         notices = [
             Notice(level="warn", text=f"what the agent obeys was not compared: {error.message}", hint=error.hint)

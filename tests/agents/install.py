@@ -1,6 +1,8 @@
 """Installs the agents that tests/agents drives, from npm, into one directory of the user's cache: 1.2 GB, once.
 
 `python tests/agents/install.py` does it. Versions are pinned, because an agent's hooks are part of what is tested.
+`LEASH_TEST_AGENTS=DIR python tests/agents/install.py --older` installs an older version of each; the tests of that
+folder run with them under the same variable.
 """
 
 from __future__ import annotations
@@ -17,6 +19,12 @@ PACKAGES = {
     "@google/gemini-cli": "0.61.0",
     "opencode-ai": "1.18.33",
 }
+OLDER = {
+    "@anthropic-ai/claude-code": "2.1.197",
+    "@openai/codex": "0.162.0",
+    "@google/gemini-cli": "0.55.1",
+    "opencode-ai": "1.17.0",
+}
 
 
 def place() -> Path:
@@ -30,7 +38,7 @@ def main() -> int:
     """Install what is not there yet. Returns npm's exit code."""
     target = place()
     target.mkdir(parents=True, exist_ok=True)
-    wanted = {"private": True, "dependencies": PACKAGES}
+    wanted = {"private": True, "dependencies": OLDER if "--older" in sys.argv[1:] else PACKAGES}
     manifest = target / "package.json"
     if manifest.exists() and json.loads(manifest.read_text()) == wanted and (target / "node_modules").exists():
         return 0

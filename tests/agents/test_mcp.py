@@ -16,9 +16,8 @@ from agents.conftest import Rig, make_rig
 from conftest import World
 
 PEERS = Path(__file__).parents[1] / "mcp_peers"
-NAMES = {"claude": "mcp__peer__{}", "gemini": "mcp_peer_{}", "opencode": "peer_{}"}
-OWN = {"claude": "mcp__leash__{}", "gemini": "mcp_leash_{}", "opencode": "leash_{}"}
-"""Codex shows MCP tools to models of its own kind only; test_codex_... looks at what it starts."""
+NAMES = {"claude": "mcp__peer__{}", "codex": "mcp__peer__{}", "gemini": "mcp_peer_{}", "opencode": "peer_{}"}
+OWN = {"claude": "mcp__leash__{}", "codex": "mcp__leash__{}", "gemini": "mcp_leash_{}", "opencode": "leash_{}"}
 
 
 @pytest.fixture(params=sorted(NAMES))
@@ -60,6 +59,11 @@ def with_server(rig: Rig) -> Rig:
         folder = rig.world.workspace / ".gemini"
         folder.mkdir()
         (folder / "settings.json").write_text(json.dumps({"mcpServers": {"peer": server}}))
+    elif rig.kind == "codex":
+        folder = rig.world.workspace / ".codex"
+        folder.mkdir()
+        table = f'[mcp_servers.peer]\ncommand = "{sys.executable}"\nargs = ["server.py"]\nrequired = true\n'
+        (folder / "config.toml").write_text(table)
     return rig
 
 
@@ -74,6 +78,7 @@ def policy(rig: Rig, text: str) -> None:
 def files(rig: Rig) -> dict[Path, bytes]:
     """The person's configuration files."""
     places = [rig.world.workspace / ".mcp.json", rig.world.workspace / "opencode.json"]
+    places += [rig.world.workspace / ".codex/config.toml"]
     places += [*rig.home.glob(".gemini/settings.json"), *rig.home.glob("proj/.gemini/settings.json")]
     return {path: path.read_bytes() for path in places if path.exists()}
 
@@ -133,26 +138,3 @@ def test_the_model_may_ask_before_it_tries(rig: Rig) -> None:
     assert "ASK: it would wait" in rig.told(), out
     assert not rig.world.events("act.asked")
     assert (rig.world.workspace / "notes" / "a.txt").exists()
-
-
-def test_codex_starts_its_servers_through_leash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = make_rig("codex", world)
-    shutil.copy(PEERS / "server.py", rig.world.workspace / "server.py")
-    table = f'\n[mcp_servers.peer]\ncommand = "{sys.executable}"\nargs = ["server.py"]\n'
-    settings = rig.home / ".codex/config.toml"
-    made: list[bytes] = []
-
-    plain = conftest.SETUPS["codex"]
-
-    def setup(which: Rig, url: str) -> list[str]:
-        argv = plain(which, url)
-        settings.write_text(settings.read_text() + table)
-        made.append(settings.read_bytes())
-        return argv
-
-    monkeypatch.setitem(conftest.SETUPS, "codex", setup)
-    out = rig.run({"shell": "sleep 3; echo hi"})
-    (listed,) = rig.world.events("mcp.listed")
-    assert listed["server"] == "peer", out
-    assert listed["first"]
-    assert settings.read_bytes() == made[0]

@@ -11,6 +11,18 @@ from conftest import World
 ODD = b'{\t"b": 1,\r\n "hooks": {"BeforeTool": [{"matcher": "x", "hooks": []}]}, "a": "\\u00e9"}\n\n'
 
 
+STRANGE = {
+    "bare": b"{}",
+    "comments": b'{\n  // mine, {"x": [\n  "theme": "dark", // likes it\n  /* and */ "a": [1, 2,], // end\n}\n',
+    "windows": b'{\r\n\t"theme": "dark",\r\n\t"hooks": {\r\n\t\t"Stop": [\r\n\t\t\t{"hooks": []}\r\n\t\t]\r\n\t}\r\n}',
+    "mark": b'\xef\xbb\xbf{"theme":"dark","z":"\xc3\xa9\\u00e9"}',
+    "lined": b'{\n    "hooks": {\n        "PreToolUse": [{"matcher": "Bash", "hooks": []}],\n'
+    b'        "BeforeTool": [\n            {"matcher": "Bash", "hooks": []}\n        ]\n    },\n    "theme": "dark"\n}',
+    "short": b'{"theme": "dark", "hooks": {"SessionStart": [{"hooks": [] }]} }',
+    "empty": b"",
+}
+
+
 @pytest.fixture
 def settings(world: World) -> Path:
     path = Path(world.env["HOME"]) / ".gemini" / "settings.json"
@@ -43,22 +55,58 @@ def test_a_file_that_was_not_there_goes_again(world: World, settings: Path) -> N
     assert not settings.exists()
 
 
-def test_what_was_changed_since_loses_leashs_entries_only(world: World, settings: Path) -> None:
-    settings.write_bytes(ODD)
-    world.leash("hooks", "install", "gemini")
-    document = json.loads(settings.read_text())
-    settings.write_text(json.dumps(document | {"c": 3}))
+@pytest.mark.parametrize(
+    ("kind", "name"), [("gemini", name) for name in sorted(STRANGE)] + [(k, "comments") for k in ("claude", "codex")]
+)
+def test_strange_texts_come_back_also_after_somebody_changed_them(world: World, kind: str, name: str) -> None:
+    """Changed by a person in between, in one word: the rest of the bytes stays."""
+    before = STRANGE[name]
+    home = Path(world.env["HOME"])
+    path = home / {"codex": ".codex/hooks.json"}.get(kind, f".{kind}/settings.json")
+    path.parent.mkdir()
+    path.write_bytes(before)
+    done = world.leash("hooks", "install", kind)
+    assert done.returncode == 0, done.stderr
+    assert b"client/hook.py" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"dark", b"light"))
+    done = world.leash("hooks", "remove", kind)
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes() == before.replace(b"dark", b"light")
+    if b"dark" in before:
+        assert "was changed since" in done.stderr
+
+
+def test_a_link_stays_a_link_and_a_folder_that_was_made_goes(world: World, settings: Path) -> None:
+    real = world.root / "dotfiles.json"
+    real.write_bytes(ODD)
+    real.chmod(0o400)
+    settings.symlink_to(real)
+    for kind in ("gemini", "qwen", "opencode"):
+        assert world.leash("hooks", "install", kind).returncode == 0
+    assert settings.is_symlink() and b"client/hook.py" in real.read_bytes()
+    assert (Path(world.env["HOME"]) / ".config/opencode/plugins/leash.js").exists()
+    for kind in ("gemini", "qwen", "opencode"):
+        assert world.leash("hooks", "remove", kind).returncode == 0
+    assert settings.is_symlink() and real.read_bytes() == ODD and real.stat().st_mode & 0o777 == 0o400
+    assert not (Path(world.env["HOME"]) / ".qwen").exists()
+    assert not (Path(world.env["HOME"]) / ".config").exists()
+
+
+def test_a_link_to_nothing_points_there_again(world: World, settings: Path) -> None:
+    settings.symlink_to(world.root / "none.json")
+    assert world.leash("hooks", "install", "gemini").returncode == 0
+    assert (world.root / "none.json").exists()
     assert world.leash("hooks", "remove", "gemini").returncode == 0
-    assert json.loads(settings.read_text()) == json.loads(ODD) | {"c": 3}
+    assert settings.is_symlink() and not (world.root / "none.json").exists()
 
 
-def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path) -> None:
-    settings.write_text("{ // mine\n}")
+@pytest.mark.parametrize("text", ["[]", '{"a": 1', '{"hooks": 5}', '{"hooks": {"BeforeTool": {}}}', '{"a": b}'])
+def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path, text: str) -> None:
+    settings.write_text(text)
     done = world.leash("hooks", "install", "gemini")
     assert done.returncode != 0
     assert "not JSON" in done.stderr
-    assert settings.read_text() == "{ // mine\n}"
-    assert world.leash("hooks", "install", "nobody").returncode == 2
+    assert settings.read_text() == text
 
 
 def test_a_project_has_settings_of_its_own(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -53,6 +54,56 @@ def test_a_change_is_told_until_it_is_accepted(run: Run, world: World, name: str
     world.env["PATH"] = f"{world.root}:{world.env['PATH']}"
     world.leash("inventory", "--accept")
     assert not run()[0]
+
+
+@pytest.mark.parametrize("name", ["src/CLAUDE.md", "src/deep/AGENTS.md", "src/.claude/skills/x/SKILL.md"])
+def test_what_lies_deeper_is_compared_too_and_shown_as_a_difference(run: Run, world: World, name: str) -> None:
+    path = world.workspace / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("Old rule.\nStays.\n")
+    hidden = world.workspace / "node_modules" / "x" / "CLAUDE.md"
+    hidden.parent.mkdir(parents=True)
+    hidden.write_text("Not obeyed.\n")
+    shown = str(path.parent if path.name == "SKILL.md" else path)
+    (told,), _ = run()
+    assert shown in told
+    assert "node_modules" not in told
+    path.write_text("New rule.\nStays.\n")
+    (told,), _ = run()
+    assert "changed since you accepted it" in told and shown in told
+    world.env["PATH"] = f"{world.root}:{world.env['PATH']}"
+    done = world.leash("inventory", "--diff")
+    assert done.returncode == 1
+    assert "-Old rule." in done.stdout and "+New rule." in done.stdout and "Stays." in done.stdout
+    assert world.leash("inventory", "--accept").returncode in (0, 1)
+    assert not run()[0]
+    assert world.leash("inventory", "--diff").stdout == ""
+
+
+def test_an_agent_that_is_not_as_it_was_and_one_without_leash_are_told_of(run: Run, world: World) -> None:
+    world.env["PATH"] = f"{world.root}:{world.env['PATH']}"
+
+    def told() -> str:
+        run()
+        return "\n".join(e["text"] for e in world.events("notice"))
+
+    told()
+    assert "since its last session" not in told()
+    (world.root / "claude").write_text("#!/bin/sh\n# another one\nexit 0\n")
+    settings = world.workspace / ".claude" / "settings.json"
+    settings.write_text(json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "make tea"}]}]}}))
+    (world.workspace / ".mcp.json").write_text(json.dumps({"mcpServers": {"forge": {"command": "forge"}}}))
+    stray = subprocess.Popen(["codex", "60"], executable="/bin/sleep")
+    try:
+        text = told()
+    finally:
+        stray.kill()
+        stray.wait()
+    assert "claude itself" in text
+    assert "at Stop: make tea" in text
+    assert "forge" in text
+    assert f"codex runs without leash, pid {stray.pid}" in text
+    assert "since its last session" not in told()
 
 
 def test_what_is_new_in_a_known_place_is_told(run: Run, world: World) -> None:

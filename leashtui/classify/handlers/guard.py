@@ -80,8 +80,12 @@ def leash(call: Call, spec: Spec, options: Options) -> Stream | None:
         "reset",
         "unlock",
         "pause",
+        "invite",
+        "review",
+        "sudo",
+        "hooks",
     )
-    changes = changes or (first == "hooks" and second in ("uninstall", "remove", "disable", "off"))
+    changes = changes or (first == "inventory" and any(w.startswith("--a") for w in words))
     if loosens or changes:
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, first, f"gives orders to leash: {show(' '.join(words))[:60]}", Severity.CRITICAL)

@@ -1,8 +1,9 @@
 """`leash hooks`: puts leash's hooks into an agent's own settings, says where they are, and takes them out again.
 
 Sessions of agents that take hooks on their command line need none of this; the others do, once. Knows settings files
-as JSON. Refuses to edit what it cannot parse. Invariants: what will change is shown as a diff, the bytes before are
-kept, and `remove` gives them back exactly; a file that was changed since loses leash's entries and nothing else.
+as text around JSON. Refuses to edit what it cannot parse. Invariants: what will change is shown as a diff, the bytes
+before are kept, and `remove` gives them back exactly; a file that was changed since loses leash's entries and nothing
+else.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from leashtui.agents import splice
 from leashtui.agents.adapter import Adapter, Settings
-from leashtui.agents.dialect import merge
 from leashtui.agents.registry import AGENTS
+from leashtui.faces.cli.nesting import outer_session
 from leashtui.guards.hook import HookDirectory
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores import patches
@@ -43,9 +45,15 @@ def run(args: argparse.Namespace) -> int:
         return _status(agents, as_json=args.json)
     if not args.agent:
         raise LeashError(f"leash hooks {args.action} of which agent?", f"one of: {', '.join(_kinds())}", Exit.USAGE)
+    if outer_session(os.environ):
+        raise LeashError(
+            "an agent's hooks are the person's to change, not from inside a session",
+            "use another terminal",
+            Exit.DENIED,
+        )
     settings = _settings(agents[0])
     path = place(settings.project if args.scope == "project" else settings.user)
-    return _install(agents[0], settings, path) if args.action == "install" else _remove(agents[0], path)
+    return _install(agents[0], settings, path) if args.action == "install" else _remove(agents[0], settings, path)
 
 
 def place(pattern: str) -> Path:
@@ -77,35 +85,25 @@ def _settings(agent: Adapter) -> Settings:
     return settings
 
 
-def _load(path: Path) -> tuple[bytes | None, dict[str, Any]]:
+def _load(path: Path) -> tuple[bytes | None, str]:
     raw = patches.read(path)
     try:
-        document = json.loads(raw) if raw is not None and raw.strip() else {}
+        return raw, (raw or b"").decode("utf-8")
     except ValueError as error:
-        raise LeashError(f"{path}: not JSON: {error}", "mend it, or take its comments out, then try again") from error
-    if not isinstance(document, dict):
-        raise LeashError(f"{path}: not a JSON object", "mend it, then try again")
-    return raw, document
+        raise LeashError(f"{path}: not UTF-8", "mend it, then try again") from error
 
 
-def _encode(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+def _is_ours(entry: str) -> bool:
+    return _MARK in entry
 
 
-def without(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without leash's hooks."""
-    hooks = document.get("hooks")
-    if not isinstance(hooks, dict):
-        return document
-    left: dict[str, Any] = {}
-    for event, entries in hooks.items():
-        kept = [e for e in entries if _MARK not in json.dumps(e)] if isinstance(entries, list) else entries
-        if kept or not isinstance(entries, list) or not entries:
-            left[event] = kept
-    changed = {**document, "hooks": left}
-    if not left and hooks:
-        del changed["hooks"]
-    return changed
+def _with(text: str, settings: Settings, path: Path) -> bytes:
+    """The file with leash's hooks, once. Raises LeashError."""
+    try:
+        whole = settings.whole or splice.add(splice.without(text, _is_ours), settings.hooks)
+    except ValueError as error:
+        raise LeashError(f"{path}: not JSON: {error}", "mend it, then try again") from error
+    return whole.encode()
 
 
 def _show(path: Path, before: bytes | None, after: bytes | None) -> None:
@@ -115,8 +113,10 @@ def _show(path: Path, before: bytes | None, after: bytes | None) -> None:
 
 
 def _install(agent: Adapter, settings: Settings, path: Path) -> int:
-    raw, document = _load(path)
-    after = _encode(merge(without(document), settings.hooks))
+    raw, text = _load(path)
+    if settings.whole and raw is not None and _MARK not in text:
+        raise LeashError(f"{path} is somebody else's", "move it, then try again")
+    after = _with(text, settings, path)
     if raw == after:
         print(f"leash: the hooks are in {path} already", file=sys.stderr)
         return Exit.OK
@@ -128,21 +128,27 @@ def _install(agent: Adapter, settings: Settings, path: Path) -> int:
     return Exit.OK
 
 
-def _remove(agent: Adapter, path: Path) -> int:
+def _remove(agent: Adapter, settings: Settings, path: Path) -> int:
     patch = patches.find(path)
-    raw, document = _load(path)
+    raw, text = _load(path)
     if patch is not None and patches.is_ours(path, patch):
         _show(path, raw, patch.original())
         patches.restore(path)
         print(f"leash: {path} is as it was", file=sys.stderr)
         return Exit.OK
-    if _MARK not in json.dumps(document):
+    if _MARK not in text:
         patches.forget(path)
         print(f"leash: there are no hooks of leash in {path}", file=sys.stderr)
         return Exit.OK
-    after = _encode(without(document))
+    try:
+        after = None if settings.whole else splice.without(text, _is_ours).encode()
+    except ValueError as error:
+        raise LeashError(f"{path}: not JSON: {error}", "take leash's entries out by hand") from error
     _show(path, raw, after)
-    patches.rewrite(path, after)
+    if after is None:
+        path.unlink()
+    else:
+        patches.rewrite(path, after)
     patches.forget(path)
     print(f"leash: {path} was changed since; leash's entries are out of it, the rest stays", file=sys.stderr)
     return Exit.OK

@@ -10,19 +10,23 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import json as codec
 
-from leashtui.model.errors import Exit
+from leashtui.faces.cli.nesting import outer_session
+from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.accepted import Accepted
 from leashtui.stores.directories import state_dir
+from leashtui.supervisor.instructions import difference, tree_text
 from leashtui.supervisor.inventory import Found, Places, Stray, strays, take
-from leashtui.words.plain import one_line
+from leashtui.words.plain import one_line, visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--diff", action="store_true", help="show what of them is not as it was accepted")
     parser.add_argument("--accept", action="store_true", help="remember instructions, skills and servers as they are")
 
 
@@ -35,9 +39,16 @@ def run(args: argparse.Namespace) -> int:
     now = {key: value for agent in found for key, value in pins(agent).items()}
     changed = {key: "changed" if key in known else "new" for key, value in now.items() if known.get(key) != value}
     loose = strays()
+    if args.accept and outer_session(os.environ):
+        raise LeashError(
+            "accepting is a person's to do, not from inside a session", "use another terminal", Exit.DENIED
+        )
     if args.accept:
         accepted.add(now)
+        accepted.keep({t.digest: tree_text(Path(t.path)) for a in found for t in (*a.instructions, *a.skills)})
         changed = {}
+    if args.diff:
+        return _diff(accepted, known, changed)
     for agent in found:
         if args.json:
             marks = {key: word for key, word in changed.items() if key in pins(agent)}
@@ -50,6 +61,15 @@ def run(args: argparse.Namespace) -> int:
         print("no agent that leash knows is on PATH")
     weak = any(finding.level == "weak" for agent in found for finding in agent.findings)
     return Exit.FINDINGS if weak or changed or loose else Exit.OK
+
+
+def _diff(accepted: Accepted, known: Mapping[str, str], changed: Mapping[str, str]) -> int:
+    """The texts that are new or changed. Returns FINDINGS when there are any."""
+    paths = [path for path in sorted(changed) if path.startswith("/")]
+    for path in paths:
+        for line in difference(path, accepted.text(known.get(path, "")), tree_text(Path(path))):
+            print(visible(line))
+    return Exit.FINDINGS if paths else Exit.OK
 
 
 def pins(agent: Found) -> dict[str, str]:

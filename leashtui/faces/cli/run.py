@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,10 +24,13 @@ from leashtui.faces.keeper import Face, Keeper
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.config import Config, load
+from leashtui.supervisor.inventory import version_of
 
 EPILOG = "Everything after PROGRAM is the program's, as it was typed. Exit code: the program's, or 125, 126, 127."
 SMALLEST = (40, 10)
 """Columns and rows below which no panel can be drawn."""
+
+_OUTER_TERMINAL = frozenset("TMUX TMUX_PANE STY ZELLIJ ZELLIJ_SESSION_NAME ZELLIJ_PANE_ID".split())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +77,7 @@ def start(
         print(f"leash: {agent.kind} runs without its own prompts (own_prompts.{agent.kind})", file=sys.stderr)
     size = shutil.get_terminal_size()
     letter: dict[str, Any] = {
-        "argv": agent.command(argv, quiet=quiet),
+        "argv": agent.command(argv, quiet=quiet, version=version_of(Path(exe).resolve(), agent.footprint.package)),
         "exe": exe,
         "agent": name or (agent.kind if agent.names else os.path.basename(argv[0])),
         "cwd": where,
@@ -84,7 +88,7 @@ def start(
         "posture": args.mode or config.mode,
         "role": args.role,
         "face": face,
-        "env": agent.environment(surroundings),
+        "env": _inside(agent.environment(surroundings), face),
         "cols": size.columns,
         "rows": size.lines,
         "home": surroundings.get("HOME") or os.path.expanduser("~"),
@@ -177,6 +181,11 @@ def _advice(word: str) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "leash runs any program: leash bash; `leash --help` lists its own commands"
+
+
+def _inside(env: dict[str, str], face: str) -> dict[str, str]:
+    """Without what speaks of the terminal outside: an agent's own one is leash's, and no pane of a multiplexer."""
+    return env if face == "headless" else {name: value for name, value in env.items() if name not in _OUTER_TERMINAL}
 
 
 def _refuse_nesting(guard: str) -> None:

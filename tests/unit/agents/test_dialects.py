@@ -151,3 +151,24 @@ def test_opencode_keeps_what_its_variable_held() -> None:
     made = json.loads(armed.env["OPENCODE_CONFIG_CONTENT"])
     assert made["theme"] == "x"
     assert made["plugin"] == ["mine", "file:///run/leash/leash-opencode.js"]
+
+
+def test_what_older_versions_wrap_around_a_command_is_taken_off() -> None:
+    claude, codex = adapter_for("claude"), adapter_for("codex")
+    text = (
+        "source /home/dev/.claude/shell-snapshots/snapshot-bash-1-ab.sh && shopt -u extglob 2>/dev/null || true"
+        " && eval 'rm -rf x' \\< /dev/null && pwd -P >| /tmp/claude-1-cwd"
+    )
+    assert claude.plain(("/bin/bash", "-c", "-l", text)) == ("/bin/bash", "-c", "rm -rf x")
+    loaded = (
+        "if . '/home/dev/.codex/shell_snapshots/1.sh' >/dev/null 2>&1; then :; fi\n\nexec '/bin/bash' -c 'rm -rf x'"
+    )
+    assert codex.command_of(("/bin/bash", "-c", loaded)) == "rm -rf x"
+    assert codex.plain(("/x/codex-linux-sandbox", "--a", "b", "--", "/bin/bash", "-lc", "ls")) == (
+        "/bin/bash",
+        "-lc",
+        "ls",
+    )
+    assert codex.command_of(()) == ""
+    assert claude.command_of(("bash", "-c", "-o", "pipefail", "ls")) == ""
+    assert claude.command_of(("bash", "-l", "x.sh")) == ""

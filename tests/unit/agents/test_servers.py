@@ -170,3 +170,21 @@ def test_a_file_that_is_no_json_leads_nothing(world: World) -> None:
     world.put(".claude.json", "{")
     world.arm("claude", "claude")
     assert set(json.loads(world.written["claude-mcp.json"])["mcpServers"]) == {"leash"}
+
+
+def test_codex_reads_a_trusted_projects_servers_and_nobody_elses(world: World) -> None:
+    world.put("proj/.codex/config.toml", '[mcp_servers.near]\ncommand = "n"\n')
+    assert not any("mcp_servers.near" in word for word in world.arm("codex", "codex", "exec", "x").argv)
+    world.put(".codex/config.toml", f'[projects."{world.project}"]\ntrust_level = "trusted"\n')
+    assert any("mcp_servers.near.command" in word for word in world.arm("codex", "codex", "exec", "x").argv)
+
+
+@pytest.mark.parametrize(("version", "hooks", "daemon"), [("0.118.0", 0, 0), ("0.149.0", 1, 0), ("0.169.0", 1, 1)])
+def test_an_older_codex_gets_no_argument_that_it_does_not_know(version: str, hooks: int, daemon: int) -> None:
+    agent = adapter_of("codex")
+    armory = Armory(command=lambda *_: "hook", words=lambda *_: [], write=lambda *_: "/f", version=version)
+    armed = agent.arm(agent.command(["codex"], version=version), {"HOME": "/nowhere"}, armory)
+    assert ("--dangerously-bypass-hook-trust" in armed.argv) is bool(hooks)
+    assert any("hooks.PreToolUse" in word for word in armed.argv) is bool(hooks)
+    assert ("--no-daemon" in armed.argv) is bool(daemon)
+    assert any("no hooks yet" in note for note in armed.notes) is not bool(hooks)

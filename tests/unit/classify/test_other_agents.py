@@ -45,3 +45,39 @@ def test_an_agent_that_an_agent_starts_is_not() -> None:
 
 def test_what_a_named_program_that_is_no_agent_does_still_counts() -> None:
     assert Verb.PROCESS_KILL in start(engine(), "pkill", "leashd", chosen=True).verbs()
+
+
+PACKAGE = "/tmp/agents/node_modules/opencode-ai/bin"
+
+
+@pytest.mark.parametrize(
+    ("path", "fine"),
+    [
+        (f"{PACKAGE}/.opencode", True),
+        ("/tmp/agents/node_modules/opencode-ai/vendor/rg", True),
+        ("/tmp/agents/node_modules/other/rg", False),
+        ("/tmp/agents/node_modules/opencode-ai/../../rg", False),
+        ("/tmp/rg", False),
+    ],
+)
+def test_an_agent_that_lies_among_temporary_files_brings_its_programs_along(path: str, fine: bool) -> None:
+    judge = engine()
+    assert judge.text(path, "/home/dev/proj").touches() != ()
+    start(judge, "node", f"{PACKAGE}/opencode", "run", "x", chosen=True)
+    facts = judge.text(f"{path} --version", "/home/dev/proj")
+    assert ("exec:temp" not in facts.touches()) is fine
+
+
+def test_what_the_loader_only_lists_does_not_run() -> None:
+    judge = Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.KERNEL, NoProbe(), TOOLS)
+    loader = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+
+    def obfuscated(*argv: str, exe: str = loader, env: tuple[tuple[str, str], ...] = ()) -> bool:
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe=exe, env=env)
+        return judge(request).obfuscated
+
+    traces = (("LD_TRACE_LOADED_OBJECTS", "1"),)
+    assert obfuscated("/lib64/ld-linux-x86-64.so.2", "/bin/ls")
+    assert not obfuscated("/lib64/ld-linux-x86-64.so.2", "--verify", "/bin/ls")
+    assert not obfuscated("/lib64/ld-linux-x86-64.so.2", "/bin/ls", env=traces)
+    assert obfuscated("/lib64/ld-linux-x86-64.so.2", "/bin/ls", env=(("LD_TRACE_LOADED_OBJECTS", ""),))

@@ -1,0 +1,33 @@
+"""What an agent wraps around a command is taken off only where the agent's own program, or a shell, wraps it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from leashtui.model.request import Action, Layer, Request
+from leashtui.supervisor.arming import Arming
+
+SETUP = ("/proc/self/exe", "--codex-run-as-process-setup", "1", "2", "3", "4", "5", "6", "/bin/ls")
+
+
+@pytest.mark.parametrize(
+    ("exe", "argv", "plain"),
+    [
+        ("/opt/codex/codex", SETUP, ("/bin/ls",)),
+        ("/home/dev/proj/evil", SETUP, SETUP),
+        ("/home/dev/proj/evil", ("codex-linux-sandbox", "--", "ls"), ("codex-linux-sandbox", "--", "ls")),
+        ("/opt/codex/codex", ("codex-linux-sandbox", "--", "ls"), ("ls",)),
+        ("/home/dev/proj/bash", ("bash", "-c", "ls"), ("bash", "-c", "ls")),
+    ],
+)
+def test_a_wrapping_counts_from_the_agents_own_program_only(
+    tmp_path: Path, exe: str, argv: tuple[str, ...], plain: tuple[str, ...]
+) -> None:
+    async def judge() -> Request:
+        limits = Arming(["codex"], tmp_path, hooks=False, patience=0).limits(lambda: "", lambda: 0)
+        return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe=exe))
+
+    assert asyncio.run(judge()).argv == plain
