@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --junit --keep --key --log --min --mode --name --older --on-ask --output --pace --policies --policy --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -159,6 +159,8 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using log' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using log' -s f -l follow -d 'go on with what is recorded from now on'
 complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every session, not only the newest'
+complete -c leash -n '_shtab_leash_using log' -l team -d 'look in the team store: every machine you may read'
+complete -c leash -n '_shtab_leash_using log' -l store -x -d 'another team store than your own'
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
 complete -c leash -n '_shtab_leash_using log' -l trace -d 'one view a session: asked, used, changed, refused'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'

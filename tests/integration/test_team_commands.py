@@ -73,6 +73,12 @@ def test_from_an_empty_database_to_a_synced_machine(world: World, postgres: Clus
         ("20261121-093015-aaaa", 1209),
         ("20261121-093016-bbbb", 9),
     ]
+    for query in ("verdict:ask,deny", "path:infra/ -kind:act", "agent:bash kind:session.ended", "nothing-like-this"):
+        everywhere = [world.leash("log", *where, "--json", query) for where in (["--all"], ["--store", reader])]
+        here, there = (sorted(done.stdout.splitlines()) for done in everywhere)
+        assert here == there
+        assert bool(here) == (query != "nothing-like-this")
+    assert "may not do that" in world.leash("log", "--team", "verdict:ask").stderr  # a device's login writes only
     path.unlink()
     done = world.leash("sync")
     assert done.returncode == Exit.FINDINGS
