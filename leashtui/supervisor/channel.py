@@ -28,7 +28,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     grants, withhold: names of variables, `*` for anything: those that the agent gets though they look secret, and those
     that count as secret besides.
     opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
-    watched: names of files in the workspace whose reads are asked in tier strict.
+    watched: names of files in the workspace whose reads are asked in tier strict. scan: see config.Secrets.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -60,6 +60,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
     sudo: str = "refuse"
+    scan: bool = False
 
 
 class Channel:

@@ -98,6 +98,7 @@ def start(
         "closed": list(config.secrets.close),
         "sudo": config.sudo,
         "watched": list(config.secrets.watch),
+        "scan": config.secrets.scan,
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 
