@@ -61,6 +61,9 @@ def _decoded(run: str, form: str) -> Iterator[str]:
         yield from _text(unquote_to_bytes(run.replace("+", " ")))
         return
     joined = _BREAKS.sub("", run)
+    if joined != run:  # one text over several lines, or several beside each other
+        for piece in _BREAKS.split(run):
+            yield from _decoded(piece, form)
     if _HEX.fullmatch(joined):
         yield from _text(bytes.fromhex(joined))
     if _BASE32.fullmatch(joined):

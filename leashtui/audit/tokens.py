@@ -19,7 +19,7 @@ class Form(NamedTuple):
 
 
 def _form(label: str, holds: str, pattern: str) -> Form:
-    return Form(label, tuple(holds.split()), re.compile(rf"(?<![\w-])(?:{pattern})"))
+    return Form(label, tuple(holds.split()), re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})"))
 
 
 FORMS = (
@@ -32,13 +32,13 @@ FORMS = (
     _form(
         "api-key",
         "sk- k_live_ k_test_ k_prod_ AIza gsk_",
-        r"sk-(?=[\w-]*\d)[\w-]{16,}|[spr]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|AIza[\w-]{30,}|gsk_[A-Za-z0-9]{20,}",
+        r"sk-(?=[\w-]{0,60}\d)[\w-]{16,}|[spr]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|AIza[\w-]{30,}|gsk_[A-Za-z0-9]{20,}",
     ),
     _form(
         "api-key",
         "lin_api_ r8_ pplx- xai- nvapi- tgp_v1_ csk- phx_ whsec_ ntn_ tvly- lsv2_ re_ fw_ secret_",
         r"(?:lin_api_|r8_|pplx-|xai-|nvapi-|tgp_v1_|csk-|phx_|whsec_|ntn_|tvly-|lsv2_(?:pt|sk)_)[\w-]{20,}|"
-        r"re_(?=\w*\d)[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}|fw_[A-Za-z0-9]{22,}|secret_[A-Za-z0-9]{40,}",
+        r"re_(?=\w{0,40}\d)[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}|fw_[A-Za-z0-9]{22,}|secret_[A-Za-z0-9]{40,}",
     ),
     _form(
         "api-key",
@@ -64,7 +64,7 @@ FORMS = (
         r"cio[A-Za-z0-9]{32}(?!\w)",
     ),
     _form("huggingface-token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
-    _form("jwt", "eyJ", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
+    _form("jwt", "eyJ", r"eyJ[\w-]{10,600}\.eyJ[\w-]{10,}\.[\w-]*"),
     _form("bot-token", ":AA", r"\d{8,10}:AA[\w-]{32,}"),
     _form("bot-token", "MT Mj MD Mz ND NT Nz Nj OD OT", r"(?:M[TjDz]|N[DTzj]|O[DT])[\w-]{20,26}\.[\w-]{6}\.[\w-]{27,}"),
     _form(

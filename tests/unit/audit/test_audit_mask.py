@@ -272,7 +272,7 @@ def test_a_secret_of_several_lines_is_found_in_a_diff() -> None:
     "unit",
     [
         *("token=", "eyJ", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--token ", "curl -u ", "\\", "\\x41", "%41"),
-        *("a", "aaaaaaaaaaaaaaaa\n", "aaaaaaaaaaaaaaaa \n", "ab=%", "'", "MTa", "ghp_a."),
+        *("a", "aaaaaaaaaaaaaaaa\n", "aaaaaaaaaaaaaaaa \n", "ab=%", "'", "MTa", "ghp_a.", "re_", "-eyJ", "key-", "SK-"),
     ],
 )
 def test_hostile_text_costs_time_in_proportion_only(unit: str) -> None:
