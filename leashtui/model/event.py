@@ -311,6 +311,26 @@ class ChainPruned(_Event, frozen=True, tag="chain.pruned"):
     who: str = ""
 
 
+class SettingsChanged(_Event, frozen=True, tag="settings.changed"):
+    """In the machine chain: leash's own settings are not what they were. files: (name, sha256) of all; changed: names.
+
+    command: of leash that did it, '' when they were found so as a session began.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    changed: tuple[str, ...]
+    command: str = ""
+    who: str = ""
+
+
+class AgentUnsupervised(_Event, frozen=True, tag="agent.unsupervised"):
+    """In the machine chain: an agent with leash's hooks ran without a session. at: its first hook (us)."""
+
+    agent: str
+    pid: int
+    at: int
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -343,6 +363,8 @@ Event = (
     | ChainOpened
     | ChainClosed
     | ChainPruned
+    | SettingsChanged
+    | AgentUnsupervised
 )
 
 

@@ -37,6 +37,7 @@ from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
+from leashtui.stores import settings
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.kept import KeptGrants
@@ -312,12 +313,16 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     session.at_end(keeping.close)
     session.control = control
     stream.subscribe(control.recorded)
+    found = (
+        settings.note(config_dir(), state_dir(), machine, command="", who=user),
+        settings.gather(state_dir(), machine),
+    )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
     stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
     scanning = None
     if start.scan:
         scanning = scanner.engage(state_dir(), masker, lambda said: loop.call_soon_threadsafe(stream.append, said))
-    for notice in (entry.notice, unsigned, _unusable(reviewers), scanning):
+    for notice in (entry.notice, unsigned, _unusable(reviewers), scanning, *found):
         if notice is not None:
             stream.append(notice)
     if policies.untrusted:

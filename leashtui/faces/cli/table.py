@@ -58,6 +58,9 @@ COMMANDS = (
     Row("completions", "completions", "Set up", "print the completion script of a shell"),
 )
 
+CHANGING = frozenset({"config", "grants", "hooks", "invite", "inventory", "learn", "mcp", "policy", "review", "team"})
+"""Commands that may change leash's own settings."""
+
 BY_NAME = {row.name: row for row in COMMANDS}
 
 
