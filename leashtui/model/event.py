@@ -141,10 +141,17 @@ class ToolAnswered(_Event, frozen=True, tag="mcp.answered"):
 
 
 class ActEnded(_Event, frozen=True, tag="act.ended"):
-    """Outcome, after the fact: exit code (128+signal) of the act's process."""
+    """Outcome, after the fact: exit code (128+signal) of the act's process, and how long it ran (us).
+
+    read, wrote: bytes that it and what it waited for read and wrote, at least; -1 unknown. files: how many it was
+    judged to change, where leash judges files.
+    """
 
     code: int
     us: int = 0
+    read: int = -1
+    wrote: int = -1
+    files: int = 0
 
 
 class FileChanged(_Event, frozen=True, tag="file.changed"):
