@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -143,6 +143,9 @@ complete -c leash -n '_shtab_leash_using mode' -l code -x -d 'the code shown whe
 complete -c leash -n '_shtab_leash_using mode; and test $_shtab_leash_npos -eq 0' -ka "observe guard lockdown" -d 'what the session does from now on'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a review -d 'answer what waits on the machines of your team, signed with your SSH key'
 complete -c leash -n '_shtab_leash_using review' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using review' -l team -d 'what waits on all machines of the team (the default)'
+complete -c leash -n '_shtab_leash_using review' -l json -d 'one JSON object an act'
+complete -c leash -n '_shtab_leash_using review' -s f -l follow -d 'go on with what comes'
 complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a list -d 'what waits, on all machines (also without a command)'
 complete -c leash -n '_shtab_leash_using review list' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using review list' -l json -d 'one JSON object an act'
@@ -169,6 +172,8 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using log' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using log' -s f -l follow -d 'go on with what is recorded from now on'
 complete -c leash -n '_shtab_leash_using log' -s a -l all -d 'look in every session, not only the newest'
+complete -c leash -n '_shtab_leash_using log' -l team -d 'look in the team store: every machine you may read'
+complete -c leash -n '_shtab_leash_using log' -l store -x -d 'another team store than your own'
 complete -c leash -n '_shtab_leash_using log' -s v -l verbose -d 'show also what went without saying'
 complete -c leash -n '_shtab_leash_using log' -l trace -d 'one view a session: asked, used, changed, refused'
 complete -c leash -n '_shtab_leash_using log' -l sessions -d 'list the recorded sessions'
@@ -207,10 +212,10 @@ complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a 
 complete -c leash -n '_shtab_leash_using report' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using report' -l html -d 'one HTML page instead of Markdown'
 complete -c leash -n '_shtab_leash_using report' -s o -l output -x -d 'write it there (.html means --html)'
-complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a export -d 'send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines'
+complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a export -d 'send the log to other systems: OCSF, CEF, OTLP, Splunk, Parquet, JSON lines'
 complete -c leash -n '_shtab_leash_using export' -s h -l help -d 'show this help message and exit'
-complete -c leash -n '_shtab_leash_using export' -l format -xka "jsonl ocsf cef hec otlp" -d 'ocsf (1.8), cef, hec, otlp, or jsonl as is'
-complete -c leash -n '_shtab_leash_using export' -l to -x -d 'a file, tcp://HOST:PORT, tls://HOST:PORT or https://URL'
+complete -c leash -n '_shtab_leash_using export' -l format -xka "jsonl ocsf cef hec otlp parquet" -d 'ocsf (1.8), cef, hec, otlp, parquet or jsonl'
+complete -c leash -n '_shtab_leash_using export' -l to -x -d 'a file, a directory for Parquet, tcp://HOST:PORT, tls://HOST:PORT or https://URL'
 complete -c leash -n '_shtab_leash_using export' -s f -l follow -d 'go on with what is recorded from now on'
 complete -c leash -n '_shtab_leash_using export' -l name -x -d 'name of the cursor (default: made from target, format and query)'
 complete -c leash -n '_shtab_leash_using export' -l ca -x -d 'the CA that signed the receiver'"'"'s certificate'

@@ -137,6 +137,13 @@ def ledger(records):
     """Eight fields of every act, in order."""
     start = records[0]["event"]
     answers = {r["parent"]: r["event"] for r in records if r["event"]["kind"] == "act.answered"}
+    seen = {}  # which guards saw an act: the one that recorded it, and those that met it again inside it
+    for record in records:
+        if record["event"]["kind"] == "act.decided":
+            layer = record["event"]["request"]["layer"]
+            seen.setdefault(record["id"], set()).add(layer)
+            if record.get("parent") in seen:
+                seen[record["parent"]].add(layer)
     for record in records:
         event = record["event"]
         if event["kind"] != "act.decided":
@@ -152,7 +159,7 @@ def ledger(records):
             "result": verdict.get("ruling", "none"),
             "policy": [policy["id"] for policy in event["decision"].get("policies", [])],
             "approver": verdict.get("who", "") if verdict.get("by") == "person" else "",
-            "layers": [request["layer"]],
+            "layers": sorted(seen[record["id"]]),
         }
 
 

@@ -37,6 +37,19 @@ class View:
             self._text = "\n".join(_strings(self.record)).lower()
         return self._text
 
+    def lines(self) -> set[str]:
+        """Every string of the record in lower case, each once."""
+        found: set[str] = set()
+        values: list[Any] = [self.record]
+        for value in values:  # it grows while it is walked
+            if type(value) is str:
+                found.add(value)
+            elif type(value) is dict:
+                values += value.values()
+            elif type(value) is list:
+                values += value
+        return {text.lower() for text in found}
+
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):

@@ -8,13 +8,14 @@ in a record is replaced everywhere in it; what replaces it, `[secret:NAME]`, say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
-from leashtui.audit.patterns import GAP, NEEDLES, Found, find
+from leashtui.audit.encoded import SHORTEST, broken, hidden, squeezed
+from leashtui.audit.patterns import GAP, MARK, Found, find, is_suspicious
 from leashtui.audit.secrets import disguises, secrets_of
 from leashtui.audit.strings import Strings
 
@@ -27,20 +28,32 @@ _MOST = 128
 """Values looked for everywhere in one record; a flood of more is masked where each stands."""
 
 
+_STRINGS = 8192
+_REMEMBERED = 512
+"""So many strings of at most so many characters are remembered as holding nothing."""
+
+
 def mark(name: str) -> str:
     """What stands in a record instead of the secret called `name`."""
     return f"[secret:{re.sub(r'[^A-Za-z0-9_.-]', '_', name)[:64]}]"
+
+
+Scan = Callable[[str], Iterable[tuple[int, int, str]]]
+"""A scanner of somebody who keeps one: (start, end, label) of each secret in a text."""
 
 
 class Masker:
     """Masks the known `values` (name -> value, see secrets.secrets_of) and whatever looks like a secret."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
+        self._scan: Scan = lambda text: ()
         self._marks: dict[str, str] = {}
         for name, value in values.items():
             for spelling in disguises(value):
                 self._marks.setdefault(spelling, mark(name))
         self._known = tuple(self._marks)
+        self._pieces = tuple({squeezed(value): mark(name) for name, value in values.items()}.items())
+        self._plain: set[str] = set()
         self._strings = Strings()
 
     @classmethod
@@ -48,18 +61,26 @@ class Masker:
         """Masks the secret values of this environment (which ones: secrets.secrets_of), and `more`."""
         return cls({**more, **secrets_of(environ)})
 
+    def use(self, scan: Scan) -> None:
+        """Mask also what a maintained scanner finds, from now on."""
+        self._scan = scan
+        self._plain = set()
+
     def mask(self, text: str) -> str:
         """`text` without secrets."""
-        if not self._suspicious(text):
+        veiled = self._veiled([text])
+        if not veiled and not self._suspicious(text):
             return text
-        return _Pass(self._marks, text).change(text)
+        return _Pass(self._marks, text, veiled).change(text)
 
     def mask_event(self, event: S) -> tuple[S, int]:
         """The event with every string masked, and how many values were replaced in it."""
-        text = GAP.join(self._strings.gather(event))
-        if not self._suspicious(text):
+        strings = self._strings.gather(event)
+        text = GAP.join(strings)
+        veiled = self._veiled(strings)
+        if not veiled and not self._suspicious(text):
             return event, 0
-        work = _Pass(self._marks, text)
+        work = _Pass(self._marks, text, veiled)
         if not work.needed:
             return event, 0
         masked: S = self._strings.rebuild(event, work.change)
@@ -70,17 +91,44 @@ class Masker:
         for spelling in self._known:
             if spelling in text:
                 return True
-        lower = text.lower()
-        for needle in NEEDLES:  # noqa: SIM110 - any() with a generator takes twice as long
-            if needle in lower:
-                return True
-        return False
+        return is_suspicious(text)
+
+    def _veiled(self, strings: Iterable[str]) -> dict[str, list[Found]]:
+        """What is encoded, in pieces or known to the scanner, by the string it stands in. Strings come again and again:
+        which have nothing is remembered."""
+        found: dict[str, list[Found]] = {}
+        for text in strings:
+            if len(text) < SHORTEST or text in self._plain:
+                continue
+            places = [Found(label, start, end, text[start:end]) for start, end, label in self._under(text)]
+            if places:
+                found[text] = places
+            elif len(text) <= _REMEMBERED:
+                if len(self._plain) >= _STRINGS:
+                    self._plain.clear()
+                self._plain.add(text)
+        return found
+
+    def _under(self, text: str) -> Iterator[tuple[int, int, str]]:
+        yield from hidden(text, self._label)
+        yield from broken(text, self._pieces)
+        for start, end, label in self._scan(text):
+            if not text.startswith(MARK, max(0, text.rfind("[", 0, end))):
+                yield start, end, mark(label)
+
+    def _label(self, text: str) -> str:
+        """The mark of the first secret in a decoded text, '' when it holds none."""
+        for spelling in self._known:
+            if spelling in text:
+                return self._marks[spelling]
+        first = next(find(text), None) if is_suspicious(text) else None
+        return mark(first.label) if first is not None else ""
 
 
 class _Pass:
     """One record under the brush: the values to replace everywhere in it, and how many were."""
 
-    def __init__(self, known: Mapping[str, str], text: str) -> None:
+    def __init__(self, known: Mapping[str, str], text: str, veiled: Mapping[str, list[Found]]) -> None:
         self.count = 0
         marks = {spelling: sign for spelling, sign in known.items() if spelling in text}
         self._whole: dict[str, str] = {}
@@ -90,8 +138,12 @@ class _Pass:
             if len(value) >= _LEARNED and len(marks) < _MOST:
                 marks.setdefault(value, mark(found.label))
             self._whole.setdefault(value, mark(found.label))
-        self.needed = bool(marks or looks)
+        for found in (found for places in veiled.values() for found in places):
+            if len(found.value) >= _LEARNED and len(marks) < _MOST:
+                marks.setdefault(found.value, found.label)
+        self.needed = bool(marks or looks or veiled)
         self._marks = marks
+        self._veiled = veiled
         longest = sorted(marks, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, longest))) if longest else None
 
@@ -103,6 +155,7 @@ class _Pass:
         places = [Found(self._marks[m[0]], *m.span(), m[0]) for m in self._known(text)]
         if self._whole:
             places += [Found(mark(f.label), f.start, f.end, f.value) for f in find(text)]
+        places += self._veiled.get(text, ())
         return self._paint(text, places) if places else text
 
     def _known(self, text: str) -> Iterator[re.Match[str]]:

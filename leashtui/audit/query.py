@@ -40,6 +40,7 @@ _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 Test = Callable[[View], bool]
+Look = Callable[[str], bool]
 
 
 class QueryError(LeashError):
@@ -64,10 +65,12 @@ class Term(Struct, frozen=True):
 class Query:
     """A parsed query; `match` tells whether a record satisfies every term."""
 
-    def __init__(self, text: str, terms: tuple[Term, ...], tests: tuple[Test, ...]) -> None:
+    def __init__(self, text: str, terms: tuple[Term, ...], now: int, zone: tzinfo) -> None:
         self.text = text
         self.terms = terms
-        self._tests = tests
+        self._now = now
+        self._zone = zone
+        self._tests = tuple(_compile(term, text, now, zone) for term in terms)
 
     def match(self, record: Record | Mapping[str, Any], agent: str = "") -> bool:
         """Whether a record (a Struct, or the JSON value of one of any kind) satisfies the query.
@@ -84,12 +87,23 @@ class Query:
         """Whether any term uses this key."""
         return any(term.key == key for term in self.terms)
 
+    def limit(self, term: Term) -> int:
+        """The time a since or until names, microseconds since the epoch."""
+        return _moment(term, self.text, self._now, self._zone)
+
+    def needles(self, term: Term) -> list[tuple[str, Look | None]]:
+        """(text, look) for each alternative of a term: a field that satisfies it holds the text, and the look decides.
+
+        look: None where holding the text is enough.
+        """
+        if term.key in _CLOSED:
+            return [(value.lower(), value.lower().__eq__) for value in term.values]
+        return [(_surely(term, value), _look(term, self.text, value)) for value in term.values]
+
 
 def parse(text: str, *, now: int, zone: tzinfo = UTC) -> Query:
     """The query in `text`. now: microseconds since the epoch, for since and until. Raises QueryError."""
-    terms = tuple(_terms(text))
-    tests = tuple(_compile(term, text, now, zone) for term in terms)
-    return Query(text, terms, tests)
+    return Query(text, tuple(_terms(text)), now, zone)
 
 
 def _terms(text: str) -> Iterable[Term]:
@@ -185,7 +199,7 @@ def _where(term: Term, text: str, value: str) -> int:
     return max(text.find(value, term.position), term.position)
 
 
-def _matcher(term: Term, text: str, value: str) -> Callable[[str], bool]:
+def _matcher(term: Term, text: str, value: str) -> Look:
     """How one value of an open key is compared with one field, both in lower case."""
     wanted = value.lower()
     if term.key == "kind":
@@ -198,12 +212,30 @@ def _matcher(term: Term, text: str, value: str) -> Callable[[str], bool]:
         return lambda field: field.startswith(wanted) or field.endswith(wanted)
     if term.key == "act":
         return lambda field: field == wanted or (len(wanted) >= 10 and field.startswith(wanted))
-    if term.key == "path" and any(c in wanted for c in "*?["):
+    if term.key == "path" and _is_glob(wanted):
         return _glob(wanted)
     return lambda field: wanted in field
 
 
-def _glob(pattern: str) -> Callable[[str], bool]:
+def _look(term: Term, text: str, value: str) -> Look | None:
+    """How a field that holds `_surely` is compared further."""
+    plain = term.key not in ("kind", "session", "act", "path") or (term.key == "path" and not _is_glob(value.lower()))
+    return None if plain else _matcher(term, text, value)
+
+
+def _surely(term: Term, value: str) -> str:
+    """Text that every field which satisfies the value holds: the longest piece without a wildcard, the first line."""
+    wanted = value.lower()
+    if term.key == "path" and _is_glob(wanted):
+        return max(re.split(r"\[.*|[*?]", wanted), key=len)
+    return max(wanted.split("\n"), key=len) if term.key in ("", "text") else wanted
+
+
+def _is_glob(value: str) -> bool:
+    return any(c in value for c in "*?[")
+
+
+def _glob(pattern: str) -> Look:
     """`*` and `?` and `[...]`; a pattern that does not begin with / may begin at any folder."""
     begin = "" if pattern.startswith(("/", "*")) else r"(?:.*/)?"
     compiled = re.compile(begin + translate(pattern))

@@ -78,7 +78,7 @@ def disguises(value: str) -> list[str]:
     found.add(quoted[1:-1] if quoted.startswith("'") else quoted)
     for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         found.update((encoded, re.sub(r"%[0-9A-F]{2}", lambda m: m[0].lower(), encoded)))
-    found.update((raw.hex(), raw.hex().upper()))
+    found.update((raw.hex(), raw.hex().upper(), value[::-1]))
     for offset in range(3):
         plain = _base64(raw, offset)
         found.update((plain, plain.replace("+", "-").replace("/", "_")))

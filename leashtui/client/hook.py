@@ -12,10 +12,12 @@ import _signal  # type: ignore[import-not-found]
 import _socket
 import os
 import sys
+import time
 
 VERSION = b"leash-hook/1"
 LIMIT = 16 << 20  # bytes of one hook's input
 REFUSED = 2
+SPOOL = 1 << 16  # bytes of lines about agents without a session
 
 
 class Refusal(Exception):
@@ -87,6 +89,24 @@ def _write(handle: int, data: bytes) -> None:
         data = data[os.write(handle, data) :]
 
 
+def unsupervised() -> None:
+    """Leave a line for the machine's log, once an agent: leash writes it down when it is next used here."""
+    pid, name = os.getppid(), ""
+    for _ in range(3):  # a shell may stand between the agent and its hook
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            name, _, rest = file.read().decode("utf-8", "replace").partition("(")[2].rpartition(")")
+        if name not in ("sh", "bash", "dash"):
+            break
+        pid = int(rest.split()[1])
+    home = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "") + "/.local/state"
+    state = os.environ.get("LEASH_STATE_DIR") or home + "/leashtui"
+    handle = os.open(state + "/unsupervised", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    size, mark = os.fstat(handle).st_size, f" {pid} {rest.split()[19]} ".encode()
+    if size < SPOOL and mark not in os.pread(handle, SPOOL, 0):
+        safe = "".join(c if c.isprintable() and c != " " else "_" for c in name)
+        os.write(handle, str(time.time_ns() // 1000).encode() + mark + safe.encode() + b"\n")
+
+
 def installed(args: list[str]) -> None:
     """Run from an agent's own settings as `hook.py EVENT PATIENCE gate|news`: finds its session, or stays silent.
 
@@ -94,7 +114,10 @@ def installed(args: list[str]) -> None:
     """
     directory = os.environ.get("LEASH_HOOK_DIRECTORY", "")
     if not directory:
-        os._exit(0)
+        try:
+            unsupervised()
+        finally:
+            os._exit(0)
     main(directory, args)
 
 

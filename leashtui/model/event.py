@@ -141,10 +141,17 @@ class ToolAnswered(_Event, frozen=True, tag="mcp.answered"):
 
 
 class ActEnded(_Event, frozen=True, tag="act.ended"):
-    """Outcome, after the fact: exit code (128+signal) of the act's process."""
+    """Outcome, after the fact: exit code (128+signal) of the act's process, and how long it ran (us).
+
+    read, wrote: bytes that it and what it waited for read and wrote, at least; -1 unknown. files: how many it was
+    judged to change, where leash judges files.
+    """
 
     code: int
     us: int = 0
+    read: int = -1
+    wrote: int = -1
+    files: int = 0
 
 
 class FileChanged(_Event, frozen=True, tag="file.changed"):
@@ -311,6 +318,26 @@ class ChainPruned(_Event, frozen=True, tag="chain.pruned"):
     who: str = ""
 
 
+class SettingsChanged(_Event, frozen=True, tag="settings.changed"):
+    """In the machine chain: leash's own settings are not what they were. files: (name, sha256) of all; changed: names.
+
+    command: of leash that did it, '' when they were found so as a session began.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    changed: tuple[str, ...]
+    command: str = ""
+    who: str = ""
+
+
+class AgentUnsupervised(_Event, frozen=True, tag="agent.unsupervised"):
+    """In the machine chain: an agent with leash's hooks ran without a session. at: its first hook (us)."""
+
+    agent: str
+    pid: int
+    at: int
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -343,6 +370,8 @@ Event = (
     | ChainOpened
     | ChainClosed
     | ChainPruned
+    | SettingsChanged
+    | AgentUnsupervised
 )
 
 

@@ -30,8 +30,11 @@ from leashtui.stores.sinks import Sink
 BATCH = 500
 """Records delivered at once."""
 
-FORMATS = ("jsonl", "ocsf", "cef", "hec", "otlp")
-"""What `encode` knows. jsonl: the record itself with its number and hash."""
+_ROWS = 20_000
+"""Rows of a Parquet file at most."""
+
+FORMATS = ("jsonl", "ocsf", "cef", "hec", "otlp", "parquet")
+"""What `encode` knows. jsonl: the record itself with its number and hash. parquet: needs an extra of leash."""
 
 
 class Item(NamedTuple):
@@ -61,6 +64,10 @@ def encode(form: str, events: Events) -> list[bytes]:
     made = [
         event_of(item.value, item.seq, item.digest, item.who, item.body.decode("utf-8", "replace")) for item in events
     ]
+    if form == "parquet":
+        from leashtui.stores.parquet import table_of
+
+        return [table_of(made)]
     if form == "otlp":
         return [formats.otlp(made)]
     one: Callable[[dict[str, Any]], bytes] = {"ocsf": text_of, "cef": formats.syslog, "hec": formats.hec}[form]
@@ -104,7 +111,8 @@ class Exporter:
                 wanted = [
                     item for item in batch if self._query is None or self._query.match(item.value, item.who.agent)
                 ]
-                mark = self._sink.send(encode(self._form, wanted)) if wanted else self._cursor.mark
+                name = f"{path.stem}-{batch[0].seq:012}"
+                mark = self._sink.send(encode(self._form, wanted), name) if wanted else self._cursor.mark
                 self._save(Cursor(mark, self._cursor.done | {path.stem: last}))
                 sent += len(wanted)
         return sent
@@ -117,7 +125,7 @@ class Exporter:
                 raise StoreError(f"session {path.stem} holds a record that is none; nothing after it is exported", hint)
             digest = row.hash.hex() if isinstance(row.hash, bytes) else ""
             batch.append(Item(row.seq, row.body, digest, _value(row.body), self._about(path)))
-            if len(batch) >= BATCH:
+            if len(batch) >= (_ROWS if self._form == "parquet" else BATCH):
                 yield batch
                 batch = []
         if batch:

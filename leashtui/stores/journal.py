@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from leashtui.audit.chain import GENESIS, Row, link
@@ -20,6 +20,7 @@ from leashtui.stores.directories import ensure_private
 
 _INSERT = "INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)"
 _SELECT = "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq"
+_PICK = "SELECT seq, body, hash FROM event WHERE seq IN"
 _LAST = "SELECT seq, body, hash FROM event ORDER BY seq DESC LIMIT 1"
 _NOTE = "INSERT OR IGNORE INTO checkpoint (count, note) VALUES (?, ?)"
 _RIDERS = 256
@@ -220,13 +221,26 @@ def read(path: Path, after: int = 0) -> Iterator[Row]:
     """
     connection = open_for_reading(path)
     seen: object = after
+    make = tuple.__new__  # three columns, as _SELECT says; Row._make counts them again, a third of the time here
     try:
         for row in connection.execute(_SELECT, (after,)):
             seen = row[0]
-            yield Row._make(row)
+            yield make(Row, row)
     except sqlite3.DatabaseError as error:
         found = failure(path, error)
         raise StoreError(f"{found.message} (after record {seen})", found.hint) from error
+    finally:
+        connection.close()
+
+
+def pick(path: Path, numbers: Sequence[int]) -> Iterator[Row]:
+    """These rows of a log, in order; what is not there is left out. Raises StoreError as `read` does."""
+    connection = open_for_reading(path)
+    try:
+        for row in connection.execute(f"{_PICK} ({','.join(map(str, map(int, numbers)))}) ORDER BY seq"):
+            yield Row._make(row)
+    except sqlite3.DatabaseError as error:
+        raise failure(path, error) from error
     finally:
         connection.close()
 

@@ -19,6 +19,7 @@ from leashtui.audit.chain import GENESIS, link
 from leashtui.model import codec
 from leashtui.model.errors import LeashError, StoreError
 from leashtui.model.event import (
+    AgentUnsupervised,
     ChainClosed,
     ChainOpened,
     ChainPruned,
@@ -28,6 +29,7 @@ from leashtui.model.event import (
     Notice,
     PolicyTrusted,
     Record,
+    SettingsChanged,
     TierLowered,
     ToolsPinned,
 )
@@ -87,6 +89,10 @@ class Machine:
         entry = self._note(event)
         if entry.notice is not None:
             raise StoreError(entry.notice.text, entry.notice.hint)
+
+    def learned(self, event: SettingsChanged | AgentUnsupervised) -> Notice | None:
+        """What happened between sessions; returns why it could not be written."""
+        return self._note(event).notice
 
     def _note(self, event: Event) -> Entry:
         """Append, trying again while others write; at most some two seconds."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from leashtui.model.errors import StoreError
 from leashtui.stores.database import sync_directory
+from leashtui.stores.index import forget
 from leashtui.stores.machine import Machine
 from leashtui.stores.proof import Proof, prove
 from leashtui.stores.sessions import SessionInfo, describe
@@ -80,4 +81,5 @@ def _bury(info: SessionInfo, proof: Proof, machine: Machine, who: str) -> None:
     for name in (info.path, *(info.path.with_name(info.path.name + tail) for tail in ("-wal", "-shm"))):
         with contextlib.suppress(FileNotFoundError):
             name.unlink()
+    forget(info.path.parent.parent, info.path.stem)
     sync_directory(info.path.parent)

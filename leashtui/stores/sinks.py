@@ -28,11 +28,14 @@ class Away(StoreError):
 
 
 class Sink(Protocol):
-    """A receiver. mark: what `resume` needs to go on after the last `send` that returned."""
+    """A receiver. mark: what `resume` needs to go on after the last `send` that returned.
+
+    name: of a batch; one that is delivered again has the same.
+    """
 
     def resume(self, mark: int) -> None: ...
 
-    def send(self, messages: Sequence[bytes]) -> int: ...
+    def send(self, messages: Sequence[bytes], name: str = "") -> int: ...
 
     def close(self) -> None: ...
 
@@ -57,7 +60,7 @@ class FileSink:
         self._file.truncate(mark)
         self._file.seek(mark)
 
-    def send(self, messages: Sequence[bytes]) -> int:
+    def send(self, messages: Sequence[bytes], name: str = "") -> int:
         """Append lines and wait for the disk."""
         try:
             self._file.write(b"".join(message + b"\n" for message in messages))
@@ -82,7 +85,7 @@ class SocketSink:
     def resume(self, mark: int) -> None:
         """Nothing is remembered on the other side."""
 
-    def send(self, messages: Sequence[bytes]) -> int:
+    def send(self, messages: Sequence[bytes], name: str = "") -> int:
         """Send all of them. Raises Away."""
         try:
             if self._socket is None:
@@ -115,7 +118,7 @@ class HttpSink:
     def resume(self, mark: int) -> None:
         """The collector keeps what it acknowledged."""
 
-    def send(self, messages: Sequence[bytes]) -> int:
+    def send(self, messages: Sequence[bytes], name: str = "") -> int:
         """Post them as one body. Raises Away, or StoreError when the collector refuses."""
         host, port = self._parts.hostname or "", self._parts.port
         try:

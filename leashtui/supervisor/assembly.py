@@ -37,12 +37,13 @@ from leashtui.model.wire import Welcome
 from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
+from leashtui.stores import settings
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.kept import KeptGrants
 from leashtui.stores.machine import FILE, Machine
 from leashtui.stores.undo import Keeping
-from leashtui.supervisor import layers, leavings
+from leashtui.supervisor import layers, leavings, scanner
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
@@ -110,6 +111,7 @@ class Parts:
     modes: Modes
     keys: Keys
     variables: Variables
+    masker: Masker
     made: Made
     house: Callable[[Relays], Servers]
 
@@ -329,9 +331,16 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     if session.budgets.any:
         stream.subscribe(session.budgets.heard)
+    found = (
+        settings.note(config_dir(), state_dir(), machine, command="", who=user),
+        settings.gather(state_dir(), machine),
+    )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
     stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
-    for notice in (entry.notice, unsigned, _unusable(reviewers)):
+    scanning = None
+    if start.scan:
+        scanning = scanner.engage(state_dir(), masker, lambda said: loop.call_soon_threadsafe(stream.append, said))
+    for notice in (entry.notice, unsigned, _unusable(reviewers), scanning, *found):
         if notice is not None:
             stream.append(notice)
     if policies.untrusted:
@@ -361,6 +370,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         modes=modes,
         keys=keys,
         variables=variables,
+        masker=masker,
         made=made,
         house=house.build,
     )
@@ -401,7 +411,7 @@ def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
 def _unusable(reviewers: Reviewers) -> Notice | None:
     if not reviewers.problem:
         return None
-    return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="leash review signers")
+    return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="make that file right")
 
 
 def _started(

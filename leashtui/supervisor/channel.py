@@ -30,7 +30,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     that count as secret besides.
     opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
     watched: names of files in the workspace whose reads are asked in tier strict.
-    budget: what may be used before the session stands still.
+    budget: what may be used before the session stands still. scan: see config.Secrets.
     lock: policy layers besides the builtin one are found by the supervisor.
     """
 
@@ -63,6 +63,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     watched: tuple[str, ...] = ()
     sudo: str = "refuse"
     budget: Budget = Budget()
+    scan: bool = False
 
 
 class Channel:

@@ -113,11 +113,13 @@ Below = Annotated[str, msgspec.Meta(pattern=r"^[^/~\x00-\x1f][^\x00-\x1f]{0,200}
 class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
     """Secret places below the home, as paths from there. open: known ones that agents may read. close: further ones
     that they may not. watch: names of files in the workspace, such as ".env*", whose reads are asked in tier strict;
-    every file that is opened in the session then takes longer."""
+    every file that is opened in the session then takes longer. scan: a maintained scanner (the extra `secrets`) helps
+    to find what must not be recorded; it takes a second of a processor and 45 MB a session."""
 
     open: tuple[Below, ...] = ()
     close: tuple[Below, ...] = ()
     watch: tuple[Annotated[str, msgspec.Meta(pattern=r"^[^/\x00-\x1f]{1,100}$")], ...] = ()
+    scan: bool = False
 
 
 class Fact(Struct, frozen=True, forbid_unknown_fields=True):

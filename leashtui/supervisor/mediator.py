@@ -25,6 +25,7 @@ from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
 from leashtui.supervisor.duties import Duties
+from leashtui.supervisor.endings import Ending, Told
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import WEB, Taint
 from leashtui.words.consequence import consequence
@@ -42,6 +43,8 @@ _OUTWARD = frozenset(
         Verb.DISCARD_WORK,
     }
 )
+_CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_FOLLOWED = 512
 
 
 class Recorder(Protocol):
@@ -50,8 +53,8 @@ class Recorder(Protocol):
     def append(self, event: Event, parent: str = "", durable: bool = False) -> Record: ...
 
 
-Follow = Callable[[ProcessRef, Callable[[int, int], None]], None]
-"""Tells the exit code of a process and the microseconds it took, once it has ended."""
+Follow = Callable[[ProcessRef, Told, bool], None]
+"""Tells how a process ended, once it has; those that may be spared not in a flood of them."""
 Granter = Callable[[Facts, Decision], GrantAdded]
 """Turns an approval into a standing grant for the session. Raises LeashError when none may be given."""
 
@@ -90,7 +93,7 @@ class Mediator:
         posture: Posture = Posture.GUARD,
         reachable: Callable[[], bool] = lambda: False,
         limits: Limits | None = None,
-        follow: Follow = lambda process, told: None,
+        follow: Follow = lambda process, told, spare: None,
         scripts: Callable[[Request], str] = lambda request: "",
         opening: Callable[[Request, Facts, Reply], Reply] = lambda request, facts, reply: reply,
         taint: Taint | None = None,
@@ -116,6 +119,7 @@ class Mediator:
         self._currency = Currency(self._judged, decider, scripts)
         self._taint = taint or Taint()
         self._duties = duties or Duties()
+        self._changed: dict[str, set[str]] = {}
         self.counts = {"acts": 0, "asked": 0, "refused": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
@@ -180,11 +184,15 @@ class Mediator:
                 self.counts["refused"] += 1
                 self._breaker.refused(facts)
             else:
+                if parent is not None and request.action in _CHANGES and parent.id in self._changed:
+                    self._changed[parent.id].add(request.path)
                 self._acts.ran(request, facts)
                 self._taint.ran(facts)
                 if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
                     act.approve(facts)
             self._announce(act, request, verdict)
+            if parent is None and verdict.ruling is Ruling.ALLOW:
+                self._await_end(record.id, request, spare=True)
             reply(Verdict(verdict.ruling, verdict.by, verdict.feedback, verdict.who, record.id, verdict.policies))
             return
         self.counts["asked"] += 1
@@ -315,7 +323,7 @@ class Mediator:
             verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
         if verdict.ruling is Ruling.ALLOW:
             self._breaker.forgive(waiting.facts)
-            self._await_end(waiting)
+            self._await_end(waiting.act, waiting.request)
             if not waiting.parked:
                 act.approve(waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
@@ -358,16 +366,20 @@ class Mediator:
         elif verdict.by is By.PERSON:
             self._limits.told(f"{ask} was refused. {verdict.feedback}")
 
-    def _await_end(self, waiting: Waiting) -> None:
-        """Record how an act that a person allowed came out; a log that cannot be written says so elsewhere."""
-        process, act = waiting.request.process, waiting.act
+    def _await_end(self, act: str, request: Request, *, spare: bool = False) -> None:
+        """Record how an act that was allowed came out; a log that cannot be written says so elsewhere."""
+        process = request.process
 
-        def ended(code: int, took: int) -> None:
+        def ended(end: Ending) -> None:
+            event = ActEnded(end.code, end.us, end.read, end.wrote, len(self._changed.pop(act, ())))
             with contextlib.suppress(LeashError):
-                self._stream.append(ActEnded(code=code, us=took), parent=act)
+                self._stream.append(event, parent=act)
 
-        if process is not None and waiting.request.action is Action.PROCESS_EXEC:
-            self._follow(process, ended)
+        if process is not None and request.action is Action.PROCESS_EXEC and not request.chosen:
+            if len(self._changed) >= _FOLLOWED:
+                del self._changed[next(iter(self._changed))]
+            self._changed[act] = set()
+            self._follow(process, ended, spare)
 
 
 def _weighty(facts: Facts, verdict: Verdict | None) -> bool:

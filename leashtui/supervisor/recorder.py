@@ -22,6 +22,8 @@ _REST = 0.2
 _HELD = 16 << 10
 _READ = 64 << 10
 _AGAIN = 0.3
+_BEGIN, _KEY, _END = "-----BEGIN ", "PRIVATE KEY", "-----END"
+_KEY_MOST = 64 << 10
 
 
 class Recorder:
@@ -43,6 +45,7 @@ class Recorder:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._held = ""
         self._since = 0.0
+        self._inside, self._tail, self._dropped = False, "", 0
 
     async def run(self) -> None:
         """Until the agent's terminal is closed, the recording is full or the disk fails."""
@@ -84,8 +87,7 @@ class Recorder:
             if not self._held:
                 self._since = self._clock()
             self._held += self._decode(payload)
-            at = len(self._held) if len(self._held) > _HELD else self._held.rfind("\n") + 1
-            self._write(at)
+            self._write(self._whole())
         elif kind == frames.SIZED:
             self._flush()
             self._size(*frames.size_of(payload))
@@ -93,14 +95,44 @@ class Recorder:
             hello = json.loads(payload)
             self._size(int(hello["cols"]), int(hello["rows"]))
 
+    def _of_key(self, text: str) -> str:
+        """`text` less the lines of a private key that began before it."""
+        if self._inside and text:
+            text = self._tail + text
+            end = text.find(_END)
+            self._tail = text[-len(_END) :]
+            self._dropped += len(text)
+            text = text[end:] if end >= 0 else ""
+            self._inside = not text and self._dropped < _KEY_MOST
+        begun = text.rfind(_BEGIN)
+        if begun >= 0 and _KEY in text[begun:] and _END not in text[begun:]:
+            self._inside, self._tail, self._dropped = True, "", 0
+        return text
+
     def _size(self, cols: int, rows: int) -> None:
         self._recording.add(Moment(self._clock(), "r", f"{cols}x{rows}"))
+
+    def _whole(self) -> int:
+        """How much of what is held can be written: up to the line before the last, unless a secret joins these two, and
+        nothing of a private key whose end has not come."""
+        held = self._held
+        if len(held) > _HELD:
+            return len(held)
+        last = held.rfind("\n") + 1
+        end = held.rfind("\n", 0, max(last - 1, 0)) + 1
+        above, below = held[held.rfind("\n", 0, max(end - 1, 0)) + 1 : end], held[end:last]
+        mask = self._masker.mask
+        if mask(above + below) != mask(above) + mask(below):
+            return 0
+        begun = held.rfind(_BEGIN, 0, end)
+        return begun if begun >= 0 and _END not in held[begun:end] else end
 
     def _flush(self) -> None:
         self._write(len(self._held))
 
     def _write(self, length: int) -> None:
         text, self._held = self._held[:length], self._held[length:]
+        text = self._of_key(text)
         if text:
             self._recording.add(Moment(self._since, "o", self._masker.mask(text)))
             self._since = self._clock()

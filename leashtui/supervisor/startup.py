@@ -15,7 +15,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from leashtui.agents.registry import adapter_of
-from leashtui.audit.mask import Masker
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, Floor
 from leashtui.guards.kernel.listener import Listener
@@ -185,7 +184,7 @@ def _record(start: Start, parts: Parts) -> None:
         return
     recorder = Recorder(
         recording,
-        Masker.from_environment(start.env, parts.variables.values(start.env)),
+        parts.masker,
         lambda connection: screen.hand(connection, 0, 0),
         lambda: (microseconds() - welcome.started) / 1e6,
         lambda why: session.notice("warn", why, "the log goes on"),

@@ -16,6 +16,7 @@ from msgspec import Struct
 from leashtui.model.event import (
     ActEnded,
     AgentTold,
+    AgentUnsupervised,
     Answered,
     Asked,
     Braked,
@@ -39,6 +40,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    SettingsChanged,
     Tainted,
     Ticketed,
     TierLowered,
@@ -290,5 +292,11 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     Tainted: lambda e: Line(Tone.FRAME, "taint", f"text from {_SOURCES.get(e.source, e.source)} was read", e.by),
     ChainOpened: lambda e: Line(Tone.FRAME, "begin", f"session {e.session}", e.agent),
     ChainPruned: lambda e: Line(Tone.FRAME, "pruned", f"session {e.session}, {count(e.count, 'record')}", e.who),
+    SettingsChanged: lambda e: Line(
+        Tone.FRAME, "config", f"{', '.join(e.changed)} changed", f"by leash {e.command}" if e.command else "found so"
+    ),
+    AgentUnsupervised: lambda e: Line(
+        Tone.ALARM, "alone", f"{e.agent or 'an agent'} ran without leash", f"pid {e.pid}"
+    ),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
 }

@@ -28,7 +28,8 @@ from leashtui.audit.mask import Masker  # noqa: E402
 from leashtui.audit.query import parse  # noqa: E402
 from leashtui.audit.verify import verify  # noqa: E402
 from leashtui.model import codec  # noqa: E402
-from leashtui.model.event import ActEnded, FileChanged  # noqa: E402
+from leashtui.model.event import ActEnded, FileChanged, Record  # noqa: E402
+from leashtui.stores.index import search, shelf_of  # noqa: E402
 from leashtui.stores.journal import Journal, read  # noqa: E402
 from leashtui.supervisor.stream import Stream  # noqa: E402
 
@@ -97,6 +98,40 @@ def bench_reading(place: Path, rows: int) -> None:
     found = sum(query.match(msgspec.json.decode(bytes(row.body))) for row in read(path))  # type: ignore[arg-type]
     took = time.perf_counter() - began
     print(f"{'query, by scanning':<34} {took:8.2f} s   {rows / took:9.0f}/s  ({found} found)")
+
+
+def bench_query(place: Path, rows: int) -> None:
+    """Queries by the index, over a log of many programs, files and arguments; the index is made first, once."""
+    path, chance = place / "sessions" / "varied.db", random.Random(1)
+    journal = Journal.create(path, "varied")
+    for number in range(rows):
+        event = (
+            allowed(chance.choice(["git", "npm", "make"]), f"arg{number}", f"src/m{chance.randrange(5000)}/x.py")
+            if chance.random() < 0.6
+            else FileChanged(
+                f"{chance.choice(['infra'] + 99 * ['src'])}/m{number % 9973}.tf", "modified", "source", False
+            )
+        )
+        if chance.random() < 0.01:
+            event = asked()
+        journal.ride(codec.encode(Record(1, f"01J{number:023}", now(), "varied", event)))
+    journal.close()
+    shelf = shelf_of(path, "claude")
+    began = time.perf_counter()
+    list(search(place, shelf, parse("verdict:deny", now=now())))
+    print(f"{'make the index':<34} {time.perf_counter() - began:8.2f} s   ({rows} records)")
+    for text in (
+        "agent:claude verdict:deny path:infra/ since:7d",
+        "path:infra/ since:7d",
+        "arg99999",
+        "path:src/*/m77.tf",
+    ):
+        times, found = [], 0
+        for _ in range(5):
+            began = time.perf_counter()
+            found = sum(1 for _ in search(place, shelf, parse(text, now=now())))
+            times.append(time.perf_counter() - began)
+        print(f"{'query ' + text:<50} {sorted(times)[2] * 1e3:6.0f} ms  ({found} found, median of 5)")
 
 
 ACTS = """
@@ -170,6 +205,7 @@ def main() -> None:
         bench_mask(args.acts)
         bench_fsyncs(place)
         bench_reading(place, args.rows)
+        bench_query(place, args.rows)
         bench_kills(place, args.kills)
     finally:
         shutil.rmtree(place)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
 from conftest import World, eventually
 from log_samples import write_log
@@ -159,6 +160,34 @@ def test_a_receiver_that_is_away_is_an_error_with_a_remedy(world: World) -> None
     assert done.returncode == Exit.STORE
     assert "cannot be reached" in done.stderr
     assert world.leash("export", "--to", "tls://nohost").returncode == Exit.USAGE
+
+
+def test_a_directory_of_parquet_files_has_every_record_once_however_often_it_is_killed(world: World) -> None:
+    paths = [record(world, f"s-{number}", extra=150) for number in range(2)]
+    target = world.root / "tables"
+    chance = random.Random(4)
+    code = "from leashtui.stores import export; export._ROWS = 10; from leashtui.faces.cli.main import main; main()"
+    words = ["export", "--format", "parquet", "--to", str(target)]
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code, *words], env=world.env, cwd=world.workspace)
+        wanted = len(list(target.glob("*.parquet"))) + chance.randrange(1, 6)
+        eventually(lambda n=wanted, p=process: len(list(target.glob("*.parquet"))) >= n or p.poll() is not None)
+        process.kill()
+        process.wait()
+    assert world.leash(*words).returncode == 0
+    record(world, "s-9")
+    assert "exported 9 records" in world.leash(*words).stderr
+    found = [row for file in sorted(target.glob("*.parquet")) for row in parquet.read_table(file).to_pylist()]
+    assert sorted((row["session"], row["sequence"]) for row in found) == sorted(
+        (path.stem, r.seq) for path in [*paths, *Path(world.env["LEASH_STATE_DIR"]).glob("sessions/s-9.db")]
+        for r in read(path)
+    )  # fmt: skip
+    kept = {row["raw_data"].encode() for row in found}
+    assert kept == {r.body for path in Path(world.env["LEASH_STATE_DIR"]).glob("sessions/*.db") for r in read(path)}
+    (denied,) = {row["decided_by"] for row in found if row["action"] == "Denied"}
+    assert denied == "person"
+    assert {tuple(row["policies"]) for row in found if row["event_code"] == "act.decided"} >= {("builtin/git.force",)}
+    assert world.leash("export", "--format", "parquet").returncode == Exit.USAGE
 
 
 @pytest.mark.parametrize("form", ["jsonl", "ocsf", "cef", "hec", "otlp"])

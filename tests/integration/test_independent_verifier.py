@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from conftest import World
+from log_samples import allowed
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "verify.py"
 ACTS = 120
@@ -56,6 +60,18 @@ exit 0
     (push,) = [act for act in ledger if act["resource"].startswith("git push")]
     assert push["result"] == "deny"
     assert push["policy"]
+
+
+def test_an_act_that_several_guards_saw_names_them_all() -> None:
+    def act(name: str, layer: str, parent: str = "") -> dict[str, Any]:
+        event = msgspec.to_builtins(allowed("git", "status"))
+        event["request"]["layer"] = layer
+        return {"id": name, "parent": parent, "event": event}
+
+    start = {"id": "S", "event": {"kind": "session.started", "agent": "claude", "user": "ann"}}
+    told = [start, act("A", "hook"), act("B", "kernel", "A"), act("C", "kernel")]
+    lines = list(runpy.run_path(str(VERIFIER))["ledger"](told))
+    assert [line["layers"] for line in lines] == [["hook", "kernel"], ["kernel"], ["kernel"]]
 
 
 def test_it_finds_what_leash_finds(world: World) -> None:

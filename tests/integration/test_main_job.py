@@ -211,7 +211,17 @@ def test_how_an_approved_act_came_out_is_recorded(world: World, agent: Path) -> 
     card = world.one_card()
     assert world.leash("approve", card["id"]).returncode == 0
     assert leash.wait(60) == 0
-    assert [e["code"] for e in world.events("act.ended")] == [3]
+    ended = {r["record"]["parent"]: r["record"]["event"] for r in world.records()
+             if r["record"]["event"]["kind"] == "act.ended"}  # fmt: skip
+    acts = {r["record"]["id"]: r["record"]["event"] for r in world.records()
+            if r["record"]["event"]["kind"] == "act.decided"}  # fmt: skip
+    came_out = {acts[act]["facts"]["command"]: event for act, event in ended.items()}
+    (approved,) = [event for command, event in came_out.items() if "rm -rf notes" in command]
+    assert approved["code"] == 3
+    (slept,) = [event for command, event in came_out.items() if "sleep 1" in command]
+    assert slept["code"] == 0
+    assert slept["us"] >= 900_000
+    assert slept["read"] > 0  # it was looked at while it ran
 
 
 def test_what_a_person_let_start_is_not_asked_again_inside(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leashtui.audit.mask import Masker
-from leashtui.guards.pty import control
+from leashtui.guards.pty import control, frames
 from leashtui.model.errors import StoreError
 from leashtui.stores import recording as store
 from leashtui.stores.recording import Header, Moment, Recording, read_recording
@@ -75,3 +75,37 @@ async def test_a_terminal_is_recorded_without_its_secrets(tmp_path: Path) -> Non
     assert shown.endswith("last")
     assert [m.data for m in kept if m.kind == "r"] == ["80x24"]
     assert [m.t for m in kept] == sorted(m.t for m in kept)
+
+
+class _Kept:
+    """A recording in memory."""
+
+    full = False
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    def add(self, moment: Moment) -> None:
+        self.shown += moment.data if moment.kind == "o" else ""
+
+
+KEY = "".join(f"{n:02}{'aB3dE5gH' * 7}\n" for n in range(30))
+
+
+@pytest.mark.parametrize("rests", [False, True])
+@pytest.mark.parametrize("size", [1, 7, 64, 300, 5000])
+def test_no_cut_shows_a_part_of_a_secret(size: int, rests: bool) -> None:
+    frame = "-----{} RSA PRIVATE KEY-----\n"
+    text = f"first {SECRET[:11]}\r\n{SECRET[11:]} then\n{frame.format('BEGIN')}{KEY}{frame.format('END')}last\n"
+    kept = _Kept()
+    masker = Masker({"API_TOKEN": SECRET})
+    recorder = Recorder(kept, masker, lambda connection: None, lambda: 0.0, lambda why: None)  # type: ignore[arg-type]
+    for at in range(0, len(text), size):
+        recorder._take(frames.OUTPUT, text[at : at + size].encode())
+        if rests and at > text.index("-----BEGIN") + 40:
+            recorder._flush()  # the terminal rested in the middle of the key
+    recorder._flush()
+    assert not any(line in kept.shown for line in KEY.splitlines())
+    assert SECRET[12:] not in kept.shown
+    assert kept.shown.startswith("first [secret:API_TOKEN] then\n-----BEGIN")
+    assert kept.shown.endswith("-----END RSA PRIVATE KEY-----\nlast\n")

@@ -60,19 +60,26 @@ def test_from_an_empty_database_to_a_synced_machine(world: World, postgres: Clus
     assert secret[1] not in done.stdout + done.stderr
     path = record(world, "20261121-093015-aaaa", extra=1200)
     record(world, "20261121-093016-bbbb")
-    assert "1,218 records" in world.leash("sync", "status").stdout
+    assert "1,219 records" in world.leash("sync", "status").stdout  # that it joined is in the machine's log
     done = world.leash("sync")
     assert done.returncode == 0, done.stderr
-    assert "sent 1,218 records of 2 logs" in done.stdout
-    assert "1,218 of 1,218 records are in the team store; 0 wait" in world.leash("sync", "status").stdout
+    assert "sent 1,219 records of 3 logs" in done.stdout
+    assert "1,219 of 1,219 records are in the team store; 0 wait" in world.leash("sync", "status").stdout
     assert world.leash("sync").stdout == ""
-    assert "2 chains of this machine, 1,218 records" in world.leash("team", "status").stdout
+    assert "3 chains of this machine, 1,219 records" in world.leash("team", "status").stdout
     reader = pasted(world.leash("team", "invite", f"{login}_r", admin, "--team", "core", "--as", "reader"))
     lines = [json.loads(line) for line in world.leash("team", "status", reader, "--json").stdout.splitlines()]
     assert [(line["session"], line["count"]) for line in lines] == [
+        ("machine", 1),
         ("20261121-093015-aaaa", 1209),
         ("20261121-093016-bbbb", 9),
     ]
+    for query in ("verdict:ask,deny", "path:infra/ -kind:act", "agent:bash kind:session.ended", "nothing-like-this"):
+        everywhere = [world.leash("log", *where, "--json", query) for where in (["--all"], ["--store", reader])]
+        here, there = (sorted(done.stdout.splitlines()) for done in everywhere)
+        assert here == there
+        assert bool(here) == (query != "nothing-like-this")
+    assert "may not do that" in world.leash("log", "--team", "verdict:ask").stderr  # a device's login writes only
     path.unlink()
     done = world.leash("sync")
     assert done.returncode == Exit.FINDINGS
@@ -94,7 +101,7 @@ def test_a_machine_that_is_offline_for_long_goes_on_when_the_store_is_back(world
     done = world.leash("sync")
     assert done.returncode == Exit.STORE
     assert "cannot be reached" in done.stderr
-    assert "59 wait" in world.leash("sync", "status").stdout
+    assert "60 wait" in world.leash("sync", "status").stdout
     assert "the last try failed" in world.leash("sync", "status").stdout
     follower = world.start("sync", "--follow")
     assert follower.stderr is not None
@@ -107,7 +114,7 @@ def test_a_machine_that_is_offline_for_long_goes_on_when_the_store_is_back(world
     follower = world.start("sync", "--follow")
     eventually(lambda: "0 wait" in world.leash("sync", "status").stdout)
     record(world, "s-2")
-    eventually(lambda: "68 of 68 records" in world.leash("sync", "status").stdout)
+    eventually(lambda: "69 of 69 records" in world.leash("sync", "status").stdout)
 
 
 @pytest.mark.parametrize(

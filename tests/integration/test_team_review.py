@@ -95,7 +95,7 @@ def test_an_act_is_approved_and_another_denied_from_elsewhere(two: Two) -> None:
     two.here.start("review", "offer")
     two.ask("rm -rf notes", "rm -rf drafts")
     (one,) = two.waiting()
-    shown = two.there.leash("review").stdout
+    shown = two.there.leash("review", "--team").stdout
     assert "comes to: rm -rf notes" in shown
     done = two.there.leash("review", "approve", str(one["ask"]))
     assert done.returncode == 0, done.stderr

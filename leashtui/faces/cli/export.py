@@ -14,8 +14,10 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 from leashtui.audit.query import Query, parse
+from leashtui.faces.cli.extra import load
 from leashtui.faces.progress import Progress
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import state_dir
@@ -32,9 +34,14 @@ LONGEST = 60.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `leash export`."""
     parser.add_argument("query", nargs="*", metavar="QUERY", help="only what matches, as in `leash log`")
-    parser.add_argument("--format", choices=FORMATS, default="ocsf", help="ocsf (1.8), cef, hec, otlp, or jsonl as is")
     parser.add_argument(
-        "--to", default="", metavar="TARGET", help="a file, tcp://HOST:PORT, tls://HOST:PORT or https://URL"
+        "--format", choices=FORMATS, default="ocsf", help="ocsf (1.8), cef, hec, otlp, parquet or jsonl"
+    )
+    parser.add_argument(
+        "--to",
+        default="",
+        metavar="TARGET",
+        help="a file, a directory for Parquet, tcp://HOST:PORT, tls://HOST:PORT or https://URL",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is recorded from now on")
     parser.add_argument("--name", default="", help="name of the cursor (default: made from target, format and query)")
@@ -50,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
         return _print(args, query)
     token = os.environ.get("LEASH_EXPORT_TOKEN", "")
     scheme = "Splunk" if args.format == "hec" else "Bearer"
-    sink = open_sink(args.to, {"Authorization": f"{scheme} {token}"} if token else {}, args.ca)
+    if args.format == "parquet":
+        sink: Sink = load("leashtui.stores.parquet").DirectorySink(Path(args.to))
+    else:
+        sink = open_sink(args.to, {"Authorization": f"{scheme} {token}"} if token else {}, args.ca)
     name = args.name or sha256(f"{args.to}\n{args.format}\n{words}".encode()).hexdigest()[:12]
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name):
         raise LeashError(f"{name!r} cannot be a name", "use letters, digits, _ and -", Exit.USAGE)
@@ -92,9 +102,9 @@ class _Counted:
         """Go on from there."""
         self._sink.resume(mark)
 
-    def send(self, messages: Sequence[bytes]) -> int:
+    def send(self, messages: Sequence[bytes], name: str = "") -> int:
         """Pass them on."""
-        taken = self._sink.send(messages)
+        taken = self._sink.send(messages, name)
         self._progress.step(len(messages))
         return taken
 
@@ -109,7 +119,7 @@ class _Screen:
     def resume(self, mark: int) -> None:
         """Nothing to go on from."""
 
-    def send(self, messages: list[bytes]) -> int:
+    def send(self, messages: list[bytes], name: str = "") -> int:
         """Print lines."""
         sys.stdout.buffer.write(b"".join(message + b"\n" for message in messages))
         sys.stdout.buffer.flush()
@@ -120,6 +130,8 @@ class _Screen:
 
 
 def _print(args: argparse.Namespace, query: Query | None) -> int:
+    if args.format == "parquet":
+        raise LeashError("Parquet goes into a directory", "name it: --to DIRECTORY", Exit.USAGE)
     if args.follow:
         raise LeashError("--follow needs somewhere to go on", "name it: --to FILE", Exit.USAGE)
     Exporter(state_dir(), "", args.format, _Screen(), query).run()  # type: ignore[arg-type]

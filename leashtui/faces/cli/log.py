@@ -25,10 +25,12 @@ from leashtui.agents.registry import adapter_of
 from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
 from leashtui.faces.cli.columns import Paper, fit, width
+from leashtui.faces.cli.extra import load
 from leashtui.faces.cli.trace import Trace, lines_of, spent_of
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
-from leashtui.stores.directories import runtime_dir, sessions_dir
+from leashtui.stores.directories import runtime_dir, sessions_dir, state_dir
+from leashtui.stores.index import Told, search, shelf_of, value_of
 from leashtui.stores.journal import read
 from leashtui.stores.sessions import EMPTY, SessionInfo, describe, find_session, list_sessions, newest
 from leashtui.words.plain import count, one_line
@@ -41,6 +43,7 @@ _NEGATED = re.compile(r"-(?=[A-Za-z]{2,}:)")
 _TAKEN = len("12:00:00 x allow_ ")
 _LEAST = 12
 _POLL = 0.2
+_LONG = 100_000
 _PATIENCE = 2.0
 _COLOURS = {
     Tone.ALLOW: "green",
@@ -70,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", nargs="*", metavar="[SESSION] QUERY", help="session id (or its end), then a query")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is recorded from now on")
     parser.add_argument("-a", "--all", action="store_true", help="look in every session, not only the newest")
+    parser.add_argument("--team", action="store_true", help="look in the team store: every machine you may read")
+    parser.add_argument("--store", default="", metavar="ADDRESS", help="another team store than your own")
     parser.add_argument("-v", "--verbose", action="store_true", help="show also what went without saying")
     parser.add_argument("--trace", action="store_true", help="one view a session: asked, used, changed, refused")
     parser.add_argument("--sessions", action="store_true", help="list the recorded sessions")
@@ -85,9 +90,12 @@ def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
 def run(args: argparse.Namespace) -> int:
     """Print the log. Returns an Exit code. Raises LeashError (a wrong query, no such session, an unreadable log)."""
     words: list[str] = list(args.query)
+    printer: Printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
+    if args.team or args.store:
+        code: int = load("leashtui.faces.cli.teamlog").print_all(args.store, _query(words), printer)
+        return code
     path = _named(words)
-    now = time.time_ns() // 1000
-    query = parse(" ".join(words), now=now, zone=datetime.now().astimezone().tzinfo or UTC)
+    query = _query(words)
     if args.sessions:
         return _print_sessions(query, as_json=args.json)
     if args.follow and args.all:
@@ -98,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     if args.trace:
         return _print_traces(chosen, as_json=args.json)
-    printer: Printer = _print_json if args.json else _Timeline(Paper(sys.stdout, os.environ), verbose=args.verbose).show
     unread = 0
     for session in chosen:
         try:
@@ -109,6 +116,10 @@ def run(args: argparse.Namespace) -> int:
             unread += 1
             print(f"leash: {one_line(error.message, 400)}", file=sys.stderr)
     return Exit.STORE if unread else Exit.OK
+
+
+def _query(words: Sequence[str]) -> Query:
+    return parse(" ".join(words), now=time.time_ns() // 1000, zone=datetime.now().astimezone().tzinfo or UTC)
 
 
 def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
@@ -131,12 +142,25 @@ def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
 def _print_session(session: SessionInfo, query: Query, printer: Printer, *, follow: bool) -> None:
     if session.problem == EMPTY:
         print(f"leash: session {session.id} has no records", file=sys.stderr)
-    for row in _rows(session, follow=follow):
-        value = _value(row)
+    if not follow:
+        for row, value in search(state_dir(), shelf_of(session.path, session.agent), query, said(session.id)):
+            printer(session, row, value)
+        return
+    for row in _rows(session, follow=True):
+        value = value_of(row)
         if query.match(value, session.agent):
             printer(session, row, value)
-        if follow:
-            sys.stdout.flush()
+        sys.stdout.flush()
+
+
+def said(name: str) -> Told:
+    """Says on a terminal that a log is being indexed, when that takes long."""
+
+    def tell(number: int) -> None:
+        if number >= _LONG and sys.stderr.isatty():
+            print(f"leash: indexing {count(number, 'record')} of {one_line(name)}, this once", file=sys.stderr)
+
+    return tell
 
 
 def _named(words: list[str]) -> Path | None:
@@ -196,15 +220,6 @@ def _is_running(session: str) -> bool:
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
         return False
     return True
-
-
-def _value(row: Row) -> dict[str, Any]:
-    """The JSON value of a record; {} for what is none."""
-    try:
-        value = msgspec.json.decode(row.body) if isinstance(row.body, bytes) else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _print_json(session: SessionInfo, row: Row, value: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from leashtui import __version__
 from leashtui.faces.cli.complaint import complain
-from leashtui.faces.cli.table import BY_NAME, Row, overview
+from leashtui.faces.cli.table import BY_NAME, CHANGING, Row, overview
 from leashtui.model.errors import Exit, LeashError
 
 if TYPE_CHECKING:
@@ -95,6 +95,10 @@ def _command(row: Row, words: list[str]) -> int:
         parse = parser.get_default("parse") or parser.parse_args  # `leash log` reads -key:value as a query
         args = parse(words)
     code: int = args.run(args)
+    if row.name in CHANGING:
+        from leashtui.faces.cli.chronicle import enter
+
+        enter(row.name)
     return code
 
 

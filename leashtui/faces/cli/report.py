@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from leashtui.audit.query import Query, parse
 from leashtui.audit.report import Tally
+from leashtui.faces.cli.log import said
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import sessions_dir, state_dir
-from leashtui.stores.journal import read
+from leashtui.stores.index import search, shelf_of
 from leashtui.stores.proof import prove
 from leashtui.stores.sessions import list_sessions
 from leashtui.words.plain import count, duration
@@ -62,12 +61,8 @@ def _records(query: Query) -> Iterator[tuple[dict[str, Any], str]]:
     for session in list_sessions(sessions_dir()):
         if session.problem:
             continue
-        for row in read(session.path):
-            try:
-                value = msgspec.json.decode(row.body) if isinstance(row.body, bytes) else None
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                value = None
-            if isinstance(value, dict) and query.match(value, session.agent):
+        for _, value in search(state_dir(), shelf_of(session.path, session.agent), query, said(session.id)):
+            if value:
                 yield value, session.agent
 
 

@@ -12,6 +12,9 @@ from leashtui.faces.cli.extra import load
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands of `leash review`."""
+    parser.add_argument("--team", action="store_true", help="what waits on all machines of the team (the default)")
+    parser.add_argument("--json", action="store_true", help="one JSON object an act")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
     commands = parser.add_subparsers(dest="review_command", metavar="COMMAND")
     waiting = commands.add_parser("list", help="what waits, on all machines (also without a command)")
     waiting.add_argument("--json", action="store_true", help="one JSON object an act")
@@ -26,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     join.add_argument("--key", required=True, metavar="FILE", help="your SSH key (its .pub when an agent holds it)")
     offer = commands.add_parser("offer", help="offer what waits on this machine to the team, until interrupted")
     offer.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
-    parser.set_defaults(json=False, follow=False)
 
 
 def run(args: argparse.Namespace) -> int:

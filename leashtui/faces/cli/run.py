@@ -105,6 +105,7 @@ def start(
         "sudo": config.sudo,
         "watched": list(config.secrets.watch),
         "budget": msgspec.to_builtins(config.budget),
+        "scan": config.secrets.scan,
     }
     return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
 

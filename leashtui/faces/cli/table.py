@@ -38,7 +38,7 @@ COMMANDS = (
     Row("undo", "undo", "Look back", "bring back what a session removed or overwrote"),
     Row("audit", "audit", "Look back", "prove that the log was not changed"),
     Row("report", "report", "Look back", "what the agents did over a while, as a page to forward"),
-    Row("export", "export", "Look back", "send the log to other systems: OCSF, CEF, OTLP, Splunk, JSON lines"),
+    Row("export", "export", "Look back", "send the log to other systems: OCSF, CEF, OTLP, Splunk, Parquet, JSON lines"),
     Row("sync", "sync", "Look back", "send the log to the team store"),
     Row("explain", "explain", "Rules", "say what a command would do and what the policies answer"),
     Row("policy", "policy", "Rules", "check, test, explain, simulate, reload and trust policies; import others"),
@@ -58,6 +58,9 @@ COMMANDS = (
     Row("team", "team", "Set up", "keep a team store on PostgreSQL, or join one"),
     Row("completions", "completions", "Set up", "print the completion script of a shell"),
 )
+
+CHANGING = frozenset({"config", "grants", "hooks", "invite", "inventory", "learn", "mcp", "policy", "review", "team"})
+"""Commands that may change leash's own settings."""
 
 BY_NAME = {row.name: row for row in COMMANDS}
 

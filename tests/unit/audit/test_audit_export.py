@@ -17,6 +17,7 @@ from leashtui.audit.ocsf import CLASSES, VERSION, About, about, event_of
 from leashtui.model import codec
 from leashtui.model.event import (
     ActEnded,
+    AgentUnsupervised,
     Answered,
     Asked,
     Braked,
@@ -32,6 +33,7 @@ from leashtui.model.event import (
     GuardLost,
     Notice,
     Record,
+    SettingsChanged,
     Voted,
 )
 from leashtui.model.verdict import By, Ruling, Verdict
@@ -53,6 +55,8 @@ EVERY: list[Event] = [
     FaceLeft("tui"),
     Notice("alarm", "something"),
     ControlRefused("pid 7", "it is the agent's"),
+    SettingsChanged((("config.toml", "ab" * 32),), ("config.toml",), "config", "ann"),
+    AgentUnsupervised("gemini", 77, 1),
     ChainOpened("s", "bash"),
     ChainClosed("s", "ab" * 32, 7),
     *(FileChanged("a/b", change, "source", False, to="c") for change in ("created", "deleted", "moved", "odd")),

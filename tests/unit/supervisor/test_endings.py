@@ -40,7 +40,7 @@ def test_the_end_of_somebody_elses_child_is_told(text: str, number: int, code: i
 
     async def watch() -> None:
         endings = Endings(asyncio.get_running_loop(), lambda: time.time_ns() // 1000)
-        endings.follow(process, lambda code, took: told.append(code))
+        endings.follow(process, lambda end: told.append(end.code))
         if number:
             os.kill(process.pid, number)
         else:
@@ -61,7 +61,7 @@ def test_the_end_of_somebody_elses_child_is_told(text: str, number: int, code: i
 def test_a_process_that_is_gone_is_not_followed() -> None:
     async def watch() -> None:
         endings = Endings(asyncio.get_running_loop(), lambda: 0)
-        endings.follow(ProcessRef(os.getpid(), 1), lambda code, took: pytest.fail("another process's end"))
+        endings.follow(ProcessRef(os.getpid(), 1), lambda end: pytest.fail("another process's end"))
         endings.close()
 
     before = len(os.listdir("/proc/self/fd"))
