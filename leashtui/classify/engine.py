@@ -72,7 +72,11 @@ class _Rooms:
 
 
 class Engine:
-    """Classifies requests of one session. home: absolute; user, uid: the account's; mode: how deep the guard sees."""
+    """Classifies requests of one session. home: absolute; user, uid: the account's; mode: how deep the guard sees.
+
+    prepared: what its first answers need is made now; else when they need it, or by whoever has the time for it
+    (patterns.compile_some).
+    """
 
     def __init__(
         self,
@@ -83,8 +87,10 @@ class Engine:
         probe: Probe,
         tools: Toolbox | None = None,
         uid: int = -1,
+        prepared: bool = True,
     ) -> None:
-        compile_all()
+        if prepared:
+            compile_all()
         self.workspace = workspace
         self.mode = mode
         self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid)

@@ -35,5 +35,12 @@ def lazy(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 def compile_all() -> None:
     """Compile every pattern that is still waiting."""
-    while _waiting:
+    while compile_some(len(_waiting)):
+        pass
+
+
+def compile_some(most: int) -> bool:
+    """Compile up to `most` of the patterns that are still waiting; returns whether more wait."""
+    for _ in range(min(most, len(_waiting))):
         _waiting.pop().match  # noqa: B018 - looking at it compiles it
+    return bool(_waiting)

@@ -183,7 +183,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
-    classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid()), witness)
+    classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)
     room: dict[str, Control] = {}
     desk = Desk(
         session_id,

@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from leashtui.agents.registry import adapter_of
+from leashtui.classify.patterns import compile_some
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, Floor
 from leashtui.guards.kernel.listener import Listener
@@ -44,6 +45,14 @@ from leashtui.supervisor.strictness import effects, floor_of, sealed_places
 from leashtui.supervisor.terminal import Terminal
 from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
+
+_SOME = 4
+
+
+async def _prepare() -> None:
+    """What the first judgements need is made while the agent starts: it took a third of the time before that."""
+    while compile_some(_SOME):
+        await asyncio.sleep(0.002)
 
 
 async def start_session(start: Start, channel: Channel) -> Session:
@@ -105,6 +114,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)
         raise
+    session.spawn(_prepare())
     if session.budgets is not None and session.budgets.any:
         session.spawn(session.budgets.watch())
     code = parts.code.text if parts.code is not None else ""
