@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from conftest import World
+from conftest import World, eventually
 from underguard import python, under_guard
 
 NAIVE = str(Path(__file__).with_name("naive_guard.py"))
@@ -263,3 +266,36 @@ def test_a_link_to_what_may_not_be_written_is_none_in_any_tier(world: World) -> 
         assert not (world.workspace / "mine").exists(), tier
     subprocess.run([sys.executable, "l.py", str(theirs)], cwd=world.workspace, check=True)
     assert (world.workspace / "mine").exists()
+
+
+TAKES_A_NAME = """
+import os, pathlib, socket, sys, time
+name = sys.argv[1]
+s = socket.socket(socket.AF_UNIX); s.bind(name); s.close(); os.unlink(name)
+pathlib.Path("gave-it-back").touch()
+while not os.path.exists("taken"): time.sleep(0.02)
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect(name); print("reached")
+except OSError as error:
+    print(error.errno)
+"""
+
+
+def test_a_name_that_the_agent_had_is_no_way_to_who_has_it_later(world: World) -> None:
+    (world.workspace / "take.py").write_text(TAKES_A_NAME)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as server:
+
+        def serve() -> None:
+            eventually((world.workspace / "gave-it-back").exists, 60)
+            server.bind(f"{folder}/s")
+            server.listen()
+            (world.workspace / "taken").touch()
+
+        person = threading.Thread(target=serve)
+        person.start()
+        done = world.leash(
+            "run", "--headless", "--guard", "compat", "--on-ask", "deny", "--", sys.executable, "take.py", f"{folder}/s"
+        )
+        person.join(60)
+        assert done.stdout == "13\n", done

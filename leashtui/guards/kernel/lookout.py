@@ -25,6 +25,8 @@ from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
 _FAILURES = (OSError, ValueError, IndexError)
+_MOST = 4096
+"""Names of sockets that are remembered; the server of a later one is asked about."""
 
 
 class Lookout(DoorGuard):
@@ -78,11 +80,27 @@ class Lookout(DoorGuard):
             return
         with contextlib.closing(spot):
             path = spot.path
-            there = spot.found is not None
-        if not there or path in self._named or path in self._free or self._known(Action.NET_CONNECT, path, 0):
+            free = spot.found is None or path in self._free or self._is_session_s(spot)
+        if free or self._known(Action.NET_CONNECT, path, 0):
             self._listener.resume(notice.id)
         else:
             self._question(notice, path, 0, "unix")
+
+    def _is_session_s(self, spot: Spot) -> bool:
+        """Whether a process of the session listens there: that it gave the name once says nothing of who has it now."""
+        if spot.path not in self._named:
+            return False
+        if self._is_ours(spot):
+            return True
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            if address.connect(probe, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))):
+                return False
+            if not self._inside(address.peer_pid(probe)):
+                return False
+        found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
+        self._bound[spot.path] = (found.st_dev, found.st_ino)
+        return True
 
     def _question(self, notice: Notice, host: str, port: int, kind: str) -> None:
         request = self._request(notice, Action.NET_CONNECT, host, port, kind)
@@ -96,7 +114,7 @@ class Lookout(DoorGuard):
             spot = self._seen(notice, name)
             if spot is not None:
                 with contextlib.closing(spot):
-                    if spot.found is None:
+                    if spot.found is None and len(self._named) < _MOST:
                         self._named.add(spot.path)
 
     def _seen(self, notice: Notice, name: bytes) -> Spot | None:

@@ -19,6 +19,8 @@ from collections.abc import Callable
 PATIENCE = 2.0
 _MOST = 256
 _EACH = 8
+_AT_ONCE = 16
+"""Addresses whose name is looked for at a time; of a flood the others stay numbers."""
 _HEADER = struct.Struct(">HHHHHH")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?)+")
 
@@ -69,7 +71,7 @@ class Lookups:
     def name_for(self, group: int, host: str, then: Callable[[str], None]) -> None:
         """Tell the name by which this process knows the address, '' for none: at once, or when `poll` is called."""
         names = tuple(reversed(self._asked.get(group, ())))
-        if not names:
+        if not names or len(self._waiting) >= _AT_ONCE:
             then("")
             return
         found: list[str] = []

@@ -37,6 +37,15 @@ def test_the_name_that_was_asked_for_is_told_of_the_address_it_leads_to() -> Non
     assert told(lookups, 8, "203.0.113.7") == ""
 
 
+def test_a_flood_of_questions_is_not_a_flood_of_threads() -> None:
+    lookups, before, said = Lookups(lambda name: time.sleep(0.5) or frozenset()), threading.active_count(), []
+    lookups.noted(7, query("pypi.example.org"))
+    for number in range(500):
+        lookups.name_for(7, f"203.0.113.{number}", said.append)
+    assert threading.active_count() - before <= 16
+    assert len(said) >= 484
+
+
 def test_a_name_that_leads_elsewhere_is_not_told() -> None:
     lookups = Lookups(lambda name: KNOWN.get(name, frozenset()))
     lookups.noted(7, query("pypi.example.org"))
