@@ -50,7 +50,7 @@ _SOME = 4
 
 
 async def _prepare() -> None:
-    """What the first judgements need is made while the agent starts: it took a third of the time before that."""
+    """What the first judgements need is made while the agent starts."""
     while compile_some(_SOME):
         await asyncio.sleep(0.002)
 
