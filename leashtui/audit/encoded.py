@@ -18,6 +18,10 @@ Look = Callable[[str], str]
 _DEPTH = 3
 """Encodings inside encodings that are undone."""
 
+_REMEMBERED = 256
+_RUNS_KEPT = 4096
+"""So many runs of at most so many characters are remembered as holding nothing."""
+
 _MOST = 1 << 20
 """Characters of one encoded run that are decoded."""
 
@@ -36,19 +40,27 @@ SHORTEST = 10
 """Shorter values are not looked for in pieces."""
 
 
-def hidden(text: str, look: Look, depth: int = _DEPTH) -> Iterator[tuple[int, int, str]]:
-    """(start, end, label) of each encoded run of `text` that holds a secret, as `look` says of what it decodes to."""
+def hidden(text: str, look: Look, empty: set[str], depth: int = _DEPTH) -> Iterator[tuple[int, int, str]]:
+    """(start, end, label) of each encoded run of `text` that holds a secret, as `look` says of what it decodes to.
+
+    empty: runs that hold none for this `look`, of which more become known here.
+    """
     for match in _RUNS.finditer(text):
         run = match[0]
-        if len(run) > _MOST:
+        if len(run) > _MOST or run in empty:
             continue
         for plain in _decoded(run, match.lastgroup or ""):
             label = look(plain)
             if not label and depth > 1:
-                label = next((found for _, _, found in hidden(plain, look, depth - 1)), "")
+                label = next((found for _, _, found in hidden(plain, look, empty, depth - 1)), "")
             if label:
                 yield match.start(), match.end(), label
                 break
+        else:
+            if depth == _DEPTH and len(run) <= _REMEMBERED:
+                if len(empty) >= _RUNS_KEPT:
+                    empty.clear()
+                empty.add(run)
 
 
 def _decoded(run: str, form: str) -> Iterator[str]:

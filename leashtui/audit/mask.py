@@ -54,6 +54,7 @@ class Masker:
         self._known = tuple(self._marks)
         self._pieces = tuple({squeezed(value): mark(name) for name, value in values.items()}.items())
         self._plain: set[str] = set()
+        self._empty: set[str] = set()
         self._strings = Strings()
 
     @classmethod
@@ -76,10 +77,15 @@ class Masker:
     def mask_event(self, event: S) -> tuple[S, int]:
         """The event with every string masked, and how many values were replaced in it."""
         strings = self._strings.gather(event)
-        text = GAP.join(strings)
-        veiled = self._veiled(strings)
-        if not veiled and not self._suspicious(text):
+        fresh = [text for text in strings if text not in self._plain]
+        if not fresh:
             return event, 0
+        veiled = self._veiled(fresh)
+        if not veiled and not self._suspicious(GAP.join(fresh)):
+            self._remember(fresh)
+            return event, 0
+        self._remember([text for text in fresh if text not in veiled and not self._suspicious(text)])
+        text = GAP.join(strings)
         work = _Pass(self._marks, text, veiled)
         if not work.needed:
             return event, 0
@@ -94,23 +100,24 @@ class Masker:
         return is_suspicious(text)
 
     def _veiled(self, strings: Iterable[str]) -> dict[str, list[Found]]:
-        """What is encoded, in pieces or known to the scanner, by the string it stands in. Strings come again and again:
-        which have nothing is remembered."""
+        """What is encoded, in pieces or known to the scanner, by the string it stands in."""
         found: dict[str, list[Found]] = {}
         for text in strings:
-            if len(text) < SHORTEST or text in self._plain:
+            if len(text) < SHORTEST:
                 continue
             places = [Found(label, start, end, text[start:end]) for start, end, label in self._under(text)]
             if places:
                 found[text] = places
-            elif len(text) <= _REMEMBERED:
-                if len(self._plain) >= _STRINGS:
-                    self._plain.clear()
-                self._plain.add(text)
         return found
 
+    def _remember(self, strings: Iterable[str]) -> None:
+        """These hold nothing, and nothing by which a string beside them would: they come again and again."""
+        if len(self._plain) >= _STRINGS:
+            self._plain.clear()
+        self._plain.update([text for text in strings if len(text) <= _REMEMBERED])
+
     def _under(self, text: str) -> Iterator[tuple[int, int, str]]:
-        yield from hidden(text, self._label)
+        yield from hidden(text, self._label, self._empty)
         yield from broken(text, self._pieces)
         for start, end, label in self._scan(text):
             if not text.startswith(MARK, max(0, text.rfind("[", 0, end))):

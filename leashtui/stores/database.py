@@ -20,6 +20,9 @@ APPLICATION = 0x4C454153
 VERSION = 1
 """Of the table below."""
 
+_PAGE = 8192
+"""Bytes: an act's record fills half a page of 4096, so that each commit would write three of them."""
+
 BUSY_MS = 200
 """How long SQLite waits for a lock before it gives up (milliseconds)."""
 
@@ -67,6 +70,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute(f"PRAGMA page_size={_PAGE}")  # of a file that holds nothing yet
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         if mode != "wal":
             connection.close()

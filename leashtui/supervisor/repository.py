@@ -7,6 +7,7 @@ Invariant: nothing here follows a path of the agent into executing anything of t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -22,6 +23,9 @@ from leashtui.supervisor.lookalikes import Lookalikes
 _LIMIT = 256 * 1024
 _FRESH = 2.0
 _PATIENCE = 2.0
+_MAGIC = ("/proc/", "/dev/")
+"""Below these, links lead where no path does."""
+_GONE = " (deleted)"
 _GIT = (
     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false",
     "--no-optional-locks",
@@ -70,7 +74,7 @@ class RepositoryProbe:
     def real(self, path: str) -> str:
         """`path` with links resolved as far as they exist."""
         try:
-            return os.path.realpath(path)
+            return _real(path)
         except (OSError, ValueError):
             return path
 
@@ -225,3 +229,17 @@ class RepositoryProbe:
             )
         except (OSError, subprocess.SubprocessError):
             return None
+
+
+def _real(path: str) -> str:
+    """As os.path.realpath, in three system calls instead of one a folder where the kernel can say it."""
+    if path.startswith("/") and not path.startswith(_MAGIC):
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                found = os.readlink(f"/proc/self/fd/{fd}")
+            finally:
+                os.close(fd)
+            if found.startswith("/") and not found.endswith(_GONE):
+                return found
+    return os.path.realpath(path)

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from leashtui.guards.kernel import abi, tracee
 from leashtui.guards.kernel.filter import EXECS
-from leashtui.guards.kernel.image import request_of, stat_of
+from leashtui.guards.kernel.image import Lineage, request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
@@ -93,7 +93,7 @@ class ExecGuard:
         self.fd = self._listener.fd
         self.met = 0
         self._submit = submit
-        self._top = os.getpid()
+        self._lineage = Lineage(os.getpid())
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
         self._flying: dict[int, _Flight] = {}
         self._groups: dict[int, int] = {}
@@ -175,6 +175,7 @@ class ExecGuard:
         if self._rest is not None:
             self._rest.close()
         self._listener.close()
+        self._lineage.close()
         for pid in list(self._held):
             held = self._held.pop(pid)
             if held.ticket is not None:
@@ -235,7 +236,8 @@ class ExecGuard:
         self.met += 1
         try:
             parent, start = stat_of(pid)
-            request = request_of(ProcessRef(pid, start, self._count(pid, start)), parent, self._top, self._base)
+            process = ProcessRef(pid, start, self._count(pid, start))
+            request = request_of(process, self._lineage.above(parent), self._base)
         except (OSError, ValueError, IndexError) as error:
             self._unread(f"process {pid} became a program that cannot be read ({error}): it is ended")
             self._refuse(pid, "leash: REFUSED: this program cannot be read, so it cannot be judged. Nothing was run.")

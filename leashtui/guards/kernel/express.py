@@ -25,11 +25,16 @@ _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_+@%=,~.-]+)*/[A-Za-z0-9_+@%=,~-][A-Za-z0-9
 _OTHERWISE = (b"/proc/", b"/dev/", b"/sys/")
 _LENDS = 0o6000
 _BEFORE = 256
+_BOTH = (Action.FILE_WRITE, Action.FILE_DELETE)
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 
 
 class Ways(Protocol):
     """What is known of whole folders (supervisor.lanes)."""
+
+    def knows(self, action: Action, path: str) -> bool:
+        """Whether this act needs no question, by policy alone."""
+        ...
 
     def knows_all(self, folder: str, action: Action = Action.FILE_WRITE) -> bool:
         """Whether this act there needs no question whatever the name."""
@@ -72,10 +77,15 @@ class Lessons:
 
     def removed(self, folder: str, fd: int, name: str) -> None:
         """`name` was removed from `folder` without a question, by policy alone."""
-        if self._tape(f"{folder}/{name}") or not self._ways.knows_all(folder, Action.FILE_DELETE):
+        path = f"{folder}/{name}"
+        if self._tape(path):
             return
-        self.made(folder, fd, "")
-        self.swift.removes(folder)
+        if self._ways.knows_all(folder, Action.FILE_DELETE):
+            self.made(folder, fd, "")
+            self.swift.removes(folder)
+        elif (kind := self.swift.kind_of(name)) and all(map(self._ways.knows, _BOTH, (path, path))):
+            self.made(folder, fd, name)
+            self.swift.drops(folder, kind)
 
 
 class Express:

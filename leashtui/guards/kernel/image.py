@@ -10,6 +10,8 @@ UTF-8 is kept as lone surrogates, never dropped.
 from __future__ import annotations
 
 import os
+import re
+import select
 
 from leashtui.guards.kernel.procfs import read_proc
 from leashtui.model.request import Action, Layer, ProcessRef, Request
@@ -17,9 +19,13 @@ from leashtui.model.variables import NAMES, PREFIXES
 
 LIMIT = 8 << 20
 """Bytes; the kernel itself allows 6 MiB of words and variables together (three quarters of the stack's 8)."""
-_NAMES = frozenset(name.encode() for name in NAMES)
-_PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
+_CARRIERS = re.compile(
+    rb"\0((?:%s)(?==|\0|\Z)|(?:%s)[^=\0]*)=?([^\0]*)"
+    % (b"|".join(sorted(map(str.encode, NAMES))), b"|".join(map(str.encode, PREFIXES)))
+)
+_BY_DESCRIPTOR = ("/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")
 _DEPTH = 64
+_WATCHED = 64
 
 
 def stat_of(pid: int) -> tuple[int, int]:
@@ -30,17 +36,13 @@ def stat_of(pid: int) -> tuple[int, int]:
 
 def words_of(pid: int) -> tuple[str, ...]:
     """The command line, a word an element. Raises OSError, ValueError when it is longer than LIMIT."""
-    return tuple(os.fsdecode(word) for word in read_proc(pid, "cmdline", LIMIT).removesuffix(b"\0").split(b"\0"))
+    return tuple(os.fsdecode(read_proc(pid, "cmdline", LIMIT).removesuffix(b"\0")).split("\0"))
 
 
 def variables_of(pid: int) -> tuple[tuple[str, str], ...]:
     """The variables that can carry code, in order. Raises OSError, ValueError when they are longer than LIMIT."""
-    found = []
-    for entry in read_proc(pid, "environ", LIMIT).split(b"\0"):
-        name, _, value = entry.partition(b"=")
-        if name in _NAMES or name.startswith(_PREFIXES):
-            found.append((os.fsdecode(name), os.fsdecode(value)))
-    return tuple(found)
+    found = _CARRIERS.findall(b"\0" + read_proc(pid, "environ", LIMIT))
+    return tuple([(os.fsdecode(name), os.fsdecode(value)) for name, value in found])
 
 
 def ancestors_of(parent: int, top: int) -> tuple[ProcessRef, ...]:
@@ -59,7 +61,7 @@ def ancestors_of(parent: int, top: int) -> tuple[ProcessRef, ...]:
 
 def _meant(pid: int, word: str) -> str:
     """A word that names a file by an open descriptor, as scripts started by one do, says which file that is."""
-    if not word.startswith(("/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")):
+    if not word.startswith(_BY_DESCRIPTOR):
         return word
     number = word.rpartition("/")[2]
     try:
@@ -69,20 +71,91 @@ def _meant(pid: int, word: str) -> str:
     return path if path.startswith("/") and not path.startswith("/dev/") else word
 
 
-def request_of(process: ProcessRef, parent: int, top: int, base: frozenset[tuple[str, str]]) -> Request:
+class Lineage:
+    """Ancestors, read once a process and not once an exec.
+
+    A process keeps its parent for as long as that lives. So of each, by a descriptor that names it and no later bearer
+    of its number, is known whose child it is; one question to the kernel tells which of them have ended since. Refuses
+    to answer from memory where anything between a process and `top` is not watched. top: our own pid.
+    """
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._known: dict[int, tuple[ProcessRef, int, int]] = {}
+        self._ended = select.epoll()
+        self._numbers: dict[int, int] = {}
+
+    def above(self, parent: int) -> tuple[ProcessRef, ...]:
+        """As `ancestors_of`."""
+        for descriptor, _ in self._ended.poll(0):
+            self._forget(self._numbers.get(descriptor, 0))
+        found: list[ProcessRef] = []
+        pid = parent
+        while pid not in (0, 1, self._top) and len(found) < _DEPTH:
+            known = self._known.get(pid)
+            if known is None or (known[1] not in (0, 1, self._top) and known[1] not in self._known):
+                known = self._look(pid)
+                if known is None:
+                    break
+            found.append(known[0])
+            pid = known[1]
+        return tuple(found)
+
+    def close(self) -> None:
+        """Watch none any more."""
+        for pid in list(self._known):
+            self._forget(pid)
+        self._ended.close()
+
+    def _look(self, pid: int) -> tuple[ProcessRef, int, int] | None:
+        """Read whose child it is while a descriptor holds it: what is read is its own."""
+        self._forget(pid)
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return None
+        try:
+            above, start = stat_of(pid)
+            self._ended.register(descriptor, select.EPOLLIN)
+        except OSError:
+            os.close(descriptor)
+            return None
+        if len(self._known) >= _WATCHED:
+            self._forget(next(iter(self._known)))
+        self._numbers[descriptor] = pid
+        self._known[pid] = found = (ProcessRef(pid, start), above, descriptor)
+        return found
+
+    def _forget(self, pid: int) -> None:
+        """Nothing is known of it any more, nor whose its children are: its number may be another's next."""
+        known = self._known.pop(pid, None)
+        if known is None:
+            return
+        del self._numbers[known[2]]
+        self._ended.unregister(known[2])
+        os.close(known[2])
+        for child in [child for child, one in self._known.items() if one[1] == pid]:
+            self._forget(child)
+
+
+def request_of(process: ProcessRef, ancestry: tuple[ProcessRef, ...], base: frozenset[tuple[str, str]]) -> Request:
     """The request that the stopped new image of `process` stands for.
 
-    parent: its parent's pid. top: our own pid. base: variables the session started with, which are the person's own.
+    ancestry: its ancestors, nearest first. base: variables the session started with, which are the person's own.
     Raises OSError or ValueError when it cannot be read (a program without read permission, too many words).
     """
     pid = process.pid
+    words = words_of(pid)
+    if any(word.startswith(_BY_DESCRIPTOR) for word in words):
+        words = tuple([_meant(pid, word) for word in words])
+    variables = variables_of(pid)
     return Request(
         action=Action.PROCESS_EXEC,
         layer=Layer.KERNEL,
         cwd=os.readlink(f"/proc/{pid}/cwd"),
-        argv=tuple(_meant(pid, word) for word in words_of(pid)),
+        argv=words,
         exe=os.readlink(f"/proc/{pid}/exe"),
-        env=tuple(v for v in variables_of(pid) if v not in base),
+        env=tuple([v for v in variables if v not in base]) if variables else (),
         process=process,
-        ancestry=ancestors_of(parent, top),
+        ancestry=ancestry,
     )

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 
 _CHUNK = 8192
+_SHORT = 4096
+"""The kernel hands out these files by the page at least: a first read that brings less has brought all."""
 
 
 def read_proc(pid: int, name: str, limit: int = 1 << 20) -> bytes:
     """All bytes of /proc/PID/NAME. Raises OSError; ValueError when there are more than `limit`."""
     fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
     try:
-        whole = os.read(fd, _CHUNK)
-        part = whole
+        whole = part = os.read(fd, _CHUNK)
+        if len(part) < _SHORT:
+            return whole
         while part:
             part = os.read(fd, len(whole))
             whole += part

@@ -96,7 +96,7 @@ local function keep(path, fd)
     forget(false)
     if held >= HELD then forget(true) end
   end
-  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, used = true, seen = -1 }
+  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, drops = {}, used = true, seen = -1 }
   folders[path] = folder
   held = held + 1
   return folder
@@ -305,7 +305,7 @@ local function removal(tid, number, address, flags)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
   local path = folder.path .. "/" .. name
-  if flags == 0 and (own[path] or folder.removes and is_any(folder, name)) then
+  if flags == 0 and (own[path] or folder.removes and is_any(folder, name) or folder.drops[kind_of(name)]) then
     if not as_we_are(tid) then return false end
     if C.unlinkat(folder.fd, name, 0) == 0 then
       own[path] = nil
@@ -447,6 +447,12 @@ function api.learn(path, fd, any, kind, tape, objects)
     folder = keep(path, own)
   end
   if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
+end
+
+-- What is made again anyway: a name of this kind may be removed there, and undo keeps none.
+function api.drops(path, kind)
+  local folder = folders[path]
+  if folder then folder.drops[kind] = true end
 end
 
 -- Where every name is allowed to be made, every one may be removed too, and undo keeps none.

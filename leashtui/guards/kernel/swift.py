@@ -125,6 +125,10 @@ class Swift:
         """Every name that may be made in this directory may be removed too, and undo keeps nothing of it."""
         self._lua.removes(folder)
 
+    def drops(self, folder: str, kind: str) -> None:
+        """Names of this kind may be removed from this directory, and undo keeps nothing of them."""
+        self._lua.drops(folder, kind)
+
     def mask(self, tid: int, mask: int) -> None:
         """This thread's umask, until `forget_masks`."""
         self._lua.mask(tid, mask)

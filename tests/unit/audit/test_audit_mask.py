@@ -296,3 +296,21 @@ def test_a_flood_of_secrets_leaves_none() -> None:
     masked = Masker({}).mask(text)
     assert "abcdef" not in masked
     assert masked.count("[secret:token]") == 2000
+
+
+def test_what_is_remembered_as_plain_hides_nothing_later() -> None:
+    """Strings and encoded runs that held nothing are not looked at again; beside others they may mean more."""
+    masker = Masker({"K": VALUE})
+    plain = Notice(level="warn", text="--password", hint="")
+    other = Notice(level="warn", text="hunter2hunter2", hint="QUJDREVGR0hJSktMTU5PUA==")
+    for _ in range(3):
+        assert masker.mask_event(other) == (other, 0)
+        assert masker.mask_event(plain) == (plain, 0)
+    both = Notice(level="warn", text="--password", hint="hunter2hunter2")
+    assert masker.mask_event(both)[1] == 1
+    hidden = base64.b64encode(VALUE.encode()).decode()
+    for text in (f"x {hidden} QUJDREVGR0hJSktMTU5PUA==", f"QUJDREVGR0hJSktMTU5PUA== {VALUE}"):
+        found, count = masker.mask_event(Notice(level="warn", text=text, hint=other.text))
+        assert count == 1
+        assert VALUE not in found.text
+        assert hidden not in found.text

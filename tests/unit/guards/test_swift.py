@@ -156,12 +156,19 @@ class Taught:
 
     def __init__(self) -> None:
         self.folders: list[str] = []
+        self.dropped: list[tuple[str, str]] = []
 
     def kind_of(self, name: str) -> str:
         return name.rpartition(".")[2]
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
         self.folders.append(folder)
+
+    def drops(self, folder: str, kind: str) -> None:
+        self.dropped.append((folder, kind))
+
+    def removes(self, folder: str) -> None:
+        self.dropped.append((folder, "*"))
 
 
 def test_beside_and_below_what_is_guarded_nothing_is_learned() -> None:
@@ -173,6 +180,35 @@ def test_beside_and_below_what_is_guarded_nothing_is_learned() -> None:
     lessons.made(f"{ROOT}/src", 3, "x.txt")
     lessons.made("/home/p/.sshd", 3, "x.txt")
     assert taught.folders == [f"{ROOT}/src", "/home/p/.sshd"]
+
+
+def test_only_what_is_made_again_is_dropped_by_its_kind() -> None:
+    taught, judge = Taught(), lanes()
+    lessons = Lessons(taught, judge, lambda path: int(judge.is_work(path)), ())  # type: ignore[arg-type]
+    lessons.removed(f"{ROOT}/src", 3, "a.o")
+    assert taught.dropped == []  # nothing of the kind was allowed yet
+    judge._allowed.update((Action.FILE_DELETE, place) for place in _SHORT[Action.FILE_DELETE])
+    lessons.removed(f"{ROOT}/src", 3, "a.c")
+    assert taught.dropped == []
+    lessons.removed(f"{ROOT}/src", 3, "a.o")
+    lessons.removed("/tmp", 3, "x")
+    assert taught.dropped == [(f"{ROOT}/src", "o"), ("/tmp", "*")]
+
+
+def test_whichever_file_of_a_kind_is_made_again_each_of_that_kind_is(swift: Swift) -> None:
+    """What is dropped without a word is the same for every name of the kind that `kind_of` finds in a folder."""
+    judge = lanes()
+    judge._allowed.update((Action.FILE_DELETE, place) for place in _SHORT[Action.FILE_DELETE])
+    stems, dropped = words(), 0
+    for folder in [ROOT + below for below in FOLDERS] + list(ELSEWHERE):
+        for kind in ENDS.split():
+            first = judge.knows(Action.FILE_DELETE, f"{folder}/f0.{kind}")
+            for stem in random.Random(kind).sample(stems, 12):
+                name = f"{stem}.{kind}"
+                if "/" not in name and swift.kind_of(name):
+                    dropped += first
+                    assert judge.knows(Action.FILE_DELETE, f"{folder}/{name}") == first, f"{folder}/{name}"
+    assert dropped > 100
 
 
 def test_what_is_lent_beside_an_open_key_is_forgotten_with_it() -> None:
