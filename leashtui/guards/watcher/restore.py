@@ -20,6 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _NOREPLACE, _EXCHANGE = 1, 2
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DIFFERS = "differs"
+_HOMELESS = "the whole tree that it was in is gone"
 _LOST = "what it was before is not known: it was too large to keep, or could not be read"
 
 
@@ -30,7 +31,7 @@ def put_back(root: str, path: str, before: Image | None, reported: Image | None)
     try:
         folder = _way(root, os.path.dirname(path), make=before is not None)
     except FileNotFoundError:
-        return ""  # nothing should be there, and not even its folder is
+        return "" if before is None else _HOMELESS  # nothing should be there, and not even its folder is
     except OSError as error:
         return f"the way to it cannot be gone: {error.strerror}"
     try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
+from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.images import Image, Images, read, same
+from leashtui.guards.watcher.messages import Done, Suspects
 from leashtui.guards.watcher.restore import DIFFERS, put_back
+from leashtui.model.facts import Place
 
 
 def image(path: Path) -> Image | None:
@@ -127,3 +131,46 @@ def test_what_is_too_large_is_compared_and_not_kept(tmp_path: Path) -> None:
     path.write_bytes(b"other")
     assert not same(kept, images.now(str(path)))
     assert "too large" in restore(path, kept, images.now(str(path)))
+
+
+class Everything:
+    """A territory (guards.watcher.territory) in which every file is protected."""
+
+    shallow: tuple[str, ...] = ()
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.roots = str(root), (str(root),)
+
+    def protected(self, path: str, place: Place) -> bool:
+        return True
+
+    def place(self, path: str) -> Place:
+        return Place.HOOK
+
+    def shown(self, path: str) -> str:
+        return os.path.basename(path)
+
+
+@pytest.mark.parametrize("gone", ["file", "folder", "everything"])
+def test_what_cannot_be_put_back_is_told_once_and_not_for_ever(tmp_path: Path, gone: str) -> None:
+    root = tmp_path / "work"
+    (root / "d").mkdir(parents=True)
+    file = root / "d/f"
+    file.write_text("before")
+    custody = Custody(Everything(root))  # type: ignore[arg-type]
+    custody.remember(str(file))
+    shutil.rmtree({"file": file.parent, "folder": file.parent, "everything": root}[gone])
+    if gone == "file":
+        file.parent.mkdir()
+    (told,) = custody.weigh([str(file)])
+    assert isinstance(told, Suspects)
+    after = custody.restore(told.changes[0].number)
+    assert [type(message) for message in after] == [Done]
+    assert isinstance(after[0], Done)
+    if gone == "everything":
+        assert after[0].why
+        assert not after[0].restored
+    else:
+        assert (after[0].why, after[0].restored) == ("", True)
+        assert file.read_text() == "before"
+    assert custody.weigh([], everything=True) == []
