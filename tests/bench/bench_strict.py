@@ -7,12 +7,14 @@ hits both. Prints medians in ms and the median of the ratios; last, microseconds
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -38,6 +40,7 @@ WORK = {
     "git status x 20": "i=0; while [ $i -lt 20 ]; do git -C big status >/dev/null; i=$((i+1)); done",
     "git clone, 3000 files": "git clone -q big $(mktemp -d -p .)/clone",
     "tar x, 3000 files": "tar xf big.tar -C $(mktemp -d -p .)",
+    "npm ci, 40 packages": "npm ci --prefix npm --offline --no-audit --no-fund --ignore-scripts --cache npm-cache",
     "pytest, 200 tests": f"{sys.executable} -m pytest -q -p no:cacheprovider tests",
 }
 
@@ -92,6 +95,25 @@ def prepare(place: Path) -> None:
     subprocess.run(["tar", "cf", str(place / "big.tar"), "--exclude=.git", "-C", str(big), "."], check=True)
 
 
+def prepare_npm(place: Path) -> None:
+    """A project of forty packages of fifty files each, which lie beside it as archives."""
+    project = place / "npm"
+    project.mkdir()
+    wanted = {}
+    for n in range(40):
+        files = {"package.json": json.dumps({"name": f"p{n}", "version": "1.0.0"})}
+        files |= {f"lib/m{k % 5}/f{k}.js": f"module.exports = {k};\n" * 30 for k in range(49)}
+        with tarfile.open(project / f"p{n}.tgz", "w:gz") as archive:
+            for name, text in files.items():
+                entry = tarfile.TarInfo(f"package/{name}")
+                entry.size = len(text)
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        wanted[f"p{n}"] = f"file:p{n}.tgz"
+    (project / "package.json").write_text(json.dumps({"name": "x", "version": "1.0.0", "dependencies": wanted}))
+    lock = ["npm", "install", "--package-lock-only", "--offline", "--no-audit", "--no-fund", "--cache", "../npm-cache"]
+    subprocess.run(lock, cwd=project, check=True, stdout=subprocess.DEVNULL)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,9 +124,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="leash-bench-", dir=os.path.expanduser("~")) as name:
         place = Path(name, "work")
         prepare(place)
+        if shutil.which("npm"):
+            prepare_npm(place)
         free, strict = Worker(place, False), Worker(place, True)
         for title, line in WORK.items():
-            if line.split()[0] in ("touch", "git") and not shutil.which("git"):
+            if line.split()[0] in ("git", "npm") and not shutil.which(line.split()[0]):
                 continue
             pairs = [(free.run(line)[0], strict.run(line)[0]) for _ in range(options.rounds + 1)][1:]
             ratio = statistics.median(b / a for a, b in pairs)

@@ -5,8 +5,12 @@ Controls: what the person made is still asked about, in the same session.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from arena import Arena, Leg, arena
@@ -61,6 +65,54 @@ one = socket.socket(socket.AF_UNIX); one.connect(own.getsockname()); print("ok")
 """
 
 
+SAME = """
+import errno, os, shutil, subprocess, tempfile
+top = tempfile.mkdtemp(dir=".")
+os.chdir(top)
+def said(act, *words):
+    try:
+        return act(*words) or 0
+    except OSError as error:
+        return errno.errorcode[error.errno]
+def write(path, flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
+    os.close(os.open(path, flags, 0o644))
+out = []
+for n in range(4):
+    for base in ("src", "node_modules/p", "tmp"):
+        os.makedirs(f"{base}/{n}/a/b", exist_ok=True)
+        os.makedirs(f"{base}/{n}/c", exist_ok=True)
+        for name in ("a/x.txt", "a/x.o", "a/b/y.txt", "c/x.txt", "c/x.o", "c/z.o"):
+            out.append(said(write, f"{base}/{n}/{name}"))
+        here = f"{base}/{n}"
+        os.symlink("nowhere", f"{here}/lost"), os.symlink("a", f"{here}/way")
+        for name in ("a", "a/b", "a/x.txt", "lost", "way", "way/b", "a/.", "a/..", "none/x", "a/x.txt/x", "new"):
+            out.append(said(os.mkdir, f"{here}/{name}"))
+        for name in ("a", "a/b", "a/x.txt", "lost", "way", "none", "new/.", "new", "new", "a/x.txt/x", "c/."):
+            out.append(said(os.rmdir, f"{here}/{name}"))
+        for name in ("a/x.o", "a/x.o", "c/x.o", "c", "c/.", "way/y.o", "lost", "way", "a/x.txt/z.o"):
+            out.append(said(os.unlink, f"{here}/{name}"))
+        out.append(sorted(os.path.relpath(os.path.join(d, f), here) for d, _, fs in os.walk(here) for f in fs))
+        shutil.rmtree(f"{here}/a")
+        out.append(sorted(os.listdir(here)))
+git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+for word in (["init", "-q", "r"], ["-C", "r", "add", "."], ["-C", "r", "commit", "-qm", "x", "--allow-empty"]):
+    if word[-1] == ".":
+        for n in range(40):
+            os.makedirs(f"r/d{n}", exist_ok=True)
+            write(f"r/d{n}/f.txt")
+            open(f"r/d{n}/g.txt", "w").write(str(n))
+    subprocess.run([*git, *word], check=True)
+for n in range(2):
+    subprocess.run([*git, "clone", "-q", "r", f"c{n}"], check=True)
+    out.append(subprocess.run([*git, "-C", f"c{n}", "fsck"], capture_output=True).returncode)
+    out.append(subprocess.run([*git, "-C", f"c{n}", "status", "--short"], capture_output=True, text=True).stdout)
+    out.append(len(os.listdir(f"c{n}/.git/objects")) == len(os.listdir("r/.git/objects")))
+os.chdir("..")
+shutil.rmtree(top)
+print(out)
+"""
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Arena]:
     with arena() as made:
@@ -100,3 +152,20 @@ def test_the_persons_work_is_still_asked_about(line: str, leg: Leg, place: Arena
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" in done["out"], done
     assert not place.changes().get("lost work"), done
+
+
+def test_what_is_answered_without_python_is_what_the_kernel_says(tmp_path: Path) -> None:
+    """Each thing is done several times, so that all but the first is answered by what was learned."""
+    script = tmp_path / "agent.py"
+    script.write_text(SAME)
+    env = os.environ | {f"LEASH_{name}_DIR": str(tmp_path / name) for name in ("RUNTIME", "STATE", "CONFIG")}
+    said = []
+    for words in ([], [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--guard", "strict", "--"]):
+        work = tmp_path / f"work{len(words)}"
+        work.mkdir()
+        argv = [*words, sys.executable, str(script)]
+        done = subprocess.run(argv, cwd=work, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=200)
+        said.append(done.stdout.strip())
+    assert said[0].count("EEXIST") > 30
+    assert said[0].count("ENOTEMPTY") > 10
+    assert said[0] == said[1]

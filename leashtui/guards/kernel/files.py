@@ -38,6 +38,8 @@ _FREE = frozenset(name.encode() for name in FREE)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
+_TURNS = 10
+"""Directories that are held open for speed alone are let go of when they were not used in so many polls."""
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
 ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
@@ -104,6 +106,7 @@ class FileGuard:
         self._made = made if made is not None else Made()
         self._made.watched = True
         self._notes = Notes(self._made, keeper, self._may_make)
+        self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
         swift = listener.hasten(self._notes.noted) if ways is not None else None
         guarded = (*sealed, *closed)
@@ -138,7 +141,9 @@ class FileGuard:
         self._masks.tidy()
         if self._lessons is not None:
             self._lessons.swift.forget_masks(stable=True)
-            self._lessons.swift.forget(everything=False)
+            self._polls = (self._polls + 1) % _TURNS
+            if not self._polls:
+                self._lessons.swift.forget(everything=False)
         for key, (notice, deed) in list(self._patient.items()):
             del self._patient[key]
             if self._listener.waits(key):

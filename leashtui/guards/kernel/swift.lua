@@ -40,12 +40,12 @@ local C = ffi.C
 
 local NONE, ASK, GONE = 0, 1, 2
 local NOTED_MARK, MADE_MARK, GONE_MARK = "+", "-", "x"
-local POLLIN, EINTR, ENOENT, EACCES = 1, 4, 2, 13
-local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, 128, 1030
+local POLLIN, EINTR, ENOENT, EACCES, EEXIST, EINVAL, ENOTEMPTY = 1, 4, 2, 13, 17, 22, 39
+local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, setting.held, 1030
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
-local OWN, DEEP, CONTINUE, TRUNC = 16384, 64, 1, 0x200
+local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
 local listener = setting.listener
 
@@ -84,6 +84,19 @@ local function forget(all)
   end
 end
 
+-- Every second one goes: those in use are learned again sooner than all would be.
+local function thin()
+  local keeps = false
+  for path, folder in pairs(folders) do
+    keeps = not keeps
+    if not keeps then
+      C.close(folder.fd)
+      folders[path] = nil
+      held = held - 1
+    end
+  end
+end
+
 -- A directory, `fd` being ours from now on. What had that path before is another one.
 local function keep(path, fd)
   local former = folders[path]
@@ -94,7 +107,7 @@ local function keep(path, fd)
   end
   if held >= HELD then
     forget(false)
-    if held >= HELD then forget(true) end
+    if held >= HELD then thin() end
   end
   local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, drops = {}, used = true, seen = -1 }
   folders[path] = folder
@@ -133,8 +146,29 @@ local function link_text(path)
   return ffi.string(text, count)
 end
 
--- (folder as it was learned, last component): nil unless that directory lies there now. Within one turn nobody in the
--- session can move it: every change of a name is made by this thread.
+-- Whether it still has the path it was judged by. Within one turn nobody in the session can move it.
+local function lies_there(folder)
+  if folder.seen ~= turn then
+    if link_text(folder.self) ~= folder.path then return false end
+    folder.seen, folder.used = turn, true
+  end
+  return true
+end
+
+-- One of the 256 folders of a store of git's objects, where the store is known: what holds in it holds in each.
+local function shelf(path)
+  local head, name = path:match("^(.+/objects)/(%x%x)$")
+  local store = head and is_hex(name) and folders[head]
+  if not store or not store.objects or not lies_there(store) then return nil end
+  local fd = C.openat(store.fd, name, PATH, 0)
+  if fd < 0 then return nil end
+  local child = keep(path, fd)
+  child.any, child.objects, child.removes = store.any, store.objects, store.removes
+  return child
+end
+
+-- (folder as it was learned, last component): nil unless that directory lies there now: every change of a name is
+-- made by this thread.
 local function find(tid, number, name)
   if not name then return nil end
   if name:byte(1) ~= 47 then
@@ -145,12 +179,9 @@ local function find(tid, number, name)
   end
   local cut = #name
   while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
-  local folder = folders[name:sub(1, cut - 1)]
-  if not folder then return nil end
-  if folder.seen ~= turn then
-    if link_text(folder.self) ~= folder.path then return nil end
-    folder.seen, folder.used = turn, true
-  end
+  local path = name:sub(1, cut - 1)
+  local folder = folders[path] or shelf(path)
+  if not folder or not lies_there(folder) then return nil end
   return folder, name:sub(cut + 1)
 end
 
@@ -259,9 +290,15 @@ local function new_file(tid, number, address, flags, mode)
   return hand(fd, flags)
 end
 
+-- Whether something bears the name, a link that leads nowhere too.
+local function is_there(folder, name)
+  return tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 or ffi.errno() == EINVAL
+end
+
 local function new_folder(tid, number, address, mode)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder then return false end
+  if #name > 0 and is_there(folder, name) then return as_we_are(tid) and say(EEXIST) end
   local tape = nil
   if folder.objects then
     if folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name) then tape = folder.any end
@@ -305,12 +342,15 @@ local function removal(tid, number, address, flags)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
   local path = folder.path .. "/" .. name
-  if flags == 0 and (own[path] or folder.removes and is_any(folder, name) or folder.drops[kind_of(name)]) then
+  local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
+  if ours or folder.removes and is_any(folder, name) then
     if not as_we_are(tid) then return false end
-    if C.unlinkat(folder.fd, name, 0) == 0 then
+    if C.unlinkat(folder.fd, name, flags) == 0 then
       own[path] = nil
       made[#made + 1] = GONE_MARK .. path
       return say(0)
+    elseif ffi.errno() == ENOTEMPTY then
+      return say(ENOTEMPTY)
     end
   elseif tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 then
     return false
@@ -363,6 +403,8 @@ local function done()
     return new_link(tid, low(a[0]), a[1], low(a[2]), a[3], low(a[4]))
   elseif number == numbers.unlink then
     return removal(tid, CWD, a[0], 0)
+  elseif number == numbers.rmdir then
+    return removal(tid, CWD, a[0], REMOVEDIR)
   elseif number == numbers.unlinkat then
     return removal(tid, low(a[0]), a[1], low(a[2]))
   end
@@ -446,7 +488,25 @@ function api.learn(path, fd, any, kind, tape, objects)
     if own < 0 then return end
     folder = keep(path, own)
   end
-  if any >= 0 then folder.any, folder.objects = any, objects else folder.kinds[kind] = tape end
+  if any >= 0 then
+    folder.any, folder.objects = any, objects
+    local head = objects and path:match("^(.+/objects)/%x%x$")
+    if head and not folders[head] then
+      local store = C.openat(folder.fd, "..", PATH, 0)
+      if store >= 0 then
+        local above = keep(head, store)
+        above.any, above.objects = any, true
+      end
+    end
+    return
+  end
+  folder.kinds[kind] = tape
+  -- in a folder whose name tells nothing a name means what it means beside that folder, so in the next such folder too
+  local head, name = path:match("^(.+)/([^/]+)$")
+  local above = head and folders[head]
+  if above and kind:sub(-1) ~= FOLDER and kind_of_folder(name) and above.kinds[kind] == nil then
+    above.kinds[kind] = tape
+  end
 end
 
 -- What is made again anyway: a name of this kind may be removed there, and undo keeps none.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import resource
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -26,6 +27,8 @@ FREE = frozenset({"/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/rando
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
+_FEW, _MANY = 64, 512
+"""Directories that are held open: a thousand packages have some thousand of them."""
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 ENDS = (
     "bat c cc cfg cjs cmake cpp cs css csv cxx go h hh hpp htm html ico in inc ini ipynb java jpeg jpg js jsx kt less"
@@ -60,15 +63,17 @@ class Unwell(Exception):
 
 class Swift:
     """descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
-    (NOTED: made, and undo has a line of it; MADE; REMOVED) and path; before anything else of the session is met."""
+    (NOTED: made, and undo has a line of it; MADE; REMOVED) and path; before anything else of the session is met.
+    folders: most directories that are held open, 0: as many as the limit of descriptors leaves room for."""
 
-    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str], None]) -> None:
+    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str], None], folders: int = 0) -> None:
         from lupa.luajit21 import LuaError, LuaRuntime
 
         lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
         setting = lua.table_from(
             {
-                "listener": descriptor, "notice": notice, "root": os.geteuid() == 0, "special": _SPECIAL,
+                "listener": descriptor, "notice": notice, "held": folders or _room(),
+                "root": os.geteuid() == 0, "special": _SPECIAL,
                 "path": os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
@@ -77,7 +82,7 @@ class Swift:
                 "numbers": lua.table_from({
                     "execve": nr.EXECVE, "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR,
                     "mkdirat": nr.MKDIRAT, "link": nr.LINK, "linkat": nr.LINKAT, "unlink": nr.UNLINK,
-                    "unlinkat": nr.UNLINKAT,
+                    "unlinkat": nr.UNLINKAT, "rmdir": nr.RMDIR,
                 }),
             }
         )  # fmt: skip
@@ -149,6 +154,11 @@ class Swift:
     def forget(self, *, everything: bool = True) -> None:
         """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""
         self._lua.forget(everything)
+
+
+def _room() -> int:
+    """A third of what this process may have open, which is enough for everything else."""
+    return max(_FEW, min(_MANY, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3))
 
 
 def address_of(buffer: bytearray) -> int:
