@@ -39,6 +39,10 @@ class Deeds:
         self._lasting: set[str] = set()
         self.report: Report | None = None
 
+    def of(self, session: str, workspace: str) -> None:
+        """Which session it is about from here on."""
+        self._session, self._workspace = session, workspace
+
     def keep_when_granted(self, ask: str) -> None:
         """This ask was allowed for the session, and its grant shall hold on."""
         self._lasting.add(ask)
@@ -70,6 +74,15 @@ class Deeds:
                 report.deed = ()
 
         self._run(dry, shown)
+
+    def trace(self) -> None:
+        """Show what was asked of the agent, what it used and what came of it, as `leash log --trace` does."""
+        report = self.report = Report("trace of the session", ["reading the log …"])
+
+        def shown(code: int, lines: list[str]) -> None:
+            report.lines = lines or ["nothing was recorded yet"]
+
+        self._run(("log", self._session, "--trace"), shown)
 
     def confirm(self) -> None:
         """Do what the report showed."""

@@ -89,6 +89,11 @@ class Panel:
         self._heard_at = 0.0
         self._wall = wall
 
+    def meet(self, welcome: Welcome) -> None:
+        """The session that was being built is there."""
+        self.welcome = welcome
+        self.deeds.of(welcome.session, welcome.workspace)
+
     @property
     def frozen(self) -> bool:
         """Whether the session stands still, as far as this face was told."""
@@ -383,6 +388,10 @@ class Panel:
 
     def _do_files(self, now: float) -> None:
         self.reading.show_files(not self.reading.files)
+
+    def _do_trace(self, now: float) -> None:
+        self.page = 0
+        self.deeds.trace()
 
     def _do_older(self, now: float) -> None:
         if self.help or self.whole or self.reading.open or self.deeds.report:
