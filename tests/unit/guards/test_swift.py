@@ -41,7 +41,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def swift() -> Iterator[Swift]:
     buffer = bytearray(80)
-    yield Swift(-1, address_of(buffer), lambda mark, path: None)
+    yield Swift(-1, address_of(buffer), lambda mark, path, tid: None)
 
 
 def lanes() -> Lanes:
