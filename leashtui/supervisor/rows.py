@@ -43,16 +43,16 @@ def rows(facts: Facts, counts: Counts | None = None) -> list[str]:
         number = (counts or counted_in)(file, parts[1], parts[2])
         if number is not None:
             what, table, _ = parts
-            return [f"{what} {count(number, 'row')} of {_bare(table)}, as the file is now"]
+            return [f"{what} {count(number, 'row')} of {_bare(table)} as of now"]
     found = []
     for statement in dict.fromkeys(statements):
         if (parts := _parts(statement)) is None:
             continue
         what, table, condition = parts
         if condition or len(statement) >= _CUT:
-            found.append(f"{what} rows of {_bare(table)}: how many is not known before it runs")
+            found.append(f"{what} rows of {_bare(table)}; number unknown")
         else:
-            found.append(f"{what} every row of {_bare(table)}: no WHERE; how many that is, is not known")
+            found.append(f"{what} every row of {_bare(table)}; number unknown")
     return found
 
 

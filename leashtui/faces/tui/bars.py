@@ -143,7 +143,7 @@ def _length(keys: Sequence[tuple[str, str]]) -> int:
 
 def _expendable(keys: Sequence[tuple[str, str]]) -> int:
     """Which key a narrow footer leaves out first: the card repeats its own, the help page has all."""
-    for shown in ("T", "j/k ↑↓", "t", "v", "d", "/", "K", "tab", "s", "j/k", "enter"):
+    for shown in ("T", "j/k ↑↓", "t", "v", "d", "/", "tab", "a", "[", "j/k", "enter", "q", "K", "s"):
         for at, (key, _) in enumerate(keys):
             if key == shown:
                 return at

@@ -30,22 +30,22 @@ def said(root: Path, command: str) -> list[str]:
     return rows(engine(request))
 
 
-NOW = "as the file is now"
-UNKNOWN = "how many is not known before it runs"
+NOW = "as of now"
+UNKNOWN = "number unknown"
 
 
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("delete from users where id < 4", f"removes 4 rows of users, {NOW}"),
-        ("DELETE FROM users WHERE name = 'bob'", f"removes 4 rows of users, {NOW}"),
-        ('delete from "users"', f"removes 9 rows of users, {NOW}"),
-        ("drop table users;", f"removes 9 rows of users, {NOW}"),
-        ("update users set name = 'x' where id = 8", f"changes 1 row of users, {NOW}"),
-        ("delete from users where load_extension('x')", f"removes rows of users: {UNKNOWN}"),
-        ("delete from nothing where id = 1", f"removes rows of nothing: {UNKNOWN}"),
+        ("delete from users where id < 4", f"removes 4 rows of users {NOW}"),
+        ("DELETE FROM users WHERE name = 'bob'", f"removes 4 rows of users {NOW}"),
+        ('delete from "users"', f"removes 9 rows of users {NOW}"),
+        ("drop table users;", f"removes 9 rows of users {NOW}"),
+        ("update users set name = 'x' where id = 8", f"changes 1 row of users {NOW}"),
+        ("delete from users where load_extension('x')", f"removes rows of users; {UNKNOWN}"),
+        ("delete from nothing where id = 1", f"removes rows of nothing; {UNKNOWN}"),
         ("delete from users where id in (with recursive n(x) as (select 1 union all select x from n) select x from n)",
-         f"removes rows of users: {UNKNOWN}"),
+         f"removes rows of users; {UNKNOWN}"),
     ],
 )  # fmt: skip
 def test_rows_of_a_file_are_counted_without_touching_it(root: Path, statement: str, sentence: str) -> None:
@@ -56,10 +56,8 @@ def test_rows_of_a_file_are_counted_without_touching_it(root: Path, statement: s
 
 
 def test_what_is_not_known_is_said_to_be_unknown(root: Path) -> None:
-    assert said(root, "psql -c 'delete from users'") == [
-        "removes every row of users: no WHERE; how many that is, is not known"
-    ]
-    assert said(root, "psql -c 'delete from users where id = 3'") == [f"removes rows of users: {UNKNOWN}"]
+    assert said(root, "psql -c 'delete from users'") == [f"removes every row of users; {UNKNOWN}"]
+    assert said(root, "psql -c 'delete from users where id = 3'") == [f"removes rows of users; {UNKNOWN}"]
     assert said(root, "mysql -e 'drop table users'")[0].startswith("removes every row of users")
     two = said(root, "sqlite3 app.db 'update users set id = 0; delete from users where id = 0'")
     assert two and not any(NOW in sentence for sentence in two)  # the first changes what the second finds
