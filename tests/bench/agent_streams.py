@@ -31,8 +31,8 @@ from leashtui.faces.tui.engines import make_engine  # noqa: E402
 STEPS: list[Step] = [
     {"shell": "ls -la --color=always; printf 'w\\303\\266rld \\346\\274\\242\\345\\255\\227\\n'; seq 40"}
 ]
-_QUIET = 1.5
-"""Seconds of silence after which a screen is taken as done."""
+_START, _QUIET = 4.0, 1.5
+"""Seconds of silence after which a screen is taken as done: the first one, and the others."""
 
 
 def _home(root: Path, url: str) -> tuple[Path, dict[str, str]]:
@@ -122,9 +122,9 @@ def _record(command: list[str], work: Path, env: dict[str, str], cols: int, rows
         os.execvpe(command[0], command, env)
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
-    def until_quiet(longest: float) -> bytes:
+    def until_quiet(longest: float, quiet: float = _QUIET) -> bytes:
         out, end = b"", time.monotonic() + longest
-        while time.monotonic() < end and select.select([master], [], [], _QUIET)[0]:
+        while time.monotonic() < end and select.select([master], [], [], quiet)[0]:
             try:
                 data = os.read(master, 65536)
             except OSError:
@@ -136,7 +136,7 @@ def _record(command: list[str], work: Path, env: dict[str, str], cols: int, rows
         return out
 
     try:
-        parts = [until_quiet(12)]
+        parts = [until_quiet(15, _START)]
         for keys in TYPED:
             if keys:
                 os.write(master, keys)
