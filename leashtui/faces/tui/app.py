@@ -504,5 +504,6 @@ class LeashApp(App[int], inherit_bindings=False):
             return banner(panel.waiting, self.look, width, panel.leader.shown, first)
         line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
-        keys = panel.keymap.working(panel.situation(now))
-        return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())
+        return footer(
+            panel.working(now), self.look, width, focused=panel.focused, line=line, title=self._engine.title()
+        )

@@ -105,6 +105,9 @@ KEYS = (
 )
 
 
+DO_IT = Key("", (), "!", "do it", "")
+CLOSES = Key("", (), "esc", "close", "")
+"""What works while a report is read, besides scrolling."""
 IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 

@@ -8,14 +8,15 @@ nothing but a person's own leader key moves the keyboard to the panel.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
 from leashtui.faces.tui.deeds import Deeds, Palette, Run
 from leashtui.faces.tui.editor import LIMIT, LineEditor
+from leashtui.faces.tui.keys import CLOSES, DO_IT, Key, Keymap, Situation
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
-from leashtui.faces.tui.keys import Keymap, Situation
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.reading import Reading
@@ -140,6 +141,14 @@ class Panel:
             frozen=self.frozen,
             filtered=self.query is not None,
         )
+
+    def working(self, now: float) -> list[Key]:
+        """The keys that work now, for the footer."""
+        report = self.deeds.report
+        if report is not None and self.palette is None and not self.help:
+            scroll = next(key for key in self.keymap.rows if key.id == "older")
+            return [*([DO_IT] if report.deed else []), CLOSES, replace(scroll, effect="scroll")]
+        return self.keymap.working(self.situation(now))
 
     def hear(self, message: DeskMessage, now: float) -> bool:
         """Take a message of the desk. Returns whether a card is new, so that a bell may ring."""
