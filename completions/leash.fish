@@ -51,7 +51,7 @@ function _shtab_leash_using
 end
 
 set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
-set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
+set -g _shtab_leash_opts_with_value --act --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
 complete -c leash -f
@@ -190,6 +190,7 @@ complete -c leash -n '_shtab_leash_using undo' -s h -l help -d 'show this help m
 complete -c leash -n '_shtab_leash_using undo' -l session -x -d 'of this session (default: the newest)'
 complete -c leash -n '_shtab_leash_using undo' -l dry-run -d 'only show what would be done, with a diff'
 complete -c leash -n '_shtab_leash_using undo' -l force -d 'also where you changed the file since'
+complete -c leash -n '_shtab_leash_using undo' -l act -x -d 'only what this act did (L-12, or an id of leash log)'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a audit -d 'prove that the log was not changed'
 complete -c leash -n '_shtab_leash_using audit' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a verify -d 'prove that no record was changed, taken out, added or moved'

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import selectors
@@ -21,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from leashtui.faces import ahead as early
 from leashtui.faces.outer import OuterTerminal
 from leashtui.supervisor import warden
 
@@ -28,6 +28,8 @@ DETACHED = 10
 """Exit code of a face that the person left on purpose."""
 GONE = 4
 """Exit code of a face that lost its supervisor."""
+GAVE_UP = 130
+"""Exit code of a face whose person did not wait for the session (Ctrl-C)."""
 FAILED = 125
 
 _LEFT = (0, GONE, DETACHED)
@@ -48,22 +50,32 @@ class Face(NamedTuple):
     """command: from the session's directory to the face's command line. paints: it uses escape sequences.
 
     Where the tier needs a code, `--code-fd N` is added: a descriptor to read it from. safe: what is added for a face
-    that crashed before.
+    that crashed before. waits: the command line and options of a face that is shown at once, and told through a door
+    (`--door N`) which session it is for; () where a face has to know it before.
     """
 
     command: Callable[[str], Sequence[str]]
     paints: bool
     safe: Sequence[str] = ()
+    waits: tuple[Sequence[str], Sequence[str]] | tuple[()] = ()
 
 
 class Keeper:
     """One session from the person's side.
 
     supervisor: its command line, to which the channel's descriptor is added. start: what the supervisor is told
-    first, opaque here; headless (no face) it gets `stdio`, the descriptors of the agent's standard streams.
+    first, opaque here; headless (no face) it gets `stdio`, the descriptors of the agent's standard streams. ahead:
+    what was started before all of this was known.
     """
 
-    def __init__(self, *, supervisor: Sequence[str], start: Mapping[str, Any], face: Face | None) -> None:
+    def __init__(
+        self,
+        *,
+        supervisor: Sequence[str],
+        start: Mapping[str, Any],
+        face: Face | None,
+        ahead: early.Ahead | None = None,
+    ) -> None:
         self._supervisor = list(supervisor)
         self._start = dict(start)
         self._face = face
@@ -71,8 +83,11 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._line: socket.socket | None = None
         self._buffer = b""
-        self._errors = os.memfd_create("supervisor-stderr")
+        self._ahead = ahead
+        self._errors = -1
         self._warden = 0
+        self._door: socket.socket | None = None
+        self._unsaid: list[str] = []
         self._face_pid = 0
         self._face_stopped = False
         self._deaths = 0
@@ -95,6 +110,7 @@ class Keeper:
             self._selector.register(signals, selectors.EVENT_READ, lambda: self._signalled(signals))
             try:
                 self._start_warden()
+                self._show_waiting_face()
                 self._loop(lambda: self._end is not None, None)
                 return self._finish(self._end or {})
             except BaseException:
@@ -105,7 +121,8 @@ class Keeper:
                 for number, handler in before.items():
                     signal.signal(number, handler)
                 self._selector.close()
-                os.close(self._errors)
+                if self._errors >= 0:
+                    os.close(self._errors)
 
     def _loop(self, over: Callable[[], bool], seconds: float | None) -> bool:
         """Serve everybody until `over()`, at most `seconds`; returns whether it came true."""
@@ -125,25 +142,15 @@ class Keeper:
 
     # the warden and the line to the supervisor ----------------------------------------------------------------------
     def _start_warden(self) -> None:
-        ours, theirs = socket.socketpair()
-        streams = [] if self._face else [_copy(fd) for fd in (0, 1, 2)]
-        fds = [theirs.fileno(), *streams]
-        command = [sys.executable, "-I", "-S", warden.__file__, ",".join(map(str, fds)), "--"]
-        process = subprocess.Popen(
-            [*command, *self._supervisor, str(theirs.fileno())],
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-        )
-        process.returncode = 0  # reaped by our own waitpid
-        self._warden = process.pid
-        theirs.close()
-        for fd in streams:
-            os.close(fd)
-        self._line = ours
-        self._selector.register(ours, selectors.EVENT_READ, self._hear)
-        self._tell(start=self._start | ({} if self._face else {"stdio": streams}))
+        ahead = self._ahead
+        if ahead is None or bool(ahead.streams) is not (self._face is None):
+            if ahead is not None:
+                ahead.drop()
+            ahead = self._ahead = early.begin(self._supervisor, streams=self._face is None)
+        ahead.taken = True
+        self._errors, self._warden, self._line = ahead.errors, ahead.warden, ahead.line
+        self._selector.register(self._line, selectors.EVENT_READ, self._hear)
+        self._tell(start=self._start | ({} if self._face else {"stdio": list(ahead.streams)}))
 
     def _tell(self, **message: Any) -> None:
         """Send one message; a supervisor that is gone shows as the end of the line, not here."""
@@ -181,7 +188,8 @@ class Keeper:
             self._code = str(message.get("code", ""))
             if self._code:
                 self._say(f"the code for approvals from other terminals is {self._code}; keep it from the agent")
-            self._show_face()
+            if not self._lead_in():
+                self._show_face()
         elif message.get("stopped"):
             self._suspend()
         elif "say" in message:
@@ -200,6 +208,8 @@ class Keeper:
             self._continue()
         elif number == signal.SIGHUP and self._face:
             self._end = self._end or {"hangup": True}
+        elif number == signal.SIGINT and self._door is not None and not self._directory:
+            self._give_up()
         elif number == signal.SIGTERM or not self._face_pid:
             self._tell(signal=number)
 
@@ -247,6 +257,53 @@ class Keeper:
         self._tell(cont=True)
 
     # the face -------------------------------------------------------------------------------------------------------
+    def _show_waiting_face(self) -> None:
+        """A face that is there before the session: it can be seen while the supervisor still builds it."""
+        panel = self._ahead.panel if self._ahead is not None else None
+        if self._face is None or not self._face.waits:
+            early.drop_panel(panel)
+            return
+        command, options = self._face.waits
+        if panel is None:
+            try:
+                panel = early.panel(command)
+            except OSError:
+                return  # it is started when the session is ready, and fails in plain words then
+        self._face_pid, self._door = panel.pid, panel.door
+        start = {
+            "argv": [*options],
+            "agent": self._start.get("agent", ""),
+            "workspace": self._start.get("workspace", ""),
+        }
+        self._let_know(start)
+
+    def _let_know(self, message: Mapping[str, Any]) -> bool:
+        if self._door is None:
+            return False
+        try:
+            self._door.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return False
+        return True
+
+    def _lead_in(self) -> bool:
+        """Tell the face that waits which session it is for. Returns whether one does."""
+        if not self._face_pid or not self._let_know({"directory": self._directory, "code": self._code}):
+            return False
+        self._tell(face="here")
+        return True
+
+    def _shut_door(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+
+    def _give_up(self) -> None:
+        """The person does not wait for the session any longer."""
+        self._end = self._end or {"given up": True}
+        if self._warden:
+            os.kill(self._warden, signal.SIGTERM)
+
     def _show_face(self) -> None:
         if self._face is None or self._end is not None:
             return
@@ -266,11 +323,20 @@ class Keeper:
 
     def _face_ended(self, code: int) -> None:
         self._face_pid = 0
+        self._shut_door()
         self._crashes += code in CRASHES
         self._restore(died=code < 0 or code not in _LEFT and code < 128)
-        self._tell(face="gone")
+        unsaid, self._unsaid = self._unsaid, []
+        for words in unsaid:
+            self._say(words)
         if self._end is not None:
             return
+        if not self._directory:
+            self._deaths += 1  # whatever it was, the next one is started when there is a session
+            if code == GAVE_UP:
+                self._give_up()
+            return
+        self._tell(face="gone")
         if code == DETACHED:
             self._end = {"detached": True}
         elif code in _LEFT:
@@ -301,6 +367,7 @@ class Keeper:
     def _finish(self, end: dict[str, Any]) -> int:
         if "hangup" in end:
             return 128 + signal.SIGHUP
+        self._shut_door()
         if "detached" in end:
             self._say(f"detached; the agent goes on and what it asks waits. Come back: leash attach {self._name()}")
             return 0
@@ -308,6 +375,9 @@ class Keeper:
         self._end_face(_FACE_OBEYS if "lost" in end else _FACE_LEAVES)
         self._loop(lambda: not self._warden, _WARDEN_ENDS)
         warden.end_everything()
+        if "given up" in end:
+            self._say("given up before the agent was started")
+            return GAVE_UP
         if "done" in end:
             name = self._name() or "SESSION"
             self._say(
@@ -336,19 +406,12 @@ class Keeper:
         return "".join(c if c.isprintable() else "?" for c in text.rpartition("\n")[2])[:300]
 
     def _say(self, text: str) -> None:
+        """On stderr; while a face has painted the terminal, afterwards."""
+        if self._face_pid and self._face is not None and self._face.paints:
+            self._unsaid.append(text)
+            return
         with contextlib.suppress(OSError, ValueError):
             print(f"leash: {text}", file=sys.stderr, flush=True)
-
-
-def _copy(fd: int) -> int:
-    """A copy of a standard stream above the standard ones, /dev/null for one that is closed."""
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    except OSError:
-        null = os.open(os.devnull, os.O_RDWR)
-        copy = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 3)
-        os.close(null)
-        return copy
 
 
 def _sealed(text: str) -> int:

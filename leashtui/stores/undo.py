@@ -33,6 +33,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     """One deed. what: gone|changed|made|moved. path: absolute. blob: name of the kept content, '' when none was kept.
 
     mode: type and permissions before. link: a symbolic link's target. to: where it was moved. why: left out, because.
+    act: id of the act whose process did it, '' where that is not known. In the log, a line `by` says it of a path that
+    was made without us.
     """
 
     what: str
@@ -43,6 +45,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     link: str = ""
     to: str = ""
     why: str = ""
+    act: str = ""
 
 
 Sign = tuple[int, int, int]
@@ -62,32 +65,44 @@ def _time(found: os.stat_result) -> int:
     return 0 if stat.S_ISDIR(found.st_mode) else found.st_mtime_ns
 
 
-class Keeping:
-    """directory: of this session's undo, made when first needed. skips: paths not worth keeping (absolute)."""
+def _nobody(tid: int) -> str:
+    return ""
 
-    def __init__(self, directory: Path, skips: Callable[[str], bool]) -> None:
+
+class Keeping:
+    """directory: of this session's undo, made when first needed. skips: paths not worth keeping (absolute).
+
+    whose: the act that a thread works for, '' where none is known. What one act left is kept again before another one
+    changes it, so that each can be undone by itself.
+    """
+
+    def __init__(self, directory: Path, skips: Callable[[str], bool], whose: Callable[[int], str] = _nobody) -> None:
         self._directory = directory
         self._skips = skips
+        self._whose = whose
         self._log = -1
-        self._seen: set[str] = set()
+        self._seen: dict[str, str] = {}
         self._touched: dict[str, None] = {}
         self._room = CAP
         self._count = 0
 
-    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
-        """A deed is about to happen to `name` in the directory `spot_fd`. Never raises."""
-        if self._skips(path) or self._count >= _MOST or (kind == "changed" and path in self._seen):
+    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0) -> None:
+        """A deed of this thread is about to happen to `name` in the directory `spot_fd`. Never raises."""
+        if self._skips(path) or self._count >= _MOST:
+            return
+        act = self._whose(tid) if tid else ""
+        if kind == "changed" and self._seen.get(path) == act:
             return
         try:
-            self._note(self._kept(kind, spot_fd, name, path, to))
+            self._note(msgspec.structs.replace(self._kept(kind, spot_fd, name, path, to), act=act))
         except (OSError, ValueError, LeashError):
             self._count = _MOST  # the store itself does not work: nothing more is kept, the log says up to where
             return
         for touched in (path, to) if to else (path,):
             self._touched[touched] = None
-            self._seen.discard(touched)
+            self._seen.pop(touched, None)
         if kind in ("changed", "made"):
-            self._seen.add(path)
+            self._seen[path] = act
 
     def tape(self, path: str) -> int:
         """Where a line is written for a thing made at this path by whoever does it without us: the log, or 0 when
@@ -100,10 +115,13 @@ class Keeping:
             return 0
         return self._log
 
-    def noted(self, path: str) -> None:
-        """Its line was written."""
+    def noted(self, path: str, tid: int = 0) -> None:
+        """Its line was written, for this thread."""
         self._touched[path] = None
-        self._seen.add(path)
+        act = self._seen[path] = self._whose(tid) if tid else ""
+        if act:
+            with contextlib.suppress(OSError, ValueError, LeashError):
+                self._note(Step("by", path, act=act))
 
     def copy(self, path: str) -> str:
         """Keep what lies at `path`, whatever happens to it later. Returns why it could not be kept, '' when it was."""
@@ -209,19 +227,37 @@ class Kept:
             ) from error
         self.steps = tuple(
             msgspec.structs.replace(s, path=_unescape(s.path), link=_unescape(s.link), to=_unescape(s.to))
-            for s in steps
+            for s in _told(steps)
         )
         self._after = None if known is None else {_unescape(path): sign for path, sign in known.items()}
 
-    def chosen(self, under: tuple[str, ...]) -> tuple[Step, ...]:
-        """The steps to take, in order: newest first. under: only these paths and what lies below."""
+    def chosen(self, under: tuple[str, ...], act: str = "") -> tuple[Step, ...]:
+        """The steps to take, in order: newest first. under: only these paths and what lies below. act: only its own."""
         wanted = [s for s in self.steps if not under or any(_below(p, u) for u in under for p in (s.path, s.to) if p)]
-        return tuple(reversed(wanted))
+        return tuple(reversed([s for s in wanted if not act or s.act == act]))
+
+    def touched_later(self, steps: tuple[Step, ...], ended: int) -> list[str]:
+        """The paths of one act's steps that something else changed after it, and left so. ended: when the act did, in
+        ns, 0 where that is not known."""
+        mine = set(steps)
+        last = max((at for at, step in enumerate(self.steps) if step in mine), default=-1)
+        after: dict[str, Step] = {}
+        for step in self.steps[last + 1 :]:
+            for path in (step.path, step.to):
+                if path and step not in mine:
+                    after.setdefault(path, step)
+        paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
+        return [path for path in paths if _differs_from(sign_of(path), after.get(path), path, ended)]
 
     def changed_since(self, steps: tuple[Step, ...]) -> list[str]:
         """The paths that somebody changed after the session."""
         paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
-        return [path for path in paths if self._differs(path)]
+        first: dict[str, Step] = {}
+        for step in self.steps:
+            for path in (step.path, step.to):
+                first.setdefault(path, step)
+        undone = {p for p in paths if not _differs_from(sign_of(p), first[p], p, 0)}
+        return [path for path in paths if path not in undone and self._differs(path)]
 
     def _differs(self, path: str) -> bool:
         now = sign_of(path)
@@ -268,6 +304,29 @@ class Kept:
             os.chmod(draft, stat.S_IMODE(step.mode))
             os.utime(draft, ns=(step.mtime, step.mtime))
         os.replace(draft, step.path)
+
+
+def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:
+    """Whether a path is not as an act left it. step: the first of another act on it, which kept what that was."""
+    if step is None:
+        return bool(ended) and now[2] > ended
+    if step.what in ("made", "moved"):
+        return bool(now[0]) is (step.what == "made" or path == step.to)
+    return (now[0], now[2]) != (step.mode, 0 if stat.S_ISDIR(step.mode) else step.mtime)
+
+
+def _told(steps: list[Step]) -> Iterator[Step]:
+    """The steps, each with the act that a later line names."""
+    acts: dict[str, list[str]] = {}
+    for step in steps:
+        if step.what == "by":
+            acts.setdefault(step.path, []).append(step.act)
+    for step in steps:
+        if step.what == "by":
+            continue
+        if step.what == "made" and not step.act and acts.get(step.path):
+            step = msgspec.structs.replace(step, act=acts[step.path].pop(0))
+        yield step
 
 
 def _below(path: str, folder: str) -> bool:

@@ -35,8 +35,8 @@ async def _live(start: Start, channel: Channel) -> int:
     from leashtui.supervisor.startup import start_session
 
     session = await start_session(start, channel)
-    gc.collect()
     gc.freeze()  # what is built by now lives as long as the session: no later collection has to look at it
+    gc.enable()
     return await session.run()
 
 
@@ -45,6 +45,9 @@ def main() -> int:
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         _hide()
+        gc.disable()  # what is imported and built from here on stays, so that looking for waste finds none
+        import leashtui.supervisor.startup  # noqa: F401 - while the keeper still finds out what to start
+
         start = channel.read_start()
         return asyncio.run(_live(start, channel))
     except LeashError as error:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.supervisor.owners import Owners
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
 _COMES_TO = {
@@ -143,6 +144,7 @@ class Acts:
         alive: Callable[[ProcessRef], bool],
         command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
     ) -> None:
+        self.owners = Owners()
         self._alive = alive
         self._command_of = command_of
         self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}

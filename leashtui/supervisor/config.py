@@ -52,6 +52,7 @@ PanelAction = Literal[
     "revoke",
     "pane",
     "files",
+    "trace",
     "freeze",
     "resume",
     "kill",

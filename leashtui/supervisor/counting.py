@@ -1,4 +1,4 @@
-"""How much an act would take away, counted when its card is made: files, those git does not have, commits.
+"""How much an act would take away, counted when its card is made: files, those git does not have, commits, rows.
 
 Knows the workspace as it lies there and git's references. Refuses to judge: what is counted changes no answer. It never
 has git look into files, for a repository could make it start programs then. Invariant: a count takes at most PATIENCE
@@ -17,6 +17,7 @@ from glob import iglob
 from itertools import islice
 
 from leashtui.model.facts import Effect, Facts, Verb
+from leashtui.supervisor.rows import rows
 from leashtui.words.plain import count
 
 MOST = 20_000
@@ -34,7 +35,7 @@ def counted(
     facts: Facts, git: Git, tracked: Callable[[str], bool | None], clock: Callable[[], float] = time.monotonic
 ) -> tuple[str, ...]:
     """Sentences for a card, most telling first. tracked: whether git has a file."""
-    found = [_files(facts, tracked, clock() + PATIENCE, clock), *_commits(facts, git)]
+    found = [_files(facts, tracked, clock() + PATIENCE, clock), *_commits(facts, git), *rows(facts)]
     for effect in facts.effects:
         if effect.sentence.startswith(_CLEANS):
             listed = git(("ls-files", "--others", "--directory", "-z"))

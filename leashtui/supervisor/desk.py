@@ -18,6 +18,7 @@ from leashtui.model.verdict import By, Decision, Ruling, Verdict
 from leashtui.model.wire import CardGone, CardShown
 from leashtui.words.consequence import consequence, telling, worst
 from leashtui.words.refusal import refusal
+from leashtui.words.undoing import outlook
 
 MAX_WAITING = 128
 """Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
@@ -125,7 +126,7 @@ class Desk:
             consequence=consequence(facts, decision.policies),
             evidence=self._evidence(facts)[:8],
             why=decision.policies[:4],
-            undo=facts.undo,
+            undo=outlook(facts),
             options=tuple(options),
             no_wider=no_wider,
             hidden=facts.hidden,

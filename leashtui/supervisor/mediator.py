@@ -177,6 +177,8 @@ class Mediator:
             reply(verdict)
             return
         act = parent or self._acts.open(record.id, request)
+        if request.process is not None and request.action is Action.PROCESS_EXEC:
+            self._acts.owners.ran(request.process, act.id)
         if parent is None and request.action not in UNCOUNTED:
             self.counts["acts"] += 1
         if verdict is not None:

@@ -1,11 +1,17 @@
-"""What a card says about undoing an act whose files leash keeps. Knows words only.
+"""What a card says about undoing an act. Knows words only.
 
-Invariant: what is left out is named in the same sentence, so that nobody relies on it.
+Invariants: what is left out is named in the same sentence, so that nobody relies on it; nothing is said to be lost that
+is not, and nothing to come back that may not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from leashtui.model.facts import Facts, Verb
+
+_AWAY = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH})
+_LOOSENS = "loosens the permissions"
 
 
 def brings_back(left: Sequence[str]) -> str:
@@ -13,3 +19,17 @@ def brings_back(left: Sequence[str]) -> str:
     *others, last = left or ("",)
     rest = f"{', '.join(others)} and {last}" if others else last
     return "leash undo brings it back" + (f", but not {rest}" if rest else "")
+
+
+def outlook(facts: Facts) -> str:
+    """How an act can be undone, where nothing better is known than its facts."""
+    if facts.undo or not facts.reversible:
+        return facts.undo or "cannot be undone"
+    verbs = {effect.verb for effect in facts.effects}
+    if facts.reads_secret or Verb.SECRET_READ in verbs:
+        return "what was read stays read"
+    if facts.sends_secret or verbs & _AWAY:
+        return "what is sent cannot be taken back"
+    if any(effect.sentence.startswith(_LOOSENS) for effect in facts.effects):
+        return "chmod sets permissions back"
+    return "not known beforehand"

@@ -1,8 +1,10 @@
 """The agent's terminal against tmux: equal cells on real streams, bytes a second, and rubbish survived.
 
     python tests/bench/bench_terminal.py cells [--engine native|python]   # vim, htop, less, tmux, Textual, git, unicode
+    python tests/bench/bench_terminal.py cells --agents [NAME]            # Claude Code, Codex, Gemini CLI, OpenCode
     python tests/bench/bench_terminal.py flood                            # 10 MB of plain lines, and of colours
     python tests/bench/bench_terminal.py live                             # echo, processor, memory of the whole panel
+    python tests/bench/bench_terminal.py hour [--scale 0.1]               # memory of the panel over an hour's work
     python tests/bench/bench_terminal.py fuzz [--megabytes 50]            # each in a process that may die
 
 Streams are recorded here and now from the programs themselves, and fed to the engine and to a tmux pane of the same
@@ -26,9 +28,12 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agent_streams import recorded
+from hour import report
 from rich.style import Style
 
 from leashtui.faces.tui.bittty_engine import BitttyEngine
@@ -177,17 +182,22 @@ def make(kind: str, cols: int, rows: int) -> Engine:
     return GhosttyEngine(cols, rows, library) if library is not None else BitttyEngine(cols, rows)
 
 
-def cells(kinds: list[str], show: bool) -> None:
-    """Print the share of equal cells, a program and a size at a time."""
+def programs(folder: Path, cols: int, rows: int) -> Iterator[tuple[str, list[bytes]]]:
+    """Each program of `streams`, recorded."""
+    for program, (command, typed) in streams(folder).items():
+        yield program, record(command, typed, cols, rows)
+        tmux = ["tmux", "-L", f"leash-bench-inner-{os.getpid()}", "kill-server"]
+        subprocess.run(tmux, check=False, capture_output=True)
+
+
+def cells(kinds: list[str], show: bool, agents: str | None) -> None:
+    """Print the share of equal cells, a program and a size at a time. agents: '' for all of them, None for none."""
     total: dict[str, list[int]] = {kind: [0, 0] for kind in kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for cols, rows in ((80, 24), (120, 40), (200, 60)):
-            for program, (command, typed) in streams(folder).items():
-                parts = record(command, typed, cols, rows)
-                subprocess.run(
-                    ["tmux", "-L", f"leash-bench-inner-{os.getpid()}", "kill-server"], check=False, capture_output=True
-                )
+            source = programs(folder, cols, rows) if agents is None else recorded(cols, rows, agents)
+            for program, parts in source:
                 for end in range(1, len(parts) + 1):
                     data = b"".join(parts[:end])
                     theirs = tmux_screen(data, cols, rows, folder)
@@ -379,18 +389,22 @@ def live() -> None:
 def main() -> None:
     """Run one of the measures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("cells", "flood", "fuzz", "live"))
+    parser.add_argument("what", choices=("cells", "flood", "fuzz", "live", "hour"))
     parser.add_argument("--engine", choices=("native", "python"), action="append")
     parser.add_argument("--megabytes", type=int, default=50)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of an hour")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resizes", action="store_true")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--agents", nargs="?", const="", default=None, help="real agents in place of programs")
     args = parser.parse_args()
     kinds = args.engine or (["native", "python"] if load() else ["python"])
     if args.what == "cells":
-        cells(kinds, args.show)
+        cells(kinds, args.show, args.agents)
     elif args.what == "live":
         live()
+    elif args.what == "hour":
+        report(args.scale)
     elif args.what == "flood":
         flood()
     else:

@@ -23,7 +23,8 @@ import json, sys
 from leashtui.faces.keeper import Face, Keeper
 spec = json.load(open(sys.argv[1]))
 panel = lambda directory: [sys.executable, "-I", "-c", spec["face"], directory, spec["tmp"]]
-face = Face(panel, True, ('safe',)) if spec["face"] else None
+waits = ([sys.executable, "-I", "-c", spec["waits"], spec["tmp"]], ["--leader", "x"]) if spec["waits"] else ()
+face = Face(panel, True, ('safe',), waits) if spec["face"] else None
 supervisor = [sys.executable, "-I", "-c", spec["supervisor"], spec["tmp"]]
 sys.exit(Keeper(supervisor=supervisor, start=spec["start"], face=face).run())
 """
@@ -66,6 +67,31 @@ write(b"\\x1b[?1049h\\x1b[?1000h\\x1b[?25l<panel " + directory.encode() + b">")
 """
 
 
+WAITING = (
+    PANEL.partition("directory, tmp")[0]
+    + """
+import json, socket
+tmp = sys.argv[1]
+old = termios.tcgetattr(0)
+door = socket.socket(fileno=int(sys.argv[3])).makefile("rb", 0)
+def hear():
+    text = door.readline()
+    return json.loads(text) if text else None
+first = hear()
+tty.setraw(0)
+def write(text): os.write(1, text)
+def note(text):
+    with open(tmp + "/notes", "a") as notes: notes.write(f"{text}\\n")
+def leave(code):
+    write(b"\\x1b[?1049l")
+    termios.tcsetattr(0, termios.TCSANOW, old)
+    sys.exit(code)
+write(b"\\x1b[?1049h<waits>")
+note(first)
+"""
+)
+
+
 class World:
     """Starts keepers and looks at what their peers noted."""
 
@@ -73,8 +99,9 @@ class World:
         self.tmp = tmp
         self.spawned: list[Any] = []
 
-    def argv(self, supervisor: str, face: str = "", start: object = None) -> list[str]:
+    def argv(self, supervisor: str, face: str = "", start: object = None, waits: str = "") -> list[str]:
         spec = {
+            "waits": WAITING + waits if waits else "",
             "supervisor": SUPERVISOR + supervisor,
             "face": PANEL + face if face else "",
             "tmp": str(self.tmp),
@@ -89,8 +116,8 @@ class World:
         self.spawned.append(process)
         return process
 
-    def terminal(self, supervisor: str, face: str = "time.sleep(600)") -> Any:
-        command, *args = self.argv(supervisor, face)
+    def terminal(self, supervisor: str, face: str = "time.sleep(600)", waits: str = "") -> Any:
+        command, *args = self.argv(supervisor, face, waits=waits)
         child = pexpect.spawn(command, args, timeout=20, encoding="utf-8", env=os.environ | {"TERM": "xterm"})
         self.spawned.append(child)
         return child
@@ -289,6 +316,71 @@ def test_a_face_that_crashes_twice_is_shown_once_more_in_its_safe_form(world: Wo
     child.expect_exact("<panel /run/S-1>")
     child.expect_exact("<drawn safely>")
     child.expect_exact("leash attach S-1")
+
+
+NOTED = "while not os.path.exists(tmp + '/notes'): time.sleep(0.02)\n"
+
+
+def test_a_face_is_there_before_the_session_and_told_where_it_is(world: World) -> None:
+    child = world.terminal(
+        NOTED + "tell(say='news')\ntell(ready='/run/S-1', code='1234')\nnote(hear())\n"
+        "while 'gone' != hear().get('face'): pass\ntell(done=9, summary='bye')",
+        waits="note(hear())\nleave(0)",
+    )
+    before = settings(child)
+    child.expect_exact("<waits>")
+    child.expect_exact("\x1b[?1049l")
+    child.expect_exact("leash: news")  # what is said meanwhile is said when the screen is the person's again
+    child.expect_exact("other terminals is 1234")
+    child.expect_exact("leash: bye")
+    child.expect(pexpect.EOF)
+    assert settings(child) == before
+    child.close()
+    assert child.exitstatus == 9
+    assert world.notes()[0] == str({"argv": ["--leader", "x"], "agent": "", "workspace": ""})
+    assert set(world.notes()[1:]) == {str({"face": "here"}), str({"directory": "/run/S-1", "code": "1234"})}
+
+
+def test_a_session_that_cannot_be_built_is_said_on_the_persons_own_screen(world: World) -> None:
+    child = world.terminal(NOTED + "tell(error='no such policy', hint='add one', code=125)", waits="hear(); leave(0)")
+    before = settings(child)
+    child.expect_exact("<waits>")
+    child.expect_exact("\x1b[?1049l")
+    child.expect_exact("leash: no such policy")
+    child.expect(pexpect.EOF)
+    assert settings(child) == before
+    child.close()
+    assert child.exitstatus == 125
+
+
+def test_a_supervisor_that_dies_before_its_session_is_there_takes_the_waiting_face_along(world: World) -> None:
+    child = world.terminal(NOTED + "os.kill(os.getpid(), 9)", waits="hear(); leave(0)")
+    child.expect_exact("<waits>")
+    child.expect_exact("leash: the supervisor died")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 125
+
+
+def test_who_does_not_wait_leaves_nothing_behind(world: World) -> None:
+    child = world.terminal(
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\nnote(f'pid {os.getpid()}')\ntime.sleep(600)",
+        waits="\nwhile 'pid' not in open(tmp + '/notes').read(): time.sleep(0.02)\nleave(130)",
+    )
+    child.expect_exact("leash: given up before the agent was started")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert all(gone(int(note[4:])) for note in world.notes() if note.startswith("pid "))
+
+
+def test_a_waiting_face_that_died_is_replaced_when_the_session_is_there(world: World) -> None:
+    child = world.terminal(NOTED + "time.sleep(0.3)\n" + DONE, WAITS + "leave(0)", waits="sys.exit(3)")
+    child.expect_exact("<waits>")
+    child.expect_exact("<panel /run/S-1>")
+    (world.tmp / "end").touch()
+    child.expect_exact("leash: 4 acts")
+    child.expect(pexpect.EOF)
 
 
 def test_ctrl_c_reaches_the_agent_when_the_face_is_gone(world: World) -> None:

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, shown
 
 from leashtui.faces.tui.app import LeashApp
-from leashtui.faces.tui.desk import End
+from leashtui.faces.tui.desk import End, Unopened
 from leashtui.faces.tui.look import THEMES, coloured
 from leashtui.faces.tui.parser import Background, RawKey
 from leashtui.faces.tui.sheet import Sheet
@@ -275,3 +275,42 @@ async def test_the_panel_is_as_light_as_the_terminal(monkeypatch: pytest.MonkeyP
             await play.until(lambda theme=theme: play.app.look == coloured(THEMES[theme]))  # type: ignore[misc]
             assert play.app.query_one("#side", Sheet).base == play.app.look.ground
             assert play.app.query_one("#header", Sheet).base == play.app.look.raised
+
+
+async def test_a_panel_is_there_before_its_session_and_keeps_what_was_typed() -> None:
+    desk, clock = FakeDesk([], [SCREEN]), StillClock()
+    there = asyncio.Event()
+
+    async def arrive() -> FakeDesk:
+        await there.wait()
+        return desk
+
+    app = app_of(Unopened("claude", "/home/ada/proj/api"), clock, theme="auto", arrival=arrive)  # type: ignore[arg-type]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        first = shown(app)
+        assert "claude" in first[0] and "~/proj/api" in first[0]
+        assert "being set up" in first[0] and "exec" not in first[0]  # which tier it will be is not known yet
+        await pilot.press("h", "i", "ctrl+right_square_bracket", "q", "f")  # nothing to leave or to freeze yet
+        assert "not there yet" in shown(app)[-1]
+        await pilot.press("ctrl+right_square_bracket", "!")
+        there.set()
+        async with asyncio.timeout(30):
+            while bytes(desk.stream.typed) != b"hi!" or "guard: exec" not in shown(app)[0]:
+                await asyncio.sleep(0.01)
+        assert desk.sent == []
+
+
+@pytest.mark.parametrize(("ends", "code"), [(True, End.DONE), (False, End.GAVE_UP)])
+async def test_without_a_session_the_panel_leaves(ends: bool, code: End) -> None:
+    async def arrive() -> None:
+        await asyncio.sleep(0 if ends else 600)
+
+    app = app_of(Unopened("claude", "/tmp"), StillClock(), arrival=arrive)  # type: ignore[arg-type]
+    async with app.run_test(size=(120, 40)) as pilot:
+        if not ends:
+            await pilot.press("a", "ctrl+c")
+        async with asyncio.timeout(30):
+            while app.is_running and app.return_code is None:
+                await asyncio.sleep(0.01)
+    assert app.return_code == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -173,3 +174,60 @@ def test_where_nothing_is_kept_the_card_does_not_promise_it(world: World) -> Non
     assert world.one_card(30)["undo"] == "cannot be undone"
     world.leash("kill", "--all")
     process.communicate(timeout=60)
+
+
+ACTS = """
+import os, subprocess
+run = lambda words: subprocess.run(["sh", "-c", words], check=True)
+run("echo first >> notes; echo made > made; mkdir box; echo in > box/in")
+run("echo second >> notes; echo other > other")
+open("long", "w").write("by nobody but the agent itself")
+run("sleep 0.1; cat made > copy; echo more >> copy; mv copy moved2")
+"""
+
+
+def acts_of(world: World) -> list[str]:
+    """The ids of the three shell commands."""
+    found = []
+    for line in world.leash("log", "--json").stdout.splitlines():
+        record = json.loads(line)["record"]
+        event = record["event"]
+        asked = event.get("request", {})
+        if asked.get("action") == "ProcessExec" and asked["argv"][:2] == ["sh", "-c"]:
+            found.append(record["id"])
+    return found
+
+
+@strict
+def test_one_act_is_undone_by_itself_and_nothing_else_with_it(world: World) -> None:
+    prepare(world.workspace)
+    before = picture(world.workspace)
+    agent = world.script("agent.py", ACTS)
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+    first, second, third = acts_of(world)
+    shown = world.leash("undo", "--dry-run", "--act", third)
+    assert shown.returncode == 0, shown
+    assert {line.rpartition("/")[2] for line in shown.stdout.splitlines()} <= {"copy", "moved2"}, shown
+    assert world.leash("undo", "--act", third).returncode == 0
+    after = picture(world.workspace)
+    assert "moved2" not in after and "copy" not in after
+    assert (
+        after["other"][1] == "other\n" and after["notes"][1] == "minefirst\nsecond\n" and after["made"][1] == "made\n"
+    )
+    early = world.leash("undo", "--act", first)  # the second one wrote over what the first one left
+    assert early.returncode == 1 and "changed since the act" in early.stderr and "notes" in early.stderr
+    assert picture(world.workspace) == after
+    assert world.leash("undo", "--act", second).returncode == 0
+    between = picture(world.workspace)
+    assert between["notes"][1] == "minefirst\n" and "other" not in between and between["made"][1] == "made\n"
+    done = world.leash("undo", "--act", first)
+    assert done.returncode == 0, done
+    left = picture(world.workspace)
+    assert left.pop("long")[1] == "by nobody but the agent itself"
+    before.pop("long")
+    assert left == before
+    assert world.leash("undo").returncode in (0, 1)
+    assert picture(world.workspace)["long"][1] == "x" * 9000
+    wrong = world.leash("undo", "--act", "L-99")
+    assert wrong.returncode == 2 and "no act L-99" in wrong.stderr

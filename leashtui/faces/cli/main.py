@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from leashtui.faces.ahead import Ahead
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run leash with these words (default: the process's own). Returns the exit code."""
@@ -54,6 +56,8 @@ def _dispatch(words: list[str]) -> int:
     elif not words:
         print(overview(), file=sys.stderr)
         return Exit.USAGE
+    if words[0] == "run" and not {"-h", "--help"} & set(ours := split(words[1:])[0]):
+        return _begin(BY_NAME["run"], words[1:], ours)
     if words[0] in BY_NAME:
         return _command(BY_NAME[words[0]], words[1:])
     ours, rest, literal = split(words)
@@ -65,7 +69,19 @@ def _dispatch(words: list[str]) -> int:
         )
     if not literal and rest[1:2] == ["--"]:
         del rest[1]
-    return _command(BY_NAME["run"], [*ours, "--", *rest])
+    return _begin(BY_NAME["run"], [*ours, "--", *rest], ours)
+
+
+def _begin(row: Row, words: list[str], ours: list[str]) -> int:
+    """Run a session; what it needs in any case starts while its command line is still read."""
+    from leashtui.faces.ahead import likely
+
+    ahead = likely(ours)
+    try:
+        return _command(row, words, ahead)
+    finally:
+        if ahead is not None:
+            ahead.drop()
 
 
 def parser_of(row: Row) -> argparse.ArgumentParser:
@@ -83,8 +99,9 @@ def parser_of(row: Row) -> argparse.ArgumentParser:
     return parser
 
 
-def _command(row: Row, words: list[str]) -> int:
+def _command(row: Row, words: list[str], ahead: Ahead | None = None) -> int:
     parser = parser_of(row)
+    parser.set_defaults(ahead=ahead)
     if row.verbatim:
         from leashtui.faces.cli.options import split
 

@@ -6,8 +6,11 @@ word after the program's name reaches the program as it was typed.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 GUARDS = ("strict", "compat", "exec", "watch")
 LAYOUTS = ("side", "full")

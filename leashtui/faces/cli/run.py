@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from leashtui.agents.registry import adapter_for, names, nearest
+from leashtui.faces.ahead import PANEL, SUPERVISOR
 from leashtui.faces.cli import options, workspace
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.keeper import Face, Keeper
@@ -107,12 +108,8 @@ def start(
         "budget": msgspec.to_builtins(config.budget),
         "scan": config.secrets.scan,
     }
-    return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
-
-
-def supervisor_command() -> list[str]:
-    """The command line of a supervisor, without its channel."""
-    return [sys.executable, "-I", "-m", "leashtui.supervisor"]
+    ahead = getattr(args, "ahead", None)
+    return Keeper(supervisor=SUPERVISOR, start=letter, face=face_of(face, config), ahead=ahead).run()
 
 
 def face_of(face: str, config: Config) -> Face | None:
@@ -135,7 +132,9 @@ def face_of(face: str, config: Config) -> Face | None:
     def command(directory: str) -> Sequence[str]:
         return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]
 
-    return Face(command=command, paints=draws, safe=("--engine", "python") if face == "tui" else ())
+    if face != "tui":
+        return Face(command=command, paints=draws)
+    return Face(command=command, paints=True, safe=("--engine", "python"), waits=(PANEL, chosen))
 
 
 def choose_face(args: argparse.Namespace, config: Config) -> str:

@@ -11,9 +11,12 @@ import difflib
 import os
 from pathlib import Path
 
+from leashtui.faces.cli.recorded import records
 from leashtui.faces.progress import Progress, watched
 from leashtui.model.errors import Exit, LeashError, StoreError
-from leashtui.stores.directories import undo_dir
+from leashtui.model.event import ActEnded, Asked, Decided
+from leashtui.stores.directories import sessions_dir, undo_dir
+from leashtui.stores.sessions import find_session
 from leashtui.stores.undo import Kept, Step
 from leashtui.words.plain import one_line
 
@@ -26,23 +29,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", default="", metavar="SESSION", help="of this session (default: the newest)")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done, with a diff")
     parser.add_argument("--force", action="store_true", help="also where you changed the file since")
+    parser.add_argument("--act", default="", metavar="ID", help="only what this act did (L-12, or an id of leash log)")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="only these files, or what lies below")
 
 
 def run(args: argparse.Namespace) -> int:
     """Undo, newest step first. 1 when something could not be brought back."""
     kept = Kept(_choose(args.session))
-    steps = kept.chosen(tuple(os.path.abspath(path) for path in args.paths))
+    act, ended = _act(kept.directory.name, args.act) if args.act else ("", 0)
+    steps = kept.chosen(tuple(os.path.abspath(path) for path in args.paths), act)
     if not steps:
         print(f"{kept.directory.name}: nothing to undo")
         return Exit.OK
-    changed = kept.changed_since(steps)
+    changed = kept.touched_later(steps, ended) if act else kept.changed_since(steps)
     if args.dry_run:
         _show(kept, steps)
     if changed and not args.force:
         listed = ", ".join(one_line(path, 100) for path in changed[:5])
         raise LeashError(
-            f"changed since the session: {listed}{' …' if len(changed) > 5 else ''}",
+            f"changed since the {'act' if act else 'session'}: {listed}{' …' if len(changed) > 5 else ''}",
             "look with leash undo --dry-run; name other PATHs, or overwrite with --force",
             Exit.FINDINGS,
         )
@@ -61,6 +66,27 @@ def _choose(session: str) -> Path:
     if not found:
         raise StoreError("no session kept anything that could be undone", "only tier strict keeps it; see leash log")
     return found[-1]
+
+
+def _act(session: str, wanted: str) -> tuple[str, int]:
+    """(id of the outermost act of an ask or record of that session, when it ended in ns or 0). Raises LeashError."""
+    act, ends = "", dict[str, int]()
+    path = find_session(sessions_dir(), session)
+    for _, record in records(path) if path is not None else ():
+        if record is None:
+            continue
+        event = record.event
+        if isinstance(event, Decided) and record.id == wanted:
+            act = event.covered_by or record.id
+        elif isinstance(event, Asked) and wanted in (event.card.id, record.id):
+            act = record.parent
+        elif isinstance(event, ActEnded):
+            ends[record.parent] = record.t * 1000
+    if not act:
+        raise LeashError(
+            f"session {session} has no act {wanted}", "see leash log, or the rows of the panel", Exit.USAGE
+        )
+    return act, ends.get(act, 0)
 
 
 def _show(kept: Kept, steps: tuple[Step, ...]) -> None:

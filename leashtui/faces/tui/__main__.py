@@ -1,8 +1,10 @@
 """`python -I -m leashtui.faces.tui SESSION_DIR`: one panel of one live session, in this terminal.
 
-Knows the order that makes it quick: connect first, import Textual while the answer travels. Refuses to start on
-something that is not a terminal. Exit codes: 0 the session is over, 10 the person left, 4 the supervisor is gone,
-128+n a signal. Invariant: whatever is said on stderr is said after the terminal was given back.
+Knows the order that makes it quick: connect first, import Textual while the answer travels; with `--door FD` in place
+of a session it imports first, draws itself when it is told its options there, and connects when it is told where.
+Refuses to start on something that is not a terminal. Exit codes: 0 the session is over, 10 the person left, 4 the
+supervisor is gone, 130 the person did not wait for the session, 128+n a signal. Invariant: whatever is said on stderr
+is said after the terminal was given back.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
+from leashtui.faces.tui.door import Door, waiting_at
 from leashtui.model.errors import LeashError
 
 _BACKLOG = 500
@@ -27,8 +32,45 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Run one face to its end. Returns its exit code."""
+    gc.disable()  # until the first paint: a collection during imports costs more than it frees
+    door = waiting_at(sys.argv[1:])
+    first: Mapping[str, Any] = {}
+    if door is not None:
+        signal.signal(signal.SIGINT, lambda *_: None)  # the keeper hears it too, and knows what to do
+        _die_with_the_keeper()
+        import leashtui.faces.tui.app  # noqa: F401 - while nobody knows yet what there will be to show
+
+        first = door.first()
+        if not first:
+            return 0
+    arguments = _parser().parse_args(first["argv"] if door is not None else None)
+    if not arguments.web and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
+        return 2
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    code = ""
+    if arguments.code_fd >= 0:
+        with open(arguments.code_fd, encoding="ascii") as pipe:
+            code = pipe.readline().strip()
+    if arguments.web:  # its page is all it lives for
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
+    os.environ.setdefault("ESCDELAY", "25")
+    try:
+        end = asyncio.run(_face(arguments, code, door, first))
+    except LeashError as error:
+        print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
+        return int(error.code)
+    if end == 4:
+        print(f"leash: {say.GONE}", file=sys.stderr)
+    if arguments.web:
+        os._exit(end)  # the thread that reads the page's keys would go on at the end of its input
+    return end
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m leashtui.faces.tui", allow_abbrev=False)
-    parser.add_argument("directory", type=Path, help="the session's directory")
+    parser.add_argument("directory", type=Path, nargs="?", help="the session's directory")
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
@@ -42,52 +84,43 @@ def main() -> int:
     parser.add_argument("--alone", action="store_true", help="without the agent's terminal")
     parser.add_argument("--still", action="store_true", help="no clock ticks")
     parser.add_argument("--engine", choices=("auto", "python"), default="auto", help="what draws the agent's terminal")
-    arguments = parser.parse_args()
-    if not arguments.web and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("leash: the panel needs a terminal; use --plain", file=sys.stderr)
-        return 2
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    code = ""
-    if arguments.code_fd >= 0:
-        with open(arguments.code_fd, encoding="ascii") as pipe:
-            code = pipe.readline().strip()
-    if arguments.web:  # its page is all it lives for
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    gc.disable()  # until the first paint: a collection during imports costs more than it frees
-    os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
-    os.environ.setdefault("ESCDELAY", "25")
-    try:
-        end = asyncio.run(_face(arguments, code))
-    except LeashError as error:
-        print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
-        return int(error.code)
-    if end == 4:
-        print(f"leash: {say.GONE}", file=sys.stderr)
-    if arguments.web:
-        os._exit(end)  # the thread that reads the page's keys would go on at the end of its input
-    return end
+    return parser
 
 
-async def _face(arguments: argparse.Namespace, code: str) -> int:
+def _die_with_the_keeper() -> None:
+    """A face without a keeper would fight the shell for the terminal."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
+
+
+async def _face(arguments: argparse.Namespace, code: str, door: Door | None, first: Mapping[str, Any]) -> int:
     directory, role = arguments.directory, arguments.role
-    connecting = asyncio.create_task(Link.connect(directory, face="tui", role=role, backlog=_BACKLOG, code=code))
+
+    async def knock(place: Path, code: str) -> Link:
+        return await Link.connect(place, face="tui", role=role, backlog=_BACKLOG, code=code)
+
+    connecting = asyncio.create_task(knock(directory, code)) if door is None else None
     await asyncio.sleep(0)
     from leashtui.faces.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.app import LeashApp
-    from leashtui.faces.tui.desk import End
+    from leashtui.faces.tui.desk import End, Unopened
     from leashtui.faces.tui.driver import PanelDriver
     from leashtui.faces.tui.engines import make_engine
     from leashtui.faces.tui.keys import Keymap
     from leashtui.faces.tui.leader import leader_of
 
-    link = await connecting
+    async def arrive() -> Link | None:
+        assert door is not None
+        told = await door.second()
+        return await knock(Path(told["directory"]), str(told.get("code", ""))) if told else None
+
+    link = await connecting if connecting is not None else Unopened(first.get("agent", ""), first.get("workspace", ""))
     columns, rows = (80, 24) if arguments.web else os.get_terminal_size(sys.stderr.fileno())
     form = form_of(os.environ) if arguments.notify == "auto" else arguments.notify
     rings = not arguments.no_bell
     app = LeashApp(
         link,
         make_engine(columns, rows, arguments.engine),
-        answers=role == "owner" and not link.welcome.owned and not arguments.alone,
+        answers=role == "owner" and not arguments.alone,
         types=role == "owner",
         driver_class=None if arguments.web else PanelDriver,
         leader=leader_of(arguments.leader),
@@ -98,6 +131,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
         still=arguments.still,
         alone=arguments.alone,
         watches=role == "observer",
+        arrival=arrive if door is not None else None,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -106,7 +140,9 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     try:
         result = await app.run_async()
     finally:
-        link.close()
+        app.hang_up()
+    if app.trouble is not None:
+        raise app.trouble
     return int(End.GONE if result is None and app.return_code is None else result or app.return_code or 0)
 
 

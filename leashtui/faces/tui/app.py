@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from textual.driver import Driver
 from leashtui.agents.registry import adapter_of
 from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
+from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
 from leashtui.faces.tui.costs import Costs
@@ -33,7 +34,6 @@ from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.feed import Intake, Stream, follow
-from leashtui.faces.tui.gaze import KEYS as GAZING
 from leashtui.faces.tui.gaze import Gaze
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
 from leashtui.faces.tui.keys import Keymap
@@ -58,6 +58,8 @@ _TICK = 0.25
 _COSTS = 5.0
 _SOON = 0.02
 _RETRY = 0.3
+_EARLY = 1 << 20
+"""Bytes typed before the agent is there that are kept for it."""
 
 
 class LeashApp(App[int], inherit_bindings=False):
@@ -68,7 +70,8 @@ class LeashApp(App[int], inherit_bindings=False):
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
     still: no clock ticks. alone: the agent's terminal is elsewhere, and giving the keys back closes this panel.
-    watches: nothing is answered or changed from here.
+    watches: nothing is answered or changed from here. arrival: waits for the desk of a session that is still being
+    built, in whose place `link` stands; None comes of it when there will be none.
     """
 
     CSS = RULES
@@ -95,11 +98,15 @@ class LeashApp(App[int], inherit_bindings=False):
         watches: bool = False,
         theme: str = "dark",
         keymap: Keymap = DEFAULT_KEYS,
+        arrival: Callable[[], Awaitable[Desk | None]] | None = None,
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class)
         self._follow_background = theme == "auto" and not self.no_color
         self.look: Look = plain() if self.no_color else coloured(THEMES.get(theme, DARK))
         self._link = link
+        self._arrival = arrival
+        self._typed_early = b""
+        self.trouble: LeashError | None = None
         self._engine = engine
         self._answers = answers
         self._types = types
@@ -130,9 +137,9 @@ class LeashApp(App[int], inherit_bindings=False):
     def _new_panel(self) -> Panel:
         return Panel(
             self._link.welcome,
-            send=self._only_watch if self._watches else self._link.send,
+            send=self._only_watch if self._watches else self._send,
             type_=self._to_agent,
-            leave=lambda: self.leave(End.DETACHED),
+            leave=self._detach,
             wall=self._wall,
             leader=self._leader,
             look_back=lambda: self.tell("scroll in the terminal itself") if self._alone else self.gaze.begin(),
@@ -140,6 +147,12 @@ class LeashApp(App[int], inherit_bindings=False):
             keymap=self._own_keys,
             watches=self._watches,
         )
+
+    def _send(self, message: FaceMessage) -> None:
+        self.tell(say.NOT_YET) if self._arrival is not None else self._link.send(message)
+
+    def _detach(self) -> None:
+        self.tell(say.NOT_YET) if self._arrival is not None else self.leave(End.DETACHED)
 
     def _only_watch(self, message: FaceMessage) -> None:
         """In place of sending what a face that only watches may not."""
@@ -188,11 +201,43 @@ class LeashApp(App[int], inherit_bindings=False):
             self.panel.give_keys(True, self._clock())
             self._moved()
         self._arrange()
-        self.run_worker(self._listen(), exit_on_error=True)
-        self.run_worker(self._watch_agent(), exit_on_error=True)
+        self.run_worker(self._begin(), exit_on_error=True)
         self.set_interval(_TICK, self._tick)
         self.set_interval(_COSTS, self._read_costs)
         self.app_resume_signal.subscribe(self, self._again)
+
+    async def _begin(self) -> None:
+        """Hear the desk and see the agent, as soon as there is a session."""
+        if self._arrival is not None:
+            self.tell(say.STARTING)
+            try:
+                link = await self._arrival()
+            except LeashError as error:
+                self.trouble = error
+                self.leave(End.GONE)
+                return
+            if link is None:
+                self.leave(End.DONE)
+                return
+            self._meet(link)
+        self._answers = self._answers and not self._link.welcome.owned
+        self.run_worker(self._listen(), exit_on_error=True)
+        self.run_worker(self._watch_agent(), exit_on_error=True)
+
+    def _meet(self, link: Desk) -> None:
+        """The session is there: from here on this is its panel."""
+        self._link, self._arrival = link, None
+        welcome = link.welcome
+        self.panel.meet(welcome)
+        self.costs = Costs(adapter_of(welcome.agent).spent)
+        self._layout = replace(self._layout, head=2 if welcome.tier == "watch" else 1)
+        self.tell("")
+        self._arrange()
+
+    def hang_up(self) -> None:
+        """Let go of the desk; the session goes on."""
+        if isinstance(self._link, Link):
+            self._link.close()
 
     async def _read_costs(self) -> None:
         """What the model has used changes slowly, and reading it may take a moment."""
@@ -246,6 +291,8 @@ class LeashApp(App[int], inherit_bindings=False):
                 await asyncio.sleep(_RETRY)
                 continue
             self._intake = Intake(self._engine)
+            early, self._typed_early = self._typed_early, b""
+            self._to_agent(early)
             with contextlib.suppress(OSError, ValueError):
                 await follow(self._stream, self._intake, clock=get_time, draw=self.view.draw, hello=self._replay)
             if self._intake.closed:
@@ -383,8 +430,15 @@ class LeashApp(App[int], inherit_bindings=False):
         self.leave(End.DETACHED)
 
     def _to_agent(self, data: bytes) -> None:
-        if data and self._types and self._stream is not None:
+        """Bytes for the agent; what was typed before it was there is kept for it."""
+        if not data or not self._types:
+            return
+        if self._stream is not None:
             self._stream.send(data)
+        elif self._arrival is not None and data == b"\x03":
+            self.leave(End.GAVE_UP)
+        elif len(self._typed_early) < _EARLY:
+            self._typed_early += data
 
     def _ring(self, *, fresh: bool = False) -> None:
         if self._bell is None:
@@ -444,11 +498,12 @@ class LeashApp(App[int], inherit_bindings=False):
         if self.gaze.keys:
             self._hinted = True
             hint = panel.hint(now) or self.gaze.state()
-            return gazing(GAZING, self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
+            return gazing(self.gaze.works(), self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
         if self._layout.narrow and not panel.focused and panel.waiting:
             first = brief(panel.queue.cards()[0].command)
             return banner(panel.waiting, self.look, width, panel.leader.shown, first)
         line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
-        keys = panel.keymap.working(panel.situation(now))
-        return footer(keys, self.look, width, focused=panel.focused, line=line, title=self._engine.title())
+        return footer(
+            panel.working(now), self.look, width, focused=panel.focused, line=line, title=self._engine.title()
+        )

@@ -35,19 +35,25 @@ def header(
     left = Text(end="").append(" leash ", look.key).append(" ")
     left.append(one_line(welcome.agent, 20), look.strong)
     guard = Text(end="").append("  guard: ", look.muted)
-    guard.append(f" {welcome.tier} ".upper() if watch else welcome.tier, look.alarm if watch else look.strong)
+    tier = f" {welcome.tier} ".upper() if watch else welcome.tier or say.BEING_SET_UP
+    guard.append(tier, look.alarm if watch else look.strong)
     if frozen:
         guard.append("  ").append(f" {say.FROZEN} ", look.alarm)
-    rests = [
-        f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
-        *([cost] if cost else []),
-        coverage(timeline),
-        f"chain {timeline.head[:8] or '-'}",
-        one_line(welcome.session, 30),
-    ]
+    rests = (
+        []
+        if not welcome.tier
+        else [
+            f"{count(timeline.acts, 'act')} · {timeline.asked} asked · {timeline.refused} denied",
+            *([cost] if cost else []),
+            coverage(timeline),
+            f"chain {timeline.head[:8] or '-'}",
+            one_line(welcome.session, 30),
+        ]
+    )
     fixed = cell_len(left.plain) + cell_len(guard.plain) + 3
     short = f"…/{place.rpartition('/')[2]}" if place.count("/") > 1 else place
-    shown = next((p for p in (place, short) if fixed + cell_len(visible(p)) + len(rests[0]) + 4 <= width), "")
+    first = len(rests[0]) if rests else 0
+    shown = next((p for p in (place, short) if fixed + cell_len(visible(p)) + first + 4 <= width), "")
     shown = shown or next((p for p in (place, short) if fixed + cell_len(visible(p)) <= width), "")
     line = left.append(" · ", look.muted).append(visible(shown), look.muted) if shown else left
     line.append_text(guard)
@@ -137,7 +143,7 @@ def _length(keys: Sequence[tuple[str, str]]) -> int:
 
 def _expendable(keys: Sequence[tuple[str, str]]) -> int:
     """Which key a narrow footer leaves out first: the card repeats its own, the help page has all."""
-    for shown in ("j/k ↑↓", "t", "v", "d", "/", "K", "tab", "s", "j/k", "enter"):
+    for shown in ("T", "j/k ↑↓", "t", "v", "d", "/", "tab", "a", "[", "j/k", "enter", "q", "K", "s"):
         for at, (key, _) in enumerate(keys):
             if key == shown:
                 return at

@@ -70,14 +70,23 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
     """The card in its frame."""
     width = _inner(setting.width)
     head = [*_command(card, look, width), *_where(card, look, width, setting.home)]
-    verdict = _severity(card, look, width)
-    evidence = _evidence(card, look, width)
-    why = _why(card, look, width)
-    undo = _labelled("Undo", card.undo or "cannot be undone", look, width)
     keys = _keys(card, look, setting, width)
+    room = min(setting.height, MAX_LINES) - 2
+    most = {"verdict": 1, "why": 1, "undo": 1, "evidence": 1}
+    for sentence, lines in (("", 1), *((one, lines) for lines in (2, 3, 4) for one in most)):
+        tried = most | ({sentence: lines} if sentence else {})
+        parts = (
+            _severity(card, look, width, tried["verdict"]),
+            _evidence(card, look, width, tried["evidence"]),
+            *_why(card, look, width, tried["why"]),
+            _labelled("Undo", card.undo or "cannot be undone", look, width, tried["undo"]),
+        )
+        longer = len(head) + len(parts[0]) + min(3, len(parts[1])) + len(parts[2]) + len(parts[4]) + len(keys)
+        if not sentence or longer <= room:  # sentences get as many lines as there is room for, in turn
+            most, (verdict, evidence, reason, name, undo) = tried, parts
     gaps = ([Text(end="")] for _ in range(3))
-    blocks = [head, next(gaps), verdict, evidence, next(gaps), why, undo, next(gaps), keys]
-    return _framed(_fit(blocks, min(setting.height, MAX_LINES) - 2), look, setting)
+    blocks = [head, next(gaps), verdict, evidence, next(gaps), reason, name, undo, next(gaps), keys]
+    return _framed(_fit(blocks, room), look, setting)
 
 
 def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
@@ -90,7 +99,7 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     if card.said:
         lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
         lines += fold(visible(card.said), width, look.text)
-    lines += [_heading("what it would do", look), *_severity(card, look, width)]
+    lines += [_heading("what it would do", look), *_severity(card, look, width, 99)]
     for effect in card.evidence:
         place = f" ({effect.place})" if effect.place else ""
         target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
@@ -157,55 +166,64 @@ def _where(card: Card, look: Look, width: int, home: str) -> list[Text]:
     return [line]
 
 
-def _severity(card: Card, look: Look, width: int) -> list[Text]:
+def _severity(card: Card, look: Look, width: int, most: int) -> list[Text]:
     word = say.SEVERITIES[card.severity]
     indent = len(word) + 2
-    first, *rest = fold(card.consequence, width - indent, look.text)
-    lines = [Text(end="").append(word, look.severities[card.severity]).append("  ").append_text(first)]
-    if rest:
-        left = "".join(line.plain for line in rest)
-        lines.append(_one(" " * indent + cut(left, width - indent), look.text))
-    return lines
+    first, *rest = _few(card.consequence, width - indent, look.text, most)
+    head = Text(end="").append(word, look.severities[card.severity]).append("  ").append_text(first)
+    return [head, *(Text(" " * indent, end="").append_text(line) for line in rest)]
 
 
-def _evidence(card: Card, look: Look, width: int) -> list[Text]:
+def _few(words: str, width: int, style: Style, most: int) -> list[Text]:
+    """A sentence in at most `most` lines, the last one with an ellipsis where something is missing."""
+    lines = fold(words, width, style)
+    left = "".join(line.plain for line in lines[most - 1 :])
+    return lines if len(lines) <= most else [*lines[: most - 1], _one(cut(left, width), style)]
+
+
+def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
     lines: list[Text] = []
     if card.diff:
         lines.append(_one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
     if card.hidden:
         lines.append(_one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
-    shown = [e for e in card.evidence if (e.sentence or e.target) and e.sentence != card.consequence]
-    for effect in shown:
-        words = visible(effect.sentence or effect.verb)
-        if effect.target and effect.target not in effect.sentence:
-            words += f": {visible(effect.target)}"
-        lines.append(_one("  " + cut(words, width - 2), look.text))
+    for effect in card.evidence:
+        said = effect.sentence and (card.consequence + ",").startswith(effect.sentence + ",")
+        if said or not (effect.sentence or effect.target):
+            continue
+        words = effect.sentence or str(effect.verb)
+        if effect.target and not _names(effect.sentence, effect.target, card.cwd):
+            words += f": {effect.target}"
+        lines += [Text("  ", end="").append_text(line) for line in _few(words, width - 2, look.text, most)]
     if card.said:
         says = f"  {one_line(card.agent, 16)} says: “{one_line(card.said, 300)}"
         lines.append(_one(cut(says, width - 1) + "”", look.muted))
     return lines
 
 
-def _why(card: Card, look: Look, width: int) -> list[Text]:
+def _names(sentence: str, target: str, cwd: str) -> bool:
+    """Whether a sentence names its target, in full or as it is called from where the act happens."""
+    near = target.removeprefix(cwd.rstrip("/") + "/")
+    return target in sentence or near in sentence.split()
+
+
+def _why(card: Card, look: Look, width: int, most: int) -> tuple[list[Text], list[Text]]:
     """The reason in words, then the policy that asked: the words are for everybody, the name for who wants to read."""
     if not card.why:
-        return []
+        return [], []
     first = card.why[0]
     more = f" and {count(len(card.why) - 1, 'more', 'more')}" if len(card.why) > 1 else ""
     name = _one(" " * _LABEL + cut(visible(first.id), width - _LABEL - len(more)) + more, look.muted)
     if not first.reason or first.reason == card.consequence:
-        return [Text(end="").append(f"{'Why':<{_LABEL}}", look.muted).append(name.plain[_LABEL:], look.text)]
-    return [*_labelled("Why", first.reason, look, width), name]
+        return [Text(end="").append(f"{'Why':<{_LABEL}}", look.muted).append(name.plain[_LABEL:], look.text)], []
+    return _labelled("Why", first.reason, look, width, most), [name]
 
 
-def _labelled(label: str, words: str, look: Look, width: int) -> list[Text]:
-    """At most two lines behind a label."""
-    first, *rest = fold(words, width - _LABEL, look.text)
-    lines = [Text(end="").append(f"{label:<{_LABEL}}", look.muted).append_text(first)]
-    if rest:
-        left = "".join(line.plain for line in rest)
-        lines.append(_one(" " * _LABEL + cut(left, width - _LABEL), look.text))
-    return lines
+def _labelled(label: str, words: str, look: Look, width: int, most: int) -> list[Text]:
+    """At most `most` lines behind a label."""
+    first, *rest = _few(words, width - _LABEL, look.text, most)
+    head = Text(end="").append(f"{label:<{_LABEL}}", look.muted).append_text(first)
+    return [head, *(Text(" " * _LABEL, end="").append_text(line) for line in rest)]
 
 
 def _wrapped(words: str, style: Style, width: int) -> list[Text]:
@@ -270,14 +288,14 @@ def _key(key: str, label: str, live: bool, look: Look) -> Text:
 
 def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
     """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay."""
-    head, first, verdict, evidence, second, why, undo, third, keys = blocks
+    head, first, verdict, evidence, second, why, name, undo, third, keys = blocks
     for block, least in (
         (evidence, 3),
         (second, 0),
         (third, 0),
-        (evidence, 1),
-        (why, 2),
         (first, 0),
+        (name, 0),
+        (evidence, 1),
         (why, 1),
         (verdict, 1),
         (undo, 1),

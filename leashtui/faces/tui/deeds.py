@@ -39,6 +39,10 @@ class Deeds:
         self._lasting: set[str] = set()
         self.report: Report | None = None
 
+    def of(self, session: str, workspace: str) -> None:
+        """Which session it is about from here on."""
+        self._session, self._workspace = session, workspace
+
     def keep_when_granted(self, ask: str) -> None:
         """This ask was allowed for the session, and its grant shall hold on."""
         self._lasting.add(ask)
@@ -54,22 +58,44 @@ class Deeds:
 
     def undo(self, row: Row | None) -> None:
         """Show what undoing a row, or the whole session, would do."""
-        paths = paths_of(row, self._workspace) if row is not None else ()
-        if row is not None and not paths:
-            self._say("this row names no file; u without a chosen row is about the whole session")
-            return
-        words = ("undo", "--session", self._session, *paths)
-        title = "undo the whole session" if row is None else f"undo {row.text.strip()}"
+        act, paths = act_of(row), paths_of(row, self._workspace) if row is not None else ()
+        if row is None:
+            self._offer("undo the whole session", ())
+        elif act:
+            self._offer(f"undo what this act did: {row.text.strip()}", ("--act", act), otherwise=paths)
+        elif paths:
+            self._offer(f"undo all changes of {row.text.strip()}", paths)
+        else:
+            self._say("this row changed no file; u without a chosen row is about the whole session")
+
+    def _offer(self, title: str, about: tuple[str, ...], otherwise: tuple[str, ...] = ()) -> None:
+        """Show what undoing would do. otherwise: the files to offer where an act's own changes were not kept."""
+        words = ("undo", "--session", self._session, *about)
         report = self.report = Report(title, ["looking what was kept …"])
-        dry = ("undo", "--dry-run", *words[1:])
 
         def shown(code: int, lines: list[str]) -> None:
+            if lines and lines[-1].endswith("nothing to undo"):
+                if otherwise and self.report is report:
+                    self._offer(
+                        "nothing was kept of this act itself; undo ALL changes of the files it names", otherwise
+                    )
+                    return
+                lines = ["nothing to undo: it changed no file of the workspace, or nothing was kept of it"]
+                report.lines = lines
+                return
             report.lines = lines or ["nothing was kept"]
             report.deed = words if code == 0 and any(not line.startswith(" ") for line in lines) else ()
-            if lines and lines[-1].endswith("nothing to undo"):
-                report.deed = ()
 
-        self._run(dry, shown)
+        self._run(("undo", "--dry-run", *words[1:]), shown)
+
+    def trace(self) -> None:
+        """Show what was asked of the agent, what it used and what came of it, as `leash log --trace` does."""
+        report = self.report = Report("trace of the session", ["reading the log …"])
+
+        def shown(code: int, lines: list[str]) -> None:
+            report.lines = lines or ["nothing was recorded yet"]
+
+        self._run(("log", self._session, "--trace"), shown)
 
     def confirm(self) -> None:
         """Do what the report showed."""
@@ -84,6 +110,16 @@ class Deeds:
             self._say(report.title)
 
         self._run(deed, done)
+
+
+def act_of(row: Row | None) -> str:
+    """The id of the act that a row is, '' for a row that is none."""
+    for record in row.records if row is not None else ():
+        if isinstance(record.event, Decided):
+            return record.event.covered_by or record.id
+        if isinstance(record.event, Asked):
+            return record.parent
+    return ""
 
 
 def paths_of(row: Row, workspace: str) -> tuple[str, ...]:

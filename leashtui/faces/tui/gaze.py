@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from leashtui.faces.tui.caret import Caret
 from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.lookback import Lookback
 from leashtui.words.plain import count, one_line
 
 _WHEEL = 3
-KEYS = (("↑↓ PgUp PgDn", "scroll"), ("/", "search"), ("n N", "next"), ("c", "copy"), ("esc", "back"))
+KEYS = (("↑↓ PgUp PgDn", "scroll"), ("/", "search"), ("n N", "next"), ("v", "select"), ("c", "copy"), ("esc", "back"))
+PLACING = (("↑↓←→ w b 0 $", "move"), ("v", "select from here"), ("esc", "back"))
+SELECTING = (("↑↓←→ w b 0 $", "select to"), ("c", "copy"), ("v", "start again"), ("esc", "back"))
 
 
 class Gaze:
@@ -36,6 +39,11 @@ class Gaze:
         self._moved = moved
         self.keys = False
         self.editor: LineEditor | None = None
+        self._caret: Caret | None = None
+
+    def works(self) -> tuple[tuple[str, str], ...]:
+        """The keys that work now, for the footer."""
+        return KEYS if self._caret is None else SELECTING if self._caret.selects else PLACING
 
     def begin(self) -> None:
         """Take the keys."""
@@ -46,7 +54,7 @@ class Gaze:
 
     def end(self) -> None:
         """Back to the present; whoever had the keys before has them again."""
-        self.keys, self.editor = False, None
+        self.keys, self.editor, self._caret = False, None, None
         self._lookback.close()
         self._moved()
 
@@ -60,6 +68,8 @@ class Gaze:
         page = max(1, self._engine.rows - 1)
         if self.editor is not None:
             self._edit(name, character)
+        elif self._caret is not None and self._place(self._caret, name, character):
+            return
         elif (lines := _STEPS.get(name)) is not None:
             self._lookback.scroll(lines)
         elif name in {"pageup", "ctrl+b"}:
@@ -72,8 +82,30 @@ class Gaze:
             self._find("", -1 if character == "n" else 1)
         elif character in {"c", "y"}:
             self._take(self._lookback.text())
+        elif character in {"v", "V"}:
+            self._caret = Caret(self._lookback)
         elif name in {"escape", "q"}:
             self.end()
+
+    def _place(self, caret: Caret, name: str, character: str | None) -> bool:
+        """A key while the keyboard selects. Returns whether it was one of these."""
+        if name in {"escape", "q"}:
+            self._caret = None
+            self._lookback.unmark()
+        elif character in {"v", "V"}:
+            caret.toggle()
+        elif name == "enter" or character in {"c", "y"}:
+            if caret.selects:
+                self._take(self._lookback.text())
+                self._caret = None
+            else:
+                caret.toggle()
+        elif name in {"slash", "/"} or character in {"n", "N"}:
+            self._caret = None
+            return False
+        else:
+            caret.key(name if character is None or name in _WHOLE else character)
+        return True
 
     def _edit(self, name: str, character: str | None) -> None:
         editor = self.editor
@@ -124,3 +156,5 @@ class Gaze:
 
 _STEPS = {"up": -1, "k": -1, "down": 1, "j": 1, "home": -(1 << 24), "g": -(1 << 24), "end": 1 << 24, "G": 1 << 24,
           "upper_g": 1 << 24}  # fmt: skip
+_WHOLE = frozenset({"space"})
+"""Keys that are known by their name though they have a character."""

@@ -87,6 +87,7 @@ KEYS = (
     Key("revoke", ("u",), "u", "take back", "take back what the chosen row allowed for the session", _granted),
     Key("pane", ("tab",), "tab", "timeline", "j and k move in the timeline, or among waiting acts", _several),
     Key("files", ("t",), "t", "files", "files changed in this session, or the timeline again", lambda s: s.listed),
+    Key("trace", ("T", "shift+t", "upper_t"), "T", "trace", "one view of the session: asked, used, changed, refused"),
     Key(
         "freeze", ("f",), "f", "freeze", "stop every process where it is; again: let all go on", lambda s: not s.frozen
     ),
@@ -104,6 +105,9 @@ KEYS = (
 )
 
 
+DO_IT = Key("", (), "!", "do it", "")
+CLOSES = Key("", (), "esc", "close", "")
+"""What works while a report is read, besides scrolling."""
 IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 

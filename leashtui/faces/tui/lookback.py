@@ -24,7 +24,7 @@ class Lookback:
     """State of one view. engine: whose rows; fresh: told whenever the view must be drawn again."""
 
     def __init__(self, engine: Engine, fresh: Callable[[], None]) -> None:
-        self._engine = engine
+        self.engine = engine
         self._fresh = fresh
         self._from: Spot | None = None
         self.open = False
@@ -35,16 +35,16 @@ class Lookback:
         """Move by `lines`, back for negative ones; at the present the view is the agent's again."""
         if lines < 0:
             self.open = True
-        if not lines or self._engine.scroll(lines) == 0:
+        if not lines or self.engine.scroll(lines) == 0:
             if not lines:
-                self._engine.scroll(0)
+                self.engine.scroll(0)
             self.open = self.open and lines < 0
         self.selected = None
         self._fresh()
 
     def close(self) -> None:
         """Back to the present."""
-        self._engine.scroll(0)
+        self.engine.scroll(0)
         self.open, self.selected = False, None
         self._fresh()
 
@@ -53,7 +53,7 @@ class Lookback:
         self.wanted = words or self.wanted
         if not self.wanted:
             return False
-        engine, rows = self._engine, self._engine.rows
+        engine, rows = self.engine, self.engine.rows
         at = self.selected[0][1] if self.selected else (rows if step < 0 else -1)
         came = engine.below()
         while True:
@@ -82,8 +82,28 @@ class Lookback:
 
     def row(self, y: int) -> str:
         """The text of a row of the view."""
-        self._engine.changed()
-        return self._engine.strip(y).text
+        self.engine.changed()
+        return self.engine.strip(y).text
+
+    def cells(self, row: str) -> list[str]:
+        """A row's text, one string a cell; the second cell of a wide character is its own."""
+        found: list[str] = []
+        for char in row:
+            width = cell_len(char)
+            if width == 0 and found:
+                found[-1] += char
+            found += [char] * width
+        return found
+
+    def mark(self, first: Spot, last: Spot) -> None:
+        """Select from one cell of the view to another; their lines may lie outside of it."""
+        self.open, self.selected = True, (first, last)
+        self._fresh()
+
+    def unmark(self) -> None:
+        """Nothing is selected any more; the view stays."""
+        self.selected = None
+        self._fresh()
 
     # the mouse ------------------------------------------------------------------------------------------------------
     def press(self, x: int, y: int) -> None:
@@ -106,7 +126,7 @@ class Lookback:
 
     def link(self, x: int, y: int) -> str:
         """The target of the link at a cell, or the address written there."""
-        target = self._engine.link(x, y)
+        target = self.engine.link(x, y)
         if not target:
             text = self.row(y)
             for found in _URL.finditer(text):
@@ -121,18 +141,43 @@ class Lookback:
         (x1, y1), (x2, y2) = sorted(self.selected, key=lambda spot: (spot[1], spot[0]))
         if not y1 <= y <= y2:
             return None
-        return (x1 if y == y1 else 0), (x2 if y == y2 else self._engine.cols - 1)
+        return (x1 if y == y1 else 0), (x2 if y == y2 else self.engine.cols - 1)
 
     def text(self) -> str:
-        """The selected text, or the whole page without one."""
-        lines = []
-        for y in range(self._engine.rows):
-            span = self.span(y) if self.selected else (0, self._engine.cols - 1)
-            if span is not None:
-                row = self.row(y)
-                head = set_cell_size(row, span[0])
-                lines.append(set_cell_size(row, span[1] + 1)[len(head) :].rstrip())
+        """The selected text, which may reach beyond the view, or the whole page without one."""
+        engine = self.engine
+        (x1, y1), (x2, y2) = self._ends()
+        lines: list[str] = []
+        length, moved = 0, 0
+        if y1 < 0:  # what lies outside is shown for a moment
+            before = engine.above()
+            engine.scroll(y1)
+            moved = engine.above() - before
+        for y in range(y1, y2 + 1):
+            at = y - moved
+            if at >= engine.rows:
+                before = engine.above()
+                engine.scroll(at - engine.rows + 1)
+                step = engine.above() - before
+                moved, at = moved + step, at - step
+            if not 0 <= at < engine.rows or length > MOST:
+                break
+            row = self.row(at)
+            head = set_cell_size(row, x1) if y == y1 else ""
+            end = x2 + 1 if y == y2 else engine.cols
+            lines.append(set_cell_size(row, end)[len(head) :].rstrip())
+            length += len(lines[-1]) + 1
+        if moved:
+            engine.scroll(-moved)
+        self._fresh()
         return "\n".join(lines)[:MOST].strip("\n")
+
+    def _ends(self) -> tuple[Spot, Spot]:
+        """Where the selection begins and ends, the whole page without one."""
+        if self.selected is None:
+            return (0, 0), (self.engine.cols - 1, self.engine.rows - 1)
+        first, last = sorted(self.selected, key=lambda spot: (spot[1], spot[0]))
+        return first, last
 
 
 def clipboard(text: str, *, multiplexed: bool) -> str:

@@ -8,14 +8,15 @@ nothing but a person's own leader key moves the keyboard to the panel.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
 from leashtui.faces.tui.deeds import Deeds, Palette, Run
 from leashtui.faces.tui.editor import LIMIT, LineEditor
+from leashtui.faces.tui.keys import CLOSES, DO_IT, Key, Keymap, Situation
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
-from leashtui.faces.tui.keys import Keymap, Situation
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.reading import Reading
@@ -89,6 +90,11 @@ class Panel:
         self._heard_at = 0.0
         self._wall = wall
 
+    def meet(self, welcome: Welcome) -> None:
+        """The session that was being built is there."""
+        self.welcome = welcome
+        self.deeds.of(welcome.session, welcome.workspace)
+
     @property
     def frozen(self) -> bool:
         """Whether the session stands still, as far as this face was told."""
@@ -135,6 +141,14 @@ class Panel:
             frozen=self.frozen,
             filtered=self.query is not None,
         )
+
+    def working(self, now: float) -> list[Key]:
+        """The keys that work now, for the footer."""
+        report = self.deeds.report
+        if report is not None and self.palette is None and not self.help:
+            scroll = next(key for key in self.keymap.rows if key.id == "older")
+            return [*([DO_IT] if report.deed else []), CLOSES, replace(scroll, effect="scroll")]
+        return self.keymap.working(self.situation(now))
 
     def hear(self, message: DeskMessage, now: float) -> bool:
         """Take a message of the desk. Returns whether a card is new, so that a bell may ring."""
@@ -383,6 +397,10 @@ class Panel:
 
     def _do_files(self, now: float) -> None:
         self.reading.show_files(not self.reading.files)
+
+    def _do_trace(self, now: float) -> None:
+        self.page = 0
+        self.deeds.trace()
 
     def _do_older(self, now: float) -> None:
         if self.help or self.whole or self.reading.open or self.deeds.report:

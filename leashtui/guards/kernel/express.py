@@ -98,7 +98,7 @@ class Express:
         folders: Folders,
         masks: Masks,
         may: Callable[[str], bool],
-        told: Callable[[int, bytes, str], None],
+        told: Callable[[int, bytes, str, int], None],
         lessons: Lessons | None,
     ) -> None:
         self._listener = listener
@@ -129,7 +129,7 @@ class Express:
             made = os.open(name, flags | os.O_EXCL | os.O_NOCTTY | os.O_CLOEXEC, deed.mode, dir_fd=fd)
         finally:
             os.umask(before)
-        self._told(fd, name, path)
+        self._told(fd, name, path, notice.tid)
         try:
             self._listener.hand(notice.id, made, flags)
         finally:

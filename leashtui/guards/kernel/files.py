@@ -373,7 +373,7 @@ class FileGuard:
         """What was allowed. Raises OSError."""
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN:
-                self._notes.keep(deed, spots)
+                self._notes.keep(deed, spots, notice.tid)
                 hands.do_at(deed, spots, fd)
                 self._notes.remember(deed, spots)
                 self._listener.answer(notice.id)
@@ -383,7 +383,7 @@ class FileGuard:
                 if fd >= 0:
                     made = hands.reopen(deed, fd)
                 else:
-                    self._notes.keep(deed, spots)
+                    self._notes.keep(deed, spots, notice.tid)
                     made = hands.open_at(deed, spots[0])
                     self._notes.remember(deed, spots)
             except WouldWait:

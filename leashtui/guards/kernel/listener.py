@@ -77,7 +77,7 @@ class Listener:
             yield Notice(number, tid, call, tuple(args))
             wait = _LINGER if expects() else 0
 
-    def hasten(self, told: Callable[[str, str], None]) -> Swift | None:
+    def hasten(self, told: Callable[[str, str, int], None]) -> Swift | None:
         """Let LuaJIT take the notices from now on and serve what it knows; None where it cannot be had."""
         with contextlib.suppress(ImportError):
             self._swift = Swift(self._descriptor, address_of(self._notice), told)

@@ -24,16 +24,16 @@ _EXCHANGE = 2
 class Keeper(Protocol):
     """Keeps what a deed is about to destroy (stores.undo)."""
 
-    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "") -> None:
-        """kind: gone, changed, made or moved (`to` a path). Called before the deed; never raises."""
+    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0) -> None:
+        """kind: gone, changed, made or moved (`to` a path). tid: who does it. Called before the deed; never raises."""
         ...
 
     def tape(self, path: str) -> int:
         """Where a line for a thing made at this path is written by others, 0 for nowhere."""
         ...
 
-    def noted(self, path: str) -> None:
-        """Its line was written."""
+    def noted(self, path: str, tid: int = 0) -> None:
+        """Its line was written, for this thread."""
         ...
 
 
@@ -51,8 +51,8 @@ class Notes:
         self._keeper = keeper
         self._may_make = may_make
 
-    def keep(self, deed: Deed, spots: list[Spot]) -> None:
-        """Hand what is about to be lost to the keeper."""
+    def keep(self, deed: Deed, spots: list[Spot], tid: int) -> None:
+        """Hand what is about to be lost to the keeper. tid: whose deed it is."""
         if self._keeper is None or not spots:
             return
         last = spots[-1]
@@ -64,11 +64,11 @@ class Notes:
         elif deed.kind not in MAKES:
             kind = "changed"
         if kind:
-            self._keeper.before(kind, last.fd, last.name, last.path)
+            self._keeper.before(kind, last.fd, last.name, last.path, "", tid)
         if deed.kind is Kind.RENAME:
             if is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
-                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path)
-            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path)
+                self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path, "", tid)
+            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
 
     def remember(self, deed: Deed, spots: list[Spot]) -> None:
         """Which names are the session's own making."""
@@ -89,10 +89,10 @@ class Notes:
             made.made(path)
             self._own(deed, path)
 
-    def express(self, folder: int, name: bytes, path: str) -> None:
+    def express(self, folder: int, name: bytes, path: str, tid: int) -> None:
         """A file was made by the short way (express.py)."""
         if self._keeper is not None:
-            self._keeper.before("made", folder, name, path)
+            self._keeper.before("made", folder, name, path, "", tid)
         self.made.made(path)
         if self.lessons is not None and path in self.made and not self.tape(path):
             self.lessons.swift.own(path)
@@ -101,13 +101,13 @@ class Notes:
         """See Keeper."""
         return self._keeper.tape(path) if self._keeper is not None else 0
 
-    def noted(self, mark: str, path: str) -> None:
+    def noted(self, mark: str, path: str, tid: int) -> None:
         """Something was done without us (swift.Swift)."""
         if mark == REMOVED:
             self.made.gone(path)
             return
         if self._keeper is not None and mark == NOTED:
-            self._keeper.noted(path)
+            self._keeper.noted(path, tid)
         self.made.made(path)
         if mark == MADE and path not in self.made:  # something of the person's had that name once
             self._disown(path)

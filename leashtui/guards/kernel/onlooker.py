@@ -69,6 +69,6 @@ class Onlooker(FileGuard):
 
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         with contextlib.suppress(*_FAILURES):
-            self._notes.keep(deed, spots)
+            self._notes.keep(deed, spots, notice.tid)
             self._notes.remember(deed, spots)
         self._listener.resume(notice.id)

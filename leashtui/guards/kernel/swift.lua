@@ -218,13 +218,13 @@ local function mask_of(tid)
   return mask
 end
 
-local function remember(folder, name, tape)
+local function remember(folder, name, tape, tid)
   local path = folder.path .. "/" .. name
   if tape > 0 then
     local line = '{"what":"made","path":"' .. path .. '"}\n'
     C.write(tape, line, #line)
   end
-  made[#made + 1] = (tape > 0 and NOTED_MARK or MADE_MARK) .. path
+  made[#made + 1] = (tape > 0 and NOTED_MARK or MADE_MARK) .. path .. "\t" .. tid
 end
 
 local function hand(fd, flags)
@@ -286,7 +286,7 @@ local function new_file(tid, number, address, flags, mode)
   put_on(mask)
   local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
   if fd < 0 then return false end
-  remember(folder, name, tape)
+  remember(folder, name, tape, tid)
   return hand(fd, flags)
 end
 
@@ -312,7 +312,7 @@ local function new_folder(tid, number, address, mode)
   if not mask then return false end
   put_on(mask)
   if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
-  remember(folder, name, tape)
+  remember(folder, name, tape, tid)
   local fd = C.openat(folder.fd, name, PATH, 0)
   if fd >= 0 then  -- what may be made beside it may be made in it
     local child = keep(folder.path .. "/" .. name, fd)
@@ -332,7 +332,7 @@ local function new_link(tid, from, address, to, second, flags)
   local target, new = find(tid, to, read_text(tid, second))
   if not target or not is_any(target, new) or not as_we_are(tid) then return false end
   if C.linkat(source.fd, old, target.fd, new, 0) ~= 0 then return false end
-  remember(target, new, target.any)
+  remember(target, new, target.any, tid)
   return say(0)
 end
 
@@ -453,10 +453,10 @@ function api.take(wait, linger)
   return state + 4
 end
 
--- What was made or removed since the last call, one path a line, behind its mark.
+-- What was made or removed since the last call, one path a line, behind its mark; a tab and who made it behind that.
 function api.made()
   for i = 1, #made do
-    local mark, path = made[i]:sub(1, 1), made[i]:sub(2)
+    local mark, path = made[i]:sub(1, 1), made[i]:match("^.([^\t]*)")
     if mark == MADE_MARK then
       api.own(path)
     elseif mark == GONE_MARK then

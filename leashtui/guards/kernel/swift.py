@@ -63,10 +63,10 @@ class Unwell(Exception):
 
 class Swift:
     """descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
-    (NOTED: made, and undo has a line of it; MADE; REMOVED) and path; before anything else of the session is met.
-    folders: most directories that are held open, 0: as many as the limit of descriptors leaves room for."""
+    (NOTED: made, and undo has a line of it; MADE; REMOVED), path and thread (0 for a removal); before anything else of
+    the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows."""
 
-    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str], None], folders: int = 0) -> None:
+    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str, int], None], folders: int = 0) -> None:
         from lupa.luajit21 import LuaError, LuaRuntime
 
         lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
@@ -108,8 +108,9 @@ class Swift:
 
     def _tell(self) -> None:
         """Hand over what was made."""
-        for path in self._lua.made().split("\n"):
-            self._told(path[0], path[1:])
+        for line in self._lua.made().split("\n"):
+            path, _, tid = line[1:].partition("\t")
+            self._told(line[0], path, int(tid or 0))
 
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""

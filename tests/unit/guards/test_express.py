@@ -53,7 +53,7 @@ def way(hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Way:
     def may(path: str) -> bool:
         return "forbidden" not in path
 
-    express = Express(hands, Folders(), Masks(), may, lambda _, name, path: told.append(path), None)
+    express = Express(hands, Folders(), Masks(), may, lambda _, name, path, tid: told.append(path), None)
 
     def opened(name: str, flags: int, mode: int = 0o644) -> bool:
         text = ctypes.create_string_buffer(os.fsencode(name))
@@ -120,7 +120,7 @@ def test_only_what_makes_files_is_met(way: Way) -> None:
 def test_as_root_it_is_open_to_root_alone(hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.chdir(tmp_path)
-    express = Express(hands, Folders(), Masks(), lambda path: True, lambda fd, name, path: None, None)
+    express = Express(hands, Folders(), Masks(), lambda path: True, lambda fd, name, path, tid: None, None)
     text = ctypes.create_string_buffer(b"x")
     notice = Notice(1, os.getpid(), nr.OPENAT, (CWD, ctypes.addressof(text), MAKE, 0o644, 0, 0))
     said = b"Name:\tx\nUmask:\t0022\nUid:\t%b\nGid:\t0\t0\t0\t0\n"

@@ -104,6 +104,37 @@ def test_undo_of_one_file_names_it() -> None:
     assert person.ran[-1][0][-1].startswith("/home/ada/proj/api/")
 
 
+def test_undo_of_an_act_is_about_that_act_and_says_so_where_only_its_files_can_be_offered() -> None:
+    person = Person()
+    for message in a_morning():
+        person.panel.hear(message, person.at)
+    person.panel.queue.replace([], person.at)
+    row = next(r for r in person.panel.timeline.rows() if r.text.startswith("git commit"))
+    while person.panel.reading.row is not row:
+        person.press("k")
+    person.press("u")
+    words, hear = person.ran.pop()
+    assert words == ("undo", "--dry-run", "--session", "01K5Q8", "--act", row.records[0].id)
+    hear(0, ["restore: /home/ada/proj/api/a.py", "    -x"])
+    person.press("!")
+    assert person.ran.pop()[0] == ("undo", "--session", "01K5Q8", "--act", row.records[0].id)
+    person.press("escape", "u")
+    person.ran.pop()[1](0, ["01K5Q8: nothing to undo"])  # it names no file either: nothing is offered
+    person.press("!")
+    assert person.ran == [] and "nothing to undo" in str(person.panel.deeds.report)
+
+
+def test_the_trace_is_what_the_log_command_prints() -> None:
+    person = Person()
+    person.press("T")
+    words, hear = person.ran.pop()
+    assert words == ("log", "01K5Q8", "--trace")
+    hear(0, ["01K5Q8  claude in ~/proj/api", "answers   2 asked"])
+    assert person.panel.deeds.report is not None and "answers   2 asked" in person.panel.deeds.report.lines
+    person.press("!")
+    assert person.ran == []
+
+
 def test_a_card_cannot_be_answered_behind_a_report() -> None:
     person = Person(install())
     person.press("u", "y", "s", "a", "!")

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from leashtui.faces.tui.bittty_engine import BitttyEngine
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.engines import make_engine
+from leashtui.faces.tui.gaze import Gaze
 from leashtui.faces.tui.lookback import Lookback, clipboard
 
 Make = Callable[[int, int], Engine]
@@ -224,6 +225,28 @@ def test_what_scrolled_away_can_be_seen_searched_and_copied() -> None:
     assert not look.find("nowhere at all")
     look.close()
     assert look.row(3).rstrip() == "line 499"
+
+
+def test_the_keyboard_alone_selects_and_copies_across_pages() -> None:
+    engine = native(30, 4)
+    engine.feed(b"\r\n".join(b"line %d" % n for n in range(50)))
+    copied: list[str] = []
+    look = Lookback(engine, lambda: None)
+    gaze = Gaze(engine, look, copy=copied.append, say=lambda words: None, moved=lambda: None)
+    gaze.begin()
+
+    def press(*names: str) -> None:
+        for name in names:
+            gaze.key(name, name if len(name) == 1 else None)
+
+    press("v", "k", "w", "v", "end", "c")  # the last line is 49: one up, its second word
+    assert copied.pop() == "48"
+    press("v", "v", *["up"] * 9, "home", "y")  # from where it was to far above the view
+    assert copied.pop() == "\n".join(f"line {n}" for n in range(39, 48)) + "\nline 4"
+    press("v", "escape", "c")  # without a selection, the page
+    assert "line" in copied.pop()
+    gaze.end()
+    assert engine.below() == 0
 
 
 def test_a_selection_is_text_and_a_link_its_target() -> None:
