@@ -286,10 +286,11 @@ class FaceLeft(_Event, frozen=True, tag="face.left"):
 
 
 class ControlRefused(_Event, frozen=True, tag="control.refused"):
-    """Somebody who may not answer tried to."""
+    """Somebody who may not answer tried to. answer: sha256 (hex) of what a reviewer signed, where it was one."""
 
     peer: str
     reason: str
+    answer: str = ""
 
 
 class ChainOpened(_Event, frozen=True, tag="chain.opened"):

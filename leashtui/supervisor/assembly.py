@@ -193,6 +193,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         grants.refusal,
         user,
         lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
+        lambda ask, who: council.offer(ask, who),
     )
     notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
@@ -290,6 +291,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         started=microseconds(),
         user=user,
         log=str(journal.path),
+        team=bool(reviewers.now().signers),
     )
     session = Session(
         channel=channel,

@@ -14,6 +14,7 @@ import sys
 import time
 
 from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.sessions import live_sessions
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir, state_dir
@@ -42,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     machine = Machine(state_dir() / FILE, _now, lambda: f"P{secrets.token_hex(12).upper()}")
     paper = Paper(sys.stdout, os.environ)
     gone = freed = 0
-    for one in prune(state_dir(), limits, machine, who=getpass.getuser(), sent=sent, rehearse=args.dry_run):
+    running = {live.session for live in live_sessions()}
+    who = getpass.getuser()
+    for one in prune(state_dir(), limits, machine, who=who, sent=sent, rehearse=args.dry_run, running=running):
         word = "stays" if one.reason else "would go" if args.dry_run else "gone"
         text = f"{word:<9}{one.session:<22} {count(one.records, 'record'):>14}  {one_line(one.reason, 200)}"
         print(paper.fit(text.rstrip()))

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from leashtui.agents.registry import adapter_for, names, nearest
-from leashtui.faces.cli import options, workspace
+from leashtui.faces.cli import beside, options, workspace
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.keeper import Face, Keeper
 from leashtui.model.errors import Exit, LeashError
@@ -107,7 +107,11 @@ def start(
         "budget": msgspec.to_builtins(config.budget),
         "scan": config.secrets.scan,
     }
-    return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
+    beside.attend()
+    try:
+        return Keeper(supervisor=supervisor_command(), start=letter, face=face_of(face, config)).run()
+    finally:
+        beside.retain(config.retention)
 
 
 def supervisor_command() -> list[str]:
