@@ -102,6 +102,7 @@ class AgentTold(_Event, frozen=True, tag="agent.told"):
     turn: str = ""
     call: str = ""
     transcript: str = ""
+    helper: str = ""  # the sub-agent it came from, type and id
 
 
 class ToolsListed(_Event, frozen=True, tag="mcp.listed"):

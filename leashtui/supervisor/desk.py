@@ -124,7 +124,7 @@ class Desk:
             command=facts.command,
             normalised=facts.normalised,
             cwd=waiting.request.cwd,
-            agent=self._agent,
+            agent=f"{self._agent} › {waiting.request.helper}" if waiting.request.helper else self._agent,
             severity=worst(facts, decision.policies),
             consequence=consequence(facts, decision.policies),
             evidence=self._evidence(facts)[:8],

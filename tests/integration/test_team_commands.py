@@ -7,10 +7,12 @@ import ipaddress
 import json
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import World, eventually
 from cryptography import x509
@@ -195,3 +197,26 @@ def test_tls_with_a_ca_of_ones_own_and_client_certificates(tmp_path: Path) -> No
             connect(f"{base} sslrootcert={tmp_path}/ca.crt")
     finally:
         cluster.stop()
+
+
+def test_a_store_to_try_takes_one_command_and_leaves_nothing(world: World, postgres: Cluster) -> None:
+    """`postgres` is only asked for so that a machine without a server's programs is said to have none."""
+    state = Path(world.env["LEASH_STATE_DIR"])
+    done = world.leash("team", "try")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "this machine joined it" in done.stdout
+        (root,) = re.findall(r"runs in (\S+);", done.stdout)
+        assert world.leash("run", "--headless", "--", "true").returncode == 0
+        assert "sent " in world.leash("sync").stdout
+        owner = shlex.split(next(line for line in done.stdout.splitlines() if "team status" in line))[-1]
+        assert "this_machine" in world.leash("team", "status", owner).stdout
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(re.sub(r"password=\S+", "password=guessed", owner))
+        assert world.leash("team", "try", "--stop").stdout == "it is stopped\n"
+        assert world.leash("sync").returncode != 0
+    finally:
+        assert world.leash("team", "try", "--remove").stdout == "it is gone\n"
+    assert not Path(root).exists()
+    assert not (state / "trial.json").exists()
+    assert "belongs to no team store" in world.leash("sync").stderr

@@ -135,7 +135,7 @@ def _make(state: Path) -> Trial:
             file.write(trial.password)
         if runs_as:
             shutil.chown(secret, runs_as)
-        how = ("-U", OWNER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C")
+        how = ("-U", OWNER, "--no-sync", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C")
         _run(trial, "initdb", "-D", str(root / "data"), *how)
     except (LeashError, OSError):
         shutil.rmtree(root, ignore_errors=True)
