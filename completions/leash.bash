@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_leash_review_subparsers=(list approve deny join offer)
-_shtab_leash_audit_subparsers=(verify prove check prune key)
+_shtab_leash_audit_subparsers=(verify prove check prune seal key)
 _shtab_leash_policy_subparsers=(check list test decide explain simulate diff suggest analyse fmt reload trust import-leash)
 _shtab_leash_mcp_subparsers=(list diff pin forget run)
 _shtab_leash_config_subparsers=(show path)
@@ -40,6 +40,7 @@ _shtab_leash_audit_verify_option_strings=(-h --help --pub --json)
 _shtab_leash_audit_prove_option_strings=(-h --help)
 _shtab_leash_audit_check_option_strings=(-h --help --pub)
 _shtab_leash_audit_prune_option_strings=(-h --help --older --size -n --dry-run)
+_shtab_leash_audit_seal_option_strings=(-h --help --older)
 _shtab_leash_audit_key_option_strings=(-h --help)
 _shtab_leash_audit_option_strings=(-h --help)
 _shtab_leash_report_option_strings=(-h --help --html -o --output)
@@ -101,7 +102,7 @@ _shtab_leash_attach___layout_choices=(side full)
 _shtab_leash_mode_pos_0_choices=(observe guard lockdown)
 _shtab_leash_review_pos_0_choices=(list approve deny join offer)
 _shtab_leash_replay___speed_choices=(0.25 0.5 1 2 4 8 16)
-_shtab_leash_audit_pos_0_choices=(verify prove check prune key)
+_shtab_leash_audit_pos_0_choices=(verify prove check prune seal key)
 _shtab_leash_export___format_choices=(jsonl ocsf cef hec otlp parquet)
 _shtab_leash_sync_pos_0_choices=(now status)
 _shtab_leash_explain___guard_choices=(shim kernel)
@@ -222,6 +223,8 @@ _shtab_leash_audit_prune__h_nargs=0
 _shtab_leash_audit_prune___help_nargs=0
 _shtab_leash_audit_prune__n_nargs=0
 _shtab_leash_audit_prune___dry_run_nargs=0
+_shtab_leash_audit_seal__h_nargs=0
+_shtab_leash_audit_seal___help_nargs=0
 _shtab_leash_audit_key__h_nargs=0
 _shtab_leash_audit_key___help_nargs=0
 _shtab_leash_audit_pos_0_nargs=A...

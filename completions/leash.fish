@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team try' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit seal' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team try' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -207,6 +207,9 @@ complete -c leash -n '_shtab_leash_using audit prune' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using audit prune' -l older -x -d 'sessions that ended longer ago, like 90d'
 complete -c leash -n '_shtab_leash_using audit prune' -l size -x -d 'oldest sessions until the rest fits, like 2G'
 complete -c leash -n '_shtab_leash_using audit prune' -s n -l dry-run -d 'only say what would go'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a seal -d 'finished sessions as single files that prove themselves'
+complete -c leash -n '_shtab_leash_using audit seal' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit seal' -l older -x -d 'sessions that ended longer ago, like 7d'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a key -d 'print this device'"'"'s public key, for those who verify'
 complete -c leash -n '_shtab_leash_using audit key' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a report -d 'what the agents did over a while, as a page to forward'

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prune. Raises LeashError."""
-    limits = Limits(_before(args.older), _bytes(args.size))
+    limits = Limits(before(args.older), _bytes(args.size))
     if not args.older and not args.size:
         raise LeashError("say what may go", "leash audit prune --older 90d, or --size 2G", Exit.USAGE)
     joined = enrolment.enrolled(config_dir()) is not None
@@ -59,7 +59,8 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _before(age: str) -> int:
+def before(age: str) -> int:
+    """The moment so long ago, microseconds since the epoch; 0 for no age. Raises LeashError."""
     match = re.fullmatch(r"(\d{1,5})([dwh])", age)
     if age and match is None:
         raise LeashError(f"{age!r} is no age", "like 90d, 12w or 36h", Exit.USAGE)
