@@ -38,6 +38,7 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
     withheld: tuple[str, ...] = ()  # names of secret-looking variables that the agent does not get
     granted: tuple[str, ...] = ()  # names of those that it gets
+    version: str = ""  # of the agent, '' when its package does not say
 
 
 class SessionEnded(_Event, frozen=True, tag="session.ended"):

@@ -338,7 +338,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         settings.gather(state_dir(), machine),
     )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables, around.version), durable=True)
     scanning = None
     if start.scan:
         scanning = scanner.engage(state_dir(), masker, lambda said: loop.call_soon_threadsafe(stream.append, said))
@@ -417,7 +417,13 @@ def _unusable(reviewers: Reviewers) -> Notice | None:
 
 
 def _started(
-    start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None, variables: Variables
+    start: Start,
+    welcome: Welcome,
+    mark: str,
+    exe_digest: str,
+    notary: Notary | None,
+    variables: Variables,
+    version: str,
 ) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
@@ -440,6 +446,7 @@ def _started(
         machine=mark,
         withheld=variables.withheld,
         granted=variables.granted,
+        version=version,
     )
 
 
