@@ -110,7 +110,8 @@ class Council:
         """Note that a person offers an ask to the team. Returns why nobody there could answer, '' when somebody can."""
         if not self._reviewers().signers:
             return "nobody elsewhere may answer here; let somebody: leash invite NAME KEY, before the next session"
-        self._stream.append(Notice(level="info", text=f"{who} offered {ask} to the team"), durable=True)
+        away = "" if self.reachable() else "; the team store is not reached at the moment: leash review offer says why"
+        self._stream.append(Notice(level="info", text=f"{who} offered {ask} to the team{away}"), durable=True)
         return ""
 
     def vote(self, message: Vote) -> str:

@@ -284,7 +284,7 @@ def test_an_act_that_needs_the_team_store_is_refused_without_it(two: Two) -> Non
     assert two.exists("notes")
     enrolment.write_text(joined)
     two.here.start("review", "offer")
-    agent = two.here.script("asking.py", "import time\ntime.sleep(8)\n" + AGENT)
+    agent = two.here.script("asking.py", "import time\ntime.sleep(5)\n" + AGENT)
     two.here.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(agent), "rm -rf notes")
     (one,) = two.waiting()
     assert two.there.leash("review", "approve", str(one["ask"])).returncode == 0

@@ -102,6 +102,7 @@ class Courier:
             if live.session not in self._desks and not live.code:
                 with contextlib.suppress(Unreachable):
                     self._desks[live.session] = Desk(live)
+                    self._said = 0.0  # it hears with the next answer that the store can be reached
 
     def _offer(self) -> None:
         for session, desk in self._desks.items():
