@@ -37,6 +37,9 @@ from leashtui.words.plain import one_line
 LOOK = 1.0
 """Seconds between two looks for sessions and answers, beside being woken."""
 
+SHORTEST = 0.2
+"""Seconds until the first try after a cut line: most are cut once."""
+
 LONGEST = 30.0
 """Seconds between two tries at most while the store is away."""
 
@@ -188,7 +191,7 @@ def offer(args: argparse.Namespace) -> int:
     """Carry until interrupted; tries again while the store is away."""
     enrolment = joined()
     device = Device(state_dir()).id
-    pause = LOOK
+    pause = SHORTEST
     desks: dict[str, Desk] = {}
     last = time.monotonic()
     with _alone(args.attend):
@@ -202,7 +205,7 @@ def offer(args: argparse.Namespace) -> int:
                         print("offering what waits on this machine to the team", flush=True)
                     while True:
                         courier.step()
-                        pause, last = LOOK, courier.last
+                        pause, last = SHORTEST, courier.last
                         if args.attend and time.monotonic() - last > _LINGERS:
                             return Exit.OK
                 finally:
@@ -210,11 +213,11 @@ def offer(args: argparse.Namespace) -> int:
             except TeamError as error:
                 if not error.away:
                     raise
-                pause = min(pause * 2, LONGEST)
-                _say(f"{error.message}; trying again in {pause:.0f} s")
+                _say(f"{error.message}; trying again {f'in {pause:.0f} s' if pause >= 1 else 'at once'}")
                 if args.attend and not live_sessions() and time.monotonic() - last > _LINGERS:
                     return Exit.OK
                 time.sleep(pause)
+                pause = min(pause * 3, LONGEST)
 
 
 @contextmanager

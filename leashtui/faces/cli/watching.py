@@ -26,6 +26,9 @@ from leashtui.words.plain import one_line
 LOOK = 1.0
 """Seconds between two looks, beside being woken."""
 
+SHORTEST = 0.2
+"""Seconds until the first try after a cut line."""
+
 LONGEST = 30.0
 """Seconds between two tries at most while the store is away."""
 
@@ -155,7 +158,7 @@ class Watch:
 
 def follow(me: Reviewer, *, plain: bool) -> int:
     """Until interrupted; goes on when the store is back."""
-    watch, pause = Watch(me, plain=plain), LOOK
+    watch, pause = Watch(me, plain=plain), SHORTEST
     while True:
         try:
             line = Line(me.dsn)
@@ -163,15 +166,16 @@ def follow(me: Reviewer, *, plain: bool) -> int:
                 watch.begin(line)
                 while True:
                     watch.step(line)
-                    pause = LOOK
+                    pause = SHORTEST
             finally:
                 line.close()
         except TeamError as error:
             if not error.away:
                 raise
-            print(f"leash: {error.message}; trying again in {pause:.0f} s", file=sys.stderr, flush=True)
+            when = f"in {pause:.0f} s" if pause >= 1 else "at once"
+            print(f"leash: {error.message}; trying again {when}", file=sys.stderr, flush=True)
             time.sleep(pause)
-            pause = min(pause * 2, LONGEST)
+            pause = min(pause * 3, LONGEST)
 
 
 def _in_front() -> bool:
