@@ -50,7 +50,7 @@ function _shtab_leash_using
   test "$_shtab_leash_cmdpath" = "$argv"
 end
 
-set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
+set -g _shtab_leash_commands run demo status approvals approve deny attach web sudo freeze resume kill mode review 'review list' 'review approve' 'review deny' 'review join' 'review offer' invite log replay undo audit 'audit verify' 'audit prove' 'audit check' 'audit prune' 'audit seal' 'audit key' report export sync explain policy 'policy check' 'policy list' 'policy test' 'policy decide' 'policy explain' 'policy simulate' 'policy diff' 'policy suggest' 'policy analyse' 'policy fmt' 'policy reload' 'policy trust' 'policy import-leash' learn grants blast inventory hooks mcp 'mcp list' 'mcp diff' 'mcp pin' 'mcp forget' 'mcp run' config 'config show' 'config path' doctor team 'team init' 'team try' 'team invite' 'team expel' 'team join' 'team leave' 'team status' completions
 set -g _shtab_leash_opts_with_value --act --against --as --at --batch --because --ca --code --cwd --dialect --for --format --grant-env --guard --home --html --instead --junit --keep --key --layout --log --min --mode --name --older --on-ask --output --pace --policies --policy --port --prove --pub --revoke --role --session --silence --since --size --speed --store --team --to --unmatched --until --workspace -o
 
 complete -c leash -e
@@ -163,6 +163,7 @@ complete -c leash -n '_shtab_leash_using review join' -l key -x -d 'your SSH key
 complete -c leash -n '_shtab_leash_using review; and test $_shtab_leash_npos -eq 0' -a offer -d 'offer what waits on this machine to the team, until interrupted'
 complete -c leash -n '_shtab_leash_using review offer' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using review offer' -s q -l quiet -d 'say only what is wrong'
+complete -c leash -n '_shtab_leash_using review offer' -l attend -d 'only what was offered, only while a session runs'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a invite -d 'let somebody review what waits here'
 complete -c leash -n '_shtab_leash_using invite' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using invite' -l team -x -d 'name of the team (default: team)'
@@ -207,6 +208,9 @@ complete -c leash -n '_shtab_leash_using audit prune' -s h -l help -d 'show this
 complete -c leash -n '_shtab_leash_using audit prune' -l older -x -d 'sessions that ended longer ago, like 90d'
 complete -c leash -n '_shtab_leash_using audit prune' -l size -x -d 'oldest sessions until the rest fits, like 2G'
 complete -c leash -n '_shtab_leash_using audit prune' -s n -l dry-run -d 'only say what would go'
+complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a seal -d 'finished sessions as single files that prove themselves'
+complete -c leash -n '_shtab_leash_using audit seal' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using audit seal' -l older -x -d 'sessions that ended longer ago, like 7d'
 complete -c leash -n '_shtab_leash_using audit; and test $_shtab_leash_npos -eq 0' -a key -d 'print this device'"'"'s public key, for those who verify'
 complete -c leash -n '_shtab_leash_using audit key' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using; and test $_shtab_leash_npos -eq 0' -a report -d 'what the agents did over a while, as a page to forward'
@@ -350,6 +354,10 @@ complete -c leash -n '_shtab_leash_using team' -s h -l help -d 'show this help m
 complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a init -d 'set a PostgreSQL database up as a team store, or bring it up to date'
 complete -c leash -n '_shtab_leash_using team init' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using team init' -l team -x -d 'name of the first team (default: team)'
+complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a try -d 'a team store of your own in one command: starts a PostgreSQL, joins it'
+complete -c leash -n '_shtab_leash_using team try' -s h -l help -d 'show this help message and exit'
+complete -c leash -n '_shtab_leash_using team try' -l stop -d 'stop it; what is in it stays'
+complete -c leash -n '_shtab_leash_using team try' -l remove -d 'stop it and remove everything in it'
 complete -c leash -n '_shtab_leash_using team; and test $_shtab_leash_npos -eq 0' -a invite -d 'let a machine or a reader in: prints the line to paste there'
 complete -c leash -n '_shtab_leash_using team invite' -s h -l help -d 'show this help message and exit'
 complete -c leash -n '_shtab_leash_using team invite' -l team -x -d 'name of the team (default: team)'

@@ -100,17 +100,25 @@ def session_key(record, keys):
 def verify(path, keys):
     """Check everything; returns (records, how many of them are signed, device's log name, list of records)."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    kinds = dict(
+        database.execute("SELECT name, type FROM sqlite_master WHERE name IN ('event', 'checkpoint')").fetchall()
+    )
+    if kinds != {"event": "table", "checkpoint": "table"}:
+        raise Wrong("it has no tables event and checkpoint: this is no leash log, or its signatures were taken out")
     rows = database.execute("SELECT seq, body, hash FROM event ORDER BY seq").fetchall()
     notes = dict(database.execute("SELECT count, note FROM checkpoint").fetchall())
     if not rows:
         raise Wrong("the log is empty")
+    if any(type(count) is not int or type(note) is not bytes for count, note in notes.items()):
+        raise Wrong("a checkpoint has a wrong type")
+    for due, row in enumerate(rows, 1):
+        if tuple(map(type, row)) != (int, bytes, bytes):
+            raise Wrong(f"record {due} has a wrong type")
+        if row[0] != due:
+            raise Wrong(f"record {due} is missing, or stands in the wrong place")
     key, begins, ends = session_key(json.loads(rows[0][1]), keys)
     head, tree, signed, records = bytes(32), Tree(), 0, []
-    for due, (seq, body, digest) in enumerate(rows, 1):
-        if seq != due:
-            raise Wrong(f"record {due} is missing, or stands in the wrong place")
-        if type(body) is not bytes or type(digest) is not bytes:
-            raise Wrong(f"record {seq} has a wrong type")
+    for seq, body, digest in rows:
         inner = sha256(body).digest()
         head = sha256(head + inner).digest()
         if head != digest:
@@ -177,14 +185,17 @@ def main():
                 parsed = [parse_key(line) for line in file if line.strip() and not line.startswith("#")]
             keys = {key[0]: key for key in parsed}
         count, signed, name, records = verify(args.log, keys)
-    except (Wrong, ValueError, KeyError, TypeError, sqlite3.Error) as error:
+    except (Wrong, ValueError, LookupError, TypeError, AttributeError, sqlite3.Error) as error:
         print(f"WRONG: {error if isinstance(error, Wrong) else f'{type(error).__name__}: {error}'}")
         return 1
     if args.ledger:
         for line in ledger(records):
             print(json.dumps(line))
     else:
-        print(f"ok: {count} records, {signed} signed, {name}{'' if args.pub else ' (whose key you did not name)'}")
+        said = "" if args.pub else " (whose key you did not name)"
+        if records[-1]["event"]["kind"] != "session.ended":
+            said += " (no end: it ran on, was killed, or its tail is missing)"
+        print(f"ok: {count} records, {signed} signed, {name}{said}")
     return 0
 
 

@@ -166,8 +166,17 @@ def hear(
         text=next((text for text in said if isinstance(text, str) and text), ""),
         tool=use,
         transcript=str(fields.get("transcript_path") or ""),
+        helper=_helper(fields),
         repeated=bool(fields.get("stop_hook_active")),
     )
+
+
+def _helper(fields: Fields) -> str:
+    """Which sub-agent speaks: Claude Code names an id only within one; a type may be the whole session's."""
+    name, kind = fields.get("agent_id"), fields.get("agent_type")
+    if not isinstance(name, str) or not name:
+        return ""
+    return f"{kind[:100]} {name[:100]}" if isinstance(kind, str) and kind else name[:100]
 
 
 def answer(happening: Happening, given: Answer, event: str, *, allows: bool) -> Reply:

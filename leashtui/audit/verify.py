@@ -145,6 +145,9 @@ def _mistyped(row: Row, due: int, good: int) -> Broken:
 
 
 def _misnumbered(seq: int, due: int, good: int) -> Broken:
+    if seq < 1:
+        text = f"record {seq} was inserted: numbers begin with 1"
+        return Broken(Fault.INSERTED, due, text, good)
     if seq < due:
         return Broken(Fault.DUPLICATE, seq, f"record {seq} is there again after record {due - 1}", good)
     gone = f"record {due} is missing" if seq == due + 1 else f"records {due} to {seq - 1} are missing"

@@ -52,4 +52,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     diff: str = ""  # what a file act would change
     tool: str = ""  # the agent's tool, where a hook told it
     said: str = ""  # why, in the agent's own words: theirs, never ours
+    offered: bool = False  # the team may answer it too
     deadline: int = 0  # microseconds since the epoch after which the agent is told to come back for it; 0: it waits

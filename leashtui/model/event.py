@@ -38,6 +38,7 @@ class SessionStarted(_Event, frozen=True, tag="session.started"):
     machine: str = ""  # 'seq:hash' of this session's entry in the machine chain, '' when it could not be written
     withheld: tuple[str, ...] = ()  # names of secret-looking variables that the agent does not get
     granted: tuple[str, ...] = ()  # names of those that it gets
+    version: str = ""  # of the agent, '' when its package does not say
 
 
 class SessionEnded(_Event, frozen=True, tag="session.ended"):
@@ -102,6 +103,7 @@ class AgentTold(_Event, frozen=True, tag="agent.told"):
     turn: str = ""
     call: str = ""
     transcript: str = ""
+    helper: str = ""  # the sub-agent it came from, type and id
 
 
 class ToolsListed(_Event, frozen=True, tag="mcp.listed"):
@@ -286,10 +288,11 @@ class FaceLeft(_Event, frozen=True, tag="face.left"):
 
 
 class ControlRefused(_Event, frozen=True, tag="control.refused"):
-    """Somebody who may not answer tried to."""
+    """Somebody who may not answer tried to. answer: sha256 (hex) of what a reviewer signed, where it was one."""
 
     peer: str
     reason: str
+    answer: str = ""
 
 
 class ChainOpened(_Event, frozen=True, tag="chain.opened"):

@@ -79,6 +79,7 @@ class Happening(Struct, frozen=True):
     text: str = ""
     tool: ToolUse | None = None
     transcript: str = ""
+    helper: str = ""  # the sub-agent within which it fired: its type and id, '' for the agent itself
     repeated: bool = False  # a STOP that a hook has already held back once
 
 

@@ -127,6 +127,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call
+    helper: str = ""  # the agent's own sub-agent that asks, type and id, where a hook told it
     pin: Pin = Pin.UNKNOWN  # of a tool call
     effect: Claim = Claim.UNKNOWN  # of a tool call
     taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "issue", "mcp:SERVER"

@@ -63,6 +63,12 @@ class Reached(_Message, frozen=True, tag="reached"):
     """From the courier, every few seconds while the team store answers it."""
 
 
+class ToTeam(_Message, frozen=True, tag="offer"):
+    """Offer a waiting act to the team."""
+
+    ask: str
+
+
 class Revoke(_Message, frozen=True, tag="revoke"):
     grant: str
 
@@ -107,6 +113,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     log: str  # path of the session's database
     frozen: bool = False
     level: str = "L1"
+    team: bool = False  # somebody elsewhere may answer here
     owned: bool = False  # another face of the session's own person is there
 
 
@@ -169,5 +176,5 @@ class Done(_Message, frozen=True, tag="done"):
     summary: str = ""
 
 
-FaceMessage = Hello | Terminal | Answer | Typed | Vote | Reached | Revoke | Reload | Brake | Shift | Signal
+FaceMessage = Hello | Terminal | Answer | Typed | Vote | Reached | ToTeam | Revoke | Reload | Brake | Shift | Signal
 DeskMessage = Welcome | CardShown | CardGone | Recorded | Refused | Offered | Shifted | Done

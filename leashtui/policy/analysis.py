@@ -140,7 +140,11 @@ def _outranks(other: Policy, policy: Policy) -> bool:
     if other.name == policy.name or rank[other.answer] < rank[policy.answer]:
         return False
     asks = other.answer == policy.answer == "ask"
-    return not asks or (not other.releasable and other.meta.obligations == policy.meta.obligations)
+    return not asks or (
+        not other.releasable
+        and other.meta.obligations == policy.meta.obligations
+        and other.meta.offer >= policy.meta.offer
+    )
 
 
 def _equals(other: Policy, policy: Policy) -> bool:

@@ -27,7 +27,10 @@ class Answer(StrEnum):
 
 
 class Meta(Struct, frozen=True):
-    """The annotations of one policy, typed. approvers: how many must say yes. other: not who started the session."""
+    """The annotations of one policy, typed. approvers: how many must say yes. other: not who started the session.
+
+    offer: the team may answer as well.
+    """
 
     id: str
     reason: str
@@ -36,6 +39,7 @@ class Meta(Struct, frozen=True):
     approvers: int = 1
     other: bool = False
     locked: bool = False
+    offer: bool = False
     obligations: tuple[str, ...] = ()
 
 
@@ -87,10 +91,11 @@ _CHECKS: dict[str, Callable[[str], str]] = {
     "outcome": _one_of(*Answer),
     "approvers": lambda v: "" if re.fullmatch(r"[1-9]", v) else "write a number from 1 to 9",
     "approver": _one_of("other"),
+    "offer": _one_of("team"),
     "locked": _one_of("true"),
     "oblige": _obligations,
 }
-_FORBID_ONLY = frozenset({"outcome", "approvers", "approver", "locked", "oblige"})
+_FORBID_ONLY = frozenset({"outcome", "approvers", "approver", "offer", "locked", "oblige"})
 _GRANT_ONLY = frozenset({"expires", "grants"})
 
 
@@ -106,8 +111,9 @@ def understand(effect: str, values: Mapping[str, str]) -> Meta:
         raise Refused("oblige", "@oblige on a deny obliges nothing", 'add @outcome("oblige") or @outcome("ask")')
     if outcome is Answer.OBLIGE and "oblige" not in values:
         raise Refused("outcome", "this policy obliges to nothing", 'add for example @oblige("record:full")')
-    if outcome is not Answer.ASK and values.keys() & {"approvers", "approver"}:
-        raise Refused("approvers", "approvers are asked only by an ask", 'add @outcome("ask")')
+    for name in ("approvers", "approver", "offer"):
+        if outcome is not Answer.ASK and name in values:
+            raise Refused(name, "people are asked only by an ask", 'add @outcome("ask")')
     return Meta(
         id=values["id"],
         reason=values.get("reason", ""),
@@ -115,6 +121,7 @@ def understand(effect: str, values: Mapping[str, str]) -> Meta:
         outcome=outcome,
         approvers=int(values.get("approvers", "1")),
         other=values.get("approver") == "other",
+        offer=values.get("offer") == "team",
         locked=values.get("locked") == "true",
         obligations=tuple(sorted({p.strip() for p in values.get("oblige", "").split(",") if p.strip()})),
     )

@@ -64,4 +64,6 @@ def _obligations(matched: Sequence[Policy]) -> tuple[str, ...]:
         found.add(f"approvers:{approvers}")
     if any(p.meta.other for p in matched):
         found.add("approver:other")
+    if any(p.meta.offer for p in matched):
+        found.add("offer:team")
     return tuple(sorted(found))

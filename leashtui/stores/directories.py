@@ -19,6 +19,9 @@ from leashtui.model.errors import Exit, LeashError
 
 APP = "leashtui"
 
+UNDO, DENIED = "undo", "denied"
+"""Below the state directory, see undo_dir and denied_dir."""
+
 
 def _place(variable: str, fallback: Callable[[str], str]) -> Path:
     chosen = os.environ.get(variable)
@@ -51,12 +54,12 @@ def sessions_dir() -> Path:
 
 def undo_dir() -> Path:
     """Where sessions keep what they were about to destroy: one directory each."""
-    return state_dir() / "undo"
+    return state_dir() / UNDO
 
 
 def denied_dir() -> Path:
     """Where sessions keep what they put back: one directory each, holding the files as they were when denied."""
-    return state_dir() / "denied"
+    return state_dir() / DENIED
 
 
 def ensure_private(path: Path) -> Path:

@@ -20,6 +20,7 @@ from leashtui.stores.directories import ensure_private
 
 _INSERT = "INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)"
 _SELECT = "SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq"
+_ALL = "SELECT seq, body, hash FROM event ORDER BY seq"
 _PICK = "SELECT seq, body, hash FROM event WHERE seq IN"
 _LAST = "SELECT seq, body, hash FROM event ORDER BY seq DESC LIMIT 1"
 _NOTE = "INSERT OR IGNORE INTO checkpoint (count, note) VALUES (?, ?)"
@@ -214,7 +215,7 @@ class Journal:
 
 
 def read(path: Path, after: int = 0) -> Iterator[Row]:
-    """The rows of a log with seq > `after`, in order, as they lie there.
+    """The rows of a log with seq > `after`, in order, as they lie there; after 0 all, whatever number they claim.
 
     Works beside a live writer and after kill -9; the rows are those of one moment. Raises StoreError when the file
     is no leash log, or is damaged (then after the rows before the damage).
@@ -223,7 +224,7 @@ def read(path: Path, after: int = 0) -> Iterator[Row]:
     seen: object = after
     make = tuple.__new__  # three columns, as _SELECT says; Row._make counts them again, a third of the time here
     try:
-        for row in connection.execute(_SELECT, (after,)):
+        for row in connection.execute(_SELECT, (after,)) if after > 0 else connection.execute(_ALL):
             seen = row[0]
             yield make(Row, row)
     except sqlite3.DatabaseError as error:

@@ -137,6 +137,20 @@ def prove(target: Path, trust: Trust | None = None) -> Iterator[Proof]:
         raise StoreError(f"there is no log {target}", "see what is there: leash log --sessions")
 
 
+def prover(state: Path) -> Callable[[Path], Proof]:
+    """Proofs of single logs of a state directory, against its machine chain as it is now."""
+    chain, witness = witness_of(_machine_source(state / machine.FILE))
+    trust = _own(state)
+
+    def proves(path: Path) -> Proof:
+        if not chain.ok:
+            text = f"the machine chain does not prove itself: {chain.message}"
+            return Proof(str(path), False, path.stem, fault=chain.fault, message=text)
+        return prove_log(file_source(path, path.stem), witness, trust)
+
+    return proves
+
+
 def _own(state: Path) -> Trust:
     key = keys.public_key(state)
     return Trust((key,)) if key is not None else Trust()

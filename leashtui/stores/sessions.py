@@ -35,6 +35,7 @@ class SessionInfo(Struct, frozen=True):
     tier: str = ""
     code: int = 0
     records: int = 0
+    last: int = 0  # t of the last record
     problem: str = ""
 
 
@@ -63,6 +64,7 @@ def describe(path: Path) -> SessionInfo:
         tier=start.tier if start else "",
         code=end.code if end else 0,
         records=number if isinstance(number, int) else 0,
+        last=last.t if last else 0,
     )
 
 

@@ -193,6 +193,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         grants.refusal,
         user,
         lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
+        lambda ask, who: council.offer(ask, who),
     )
     notices = Notices(stream, channel)
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
@@ -290,6 +291,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         started=microseconds(),
         user=user,
         log=str(journal.path),
+        team=bool(reviewers.now().signers),
     )
     session = Session(
         channel=channel,
@@ -336,7 +338,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         settings.gather(state_dir(), machine),
     )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables), durable=True)
+    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables, around.version), durable=True)
     scanning = None
     if start.scan:
         scanning = scanner.engage(state_dir(), masker, lambda said: loop.call_soon_threadsafe(stream.append, said))
@@ -415,7 +417,13 @@ def _unusable(reviewers: Reviewers) -> Notice | None:
 
 
 def _started(
-    start: Start, welcome: Welcome, mark: str, exe_digest: str, notary: Notary | None, variables: Variables
+    start: Start,
+    welcome: Welcome,
+    mark: str,
+    exe_digest: str,
+    notary: Notary | None,
+    variables: Variables,
+    version: str,
 ) -> SessionStarted:
     return SessionStarted(
         agent=start.agent,
@@ -438,6 +446,7 @@ def _started(
         machine=mark,
         withheld=variables.withheld,
         granted=variables.granted,
+        version=version,
     )
 
 

@@ -42,6 +42,7 @@ PanelAction = Literal[
     "deny",
     "because",
     "edit",
+    "offer",
     "view",
     "next",
     "previous",
@@ -123,6 +124,14 @@ class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
     scan: bool = False
 
 
+class Retention(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long finished sessions are kept here. days: after their end, 0 keeps them. size: the oldest go until the rest
+    fits, like "2G"; '' keeps them. What a team store does not have yet, or does not prove itself, always stays."""
+
+    days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 0
+    size: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,12}[KMGkmg]?[Bb]?)?$")] = ""
+
+
 class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact from outside, for policies: what a command prints, or what a file holds; one of the two.
 
@@ -159,7 +168,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
     patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
-    facts: what policies may read from outside leash. budget: what a session may use before it stands still.
+    facts: what policies may read from outside leash. retention: how long logs are kept here.
+    budget: what a session may use before it stands still.
     """
 
     guard: Literal["", "strict", "compat", "exec", "watch"] = ""
@@ -178,6 +188,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mcp: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
     facts: dict[Name, Fact] = {}
+    retention: Retention = Retention()
     budget: Budget = Budget()
 
 

@@ -38,6 +38,7 @@ from leashtui.model.wire import (
     Shifted,
     Signal,
     Terminal,
+    ToTeam,
     Typed,
     Vote,
     Welcome,
@@ -268,6 +269,8 @@ class Control:
                 return ""
             case Vote():
                 return self._vote(message)
+            case ToTeam():
+                return self._desk.offer(message.ask, peer.user)
             case Brake():
                 return self._powers.brake(message.what, peer.user)
             case Revoke():

@@ -15,7 +15,7 @@ from leashtui.audit import approval, signers, sshsig
 from leashtui.audit.signers import NAMESPACE, BadSigners, Signers
 from leashtui.model import codec
 from leashtui.model.card import Choice
-from leashtui.model.event import Answered, Asked, ControlRefused, Event, Record, Voted
+from leashtui.model.event import Answered, Asked, ControlRefused, Event, Notice, Record, Voted
 from leashtui.model.wire import Vote
 from leashtui.supervisor.desk import Desk
 
@@ -86,6 +86,7 @@ class Council:
         self._reached = -FRESH
         self._asks: dict[str, dict[str, int]] = {}
         self._voted: dict[str, set[str]] = {}
+        self._counted: set[str] = set()
 
     def recorded(self, seq: int, record: Record, head: str) -> None:
         """Hear of every committed record: those that ask are what can be answered."""
@@ -105,13 +106,23 @@ class Council:
         """Whether the team store answered within the last seconds."""
         return self._clock() - self._reached < FRESH
 
+    def offer(self, ask: str, who: str) -> str:
+        """Note that a person offers an ask to the team. Returns why nobody there could answer, '' when somebody can."""
+        if not self._reviewers().signers:
+            return "nobody elsewhere may answer here; let somebody: leash invite NAME KEY, before the next session"
+        away = "" if self.reachable() else "; the team store is not reached at the moment: leash review offer says why"
+        self._stream.append(Notice(level="info", text=f"{who} offered {ask} to the team{away}"), durable=True)
+        return ""
+
     def vote(self, message: Vote) -> str:
         """Check an answer and carry it out. Returns '' when it counted, else why it did not (recorded too)."""
+        answer = approval.digest_of(message.statement.encode())
         try:
             given, name = self._believe(message)
         except (approval.Unfit, sshsig.BadSignature) as error:
             reason = f"an answer to {message.ask[:40]} from the team does not count: {error}"
-            self._stream.append(ControlRefused(peer="team", reason=reason), durable=True)
+            void = "" if answer in self._counted else answer  # one that counted may be brought again by a cut line
+            self._stream.append(ControlRefused(peer="team", reason=reason, answer=void), durable=True)
             return reason
         self._stream.append(
             Voted(
@@ -123,6 +134,7 @@ class Council:
             ),
             durable=True,
         )
+        self._counted.add(answer)
         self._voted.setdefault(given.ask, set()).add(name)
         choice = Choice.ONCE if given.verdict == "allow" else Choice.DENY
         return self._desk.answer(given.ask, choice, who=self._person(name), face="team", feedback=given.because)

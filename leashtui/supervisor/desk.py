@@ -58,7 +58,8 @@ class Desk:
     """The queue of one session. clock: microseconds since the epoch. notify: called with every card message.
 
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
-    owner: the session's person. evidence: what a card shows of an act, worst first.
+    owner: the session's person. evidence: what a card shows of an act, worst first. offer: records that a person
+    (its second word) offers a card to the team; returns why it cannot be.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Desk:
         no_grant: Callable[[Facts, Decision], str] = lambda facts, decision: "no standing grants here",
         owner: str = "",
         evidence: Callable[[Facts], tuple[Effect, ...]] = telling,
+        offer: Callable[[str, str], str] = lambda ask, who: "nobody elsewhere may answer here: leash invite",
     ) -> None:
         self._session = session
         self._agent = agent
@@ -78,6 +80,7 @@ class Desk:
         self._no_grant = no_grant
         self._owner = owner
         self._evidence = evidence
+        self._offer = offer
         self._cards: dict[str, _Entry] = {}
         self._number = 0
 
@@ -95,7 +98,8 @@ class Desk:
         for entry in self._cards.values():
             if (entry.card.command, entry.card.cwd) == shape:
                 entry.waiting.append(waiting)
-                entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
+                offered = entry.card.offered or _for_the_team(waiting.decision)
+                entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting), offered=offered)
                 waiting.card = entry.card
                 self._notify(CardShown(card=entry.card))
                 return entry.card
@@ -121,7 +125,7 @@ class Desk:
             command=facts.command,
             normalised=facts.normalised,
             cwd=waiting.request.cwd,
-            agent=self._agent,
+            agent=f"{self._agent} › {waiting.request.helper}" if waiting.request.helper else self._agent,
             severity=worst(facts, decision.policies),
             consequence=consequence(facts, decision.policies),
             evidence=self._evidence(facts)[:8],
@@ -137,7 +141,21 @@ class Desk:
             tool=waiting.request.tool,
             said=waiting.request.said,
             deadline=waiting.deadline,
+            offered=_for_the_team(decision),
         )
+
+    def offer(self, ask: str, who: str) -> str:
+        """A person offers a card to the team. Returns '' when it is, else the reason why it is not."""
+        entry = self._cards.get(ask)
+        if entry is None:
+            return f"{ask} is not waiting: it was answered or withdrawn"
+        if not entry.card.offered:
+            why = self._offer(ask, who)
+            if why:
+                return why
+            entry.card = msgspec.structs.replace(entry.card, offered=True)
+        self._notify(CardShown(card=entry.card))
+        return ""
 
     def answer(self, ask: str, choice: Choice, *, who: str, face: str, feedback: str = "") -> str:
         """Settle a card by a person's word. Returns '' when it counted, else the reason why it did not."""
@@ -211,6 +229,11 @@ class Desk:
         if not waiting.done:
             waiting.done = True
             waiting.settle(waiting, verdict, choice, face)
+
+
+def _for_the_team(decision: Decision) -> bool:
+    """Whether a policy offers it: by name, or because one person cannot answer it."""
+    return "offer:team" in decision.obligations or "approver:other" in decision.obligations or _approvers(decision) > 1
 
 
 def _approvers(decision: Decision) -> int:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from leashtui.agents.adapter import Adapter, refuse
 from leashtui.model.errors import LeashError
 from leashtui.model.event import AgentTold, Event
@@ -119,7 +121,7 @@ class Hooks:
 
     # a tool is about to run --------------------------------------------------------------------------------------
     def _gate(self, happening: Happening, use: ToolUse, reply: Callable[[Reply], None]) -> _Gate | None:
-        requests = list(requests_of(use))
+        requests = [replace(request, helper=happening.helper) for request in requests_of(use)]
         if use.kind is Kind.MCP:
             try:
                 requests = [known for request in requests if (known := self._known(request)) is not None]
@@ -218,6 +220,7 @@ class Hooks:
                 turn=happening.turn,
                 call=use.id if use else "",
                 transcript=happening.transcript,
+                helper=happening.helper,
             )
         )
 

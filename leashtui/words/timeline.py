@@ -133,7 +133,8 @@ def _decided(event: Decided) -> Line:
     command = facts.command or event.request.path or event.request.exe
     if verdict is None:
         policies = ", ".join(p.id for p in event.decision.policies[:3])
-        why = " · ".join(p for p in (consequence(facts, event.decision.policies), policies) if p)
+        parts = (consequence(facts, event.decision.policies), policies, _helper(event))
+        why = " · ".join(part for part in parts if part)
         return Line(Tone.ASK, "ASK", command, why)
     if verdict.by is By.OWN and verdict.ruling is Ruling.ALLOW:
         return Line(Tone.QUIET, "hook", command, _because(verdict), quiet=True)
@@ -141,8 +142,14 @@ def _decided(event: Decided) -> Line:
         told = event.request.layer is Layer.MCP and bool(event.covered_by)
         if told or event.request.action in TOLD:  # its hook said so already
             return Line(Tone.QUIET, "sent", command, "", quiet=True)
-        return Line(Tone.ALLOW, "allow", command, "" if verdict.by is By.POLICY else _because(verdict))
-    return Line(Tone.DENY, "DENY", command, _because(verdict, consequence(facts, event.decision.policies)))
+        why = "" if verdict.by is By.POLICY else _because(verdict)
+        return Line(Tone.ALLOW, "allow", command, " · ".join(p for p in (why, _helper(event)) if p))
+    why = _because(verdict, consequence(facts, event.decision.policies))
+    return Line(Tone.DENY, "DENY", command, " · ".join(p for p in (why, _helper(event)) if p))
+
+
+def _helper(event: Decided) -> str:
+    return f"for its helper {event.request.helper}" if event.request.helper else ""
 
 
 def _answered(event: Answered) -> Line:
@@ -205,7 +212,8 @@ _MOMENTS = {
 
 
 def _told(event: AgentTold) -> Line:
-    text = " ".join(p for p in (_MOMENTS.get(event.moment, event.moment), event.tool) if p)
+    of = f"({event.helper})" if event.helper else ""
+    text = " ".join(p for p in (_MOMENTS.get(event.moment, event.moment), event.tool, of) if p)
     word = "prompt" if event.moment == "prompt" else "agent"
     return Line(Tone.QUIET, word, text, event.text[:200], quiet=event.moment not in {"prompt", "subagent_start"})
 

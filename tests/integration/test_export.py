@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
+from certificates import certify
 from conftest import World, eventually
 from log_samples import write_log
 
@@ -149,6 +152,32 @@ def test_syslog_over_tcp_is_framed(world: World) -> None:
         assert message.startswith(b"<")
         count += 1
     assert count == 49
+
+
+def test_syslog_over_tls_needs_a_certificate_it_can_trust(world: World) -> None:
+    record(world, "s-1", extra=40)
+    issuer, key = certify(world.root, "ca", None, None)
+    certify(world.root, "server", issuer, key)
+    certify(world.root, "stranger", None, None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(world.root / "server.crt", world.root / "server.key")
+    got = bytearray()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), context.wrap_socket(self.request, server_side=True) as line:
+                while data := line.recv(65536):
+                    got.extend(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        words = ("export", "--format", "cef", "--to", f"tls://127.0.0.1:{server.server_address[1]}", "--ca")
+        done = world.leash(*words, str(world.root / "stranger.crt"))
+        assert done.returncode == Exit.STORE, done.stderr
+        assert not got
+        assert world.leash(*words, str(world.root / "ca.crt")).returncode == 0
+        eventually(lambda: got.count(b"CEF:0|") == 49)
+        server.shutdown()
 
 
 def test_a_receiver_that_is_away_is_an_error_with_a_remedy(world: World) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from conftest import World
+from conftest import World, eventually
 from log_samples import Clock, tamper, write_log
 
 from leashtui.model.errors import Exit
@@ -47,6 +47,32 @@ def test_the_oldest_go_until_the_rest_fits_and_all_proves_itself(logged: World) 
     assert done.returncode == 0, done.stdout
     assert "3 logs proved, 0 broken" in done.stdout
     assert "0 sessions" in logged.leash("audit", "prune", "--size", str(size * 2)).stdout
+
+
+def test_the_configuration_prunes_as_a_session_ends_and_all_that_was_kept_of_one_goes(logged: World) -> None:
+    state = Path(logged.env["LEASH_STATE_DIR"])
+    (state / "sessions" / "s-1.cast").write_text("what its terminal showed")
+    (state / "undo" / "s-1").mkdir(parents=True)
+    (state / "undo" / "s-1" / "kept").write_text("what it overwrote")
+    logged.config('retention = { days = 3650, size = "1K" }')
+    assert logged.leash("run", "--headless", "--", "true").returncode == 0
+    eventually(lambda: not any((state / "sessions").glob("s-*")))
+    assert not (state / "undo" / "s-1").exists()
+    done = logged.leash("audit", "verify")
+    assert done.returncode == 0, done.stdout
+    logged.config('retention = { size = "2 GB" }')
+    assert "retention.size" in logged.leash("run", "--headless", "--", "true").stderr
+
+
+def test_a_session_whose_supervisor_was_killed_goes_too_once_it_runs_no_more(logged: World) -> None:
+    state = Path(logged.env["LEASH_STATE_DIR"])
+    machine = Machine(state / "machine.db", Clock(), lambda: "M99")
+    machine.opened("s-0", log="s-0.db")
+    stream = write_log(state / "sessions" / "s-0.db", "s-0", extra=20)
+    tamper(state / "sessions" / "s-0.db", f"DELETE FROM event WHERE seq = {stream.count}")
+    done = logged.leash("audit", "prune", "--size", "0")
+    assert "gone     s-0" in done.stdout, done.stdout
+    assert logged.leash("audit", "verify").returncode == 0
 
 
 def test_what_was_deleted_without_a_tombstone_still_vanished(logged: World) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import re
 import secrets
+import select
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
+from certificates import certify
 from conftest import World, eventually
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from log_samples import write_log
 from postgres import ADMIN, Cluster
 
 from leashtui.model.errors import Exit, LeashError
+from leashtui.stores.team.line import Line
 from leashtui.stores.team.link import address, safe
 
 
@@ -141,34 +141,6 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert "hunter2" not in safe("hunter2 is no address")
 
 
-def certify(
-    place: Path, name: str, issuer: x509.Name | None, key: ec.EllipticCurvePrivateKey | None
-) -> tuple[x509.Name, ec.EllipticCurvePrivateKey]:
-    """A key and a certificate below `place`, signed by `key` or by itself."""
-    own = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer or subject)
-        .public_key(own.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + datetime.timedelta(days=36500))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key or own, hashes.SHA256())
-    )
-    (place / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = own.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (place / f"{name}.key").write_bytes(private)
-    (place / f"{name}.key").chmod(0o600)
-    return subject, own
-
-
 def test_tls_with_a_ca_of_ones_own_and_client_certificates(tmp_path: Path) -> None:
     cluster = Cluster()
     try:
@@ -189,9 +161,40 @@ def test_tls_with_a_ca_of_ones_own_and_client_certificates(tmp_path: Path) -> No
 
         with connect(f"{base} sslrootcert={tmp_path}/ca.crt {ours}") as connection:
             assert connection.pgconn.ssl_in_use
+        line, got = Line(f"{base} sslrootcert={tmp_path}/ca.crt {ours}"), list[int]()
+        line.listen("news")
+        line.ask("SELECT repeat('x', $1)", (300_000,), lambda rows: got.append(len(rows[0][0] or "")))
+        line.ask("SELECT 1/$1::int", (0,), lambda rows: got.append(-1), lambda error: got.append(0))
+        line.ask("SELECT pg_notify('news', $1)", ("x",), lambda rows: got.append(1))
+        assert eventually(lambda: select.select([line], [], [], 1) and line.turn())
+        assert got == [300_000, 0, 1]
+        line.close()
         with pytest.raises(TeamError, match="certificate is not trusted"):
             connect(f"{base} sslrootcert={tmp_path}/stranger.crt {ours}")
         with pytest.raises(TeamError, match="certificate"):
             connect(f"{base} sslrootcert={tmp_path}/ca.crt")
     finally:
         cluster.stop()
+
+
+def test_a_store_to_try_takes_one_command_and_leaves_nothing(world: World, postgres: Cluster) -> None:
+    """`postgres` is only asked for so that a machine without a server's programs is said to have none."""
+    state = Path(world.env["LEASH_STATE_DIR"])
+    done = world.leash("team", "try")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "this machine joined it" in done.stdout
+        (root,) = re.findall(r"runs in (\S+);", done.stdout)
+        assert world.leash("run", "--headless", "--", "true").returncode == 0
+        assert "sent " in world.leash("sync").stdout
+        owner = shlex.split(next(line for line in done.stdout.splitlines() if "team status" in line))[-1]
+        assert "this_machine" in world.leash("team", "status", owner).stdout
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(re.sub(r"password=\S+", "password=guessed", owner))
+        assert world.leash("team", "try", "--stop").stdout == "it is stopped\n"
+        assert world.leash("sync").returncode != 0
+    finally:
+        assert world.leash("team", "try", "--remove").stdout == "it is gone\n"
+    assert not Path(root).exists()
+    assert not (state / "trial.json").exists()
+    assert "belongs to no team store" in world.leash("sync").stderr

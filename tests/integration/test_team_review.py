@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from conftest import World, eventually
 from postgres import Cluster
+from slow_line import SlowLine
 
 from leashtui.model.errors import Exit
 
@@ -30,6 +31,36 @@ class Two:
     cluster: Cluster
     admin: str
     key: Path
+    name: str
+
+    def policies(self, text: str) -> None:
+        """The person's own policies."""
+        folder = Path(self.here.env["LEASH_CONFIG_DIR"]) / "policies"
+        folder.mkdir()
+        (folder / "team.cedar").write_text(text)
+        assert self.here.leash("policy", "check", str(folder)).returncode == 0
+
+    def reviewer(self) -> World:
+        """One more of the team, on a machine of their own."""
+        key = self.here.root / f"key_{secrets.token_hex(3)}"
+        there, _ = become_reviewer(self.here, self.admin, key)
+        return there
+
+    def through(self, port: int) -> None:
+        """Reach the store over this port from here on, on both machines, with passwords."""
+        for path, login in (
+            (Path(self.here.env["LEASH_CONFIG_DIR"]) / "team.json", ""),
+            (Path(self.there.env["LEASH_CONFIG_DIR"]) / "reviewer.json", ""),
+        ):
+            known = json.loads(path.read_text())
+            parts = psycopg.conninfo.conninfo_to_dict(known["dsn"])
+            login = str(parts["user"])
+            with psycopg.connect(self.admin, autocommit=True) as connection:
+                connection.execute(f"ALTER ROLE \"{login}\" PASSWORD 'line'".encode())
+            known["dsn"] = psycopg.conninfo.make_conninfo(
+                **(parts | {"host": "127.0.0.1", "port": port, "password": "line"})
+            )
+            path.write_text(json.dumps(known))
 
     def ask(self, *commands: str) -> subprocess.Popen[bytes]:
         """An agent that runs these commands and waits where it must."""
@@ -62,6 +93,26 @@ class Two:
             )
 
 
+def become_reviewer(here: World, admin: str, key: Path) -> tuple[World, str]:
+    """Somebody with a key of their own, invited here, who joined on a machine of their own; and their name."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    reviewer = f"rev{secrets.token_hex(3)}@example.org"
+    done = here.leash("invite", reviewer, f"{key}.pub", admin)
+    assert done.returncode == 0, done.stderr
+    pasted = re.search(r"leash review join '(.*)' --as (\S+)", done.stdout)
+    assert pasted is not None, done.stdout
+    root = here.root / f"there-{key.name}"
+    env = here.env | {
+        "LEASH_RUNTIME_DIR": str(root / "run"),
+        "LEASH_STATE_DIR": str(root / "state"),
+        "LEASH_CONFIG_DIR": str(root / "config"),
+    }
+    there = replace(here, root=root, env=env, running=here.running)
+    done = there.leash("review", "join", pasted[1], "--as", pasted[2], "--key", str(key))
+    assert done.returncode == 0, done.stderr
+    return there, reviewer
+
+
 @pytest.fixture
 def two(world: World, postgres: Cluster) -> Iterator[Two]:
     name = postgres.database()
@@ -71,22 +122,8 @@ def two(world: World, postgres: Cluster) -> Iterator[Two]:
     world.leash("team", "invite", device, admin)
     assert world.leash("team", "join", postgres.dsn(name, device)).returncode == 0
     key = world.root / "reviewer_key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    reviewer = f"rev{secrets.token_hex(3)}@example.org"
-    done = world.leash("invite", reviewer, f"{key}.pub", admin)
-    assert done.returncode == 0, done.stderr
-    pasted = re.search(r"leash review join '(.*)' --as (\S+)", done.stdout)
-    assert pasted is not None, done.stdout
-    root = world.root / "there"
-    env = world.env | {
-        "LEASH_RUNTIME_DIR": str(root / "run"),
-        "LEASH_STATE_DIR": str(root / "state"),
-        "LEASH_CONFIG_DIR": str(root / "config"),
-    }
-    there = replace(world, root=root, env=env, running=[])
-    done = there.leash("review", "join", pasted[1], "--as", pasted[2], "--key", str(key))
-    assert done.returncode == 0, done.stderr
-    yield Two(world, there, postgres, admin, key)
+    there, reviewer = become_reviewer(world, admin, key)
+    yield Two(world, there, postgres, admin, key, reviewer)
     for process in there.running:
         process.kill()
 
@@ -236,18 +273,132 @@ when { context.programs.contains("rm") };
 
 
 def test_an_act_that_needs_the_team_store_is_refused_without_it(two: Two) -> None:
-    policies = Path(two.here.env["LEASH_CONFIG_DIR"]) / "policies"
-    policies.mkdir()
-    (policies / "team.cedar").write_text(POLICY)
-    assert two.here.leash("policy", "check", str(policies)).returncode == 0
+    two.policies(POLICY)
+    enrolment = Path(two.here.env["LEASH_CONFIG_DIR"]) / "team.json"
+    joined = enrolment.read_text()
+    enrolment.write_text(json.dumps({"dsn": "host=127.0.0.1 port=1 user=nobody"}))
     two.ask("rm -rf notes")
     eventually(lambda: two.here.events("session.ended"))
     (refused,) = [e for e in two.here.events("act.decided") if e["verdict"]["ruling"] == "deny"]
     assert "only while the team store can be reached" in refused["verdict"]["feedback"]
     assert two.exists("notes")
+    enrolment.write_text(joined)
     two.here.start("review", "offer")
-    agent = two.here.script("asking.py", "import time\ntime.sleep(8)\n" + AGENT)
+    agent = two.here.script("asking.py", "import time\ntime.sleep(5)\n" + AGENT)
     two.here.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(agent), "rm -rf notes")
     (one,) = two.waiting()
     assert two.there.leash("review", "approve", str(one["ask"])).returncode == 0
     eventually(lambda: not two.exists("notes"))
+
+
+OFFERED = """
+@id("by-policy") @reason("looked at by the team") @outcome("ask") @offer("team")
+forbid (principal, action, resource) when { context.programs.contains("rm") };
+"""
+TWO_PAIRS_OF_EYES = """
+@id("two") @reason("two of the team look at it") @outcome("ask") @approvers("2") @approver("other")
+forbid (principal, action, resource) when { context.programs.contains("rm") };
+"""
+
+
+def test_a_policy_offers_an_act_by_itself_and_a_person_any_other(two: Two) -> None:
+    """Nobody started a courier: it comes with the session, and carries what was offered, nothing else."""
+    two.policies(OFFERED)
+    (two.here.workspace / "drafts").mkdir()
+    (two.here.workspace / "drafts" / "a").write_text("a")
+    agent = two.here.script("asking.py", AGENT)
+    commands = ("rm -rf notes", "find drafts -delete")
+    (two.here.workspace / "notes").mkdir()
+    two.here.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(agent), *commands)
+    (one,) = two.waiting()
+    assert two.there.leash("review", "approve", str(one["ask"])).returncode == 0
+    eventually(lambda: not two.exists("notes"))
+    card = two.here.one_card()
+    assert "find" in card["command"]
+    assert two.waiting(0) == []
+    done = two.here.leash("review", "offer", card["id"])
+    assert "offered to the team: " in done.stdout, done.stderr
+    (other,) = two.waiting()
+    assert two.there.leash("review", "approve", str(other["ask"])).returncode == 0
+    eventually(lambda: not two.exists("drafts"))
+    assert any("offered L-" in e["text"] for e in two.here.events("notice"))
+    late = two.here.leash("review", "offer", card["id"])
+    assert late.returncode != 0
+
+
+def test_two_of_the_team_must_agree_and_the_persons_own_word_is_none(two: Two) -> None:
+    two.policies(TWO_PAIRS_OF_EYES)
+    second = two.reviewer()
+    two.ask("rm -rf notes")
+    (one,) = two.waiting()
+    mine = two.here.leash("approve", "L-1")
+    assert "needs somebody else" in mine.stderr
+    done = two.there.leash("review", "approve", str(one["ask"]))
+    assert "signed; 1 more must agree" in done.stdout, done.stderr
+    again = two.there.leash("review", "approve", str(one["ask"]))
+    assert "you answered ask" in again.stderr
+    assert two.exists("notes")
+    done = second.leash("review", "approve", str(one["ask"]))
+    assert "the machine says: allowed by " in done.stdout, done.stderr
+    eventually(lambda: not two.exists("notes"))
+    assert len({vote["approver"] for vote in two.here.events("ask.voted")}) == 2
+
+
+def test_what_was_revoked_or_has_expired_answers_nothing(two: Two) -> None:
+    two.policies(OFFERED)
+    second = two.reviewer()
+    two.ask("rm -rf notes")
+    (one,) = two.waiting()
+    number = str(one["ask"])
+    done = two.here.leash("invite", two.name, f"{two.key}.pub", "--revoke")
+    assert "running sessions included" in done.stdout
+    two.there.start("review", "approve", number)
+    eventually(lambda: two.here.events("control.refused"))
+    assert "its key is no reviewer's here" in two.here.events("control.refused")[0]["reason"]
+    assert two.exists("notes")
+    late = eventually(lambda: (done := second.leash("review", "list", "--json")).stdout and done)
+    assert json.loads(late.stdout)["ask"] == one["ask"], "what was not believed has settled nothing"
+    with psycopg.connect(two.admin, autocommit=True) as connection:
+        connection.execute("UPDATE leash.ask SET expires = now() - interval '1 s'")
+    late = second.leash("review", "approve", number)
+    assert late.returncode == Exit.FINDINGS
+    assert f"ask {number} is not waiting: it has expired" in late.stderr
+    assert two.exists("notes")
+    with psycopg.connect(two.admin, autocommit=True) as connection:
+        connection.execute("UPDATE leash.ask SET expires = now() + interval '1 h'")
+    done = second.leash("review", "approve", number)
+    assert "the machine says: allowed by " in done.stdout, done.stderr
+    eventually(lambda: not two.exists("notes"))
+
+
+def test_answers_find_their_way_through_a_bad_line_that_is_cut_and_falls_silent(two: Two) -> None:
+    """A reviewer's `leash review -f` and the courier, both through a line that loses, breaks and hangs."""
+    two.policies(OFFERED)
+    line = SlowLine(two.cluster.port, rtt=0.02, loss=0.02)
+    try:
+        two.through(line.port)
+        watching = two.there.start("review", "-f", "--json", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert watching.stdin is not None
+        assert watching.stdout is not None
+        names = [f"dir{n}" for n in range(4)]
+        two.ask(*(f"rm -rf {name}" for name in names))
+        for number, name in enumerate(names):
+            while "card" not in (shown := json.loads(watching.stdout.readline())):
+                pass
+            assert name in shown["card"]["command"] or name in shown["card"]["normalised"]
+            if number == 1:
+                line.cut()
+            if number == 2:
+                line.hush(on=True)
+            watching.stdin.write(f"y {shown['ask']}\n".encode())
+            watching.stdin.flush()
+            if number == 1:
+                line.cut()
+            if number == 2:
+                line.hush(on=False)
+            eventually(lambda name=name: not two.exists(name))
+        assert line.cuts >= 2
+        votes = two.here.events("ask.voted")
+        assert len(votes) == len({vote["ask"] for vote in votes}) == len(names)
+    finally:
+        line.stop()

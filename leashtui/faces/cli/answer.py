@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer, and wait for the desk's word that it counted."""
     wanted, _, ask = args.id.rpartition("/")
-    live, card = _find(ask, args.session or wanted, args.code)
+    live, card = find(ask, args.session or wanted, args.code)
     choice, because = Choice.DENY, ""
     if args.command == "approve":
         choice = Choice.SESSION if args.for_session else Choice.ONCE
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _find(ask: str, wanted: str, code: str) -> tuple[Live, Card]:
+def find(ask: str, wanted: str, code: str) -> tuple[Live, Card]:
     """The card a person means. Raises LeashError listing candidates."""
     sessions = live_sessions()
     if wanted:

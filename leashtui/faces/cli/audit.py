@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from leashtui.faces.cli import prune
+from leashtui.faces.cli import prune, seal
 from leashtui.faces.cli.columns import Paper
 from leashtui.faces.cli.extra import load
 from leashtui.faces.progress import Progress, watched
@@ -24,6 +24,7 @@ from leashtui.stores.inclusion import check_record, prove_record
 from leashtui.stores.keys import Device, public_key
 from leashtui.stores.machine import FILE
 from leashtui.stores.proof import Proof, Trust, prove, read_keys
+from leashtui.stores.segments import MANIFEST, SUFFIX, prove_segments
 from leashtui.stores.sessions import find_session, paths
 from leashtui.words.plain import count, one_line
 
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("file", metavar="FILE", help="what `leash audit prove` printed; `-` reads it from stdin")
     _add_keys(check)
     prune.add_arguments(commands.add_parser("prune", help="take old sessions away; what is left still proves itself"))
+    seal.add_arguments(commands.add_parser("seal", help="finished sessions as single files that prove themselves"))
     commands.add_parser("key", help="print this device's public key, for those who verify")
 
 
@@ -63,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     if args.audit_command == "prune":
         return prune.run(args)
+    if args.audit_command == "seal":
+        return seal.run(args)
     if args.audit_command == "prove":
         print(prove_record(state_dir(), args.record).decode())
         return Exit.OK
@@ -107,7 +111,9 @@ def _proofs(targets: Sequence[str], trust: Trust | None) -> Iterator[Proof]:
             if target == "team" or "://" in target or "dbname=" in target or target.startswith("service="):
                 yield from load("leashtui.faces.cli.teamproof").proofs(target, trust)
             else:
-                yield from prove(_locate(target), trust)
+                found = _locate(target)
+                sealed = found.name.endswith(SUFFIX) or (found / MANIFEST).exists()
+                yield from prove_segments(found, trust) if sealed else prove(found, trust)
     elif paths(sessions_dir()) or (state_dir() / FILE).exists():
         yield from prove(state_dir(), trust)
 
@@ -123,7 +129,7 @@ def _locate(target: str) -> Path:
 
 
 def _print(proof: Proof, paper: Paper) -> None:
-    name = one_line(proof.session or Path(proof.log).stem)
+    name = one_line(proof.session or Path(proof.log).name.partition(".")[0])
     if proof.ok:
         signed = f"signed to {proof.signed}" if 0 < proof.signed < proof.records else "signed" if proof.signed else ""
         said = "; ".join(part for part in (signed, proof.note) if part)

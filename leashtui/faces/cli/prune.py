@@ -14,6 +14,7 @@ import sys
 import time
 
 from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.sessions import live_sessions
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir, state_dir
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prune. Raises LeashError."""
-    limits = Limits(_before(args.older), _bytes(args.size))
+    limits = Limits(before(args.older), _bytes(args.size))
     if not args.older and not args.size:
         raise LeashError("say what may go", "leash audit prune --older 90d, or --size 2G", Exit.USAGE)
     joined = enrolment.enrolled(config_dir()) is not None
@@ -42,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     machine = Machine(state_dir() / FILE, _now, lambda: f"P{secrets.token_hex(12).upper()}")
     paper = Paper(sys.stdout, os.environ)
     gone = freed = 0
-    for one in prune(state_dir(), limits, machine, who=getpass.getuser(), sent=sent, rehearse=args.dry_run):
+    running = {live.session for live in live_sessions()}
+    who = getpass.getuser()
+    for one in prune(state_dir(), limits, machine, who=who, sent=sent, rehearse=args.dry_run, running=running):
         word = "stays" if one.reason else "would go" if args.dry_run else "gone"
         text = f"{word:<9}{one.session:<22} {count(one.records, 'record'):>14}  {one_line(one.reason, 200)}"
         print(paper.fit(text.rstrip()))
@@ -56,7 +59,8 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _before(age: str) -> int:
+def before(age: str) -> int:
+    """The moment so long ago, microseconds since the epoch; 0 for no age. Raises LeashError."""
     match = re.fullmatch(r"(\d{1,5})([dwh])", age)
     if age and match is None:
         raise LeashError(f"{age!r} is no age", "like 90d, 12w or 36h", Exit.USAGE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from leashtui.faces.cli.extra import load
+from leashtui.faces.cli.handing import hand
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     join.add_argument("--as", dest="name", required=True, metavar="NAME", help="your name among the reviewers")
     join.add_argument("--key", required=True, metavar="FILE", help="your SSH key (its .pub when an agent holds it)")
     offer = commands.add_parser("offer", help="offer what waits on this machine to the team, until interrupted")
+    offer.add_argument("ask", nargs="?", default="", metavar="ID", help="only this act: L-12, or SESSION/L-12")
     offer.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
+    offer.add_argument("--attend", action="store_true", help="only what was offered, only while a session runs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand. Raises LeashError."""
+    if args.review_command == "offer" and args.ask:
+        return hand(args)
     if args.review_command == "offer":
         return int(load("leashtui.faces.cli.courier").offer(args))
     work = load("leashtui.faces.cli.reviewing")

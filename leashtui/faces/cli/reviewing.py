@@ -1,37 +1,25 @@
-"""What `leash review` does for a reviewer: show what waits elsewhere, and sign an answer to exactly what was shown.
+"""What `leash review` does for a reviewer: become one, show what waits elsewhere, answer one act.
 
-Knows cards, ssh-keygen and the team store. Refuses to sign what it did not show. Invariant: the digest that is signed
-is computed here, from the bytes the card was read from, never taken from the store.
+Knows the team store. Refuses to believe an answer counted before the asking machine says so. Invariant: one act that
+cannot be read hides no other.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-import msgspec
-
-from leashtui.audit.approval import KIND, Statement, digest_of
 from leashtui.audit.signers import NAMESPACE
-from leashtui.model import codec
-from leashtui.model.card import Card
+from leashtui.faces.cli.signing import as_json, lines_of, sign, statement_of
+from leashtui.faces.cli.watching import follow
 from leashtui.model.errors import Exit, LeashError
-from leashtui.model.event import Asked
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir
 from leashtui.stores.team import link
-from leashtui.stores.team.asks import Asks, Offered
-from leashtui.words.plain import duration, one_line, visible
-
-FORMAT = 1
-"""Version of the JSON lines."""
-
-GOOD_FOR = 15 * 60 * 1_000_000
-"""Microseconds an answer counts after it was signed."""
+from leashtui.stores.team.asks import Asks
+from leashtui.words.plain import one_line
 
 _WAIT = 20.0
 
@@ -63,61 +51,22 @@ def _me() -> enrolment.Reviewer:
 
 
 def waiting(args: argparse.Namespace) -> int:
-    """Print what waits; with follow also what comes."""
+    """Print what waits; with follow also what comes, and take answers to it."""
+    if args.follow:
+        return follow(_me(), plain=not args.json)
     asks = Asks(_me().dsn)
-    shown: set[int] = set()
     try:
-        if args.follow:
-            asks.listen("leash_ask", "leash_answer")
-        while True:
-            found = asks.waiting()
-            for one in found:
-                if one.id not in shown:
-                    shown.add(one.id)
-                    print(_json(one) if args.json else "\n".join(_lines(one)), flush=True)
-            if not args.follow:
-                if not found and not args.json:
-                    print("nothing waits")
-                return Exit.OK
-            asks.woken(1.0)
+        found = asks.waiting()
     finally:
         asks.close()
-
-
-def card_of(one: Offered) -> Card:
-    """The card in an offered record. Raises LeashError when it is none."""
-    try:
-        event = codec.decode_record(one.body).event
-    except msgspec.DecodeError as error:
-        raise LeashError(f"ask {one.id} cannot be read: {error}", "look at its machine: leash approvals") from error
-    if not isinstance(event, Asked) or event.card.id != one.name or event.card.session != one.session:
-        raise LeashError(f"ask {one.id} is not what it says it is", "tell who runs the team store", Exit.FINDINGS)
-    return event.card
-
-
-def _json(one: Offered) -> str:
-    line = {"v": FORMAT, "ask": one.id, "device": one.device, "login": one.login, "session": one.session}
-    line |= {"needed": one.needed, "allows": one.allows, "digest": digest_of(one.body), "card": card_of(one)}
-    return codec.encode(line).decode()
-
-
-def _lines(one: Offered) -> list[str]:
-    card = card_of(one)
-    age = duration(max(0.0, time.time() - one.asked.timestamp()))
-    lines = [f"{one.id}  {card.severity.value}  {age}  {visible(card.consequence)}"]
-    lines.append(f"    command: {visible(card.command)}")
-    if card.normalised and card.normalised != card.command:
-        lines.append(f"    which comes to: {visible(card.normalised)}")
-    if card.hidden:
-        lines.append(f"    hidden characters: {visible(', '.join(card.hidden))}")
-    lines.append(f"    in: {visible(card.cwd)}, by {visible(card.agent)} of {one_line(one.login)} ({one.device})")
-    lines += [f"    would: {visible(e.sentence or f'{e.verb.value} {e.target}')}" for e in card.evidence]
-    lines += [f"    asked by: {visible(p.id)}: {visible(p.reason or 'no reason given')}" for p in card.why]
-    lines.append(f"    undo: {visible(card.undo or 'cannot be undone')}")
-    if one.needed > 1:
-        lines.append(f"    needs {one.needed} people, {one.allows} agreed")
-    lines.append(f"    leash review approve {one.id}    leash review deny {one.id} --because '...'")
-    return lines
+    for one in found:
+        try:
+            print(as_json(one) if args.json else "\n".join(lines_of(one)), flush=True)
+        except LeashError as error:
+            print(f"leash: {error.message}; {error.hint}", file=sys.stderr, flush=True)
+    if not found and not args.json:
+        print("nothing waits")
+    return Exit.OK
 
 
 def approve(args: argparse.Namespace) -> int:
@@ -134,26 +83,12 @@ def _answer(args: argparse.Namespace, verdict: str) -> int:
     me = _me()
     asks = Asks(me.dsn)
     try:
-        one = next((one for one in asks.waiting() if one.id == args.id), None)
+        one = next((one for one in asks.waiting("leash_ask") if one.id == args.id), None)
         if one is None:
             how = asks.outcome(args.id)
             raise LeashError(f"ask {args.id} is not waiting{f': {how}' if how else ''}", "leash review", Exit.FINDINGS)
-        print("\n".join(_lines(one)[:-1]))
-        statement = Statement(
-            KIND,
-            one.session,
-            card_of(one).id,
-            one.seq,
-            digest_of(one.body),
-            one.bundle,
-            verdict,
-            "once",
-            me.name,
-            time.time_ns() // 1000 + GOOD_FOR,
-            args.because,
-        )
-        text = codec.encode(statement)
-        asks.listen("leash_ask")
+        print("\n".join(lines_of(one)[:-1]))
+        text = statement_of(one, verdict, me.name, args.because)
         missing = asks.decide(one.id, verdict, text, sign(text, me.key))
         if verdict == "allow" and missing:
             print(f"signed; {missing} more must agree")
@@ -174,19 +109,3 @@ def _report(asks: Asks, ask: int, verdict: str) -> int:
         asks.woken(1.0)
     print("signed and sent; its machine has not said anything yet (it may be offline)", file=sys.stderr)
     return Exit.OK
-
-
-def sign(text: bytes, key: str) -> bytes:
-    """An SSH signature over `text` by the key in that file, by an agent or a token if need be. Raises LeashError."""
-    with tempfile.TemporaryDirectory(prefix="leash-sign-") as folder:
-        file = Path(folder) / "statement"
-        file.write_bytes(text)
-        command = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", key, str(file)]
-        try:
-            done = subprocess.run(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)
-        except OSError as error:
-            raise LeashError(f"ssh-keygen: {error.strerror}", "install OpenSSH's client") from error
-        made = file.with_name("statement.sig")
-        if done.returncode or not made.is_file():
-            raise LeashError(f"ssh-keygen did not sign: {one_line(done.stderr, 300)}", f"check the key {key}")
-        return made.read_bytes()

@@ -19,7 +19,7 @@ import msgspec
 
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.ahead import PANEL, SUPERVISOR
-from leashtui.faces.cli import options, workspace
+from leashtui.faces.cli import beside, options, workspace
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.keeper import Face, Keeper
 from leashtui.model.errors import Exit, LeashError
@@ -109,7 +109,11 @@ def start(
         "scan": config.secrets.scan,
     }
     ahead = getattr(args, "ahead", None)
-    return Keeper(supervisor=SUPERVISOR, start=letter, face=face_of(face, config), ahead=ahead).run()
+    beside.attend()
+    try:
+        return Keeper(supervisor=SUPERVISOR, start=letter, face=face_of(face, config), ahead=ahead).run()
+    finally:
+        beside.retain(config.retention)
 
 
 def face_of(face: str, config: Config) -> Face | None:

@@ -20,7 +20,7 @@ from leashtui.model.errors import Exit, LeashError
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir, state_dir
 from leashtui.stores.keys import Device
-from leashtui.stores.team import link, members
+from leashtui.stores.team import link, members, trial
 from leashtui.stores.team.chains import Chain, TeamStore
 from leashtui.stores.team.migrate import migrate
 from leashtui.words.plain import count, one_line
@@ -45,6 +45,36 @@ def init(args: argparse.Namespace) -> int:
     steps = f"steps applied: {', '.join(map(str, done))}" if done else "it was up to date"
     print(f"the team store is ready ({steps}); team: {args.team}")
     print(f"let a machine in:  leash team invite LOGIN {quote(link.safe(args.dsn))} --team {args.team}")
+    return Exit.OK
+
+
+def attempt(args: argparse.Namespace) -> int:
+    """A store of one's own to try: started, migrated, joined; or stopped."""
+    state, here = state_dir(), enrolment.enrolled(config_dir())
+    if args.stop or args.remove:
+        was = trial.known(state)
+        there = trial.stop(state, remove=args.remove)
+        if args.remove and was is not None and here is not None and trial.holds(was, here.dsn):
+            enrolment.leave(config_dir())
+        print(("it is gone" if args.remove else "it is stopped") if there else "no team store is tried here")
+        return Exit.OK
+    made = trial.start(state)
+    dsn, login = made.dsn(), "this_machine"
+    with link.connect(dsn) as connection:
+        migrate(connection, dsn)
+        members.make_team(connection, dsn, args.team)
+        if here is None:
+            password = secrets.token_urlsafe(24)
+            members.enrol(connection, dsn, args.team, login, "device", password)
+            here = enrolment.Enrolment(link.address_for(dsn, login, password))
+            enrolment.enrol(config_dir(), here)
+    print(f"a team store to try runs in {made.root}; it listens on no network")
+    joined_it = trial.holds(made, here.dsn)
+    print("this machine joined it" if joined_it else "this machine stays in the team store it joined before")
+    print("\nsend what is here:     leash sync")
+    print(f"see it there:          leash team status {quote(dsn)}")
+    print(f"let yourself review:   leash invite YOU@example.org ~/.ssh/id_ed25519.pub {quote(dsn)}")
+    print("stop it:               leash team try --stop, or --remove with all that is in it")
     return Exit.OK
 
 

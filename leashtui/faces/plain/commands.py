@@ -17,6 +17,7 @@ HELP = (
     "!1 a             the same, and in this repository for 30 days",
     "!1 e COMMAND     deny it, and have the agent run your wording of it",
     "!1 n             deny it; !1 n because WORDS tells the agent why",
+    "!1 o             offer question 1 to the team as well",
     "!undo            show what undoing this session would do; then !undo yes",
     "!list            ask all waiting questions again",
     "!freeze  !resume stop everything the agent runs, and let it go on",
@@ -50,6 +51,12 @@ class Keep(Struct, frozen=True):
     number: int
 
 
+class Offer(Struct, frozen=True):
+    """Let the team answer a question too."""
+
+    number: int
+
+
 class Undo(Struct, frozen=True):
     """Undo the session. really: do it, instead of showing it."""
 
@@ -74,7 +81,7 @@ class Unknown(Struct, frozen=True):
     problem: str
 
 
-Typed = ToAgent | Reply | Keep | Undo | Confirm | Order | Unknown
+Typed = ToAgent | Reply | Keep | Offer | Undo | Confirm | Order | Unknown
 
 
 def parse(line: bytes) -> Typed:
@@ -101,6 +108,8 @@ def _reply(number: int, choice: str, rest: str) -> Typed:
         return Confirm(number)
     if choice == "a" and not rest:
         return Keep(number)
+    if choice == "o" and not rest:
+        return Offer(number)
     if choice == "e":
         return Reply(number, Choice.DENY, INSTEAD + rest) if rest else Unknown(f"say what to run: !{number} e COMMAND")
     if choice not in _CHOICES:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from leashtui.faces.plain.commands import HELP, Confirm, Keep, Order, Reply, ToAgent, Typed, Undo, Unknown
+from leashtui.faces.plain.commands import HELP, Confirm, Keep, Offer, Order, Reply, ToAgent, Typed, Undo, Unknown
 from leashtui.faces.plain.paper import Paper
 from leashtui.faces.plain.question import SEVERE, ask, number_of
 from leashtui.model.card import Card, Choice
@@ -25,6 +25,7 @@ from leashtui.model.wire import (
     FaceMessage,
     Recorded,
     Refused,
+    ToTeam,
     Welcome,
 )
 from leashtui.words.plain import one_line, visible
@@ -129,6 +130,11 @@ class Conversation:
                 self._reply(typed)
             case Keep(number=number):
                 self._reply(Reply(number, Choice.SESSION), lasting=True)
+            case Offer(number=number):
+                card = self._waiting(number)
+                if card is not None:
+                    self._line.send(ToTeam(ask=card.id))
+                    self._paper.say(f"question {number} goes to the team as well, where there is one")
             case Undo(really=really):
                 words = ("undo", "--session", self._session)
                 self._line.run_leash(words if really else ("undo", "--dry-run", *words[1:]))

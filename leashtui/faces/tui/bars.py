@@ -163,7 +163,7 @@ def help_page(welcome: Welcome, look: Look, width: int, leader: str, keymap: Key
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
     for key in keymap.rows:
-        if key.help:
+        if key.help and (welcome.team or key.id != "offer"):
             lines += _item(f"{key.shown:<8}", key.help, look, width)
     lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)
     lines += [_line(""), _line(f"guard {welcome.tier}", look.title)]

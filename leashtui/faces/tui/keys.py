@@ -16,7 +16,7 @@ class Situation:
 
     card, cards: what y, n and j/k are about; waiting: all that wait. listed: the timeline is to be seen. chosen: one of
     its rows is under the keys; reading: and open. files: changed files are listed in place of acts.
-    granted: the chosen row gave a grant that still holds.
+    granted: the chosen row gave a grant that still holds. team: the card can still be offered to people elsewhere.
     """
 
     card: bool = False
@@ -34,6 +34,7 @@ class Situation:
     reading: bool = False
     files: bool = False
     granted: bool = False
+    team: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ KEYS = (
     Key("deny", ("n",), "n", "deny", "deny it; works at once", lambda s: s.card),
     Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", lambda s: s.card),
     Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", lambda s: s.card),
+    Key("offer", ("o",), "o", "ask the team", "let those who review here answer it too", lambda s: s.card and s.team),
     Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
     Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
     Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),

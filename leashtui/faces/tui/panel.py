@@ -32,6 +32,7 @@ from leashtui.model.wire import (
     Recorded,
     Refused,
     Revoke,
+    ToTeam,
     Welcome,
 )
 from leashtui.words.inner import inner
@@ -133,6 +134,7 @@ class Panel:
             reading=reading,
             files=self.reading.files,
             granted=bool(self.timeline.grant_of(self.reading.row)),
+            team=self.welcome.team and card is not None and not card.offered,
             ready=self.queue.ready(now) and self.card_in_view,
             once=Choice.ONCE in offered,
             session=Choice.SESSION in offered,
@@ -343,6 +345,12 @@ class Panel:
             self.say("too long to edit here: deny it and say what to run", now)
         else:
             self.editor = LineEditor(say.EDIT, "edit", card.id, text)
+
+    def _do_offer(self, now: float) -> None:
+        card = self.queue.card
+        if card is not None and not self.watches:
+            self._send(ToTeam(card.id))
+            self.say(f"{card.id}: the team is asked as well; it still waits for you too", now)
 
     def _do_undo(self, now: float) -> None:
         self.page = 0

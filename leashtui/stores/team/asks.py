@@ -8,7 +8,8 @@ connection loses nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,6 +17,10 @@ from leashtui.stores.team.link import Connection, connect, speaking
 
 LIFE = 24 * 3600
 """Seconds an offered act waits in the store at most."""
+
+
+WAITING = "SELECT * FROM leash.waiting()"
+"""Every open ask that a reviewer may answer."""
 
 
 class Offered(Struct, frozen=True):
@@ -34,8 +39,16 @@ class Offered(Struct, frozen=True):
     allows: int
 
 
+def offered_of(row: Sequence[Any]) -> Offered:
+    """A row of WAITING, its values typed or as text."""
+    number, device, login, session, name, seq, body, bundle, needed, asked, allows = row
+    when = datetime.fromtimestamp(float(asked), UTC)
+    raw = bytes.fromhex(body.removeprefix("\\x")) if isinstance(body, str) else bytes(body)
+    return Offered(int(number), device, login, session, name, int(seq), raw, bundle, int(needed), when, int(allows))
+
+
 class Reply(Struct, frozen=True):
-    """An answer on its way to the machine that asked."""
+    """An answer on its way to the machine that asked. answer: its own number."""
 
     ask: int
     session: str
@@ -43,6 +56,7 @@ class Reply(Struct, frozen=True):
     login: str
     statement: bytes
     signature: bytes
+    answer: int = 0
 
 
 class Asks:
@@ -90,7 +104,7 @@ class Asks:
         """What was answered to this device's open asks, oldest first."""
         with speaking(self.dsn):
             rows = self.connection.execute("SELECT * FROM leash.my_answers(%s)", (device,)).fetchall()
-        return [Reply(r[0], r[1], r[2], r[3], bytes(r[4]), bytes(r[5])) for r in rows]
+        return [Reply(r[0], r[1], r[2], r[3], bytes(r[4]), bytes(r[5]), int(r[6])) for r in rows]
 
     def open_asks(self, device: str) -> list[tuple[int, str, str, int]]:
         """(number, session, name, seq) of this device's asks that are open in the store."""
@@ -98,22 +112,19 @@ class Asks:
             rows = self.connection.execute("SELECT * FROM leash.my_asks(%s)", (device,)).fetchall()
         return [(int(r[0]), r[1], r[2], int(r[3])) for r in rows]
 
-    def waiting(self) -> Sequence[Offered]:
-        """Every open ask of the team, oldest first, for reviewers."""
-        with speaking(self.dsn):
-            rows = self.connection.execute(
-                "SELECT a.id, a.device, a.login, a.session, a.name, a.seq, a.body, a.bundle, a.needed, a.asked,"
-                " (SELECT count(*) FROM leash.answer r WHERE r.ask = a.id AND r.verdict = 'allow')"
-                " FROM leash.ask a WHERE a.closed IS NULL AND a.expires > now()"
-                " AND NOT EXISTS (SELECT FROM leash.answer r WHERE r.ask = a.id AND r.verdict = 'deny')"
-                " ORDER BY a.id"
-            ).fetchall()
-        return [Offered(*r[:6], bytes(r[6]), *r[7:]) for r in rows]  # type: ignore[call-arg]
+    def waiting(self, *channels: str) -> Sequence[Offered]:
+        """Every open ask of the team, oldest first, for reviewers; also be woken by these channels."""
+        with speaking(self.dsn), self.connection.pipeline():
+            for channel in channels:
+                self.connection.execute(f"LISTEN {channel}".encode())
+            rows = self.connection.execute(WAITING.encode()).fetchall()
+        return [offered_of(row) for row in rows]
 
     def outcome(self, ask: int) -> str | None:
         """How an ask ended, None while it is open or unknown."""
+        late = "SELECT coalesce(outcome, CASE WHEN expires <= now() THEN 'it has expired' END) FROM leash.ask"
         with speaking(self.dsn):
-            row = self.connection.execute("SELECT outcome FROM leash.ask WHERE id = %s", (ask,)).fetchone()
+            row = self.connection.execute(f"{late} WHERE id = %s".encode(), (ask,)).fetchone()
         return row[0] if row is not None else None
 
     def decide(self, ask: int, verdict: str, statement: bytes, signature: bytes) -> int:

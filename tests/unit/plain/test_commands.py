@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leashtui.faces.plain.commands import HELP, Confirm, Order, Reply, ToAgent, Typed, Unknown, parse
+from leashtui.faces.plain.commands import HELP, Confirm, Offer, Order, Reply, ToAgent, Typed, Unknown, parse
 from leashtui.model.card import Choice
 
 
@@ -18,6 +18,7 @@ from leashtui.model.card import Choice
         (b"\xff\xfe", ToAgent(b"\xff\xfe")),
         (b"!1 y", Reply(1, Choice.ONCE)),
         (b"!12 S", Reply(12, Choice.SESSION)),
+        (b"!12 o", Offer(12)),
         (b"!L-3 y", Reply(3, Choice.ONCE)),
         (b"!1 n", Reply(1, Choice.DENY)),
         (b"!1 n because it is wrong", Reply(1, Choice.DENY, "it is wrong")),
@@ -40,6 +41,7 @@ def test_a_line_means(line: bytes, meaning: Typed) -> None:
         b"!1 maybe",
         b"!y",
         b"!1 y please",
+        b"!1 o please",
         b"!kill it",
         b"!9999999999 y",
         "!² y".encode(),

@@ -335,6 +335,8 @@ def test_approvers_become_obligations_and_no_grant_answers_them() -> None:
     decision = pdp.decide(*ordinary("ls"))
     assert decision.obligations == ("approver:other", "approvers:2")
     assert not decision.standing
+    pdp = user('@id("seen") @outcome("ask") @offer("team") forbid (principal, action, resource);')
+    assert pdp.decide(*ordinary("ls")).obligations == ("offer:team",)
 
 
 def test_every_action_is_decided_by_its_own_policies() -> None:

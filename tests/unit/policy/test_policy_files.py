@@ -52,6 +52,8 @@ def flaws(*texts: str | bytes, layer: str = "user") -> list[Flaw]:
         ('@id("a") @outcome("ask") permit (principal, action, resource);', 1, 11, "on a permit", "forbid"),
         ('@id("a") @severity("huge") permit (principal, action, resource);', 1, 11, "@severity", "critical"),
         ('@id("a") @approvers("0") @outcome("ask") forbid (principal, action, resource);', 1, 11, "@approvers", "9"),
+        ('@id("a") @offer("all") @outcome("ask") forbid (principal, action, resource);', 1, 11, "@offer", "team"),
+        ('@id("a") @offer("team") forbid (principal, action, resource);', 1, 11, "asked only by an ask", "ask"),
         ('@id("a") @approvers("2") forbid (principal, action, resource);', 1, 11, "asked only by an ask", "ask"),
         ('@id("a") @locked("false") forbid (principal, action, resource);', 1, 11, "@locked", "true"),
         ('@id("a") @oblige("mask") @outcome("ask") forbid (principal, action, resource);', 1, 11, "@oblige", "mask:"),

@@ -8,18 +8,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from log_samples import allowed
 
 from leashtui.agents.registry import adapter_for
 from leashtui.classify.engine import Engine
 from leashtui.classify.probe import NoProbe
 from leashtui.classify.workspace import Workspace
 from leashtui.model.errors import StoreError
-from leashtui.model.event import AgentTold, Event
+from leashtui.model.event import AgentTold, Event, Record
 from leashtui.model.facts import Mode
 from leashtui.model.hook import Reply
 from leashtui.model.request import Action, Pin, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.hooks import Hooks
+from leashtui.words.timeline import tell
 
 ALLOW, DENY = Verdict(Ruling.ALLOW, By.POLICY), Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: no.")
 
@@ -86,6 +88,19 @@ def test_a_command_is_a_request_of_its_text(world: World) -> None:
     (request,) = world.requests
     assert (request.action, request.argv, request.script, request.call) == (Action.PROCESS_EXEC, (), "ls", "t1")
     assert [r.code for r in world.replies] == [0]
+
+
+def test_a_request_of_a_sub_agent_names_it(world: World) -> None:
+    helper = {"agent_id": "a1b2", "agent_type": "Explore"}
+    world.hear("PreToolUse", tool_name="Bash", tool_input={"command": "ls"}, tool_use_id="t1", **helper)
+    world.hear("PostToolUse", tool_name="Bash", tool_input={"command": "ls"}, tool_use_id="t1", **helper)
+    world.tool("Bash", command="ls")
+    world.hear("PreToolUse", tool_name="Bash", tool_input={"command": "ls"}, agent_type="Explore")
+    assert [r.helper for r in world.requests] == ["Explore a1b2", "", ""], "a type alone is the session's own"
+    (told,) = [e for e in world.events if isinstance(e, AgentTold)]
+    assert told.helper == "Explore a1b2"
+    event = msgspec.structs.replace(allowed("ls"), request=world.requests[0])
+    assert tell(Record(1, "R", 0, "s", event)).why.endswith("for its helper Explore a1b2")
 
 
 def test_every_edit_must_be_allowed(world: World) -> None:

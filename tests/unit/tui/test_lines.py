@@ -198,8 +198,10 @@ def test_the_footer_fits_and_tells_how_to_switch(width: int) -> None:
 
 
 def test_the_help_page_has_every_key_and_what_the_guard_loses() -> None:
-    words = "\n".join(line.plain for line in help_page(welcome(), LOOK, 100, "ctrl+]"))
+    words = "\n".join(line.plain for line in help_page(welcome(team=True), LOOK, 100, "ctrl+]"))
     assert all(k.help in words for k in KEYS)
+    alone = "\n".join(line.plain for line in help_page(welcome(), LOOK, 100, "ctrl+]"))
+    assert "those who review here" not in alone
     assert all(cell_len(line.plain) <= 44 for line in help_page(welcome(), LOOK, 44, "ctrl+]"))
     assert "files and network are not guarded" in words
     assert "leash attach 01K5Q8" in words

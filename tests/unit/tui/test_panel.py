@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tui_desk import NOON, a_morning, force_push, install, welcome
 
@@ -9,7 +10,7 @@ from leashtui.faces.tui.keys import KEYS
 from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.panel import Panel
 from leashtui.model.card import Choice
-from leashtui.model.wire import Answer, Brake, CardGone, CardShown, FaceMessage, Refused
+from leashtui.model.wire import Answer, Brake, CardGone, CardShown, FaceMessage, Refused, ToTeam
 
 
 class Hand:
@@ -58,6 +59,19 @@ def test_a_card_never_takes_the_keyboard() -> None:
     hand.panel.hear(CardShown(install()), hand.at)
     assert not hand.panel.focused
     assert hand.key("y") is True
+
+
+def test_the_team_is_asked_only_where_there_is_one_and_once() -> None:
+    alone = Hand(install())
+    alone.keys("leader", "o")
+    assert alone.sent == []
+    hand = Hand(install())
+    hand.panel.welcome = welcome(team=True)
+    hand.keys("leader", "o")
+    assert hand.sent == [ToTeam("L-13")]
+    hand.panel.hear(CardShown(msgspec.structs.replace(install(), offered=True)), hand.at)
+    hand.keys("o", "y")
+    assert hand.sent == [ToTeam("L-13"), Answer("L-13", Choice.ONCE)], "it still waits for the person here"
 
 
 def test_yes_once() -> None:
