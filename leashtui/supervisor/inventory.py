@@ -19,8 +19,13 @@ from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import AGENTS
+from leashtui.agents.servers import parsed
 
-_RC = (".bashrc", ".bash_aliases", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".config/fish/config.fish")
+_RC = (
+    ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".aliases", ".zshrc", ".zshenv",
+    ".zprofile", ".zlogin", ".kshrc", ".config/fish/config.fish",
+)  # fmt: skip
+_RC_OF_AGENT = ".config/fish/functions/{}.fish"
 _LIMIT = 4 << 20
 _PIECE = 1 << 20
 _FOLDERS = 5000
@@ -206,15 +211,14 @@ def _digest(path: Path) -> str:
 
 
 def _document(path: Path) -> Any:
-    """A JSON (comments allowed at line starts) or TOML file; None when there is none. Raises ValueError."""
+    """A JSON file as agents read it, or a TOML file; None when there is none. Raises ValueError."""
     try:
         raw = path.read_bytes()[:_LIMIT]
     except OSError:
         return None
     if path.suffix == ".toml":
         return tomllib.loads(raw.decode("utf-8", "replace"))
-    text = re.sub(r"^\s*//.*$", "", raw.decode("utf-8", "replace"), flags=re.M)
-    return json.loads(text) if text.strip() else {}
+    return parsed(raw) if raw.strip() else {}
 
 
 def _at(document: Any, dotted: str) -> Any:
@@ -315,7 +319,7 @@ def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
 
 
 def _alias_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
-    for name in _RC:
+    for name in (*_RC, *(_RC_OF_AGENT.format(name) for name in agent.names)):
         path = places.home / name
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
