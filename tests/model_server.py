@@ -2,7 +2,9 @@
 
 One server thread on loopback. Which step is due is read from the conversation itself (how many tool results it holds),
 so that titles, summaries and retries of an agent cannot put the script out of step. Steps name what is to be done
-(`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called.
+(`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called. A
+step that `say`s something ends the turn, until what it waits for (`until`) stands in the conversation. `parts` are the
+scripts of sub-agents, by words of what they are asked.
 """
 
 from __future__ import annotations
@@ -70,8 +72,9 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
 class Model:
     """Serves `steps` until closed. said: everything that agents were told by tools, in order of arrival."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[Step], parts: dict[str, list[Step]] | None = None) -> None:
         self.steps = steps
+        self.parts = parts or {}
         self.requests: list[dict[str, Any]] = []
         model = self
 
@@ -134,9 +137,13 @@ class Model:
         number = len(list(_results(request)))
         if not offered:
             return Turn(number, text="ok")
-        if number >= len(self.steps):
+        asked = _asked(request)
+        steps = next((part for words, part in self.parts.items() if words in asked), self.steps)
+        text = json.dumps(request, ensure_ascii=False) if any("until" in step for step in steps) else ""
+        steps = [step for step in steps if "until" not in step or step["until"] not in text]
+        if number >= len(steps):
             return Turn(number, text=DONE)
-        step = self.steps[number]
+        step = steps[number]
         if "say" in step:
             return Turn(number, text=step["say"])
         tool, arguments = _call(step, offered)
@@ -180,6 +187,15 @@ def _results(request: dict[str, Any]) -> Iterator[str]:
         for part in content.get("parts") or ():
             if "functionResponse" in part:
                 yield json.dumps(part["functionResponse"].get("response"), ensure_ascii=False)
+
+
+def _asked(request: dict[str, Any]) -> str:
+    """What the conversation began with, as far as the user's side said it."""
+    messages = request.get("messages") or request.get("input") or request.get("contents") or ()
+    said = (
+        [m for m in messages if isinstance(m, dict) and m.get("role") == "user"] if isinstance(messages, list) else []
+    )
+    return json.dumps(said[:3], ensure_ascii=False)
 
 
 def _text(content: Any) -> str:
