@@ -24,6 +24,8 @@ from tmux_rig import Tmux
 
 from leashtui.model.request import TOLD
 
+PLUGIN = "@opencode-ai/plugin"
+"""What OpenCode fetches at its first start where a plugin is configured, 63 MB of it."""
 Setup = Callable[["Rig", str], list[str]]
 
 
@@ -164,6 +166,11 @@ def _opencode(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
     config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
+    needs = {"dependencies": {PLUGIN: json.loads((place() / "package.json").read_text())["dependencies"][PLUGIN]}}
+    rig.write(".config/opencode/package.json", json.dumps(needs))
+    lock = {"name": "opencode", "lockfileVersion": 3, "requires": True, "packages": {"": needs}}
+    rig.write(".config/opencode/package-lock.json", json.dumps(lock))
+    (rig.home / ".config/opencode/node_modules").symlink_to(place() / "node_modules")
     rig.write(".config/opencode/opencode.json", json.dumps(config))  # without a schema it adds one, which is asked
     return ["opencode", "run", "-m", "s/m", "do the work"]
 
