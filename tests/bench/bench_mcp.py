@@ -66,7 +66,8 @@ def served(folder: Path) -> Iterator[str]:
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port = line.getsockname()[1]
-    server = subprocess.Popen([sys.executable, SERVER.name, "--http", str(port)], cwd=folder, stderr=subprocess.DEVNULL)
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen([sys.executable, SERVER.name, "--http", str(port)], cwd=folder, **quiet)
     try:
         for _ in range(600):
             with socket.socket() as line:
@@ -95,9 +96,8 @@ def session(scratch: str, calls: int, url: str) -> dict[str, list[float]]:
     if url:
         (home / ".claude.json").write_text(json.dumps({"mcpServers": {"peer": {"type": "http", "url": url}}}))
         agent = home / "proj" / "claude"
-        agent.write_text(
-            f"#!{sys.executable}\nimport runpy\nrunpy.run_path({Path(__file__).name!r}, run_name='__main__')\n"
-        )
+        again = str(agent.parent / Path(__file__).name)
+        agent.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({again!r}, run_name='__main__')\n")
         agent.chmod(0o755)
         words = ["./claude", *inside, "--url", url]
     leash = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--", *words]
