@@ -65,7 +65,8 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         return name, {"filePath" if name == "read" else "file_path": step["read"]}
     if "task" in step:
         name = _choose(offered, "Agent", "Task", "task")
-        return name, {"description": "a part", "prompt": step["task"], "subagent_type": "general-purpose"}
+        kind = "general" if name == "task" else "general-purpose"
+        return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
     raise ValueError(f"a step nobody knows: {step}")
 
 

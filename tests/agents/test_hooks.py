@@ -7,8 +7,9 @@ import os
 import signal
 from pathlib import Path
 
-from agents.conftest import Rig, settle
-from conftest import eventually
+import pytest
+from agents.conftest import Rig, make_rig, settle
+from conftest import World, eventually
 from model_server import Step
 
 from leashtui.guards.kernel.probe import probe
@@ -131,3 +132,21 @@ def test_an_ended_supervisor_leaves_nothing_running(rig: Rig) -> None:
         rig.finish(leash)
     assert notes.exists()
     eventually(lambda: not rig.processes(), 20)
+
+
+@pytest.mark.parametrize("kind", ["claude", "opencode"])
+def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World) -> None:
+    rig = make_rig(kind, world)
+    notes = world.workspace / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("mine\n")
+    parts: dict[str, list[Step]] = {
+        "tidy the notes up": [{"shell": "find notes -delete"}, {"shell": "echo sub > sub.txt"}]
+    }
+    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, {"shell": "echo on > on.txt"})
+    out = rig.run(*steps, options=("--on-ask", "deny"), parts=parts)
+    assert notes.exists()
+    assert (world.workspace / "sub.txt").exists() and (world.workspace / "on.txt").exists(), out
+    spawned = [e["request"] for e in world.events("act.decided") if e["request"]["action"] == "SubagentSpawn"]
+    assert len(spawned) == 1
+    assert "leash: REFUSED" in rig.model_saw()
