@@ -6,6 +6,7 @@ file that cannot be read or parsed is a finding, never silence.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from msgspec import Struct
 from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import AGENTS
 from leashtui.agents.servers import parsed
+from leashtui.supervisor.providers import named
 
 _RC = (
     ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".aliases", ".zshrc", ".zshenv",
@@ -58,7 +60,8 @@ class Finding(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """One installed agent. sees: how leash sees it, in one sentence. tried: the version it was tried with."""
+    """One installed agent. sees: how leash sees it, in one sentence. tried: the version it was tried with. models:
+    models and providers that its settings name."""
 
     v: int
     agent: str
@@ -72,6 +75,7 @@ class Found(Struct, frozen=True):
     skills: tuple[Thing, ...]
     instructions: tuple[Thing, ...]
     findings: tuple[Finding, ...]
+    models: tuple[str, ...] = ()
 
 
 class Stray(Struct, frozen=True):
@@ -138,6 +142,7 @@ def look(agent: Adapter, places: Places) -> Found | None:
             *(Thing(str(path), tree_digest(path)) for path in nested(agent, places)),
         ),
         findings=tuple(dict.fromkeys(findings)),
+        models=tuple(dict.fromkeys(_models(agent, places))),
     )
 
 
@@ -243,6 +248,14 @@ def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
             yield Server(name, shown, str(path))
 
 
+def _models(agent: Adapter, places: Places) -> Iterator[str]:
+    for pattern in agent.footprint.settings:
+        path = places.at(pattern)
+        if path.suffix in {".json", ".jsonc", ".toml"}:
+            with contextlib.suppress(ValueError):  # said by _settings_findings
+                yield from (f"{text} ({path})" for text in named(_document(path)))
+
+
 def obeyed(agent: Adapter, places: Places, digest: Callable[[Path], str]) -> Iterator[Thing]:
     """Instruction files, skills, plugins: whatever tells the agent's model what to do."""
     yield from _things(places, agent.footprint.instructions, inside=False, digest=digest)
@@ -310,7 +323,8 @@ def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
             bad = value is not None and wanted == "*"
             parsed = None if wanted == "*" else json.loads(wanted)
             if bad or (value is not None and (value == parsed or (isinstance(value, list) and parsed in value))):
-                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {dotted} out of {path}")
+                what = f"{wanted} out of {dotted} in" if isinstance(value, list) else f"{dotted} out of"
+                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {what} {path}")
         hooks = document.get("hooks") if isinstance(document, dict) else None
         for event, entries in hooks.items() if isinstance(hooks, dict) else ():
             for command in re.findall(r'"command": "((?:[^"\\]|\\.)*)"', json.dumps(entries)):
