@@ -166,7 +166,9 @@ def _opencode(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
     config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
-    needs = {"dependencies": {PLUGIN: json.loads((place() / "package.json").read_text())["dependencies"][PLUGIN]}}
+    there = json.loads((place() / "package.json").read_text())["dependencies"]
+    assert PLUGIN in there, f"{PLUGIN} is not installed: python tests/agents/install.py"
+    needs = {"dependencies": {PLUGIN: there[PLUGIN]}}
     rig.write(".config/opencode/package.json", json.dumps(needs))
     lock = {"name": "opencode", "lockfileVersion": 3, "requires": True, "packages": {"": needs}}
     rig.write(".config/opencode/package-lock.json", json.dumps(lock))
