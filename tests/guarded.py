@@ -1,9 +1,9 @@
 """Runs a program under the real exec guard with a rule instead of a policy; a process of its own, for tests.
 
 `python guarded.py REPORT RULES PROGRAM ARGS...` where RULES is JSON {deny: [...], hold: [...], seconds: n, pty: bool,
-linger: n, base: bool}: an exec whose command line holds a denied word is refused, one that holds a held word is allowed
-after `seconds`; the first exec is always allowed. `linger` more seconds are served after the end. `base`: the
-environment counts as the person's own. REPORT is one JSON object, see `watch`.
+linger: n, base: bool, beat: n}: an exec whose command line holds a denied word is refused, one with a held word is
+allowed after `seconds`; the first exec is always allowed. `linger` more seconds are served after the end. `base`: the
+environment counts as the person's own. `beat`: see ExecGuard. REPORT is one JSON object, see `watch`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from leashtui.model.request import Request
 from leashtui.model.verdict import By, Ruling, Verdict
 
 _WALL = 0x40000000
-_RULES = {"deny": [], "hold": [], "seconds": 1.0, "pty": False, "linger": 0, "base": True}
+_RULES = {"deny": [], "hold": [], "seconds": 1.0, "pty": False, "linger": 0, "base": True, "beat": 0.0}
 ALLOW = Verdict(Ruling.ALLOW, By.POLICY)
 DENY = Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: by the test")
 
@@ -89,6 +89,7 @@ async def watch(rules: dict[str, Any], argv: list[str]) -> dict[str, object]:
     agent = start(argv, rules["pty"])
     base = dict(os.environ) if rules["base"] else {}
     guard = ExecGuard(agent.listener, judge.submit, base, lost.append, unread.append)
+    guard.beat = rules["beat"]
     ended: asyncio.Future[int] = loop.create_future()
 
     def reap() -> None:

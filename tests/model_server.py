@@ -2,7 +2,9 @@
 
 One server thread on loopback. Which step is due is read from the conversation itself (how many tool results it holds),
 so that titles, summaries and retries of an agent cannot put the script out of step. Steps name what is to be done
-(`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called.
+(`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called. A
+step that `say`s something ends the turn, until what it waits for (`until`) stands in the conversation. `parts` are the
+scripts of sub-agents, by words of what they are asked. `all` holds steps that are called for at once.
 """
 
 from __future__ import annotations
@@ -21,11 +23,19 @@ DONE = "All steps are done."
 class Turn:
     """What the script makes of one request: text to say, or a tool (name, arguments) to call."""
 
-    def __init__(self, number: int, text: str = "", tool: str = "", arguments: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        text: str = "",
+        tool: str = "",
+        arguments: dict[str, Any] | None = None,
+        more: tuple[Turn, ...] = (),
+    ) -> None:
         self.number = number
         self.text = text
         self.tool = tool
         self.arguments = arguments or {}
+        self.all = (self, *more)
 
 
 def _choose(offered: set[str], *names: str) -> str:
@@ -63,15 +73,17 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         return name, {"filePath" if name == "read" else "file_path": step["read"]}
     if "task" in step:
         name = _choose(offered, "Agent", "Task", "task")
-        return name, {"description": "a part", "prompt": step["task"], "subagent_type": "general-purpose"}
+        kind = "general" if name == "task" else "general-purpose"
+        return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
     raise ValueError(f"a step nobody knows: {step}")
 
 
 class Model:
     """Serves `steps` until closed. said: everything that agents were told by tools, in order of arrival."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[Step], parts: dict[str, list[Step]] | None = None) -> None:
         self.steps = steps
+        self.parts = parts or {}
         self.requests: list[dict[str, Any]] = []
         model = self
 
@@ -134,9 +146,18 @@ class Model:
         number = len(list(_results(request)))
         if not offered:
             return Turn(number, text="ok")
-        if number >= len(self.steps):
+        asked = _asked(request)
+        steps = next((part for words, part in self.parts.items() if words in asked), self.steps)
+        text = json.dumps(request, ensure_ascii=False) if any("until" in step for step in steps) else ""
+        steps = [step for step in steps if "until" not in step or step["until"] not in text]
+        flat = [(step, nth) for step in steps for nth in range(len(step.get("all", "1")))]
+        if number >= len(flat):
             return Turn(number, text=DONE)
-        step = self.steps[number]
+        step, nth = flat[number]
+        if "all" in step:
+            calls = [_call(part, offered) for part in step["all"]][nth:]
+            first, *rest = (Turn(number + at, tool=tool, arguments=given) for at, (tool, given) in enumerate(calls))
+            return Turn(number, tool=first.tool, arguments=first.arguments, more=tuple(rest))
         if "say" in step:
             return Turn(number, text=step["say"])
         tool, arguments = _call(step, offered)
@@ -182,6 +203,15 @@ def _results(request: dict[str, Any]) -> Iterator[str]:
                 yield json.dumps(part["functionResponse"].get("response"), ensure_ascii=False)
 
 
+def _asked(request: dict[str, Any]) -> str:
+    """What the conversation began with, as far as the user's side said it."""
+    messages = request.get("messages") or request.get("input") or request.get("contents") or ()
+    said = (
+        [m for m in messages if isinstance(m, dict) and m.get("role") == "user"] if isinstance(messages, list) else []
+    )
+    return json.dumps(said[:3], ensure_ascii=False)
+
+
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
@@ -200,15 +230,18 @@ def _sse(events: list[tuple[str, dict[str, Any]]], done: bool = False) -> tuple[
 
 
 def _anthropic_whole(turn: Turn) -> dict[str, Any]:
-    block: dict[str, Any] = {"type": "text", "text": turn.text}
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": turn.text}]
     if turn.tool:
-        block = {"type": "tool_use", "id": f"toolu_{turn.number:04}", "name": turn.tool, "input": turn.arguments}
+        blocks = [
+            {"type": "tool_use", "id": f"toolu_{one.number:04}", "name": one.tool, "input": one.arguments}
+            for one in turn.all
+        ]
     return {
         "id": f"msg_{turn.number}",
         "type": "message",
         "role": "assistant",
         "model": "scripted",
-        "content": [block],
+        "content": blocks,
         "stop_reason": "tool_use" if turn.tool else "end_turn",
         "stop_sequence": None,
         "usage": {"input_tokens": 11, "output_tokens": 7},
@@ -217,17 +250,21 @@ def _anthropic_whole(turn: Turn) -> dict[str, Any]:
 
 def _anthropic(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
     whole = _anthropic_whole(turn)
-    block = whole["content"][0]
-    empty = {**block, "input": {}} if turn.tool else {**block, "text": ""}
-    delta = {"type": "text_delta", "text": turn.text}
-    if turn.tool:
-        delta = {"type": "input_json_delta", "partial_json": json.dumps(turn.arguments)}
+    blocks: list[dict[str, Any]] = []
+    for at, (block, one) in enumerate(zip(whole["content"], turn.all, strict=True)):
+        empty = {**block, "input": {}} if turn.tool else {**block, "text": ""}
+        delta = {"type": "text_delta", "text": turn.text}
+        if turn.tool:
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(one.arguments)}
+        blocks += [
+            {"type": "content_block_start", "index": at, "content_block": empty},
+            {"type": "content_block_delta", "index": at, "delta": delta},
+            {"type": "content_block_stop", "index": at},
+        ]
     start = {**whole, "content": [], "stop_reason": None}
     events = [
         {"type": "message_start", "message": start},
-        {"type": "content_block_start", "index": 0, "content_block": empty},
-        {"type": "content_block_delta", "index": 0, "delta": delta},
-        {"type": "content_block_stop", "index": 0},
+        *blocks,
         {
             "type": "message_delta",
             "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None},
@@ -238,7 +275,7 @@ def _anthropic(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
     return [(str(e["type"]), e) for e in events]
 
 
-def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _item(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
     item: dict[str, Any] = {
         "type": "message",
         "id": f"item_{turn.number}",
@@ -265,22 +302,34 @@ def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str,
         if turn.tool.startswith("mcp__") and turn.tool.count("__") > 1:  # a tool within its server's namespace
             space, _, name = turn.tool.rpartition("__")
             item |= {"namespace": space, "name": name}
+    return item
+
+
+def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
-    events = [
-        {"type": "response.created", "response": {"id": f"resp_{turn.number}"}},
-        {"type": "response.output_item.added", "output_index": 0, "item": item},
-        {"type": "response.output_item.done", "output_index": 0, "item": item},
-        {"type": "response.completed", "response": {"id": f"resp_{turn.number}", "output": [item], "usage": usage}},
-    ]
+    items = [_item(one, request) for one in turn.all]
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": f"resp_{turn.number}"}}]
+    for at, item in enumerate(items):
+        events.append({"type": "response.output_item.added", "output_index": at, "item": item})
+        events.append({"type": "response.output_item.done", "output_index": at, "item": item})
+    whole = {"id": f"resp_{turn.number}", "output": items, "usage": usage}
+    events.append({"type": "response.completed", "response": whole})
     return [(str(e["type"]), e) for e in events]
 
 
 def _chat_message(turn: Turn) -> dict[str, Any]:
     if not turn.tool:
         return {"role": "assistant", "content": turn.text}
-    function = {"name": turn.tool, "arguments": json.dumps(turn.arguments)}
-    call = {"index": 0, "id": f"call_{turn.number}", "type": "function", "function": function}
-    return {"role": "assistant", "content": None, "tool_calls": [call]}
+    calls = [
+        {
+            "index": at,
+            "id": f"call_{one.number}",
+            "type": "function",
+            "function": {"name": one.tool, "arguments": json.dumps(one.arguments)},
+        }
+        for at, one in enumerate(turn.all)
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
 
 
 def _chat_whole(turn: Turn) -> dict[str, Any]:
@@ -301,11 +350,11 @@ def _chat(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _gemini(turn: Turn) -> dict[str, Any]:
-    part: dict[str, Any] = {"text": turn.text}
+    parts: list[dict[str, Any]] = [{"text": turn.text}]
     if turn.tool:
-        part = {"functionCall": {"name": turn.tool, "args": turn.arguments}}
+        parts = [{"functionCall": {"name": one.tool, "args": one.arguments}} for one in turn.all]
     return {
-        "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+        "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18},
         "modelVersion": "scripted",
     }

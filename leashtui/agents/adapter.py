@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from leashtui.model.hook import Answer, Happening, Reply
+from leashtui.model.hook import Answer, Happening, Moment, Reply
 from leashtui.model.mcp import Served
 from leashtui.model.request import Tier
 
@@ -106,13 +106,16 @@ class Adapter(Struct, frozen=True):
 
     kind: the word policies use. names: program names it starts as. tier: the best tier it is known to run in.
     patience: seconds until it gives up on a held command, by its own defaults (0: not known). yields: it does not end
-    the command then, it only tells its model that it still runs. hold: seconds its hook
+    the command then, it only tells its model that it still runs. beats: seconds after which a held command says that it
+    waits, for an agent that counts from the last output (0: it does not). hold: seconds its hook
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
     can be seen where only shims guard. state: where it keeps its own files, below the home (beginnings of paths).
     kept: what there is the person's, since it tells the agent what to run, besides what its footprint names.
-    quiet: arguments that switch its own permission prompts off. extra: arguments it
+    quiet: arguments that switch its own permission prompts off. answered: what a person approved in leash it does not
+    ask about once more. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
     by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
+    deaf: moments at which it reads nothing that a hook says.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
@@ -125,12 +128,15 @@ class Adapter(Struct, frozen=True):
     tier: Tier = Tier.STRICT
     patience: int = 0
     yields: bool = False
+    beats: float = 0
     by_install: bool = False
+    deaf: tuple[Moment, ...] = ()
     hold: int = 0
     surroundings: tuple[tuple[str, str], ...] = ()
     state: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
+    answered: bool = False
     extra: tuple[str, ...] = ()
     tried: str = ""
     habits: tuple[str, ...] = ()

@@ -229,6 +229,7 @@ AGENT = Claude(
     patience=120,
     hold=3600,
     quiet=("--dangerously-skip-permissions",),
+    answered=True,
     surroundings=(("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),),
     tried="2.1.329",
     habits=(

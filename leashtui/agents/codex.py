@@ -182,6 +182,7 @@ AGENT = Codex(
     yields=True,
     hold=3600,
     quiet=("--dangerously-bypass-approvals-and-sandbox",),
+    answered=True,
     tried="0.169.0",
     state=(".codex/", ".codex/skills/.system/"),
     kept=(".codex/rules",),

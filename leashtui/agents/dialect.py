@@ -58,15 +58,16 @@ def files(kind: Kind, path: str, new: str = "", old: str = "") -> Shape:
 
 
 def edits(path: str, table: str, new: str, old: str) -> Shape:
-    """A tool that makes several exchanges in one file. table: the argument with the list of them."""
+    """A tool that makes several exchanges in one file: one act. table: the argument with the list of them."""
 
     def read(name: str, fields: Fields, cwd: str) -> ToolUse:
         place, many = fields.get(path), fields.get(table)
         if not isinstance(place, str) or not isinstance(many, list):
             raise ValueError(f"{name} without a path or edits")
         where = os.path.normpath(os.path.join(cwd, place))
-        acts = tuple(FileAct(Kind.WRITE, where, _words(e, old), _words(e, new)) for e in many if isinstance(e, dict))
-        return ToolUse(name, Kind.WRITE, cwd=cwd, files=acts or (FileAct(Kind.WRITE, where),))
+        made = [(_words(each, old), _words(each, new)) for each in many if isinstance(each, dict)]
+        before, after = ("\n".join(texts) for texts in zip(*made, strict=True)) if made else ("", "")
+        return ToolUse(name, Kind.WRITE, cwd=cwd, files=(FileAct(Kind.WRITE, where, before, after),))
 
     return read
 

@@ -131,6 +131,7 @@ AGENT = Gemini(
     kind="gemini",
     names=("gemini",),
     patience=300,
+    beats=60,
     hold=3600,
     by_install=True,
     quiet=("--yolo",),

@@ -57,8 +57,9 @@ const call = (event, body) => new Promise((done) => {
     code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }))
   child.stdin.end(JSON.stringify(body))
 })
-export const Leash = async ({ directory }) => {
+export const Leash = async ({ client, directory }) => {
   if (!(%s)) return {}
+  const approved = new Set()
   await call("start", { cwd: directory })
   return {
     "chat.message": async (input, output) => {
@@ -72,14 +73,20 @@ export const Leash = async ({ directory }) => {
       const said = await call("before", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
         tool_name: input.tool, tool_input: output.args })
       if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
+      if (said.out === "approved") approved.add(input.callID)
     },
     "tool.execute.after": async (input, output) => {
+      approved.delete(input.callID)
       const said = await call("after", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
         tool_name: input.tool, tool_input: input.args || {} })
       if (said.out && typeof output.output === "string") output.output += "\\n\\n" + said.out
     },
     event: async ({ event }) => {
-      if (event.type === "session.idle") await call("idle", { cwd: directory, session_id: event.properties.sessionID })
+      const said = event.properties
+      if (event.type === "session.idle") await call("idle", { cwd: directory, session_id: said.sessionID })
+      if (event.type === "permission.asked" && said.tool && approved.has(said.tool.callID))
+        await client.postSessionIdPermissionsPermissionId({
+          path: { id: said.sessionID, permissionID: said.id }, body: { response: "once" } })
     },
   }
 }
@@ -135,9 +142,14 @@ class OpenCode(Adapter, frozen=True):
         return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
 
     def answer(self, happening: Happening, answer: Answer) -> Reply:
-        """The plugin throws what stands on stderr, and adds what stands on stdout to what the model reads."""
+        """The plugin throws what stands on stderr, and adds what stands on stdout to what the model reads.
+
+        What a person approved before a tool runs it answers itself where OpenCode asks once more.
+        """
         if answer.refused:
             return refuse(answer.feedback)
+        if happening.moment is Moment.TOOL:
+            return Reply(stdout=b"approved" if answer.approved else b"")
         return Reply(stdout=answer.context.encode("utf-8", "backslashreplace"))
 
 
@@ -169,8 +181,9 @@ AGENT = OpenCode(
     names=("opencode",),
     patience=120,
     hold=3600,
+    deaf=(Moment.SESSION_START, Moment.STOP),
     tried="1.18.33",
-    state=(".local/share/opencode/", ".local/state/opencode/", ".config/opencode/"),
+    state=(".local/share/opencode/", ".local/share/opentui/", ".local/state/opencode/", ".config/opencode/"),
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
     keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
     footprint=Footprint(

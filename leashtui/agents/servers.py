@@ -6,6 +6,7 @@ start anything. Invariant: an entry that is led through leash keeps every other 
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import tomllib
@@ -31,7 +32,7 @@ def table_of(path: Path, *keys: str) -> Table:
     """The table below `keys` of a JSON or TOML file; {} when there is none, or none that the agent could read."""
     try:
         raw = path.read_bytes()[:_LIMIT]
-        document = tomllib.loads(raw.decode()) if path.suffix == ".toml" else _json(raw)
+        document = tomllib.loads(raw.decode()) if path.suffix == ".toml" else parsed(raw)
     except (OSError, ValueError, RecursionError):
         return {}
     return below(document, *keys)
@@ -44,13 +45,16 @@ def below(document: Any, *keys: str) -> Table:
     return document if isinstance(document, dict) else {}
 
 
-def _json(raw: bytes) -> Any:
-    """JSON, with the comments and last commas that several agents allow."""
+def parsed(raw: bytes) -> Any:
+    """JSON, with the comments, last commas and byte order marks that several agents allow. Raises ValueError."""
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         return json.loads(raw)
     except ValueError:
         text = _COMMENT.sub(lambda m: m[0] if m[0].startswith('"') else " ", raw.decode("utf-8", "replace"))
         return json.loads(_COMMA.sub(lambda m: m[1] or m[2], text))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def above(folder: str, top: str) -> Iterator[Path]:

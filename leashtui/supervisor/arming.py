@@ -19,6 +19,7 @@ from leashtui.agents.adapter import Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
+from leashtui.guards.kernel.voice import is_on_terminal
 from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import Acts
@@ -31,18 +32,32 @@ from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.session import Session
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tickets import Tickets
+from leashtui.words.refusal import woken
 
 _MARGIN = 60.0
 """Seconds between a ticket and the end of the hook client's own patience."""
+_BEATEN = 3540.0
+"""Seconds that a program may be held whose caller counts from the last output, and is given some."""
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 _HARMLESS = ("GIT_", "npm_config_", "NODE_PATH")
 _HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"})
 
 
 class Arming:
-    """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's."""
+    """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's.
+    wake: types a sentence into the agent's prompt unless the person typed since; None where they did not agree to it.
+    """
 
-    def __init__(self, argv: Sequence[str], directory: Path, *, hooks: bool, patience: int, mcp: bool = False) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        *,
+        hooks: bool,
+        patience: int,
+        mcp: bool = False,
+        wake: Callable[[str, float], None] | None = None,
+    ) -> None:
         self.adapter: Adapter = adapter_for(argv[0])
         self._program = argv[0]
         self._exe = ""
@@ -51,6 +66,7 @@ class Arming:
         self._patience = patience
         self._hooks: Hooks | None = None
         self._mcp = mcp
+        self._wake = wake
         self._relays = Relays(self._directory.path)
 
     @property
@@ -79,6 +95,7 @@ class Arming:
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self.tell,
+            wake=self.wake,
         )
 
     def arm(
@@ -157,6 +174,8 @@ class Arming:
             return float(self._patience)
         if request.layer is Layer.HOOK:
             return max(self.adapter.hold - _MARGIN, 0.0)
+        if self.adapter.beats and request.process is not None and is_on_terminal(request.process.pid):
+            return _BEATEN
         patience = 0 if self.adapter.yields else self.adapter.patience
         return patience - max(5.0, patience / 12) if patience > 10 else 0.0
 
@@ -209,3 +228,9 @@ class Arming:
         """Something for the model to read, where the agent has hooks that can carry it."""
         if self._hooks is not None:
             self._hooks.tell(sentence)
+
+    def wake(self, ask: str) -> None:
+        """A card was approved late: an agent that stands idle at its prompt is woken, where the person agreed."""
+        idle = self._hooks.idle_since if self._hooks is not None else 0.0
+        if self._wake is not None and idle:
+            self._wake(woken(ask), idle)

@@ -196,7 +196,12 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         lambda ask, who: council.offer(ask, who),
     )
     notices = Notices(stream, channel)
-    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp)
+
+    def wake(text: str, since: float) -> None:
+        session.wake(text, since)
+
+    typing = wake if start.wake else None
+    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing)
     acts = Acts(alive, arming.adapter.command_of)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(

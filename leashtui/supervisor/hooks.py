@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from leashtui.model.verdict import By, Ruling, Verdict
 
 _CARRIES = frozenset({Moment.PROMPT, Moment.TOOL_DONE, Moment.SESSION_START, Moment.STOP})
 _TURNS = frozenset({Moment.PROMPT, Moment.STOP, Moment.SESSION_END})
+_BUSY = frozenset({Moment.PROMPT, Moment.TOOL_DONE, Moment.SUBAGENT_START, Moment.SESSION_END})
 _PERSON = frozenset({By.PERSON, By.TICKET})
 _ACTIONS = {Kind.READ: Action.FILE_READ, Kind.WRITE: Action.FILE_WRITE, Kind.DELETE: Action.FILE_DELETE}
 _WITHIN = {Kind.SUBAGENT: Action.SUBAGENT_SPAWN, Kind.FETCH: Action.TOOL_USE, Kind.OTHER: Action.TOOL_USE}
@@ -69,7 +71,9 @@ class _Gate:
 
 class Hooks:
     """One a session. record: keeps an event. notice: tells the person. known: a tool call with what is known of the
-    tool, None for leash's own. read: told when a tool brought a page from the web before the model."""
+    tool, None for leash's own. read: told when a tool brought a page from the web before the model.
+
+    idle_since: when the turn began after which the agent waits for the person, by the clock; 0 while it works."""
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Hooks:
         notice: Notice,
         known: Callable[[Request], Request | None] | None = None,
         read: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._adapter = adapter
         self._submit = submit
@@ -89,6 +94,9 @@ class Hooks:
         self._known = known or (lambda request: request)
         self._read = read
         self._notes: list[str] = []
+        self._clock = clock
+        self._begun = clock()
+        self.idle_since = 0.0
         self._answered: OrderedDict[str, tuple[bool, bool]] = OrderedDict()
 
     def tell(self, sentence: str) -> None:
@@ -129,6 +137,7 @@ class Hooks:
                 self._notice("alarm", f"a tool call could not be judged and was refused: {error.message}", error.hint)
                 reply(refuse(f"leash: REFUSED: this call could not be judged ({error.message}); nothing was run."))
                 return None
+        self.idle_since = 0.0
         gate = _Gate(happening, requests, reply)
         if use.kind in _WITHIN or not requests:
             self._told(happening)
@@ -178,6 +187,10 @@ class Hooks:
     def _news(self, happening: Happening) -> None:
         self._told(happening)
         use = happening.tool
+        if happening.moment is Moment.PROMPT:
+            self._begun = self._clock()
+        if happening.moment in _BUSY:
+            self.idle_since = 0.0
         if happening.moment in _TURNS:
             self._acts.end_turn()
         if happening.moment is not Moment.TOOL_DONE or use is None:
@@ -201,11 +214,14 @@ class Hooks:
         context = ""
         if (
             happening.moment in _CARRIES
+            and happening.moment not in self._adapter.deaf
             and self._notes
             and not (happening.repeated and happening.moment is Moment.STOP)
         ):
             context = "\n".join(self._notes)
             self._notes.clear()
+        if happening.moment is Moment.STOP and not context:
+            self.idle_since = self._begun
         return Answer(approved=approved, context=context)
 
     def _told(self, happening: Happening) -> None:

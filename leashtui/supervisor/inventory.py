@@ -6,6 +6,7 @@ file that cannot be read or parsed is a finding, never silence.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,8 +20,14 @@ from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import AGENTS
+from leashtui.agents.servers import parsed
+from leashtui.supervisor.providers import named
 
-_RC = (".bashrc", ".bash_aliases", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".config/fish/config.fish")
+_RC = (
+    ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".aliases", ".zshrc", ".zshenv",
+    ".zprofile", ".zlogin", ".kshrc", ".config/fish/config.fish",
+)  # fmt: skip
+_RC_OF_AGENT = ".config/fish/functions/{}.fish"
 _LIMIT = 4 << 20
 _PIECE = 1 << 20
 _FOLDERS = 5000
@@ -53,7 +60,8 @@ class Finding(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """One installed agent. sees: how leash sees it, in one sentence. tried: the version it was tried with."""
+    """One installed agent. sees: how leash sees it, in one sentence. tried: the version it was tried with. models:
+    models and providers that its settings name."""
 
     v: int
     agent: str
@@ -67,6 +75,7 @@ class Found(Struct, frozen=True):
     skills: tuple[Thing, ...]
     instructions: tuple[Thing, ...]
     findings: tuple[Finding, ...]
+    models: tuple[str, ...] = ()
 
 
 class Stray(Struct, frozen=True):
@@ -133,6 +142,7 @@ def look(agent: Adapter, places: Places) -> Found | None:
             *(Thing(str(path), tree_digest(path)) for path in nested(agent, places)),
         ),
         findings=tuple(dict.fromkeys(findings)),
+        models=tuple(dict.fromkeys(_models(agent, places))),
     )
 
 
@@ -206,15 +216,14 @@ def _digest(path: Path) -> str:
 
 
 def _document(path: Path) -> Any:
-    """A JSON (comments allowed at line starts) or TOML file; None when there is none. Raises ValueError."""
+    """A JSON file as agents read it, or a TOML file; None when there is none. Raises ValueError."""
     try:
         raw = path.read_bytes()[:_LIMIT]
     except OSError:
         return None
     if path.suffix == ".toml":
         return tomllib.loads(raw.decode("utf-8", "replace"))
-    text = re.sub(r"^\s*//.*$", "", raw.decode("utf-8", "replace"), flags=re.M)
-    return json.loads(text) if text.strip() else {}
+    return parsed(raw) if raw.strip() else {}
 
 
 def _at(document: Any, dotted: str) -> Any:
@@ -237,6 +246,14 @@ def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
             words = [*command] if isinstance(command, list) else [command, *(entry.get("args") or ())]
             shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
             yield Server(name, shown, str(path))
+
+
+def _models(agent: Adapter, places: Places) -> Iterator[str]:
+    for pattern in agent.footprint.settings:
+        path = places.at(pattern)
+        if path.suffix in {".json", ".jsonc", ".toml"}:
+            with contextlib.suppress(ValueError):  # said by _settings_findings
+                yield from (f"{text} ({path})" for text in named(_document(path)))
 
 
 def obeyed(agent: Adapter, places: Places, digest: Callable[[Path], str]) -> Iterator[Thing]:
@@ -306,7 +323,8 @@ def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
             bad = value is not None and wanted == "*"
             parsed = None if wanted == "*" else json.loads(wanted)
             if bad or (value is not None and (value == parsed or (isinstance(value, list) and parsed in value))):
-                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {dotted} out of {path}")
+                what = f"{wanted} out of {dotted} in" if isinstance(value, list) else f"{dotted} out of"
+                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {what} {path}")
         hooks = document.get("hooks") if isinstance(document, dict) else None
         for event, entries in hooks.items() if isinstance(hooks, dict) else ():
             for command in re.findall(r'"command": "((?:[^"\\]|\\.)*)"', json.dumps(entries)):
@@ -315,7 +333,7 @@ def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
 
 
 def _alias_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
-    for name in _RC:
+    for name in (*_RC, *(_RC_OF_AGENT.format(name) for name in agent.names)):
         path = places.home / name
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

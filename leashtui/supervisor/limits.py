@@ -18,7 +18,7 @@ class Limits:
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
     agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
-    with a sentence for the model when a parked act was answered.
+    with a sentence for the model when a parked act was answered. wake: called with the card that was approved so.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Limits:
         plain: Callable[[Request], Request] = lambda request: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,
+        wake: Callable[[str], None] = lambda ask: None,
     ) -> None:
         self.patience = patience
         self.later = later
@@ -39,3 +40,4 @@ class Limits:
         self.plain = plain
         self.tickets = tickets
         self.told = told
+        self.wake = wake

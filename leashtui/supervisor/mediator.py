@@ -365,6 +365,7 @@ class Mediator:
             if self._limits.tickets is not None and not granted:
                 self._limits.tickets.leave(waiting.digest, ask)
             self._limits.told(approved_late(ask, waiting.facts.command))
+            self._limits.wake(ask)
         elif verdict.by is By.PERSON:
             self._limits.told(f"{ask} was refused. {verdict.feedback}")
 

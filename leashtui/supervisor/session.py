@@ -69,6 +69,8 @@ class Screen(Protocol):
 
     def hand(self, connection: socket.socket, cols: int, rows: int) -> None: ...
 
+    def type(self, text: bytes, since: float) -> None: ...
+
     def died(self) -> None: ...
 
     async def drained(self, timeout: float) -> None: ...
@@ -238,6 +240,14 @@ class Session:
         if self.screen is not None:
             self.screen.hand(connection, cols, rows)
             self._seen.set()
+
+    def wake(self, sentence: str, since: float) -> None:
+        """Type a sentence into the prompt of an agent that is idle, and say so. since: see control.Line."""
+        if self.screen is not None:
+            self.notice(
+                "info", f"typed into the agent's prompt, if you typed nothing there: {sentence}", "wake = false"
+            )
+            self.screen.type(sentence.encode(), since)
 
     def notice(self, level: str, text: str, hint: str = "") -> None:
         """Record something a person should know."""

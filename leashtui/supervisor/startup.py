@@ -165,7 +165,7 @@ async def _surround(
     if shim is not None:
         shim.started(launched.pid)
     if launched.listener >= 0:
-        session.guard = ExecGuard(
+        session.guard = guard = ExecGuard(
             launched.listener,
             parts.mediator.submit,
             start.env,
@@ -173,6 +173,7 @@ async def _surround(
             lambda sentence: session.notice("alarm", sentence, "nothing of it was run"),
             None if floor.tier is Tier.EXEC else _effects(start, parts, launched.pid, floor),
         )
+        guard.beat = parts.arming.adapter.beats
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
         if start.record:

@@ -75,6 +75,12 @@ class Terminal:
             with contextlib.suppress(OSError):
                 control.hand_over(self._line, connection, cols, rows)
 
+    def type(self, text: bytes, since: float) -> None:
+        """Have the pump type a line and Enter, unless the person typed since (seconds of the monotonic clock)."""
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                control.type_line(self._line, control.Line(since, text))
+
     def died(self) -> None:
         """The pump is gone: start another, at most a few times, unless the terminal is closed anyway."""
         self._drop_line()

@@ -25,6 +25,8 @@ _NEXT = {
 }
 
 
+WAITS = "leash: a person has to answer first; nothing of this has run yet."
+"""What a held program says now and then, where its caller counts the time from the last output."""
 INSTEAD = "run this instead: "
 """How a person's words begin who edited the command."""
 _INSTEAD = "Run exactly what the person wrote; it is judged like any other command."
@@ -44,6 +46,11 @@ def approved_late(ask: str, command: str) -> str:
     """What a model is told after a late approval."""
     what = one_line(command, 300)
     return f"leash: {ask} is approved now. It has not run yet: run the very same command once more: {what}"
+
+
+def woken(ask: str) -> str:
+    """What is typed into an idle agent's prompt after a late approval, where the person agreed to that."""
+    return f"leash: {ask} is approved now, run the very same command once more"
 
 
 def refusal(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +20,12 @@ import pytest
 from agents.install import place
 from conftest import World, eventually
 from model_server import Model, Step
+from tmux_rig import Tmux
 
 from leashtui.model.request import TOLD
 
+PLUGIN = "@opencode-ai/plugin"
+"""What OpenCode fetches at its first start where a plugin is configured, 63 MB of it."""
 Setup = Callable[["Rig", str], list[str]]
 
 
@@ -46,20 +50,37 @@ class Rig:
         return path
 
     @contextmanager
-    def running(self, *steps: Step, options: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    def running(
+        self, *steps: Step, options: tuple[str, ...] = (), parts: dict[str, list[Step]] | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """The agent under leash, working through the script; its model is `self.model`."""
-        with Model(list(steps)) as self.model:
+        with Model(list(steps), parts) as self.model:
             argv = SETUPS[self.kind](self, self.model.url)
             yield self.world.start("run", "--headless", *options, "--", *argv)
+
+    @contextmanager
+    def panel(self, *steps: Step, parts: dict[str, list[Step]] | None = None) -> Iterator[Tmux]:
+        """The agent's own screen inside leash's panel, in a real terminal wide enough for both."""
+        with Model(list(steps), parts) as self.model:
+            argv = PANELS[self.kind](self, self.model.url)
+            words = ["env", "-C", str(self.world.workspace), *self.world.argv("run", "--", *argv)]
+            with Tmux(self.world.root, words, 170, 48, **self.world.env) as tmux:
+                yield tmux
 
     def finish(self, leash: subprocess.Popen[bytes], timeout: float = 90) -> str:
         """Everything it printed; the session has ended."""
         out, err = leash.communicate(timeout=timeout)
         return (out + err).decode("utf-8", "replace")
 
-    def run(self, *steps: Step, options: tuple[str, ...] = (), timeout: float = 90) -> str:
+    def run(
+        self,
+        *steps: Step,
+        options: tuple[str, ...] = (),
+        timeout: float = 90,
+        parts: dict[str, list[Step]] | None = None,
+    ) -> str:
         """The script from its beginning to its end; what the agent printed."""
-        with self.running(*steps, options=options) as leash:
+        with self.running(*steps, options=options, parts=parts) as leash:
             return self.finish(leash, timeout)
 
     def told(self) -> str:
@@ -145,10 +166,49 @@ def _opencode(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
     config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
+    there = json.loads((place() / "package.json").read_text())["dependencies"]
+    assert PLUGIN in there, f"{PLUGIN} is not installed: python tests/agents/install.py"
+    needs = {"dependencies": {PLUGIN: there[PLUGIN]}}
+    rig.write(".config/opencode/package.json", json.dumps(needs))
+    lock = {"name": "opencode", "lockfileVersion": 3, "requires": True, "packages": {"": needs}}
+    rig.write(".config/opencode/package-lock.json", json.dumps(lock))
+    (rig.home / ".config/opencode/node_modules").symlink_to(place() / "node_modules")
     rig.write(".config/opencode/opencode.json", json.dumps(config))  # without a schema it adds one, which is asked
     return ["opencode", "run", "-m", "s/m", "do the work"]
 
 
+def _mini(rig: Rig, url: str) -> list[str]:
+    rig.world.env |= {"MSWEA_CONFIGURED": "true", "MSWEA_SILENT_STARTUP": "1", "MSWEA_COST_TRACKING": "ignore_errors"}
+    rig.world.env |= {"OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": "k", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    return ["mini", "-m", "openai/m", "-t", "do the work", "-y", "--exit-immediately"]
+
+
+def _codex_screen(rig: Rig, url: str) -> list[str]:
+    """As after a first start, which keeps in the settings what was told and found out."""
+    _codex(rig, url)
+    config = rig.home / ".codex/config.toml"
+    seen = '[tui]\nscreen_reader_detection_done = true\n[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n'
+    config.write_text(config.read_text() + seen)
+    return ["codex", "--dangerously-bypass-approvals-and-sandbox", "do the work"]
+
+
+def _screen(setup: Setup, *argv: str) -> Setup:
+    """The same agent with a screen of its own."""
+
+    def made(rig: Rig, url: str) -> list[str]:
+        setup(rig, url)
+        return list(argv)
+
+    return made
+
+
+PANELS: dict[str, Setup] = {
+    "claude": _screen(_claude, "claude", "do the work"),
+    "codex": _codex_screen,
+    "gemini": _screen(_gemini, "gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
+    "opencode": _screen(_opencode, "opencode", "-m", "s/m", "--prompt", "do the work"),
+    "mini": _mini,
+}
 SETUPS: dict[str, Setup] = {"claude": _claude, "codex": _codex, "gemini": _gemini, "opencode": _opencode}
 
 
@@ -160,7 +220,7 @@ def rig(request: pytest.FixtureRequest, world: World) -> Rig:
 
 def make_rig(kind: str, world: World) -> Rig:
     """This agent. Fails where it is not installed."""
-    bin_dir = place() / "node_modules" / ".bin"
+    bin_dir = Path(sys.executable).parent if kind == "mini" else place() / "node_modules" / ".bin"
     assert (bin_dir / kind).exists(), f"{kind} is not installed: python tests/agents/install.py"
     world.env["PATH"] = f"{bin_dir}:{world.env['PATH']}"
     world.env["SHELL"] = "/bin/bash"

@@ -2,7 +2,7 @@
 
 `python tests/agents/install.py` does it. Versions are pinned, because an agent's hooks are part of what is tested.
 `LEASH_TEST_AGENTS=DIR python tests/agents/install.py --older` installs an older version of each; the tests of that
-folder run with them under the same variable.
+folder run with them under the same variable. What OpenCode would fetch for each new home is among them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ PACKAGES = {
     "@openai/codex": "0.169.0",
     "@google/gemini-cli": "0.61.0",
     "opencode-ai": "1.18.33",
+    "@opencode-ai/plugin": "1.18.33",
 }
 OLDER = {
     "@anthropic-ai/claude-code": "2.1.197",
     "@openai/codex": "0.162.0",
     "@google/gemini-cli": "0.55.1",
     "opencode-ai": "1.17.0",
+    "@opencode-ai/plugin": "1.17.0",
 }
 
 

@@ -7,8 +7,9 @@ import os
 import signal
 from pathlib import Path
 
-from agents.conftest import Rig, settle
-from conftest import eventually
+import pytest
+from agents.conftest import Rig, make_rig, settle
+from conftest import World, eventually
 from model_server import Step
 
 from leashtui.guards.kernel.probe import probe
@@ -131,3 +132,41 @@ def test_an_ended_supervisor_leaves_nothing_running(rig: Rig) -> None:
         rig.finish(leash)
     assert notes.exists()
     eventually(lambda: not rig.processes(), 20)
+
+
+def test_calls_made_at_once_are_acts_of_their_own(rig: Rig) -> None:
+    """In names with spaces and letters of all kinds; one of them is refused, and the others happen."""
+    notes = rig.world.workspace / "my notes"
+    notes.mkdir()
+    (notes / "größe 日本.txt").write_text("mine\n")
+    calls: list[Step] = [
+        {"shell": "echo one > 'the first ü.txt'"},
+        {"shell": "find 'my notes' -delete"},
+        {"shell": "echo two > second.txt"},
+        {"write": [str(rig.world.workspace / "third ö.txt"), "new\n"]},
+    ]
+    out = rig.run({"all": calls}, {"shell": "echo on > on.txt"}, options=("--on-ask", "deny"))
+    for name in ("the first ü.txt", "second.txt", "third ö.txt", "on.txt"):
+        assert (rig.world.workspace / name).exists(), out
+    assert (notes / "größe 日本.txt").exists()
+    assert rig.told().count("leash: REFUSED") == 1
+    refused = [e for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    assert len(refused) == 1
+
+
+@pytest.mark.parametrize("kind", ["claude", "opencode"])
+def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World) -> None:
+    rig = make_rig(kind, world)
+    notes = world.workspace / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("mine\n")
+    parts: dict[str, list[Step]] = {
+        "tidy the notes up": [{"shell": "find notes -delete"}, {"shell": "echo sub > sub.txt"}]
+    }
+    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, {"shell": "echo on > on.txt"})
+    out = rig.run(*steps, options=("--on-ask", "deny"), parts=parts)
+    assert notes.exists()
+    assert (world.workspace / "sub.txt").exists() and (world.workspace / "on.txt").exists(), out
+    spawned = [e["request"] for e in world.events("act.decided") if e["request"]["action"] == "SubagentSpawn"]
+    assert len(spawned) == 1
+    assert "leash: REFUSED" in rig.model_saw()

@@ -148,3 +148,24 @@ def test_the_inventory_names_what_is_there_and_what_is_weak(world: World) -> Non
     look("--accept")
     (world.workspace / "CLAUDE.md").write_text("be quick\n")
     assert look()["changed"] == {str(world.workspace / "CLAUDE.md"): "changed"}
+
+
+def test_the_inventory_names_models_and_providers_and_no_secret(world: World) -> None:
+    home, folder = Path(world.env["HOME"]), world.root / "bin"
+    folder.mkdir()
+    for name in ("codex", "opencode"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    world.env["PATH"] = f"{folder}:{world.env['PATH']}"
+    (home / ".codex").mkdir()
+    (home / ".codex" / "config.toml").write_text(
+        'model = "gpt-5.5"\nmodel_provider = "s"\n[model_providers.s]\nbase_url = "https://me:sekret@models.example/v1?k=sekret"\n'
+    )
+    (home / ".config" / "opencode").mkdir(parents=True)
+    (home / ".config" / "opencode" / "opencode.json").write_text(
+        '{"model": "s/m", // mine\n "provider": {"s": {"options": {"baseURL": "http://10.0.0.1:8/v1", "k": "sekret"}}}}'
+    )
+    out = world.leash("inventory").stdout
+    for said in ("model gpt-5.5", "provider s at https://models.example/v1", "model s/m", "s at http://10.0.0.1:8/v1"):
+        assert said in out, out
+    assert "sekret" not in out

@@ -238,6 +238,15 @@ def test_an_ignored_signal_does_not_withdraw_and_one_pending_before_neither(tmp_
     assert report["withdrawn"] == []
 
 
+@pytest.mark.parametrize("beat", [0.0, 0.2])
+def test_a_held_program_says_on_its_terminal_that_it_waits(tmp_path: Path, beat: float) -> None:
+    report, _ = under_guard(
+        "sh", "-c", "touch HELD; echo on", cwd=tmp_path, hold=["HELD"], seconds=1.0, pty=True, beat=beat
+    )
+    assert ("a person has to answer" in report["screen"]) == bool(beat)
+    assert (tmp_path / "HELD").exists()
+
+
 def test_a_guard_whose_processes_are_all_gone_costs_nothing(tmp_path: Path) -> None:
     report, _ = under_guard("/bin/true", cwd=tmp_path, linger=1.0)
     assert report["idle_cpu"] < 0.5

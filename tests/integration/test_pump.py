@@ -85,6 +85,25 @@ def test_bash_in_a_terminal_of_ours() -> None:
         rig.told(control.CLOSED)
 
 
+def test_a_line_is_typed_for_a_person_who_did_not_type() -> None:
+    with Rig("cat") as rig:
+        face = rig.attach()
+        face.hello()
+        control.type_line(rig.control, control.Line(time.monotonic(), b"wake up"))
+        face.until(b"wake up\r\nwake up\r\n")
+        before = time.monotonic()
+        face.type(b"half")
+        face.until(b"half")
+        control.type_line(rig.control, control.Line(before, b"never"))
+        face.type(b" a line\n")
+        face.until(b"half a line\r\nhalf a line\r\n")
+        assert b"never" not in face.output
+        since = time.monotonic()
+        face.type(b"\x1b[I")  # the terminal came to the front: nobody typed
+        control.type_line(rig.control, control.Line(since, b"once more"))
+        face.until(b"once more\r\n")
+
+
 def test_a_resize_is_signalled_to_the_program() -> None:
     code = (
         "import os, signal, sys, time\n"

@@ -81,6 +81,8 @@ def pins(agent: Found) -> dict[str, str]:
 def _show(agent: Found, changed: Mapping[str, str]) -> None:
     print(f"{agent.agent} {agent.version or '(version not known)'}  {agent.path}")
     print(f"  sha256 {agent.digest[:16]}  {agent.sees}")
+    for model in agent.models:
+        print(f"  {one_line(model, 160)}")
     for server in agent.servers:
         mark = changed.get(f"mcp {server.name} of {server.source}", "")
         print(f"  mcp {one_line(server.name, 40)}: {one_line(server.command, 100)}{_mark(mark)}")

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.ahead import PANEL, SUPERVISOR
 from leashtui.faces.cli import beside, options, workspace
@@ -73,9 +74,9 @@ def start(
     agent = adapter_for(argv[0])
     place = workspace.find(where, args.workspace, (runtime_dir(), state_dir(), config_dir()))
     face = choose_face(args, config)
-    quiet = bool(agent.quiet) and config.own_prompts.get(agent.kind) == "quiet" and _execs_are_held(guard)
-    if quiet:
-        print(f"leash: {agent.kind} runs without its own prompts (own_prompts.{agent.kind})", file=sys.stderr)
+    quiet, said = own_prompts(agent, argv, config, held=_execs_are_held(guard))
+    if said:
+        print(f"leash: {said}", file=sys.stderr)
     size = shutil.get_terminal_size()
     letter: dict[str, Any] = {
         "argv": agent.command(argv, quiet=quiet, version=version_of(Path(exe).resolve(), agent.footprint.package)),
@@ -99,6 +100,7 @@ def start(
         "hooks": config.hooks,
         "mcp": config.mcp,
         "patience": config.patience.get(agent.kind, 0),
+        "wake": config.wake,
         "grants": [*config.environment.grant, *args.grant_env],
         "withhold": list(config.environment.withhold),
         "opened": list(config.secrets.open),
@@ -185,6 +187,27 @@ def _advice(word: str) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "leash runs any program: leash bash; `leash --help` lists its own commands"
+
+
+def own_prompts(agent: Adapter, argv: Sequence[str], config: Config, *, held: bool) -> tuple[bool, str]:
+    """(whether the agent's own prompts are switched off, what the person should know of that, '' for nothing).
+
+    held: whether execs will be held, without which they stay.
+    """
+    kind, wanted = agent.kind, config.own_prompts.get(agent.kind)
+    if wanted == "quiet" and not agent.quiet:
+        return False, f"{kind} has no prompts of its own that leash could switch off"
+    if wanted == "quiet" and not held:
+        return False, f"{kind} keeps its own prompts: this session holds no execs"
+    if wanted == "quiet":
+        return True, f"{kind} runs without its own prompts (own_prompts.{kind})"
+    silent = {*agent.quiet, *agent.footprint.bypasses}.intersection(argv)
+    if wanted is None and agent.quiet and not agent.answered and not silent:
+        return (
+            False,
+            f'{kind} asks you itself as well, about the same acts: say own_prompts.{kind} = "quiet", or "keep"',
+        )
+    return False, ""
 
 
 def _inside(env: dict[str, str], face: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -26,11 +27,12 @@ from leashtui.guards.kernel import abi, tracee
 from leashtui.guards.kernel.filter import EXECS
 from leashtui.guards.kernel.image import Lineage, request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
-from leashtui.guards.kernel.voice import say
+from leashtui.guards.kernel.voice import is_on_terminal, say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Tier
 from leashtui.model.variables import carries_code
 from leashtui.model.verdict import Ruling, Verdict
+from leashtui.words.refusal import WAITS
 
 _REFUSED = 126
 _REMEMBERED = 8192
@@ -46,6 +48,7 @@ class _Held:
     def __init__(self) -> None:
         self.ticket: Ticket | None = None
         self.before = 0
+        self.said = time.monotonic()
 
 
 class _Flight:
@@ -72,7 +75,8 @@ class ExecGuard:
     listener: descriptor, owned from now on. base: the environment the agent was started with, whose code-carrying
     variables are the person's own choice. lost: told when nothing is guarded any more. unread: told in a sentence of an
     exec that was refused although nobody could judge it, because it could not be traced or read. rest: makes the guard
-    of whatever else the filter asks about; without one it is refused.
+    of whatever else the filter asks about; without one it is refused. beat: seconds after which a held program says on
+    its terminal that it waits, again and again, for callers that count from the last output; 0 for never.
     """
 
     name = "kernel"
@@ -92,6 +96,7 @@ class ExecGuard:
         self._rest = rest(self._listener) if rest is not None else None
         self.fd = self._listener.fd
         self.met = 0
+        self.beat = 0.0
         self._submit = submit
         self._lineage = Lineage(os.getpid())
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
@@ -163,6 +168,9 @@ class ExecGuard:
                 if held.ticket is not None:
                     held.ticket.withdraw(f"the program got {signal.Signals(number).name} while it waited")
                 self._end(pid, 128 + number)
+            elif self.beat and time.monotonic() - held.said >= self.beat and is_on_terminal(pid):
+                held.said = time.monotonic()
+                say(pid, WAITS)
         if self._rest is not None:
             self._rest.poll_held()
         for tid, flight in list(self._flying.items()):

@@ -41,6 +41,14 @@ def say(pid: int, sentence: str) -> bool:
         return False
 
 
+def is_on_terminal(pid: int) -> bool:
+    """Whether the program's stderr is a terminal, so that whoever started it sees what is said there."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/2").startswith("/dev/pts/")
+    except OSError:
+        return False
+
+
 def _to_socket(pid: int, line: bytes) -> bool:
     with socket.socket(fileno=abi.take_fd(pid, 2)) as end:
         return end.send(line, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) > 0

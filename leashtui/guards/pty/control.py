@@ -1,8 +1,9 @@
 """What the supervisor and the pump tell each other, over a private SOCK_SEQPACKET pair: one packet, one message.
 
-Supervisor to pump: a face (its connected socket by SCM_RIGHTS, its size) or quit. Pump to supervisor: CLOSED when the
-agent's terminal has no other end any more, DRAINED when besides every attached face was sent all of it. Invariant:
-the pump learns of faces here only, so a connection reaches it after its peer was checked, or never.
+Supervisor to pump: a face (its connected socket by SCM_RIGHTS, its size), a line for an idle prompt, or quit. Pump to
+supervisor: CLOSED when the agent's terminal has no other end any more, DRAINED when besides every attached face was
+sent all of it. Invariant: the pump learns of faces here only, so a connection reaches it after its peer was checked, or
+never.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ QUIT = b"quit"
 CLOSED = b"closed"
 DRAINED = b"drained"
 _FACE = b"face"
+_LINE = b"line"
 _LIMIT = 256
 
 
@@ -24,6 +26,13 @@ class Seat(NamedTuple):
     connection: socket.socket
     cols: int
     rows: int
+
+
+class Line(NamedTuple):
+    """A line to be typed for the person, unless they typed since this moment of the monotonic clock (seconds)."""
+
+    since: float
+    text: bytes
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -41,8 +50,13 @@ def hand_over(control: socket.socket, connection: socket.socket, cols: int, rows
     socket.send_fds(control, [b"%s %d %d" % (_FACE, cols, rows)], [connection.fileno()])
 
 
-def receive(control: socket.socket) -> Seat | bytes | None:
-    """The next message to the pump: a Seat, QUIT, b'' for one not understood, or None when the supervisor is gone."""
+def type_line(control: socket.socket, line: Line) -> None:
+    """Have a short line typed. Raises OSError when the pump is gone."""
+    control.send(b"%s %f %s" % (_LINE, line.since, line.text))
+
+
+def receive(control: socket.socket) -> Seat | Line | bytes | None:
+    """The next message to the pump: a Seat, a Line, QUIT, b'' for one not understood, None without a supervisor."""
     try:
         packet, fds, _, _ = socket.recv_fds(control, _LIMIT, 4)
     except BlockingIOError:
@@ -56,4 +70,6 @@ def receive(control: socket.socket) -> Seat | bytes | None:
         os.close(fd)
     if not packet:
         return None
+    if words[:1] == [_LINE] and len(words) > 2:
+        return Line(float(words[1]), packet.split(b" ", 2)[2])
     return QUIT if packet == QUIT else b""

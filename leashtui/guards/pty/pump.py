@@ -33,6 +33,10 @@ _INPUT_LIMIT = 256 << 10
 """Bytes waiting for the agent above which faces are not read (one frame may exceed it)."""
 _LAST_WORDS = 64
 """Reads after quit, for what the kernel still holds of the agent's last output."""
+_PAUSE = 0.4
+"""Seconds between a typed line and its Enter: programs take what comes in one piece for a paste."""
+_NOT_TYPED = (b"\x1b[I", b"\x1b[O", b"\x1b[<", b"\x1b[?", b"\x1b[>", b"\x1b]", b"\x1bP", b"\x1b_")
+"""How reports of the focus, the mouse and the terminal itself begin."""
 _GRACE = 1.0
 """After quit: seconds without progress before the remaining output is given up."""
 
@@ -55,6 +59,8 @@ class Pump:
         self._closed = False
         self._drained = False
         self._quit_at: float | None = None
+        self._typed_at = 0.0
+        self._enter_at: float | None = None
         os.set_blocking(master, False)
         supervisor.setblocking(False)
         self._epoll.register(supervisor, select.EPOLLIN)
@@ -74,6 +80,7 @@ class Pump:
                 self._serve_master(mask)
             elif view := self._views.get(fd):
                 self._serve_view(view, mask)
+        self._press_enter()
         self._watch_master()
         self._report_drained()
         return self._quit_at is None or (not self._drained and time.monotonic() < self._quit_at)
@@ -81,6 +88,7 @@ class Pump:
     def _timeout(self) -> float | None:
         now = time.monotonic()
         waits = [self._brake.wait(now), None if self._quit_at is None else max(0.0, self._quit_at - now)]
+        waits.append(None if self._enter_at is None else max(0.0, self._enter_at - now))
         return min((w for w in waits if w is not None), default=None)
 
     # the supervisor ---------------------------------------------------------------------------------------------
@@ -90,12 +98,27 @@ class Pump:
             return False
         if isinstance(message, control.Seat):
             self._seat(message)
+        elif isinstance(message, control.Line):
+            if self._typed_at <= message.since and not self._closed:
+                self._queue(message.text)
+                self._enter_at = time.monotonic() + _PAUSE
         elif message == control.QUIT:
             for _ in range(_LAST_WORDS):
                 self._read_master()
             self._close_master()
             self._quit_at = time.monotonic() + _GRACE
         return True
+
+    def _press_enter(self) -> None:
+        """Send the line that was typed a moment ago; a person who typed in between has it before them instead."""
+        if self._enter_at is not None and time.monotonic() >= self._enter_at:
+            self._enter_at = None
+            self._queue(b"\r")
+
+    def _queue(self, data: bytes) -> None:
+        self._input.append(memoryview(data))
+        self._waiting += len(data)
+        self._write_master()
 
     def _tell(self, message: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -141,6 +164,8 @@ class Pump:
         for kind, payload in found:
             if kind == frames.INPUT and payload and not self._closed:
                 self._fit(view)
+                if not payload.startswith(_NOT_TYPED):
+                    self._typed_at, self._enter_at = time.monotonic(), None
                 self._input.append(memoryview(payload))
                 self._waiting += len(payload)
             elif kind == frames.RESIZE:

@@ -103,11 +103,12 @@ def test_a_request_of_a_sub_agent_names_it(world: World) -> None:
     assert tell(Record(1, "R", 0, "s", event)).why.endswith("for its helper Explore a1b2")
 
 
-def test_every_edit_must_be_allowed(world: World) -> None:
-    world.answers = [ALLOW, DENY]
+def test_several_edits_of_one_file_are_one_act(world: World) -> None:
+    world.answers = [DENY]
     edits = [{"old_string": "a", "new_string": "b"}, {"old_string": "c", "new_string": "d"}]
     world.tool("MultiEdit", file_path="x.py", edits=edits)
-    assert [r.diff.splitlines()[-2:] for r in world.requests] == [["-a", "+b"], ["-c", "+d"]]
+    (request,) = world.requests
+    assert sorted(request.diff.splitlines()[-4:]) == ["+b", "+d", "-a", "-c"]
     assert [r.code for r in world.replies] == [2]
 
 
@@ -248,3 +249,19 @@ def test_tools_of_the_agents_own_and_sub_agents_are_requests(world: World) -> No
     assert (facts.hosts, facts.network, facts.verbs()) == (("example.com",), True, ("exec", "net_get"))
     assert facts.command == 'WebFetch {"url": "https://example.com/a"}'
     assert read(world.requests[1]).verbs() == ("exec",)
+
+
+def test_it_knows_when_the_agent_waits_for_the_person(world: World) -> None:
+    assert not world.hooks.idle_since
+    world.hear("UserPromptSubmit", prompt="go on")
+    world.hear("Stop")
+    assert world.hooks.idle_since
+    world.tool("Bash", command="ls")
+    assert not world.hooks.idle_since
+    world.hooks.tell("leash: L-1 is approved now.")
+    world.hear("Stop")  # it is told, and takes another turn
+    assert not world.hooks.idle_since
+    world.hear("Stop")
+    assert world.hooks.idle_since
+    world.hear("UserPromptSubmit", prompt="go on")
+    assert not world.hooks.idle_since
