@@ -89,7 +89,7 @@ def _watched(request: Request, facts: Facts) -> Facts:
 class Mover(Protocol):
     """guards.kernel.covers.Covers.move."""
 
-    def __call__(self, pid: int, path: str, *, away: bool) -> None: ...
+    def __call__(self, path: str, *, away: bool) -> None: ...
 
 
 class Keys:
@@ -232,7 +232,7 @@ class Keys:
             holders = self._open.setdefault(path, set())
             if not holders:
                 try:
-                    self._move(process.pid, path, away=True)
+                    self._move(path, away=True)
                 except (OSError, subprocess.SubprocessError) as error:
                     del self._open[path]
                     return f"it could not be opened: {error}"
@@ -251,7 +251,7 @@ class Keys:
         del self._open[path]
         self._lend_state(self._states())
         try:
-            self._move(process.pid, path, away=False)
+            self._move(path, away=False)
         except (OSError, subprocess.SubprocessError) as error:
             self._tell(f"{self._short(path)} could not be closed again: {error}", "end the session with `leash kill`")
             return

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 
-from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.listener import Notice
 from leashtui.guards.kernel.spot import signed
+from leashtui.guards.kernel.tracee import group_of
 
 _DATAGRAM = 1 << 16
+STREAM = 1 << 20
 _MOST_MESSAGES = 64
 _MESSAGE = struct.Struct("QI4xQQQQi4x")
 _SPAN = struct.Struct("QQ")
 _CONTROL = struct.Struct("Qii")
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _MOST_DESCRIPTORS = 253
+_PLAIN = frozenset({(0, 1), (0, 2), (0, 8), (41, 50), (41, 52), (41, 67), (17, 103)})
+"""(level, type): service class, hops, source address and interface, segment size. None says where a packet goes."""
 
 
 class Letter:
@@ -40,6 +45,15 @@ class Letter:
             abi.write_memory(tid, self._counted, struct.pack("I", count))
 
 
+def read_first(notice: Notice) -> Letter:
+    """What the caller wants a stream to carry, of several messages the first; at most STREAM bytes of it, as streams
+    take part of what they are given. Raises OSError: EFAULT, EMSGSIZE."""
+    a = notice.args
+    if notice.number == nr.SENDMSG:
+        return _message_at(notice.tid, a[1], a[2], 0, STREAM)
+    return _message_at(notice.tid, a[1], a[3], _MESSAGE.size, STREAM)
+
+
 def read_letters(notice: Notice) -> list[Letter]:
     """What the caller wants to send. Raises OSError: EFAULT, EMSGSIZE."""
     a, tid = notice.args, notice.tid
@@ -53,13 +67,15 @@ def read_letters(notice: Notice) -> list[Letter]:
     return [_message_at(tid, a[1] + n * size, a[3], _MESSAGE.size) for n in range(min(a[2], _MOST_MESSAGES))]
 
 
-def _message_at(tid: int, at: int, flags: int, counted: int) -> Letter:
+def _message_at(tid: int, at: int, flags: int, counted: int, most: int = 0) -> Letter:
     name, length, spans, count, control, room, _ = _MESSAGE.unpack(_bytes_at(tid, at, _MESSAGE.size))
     if count > 1024 or room > 4096:
         raise OSError(errno.EMSGSIZE, "too long")
     data = b""
     for where, much in _SPAN.iter_unpack(_bytes_at(tid, spans, count * _SPAN.size)):
-        if len(data) + much > _DATAGRAM:
+        if most:
+            much = min(much, most - len(data))
+        elif len(data) + much > _DATAGRAM:
             raise OSError(errno.EMSGSIZE, "too long")
         data += _bytes_at(tid, where, much)
     to = address_at(tid, name, length) if name else b""
@@ -69,14 +85,16 @@ def _message_at(tid: int, at: int, flags: int, counted: int) -> Letter:
 def own_rights(control: bytes, group: int, taken: list[int]) -> bytes:
     """Control data that we may send for the caller: its descriptors become our duplicates of them, put in `taken`.
 
-    Anything but descriptors (credentials would be ours) is refused. Raises OSError.
+    Of anything else what says nothing of whom it comes from or goes to is kept, the rest (credentials would be ours, a
+    route leads elsewhere) is refused. Raises OSError.
     """
     made, at = bytearray(control), 0
     while at + _CONTROL.size <= len(control):
         length, level, kind = _CONTROL.unpack_from(control, at)
-        if (level, kind) != (_SOL_SOCKET, _SCM_RIGHTS) or not _CONTROL.size <= length <= len(control) - at:
+        rights = (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS)
+        if not (rights or (level, kind) in _PLAIN) or not _CONTROL.size <= length <= len(control) - at:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        for place in range(at + _CONTROL.size, at + length - 3, 4):
+        for place in range(at + _CONTROL.size, at + length - 3, 4) if rights else ():
             if len(taken) >= _MOST_DESCRIPTORS:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             taken.append(abi.take_fd(group, struct.unpack_from("i", control, place)[0]))
@@ -85,6 +103,17 @@ def own_rights(control: bytes, group: int, taken: list[int]) -> bytes:
     if at < len(control):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     return bytes(made)
+
+
+def post(notice: Notice, ours: socket.socket, letter: Letter) -> int:
+    """Send one letter with the caller's descriptors, never with ours, without waiting; bytes sent. Raises OSError."""
+    taken: list[int] = []
+    try:
+        control = own_rights(letter.control, group_of(notice.tid), taken) if letter.control else b""
+        return address.send(ours, letter.data, control, letter.flags, letter.to)
+    finally:
+        for fd in taken:
+            os.close(fd)
 
 
 def _bytes_at(tid: int, at: int, length: int) -> bytes:
