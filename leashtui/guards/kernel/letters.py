@@ -30,13 +30,15 @@ _PLAIN = frozenset({(0, 1), (0, 2), (0, 8), (41, 50), (41, 52), (41, 67), (17, 1
 
 
 class Letter:
-    """One datagram as the caller wrote it. counted: where its length is to be reported, 0 for nowhere."""
+    """One datagram as the caller wrote it. counted: where its length is to be reported, 0 for nowhere. size: how much
+    the caller wrote, of which `data` may be a part where it is a stream's."""
 
-    def __init__(self, to: bytes, data: bytes, control: bytes, flags: int, counted: int = 0) -> None:
+    def __init__(self, to: bytes, data: bytes, control: bytes, flags: int, counted: int = 0, size: int = 0) -> None:
         self.to = to
         self.data = data
         self.control = control
         self.flags = flags
+        self.size = size
         self._counted = counted
 
     def report(self, tid: int, count: int) -> None:
@@ -45,13 +47,13 @@ class Letter:
             abi.write_memory(tid, self._counted, struct.pack("I", count))
 
 
-def read_first(notice: Notice) -> Letter:
-    """What the caller wants a stream to carry, of several messages the first; at most STREAM bytes of it, as streams
-    take part of what they are given. Raises OSError: EFAULT, EMSGSIZE."""
+def read_part(notice: Notice, start: int) -> Letter:
+    """What the caller wants a stream to carry, of several messages the first; at most STREAM bytes of it from `start`
+    on. Raises OSError: EFAULT, EMSGSIZE."""
     a = notice.args
     if notice.number == nr.SENDMSG:
-        return _message_at(notice.tid, a[1], a[2], 0, STREAM)
-    return _message_at(notice.tid, a[1], a[3], _MESSAGE.size, STREAM)
+        return _message_at(notice.tid, a[1], a[2], 0, part=start)
+    return _message_at(notice.tid, a[1], a[3], _MESSAGE.size, part=start)
 
 
 def read_letters(notice: Notice) -> list[Letter]:
@@ -67,19 +69,20 @@ def read_letters(notice: Notice) -> list[Letter]:
     return [_message_at(tid, a[1] + n * size, a[3], _MESSAGE.size) for n in range(min(a[2], _MOST_MESSAGES))]
 
 
-def _message_at(tid: int, at: int, flags: int, counted: int, most: int = 0) -> Letter:
+def _message_at(tid: int, at: int, flags: int, counted: int, part: int = -1) -> Letter:
     name, length, spans, count, control, room, _ = _MESSAGE.unpack(_bytes_at(tid, at, _MESSAGE.size))
     if count > 1024 or room > 4096:
         raise OSError(errno.EMSGSIZE, "too long")
-    data = b""
+    data, size = b"", 0
     for where, much in _SPAN.iter_unpack(_bytes_at(tid, spans, count * _SPAN.size)):
-        if most:
-            much = min(much, most - len(data))
-        elif len(data) + much > _DATAGRAM:
+        skip = min(max(part - size, 0), much)
+        size += much
+        if part < 0 and size > _DATAGRAM:
             raise OSError(errno.EMSGSIZE, "too long")
-        data += _bytes_at(tid, where, much)
+        data += _bytes_at(tid, where + skip, min(much - skip, STREAM - len(data)))
     to = address_at(tid, name, length) if name else b""
-    return Letter(to, data, _bytes_at(tid, control, room) if control else b"", flags, at + counted if counted else 0)
+    ancillary = _bytes_at(tid, control, room) if control and part <= 0 else b""
+    return Letter(to, data, ancillary, flags, at + counted if counted else 0, size)
 
 
 def own_rights(control: bytes, group: int, taken: list[int]) -> bytes:

@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 
-from leashtui.guards.kernel.letters import Letter, post, read_first
+from leashtui.guards.kernel.letters import Letter, post, read_part
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.numbers import SENDMSG
 
@@ -39,7 +39,7 @@ def is_nonblocking(ours: socket.socket) -> bool:
 
 def pour(listener: Listener, notice: Notice, ours: socket.socket) -> None:
     """Answers the call: at once, or from a thread where the caller waits for room. Raises OSError."""
-    letter = read_first(notice)
+    letter = read_part(notice, 0)
     letter.to = b""
     waits = not letter.flags & socket.MSG_DONTWAIT and not is_nonblocking(ours)
     count = 0
@@ -51,7 +51,7 @@ def pour(listener: Listener, notice: Notice, ours: socket.socket) -> None:
     except BrokenPipeError:
         _break(notice, letter)
         raise
-    if count == len(letter.data) or not waits:
+    if count == letter.size or not waits:
         letter.report(notice.tid, count)
         _answer(listener, notice, count)
         return
@@ -60,16 +60,17 @@ def pour(listener: Listener, notice: Notice, ours: socket.socket) -> None:
 
 
 def _rest(listener: Listener, notice: Notice, own: socket.socket, letter: Letter, sent: int) -> None:
-    """Write what is left, as long as somebody waits for it. Control data went with the first byte."""
-    whole = letter.data
+    """Write what is left, as long as somebody waits for it. Control data goes with the first byte."""
+    left = letter.data[sent:]
     with own:
         try:
-            while sent < len(whole) and listener.waits(notice.id):
+            while sent < letter.size and listener.waits(notice.id):
+                left = left or read_part(notice, sent).data
                 if select.select([], [own], [], _LOOK)[1]:
+                    letter.data, letter.control = left, letter.control if not sent else b""
                     with contextlib.suppress(BlockingIOError):
-                        letter.data = whole[sent:]
-                        sent += post(notice, own, letter)
-                        letter.control = b""
+                        gone = post(notice, own, letter)
+                        sent, left = sent + gone, left[gone:]
         except OSError as error:
             if not sent:
                 if error.errno == errno.EPIPE:
