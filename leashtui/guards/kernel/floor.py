@@ -30,7 +30,13 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
 HIDDEN = (
     ".password-store", ".config/op", ".config/Bitwarden CLI", ".Xauthority", ".authinfo", ".authinfo.gpg", ".msmtprc",
     ".local/share/keyrings", ".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium",
-    ".config/BraveSoftware", ".config/microsoft-edge", ".electrum", ".bitcoin", ".config/filezilla",
+    ".config/BraveSoftware", ".config/microsoft-edge", ".electrum", ".bitcoin", ".config/filezilla", ".config/opera",
+    ".config/vivaldi", ".config/google-chrome-beta", ".config/google-chrome-unstable", ".librewolf", ".waterfox",
+    ".var/app/org.mozilla.firefox", ".var/app/com.google.Chrome", ".var/app/org.chromium.Chromium", "snap/firefox",
+    "snap/chromium", "snap/thunderbird", ".local/share/kwalletd", ".config/1Password", ".config/Bitwarden",
+    ".config/keepassxc", ".local/share/lpass", ".config/Signal", ".config/Slack", ".config/discord", ".purple",
+    ".local/share/TelegramDesktop", ".local/share/evolution", ".fetchmailrc", ".offlineimaprc", ".davfs2/secrets",
+    ".smbcredentials", ".ethereum", ".config/solana/id.json", ".bitmonero", ".config/Exodus", ".mylogin.cnf",
 )  # fmt: skip
 """Below the home: what is covered where it exists when the session starts, as no tool of a session has use for it."""
 KEYS = (
@@ -39,7 +45,11 @@ KEYS = (
     ".config/stripe", ".config/netlify", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".pgpass", ".my.cnf",
     ".cargo/credentials.toml", ".cargo/credentials", ".gem/credentials", ".m2/settings-security.xml",
     ".terraform.d/credentials.tfrc.json", ".terraformrc", ".vault-token", ".boto", ".s3cfg", ".dockercfg",
-    ".config/age", ".config/git/credentials", ".fly",
+    ".config/age", ".config/git/credentials", ".fly", ".config/containers/auth.json", ".databrickscfg", ".snowsql",
+    ".snowflake", ".railway", ".local/share/com.vercel.cli", ".wrangler", ".config/.wrangler", ".kaggle",
+    ".config/hcloud", ".config/linode-cli", ".config/scw", ".aliyun", ".bluemix", ".config/ngrok", ".ngrok2",
+    ".cloudflared", ".sentryclirc", ".jfrog", ".pulumi/credentials.json", ".config/argocd", ".circleci/cli.yml",
+    ".config/helm/registry", ".vault.d",
 )  # fmt: skip
 """Below the home: what git, package managers and cloud tools work with; opened for the act that was allowed to."""
 
