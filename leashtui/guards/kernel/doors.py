@@ -76,7 +76,7 @@ class DoorGuard:
         self._inside = inside
         self._nameservers = nameservers
         self._free = SERVICES | open
-        self._bound: dict[str, tuple[int, int]] = {}
+        self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
         self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
         self._lookups = Lookups()
@@ -228,7 +228,7 @@ class DoorGuard:
         """Whether the very socket that was made in this session still has that name."""
         made = self._bound.get(spot.path)
         found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
-        return made is not None and made == (found.st_dev, found.st_ino)
+        return made is not None and made == mark_of(found)
 
     def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
         """Connect to the path that was allowed; it is not resolved again by links."""
@@ -308,8 +308,7 @@ class DoorGuard:
             code = address.bind(ours, address.unix(os.fsencode(path)))
         if code:
             raise OSError(code, os.strerror(code))
-        made = os.lstat(path)
-        self._bound[path] = (made.st_dev, made.st_ino)
+        self._bound[path] = mark_of(os.lstat(path))
         self._files.made(path)
         self._done(notice)
 
@@ -394,6 +393,11 @@ class DoorGuard:
         if peer.loopback or self._is_lookup("udp", peer):
             return True
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
+
+
+def mark_of(found: os.stat_result) -> tuple[int, int, int]:
+    """What tells a socket file from one that has its name, and by chance its number, after it."""
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def socket_of(notice: Notice) -> socket.socket:

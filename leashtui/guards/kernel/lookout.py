@@ -17,7 +17,7 @@ from typing import Any
 
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
-from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard
+from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of
 from leashtui.guards.kernel.letters import read_letters
 from leashtui.guards.kernel.listener import Notice
 from leashtui.guards.kernel.spot import Spot, absolute, locate
@@ -129,7 +129,7 @@ class Lookout(DoorGuard):
             if not self._inside(address.peer_pid(probe)):
                 return False
         found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
-        self._bound[spot.path] = (found.st_dev, found.st_ino)
+        self._bound[spot.path] = mark_of(found)
         return True
 
     def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
