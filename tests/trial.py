@@ -12,7 +12,7 @@ from arsenal import Case
 
 import leashtui
 
-LEGS: dict[str, tuple[str, ...] | None] = {"free": None, "strict": ("--guard", "strict"), "default": ()}
+LEGS: dict[str, tuple[str, ...] | None] = {"free": None, "strict": (), "compat": ("--guard", "compat")}
 
 
 class Outcome(NamedTuple):

@@ -62,6 +62,15 @@ def denied_dir() -> Path:
     return state_dir() / DENIED
 
 
+def why_closed(path: str) -> LeashError | None:
+    """What to say when leash's own place at `path` cannot be used because this runs inside a session; None when not."""
+    session = os.environ.get("LEASH_SESSION", "")
+    if not session or not path.startswith((str(state_dir()), str(runtime_dir()), str(config_dir()))):
+        return None
+    what = f"this runs inside leash session {session}, where {path} is closed"
+    return LeashError(what, "ask the person to run it in a terminal of their own", Exit.STORE)
+
+
 def ensure_private(path: Path) -> Path:
     """Create `path` 0700, or check that it is a real directory of ours that nobody else can enter.
 
@@ -71,7 +80,7 @@ def ensure_private(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise LeashError(
+        raise why_closed(str(path)) or LeashError(
             f"cannot use {path}: {error.strerror}",
             "make it writable, or point LEASH_RUNTIME_DIR / LEASH_STATE_DIR at a directory that is",
             Exit.STORE,
@@ -87,5 +96,6 @@ def ensure_private(path: Path) -> Path:
         try:
             path.chmod(0o700)
         except OSError as error:
-            raise LeashError(f"{path} is open to others", f"run: chmod 700 {path}") from error
+            open_to_others = LeashError(f"{path} is open to others", f"run: chmod 700 {path}")
+            raise why_closed(str(path)) or open_to_others from error
     return path

@@ -110,6 +110,7 @@ class Parts:
     standing: Standing
     modes: Modes
     keys: Keys
+    covers: Covers
     variables: Variables
     masker: Masker
     made: Made
@@ -376,6 +377,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         standing=standing,
         modes=modes,
         keys=keys,
+        covers=covers,
         variables=variables,
         masker=masker,
         made=made,

@@ -33,11 +33,14 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys("ssh scp sftp ssh-add ssh-copy-id autossh mosh sshfs git-upload-archive".split(), (".ssh",)),
     **dict.fromkeys(("git-credential-store", "git-credential-cache"), _GIT),
     **dict.fromkeys(("gpg", "gpg2", "gpgsm", "gpg-agent", "gpgv"), (".gnupg",)),
-    **dict.fromkeys("kubectl helm k9s helmfile kustomize flux argocd istioctl stern".split(), (".kube",)),
+    **dict.fromkeys("kubectl k9s helmfile kustomize flux istioctl stern".split(), (".kube",)),
+    "helm": (".kube", ".config/helm/registry"), "argocd": (".kube", ".config/argocd"),
     **dict.fromkeys("aws sam cdk eksctl copilot chamber aws-vault".split(), (".aws",)),
-    **dict.fromkeys("terraform tofu terragrunt pulumi".split(), (".terraformrc", ".terraform.d", ".aws", ".azure")),
+    **dict.fromkeys("terraform tofu terragrunt".split(), (".terraformrc", ".terraform.d", ".aws", ".azure")),
+    "pulumi": (".pulumi/credentials.json", ".aws", ".azure"),
     **dict.fromkeys("gcloud gsutil bq".split(), (".config/gcloud", ".boto")),
-    **dict.fromkeys("docker podman buildah skopeo docker-compose".split(), (".docker/config.json", ".dockercfg")),
+    **dict.fromkeys(("docker", "docker-compose"), (".docker/config.json", ".dockercfg")),
+    **dict.fromkeys(("podman", "buildah", "skopeo"), (".config/containers/auth.json", ".docker/config.json")),
     **dict.fromkeys("psql pg_dump pg_restore createdb dropdb pg_dumpall".split(), (".pgpass",)),
     **dict.fromkeys("mysql mysqldump mysqladmin mariadb mycli".split(), (".my.cnf",)),
     **dict.fromkeys(("twine", "flit", "poetry", "hatch", "uv", "pdm"), (".pypirc",)),
@@ -50,6 +53,12 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     "oci": (".oci",), "doctl": (".config/doctl",), "heroku": (".netrc", ".config/heroku"), "vault": (".vault-token",),
     "sops": (".config/sops", ".config/age"), "age": (".config/age",), "rclone": (".config/rclone",),
     "s3cmd": (".s3cfg",), "stripe": (".config/stripe",), "netlify": (".config/netlify",), "pass": (".password-store",),
+    "databricks": (".databrickscfg",), "snowsql": (".snowsql",), "snow": (".snowflake",), "railway": (".railway",),
+    "vercel": (".local/share/com.vercel.cli",), "wrangler": (".wrangler", ".config/.wrangler"), "kaggle": (".kaggle",),
+    "hcloud": (".config/hcloud",), "linode-cli": (".config/linode-cli",), "scw": (".config/scw",),
+    "aliyun": (".aliyun",), "ibmcloud": (".bluemix",), "ngrok": (".config/ngrok", ".ngrok2"),
+    "cloudflared": (".cloudflared",), "sentry-cli": (".sentryclirc",), "jf": (".jfrog",),
+    "circleci": (".circleci/cli.yml",),
 }  # fmt: skip
 """Program: what it authenticates with, below the home. The list of what is covered is floor.HIDDEN and floor.KEYS."""
 STATE_OF: dict[str, tuple[str, ...]] = {
@@ -89,7 +98,7 @@ def _watched(request: Request, facts: Facts) -> Facts:
 class Mover(Protocol):
     """guards.kernel.covers.Covers.move."""
 
-    def __call__(self, pid: int, path: str, *, away: bool) -> None: ...
+    def __call__(self, path: str, *, away: bool) -> None: ...
 
 
 class Keys:
@@ -232,7 +241,7 @@ class Keys:
             holders = self._open.setdefault(path, set())
             if not holders:
                 try:
-                    self._move(process.pid, path, away=True)
+                    self._move(path, away=True)
                 except (OSError, subprocess.SubprocessError) as error:
                     del self._open[path]
                     return f"it could not be opened: {error}"
@@ -251,7 +260,7 @@ class Keys:
         del self._open[path]
         self._lend_state(self._states())
         try:
-            self._move(process.pid, path, away=False)
+            self._move(path, away=False)
         except (OSError, subprocess.SubprocessError) as error:
             self._tell(f"{self._short(path)} could not be closed again: {error}", "end the session with `leash kill`")
             return

@@ -95,10 +95,17 @@ class Lanes:
 
     def knows_folder(self, path: str) -> bool:
         """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold, or
-        on the way to it. A link or a folder that holds something already is another matter."""
+        on the way to it; and in the workspace under any name but git's and leash's, as sandboxes do for what they will
+        hide: what is put in it is judged by its own name. A link or a folder that holds something already is another
+        matter."""
         if Action.FILE_WRITE not in self._by_class or not path.isprintable():
             return False
-        return path.startswith(self._own) or self._leads_to_own(path)
+        return path.startswith(self._own) or self._leads_to_own(path) or self._is_bare(path)
+
+    def _is_bare(self, path: str) -> bool:
+        if not path.startswith(self._workspace.root + "/"):
+            return False
+        return place_of(path, self._workspace, self._home) not in (Place.GIT, Place.HOOK, Place.GUARD)
 
     def is_apart(self, folder: str) -> bool:
         """Whether names directly in this folder, or further down, are told apart by whose they are."""
@@ -109,6 +116,10 @@ class Lanes:
         path = f"{folder}/x"
         same = self._judged_by(path) != path or _GIT_OBJECTS.search(folder) is not None
         return same and not self.is_apart(folder) and self.knows(action, path)
+
+    def is_added(self, path: str) -> bool:
+        """Whether a program may add to what lies there, and no more."""
+        return path in self._added
 
     def is_git(self, exe: str) -> bool:
         """Whether this program is git."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from leashtui.agents.registry import adapter_of
 from leashtui.classify.patterns import compile_some
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, OPEN_FLOOR, Floor
+from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.reads import watched_in
@@ -84,19 +84,20 @@ async def start_session(start: Start, channel: Channel) -> Session:
     where = (start.cwd, start.workspace)
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     await _read_facts(start, parts)
-    floor = OPEN_FLOOR if tier is Tier.COMPAT else BARE
-    if tier is Tier.STRICT:
-        window = parts.arming.window
+    floor = BARE
+    if tier in (Tier.STRICT, Tier.COMPAT):
+        watched = start.watched if tier is Tier.STRICT else ()
         floor = floor_of(
             start.workspace,
             start.home,
             parts.directory,
+            tier=tier,
             covers=support.covers,
             free=(*start.opened, *parts.arming.adapter.places_in(start.env)),
-            more=(*start.closed, *watched_in(start.workspace, start.watched)),
-            window=window,
+            more=(*start.closed, *watched_in(start.workspace, watched)),
+            window=parts.arming.window,
         )
-        floor = replace(floor, reads=bool(start.watched))
+        floor = replace(floor, reads=bool(watched))
         mine = sealed_places(start.workspace)
         parts.keys.cover([place for place in floor.covered if place not in mine])
     launched = launch(
@@ -110,6 +111,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
         floor=floor,
     )
     try:
+        if floor.covered:
+            parts.covers.stand(launched.pid)
         await _surround(start, parts, launched, shim, armed.argv, floor, tier)
     except BaseException:
         os.kill(launched.pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
 from leashtui.guards.kernel.execguard import Rest
 from leashtui.guards.kernel.files import FileGuard
-from leashtui.guards.kernel.floor import Floor, strict_floor
+from leashtui.guards.kernel.floor import Floor, floor_for
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.lookout import Lookout
@@ -29,9 +29,13 @@ from leashtui.guards.kernel.notes import Keeper
 from leashtui.guards.kernel.onlooker import Onlooker
 from leashtui.guards.kernel.owned import copies, included
 from leashtui.guards.kernel.reads import ReadGuard
+from leashtui.guards.kernel.steering import Steering
+from leashtui.guards.kernel.terminals import Terminals
 from leashtui.guards.kernel.views import Views
+from leashtui.model.request import Tier
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.tree import ancestry_has
 
 CACHES = (
@@ -64,12 +68,13 @@ def floor_of(
     home: str,
     directory: Path,
     *,
+    tier: Tier,
     covers: bool,
     free: Collection[str] = (),
     more: Sequence[str] = (),
     window: str = "",
 ) -> Floor:
-    """The floor of a session in tier strict. directory: the session's own, where the veil is made. free, more: names
+    """The floor of a session in tier strict or compat. directory: its own, where the veil is made. free, more: names
     below the home that are not covered, and further ones that are. window: what the agent must be able to read in the
     directory all the same, '' for nothing. Raises OSError."""
     veil = directory / "veil"
@@ -78,7 +83,8 @@ def floor_of(
     own = [str(runtime_dir()), str(state_dir())]
     windows = (os.path.realpath(window),) if window else ()
     mine = copies(included(), directory) if covers and os.geteuid() else ()
-    return strict_floor(
+    return floor_for(
+        tier,
         home,
         own,
         str(veil),
@@ -116,21 +122,6 @@ def histories(home: str) -> tuple[str, ...]:
     return tuple(os.path.join(home, name) for name in HISTORIES) if home else ()
 
 
-def terminals_of_others(agent: int) -> tuple[str, ...]:
-    """The terminals that exist now, without those the waiting launcher stands on."""
-    mine = set()
-    for number in (0, 1, 2):
-        try:
-            mine.add(os.readlink(f"/proc/{agent}/fd/{number}"))
-        except OSError:
-            continue
-    try:
-        names = os.listdir("/dev/pts")
-    except OSError:
-        return ()
-    return tuple(path for name in names if name.isdigit() and (path := f"/dev/pts/{name}") not in mine)
-
-
 def effects(
     lanes: Lanes,
     *,
@@ -148,8 +139,14 @@ def effects(
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. watched:
     names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors: sockets of this
     session's other guards. made: where to note what the session makes. looks_on: it makes its changes itself."""
-    top = os.getpid()
-    foreign = terminals_of_others(agent)
+    top, own = os.getpid(), sandbox_of("self")
+
+    def inside(pid: int) -> bool:
+        """Whether it is the agent or was started by it: leash's own children carry no filter."""
+        try:
+            return ancestry_has(pid, top) and sandbox_of(pid).filters > own.filters
+        except (OSError, ValueError):
+            return False
 
     def build(listener: Listener) -> Rest:
         holding = Holding(listener, lanes.submit, top)
@@ -157,7 +154,7 @@ def effects(
             "sealed": sealed_places(workspace),
             "closed": closed,
             "opened": opened,
-            "foreign": foreign,
+            "terminals": Terminals(agent, inside),
             "touched": touched,
             "keeper": keeper,
             "known_folder": lanes.knows_folder,
@@ -165,24 +162,26 @@ def effects(
             "fleeting": lanes.is_fleeting,
             "made": made,
             "is_git": lanes.is_git,
+            "adds": lanes.is_added,
         }
         entrance: dict[str, Any] = {
             "listener": listener,
             "holding": holding,
             "known": lanes.knows_door,
-            "inside": lambda pid: ancestry_has(pid, top),
+            "inside": lambda pid: pid == top or inside(pid),  # what the session listens on, we listened on for it
             "nameservers": nameservers(),
             "open": doors,
         }
+        steering = Steering(listener, inside)
         if looks_on:
-            views = Views()
+            views = Views(agent)
             looker = Onlooker(listener, holding, lanes.knows, views, **room)
-            return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance))
+            return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance), steering)
         files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)
         guard = DoorGuard(files=files, **entrance)
         there = (lambda path: path in made) if made is not None else (lambda path: False)
         reads = ReadGuard(listener, holding, workspace, watched, there) if watched else None
-        return EffectGuard(listener, holding, files, guard, reads)
+        return EffectGuard(listener, holding, files, guard, steering, reads)
 
     return build

@@ -56,7 +56,8 @@ ESCAPE = {
     "flags of a file": "import array, fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40086602, array.array('l', [0xc0])); b = array.array('l', [0]); fcntl.ioctl(fd, 0x80086601, b); say('@secret@' if b[0] & 0x40 else '')",
     "a terminal's size": "import fcntl\nfd = os.open('@tty@', os.O_RDWR | os.O_NOCTTY); fcntl.ioctl(fd, 0x5414, struct.pack('HHHH', 7, 7, 0, 0)); os.write(fd, b'!')",
     "a key of the person's": "k = libc.syscall(248, b'user', b'arena', b'EVIL', 4, -4); say('@secret@' if k > 0 else '')",
-    "a queue of the person's": "q = libc.mq_open(b'/@abstract@-q', 0o102, 0o600, None); say('@secret@' if q >= 0 and libc.mq_unlink(b'/@abstract@-q') == 0 else '')",
+    "a queue of the person's": "q = libc.mq_open(b'/@abstract@-q', 0o102, 0o600, None); assert q >= 0 and libc.mq_unlink(b'/@abstract@-q') == 0, ctypes.get_errno()\n"
+    "say('@secret@' if os.readlink('/proc/@victim@/ns/ipc') == os.readlink('/proc/self/ns/ipc') else '')",
     "a unit of the person's": "os.makedirs('@home@/.config/systemd/user'); open('@home@/.config/systemd/user/x.service', 'w').write('EVIL')",
     "a program at login": "open('@home@/.config/autostart/x.desktop', 'a').write('EVIL')",
     "a program on the person's PATH": "open('@home@/bin/tool', 'a').write('EVIL')",
@@ -69,5 +70,19 @@ ESCAPE = {
     "a program that lends the person, when made": "os.umask(0); fd = os.open('x', os.O_CREAT | os.O_RDWR, 0o4755); say('@secret@' if os.fstat(fd).st_mode & 0o4000 else '')",
     "a program that lends the person, by the program": "#!/bin/sh\ncp /bin/sh x; chmod u+s x; test -u x && echo @secret@ > said",
     "a program that lends the person, by install": "#!/bin/sh\ninstall -m 4755 /bin/sh x; test -u x && echo @secret@ > said",
+    "another's priority": "r = libc.setpriority(0, @victim@, 7); say('@secret@' if r == 0 and os.getpriority(0, @victim@) == 7 else '')",
+    "another's priority by renice": "#!/bin/sh\nrenice -n 9 -p @victim@ && echo @secret@ > said",
+    "another's processors": "os.sched_setaffinity(@victim@, {0}); say('@secret@')",
+    "another's processors by taskset": "#!/bin/sh\ntaskset -p 1 @victim@ && echo @secret@ > said",
+    "another's schedule": "os.sched_setscheduler(@victim@, os.SCHED_IDLE, os.sched_param(0)); say('@secret@')",
+    "another's turn at the disk": "r = libc.syscall(251, 1, @victim@, 3 << 13); say('@secret@' if r == 0 else '')",
+    "a terminal's modes by a descriptor for reading": "import termios\nfd = os.open('@tty@', os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK); a = termios.tcgetattr(fd); a[3] ^= termios.ECHO; termios.tcsetattr(fd, 0, a)\n"
+    "say('@secret@' if termios.tcgetattr(fd)[3] == a[3] else ''); a[3] ^= termios.ECHO; termios.tcsetattr(fd, 0, a)",
+    "a terminal's modes by the program": "#!/bin/sh\nstty -F @tty@ rows 9 && echo @secret@ > said",
+    "a terminal in place of no device": "import threading\nname = ctypes.create_string_buffer(b'/dev/null', 64); stop = time.monotonic() + 2\n"
+    "def swap():\n    while time.monotonic() < stop: name.value = b'@tty@'; name.value = b'/dev/null'\n"
+    "sys.setswitchinterval(1e-6); threading.Thread(target=swap, daemon=True).start()\n"
+    "while time.monotonic() < stop:\n    fd = libc.open(name, os.O_WRONLY | os.O_NOCTTY)\n    if fd < 0: continue\n    if 'pts' in os.readlink(f'/proc/self/fd/{fd}'): os.write(fd, b'EVIL'); break\n    os.close(fd)",
+    "a file's generation": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40087602, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -73,5 +73,17 @@ NETWORK = {
     "def swap():\n    while not over: os.dup2(s.fileno(), fd); os.dup2(u.fileno(), fd)\nt = threading.Thread(target=swap); t.start()\n"
     "for _ in range(200): libc.listen(fd, 5)\nover = True; t.join()\nif not s.getsockopt(1, 30): s.listen()\n@served@",
     "listening by node": "#!/bin/sh\nnode -e 'const s = require(\"net\").createServer(c => { require(\"fs\").writeFileSync(\"ran\", \"reached\"); process.exit() }); s.listen(0, \"0.0.0.0\", () => require(\"fs\").writeFileSync(\"port\", \"tcp \" + s.address().port)); setTimeout(() => process.exit(), 900)'",
+    "opening fast": "socket.socket().sendto(b'EVIL', 0x20000000, ('@host@', @port@))",
+    "opening fast by sendmsg": "socket.socket().sendmsg([b'EVIL'], [], 0x20000000, ('@host@', @port@))",
+    "several ways at once": "s = socket.socket(2, 1, 262); s.connect(('@host@', @port@)); s.send(b'EVIL')",
+    "a datagram in place of a stream": "import threading\nu = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a, b = socket.socketpair(); fd = os.dup(a.fileno()); stop = time.monotonic() + 2\n"
+    "def swap():\n    while time.monotonic() < stop: os.dup2(u.fileno(), fd); os.dup2(a.fileno(), fd)\n"
+    "sys.setswitchinterval(1e-5); threading.Thread(target=swap, daemon=True).start(); to = socket.inet_aton('@host@')\n"
+    "name = ctypes.create_string_buffer(struct.pack('H', 2) + struct.pack('!H', @udp@) + to + bytes(8)); d = ctypes.create_string_buffer(b'EVIL'); v = ctypes.create_string_buffer(struct.pack('QQ', ctypes.addressof(d), 4))\n"
+    "m = ctypes.create_string_buffer(struct.pack('QI4xQQQQi4x', ctypes.addressof(name), 16, ctypes.addressof(v), 1, 0, 0, 0))\nwhile time.monotonic() < stop: libc.sendmsg(fd, m, 0x40)",
+    "a port for datagrams": "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('0.0.0.0', @free@)); @served@",
+    "from a network of its own, by a socket of ours": "s = socket.socket(); libc.unshare(0x50000000); s.connect(('@host@', @port@)); s.send(b'EVIL')",
+    "from a network of its own, by a datagram": "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); libc.unshare(0x50000000); s.sendto(b'EVIL', ('@host@', @udp@))",
+    "as somebody who cannot be read": "libc.prctl(4, 0); s = socket.socket(); s.connect(('@host@', @port@)); s.send(b'EVIL')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -163,5 +163,8 @@ WRITE = {
     "settings by git's patch under an alias": "#!/bin/sh\nprintf 'diff --git a/.idea/x.xml b/.idea/x.xml\nnew file mode 100644\n--- /dev/null\n+++ b/.idea/x.xml\n@@ -0,0 +1 @@\n+EVIL\n' > x.diff; git -c alias.x=apply x x.diff",
     "settings by the patch program": "#!/bin/sh\nprintf -- '--- /dev/null\n+++ .envrc\n@@ -0,0 +1 @@\n+EVIL\n' | patch -s -p0 || printf EVIL > .envrc",
     "settings by mail": "#!/bin/sh\nprintf 'From x Mon Sep 17 00:00:00 2001\nFrom: a <a@b>\nDate: Mon, 17 Sep 2001 00:00:00 +0000\nSubject: x\n\n---\ndiff --git a/CLAUDE.md b/CLAUDE.md\nnew file mode 100644\n--- /dev/null\n+++ b/CLAUDE.md\n@@ -0,0 +1 @@\n+EVIL\n--\n1\n' > x.mbox; git stash -q; git am -q x.mbox; git stash pop -q",
+    "by somebody who cannot be read": "libc.prctl(4, 0); open('@home@/prized', 'w').write('EVIL')",
+    "git's traces over a branch": "#!/bin/sh\nGIT_TRACE=$PWD/.git/refs/heads/side git status",
+    "git's traces elsewhere": "#!/bin/sh\nGIT_TRACE=@home@/prized git status",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -258,3 +258,36 @@ def test_a_terminal_server_of_its_own_may_be_ended_and_nobody_elses(person: Worl
     finally:
         ended = subprocess.run([*tmux, other, "kill-server"], env=env, capture_output=True, check=False)
     assert ended.returncode == 0
+
+
+POURS = """
+import array, os, socket, sys, threading, time
+a, b = socket.socketpair()
+many = os.urandom(1 << 20) * 3 + b"end"
+pipe = os.pipe()
+def pour():
+    print(a.sendmsg([many[:7], many[7:]], [(1, 1, array.array("i", [pipe[1]]))]), flush=True)
+    b.close()
+    time.sleep(0.1)
+    try:
+        a.sendmsg([b"x"])
+    except OSError as error:
+        print(error.errno)
+thread = threading.Thread(target=pour)
+thread.start()
+first, rights, _, _ = b.recvmsg(1 << 16, 64)
+got = first
+while len(got) < len(many):
+    got += b.recv(1 << 16)
+fds = array.array("i")
+fds.frombytes(rights[0][2][:4])
+os.write(fds[0], b"through")
+thread.join()
+print(got == many, os.read(pipe[0], 9).decode())
+"""
+
+
+def test_a_stream_of_a_program_with_threads_carries_all_of_it(person: World) -> None:
+    """It is written to in its owner's stead: no thread can put a datagram socket in its place meanwhile."""
+    done = attempt(person, POURS)
+    assert done.stdout == "3145731\n32\nTrue through\n", done.stderr

@@ -16,6 +16,8 @@ import tempfile
 import pytest
 from conftest import World
 
+from leashtui.guards.kernel.probe import probe
+
 BEFORE = "export A=1\n"
 ORDINARY = pytest.mark.skipif(os.geteuid() == 0, reason="root in a session has no user namespaces for bwrap")
 WRITER = """
@@ -26,6 +28,18 @@ try:
         file.write("evil")
 except OSError as error:
     print("refused", error.errno)
+"""
+
+LOOK = """
+import ctypes, os, sys
+key = os.path.join(sys.argv[5], "".join(reversed(sys.argv[1:5])), "id")
+ctypes.CDLL(None).umount2(os.fsencode(os.path.dirname(key)), 2)
+try:
+    print(open(key).read())
+except OSError:
+    print("refused")
+with open(".aws/y", "w") as file:
+    print("hidden", file=sys.stdout)
 """
 
 
@@ -65,6 +79,32 @@ def test_what_the_sandbox_alone_has_is_its_own_and_the_workspace_is_the_workspac
     done = compat(place, *bwrap(place, *same, "sh", "-c", text))
     assert (done.returncode, done.stdout) == (0, "x\n"), done.stderr
     assert (place.workspace / "src" / "new.txt").read_text() == "hi\n"
+
+
+@ORDINARY
+@pytest.mark.skipif(not probe().covers, reason="this host gives no covers")
+def test_a_sandbox_hides_what_it_likes_and_never_shows_a_secret(place: World) -> None:
+    """It makes empty folders to hide under (codex does so for .aws); nothing lies below a cover, not even for it."""
+    home = place.root / "home"
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "id").write_text("SECRET")
+    hidden = [
+        "--bind",
+        str(place.workspace),
+        str(place.workspace),
+        "--tmpfs",
+        str(place.workspace / ".aws"),
+        "--chdir",
+        str(place.workspace),
+    ]
+    (place.workspace / "look.py").write_text(LOOK)
+    look = [sys.executable, str(place.workspace / "look.py"), *"hss.", str(home)]
+    done = compat(place, *bwrap(place, *hidden, *look))
+    assert done.stdout == "refused\nhidden\n", done.stderr
+    free = subprocess.run(bwrap(place, *hidden, *look), capture_output=True, text=True, check=True)
+    assert free.stdout == "SECRET\nhidden\n"
+    kept = compat(place, sys.executable, str(place.workspace / "w.py"), ".aws/credentials")
+    assert kept.stdout == "refused 13\n", kept.stderr
 
 
 @ORDINARY

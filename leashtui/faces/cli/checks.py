@@ -21,7 +21,7 @@ from leashtui.faces.cli.workspace import find_git
 from leashtui.guards.kernel.probe import NOT_IN_WATCH, probe
 from leashtui.model.errors import LeashError
 from leashtui.model.request import Tier
-from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir
+from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, why_closed
 from leashtui.supervisor import layers
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.variables import sort
@@ -110,8 +110,10 @@ def _directory(name: str, path: Path) -> Check:
         probe_file.write_bytes(b"")
         probe_file.unlink()
     except LeashError as error:
-        return Check(name, BAD, error.message, error.hint)
+        return Check(name, NOTE if why_closed(str(path)) else BAD, error.message, error.hint)
     except OSError as error:
+        if closed := why_closed(str(path)):
+            return Check(name, NOTE, closed.message, closed.hint)
         return Check(name, BAD, f"{path}: {error.strerror}", "make room, or make it writable")
     return Check(name, OK, str(path))
 
@@ -119,8 +121,8 @@ def _directory(name: str, path: Path) -> Check:
 def _directories() -> Iterator[Check]:
     yield _directory("runtime dir", runtime_dir())
     yield _directory("state dir", state_dir())
-    logs = len(list(sessions_dir().glob("*.db"))) if sessions_dir().is_dir() else 0
     try:
+        logs = len(list(sessions_dir().glob("*.db")))
         free = shutil.disk_usage(next(p for p in (state_dir(), *state_dir().parents) if p.exists())).free
     except OSError:
         return

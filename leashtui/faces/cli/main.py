@@ -33,6 +33,14 @@ def main(words: Sequence[str] | None = None) -> int:
     except LeashError as error:
         complain(error)
         return int(error.code)
+    except PermissionError as error:
+        from leashtui.stores.directories import why_closed
+
+        closed = why_closed(str(error.filename))
+        if closed is None:
+            raise
+        complain(closed)
+        return int(closed.code)
     except KeyboardInterrupt:
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:  # `leash log | head`: the reader has enough; nothing more may be written to it

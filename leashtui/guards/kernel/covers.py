@@ -1,7 +1,7 @@
 """Opens a cover of a running session for a while, from outside.
 
 Knows how the session's namespaces are entered. Refuses to know why, and for how long. Invariant: they are the ones that
-the first process asked about lives in, which nobody inside can leave; what could not be done is said.
+the agent was started in; what a sandbox of its own shows of them stays closed. What could not be done is said.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ class Covers:
     def __init__(self) -> None:
         self._user = self._mount = -1
 
-    def move(self, pid: int, path: str, *, away: bool) -> None:
-        """Take the cover of `path` away, or put it back. pid: a living process of the session, or one asked about
-        before. Raises OSError, subprocess.SubprocessError."""
-        if self._mount < 0:
-            self._enter(pid)
+    def move(self, path: str, *, away: bool) -> None:
+        """Take the cover of `path` away, or put it back. Raises OSError, subprocess.SubprocessError."""
         done = subprocess.run(
             [sys.executable, "-I", "-S", shift.__file__, "open" if away else "close"]
             + [str(self._user), str(self._mount), path],
@@ -47,7 +44,8 @@ class Covers:
                 os.close(fd)
         self._user = self._mount = -1
 
-    def _enter(self, pid: int) -> None:
+    def stand(self, pid: int) -> None:
+        """In which namespaces: the waiting launcher's. Raises OSError."""
         user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._mount = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)

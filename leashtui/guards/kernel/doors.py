@@ -3,8 +3,8 @@
 A connect, a bind, an addressed datagram is carried out on our duplicate of the very socket, with the address that was
 judged, so another thread can change neither. Loopback, the nameservers of this machine and sockets the session made
 itself are free; all else goes THE path. Knows sockets. Refuses to judge. Hazard: a connect that waits is done in a
-thread of its own. Residual: a stream's sendmsg is let through, because a stream's address does not count there.
-Invariant: no address that was not judged is ever handed to the kernel.
+thread of its own. Invariant: no address that was not judged is ever handed to the kernel; a stream's sendmsg, whose
+address does not count, goes on by itself only where nobody could swap its socket meanwhile (streams.py).
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
 from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
-from leashtui.guards.kernel.letters import Letter, address_at, own_rights, read_letters
+from leashtui.guards.kernel.letters import Letter, address_at, post, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
+from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
@@ -75,28 +76,34 @@ class DoorGuard:
         self._inside = inside
         self._nameservers = nameservers
         self._free = SERVICES | open
-        self._bound: dict[str, tuple[int, int]] = {}
+        self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
+        self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
         self._lookups = Lookups()
 
     def poll(self) -> None:
         """Ask about those whose name is known by now."""
         self._lookups.poll()
+        self._hearing = {group for group in self._hearing if self._inside(group)}
 
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
         try:
             with socket_of(notice) as ours:
-                if notice.number == nr.CONNECT:
-                    self._connect(notice, ours)
-                elif notice.number == nr.BIND:
-                    self._bind(notice, ours)
-                elif notice.number == nr.LISTEN:
-                    self._listen(notice, ours)
-                else:
-                    self._send(notice, ours)
+                self._serve(notice, ours)
         except (OSError, ValueError, IndexError) as error:
             self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
+
+    def _serve(self, notice: Notice, ours: socket.socket) -> None:
+        """The call, on our duplicate of the socket. Raises OSError."""
+        if notice.number == nr.CONNECT:
+            self._connect(notice, ours)
+        elif notice.number == nr.BIND:
+            self._bind(notice, ours)
+        elif notice.number == nr.LISTEN:
+            self._listen(notice, ours)
+        else:
+            self._send(notice, ours)
 
     # connect ------------------------------------------------------------------------------------------------------
     def _connect(self, notice: Notice, ours: socket.socket) -> None:
@@ -175,7 +182,7 @@ class DoorGuard:
 
     def _carry_out(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """Connect our duplicate; a caller that would wait is served by a thread."""
-        if ours.type == socket.SOCK_DGRAM or not ours.getblocking() or _is_nonblocking(ours):
+        if ours.type == socket.SOCK_DGRAM or not ours.getblocking() or is_nonblocking(ours):
             self._listener.refuse(notice.id, code) if (code := address.connect(ours, raw)) else self._done(notice)
             return
         own = ours.dup()
@@ -221,7 +228,7 @@ class DoorGuard:
         """Whether the very socket that was made in this session still has that name."""
         made = self._bound.get(spot.path)
         found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
-        return made is not None and made == (found.st_dev, found.st_ino)
+        return made is not None and made == mark_of(found)
 
     def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
         """Connect to the path that was allowed; it is not resolved again by links."""
@@ -231,7 +238,7 @@ class DoorGuard:
 
     def _carry_out_here(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """A unix connect answers at once, but for a full backlog, which is then the caller's EAGAIN."""
-        waits = not _is_nonblocking(ours)
+        waits = not is_nonblocking(ours)
         if waits:
             os.set_blocking(ours.fileno(), False)
         try:
@@ -259,12 +266,15 @@ class DoorGuard:
             code = address.bind(own, raw)
             if not code and peer.port:
                 self._ports.named(own)
+                if own.type == socket.SOCK_DGRAM and not peer.bare_loopback:
+                    self._hearing.add(group_of(notice.tid))
             self._listener.refuse(notice.id, code) if code else self._done(notice)
 
         if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.port:
             kind = "udp" if ours.type == socket.SOCK_DGRAM else "tcp"
             if not peer.bare_loopback:
-                if self._known(Action.NET_BIND, peer.host, peer.port):
+                known = kind == "udp" and group_of(notice.tid) in self._hearing
+                if known or self._known(Action.NET_BIND, peer.host, peer.port):
                     then(ours)
                 else:
                     self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
@@ -298,8 +308,7 @@ class DoorGuard:
             code = address.bind(ours, address.unix(os.fsencode(path)))
         if code:
             raise OSError(code, os.strerror(code))
-        made = os.lstat(path)
-        self._bound[path] = (made.st_dev, made.st_ino)
+        self._bound[path] = mark_of(os.lstat(path))
         self._files.made(path)
         self._done(notice)
 
@@ -308,7 +317,10 @@ class DoorGuard:
         if ours.type != socket.SOCK_DGRAM and ours.family != socket.AF_NETLINK:
             if notice.number == nr.SENDTO:
                 raise OSError(errno.EISCONN, "a stream has its address")
-            self._listener.resume(notice.id)
+            if is_alone(notice.tid):
+                self._listener.resume(notice.id)
+            else:
+                pour(self._listener, notice, ours)
             return
         letters = read_letters(notice)
         self._note_questions(notice, ours, letters)
@@ -344,7 +356,7 @@ class DoorGuard:
                 )  # fmt: skip
                 return
             try:
-                count = self._post(notice, ours, letter)
+                count = post(notice, ours, letter)
             except OSError:
                 if sent:
                     break
@@ -363,26 +375,15 @@ class DoorGuard:
                 self._holding.refuse(notice, OUTSIDE)
                 return
             letter.to = address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
-            count = self._post(notice, ours, letter)
+            count = post(notice, ours, letter)
         letter.report(notice.tid, count)
         self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
 
     def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
         letter = letters[0]
-        count = self._post(notice, ours, letter)
+        count = post(notice, ours, letter)
         letter.report(notice.tid, count)
         self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
-
-    @staticmethod
-    def _post(notice: Notice, ours: socket.socket, letter: Letter) -> int:
-        """Send one letter with the caller's descriptors, never with ours; bytes sent. Raises OSError."""
-        taken: list[int] = []
-        try:
-            control = own_rights(letter.control, group_of(notice.tid), taken) if letter.control else b""
-            return address.send(ours, letter.data, control, letter.flags, letter.to)
-        finally:
-            for fd in taken:
-                os.close(fd)
 
     def _is_open(self, ours: socket.socket, peer: Peer) -> bool:
         if ours.family == socket.AF_NETLINK:
@@ -394,6 +395,11 @@ class DoorGuard:
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
 
 
+def mark_of(found: os.stat_result) -> tuple[int, int, int]:
+    """What tells a socket file from one that has its name, and by chance its number, after it."""
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
 def socket_of(notice: Notice) -> socket.socket:
     """Our duplicate of the socket a call is about. Raises OSError: EBADF, ENOTSOCK."""
     taken = abi.take_fd(group_of(notice.tid), signed(notice.args[0]))
@@ -402,7 +408,3 @@ def socket_of(notice: Notice) -> socket.socket:
     except OSError:
         os.close(taken)  # no socket: kept, it would hold the other end of a pipe open
         raise
-
-
-def _is_nonblocking(ours: socket.socket) -> bool:
-    return not os.get_blocking(ours.fileno())

@@ -1,4 +1,5 @@
-"""What the filter asks about besides execs, handed to the guard of its kind: files, doors or watched reads.
+"""What the filter asks about besides execs, handed to the guard of its kind: files, doors, watched reads
+or what steers processes.
 
 Knows which call is whose. Refuses to judge. Invariant: a call nobody knows is refused.
 """
@@ -12,6 +13,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.reads import ReadGuard
+from leashtui.guards.kernel.steering import Steering
 
 _FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
 _DOORS = frozenset({nr.CONNECT, nr.BIND, nr.LISTEN, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
@@ -29,12 +31,19 @@ class EffectGuard:
     """Serves the listener of an ExecGuard, in its thread."""
 
     def __init__(
-        self, listener: Listener, holding: Holding, files: Kindred, doors: Kindred, reads: ReadGuard | None = None
+        self,
+        listener: Listener,
+        holding: Holding,
+        files: Kindred,
+        doors: Kindred,
+        steering: Steering,
+        reads: ReadGuard | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
         self._files = files
         self._doors = doors
+        self._steering = steering
         self._reads = reads
 
     def meet(self, notice: Notice) -> None:
@@ -45,6 +54,8 @@ class EffectGuard:
             self._files.meet(notice)
         elif notice.number in _DOORS:
             self._doors.meet(notice)
+        elif notice.number in nr.STEERING:
+            self._steering.meet(notice)
         else:
             self._listener.refuse(notice.id, errno.ENOSYS)
 

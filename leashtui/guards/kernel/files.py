@@ -31,6 +31,7 @@ from leashtui.guards.kernel.notes import MAKES, Keeper, Notes, is_backup
 from leashtui.guards.kernel.precious import precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.swift import FREE
+from leashtui.guards.kernel.terminals import Terminals
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
@@ -64,11 +65,17 @@ def _telling(spot: Spot, kind: Kind) -> str:
     return spot.path
 
 
+def _adds(deed: Deed) -> bool:
+    """Whether what is there stays."""
+    return deed.kind is Kind.OPEN and bool(deed.flags & os.O_APPEND) and not deed.flags & os.O_TRUNC
+
+
 class FileGuard:
-    """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. foreign:
-    terminals from before. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder:
-    whether an empty one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there
-    may be removed unasked. is_git: whether a program is git, which alone changes what it keeps unasked."""
+    """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. terminals: whose
+    they are. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty
+    one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
+    unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
+    known to be added to."""
 
     def __init__(
         self,
@@ -79,7 +86,7 @@ class FileGuard:
         sealed: Sequence[str] = (),
         closed: Sequence[str] = (),
         opened: Callable[[str], bool] = lambda path: False,
-        foreign: Sequence[str] = (),
+        terminals: Terminals | None = None,
         touched: Callable[[str, int], None],
         keeper: Keeper | None = None,
         known_folder: Callable[[str], bool] = lambda path: False,
@@ -87,6 +94,7 @@ class FileGuard:
         fleeting: Callable[[str], bool] = lambda path: False,
         made: Made | None = None,
         is_git: Callable[[str], bool] = lambda exe: True,
+        adds: Callable[[str], bool] = lambda path: False,
         ways: Ways | None = None,
     ) -> None:
         self._listener = listener
@@ -96,12 +104,13 @@ class FileGuard:
         self._nameless = nameless
         self._fleeting = fleeting
         self._is_git = is_git
+        self._adds = adds
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._opened = opened
         self._folders = Folders()
         self._masks = Masks()
-        self._foreign = frozenset(os.fsencode(path) for path in foreign)
+        self._terminals = terminals
         self._touched = touched
         self._made = made if made is not None else Made()
         self._made.watched = True
@@ -202,7 +211,7 @@ class FileGuard:
                     return
                 if path in granted or self._is_free(action, path):
                     continue
-                if self._known(action, path) and not self._overwrites_git(notice, path, spots):
+                if self._known(action, path) and not self._overwrites(notice, deed, path, spots):
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
@@ -227,7 +236,7 @@ class FileGuard:
                 Layer.KERNEL,
                 os.path.dirname(path),
                 argv=who.argv,
-                exe=who.exe,
+                exe="" if "/.git/" in path and _adds(deed) else who.exe,  # git adds to no file that matters
                 path=path,
                 process=who.process,
                 ancestry=who.ancestry,
@@ -334,10 +343,18 @@ class FileGuard:
         """What the session made itself, it may remove again."""
         return action is Action.FILE_DELETE and path in self._made
 
-    def _overwrites_git(self, notice: Notice, path: str, spots: list[Spot]) -> bool:
-        """Whether another program than git is about to change what git keeps: that is judged each time."""
-        if "/.git/" not in path or not spots or spots[-1].found is None:
+    def _overwrites(self, notice: Notice, deed: Deed, path: str, spots: list[Spot]) -> bool:
+        """Whether what is there may be lost: a history that is not added to, or what git keeps, by another program than
+        git. git itself adds to its logs alone, and to whatever file a variable says its traces go to."""
+        if not spots or spots[-1].found is None:
             return False
+        adding = _adds(deed)
+        if self._adds(path):
+            return not adding
+        if "/.git/" not in path:
+            return False
+        if adding and "/logs/" not in path:
+            return True
         return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
 
     @staticmethod
@@ -346,14 +363,20 @@ class FileGuard:
         return found is not None and int(found[1]) in (notice.tid, group_of(notice.tid))
 
     def _is_terminal(self, notice: Notice, deed: Deed, spots: list[Spot]) -> bool:
-        """Terminals and plain devices go on by themselves, on what the floor gives; a terminal from before does not."""
+        """Plain devices and the agent's terminal go on by themselves, on what the floor gives; one that the session
+        made is opened here, where no other can be put in its place; the person's are not."""
         if deed.kind is not Kind.OPEN or not spots or spots[0].found is None:
             return False
         spot, found = spots[0], spots[0].found
         if not stat.S_ISCHR(found.st_mode):
             return False
-        if os.fsencode(spot.path) in self._foreign:
-            self._holding.refuse(notice, FOREIGN)
+        if spot.folder == b"/dev/pts" and spot.name.isdigit() and self._terminals is not None:
+            if self._terminals.is_own(spot.path):
+                self._go_on(notice, deed)
+            elif self._terminals.is_made(spot.path, found):
+                self._do(notice, deed, -1, spots)
+            else:
+                self._holding.refuse(notice, FOREIGN)
             return True
         if spot.folder == b"/dev/pts" or os.fsencode(spot.path) in _FREE:
             self._go_on(notice, deed)

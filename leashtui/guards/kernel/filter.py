@@ -72,8 +72,15 @@ REFUSED_STRICT = {
 """Answered EPERM in tier strict: another view of the files, or another process's memory."""
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-_SETS_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613)
-"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY: for an owner, reading is enough."""
+_SETS_FLAGS = (
+    0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613, 0x40087602, 0x40047211,
+    0x50009401, 0x5000940E, 0x5000940F, 0x50009417, 0x50009418, 0x5000943F, 0x4008941A,
+)  # fmt: skip
+"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY, SETVERSION, those of FAT; btrfs's
+subvolumes and snapshots, which show covered files anew: for an owner of each, a descriptor for reading is enough."""
+_OTHER_WAYS = {0: (4,), 41: (5, 6, 54, 55, 57, 59)}
+"""Socket options by level that send a packet another way than its address says: IPv4's options, IPv6's headers."""
+_SET_DUMPABLE = 4
 _NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
@@ -116,6 +123,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[nr.CLONE] = _cloning(_CLONE_PARENT)
     rules[_CLONE3] = _fail(errno.ENOSYS)
     rules[_PRLIMIT] = _foreign_limits()
+    rules[nr.PRCTL] = _stays_readable()
     if tier not in (Tier.STRICT, Tier.COMPAT):
         return rules
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}
@@ -126,22 +134,23 @@ def _rules(tier: Tier) -> dict[int, _Block]:
         *_unless_equal(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)),
         *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
     ]
+    rules |= _sockets() | {number: _about_others(*which) for number, which in nr.STEERING.items()}
     if tier is Tier.COMPAT:
-        rules |= {number: _answer(_NOTIFY) for number in (nr.CONNECT, nr.BIND)}
         return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)
-    return rules | _sockets()
+    return rules
 
 
 def _cloning(refused: int) -> _Block:
-    """Neither these flags, nor a thread that does not share its descriptors."""
+    """Neither these flags, nor a thread that does not share its descriptors, nor anybody else who does."""
     return [
         *_unless_any(0, {refused: _ERRNO | errno.EPERM}),
-        (_JSET, 0, 2, _CLONE_THREAD),
-        (_JSET, 1, 0, _CLONE_FILES),
+        (_AND, 0, 0, _CLONE_THREAD | _CLONE_FILES),
+        (_JEQ, 2, 0, 0),
+        (_JEQ, 1, 0, _CLONE_THREAD | _CLONE_FILES),
         (_RET, 0, 0, _ERRNO | errno.EPERM),
         (_RET, 0, 0, _ALLOW),
     ]
@@ -159,6 +168,31 @@ def _foreign_limits() -> _Block:
         (_RET, 0, 0, _ALLOW),
         (_RET, 0, 0, _ERRNO | errno.EPERM),
     ]
+
+
+def _stays_readable() -> _Block:
+    """A process that would hide its memory is told that it does, and does not: what cannot be read cannot be judged."""
+    return [
+        (_LD_W_ABS, 0, 0, _ARGS),
+        (_JEQ, 0, 3, _SET_DUMPABLE),
+        (_LD_W_ABS, 0, 0, _ARGS + 8),
+        (_JEQ, 0, 1, 0),
+        (_RET, 0, 0, _ERRNO),
+        (_RET, 0, 0, _ALLOW),
+    ]
+
+
+def _about_others(named: int, everybody: int) -> _Block:
+    """A call about a process by its number, which is argument `named`; 0 is the caller itself, or its group, unless
+    the argument before says `everybody`: all processes of the person."""
+    block: _Block = [
+        (_LD_W_ABS, 0, 0, _ARGS + 8 * named),
+        (_JEQ, 1, 0, 0),
+        (_RET, 0, 0, _NOTIFY),
+    ]
+    if named:
+        block += _unless_equal(named - 1, {everybody: _ERRNO | errno.EPERM})
+    return [*block, (_RET, 0, 0, _ALLOW)]
 
 
 def _sockets() -> dict[int, _Block]:
@@ -199,7 +233,17 @@ def _sockets() -> dict[int, _Block]:
         nr.CONNECT: _answer(_NOTIFY),
         nr.BIND: _answer(_NOTIFY),
         nr.LISTEN: _answer(_NOTIFY),
+        nr.SETSOCKOPT: _other_ways(),
     }
+
+
+def _other_ways() -> _Block:
+    """Options that lead elsewhere are refused; nobody but routing tools sets them."""
+    block: _Block = []
+    for level, options in _OTHER_WAYS.items():
+        refused = _unless_equal(2, dict.fromkeys(options, _ERRNO | errno.EPERM))
+        block += [(_LD_W_ABS, 0, 0, _ARGS + 8), (_JEQ, 0, len(refused), level), *refused]
+    return [*block, (_RET, 0, 0, _ALLOW)]
 
 
 def _answer(what: int) -> _Block:

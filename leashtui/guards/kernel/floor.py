@@ -24,12 +24,19 @@ MAKES = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 CHANGES = WRITE_FILE | REFER | REMOVES | MAKES
 LEAST_ABI = 3
 """Landlock before it leaves truncation free (Linux 6.2)."""
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx")
+"""Free for everybody; so is the terminal that the agent is started on, whose number the launcher knows."""
 
 HIDDEN = (
     ".password-store", ".config/op", ".config/Bitwarden CLI", ".Xauthority", ".authinfo", ".authinfo.gpg", ".msmtprc",
     ".local/share/keyrings", ".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium",
-    ".config/BraveSoftware", ".config/microsoft-edge", ".electrum", ".bitcoin", ".config/filezilla",
+    ".config/BraveSoftware", ".config/microsoft-edge", ".electrum", ".bitcoin", ".config/filezilla", ".config/opera",
+    ".config/vivaldi", ".config/google-chrome-beta", ".config/google-chrome-unstable", ".librewolf", ".waterfox",
+    ".var/app/org.mozilla.firefox", ".var/app/com.google.Chrome", ".var/app/org.chromium.Chromium", "snap/firefox",
+    "snap/chromium", "snap/thunderbird", ".local/share/kwalletd", ".config/1Password", ".config/Bitwarden",
+    ".config/keepassxc", ".local/share/lpass", ".config/Signal", ".config/Slack", ".config/discord", ".purple",
+    ".local/share/TelegramDesktop", ".local/share/evolution", ".fetchmailrc", ".offlineimaprc", ".davfs2/secrets",
+    ".smbcredentials", ".ethereum", ".config/solana/id.json", ".bitmonero", ".config/Exodus", ".mylogin.cnf",
 )  # fmt: skip
 """Below the home: what is covered where it exists when the session starts, as no tool of a session has use for it."""
 KEYS = (
@@ -38,7 +45,11 @@ KEYS = (
     ".config/stripe", ".config/netlify", ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".pgpass", ".my.cnf",
     ".cargo/credentials.toml", ".cargo/credentials", ".gem/credentials", ".m2/settings-security.xml",
     ".terraform.d/credentials.tfrc.json", ".terraformrc", ".vault-token", ".boto", ".s3cfg", ".dockercfg",
-    ".config/age", ".config/git/credentials", ".fly",
+    ".config/age", ".config/git/credentials", ".fly", ".config/containers/auth.json", ".databrickscfg", ".snowsql",
+    ".snowflake", ".railway", ".local/share/com.vercel.cli", ".wrangler", ".config/.wrangler", ".kaggle",
+    ".config/hcloud", ".config/linode-cli", ".config/scw", ".aliyun", ".bluemix", ".config/ngrok", ".ngrok2",
+    ".cloudflared", ".sentryclirc", ".jfrog", ".pulumi/credentials.json", ".config/argocd", ".circleci/cli.yml",
+    ".config/helm/registry", ".vault.d",
 )  # fmt: skip
 """Below the home: what git, package managers and cloud tools work with; opened for the act that was allowed to."""
 
@@ -63,11 +74,10 @@ class Floor(Struct, frozen=True):
 
 BARE = Floor()
 """Tier exec: nothing but the scopes."""
-OPEN_FLOOR = Floor(tier=Tier.COMPAT)
-"""Tier compat: no Landlock domain of files, under which no sandbox could mount."""
 
 
-def strict_floor(
+def floor_for(
+    tier: Tier,
     home: str,
     own: Iterable[str],
     veil: str,
@@ -79,7 +89,8 @@ def strict_floor(
     windows: tuple[str, ...] = (),
     owned: tuple[tuple[str, str], ...] = (),
 ) -> Floor:
-    """The floor of tier strict. own: leash's directories that nobody inside needs to read. covers: mounts work here.
+    """The floor of tier strict or compat; in compat without a Landlock domain of files, under which no sandbox could
+    mount. own: leash's directories that nobody inside needs to read. covers: mounts work here.
 
     free, more: names below the home that are not covered, and further ones that are. windows: real paths of what in
     them somebody does need.
@@ -94,4 +105,13 @@ def strict_floor(
                 covered.append(path)
     rules = tuple((device, WRITE_FILE) for device in DEVICES)
     shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
-    return Floor(Tier.STRICT, CHANGES, rules, tuple(covered), veil, shown, owned if covered else ())
+    strict = tier is Tier.STRICT
+    return Floor(
+        tier,
+        CHANGES if strict else 0,
+        rules if strict else (),
+        tuple(covered),
+        veil,
+        shown,
+        owned if covered else (),
+    )

@@ -28,6 +28,7 @@ SYS_CAPGET, SYS_CAPSET, SYS_SECCOMP, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_RESTRICT 
 NEW_LISTENER, WAIT_KILLABLE = 8, 32
 SYS_LANDLOCK_ADD_RULE = 445
 CLONE_PARENT, SYS_CLONE = 0x8000, 56
+WRITE_FILE = 1 << 1
 SCOPES = 3  # abstract unix sockets, signals
 NEWNS, NEWUSER, NEWIPC = 0x20000, 0x10000000, 0x8000000
 MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
@@ -91,14 +92,25 @@ def anchor(settings: dict) -> int:  # type: ignore[type-arg]
     os._exit(0)
 
 
-def cover(paths: list, veil: bytes, windows: list, owned: list) -> None:  # type: ignore[type-arg]
+def terminals() -> tuple:  # type: ignore[type-arg]
+    """(those we stand on, all others that exist), as paths; none where they have no names."""
+    own = {os.readlink(b"/proc/self/fd/%d" % number) for number in (0, 1, 2)}
+    try:
+        every = [b"/dev/pts/" + name for name in os.listdir(b"/dev/pts") if name.isdigit()]
+    except OSError:
+        every = []
+    return [path for path in every if path in own], [path for path in every if path not in own]
+
+
+def cover(paths: list, veil: bytes, windows: list, owned: list, others: list) -> None:  # type: ignore[type-arg]
     """A mount namespace in which these files and directories are there but hold nothing and open to nobody.
 
     veil: an empty file without any permission, bound over each file; a directory gets an empty file system.
     An ordinary user gets it from a user namespace that maps only itself; nothing in it may be mounted or unmounted
     later, because the capabilities are dropped and the filter refuses the calls. windows: directories below covered
     ones that stay to be read by whoever knows their path; nothing beside them can be listed. owned: (copy, original),
-    each copy bound over its original, so that it is not nobody's.
+    each copy bound over its original, so that it is not nobody's. others: terminals of the person; one that was closed
+    meanwhile needs no cover.
     """
     user, group = os.geteuid(), os.getegid()
     check(libc.unshare(NEWNS | NEWIPC | (NEWUSER if user else 0)))
@@ -110,6 +122,9 @@ def cover(paths: list, veil: bytes, windows: list, owned: list) -> None:  # type
     for copy, original in owned:
         check(libc.mount(copy, original, None, MS_BIND, None))
         check(libc.mount(None, original, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
+    for path in others:
+        if libc.mount(veil, path, None, MS_BIND, None) == 0:
+            check(libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_COVER, None))
     shown = [(window, os.open(window, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) for window in windows]
     for path in paths:
         below = [pair for pair in shown if pair[0].startswith(path + b"/")]
@@ -155,7 +170,7 @@ def restrict(handled: int, rules: list) -> None:  # type: ignore[type-arg]
         return
     attributes = struct.pack("QQQ", handled, 0, scopes)
     ruleset = check(libc.syscall(SYS_LANDLOCK_CREATE, attributes, len(attributes), 0))
-    for path, rights in rules:
+    for path, rights in rules if handled else ():
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -202,8 +217,9 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
     idle = 0 if settings["stdio"] else anchor(settings)
     os.chdir(settings["cwd"])
     if settings["guarded"]:
+        own, others = terminals()
         if settings["covered"]:
-            cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"])
+            cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"], others)
             os.chdir(settings["cwd"])
         if os.geteuid() == 0:
             drop_capabilities()
@@ -211,7 +227,7 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
             drop_everything()
         check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
         check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        restrict(settings["handled"], settings["rules"])
+        restrict(settings["handled"], settings["rules"] + [(path, WRITE_FILE) for path in own])
         ready, done = _thread.allocate_lock(), _thread.allocate_lock()
         ready.acquire()
         done.acquire()

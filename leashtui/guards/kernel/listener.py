@@ -52,7 +52,6 @@ class Listener:
         )  # waits on the descriptor itself: only so does the kernel wake us on the caller's CPU
         self._near.register(descriptor, select.POLLIN)
         self._notice = bytearray(abi.NOTIF_SIZE)
-        self._answer = bytearray(abi.RESPONSE.size)
         self._gift = bytearray(abi.ADDFD.size)
         self._quiet = abi.Quiet()
         with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
@@ -150,9 +149,9 @@ class Listener:
         return True
 
     def _send(self, notice: int, value: int, error: int, flags: int) -> bool:
-        abi.RESPONSE.pack_into(self._answer, 0, notice, value, error, flags)
+        answer = abi.RESPONSE.pack(notice, value, error, flags)  # its own: threads answer too
         try:
-            fcntl.ioctl(self._descriptor, abi.NOTIF_SEND, self._answer)
+            fcntl.ioctl(self._descriptor, abi.NOTIF_SEND, answer)
         except FileNotFoundError:
             return False
         except OSError as error_:

@@ -1,10 +1,10 @@
-"""The network guard of tier compat: judges whom a socket may reach by the address it reads; the kernel then does it.
+"""The network guard of tier compat: tier strict's, for sockets and callers that may have other views than ours.
 
-Agents with a sandbox of their own have networks and file systems of their own in it, where nothing can be done in their
-stead. So what is allowed goes on by itself, and a racing thread could change an address after it was judged: a look,
-not a floor, as with files (onlooker.py). Loopback, name servers and sockets the session bound are free; a network
-namespace of its own reaches nobody. Knows whose view is not ours. Refuses to judge. Invariant: a denied connect never
-goes on; what cannot be read or found here is the kernel's.
+Agents with a sandbox of their own have file systems and networks of their own in it. A socket belongs to the network it
+was made in, whoever has it by now: those of another network reach nobody but through one of ours, so they are served
+unasked. The path of a unix socket is judged by our name of what it leads to for its caller; what only its sandbox has
+is its own. Knows whose view is not ours. Refuses to judge. Invariant: a connect, a listen, a bind to a port and what is
+sent to an address are done here, on the very socket and address that were judged, but by who is the only thread.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from typing import Any
 
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
-from leashtui.guards.kernel.doors import TOP_ABSTRACT, DoorGuard, socket_of
-from leashtui.guards.kernel.letters import address_at
+from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of
+from leashtui.guards.kernel.letters import read_letters
 from leashtui.guards.kernel.listener import Notice
 from leashtui.guards.kernel.spot import Spot, absolute, locate
+from leashtui.guards.kernel.streams import is_alone, pour
 from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
 _FAILURES = (OSError, ValueError, IndexError)
+_SENDS = frozenset({nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
+_NETNS_COOKIE = 71
 _MOST = 4096
 """Names of sockets that are remembered; the server of a later one is asked about."""
 
@@ -33,65 +36,92 @@ class Lookout(DoorGuard):
     """See DoorGuard, whose judgement it is."""
 
     def __init__(self, views: Views, **more: Any) -> None:
-        super().__init__(**more)
+        known = more.pop("known")
+        super().__init__(known=lambda *door: self._unasked or known(*door), **more)
         self._views = views
         self._network = os.readlink("/proc/self/ns/net")
+        with socket.socket(socket.AF_INET) as probe:
+            self._cookie = _cookie_of(probe)
         self._named: set[str] = set()
+        self._apart = self._unasked = False
 
-    def meet(self, notice: Notice) -> None:
-        """A connect, or a bind, which only says whose a socket file will be."""
-        try:
-            raw = address_at(notice.tid, notice.args[1], notice.args[2])
-            if notice.number == nr.CONNECT:
-                self._look(notice, raw)
-                return
-            if address.read(raw).family == socket.AF_UNIX:
-                self._will_be_ours(notice, raw[2:])
-        except _FAILURES as error:
-            if isinstance(error, OSError) and error.errno == errno.EACCES:
-                self._listener.refuse(notice.id, errno.EACCES)
-                return
-        self._listener.resume(notice.id)
+    def _serve(self, notice: Notice, ours: socket.socket) -> None:
+        internet = ours.family in (socket.AF_INET, socket.AF_INET6)
+        self._apart = not self._is_here(notice, ours)
+        self._unasked = self._apart and internet
+        if notice.number in _SENDS and not internet:
+            self._look_at_letters(notice, ours)
+        else:
+            super()._serve(notice, ours)
 
-    def _look(self, notice: Notice, raw: bytes) -> None:
-        peer = address.read(raw)
-        if peer.family == socket.AF_UNIX:
-            self._look_unix(notice, raw)
+    def _is_here(self, notice: Notice, ours: socket.socket) -> bool:
+        """Whether it is a socket of our network. Raises OSError where neither it nor its owner says so."""
+        if self._cookie:
+            return _cookie_of(ours) == self._cookie
+        return os.readlink(f"/proc/{notice.tid}/ns/net") == self._network
+
+    def _look_at_letters(self, notice: Notice, ours: socket.socket) -> None:
+        """What a unix or netlink socket sends: goes on by itself where nobody else could swap the socket. OSError."""
+        alone = is_alone(notice.tid)
+        if ours.family == socket.AF_UNIX and ours.type != socket.SOCK_DGRAM:
+            if notice.number == nr.SENDTO:
+                raise OSError(errno.EISCONN, "a stream has its address")
+            if alone:
+                self._listener.resume(notice.id)
+            else:
+                pour(self._listener, notice, ours)
             return
-        reaches = peer.family in (socket.AF_INET, socket.AF_INET6) and not peer.loopback
-        if reaches and os.readlink(f"/proc/{notice.tid}/ns/net") == self._network:
-            known = self._is_lookup("tcp", peer) or self._known(Action.NET_CONNECT, peer.host, peer.port)
-            if not known:
-                self._question(notice, peer.host, peer.port, "tcp")
-                return
-        self._listener.resume(notice.id)
+        letters = read_letters(notice)
+        named = [letter.to[2:] for letter in letters if ours.family == socket.AF_UNIX]
+        if any(name and self._is_outside(notice, name) for name in named):
+            self._holding.refuse(notice, OUTSIDE)
+        elif alone:
+            self._listener.resume(notice.id)
+        elif named and named[0] and not named[0].startswith(b"\0"):
+            with self._views.held(notice.tid, self._absolute(notice, named[0])) as there:
+                letters[0].to = address.unix(b"/proc/self/fd/%d" % there)
+                self._deliver_first(notice, ours, letters)
+        else:
+            self._deliver_first(notice, ours, letters)
 
-    def _look_unix(self, notice: Notice, raw: bytes) -> None:
-        name = raw[2:]
-        if not name or name.startswith(b"\0"):
-            if name.startswith(TOP_ABSTRACT):
-                raise OSError(errno.EACCES, "the approver's socket")
-            with socket_of(notice) as ours:
-                self._connect_unix(notice, ours, raw)
-            return
+    def _is_outside(self, notice: Notice, name: bytes) -> bool:
+        """Whether a datagram to that name is for a program outside. Raises OSError."""
+        if name.startswith(b"\0"):
+            return not self._apart
         spot = self._seen(notice, name)
         if spot is None:
-            self._listener.resume(notice.id)
+            return False
+        with contextlib.closing(spot):
+            return not (
+                spot.found is None or spot.path in self._free or spot.path in self._named or self._is_ours(spot)
+            )
+
+    def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
+        name = raw[2:]
+        if not name or name.startswith(b"\0"):
+            super()._connect_unix(notice, ours, raw)
+            return
+        spot = self._seen(notice, name)
+        if spot is None:  # a socket file that only its own sandbox has
+            with self._views.held(notice.tid, self._absolute(notice, name)) as there:
+                self._carry_out_here(notice, ours, address.unix(b"/proc/self/fd/%d" % there))
             return
         with contextlib.closing(spot):
             path = spot.path
-            free = spot.found is None or path in self._free or self._is_session_s(spot)
-        if free or self._known(Action.NET_CONNECT, path, 0):
-            self._listener.resume(notice.id)
-        else:
-            self._question(notice, path, 0, "unix")
+            if spot.found is None:
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if path in self._free or self._is_session_s(spot) or self._known(Action.NET_CONNECT, path, 0):
+                way = address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+                self._carry_out_here(notice, ours, way)
+                return
+        self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
 
     def _is_session_s(self, spot: Spot) -> bool:
         """Whether a process of the session listens there: that it gave the name once says nothing of who has it now."""
-        if spot.path not in self._named:
-            return False
         if self._is_ours(spot):
             return True
+        if spot.path not in self._named:
+            return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
             if address.connect(probe, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))):
@@ -99,27 +129,36 @@ class Lookout(DoorGuard):
             if not self._inside(address.peer_pid(probe)):
                 return False
         found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
-        self._bound[spot.path] = (found.st_dev, found.st_ino)
+        self._bound[spot.path] = mark_of(found)
         return True
 
-    def _question(self, notice: Notice, host: str, port: int, kind: str) -> None:
-        request = self._request(notice, Action.NET_CONNECT, host, port, kind)
-        self._holding.ask(notice, [request], lambda: self._go_on(notice))
-
-    def _go_on(self, notice: Notice) -> None:
-        self._listener.resume(notice.id)
-
-    def _will_be_ours(self, notice: Notice, name: bytes) -> None:
-        if name and not name.startswith(b"\0"):
+    def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
+        if self._views.is_ours(notice.tid):
+            super()._bind_unix(notice, ours, name)
+            return
+        with contextlib.suppress(*_FAILURES):  # where there is no such folder the kernel says so
             spot = self._seen(notice, name)
             if spot is not None:
                 with contextlib.closing(spot):
                     if spot.found is None and len(self._named) < _MOST:
                         self._named.add(spot.path)
+        self._listener.resume(notice.id)
 
     def _seen(self, notice: Notice, name: bytes) -> Spot | None:
         """Where the name lies for us; None for what only the caller's own sandbox has. Raises OSError."""
-        text: bytes | None = absolute(notice.tid, abi.AT_FDCWD & 0xFFFFFFFF, name.partition(b"\0")[0])
+        text: bytes | None = self._absolute(notice, name)
         if text is not None and not self._views.is_ours(notice.tid):
             text = self._views.ours(notice.tid, text, follow=True)
         return locate(notice.tid, text, True) if text is not None else None
+
+    @staticmethod
+    def _absolute(notice: Notice, name: bytes) -> bytes:
+        return absolute(notice.tid, abi.AT_FDCWD & 0xFFFFFFFF, name.partition(b"\0")[0])
+
+
+def _cookie_of(made: socket.socket) -> bytes:
+    """What names the network a socket was made in; b"" before Linux 5.14."""
+    try:
+        return made.getsockopt(socket.SOL_SOCKET, _NETNS_COOKIE, 8)
+    except OSError:
+        return b""

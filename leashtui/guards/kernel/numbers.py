@@ -5,7 +5,7 @@ Invariant: NAMING holds every call that changes the file system by name or chang
 """
 
 EXECVE, EXECVEAT = 59, 322
-SECCOMP, IOCTL, CLONE, UNSHARE = 317, 16, 56, 272
+SECCOMP, IOCTL, CLONE, UNSHARE, PRCTL = 317, 16, 56, 272, 157
 OPEN, OPENAT, CREAT = 2, 257, 85
 UMASK = 95
 TRUNCATE = 76
@@ -19,6 +19,15 @@ CHOWN, FCHOWN, LCHOWN, FCHOWNAT = 92, 93, 94, 260
 SETXATTR, LSETXATTR, FSETXATTR = 188, 189, 190
 REMOVEXATTR, LREMOVEXATTR, FREMOVEXATTR = 197, 198, 199
 SOCKET, CONNECT, SENDTO, SENDMSG, BIND, LISTEN, SENDMMSG = 41, 42, 44, 46, 49, 50, 307
+SETSOCKOPT = 54
+SETPRIORITY, IOPRIO_SET = 141, 251
+SCHED_SETPARAM, SCHED_SETSCHEDULER, SCHED_SETAFFINITY, SCHED_SETATTR = 142, 144, 203, 314
+STEERING = {
+    SETPRIORITY: (1, 2), IOPRIO_SET: (1, 3),
+    SCHED_SETPARAM: (0, 0), SCHED_SETSCHEDULER: (0, 0), SCHED_SETAFFINITY: (0, 0), SCHED_SETATTR: (0, 0),
+}  # fmt: skip
+"""Calls that say when and where a process runs: which argument names it, and which value of the one before means all
+processes of a person."""
 
 NAMING = frozenset(
     {

@@ -60,9 +60,9 @@ class Onlooker(FileGuard):
         return [each for each in super()._wanted(notice, deed, fd, spots) if not _SET_UP.match(each[1])]
 
     def _fail(self, notice: Notice, error: Exception) -> None:
-        """What we may not see through (a way over another's descriptor) is refused; for all else the kernel finds the
-        words itself."""
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.ELOOP):
+        """What we may not see (another's memory, a way over its descriptor) is refused; for all else the kernel finds
+        the words itself."""
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
             self._listener.refuse(notice.id, error.errno)
         else:
             self._listener.resume(notice.id)

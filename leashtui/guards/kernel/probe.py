@@ -45,8 +45,7 @@ NOT_IN_COMPAT = (
     "file changes are judged by name, and a program that races may change another file than it named (protected ones"
     " are looked at again afterwards)",
     "what a program does to files that only its own sandbox has is not judged; there it may give any file any name",
-    "connections are judged by the address as it is read, which a program that races may change; datagrams are not",
-    NOT_IN_EXEC[2],
+    "a key that is opened for an act stays closed inside a sandbox of the agent's own",
 )
 NOT_IN_STRICT = (
     "harm inside a program that needs no file, socket or other program is not seen",
@@ -84,8 +83,10 @@ class Support(Struct, frozen=True):
             return NOT_IN_WATCH
         if tier is self.tier:
             return self.lost
+        uncovered = tier is Tier.COMPAT and not self.covers
         return (
             *(NOT_IN_COMPAT if tier is Tier.COMPAT else NOT_IN_EXEC),
+            *((_UNCOVERED,) if uncovered else ()),
             *(line for line in self.lost if line in (_SIGNALS, _USERS)),
         )
 

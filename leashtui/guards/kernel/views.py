@@ -27,14 +27,25 @@ class _Mount(NamedTuple):
 
 
 class Views:
-    """Compares others' view of the files with this process's own."""
+    """Compares others' view of the files with this process's own. agent: its first process, whose view is ours too:
+    it names the same files, whatever is covered there."""
 
-    def __init__(self) -> None:
-        self._own = os.readlink("/proc/self/ns/mnt")
+    def __init__(self, agent: int) -> None:
+        self._own = {os.readlink(f"/proc/{pid}/ns/mnt") for pid in ("self", agent)}
 
     def is_ours(self, tid: int) -> bool:
         """Whether the thread sees files by the names we do. Raises OSError when that cannot be known."""
-        return os.readlink(f"/proc/{tid}/ns/mnt") == self._own and os.readlink(f"/proc/{tid}/root") == "/"
+        return os.readlink(f"/proc/{tid}/ns/mnt") in self._own and os.readlink(f"/proc/{tid}/root") == "/"
+
+    @contextlib.contextmanager
+    def held(self, tid: int, name: bytes) -> Iterator[int]:
+        """A descriptor that only names what `name` leads to for the thread. Raises OSError."""
+        top = os.open(f"/proc/{tid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with _held(top, name, 0) as fd:
+                yield fd
+        finally:
+            os.close(top)
 
     def ours(self, tid: int, name: bytes, *, follow: bool) -> bytes | None:
         """Our name of the thread's absolute `name`, None when there is none. follow: a link in the last place too.

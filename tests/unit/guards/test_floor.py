@@ -1,0 +1,36 @@
+"""What a floor covers and takes away, in the two tiers that have one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leashtui.guards.kernel.floor import CHANGES, HIDDEN, KEYS, floor_for
+from leashtui.model.request import Tier
+from leashtui.supervisor.keys import KEYS_OF
+
+
+def test_each_place_is_covered_where_it_exists_and_only_there(tmp_path: Path) -> None:
+    names = (".config/containers/auth.json", ".vault.d", "snap/firefox", ".ssh")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    floor = floor_for(Tier.STRICT, str(tmp_path), [], "veil", workspace="/nowhere", covers=True)
+    assert set(floor.covered) == {str(tmp_path / name) for name in names}
+    assert not floor_for(Tier.STRICT, str(tmp_path), [], "veil", workspace="/nowhere", covers=False).covered
+
+
+@pytest.mark.parametrize(("tier", "handled"), [(Tier.STRICT, CHANGES), (Tier.COMPAT, 0)])
+def test_a_sandbox_can_mount_below_the_floor_of_compat(tmp_path: Path, tier: Tier, handled: int) -> None:
+    (tmp_path / ".ssh").mkdir()
+    floor = floor_for(tier, str(tmp_path), [], "veil", workspace="/nowhere", covers=True)
+    assert (floor.tier, floor.handled, bool(floor.rules)) == (tier, handled, bool(handled))
+    assert floor.covered == (str(tmp_path / ".ssh"),)
+
+
+def test_a_key_that_some_program_works_with_can_be_covered() -> None:
+    places = {*HIDDEN, *KEYS}
+    unknown = {name for names in KEYS_OF.values() for name in names} - places
+    assert unknown <= {".terraform.d"}  # what it holds that is secret is covered below it
+    assert len(places) == len(HIDDEN) + len(KEYS)

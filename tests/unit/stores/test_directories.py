@@ -1,0 +1,40 @@
+"""leash's own places, seen from inside a session: closed there, and said so instead of a wrong remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leashtui.model.errors import LeashError
+from leashtui.stores import directories
+
+
+@pytest.fixture
+def covered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory as a cover shows it: nobody's to change."""
+    place = tmp_path / "state"
+    place.mkdir(mode=0o700)
+    place.chmod(0o111)
+    monkeypatch.setenv("LEASH_STATE_DIR", str(place))
+
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(self))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    return place
+
+
+def test_inside_a_session_the_session_is_named(covered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASH_SESSION", "20200101-000000-aaaa")
+    with pytest.raises(LeashError, match="inside leash session 20200101-000000-aaaa") as told:
+        directories.ensure_private(covered)
+    assert "the person" in told.value.hint
+    assert directories.why_closed("/elsewhere") is None
+
+
+def test_outside_of_one_the_remedy_is(covered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LEASH_SESSION", raising=False)
+    with pytest.raises(LeashError, match="is open to others") as told:
+        directories.ensure_private(covered)
+    assert told.value.hint == f"run: chmod 700 {covered}"
