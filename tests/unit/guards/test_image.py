@@ -29,6 +29,13 @@ time.sleep(60)
 """
 
 
+def until_it_runs(child: subprocess.Popen[bytes]) -> None:
+    """The kernel tells of an exec a moment before the new words can be read."""
+    deadline = time.monotonic() + 60
+    while words_of(child.pid) == ("",) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def tree() -> Iterator[subprocess.Popen[str]]:
     top = subprocess.Popen([sys.executable, "-c", TREE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -90,9 +97,7 @@ def test_what_has_ended_is_let_go_of_and_a_flood_holds_few_descriptors() -> None
 def test_variables_are_those_that_carry_code(env: dict[str, str]) -> None:
     child = subprocess.Popen(["/bin/sleep", "60"], env=env)
     try:
-        deadline = time.monotonic() + 60
-        while words_of(child.pid)[0] != "/bin/sleep" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until_it_runs(child)
         assert sorted(variables_of(child.pid)) == sorted((n, v) for n, v in env.items() if carries_code(n))
     finally:
         child.kill()
@@ -103,6 +108,7 @@ def test_words_are_whole_whatever_is_in_them() -> None:
     argv = ["/bin/sleep", "60", "", "\udcff\udcfe", "ä", "x" * 100_000, ""]
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *argv])
     try:
+        until_it_runs(child)
         assert words_of(child.pid)[3:] == tuple(argv)
     finally:
         child.kill()
