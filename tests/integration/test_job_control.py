@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import time
 from pathlib import Path
 
 import pexpect
@@ -76,3 +79,46 @@ def test_what_is_over_at_once_is_still_shown(world: World) -> None:
     assert "\nquick" in leash.before
     leash.close()
     assert leash.exitstatus == 0
+
+
+def _faces(keeper: int) -> set[str]:
+    """What belongs to the terminal: the keeper and its face, each by its number and start time."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, parent, *rest = (entry / "stat").read_text().rpartition(")")[2].split()
+                words = (entry / "cmdline").read_bytes()
+                if state != "Z" and (int(entry.name) == keeper or (int(parent) == keeper and b"faces" in words)):
+                    found.add(f"{entry.name} {rest[17]}")
+    return found
+
+
+def _lives(process: str) -> bool:
+    number, start = process.split()
+    with contextlib.suppress(OSError):
+        state, *rest = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()
+        return state != "Z" and rest[18] == start
+    return False
+
+
+@pytest.mark.parametrize("face", [[], ["--plain"], ["--layout", "full"]])
+def test_no_face_stays_when_its_terminal_is_gone_in_the_middle_of_much(world: World, face: list[str]) -> None:
+    """Nobody reads the terminal any more when it goes: whoever writes to it stands, and must go all the same. The
+    agent goes on, as after a lost ssh."""
+    agent = world.script("agent.sh", 'while :; do echo "fl""ood $RANDOM $RANDOM $RANDOM $RANDOM $RANDOM"; done\n')
+    argv = world.argv("run", "--guard", "exec", *face, "--", "bash", str(agent))
+    env = world.env | {"TERM": "xterm-256color"}
+    person = pexpect.spawn(argv[0], argv[1:], cwd=str(world.workspace), env=env, timeout=60, dimensions=(24, 80))
+    person.expect_exact("flood")
+    faces = _faces(person.pid)
+    assert len(faces) == 2
+    time.sleep(1)  # the terminal's buffer fills, and what stands before it
+    os.close(person.child_fd)
+    eventually(lambda: not any(map(_lives, faces)))
+    assert _children_of(str(agent))
+    assert world.leash("kill").returncode == 0
+    eventually(lambda: not _children_of(str(agent)))
+    person.closed = True
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(person.pid, 0)

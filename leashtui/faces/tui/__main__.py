@@ -28,6 +28,8 @@ from leashtui.model.errors import LeashError
 _BACKLOG = 500
 _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
+_LEAVES = 5
+"""Seconds that a face may take to leave when it is told to."""
 
 
 def main() -> int:
@@ -134,8 +136,13 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
         arrival=arrive if door is not None else None,
     )
     loop = asyncio.get_running_loop()
+
+    def leave(number: int, frame: object) -> None:
+        signal.alarm(_LEAVES)  # a terminal that is gone takes no more bytes, and who waits for it waits for ever
+        loop.call_soon_threadsafe(app.exit, 128 + number, 128 + number)
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, app.exit, 128 + number, 128 + number)
+        signal.signal(number, leave)
     loop.call_later(1.0, _collect_again)
     try:
         result = await app.run_async()
