@@ -8,9 +8,8 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
-local setting, names = ...
-local FOLDER, kind_of, kind_of_folder = names.FOLDER, names.kind_of, names.kind_of_folder
-local is_plain, is_hex = names.is_plain, names.is_hex
+local setting, names, load_folders = ...
+local kind_of = names.kind_of
 
 ffi.cdef [[
 typedef struct { uint64_t id; uint32_t pid, flags; int32_t number; uint32_t arch; uint64_t ip; uint64_t args[6]; } leash_notice;
@@ -37,11 +36,13 @@ long lseek(int, long, int);
 int pthread_sigmask(int, const void *, void *);
 ]]
 local C = ffi.C
+local folders = load_folders(setting, names)
+local link_text, note_for, is_any = folders.link_text, folders.note_for, folders.is_any
 
 local NONE, ASK, GONE = 0, 1, 2
 local NOTED_MARK, MADE_MARK, GONE_MARK = "+", "-", "x"
 local POLLIN, EINTR, ENOENT, EACCES, EEXIST, EINVAL, ENOTEMPTY = 1, 4, 2, 13, 17, 22, 39
-local CWD, MOST, HELD, DUPFD_CLOEXEC = -100, 64, setting.held, 1030
+local CWD, MOST = -100, 64
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
@@ -62,60 +63,11 @@ local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]
 local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
-local folders, held, masks, settled, made = {}, 0, {}, true, {}
+local masks, settled, made = {}, true, {}
 local free = {}
 for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
 
--- Whether any name was allowed there and this is one: in git's store of objects, only names of objects are any.
-local function is_any(folder, name)
-  if not folder.any or not is_plain(name) then return false end
-  return not folder.objects or #name == 38 and is_hex(name) or name:sub(1, 8) == "tmp_obj_"
-end
-
-local function forget(all)
-  for path, folder in pairs(folders) do
-    if all or not folder.used then
-      C.close(folder.fd)
-      folders[path] = nil
-      held = held - 1
-    end
-    folder.used = false
-  end
-end
-
--- Every second one goes: those in use are learned again sooner than all would be.
-local function thin()
-  local keeps = false
-  for path, folder in pairs(folders) do
-    keeps = not keeps
-    if not keeps then
-      C.close(folder.fd)
-      folders[path] = nil
-      held = held - 1
-    end
-  end
-end
-
--- A directory, `fd` being ours from now on. What had that path before is another one.
-local function keep(path, fd)
-  local former = folders[path]
-  if former then
-    C.close(former.fd)
-    folders[path] = nil
-    held = held - 1
-  end
-  if held >= HELD then
-    forget(false)
-    if held >= HELD then thin() end
-  end
-  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, drops = {}, used = true, seen = -1 }
-  folders[path] = folder
-  held = held + 1
-  return folder
-end
-
-local turn = 0
 local mask_before, mask_now = -1, -1
 
 -- Make files with this umask until the turn is over.
@@ -140,35 +92,7 @@ local function read_text(tid, address)
   return found
 end
 
-local function link_text(path)
-  local count = tonumber(C.readlink(path, text, ROOM))
-  if count <= 0 or count >= ROOM then return nil end
-  return ffi.string(text, count)
-end
-
--- Whether it still has the path it was judged by. Within one turn nobody in the session can move it.
-local function lies_there(folder)
-  if folder.seen ~= turn then
-    if link_text(folder.self) ~= folder.path then return false end
-    folder.seen, folder.used = turn, true
-  end
-  return true
-end
-
--- One of the 256 folders of a store of git's objects, where the store is known: what holds in it holds in each.
-local function shelf(path)
-  local head, name = path:match("^(.+/objects)/(%x%x)$")
-  local store = head and is_hex(name) and folders[head]
-  if not store or not store.objects or not lies_there(store) then return nil end
-  local fd = C.openat(store.fd, name, PATH, 0)
-  if fd < 0 then return nil end
-  local child = keep(path, fd)
-  child.any, child.objects, child.removes = store.any, store.objects, store.removes
-  return child
-end
-
--- (folder as it was learned, last component): nil unless that directory lies there now: every change of a name is
--- made by this thread.
+-- (folder as it was learned, last component): nil unless that directory lies there now.
 local function find(tid, number, name)
   if not name then return nil end
   if name:byte(1) ~= 47 then
@@ -179,17 +103,9 @@ local function find(tid, number, name)
   end
   local cut = #name
   while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
-  local path = name:sub(1, cut - 1)
-  local folder = folders[path] or shelf(path)
-  if not folder or not lies_there(folder) then return nil end
+  local folder = folders.at(name:sub(1, cut - 1))
+  if not folder then return nil end
   return folder, name:sub(cut + 1)
-end
-
--- Where a new name is to be noted for undo, 0 for nowhere; nil when nobody judged such a name there.
-local function note_for(folder, name)
-  if is_any(folder, name) then return folder.any end
-  local kind = kind_of(name)
-  return folder.kinds[kind or name .. FOLDER]
 end
 
 local function status_of(tid)
@@ -299,28 +215,14 @@ local function new_folder(tid, number, address, mode)
   local folder, name = find(tid, number, read_text(tid, address))
   if not folder then return false end
   if #name > 0 and is_there(folder, name) then return as_we_are(tid) and say(EEXIST) end
-  local tape = nil
-  if folder.objects then
-    if folder.path:sub(-8) == "/objects" and #name == 2 and is_hex(name) then tape = folder.any end
-  elseif is_any(folder, name) then
-    tape = folder.any
-  else
-    tape = kind_of_folder(name) and folder.kinds[FOLDER]
-  end
+  local tape = folders.note_for_folder(folder, name)
   if not tape or not as_we_are(tid) then return false end
   local mask = mask_of(tid)
   if not mask then return false end
   put_on(mask)
   if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
   remember(folder, name, tape, tid)
-  local fd = C.openat(folder.fd, name, PATH, 0)
-  if fd >= 0 then  -- what may be made beside it may be made in it
-    local child = keep(folder.path .. "/" .. name, fd)
-    child.any, child.objects, child.removes = folder.any, folder.objects, folder.removes
-    for kind, note in pairs(folder.kinds) do
-      if kind == FOLDER or kind:sub(-1) ~= FOLDER then child.kinds[kind] = note end
-    end
-  end
+  folders.made(folder, name)
   return say(0)
 end
 
@@ -440,7 +342,7 @@ end
 
 -- No signal is taken meanwhile but where it waits: one in the moment a descriptor is handed over would lose it.
 function api.take(wait, linger)
-  turn = turn + 1
+  folders.next_turn()
   C.pthread_sigmask(2, every, before)
   local well, state = pcall(take, wait, linger)
   if mask_before >= 0 then
@@ -479,54 +381,11 @@ function api.disown(path)
   if path == "" then own, owned = {}, 0 else own[path] = nil end
 end
 
--- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
--- `kind` of name was, or the one name that begins it before a slash, with `tape`. objects: of git's, where any name means any name of an object.
-function api.learn(path, fd, any, kind, tape, objects)
-  local folder = folders[path]
-  if not folder then
-    local own = C.fcntl(fd, DUPFD_CLOEXEC, 3)
-    if own < 0 then return end
-    folder = keep(path, own)
-  end
-  if any >= 0 then
-    folder.any, folder.objects = any, objects
-    local head = objects and path:match("^(.+/objects)/%x%x$")
-    if head and not folders[head] then
-      local store = C.openat(folder.fd, "..", PATH, 0)
-      if store >= 0 then
-        local above = keep(head, store)
-        above.any, above.objects = any, true
-      end
-    end
-    return
-  end
-  folder.kinds[kind] = tape
-  -- in a folder whose name tells nothing a name means what it means beside that folder, so in the next such folder too
-  local head, name = path:match("^(.+)/([^/]+)$")
-  local above = head and folders[head]
-  if above and kind:sub(-1) ~= FOLDER and kind_of_folder(name) and above.kinds[kind] == nil then
-    above.kinds[kind] = tape
-  end
-end
-
--- What is made again anyway: a name of this kind may be removed there, and undo keeps none.
-function api.drops(path, kind)
-  local folder = folders[path]
-  if folder then folder.drops[kind] = true end
-end
-
--- Where every name is allowed to be made, every one may be removed too, and undo keeps none.
-function api.removes(path)
-  local folder = folders[path]
-  if folder and folder.any == 0 and not folder.objects then folder.removes = true end
-end
-
 function api.mask(tid, mask) masks[tid] = mask end
 
 -- stable: whether no thread was seen to change its own since the session began.
 function api.forget_masks(stable) masks, settled = {}, stable end
 
--- Give directories back: all, or those unused since the last call.
-api.forget = forget
+api.learn, api.drops, api.removes, api.forget = folders.learn, folders.drops, folders.removes, folders.forget
 
 return api

@@ -88,7 +88,8 @@ class Swift:
         )  # fmt: skip
         room = files("leashtui.guards.kernel")
         names = lua.compile(room.joinpath("names.lua").read_text())(setting)
-        self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names)
+        folders_of = lua.compile(room.joinpath("folders.lua").read_text())
+        self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names, folders_of)
         self._names: Any = names
         self._take = self._lua.take
         self._failure: type[Exception] = LuaError
