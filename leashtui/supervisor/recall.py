@@ -44,6 +44,7 @@ class Recall:
             ancestry=(),
             tool="",
             call="",
+            helper="",
             diff="",
             pin=Pin.UNKNOWN,
             effect=Claim.UNKNOWN,

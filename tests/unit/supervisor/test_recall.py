@@ -135,6 +135,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "effect",
         "taint",
         "grants",
+        "helper",
     }
 
 
