@@ -261,24 +261,26 @@ def test_a_terminal_server_of_its_own_may_be_ended_and_nobody_elses(person: Worl
 
 
 POURS = """
-import array, os, socket, sys, threading, time
+import array, os, socket, threading
 a, b = socket.socketpair()
 many = os.urandom(1 << 20) * 3 + b"end"
 pipe = os.pipe()
 def pour():
     print(a.sendmsg([many[:7], many[7:]], [(1, 1, array.array("i", [pipe[1]]))]), flush=True)
+    read.wait()
     b.close()
-    time.sleep(0.1)
     try:
         a.sendmsg([b"x"])
     except OSError as error:
         print(error.errno)
+read = threading.Event()
 thread = threading.Thread(target=pour)
 thread.start()
 first, rights, _, _ = b.recvmsg(1 << 16, 64)
 got = first
 while len(got) < len(many):
     got += b.recv(1 << 16)
+read.set()
 fds = array.array("i")
 fds.frombytes(rights[0][2][:4])
 os.write(fds[0], b"through")
