@@ -141,10 +141,12 @@ function api.learn(path, fd, any, kind, tape, objects)
     return
   end
   folder.kinds[kind] = tape
-  -- in a folder whose name tells nothing a name means what it means beside that folder, so in the next such folder too
+  -- in a folder whose name tells nothing a name means what it means beside that folder, so in the next such folder too;
+  -- in git's own directory it does not
   local head, name = path:match("^(.+)/([^/]+)$")
   local above = head and folders[head]
-  if above and kind:sub(-1) ~= FOLDER and kind_of_folder(name) and above.kinds[kind] == nil then
+  local tells_nothing = above and kind_of_folder(name) and not path:find("/.git/", 1, true)
+  if tells_nothing and kind:sub(-1) ~= FOLDER and above.kinds[kind] == nil then
     above.kinds[kind] = tape
   end
 end

@@ -12,9 +12,10 @@ import pytest
 
 from leashtui.classify import places, secrets
 from leashtui.classify.workspace import Workspace
+from leashtui.guards.kernel import express
 from leashtui.guards.kernel.express import Lessons
 from leashtui.guards.kernel.precious import stands_for
-from leashtui.guards.kernel.swift import ENDS, Swift, address_of
+from leashtui.guards.kernel.swift import ENDS, LEADS, MEANS, TELLS, Swift, address_of
 from leashtui.model.request import Action
 from leashtui.supervisor.lanes import _SHORT, Lanes
 
@@ -234,3 +235,30 @@ def test_directories_are_given_back(tmp_path: Path) -> None:
     assert before < len(os.listdir("/proc/self/fd")) <= before + 128
     swift.forget()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("above", "learned"), [("src", True), (".git", False)])
+def test_what_a_folder_taught_holds_beside_it_but_not_in_git(tmp_path: Path, above: str, learned: bool) -> None:
+    from lupa.luajit21 import LuaRuntime
+
+    lua = LuaRuntime(encoding="latin-1")
+    lua.execute(
+        "require('ffi').cdef[[ssize_t readlink(const char *, char *, size_t); int close(int); int fcntl(int, int, int);"
+        "int openat(int, const char *, int, unsigned);]]"
+    )
+    setting = lua.table_from(
+        {"ends": ENDS, "tells": TELLS, "means": MEANS, "leads": LEADS, "held": 8, "path": os.O_PATH | os.O_DIRECTORY}
+    )
+    room = Path(express.__file__).parent
+    names = lua.compile((room / "names.lua").read_text())(setting)
+    folders = lua.compile((room / "folders.lua").read_text())(setting, names)
+    head, below = tmp_path / above, tmp_path / above / "packed"
+    below.mkdir(parents=True)
+    for folder in (head, below):
+        fd = os.open(folder, os.O_PATH)
+        folders.learn(str(folder), fd, -1, "x" if folder == head else "c", 0, False)
+        os.close(fd)
+    folders.next_turn()
+    assert folders.note_for(folders["at"](str(below)), "main.c") == 0
+    assert (folders.note_for(folders["at"](str(head)), "main.c") == 0) is learned
+    folders.forget(True)
