@@ -76,15 +76,16 @@ class Masker:
 
     def mask_event(self, event: S) -> tuple[S, int]:
         """The event with every string masked, and how many values were replaced in it."""
+        plain = self._plain  # a scanner that comes meanwhile (`use`) starts with another set: it has seen none of these
         strings = self._strings.gather(event)
-        fresh = [text for text in strings if text not in self._plain]
+        fresh = [text for text in strings if text not in plain]
         if not fresh:
             return event, 0
         veiled = self._veiled(fresh)
         if not veiled and not self._suspicious(GAP.join(fresh)):
-            self._remember(fresh)
+            _remember(plain, fresh)
             return event, 0
-        self._remember([text for text in fresh if text not in veiled and not self._suspicious(text)])
+        _remember(plain, [text for text in fresh if text not in veiled and not self._suspicious(text)])
         text = GAP.join(strings)
         work = _Pass(self._marks, text, veiled)
         if not work.needed:
@@ -110,12 +111,6 @@ class Masker:
                 found[text] = places
         return found
 
-    def _remember(self, strings: Iterable[str]) -> None:
-        """These hold nothing, and nothing by which a string beside them would: they come again and again."""
-        if len(self._plain) >= _STRINGS:
-            self._plain.clear()
-        self._plain.update([text for text in strings if len(text) <= _REMEMBERED])
-
     def _under(self, text: str) -> Iterator[tuple[int, int, str]]:
         yield from hidden(text, self._label, self._empty)
         yield from broken(text, self._pieces)
@@ -130,6 +125,13 @@ class Masker:
                 return self._marks[spelling]
         first = next(find(text), None) if is_suspicious(text) else None
         return mark(first.label) if first is not None else ""
+
+
+def _remember(plain: set[str], strings: Iterable[str]) -> None:
+    """These hold nothing, and nothing by which a string beside them would: they come again and again."""
+    if len(plain) >= _STRINGS:
+        plain.clear()
+    plain.update([text for text in strings if len(text) <= _REMEMBERED])
 
 
 class _Pass:

@@ -314,3 +314,21 @@ def test_what_is_remembered_as_plain_hides_nothing_later() -> None:
         assert count == 1
         assert VALUE not in found.text
         assert hidden not in found.text
+
+
+def test_a_scanner_that_comes_during_a_look_sees_what_was_looked_at() -> None:
+    """It starts in a thread of its own: what the look before it found plain is not plain to it."""
+    masker = Masker({})
+
+    def late(text: str) -> list[tuple[int, int, str]]:
+        at = text.find("corporate")
+        return [(at, at + len("corporate-ticket"), "corporate")] if at >= 0 else []
+
+    def first(text: str) -> list[tuple[int, int, str]]:
+        masker.use(late)
+        return []
+
+    masker.use(first)
+    notice = Notice(level="warn", text="the corporate-ticket of today", hint="")
+    assert masker.mask_event(notice)[1] == 0
+    assert masker.mask_event(notice)[1] == 1
