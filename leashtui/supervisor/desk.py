@@ -203,17 +203,26 @@ class Desk:
         """The asking process was signalled or died: its card goes, recorded as withdrawn, never as a denial."""
         if waiting.done or waiting.parked or waiting.card is None:
             return
-        entry = self._cards.get(waiting.card.id)
-        if entry is not None:
-            entry.waiting = [w for w in entry.waiting if w is not waiting]
-            if entry.waiting:
-                entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
-                self._notify(CardShown(card=entry.card))
-            else:
-                del self._cards[entry.card.id]
-                self._notify(CardGone(ask=entry.card.id, why="withdrawn"))
+        self._clear(waiting)
         verdict = Verdict(Ruling.DENY, By.WITHDRAWN, refusal(by=By.WITHDRAWN, what=reason), "", waiting.act)
         self._settle(waiting, verdict, None, "")
+
+    def retract(self, waiting: Waiting) -> None:
+        """It could not be recorded that this was asked: nobody may answer it; who asked for it denies."""
+        waiting.done = True
+        self._clear(waiting)
+
+    def _clear(self, waiting: Waiting) -> None:
+        entry = self._cards.get(waiting.card.id) if waiting.card is not None else None
+        if entry is None:
+            return
+        entry.waiting = [w for w in entry.waiting if w is not waiting]
+        if entry.waiting:
+            entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
+            self._notify(CardShown(card=entry.card))
+        else:
+            del self._cards[entry.card.id]
+            self._notify(CardGone(ask=entry.card.id, why="withdrawn"))
 
     def deny_all(self, by: By, why: str) -> None:
         """The session ends or the desk closes: everything that waits is denied."""

@@ -212,7 +212,11 @@ class Mediator:
             deadline=self._clock() + int(seconds * 1e6) if seconds > 0 else 0,
         )
         card = self._desk.ask(submission.waiting)
-        self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
+        try:
+            self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
+        except Exception:
+            self._desk.retract(submission.waiting)
+            raise
         if seconds > 0:
             waiting = submission.waiting
             waiting.stop = self._limits.later(seconds, lambda: self._park(waiting, reply))

@@ -14,6 +14,7 @@ from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Re
 from leashtui.model.facts import Effect, Facts, Mode, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
+from leashtui.model.wire import CardGone
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import MAX_WAITING, Desk
@@ -219,6 +220,23 @@ def test_a_log_that_breaks_before_the_answer_turns_an_approval_into_a_denial() -
     world.journal.broken = True
     world.desk.answer("L-1", Choice.ONCE, who="anna", face="cli")
     assert world.verdicts[0].ruling is Ruling.DENY
+
+
+def test_an_ask_that_cannot_be_recorded_leaves_no_card() -> None:
+    """Nobody may answer what was denied already."""
+    world = World()
+    world.submit("rm src")
+    record = world.journal.append
+
+    def fails_at_the_card(event: Event, parent: str = "", durable: bool = False) -> Record:
+        world.journal.broken = isinstance(event, Asked)
+        return record(event, parent, durable)
+
+    world.journal.append = fails_at_the_card  # type: ignore[method-assign]
+    world.submit("rm other", 2)
+    assert [v.by for v in world.verdicts] == [By.ERROR]
+    assert [c.command for c in world.desk.cards()] == ["rm src"]
+    assert isinstance(world.shown[-1], CardGone)
 
 
 def test_inner_execs_of_an_approved_act_need_no_second_card() -> None:
