@@ -286,9 +286,9 @@ def test_hostile_text_costs_time_in_proportion_only(unit: str) -> None:
 
 
 def _timed(masker: Masker, text: str) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     masker.mask(text)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 def test_a_flood_of_secrets_leaves_none() -> None:
