@@ -90,7 +90,8 @@ class World:
 
 def pytest_configure() -> None:
     """Signals mean what they mean in a person's terminal, also where the run was started by `nohup` or in a
-    shell's background."""
+    shell's background. How many run at once concerns this run, not those that tests start."""
+    os.environ.pop("PYTEST_ADDOPTS", None)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -80,7 +80,7 @@ ESCAPE = {
     "say('@secret@' if termios.tcgetattr(fd)[3] == a[3] else ''); a[3] ^= termios.ECHO; termios.tcsetattr(fd, 0, a)",
     "a terminal's modes by the program": "#!/bin/sh\nstty -F @tty@ rows 9 && echo @secret@ > said",
     "a terminal in place of no device": "import threading\nname = ctypes.create_string_buffer(b'/dev/null', 64); stop = time.monotonic() + 2\n"
-    "def swap():\n    while time.monotonic() < stop: name.value = b'@tty@'; name.value = b'/dev/null'\n"
+    "def swap():\n    while time.monotonic() < stop: name.value = b'@tty@'; time.monotonic(); name.value = b'/dev/null'\n"
     "sys.setswitchinterval(1e-6); threading.Thread(target=swap, daemon=True).start()\n"
     "while time.monotonic() < stop:\n    fd = libc.open(name, os.O_WRONLY | os.O_NOCTTY)\n    if fd < 0: continue\n    if 'pts' in os.readlink(f'/proc/self/fd/{fd}'): os.write(fd, b'EVIL'); break\n    os.close(fd)",
     "a file's generation": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40087602, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
