@@ -99,7 +99,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         floor = replace(floor, reads=bool(watched))
         mine = sealed_places(start.workspace)
-        parts.keys.cover([place for place in floor.covered if place not in mine])
+        parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked)
     launched = launch(
         armed.argv,
         exe=start.exe,
