@@ -214,7 +214,10 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         name = path.encode("utf-8", "backslashreplace").decode()
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
-    keeping = Keeping(undo_dir() / parts.id, lambda path: not parts.lanes.is_work(path), parts.acts.owners.of)
+    lanes = parts.lanes
+    keeping = Keeping(
+        undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
+    )
     parts.session.at_end(keeping.close)
     return effects(
         parts.lanes,
