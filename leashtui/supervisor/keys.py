@@ -120,11 +120,13 @@ class Keys:
         self._lend_state = lend
         self._covered: tuple[str, ...] = ()
         self._beginnings: tuple[str, ...] = ()
+        self._linked: tuple[tuple[str, str], ...] = ()
         self._open: dict[str, set[ProcessRef]] = {}
 
-    def cover(self, places: Sequence[str]) -> None:
-        """What of the covers may be opened, as real paths."""
+    def cover(self, places: Sequence[str], linked: Sequence[tuple[str, str]] = ()) -> None:
+        """What of the covers may be opened, as real paths. linked: (place, another that links in it lead to)."""
         self._covered = tuple(places)
+        self._linked = tuple(linked)
         self._beginnings = tuple(place + "/" for place in places)
 
     def is_open(self, path: str) -> bool:
@@ -220,7 +222,8 @@ class Keys:
         if not self._covered or request.action is not Action.PROCESS_EXEC:
             return ()
         wanted = (e.target for e in facts.effects if e.verb in (Verb.KEY_USE, Verb.SECRET_READ) and e.target)
-        return tuple(dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path)))))
+        covers = dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path))))
+        return tuple(dict.fromkeys((*covers, *(along for cover, along in self._linked if cover in covers))))
 
     def _cover_of(self, path: str) -> str:
         if not (path + "/").startswith(self._beginnings):

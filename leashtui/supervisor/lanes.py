@@ -142,6 +142,10 @@ class Lanes:
         within = path.startswith(self._workspace.root + "/")
         return within and self._place(path) not in (Place.GENERATED, Place.GIT)
 
+    def is_bulk(self, path: str) -> bool:
+        """Whether it lies in the workspace and is made again, or git ignores it: what undo leaves out."""
+        return path.startswith(self._workspace.root + "/") and self._place(path) is Place.GENERATED
+
     def submit(self, request: Request, reply: Reply) -> Ticket:
         """The Submit port, with what is learned from the answer."""
         if request.action in _FILES:

@@ -99,7 +99,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
         )
         floor = replace(floor, reads=bool(watched))
         mine = sealed_places(start.workspace)
-        parts.keys.cover([place for place in floor.covered if place not in mine])
+        parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked)
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -214,7 +214,10 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         name = path.encode("utf-8", "backslashreplace").decode()
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
-    keeping = Keeping(undo_dir() / parts.id, lambda path: not parts.lanes.is_work(path), parts.acts.owners.of)
+    lanes = parts.lanes
+    keeping = Keeping(
+        undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
+    )
     parts.session.at_end(keeping.close)
     return effects(
         parts.lanes,

@@ -32,10 +32,11 @@ class Stat(NamedTuple):
 def stat_of(pid: int) -> Stat | None:
     """What /proc says of a process, None when it is gone.
 
-    A zombie whose other threads live on still runs: its main thread has ended, it has not.
+    A zombie whose other threads live on still runs: its main thread has ended, it has not. Read of its main thread: of
+    the whole process the kernel adds up what each of its threads has used.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with open(f"/proc/{pid}/task/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import socket
 import termios
 import time
 from pathlib import Path
@@ -17,6 +18,9 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import World, eventually
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
 
 TARGETS = {
     "supervisor": "leashtui.supervisor",
@@ -121,3 +125,73 @@ def test_a_session_survives_or_ends_cleanly(world: World, target: str, number: i
     if target in {"face", "pump", "watcher"}:
         assert len(ran) == 1000, json.dumps(sorted(ran))
         assert leash.exitstatus == 0
+
+
+HELD = ("exec", "open", "rename", "unlink", "connect")
+HOLDERS = """
+import os, socket, subprocess, sys
+work, outside, door = sys.argv[1:]
+def exec(): os.execvp("rm", ["rm", "src/app.py"])
+def open_(): open(f"{outside}/.bashrc", "a").write("EVIL")
+def rename(): os.rename("one.md", f"{outside}/one.md")
+def unlink(): os.unlink("two.md")
+def connect(): socket.socket(socket.AF_UNIX).connect(door)
+children = []
+for act in (exec, open_, rename, unlink, connect):
+    child = os.fork()
+    if not child:
+        act()
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+@pytest.mark.parametrize(("tier", "killed"), [("strict", True), ("compat", True), ("strict", False)])
+def test_what_is_held_when_the_supervisor_is_killed_never_happens(world: World, tier: str, killed: bool) -> None:
+    """Acts of every kind are held at once. The control: approved, all of them happen."""
+    outside = world.root / "home"
+    (outside / ".bashrc").write_text("mine\n")
+    for name in ("one.md", "two.md"):
+        (world.workspace / name).write_text("mine\n")
+    agent = world.script("agent.py", HOLDERS)
+    door = str(world.root / "door")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(door)
+        server.listen()
+        argv = ("python3", str(agent), str(world.workspace), str(outside), door)
+        process = world.start("run", "--headless", "--on-ask", "wait", "--guard", tier, "--", *argv)
+        cards = eventually(lambda: len(found := world.approvals()) >= len(HELD) and found)
+        assert len(cards) == len(HELD), cards
+        pids = below(process.pid)
+        if killed:
+            supervisor = next(
+                pid for pid, line in pids.items() if "leashtui.supervisor" in line and "warden" not in line
+            )
+            os.kill(supervisor, signal.SIGKILL)
+        else:
+            for card in cards:
+                assert world.leash("approve", card["id"]).returncode == 0
+        process.communicate(timeout=60)
+        eventually(lambda: not [pid for pid in pids if alive(pid)], 20)
+        assert _happened(world, outside, server) == (set() if killed else set(HELD))
+
+
+def _happened(world: World, outside: Path, server: socket.socket) -> set[str]:
+    work = world.workspace
+    server.setblocking(False)
+    try:
+        server.accept()
+        reached = True
+    except BlockingIOError:
+        reached = False
+    signs = {
+        "exec": not (work / "src" / "app.py").exists(),
+        "open": "EVIL" in (outside / ".bashrc").read_text(),
+        "rename": (outside / "one.md").exists() or not (work / "one.md").exists(),
+        "unlink": not (work / "two.md").exists(),
+        "connect": reached,
+    }
+    return {name for name, sign in signs.items() if sign}

@@ -50,6 +50,11 @@ WORK = (
     "rm -rf node_modules",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
+    'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
+    " && mv st st2 && python3 -c 'import socket; print(socket.socket(socket.AF_UNIX).connect_ex(\"st2/s\"))' | grep 111"
+    " && rm -rf st2",
+    'python3 -c \'import ctypes, os; t = os.open(".", os.O_TMPFILE | os.O_RDWR);'
+    ' exit(ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % t, -100, b"tmp-linked", 0x400))\' && rm tmp-linked',
 )
 SERVE = """
 import socket, threading

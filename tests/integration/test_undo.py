@@ -14,12 +14,13 @@ from conftest import World
 
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
-from leashtui.stores.undo import Keeping, Kept
+from leashtui.stores.undo import Keeping
+from leashtui.stores.undoing import Kept
 
 strict = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
 
 AGENT = """
-import os
+import ctypes, os
 open("src/app.py", "w").write("overwritten")
 open("notes", "a").write(" and more")
 os.chmod("tool", 0o600)
@@ -29,6 +30,9 @@ os.mkdir("fresh"); open("fresh/file", "w").write("x")
 os.rename("moved", "away"); open("away", "a").write("tail")
 os.rename("new", "over")
 os.replace("link", "link2")
+ctypes.CDLL(None).renameat2(-100, b"one", -100, b"two", 2)
+open("sparse", "r+b").truncate(1)
+open("node_modules/made", "w").write("again")
 """
 
 
@@ -37,13 +41,20 @@ def prepare(place: Path) -> None:
         (place / name).write_text(text)
     (place / "tool").chmod(0o755)
     (place / "link").symlink_to("notes")
+    (place / "one").write_text("1")
+    (place / "two").write_text("2")
+    (place / "node_modules").mkdir()
+    (place / "node_modules" / "made").write_text("before")
+    with (place / "sparse").open("wb") as file:
+        file.truncate(8 << 20)
+        file.write(b"start")
 
 
 def picture(place: Path) -> dict[str, tuple[int, str]]:
     found = {}
     for path in sorted(place.rglob("*")):
         name = str(path.relative_to(place))
-        if not name.startswith(".git"):
+        if not name.startswith((".git", "node_modules")):
             content = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
             found[name] = (stat.S_IMODE(path.lstat().st_mode), content)
     return found
@@ -70,6 +81,11 @@ def test_everything_comes_back_contents_modes_names_and_links(world: World) -> N
     done = world.leash("undo")
     assert done.returncode == 0, done
     assert picture(world.workspace) == before
+    assert (world.workspace / "sparse").stat().st_blocks < 1000
+    left = str(world.workspace / "node_modules" / "made")
+    assert f"not kept, because git ignores it or it is made again: {left}\n" in done.stdout
+    again = world.leash("undo")
+    assert again.returncode == 0 and again.stdout.endswith("nothing to undo\n"), again
 
 
 @strict
@@ -82,7 +98,8 @@ def test_what_the_person_changed_since_is_not_overwritten_unless_forced(world: W
     assert done.returncode == 1
     assert "notes" in done.stderr
     assert (world.workspace / "src" / "app.py").read_text() == "overwritten"
-    assert world.leash("undo", "src").returncode == 0
+    session = next((Path(world.env["LEASH_STATE_DIR"]) / "undo").iterdir()).name
+    assert world.leash("undo", session, "src").returncode == 0
     assert (world.workspace / "src" / "app.py").read_text() == "print('app')\n"
     assert (world.workspace / "notes").read_text() == "the person's own, later"
     assert world.leash("undo", "--force", "notes").returncode == 0
@@ -209,7 +226,9 @@ def test_one_act_is_undone_by_itself_and_nothing_else_with_it(world: World) -> N
     shown = world.leash("undo", "--dry-run", "--act", third)
     assert shown.returncode == 0, shown
     assert {line.rpartition("/")[2] for line in shown.stdout.splitlines()} <= {"copy", "moved2"}, shown
-    assert world.leash("undo", "--act", third).returncode == 0
+    assert world.leash("undo", third).returncode == 0
+    nobodys = world.leash("undo", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert nobodys.returncode == 2 and "has no act" in nobodys.stderr, nobodys
     after = picture(world.workspace)
     assert "moved2" not in after and "copy" not in after
     assert (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 from pathlib import Path
 
 from leashtui.faces.cli.recorded import records
@@ -17,11 +18,20 @@ from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.model.event import ActEnded, Asked, Decided
 from leashtui.stores.directories import sessions_dir, undo_dir
 from leashtui.stores.sessions import find_session
-from leashtui.stores.undo import Kept, Step
+from leashtui.stores.undo import MOST_LEFT, Step
+from leashtui.stores.undoing import Kept
 from leashtui.words.plain import one_line
 
 _TEXT = 200_000
-_WORDS = {"gone": "bring back", "changed": "restore", "made": "remove", "moved": "move back"}
+_WORDS = {
+    "gone": "bring back",
+    "changed": "restore",
+    "made": "remove",
+    "moved": "move back",
+    "swapped": "change places again",
+}
+_SESSION, _ACT = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}"), re.compile(r"L-\d+|[0-9A-HJKMNP-TV-Z]{26}")
+_NAMED = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done, with a diff")
     parser.add_argument("--force", action="store_true", help="also where you changed the file since")
     parser.add_argument("--act", default="", metavar="ID", help="only what this act did (L-12, or an id of leash log)")
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="only these files, or what lies below")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="SESSION|ACT|PATH",
+        help="a session, an act, and then only these files or what lies below",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Undo, newest step first. 1 when something could not be brought back."""
-    kept = Kept(_choose(args.session))
-    act, ended = _act(kept.directory.name, args.act) if args.act else ("", 0)
-    steps = kept.chosen(tuple(os.path.abspath(path) for path in args.paths), act)
+    session, wanted, paths = _sorted(args.session, args.act, args.paths)
+    directory, act, ended = _find(session, wanted)
+    kept = Kept(directory)
+    steps = kept.chosen(tuple({name for path in paths for name in (os.path.abspath(path), _real(path))}), act)
+    if kept.left and not act:
+        print(_left_out(kept.left))
     if not steps:
         print(f"{kept.directory.name}: nothing to undo")
         return Exit.OK
@@ -60,16 +78,50 @@ def run(args: argparse.Namespace) -> int:
     return Exit.FINDINGS if failed else Exit.OK
 
 
-def _choose(session: str) -> Path:
+def _sorted(session: str, act: str, words: list[str]) -> tuple[str, str, list[str]]:
+    """(session, act, paths): what stands first may name a session, then an act; a file of that name comes before."""
+    paths = list(words)
+    if paths and not session and _SESSION.fullmatch(paths[0]) and not os.path.lexists(paths[0]):
+        session = paths.pop(0)
+    if paths and not act and _ACT.fullmatch(paths[0]) and not os.path.lexists(paths[0]):
+        act = paths.pop(0)
+    return session, act, paths
+
+
+def _find(session: str, wanted: str) -> tuple[Path, str, int]:
+    """(what a session kept, the act in it or '', when that ended in ns or 0). Raises LeashError."""
     places = sorted((p for p in undo_dir().glob("*") if p.is_dir()), key=lambda p: (p.name[:15], p.stat().st_mtime_ns))
     found = [p for p in places if p.name.endswith(session)] if session else places
     if not found:
-        raise StoreError("no session kept anything that could be undone", "only tier strict keeps it; see leash log")
-    return found[-1]
+        which = f"session {session} kept nothing" if session else "no session kept anything"
+        raise StoreError(f"{which} that could be undone", "only tier strict keeps it; see leash log")
+    if not wanted:
+        return found[-1], "", 0
+    everywhere = not session and not wanted.startswith("L-")  # the ids of cards begin anew in each session
+    for place in reversed(found) if everywhere else found[-1:]:
+        act, ended = _act(place.name, wanted)
+        if act:
+            return place, act, ended
+    raise LeashError(
+        f"session {found[-1].name} has no act {wanted}", "see leash log, or the rows of the panel", Exit.USAGE
+    )
+
+
+def _real(path: str) -> str:
+    """The path with links on its way followed, not one in the last place."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _left_out(paths: tuple[str, ...]) -> str:
+    """What was lost and not kept, in one line."""
+    shown, more = ", ".join(one_line(path, 100) for path in paths[:_NAMED]), len(paths) - _NAMED
+    rest = " and many more" if len(paths) >= MOST_LEFT else f" and {more} more" if more > 0 else ""
+    return f"not kept, because git ignores it or it is made again: {shown}{rest}"
 
 
 def _act(session: str, wanted: str) -> tuple[str, int]:
-    """(id of the outermost act of an ask or record of that session, when it ended in ns or 0). Raises LeashError."""
+    """(id of the outermost act of an ask or record of that session, '' for none, when it ended in ns or 0)."""
     act, ends = "", dict[str, int]()
     path = find_session(sessions_dir(), session)
     for _, record in records(path) if path is not None else ():
@@ -82,10 +134,7 @@ def _act(session: str, wanted: str) -> tuple[str, int]:
             act = record.parent
         elif isinstance(event, ActEnded):
             ends[record.parent] = record.t * 1000
-    if not act:
-        raise LeashError(
-            f"session {session} has no act {wanted}", "see leash log, or the rows of the panel", Exit.USAGE
-        )
+            act = record.parent if record.id == wanted else act
     return act, ends.get(act, 0)
 
 

@@ -28,6 +28,7 @@ from leashtui.guards.kernel.letters import Letter, address_at, post, read_letter
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
+from leashtui.guards.kernel.silent import is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour
 from leashtui.guards.kernel.tracee import group_of
@@ -222,6 +223,8 @@ class DoorGuard:
             if self._is_ours(spot) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
                 self._carry_out_here(notice, ours, way)
                 return
+        if is_silent(path, ours.type):
+            raise OSError(errno.ECONNREFUSED, "a socket that a dead server left")
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
 
     def _is_ours(self, spot: Spot) -> bool:

@@ -21,6 +21,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
+from leashtui.guards.kernel.futile import why_futile
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.lending import LENDS, lends
@@ -215,11 +216,15 @@ class FileGuard:
                     continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
-            if deed.kind is Kind.LINK and any(path == spots[0].path for _, path in asked):
+            if deed.kind is Kind.LINK and any(path != _telling(spots[-1], deed.kind) for _, path in asked):
                 self._listener.refuse(notice.id, errno.EXDEV)  # a second name is a way to write it; programs copy then
                 return
             if not asked:
                 self._do(notice, deed, fd, spots)
+                return
+            futile = why_futile(deed, fd, spots)
+            if futile:
+                self._listener.refuse(notice.id, futile)
                 return
         finally:
             for held in fds:

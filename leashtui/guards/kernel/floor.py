@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct
 
 from leashtui.guards.kernel.harmless import holds_secret
+from leashtui.guards.kernel.strays import strays
 from leashtui.model.request import Tier
 
 WRITE_FILE, REFER = 1 << 1, 1 << 13
@@ -60,6 +61,7 @@ class Floor(Struct, frozen=True):
     covered: existing files and directories that are shown empty and closed. veil: an empty file of mode 0 to bind.
     windows: directories below covered ones that are shown all the same, by their whole paths only. owned: (copy,
     original): files that are shown as the person's own, see owned.py. reads: whether opens for reading are seen.
+    linked: (cover, another cover that links in it lead to).
     """
 
     tier: Tier = Tier.EXEC
@@ -70,6 +72,7 @@ class Floor(Struct, frozen=True):
     windows: tuple[str, ...] = ()
     owned: tuple[tuple[str, str], ...] = ()
     reads: bool = False
+    linked: tuple[tuple[str, str], ...] = ()
 
 
 BARE = Floor()
@@ -96,13 +99,25 @@ def floor_for(
     them somebody does need.
     """
     covered: list[str] = []
+    linked: list[tuple[str, str]] = []
+
+    def close(path: str, at: int) -> bool:
+        holds = (workspace + "/").startswith(path.rstrip("/") + "/")
+        if not os.path.exists(path) or holds or any((path + "/").startswith(c + "/") for c in covered):
+            return False
+        covered.insert(at, path)
+        return True
+
     if covers:
         known = [name for name in (*HIDDEN, *KEYS) if name not in free and holds_secret(home, name)]
         wanted = [*(os.path.join(home, name) for name in (*known, *more) if home), *own]
         for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
-            holds = (workspace + "/").startswith(path.rstrip("/") + "/")
-            if os.path.exists(path) and not holds and not any(path.startswith(c + "/") for c in covered):
-                covered.append(path)
+            close(path, len(covered))
+        keys = {os.path.realpath(os.path.join(home, name)) for name in known if name in KEYS}
+        for cover in [path for path in covered if path in keys]:
+            for target in strays(cover, os.path.realpath(home), (os.path.realpath(home), workspace, *own)):
+                if close(target, 0) or target in covered:  # before leash's own places, where the veil lies
+                    linked.append((cover, target))
     rules = tuple((device, WRITE_FILE) for device in DEVICES)
     shown = tuple(path for path in windows if any(path.startswith(c + "/") for c in covered))
     strict = tier is Tier.STRICT
@@ -114,4 +129,5 @@ def floor_for(
         veil,
         shown,
         owned if covered else (),
+        linked=tuple(linked),
     )

@@ -30,7 +30,7 @@ _WATCHED = 64
 
 def stat_of(pid: int) -> tuple[int, int]:
     """(parent pid, start time in ticks). Raises OSError when it is gone."""
-    fields = read_proc(pid, "stat").rpartition(b")")[2].split(None, 21)
+    fields = read_proc(pid, f"task/{pid}/stat").rpartition(b")")[2].split(None, 21)
     return int(fields[1]), int(fields[19])
 
 

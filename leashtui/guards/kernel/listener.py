@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import select
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.swift import ASK, GONE, NONE, Swift, Unwell, address_of
 
 _BATCH = 64
+_TURN = 0.05
+"""Seconds after which a batch ends early: in a flood whoever would answer it must be heard too."""
 _LINGER = 1
 _EMPTY = bytes(abi.NOTIF_SIZE)
 
@@ -64,6 +67,7 @@ class Listener:
         at most: a program that writes many files is answered without a round through the loop between any two.
         """
         wait = 0
+        until = time.monotonic() + _TURN
         for _ in range(_BATCH):
             state = self._receive(wait, _LINGER if expects() else 0)
             if state != ASK:
@@ -74,6 +78,8 @@ class Listener:
                 return
             number, tid, call, *args = abi.NOTICE.unpack_from(self._notice)
             yield Notice(number, tid, call, tuple(args))
+            if time.monotonic() > until:
+                return
             wait = _LINGER if expects() else 0
 
     def hasten(self, told: Callable[[str, str, int], None]) -> Swift | None:

@@ -25,7 +25,8 @@ class Keeper(Protocol):
     """Keeps what a deed is about to destroy (stores.undo)."""
 
     def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0) -> None:
-        """kind: gone, changed, made or moved (`to` a path). tid: who does it. Called before the deed; never raises."""
+        """kind: gone, changed, made, moved or swapped (`to` a path). tid: who does it. Called before the deed; never
+        raises."""
         ...
 
     def tape(self, path: str) -> int:
@@ -57,6 +58,9 @@ class Notes:
             return
         last = spots[-1]
         kind = ""
+        if deed.kind is Kind.RENAME and deed.flags & _EXCHANGE:
+            self._keeper.before("swapped", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
+            return
         if last.found is None:
             kind = "made" if deed.kind is not Kind.RENAME else ""
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR) or deed.kind is Kind.RENAME:

@@ -34,3 +34,20 @@ def test_a_key_that_some_program_works_with_can_be_covered() -> None:
     unknown = {name for names in KEYS_OF.values() for name in names} - places
     assert unknown <= {".terraform.d"}  # what it holds that is secret is covered below it
     assert len(places) == len(HIDDEN) + len(KEYS)
+
+
+def test_what_a_covered_key_links_to_is_covered_with_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / "dotfiles").mkdir()
+    for name in ("id_rsa", "id_rsa.pub", "config", "free"):
+        (home / "dotfiles" / name).write_text(name)
+    for name in ("id_rsa", "id_rsa.pub", "config"):
+        (home / ".ssh" / name).symlink_to(home / "dotfiles" / name)
+    (home / ".ssh" / "up").symlink_to(home)
+    (home / ".ssh" / "system").symlink_to("/etc")
+    floor = floor_for(Tier.STRICT, str(home), [], "veil", workspace=str(home / "work"), covers=True)
+    assert floor.covered == (str(home / "dotfiles" / "id_rsa"), str(home / ".ssh"))
+    assert floor.linked == ((str(home / ".ssh"), str(home / "dotfiles" / "id_rsa")),)
+    opened = floor_for(Tier.STRICT, str(home), [], "veil", workspace=str(home), covers=True, free=(".ssh",))
+    assert not opened.covered

@@ -1,0 +1,182 @@
+"""What a session kept for undo (undo.py), read back, compared with what lies there now, and brought back.
+
+Knows the log of inverse steps and which of them were taken already. Refuses to know sessions. Invariant: a step that
+was taken is not taken again, and nothing is written over where the step before it could not be taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from leashtui.model.errors import StoreError
+from leashtui.stores.undo import AFTER, DONE, LOG, Sign, Step, copy_bytes, escape, sign_of, unescape
+
+
+class Kept:
+    """A session's undo, read back. Raises StoreError when there is none or it cannot be read."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            lines = (directory / LOG).read_bytes().splitlines()
+            self._written = (directory / LOG).stat().st_mtime_ns
+            steps = [msgspec.json.decode(line, type=Step) for line in lines]
+            done = directory / DONE
+            taken = {int(line) for line in done.read_text().split()} if done.exists() else set()
+            after = directory / AFTER
+            known = msgspec.json.decode(after.read_bytes(), type=dict[str, Sign]) if after.exists() else None
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"there is nothing to undo in {directory.name}: {error}", "leash log --sessions"
+            ) from error
+        self.steps = tuple(
+            msgspec.structs.replace(s, path=unescape(s.path), link=unescape(s.link), to=unescape(s.to))
+            for s in _told(steps)
+        )
+        self.left = tuple(unescape(step.path) for step in steps if step.what == "left")
+        self._place = {id(step): at for at, step in enumerate(self.steps)}
+        self._taken = taken
+        self._after = None if known is None else {unescape(path): sign for path, sign in known.items()}
+
+    def chosen(self, under: tuple[str, ...], act: str = "") -> tuple[Step, ...]:
+        """The steps to take, in order: newest first. under: only these paths and what lies below. act: only its own."""
+        open_ = [s for at, s in enumerate(self.steps) if at not in self._taken]
+        wanted = [s for s in open_ if not under or any(_below(p, u) for u in under for p in (s.path, s.to) if p)]
+        return tuple(reversed([s for s in wanted if not act or s.act == act]))
+
+    def touched_later(self, steps: tuple[Step, ...], ended: int) -> list[str]:
+        """The paths of one act's steps that something else changed after it, and left so. ended: when the act did, in
+        ns, 0 where that is not known."""
+        mine = set(steps)
+        last = max((at for at, step in enumerate(self.steps) if step in mine), default=-1)
+        after: dict[str, Step] = {}
+        for step in self.steps[last + 1 :]:
+            for path in (step.path, step.to):
+                if path and step not in mine:
+                    after.setdefault(path, step)
+        paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
+        return [path for path in paths if _differs_from(sign_of(path), after.get(path), path, ended)]
+
+    def changed_since(self, steps: tuple[Step, ...]) -> list[str]:
+        """The paths that somebody changed after the session."""
+        paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
+        first: dict[str, Step] = {}
+        for step in self.steps:
+            for path in (step.path, step.to):
+                first.setdefault(path, step)
+        undone = {p for p in paths if not _differs_from(sign_of(p), first[p], p, 0)}
+        return [path for path in paths if path not in undone and self._differs(path)]
+
+    def _differs(self, path: str) -> bool:
+        now = sign_of(path)
+        if self._after is not None:
+            return path in self._after and self._after[path] != now
+        return now[2] > self._written + 2_000_000_000
+
+    def take(self, steps: tuple[Step, ...]) -> Iterator[tuple[Step, str]]:
+        """Undo the steps; each with '' or why it could not be done. A path that a step could not free is left alone by
+        those after it."""
+        stuck: set[str] = set()
+        done: list[Step] = []
+        try:
+            for step in steps:
+                try:
+                    blocked = step.path in stuck and os.path.lexists(step.path)
+                    why = "the step before could not be taken" if blocked else self._undo(step)
+                except OSError as error:
+                    why = error.strerror or str(error)
+                if why and step.what in ("moved", "swapped"):
+                    stuck |= {step.path, step.to}
+                if not why:
+                    done.append(step)
+                yield step, why
+        finally:
+            self._remember(done)
+
+    def _remember(self, done: list[Step]) -> None:
+        """What was taken, and how it left things. A store that cannot be written only loses that."""
+        with contextlib.suppress(OSError), (self.directory / DONE).open("a") as file:
+            file.writelines(f"{self._place[id(step)]}\n" for step in done)
+        if self._after is not None:
+            for path in {path for step in done for path in (step.path, step.to) if path}:
+                self._after[path] = sign_of(path)
+            after = {escape(path): sign for path, sign in self._after.items()}
+            with contextlib.suppress(OSError):
+                (self.directory / AFTER).write_bytes(msgspec.json.encode(after))
+
+    def _undo(self, step: Step) -> str:
+        path = step.path
+        if step.why:
+            return step.why
+        if step.what == "moved":
+            if os.path.lexists(path):
+                return "something else has that name now"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.rename(step.to, path)
+        elif step.what == "swapped":
+            draft = f"{path}.leash-undo"
+            os.rename(path, draft)
+            try:
+                os.rename(step.to, path)
+            except OSError:
+                os.rename(draft, path)
+                raise
+            os.rename(draft, step.to)
+        elif step.what == "made":
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.rmdir(path)
+            elif os.path.lexists(path):
+                os.unlink(path)
+        elif stat.S_ISDIR(step.mode):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, stat.S_IMODE(step.mode))
+        else:
+            self._bring_back(step)
+        return ""
+
+    def _bring_back(self, step: Step) -> None:
+        os.makedirs(os.path.dirname(step.path), exist_ok=True)
+        draft = f"{step.path}.leash-undo"
+        if stat.S_ISLNK(step.mode):
+            os.symlink(step.link, draft)
+        else:
+            with (self.directory / step.blob).open("rb") as old, open(draft, "wb") as fresh:
+                copy_bytes(old.fileno(), fresh.fileno())
+            os.chmod(draft, stat.S_IMODE(step.mode))
+            os.utime(draft, ns=(step.mtime, step.mtime))
+        os.replace(draft, step.path)
+
+
+def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:
+    """Whether a path is not as an act left it. step: the first of another act on it, which kept what that was."""
+    if step is None:
+        return bool(ended) and now[2] > ended
+    if step.what == "swapped":
+        return not now[0]
+    if step.what in ("made", "moved"):
+        return bool(now[0]) is (step.what == "made" or path == step.to)
+    return (now[0], now[2]) != (step.mode, 0 if stat.S_ISDIR(step.mode) else step.mtime)
+
+
+def _told(steps: list[Step]) -> Iterator[Step]:
+    """The steps, each with the act that a later line names."""
+    acts: dict[str, list[str]] = {}
+    for step in steps:
+        if step.what == "by":
+            acts.setdefault(step.path, []).append(step.act)
+    for step in steps:
+        if step.what in ("by", "left"):
+            continue
+        if step.what == "made" and not step.act and acts.get(step.path):
+            step = msgspec.structs.replace(step, act=acts[step.path].pop(0))
+        yield step
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
