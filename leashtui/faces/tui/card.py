@@ -1,4 +1,4 @@
-"""One waiting act, drawn so that a newcomer answers it right: consequence, evidence, reason, undo, keys.
+"""One waiting act, drawn so that a newcomer answers it right: consequence, command, reason, undo, keys.
 
 Knows the card and the columns it has. Refuses to decide and to shorten silently: what does not fit is announced.
 Invariant: at most 58 columns and 16 lines, and the keys are always among them.
@@ -28,6 +28,8 @@ MAX_COLUMNS = 58
 MAX_LINES = 16
 _COMMAND_LINES = 3
 _LABEL = 6
+_ROOMY = 47
+"""Columns in which the keys that refuse have their full names on one line."""
 _LONG = 2000
 _PLAIN = plain()
 
@@ -85,31 +87,33 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
         if not sentence or longer <= room:  # sentences get as many lines as there is room for, in turn
             most, (verdict, evidence, reason, name, undo) = tried, parts
     gaps = ([Text(end="")] for _ in range(3))
-    blocks = [head, next(gaps), verdict, evidence, next(gaps), reason, name, undo, next(gaps), keys]
+    blocks = [verdict, evidence, next(gaps), head, next(gaps), reason, name, undo, next(gaps), keys]
     return _framed(_fit(blocks, room), look, setting)
 
 
 def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     """Everything known about the act, unshortened and without a frame."""
     width = max(10, setting.width - 2)
-    lines = [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
-    if card.normalised and card.normalised != card.command:
-        lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
-    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
-    if card.said:
-        lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
-        lines += fold(visible(card.said), width, look.text)
-    lines += [_heading("what it would do", look), *_severity(card, look, width, 99)]
+    lines = [_heading("what it would do", look), *_severity(card, look, width, 99)]
     for effect in card.evidence:
         place = f" ({effect.place})" if effect.place else ""
         target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
         lines += _listed(f"{effect.sentence or effect.verb}{target}{place}", look, width)
     for hidden in card.hidden:
         lines += _listed(f"hidden character {hidden}", look, width)
+    lines += [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
+    if card.normalised and card.normalised != card.command:
+        lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
+    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
+    if card.said:
+        lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
+        lines += fold(visible(card.said), width, look.text)
     lines += [_heading("why it asked", look)]
     for policy in card.why:
         source = f" ({policy.file}:{policy.line})" if policy.file else ""
         lines += _listed(f"{policy.id}: {policy.reason or 'no reason given'}{source}", look, width)
+    if card.no_wider and Choice.SESSION not in {o.choice for o in card.options}:
+        lines += fold(say.NO_WIDER + card.no_wider, width, look.text)
     lines += [_heading("undo", look), *fold(card.undo or "cannot be undone", width, look.text)]
     if card.diff:
         lines.append(_heading(f"what it would change ({_sum(card.diff)})", look))
@@ -255,7 +259,8 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
         keys.append(_key(shown("session"), cut(label, width - 4), approving, look))
         keys.append(_key(shown("always"), say.ALWAYS, approving, look))
     lines = _flowed(keys, width)
-    for action, words in (("deny", say.DENY), ("because", say.DENY_BECAUSE), ("edit", say.EDIT_KEY), ("view", "more")):
+    because = say.DENY_BECAUSE if width >= _ROOMY else say.BECAUSE
+    for action, words in (("deny", say.DENY), ("because", because), ("edit", say.EDIT_KEY), ("view", "more")):
         keys.append(_key(shown(action), words, live, look))
     lines += _flowed(keys[-4:], width)
     if not setting.focused:
@@ -263,7 +268,7 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
     elif not setting.ready:
         lines.append(_one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:
-        lines += _wrapped(say.NO_WIDER + card.no_wider, look.muted, width)
+        lines.append(_one(cut(say.NO_WIDER + card.no_wider, width), look.muted))
     else:
         lines.append(Text(end=""))
     return lines
@@ -272,9 +277,10 @@ def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
 def _flowed(keys: list[Text], width: int) -> list[Text]:
     """Keys side by side, in as many lines as they need."""
     lines: list[Text] = []
+    gap = "  " if width >= _ROOMY else " "
     for key in keys:
-        if lines and cell_len(lines[-1].plain) + 2 + cell_len(key.plain) <= width:
-            lines[-1].append("  ").append_text(key)
+        if lines and cell_len(lines[-1].plain + gap + key.plain) <= width:
+            lines[-1].append(gap).append_text(key)
         else:
             lines.append(Text(end="").append_text(key))
     return lines
@@ -288,7 +294,7 @@ def _key(key: str, label: str, live: bool, look: Look) -> Text:
 
 def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
     """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay."""
-    head, first, verdict, evidence, second, why, name, undo, third, keys = blocks
+    verdict, evidence, first, head, second, why, name, undo, third, keys = blocks
     for block, least in (
         (evidence, 3),
         (second, 0),
@@ -307,7 +313,10 @@ def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
         while len(block) > least and sum(map(len, blocks)) > room:
             block.pop()
     lines = list(chain.from_iterable(blocks))
-    return lines if len(lines) <= room else lines[: max(0, room - len(keys))] + keys[: max(0, room)]
+    if len(lines) <= room:
+        return lines
+    left = max(0, room - len(keys))  # for one line it is the command
+    return [*([*verdict, *head] if left > 1 else head)[:left], *keys[: max(0, room)]]
 
 
 def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:

@@ -36,6 +36,7 @@ DENY = "deny"
 ALWAYS = "always…"
 EDIT_KEY = "edit"
 DENY_BECAUSE = "deny, say why"
+BECAUSE = "say why"
 CONFIRMED = {"once": "run it once", "session": "allow it for this session"}
 NO_WIDER = "no “this session”: "
 SEVERITIES = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}

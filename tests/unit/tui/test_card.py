@@ -18,6 +18,10 @@ NASTY = "echo [bold]hi[/bold] \x1b[2J\x07\u202e日本\ud800 \\[x] \n" + "x" * 30
 LONG = "x" * 5000
 
 
+STATES = ((False, False), (True, False), (True, True))
+"""(focused, ready): a card comes, gets the keys, and opens."""
+
+
 def text(card: Card, **setting: object) -> str:
     setting.setdefault("width", 58)
     return "\n".join(line.plain for line in draw(card, LOOK, Setting(**setting)))  # type: ignore[arg-type]
@@ -71,6 +75,27 @@ def test_what_a_newcomer_reads() -> None:
     ):  # fmt: skip
         assert words in shown
     assert " s " not in shown
+
+
+def test_what_it_would_do_comes_before_how_it_is_written() -> None:
+    first = (force_push().consequence[:30], "--force replaces 3 commits", "git push --force origin main", "Why", "Undo")
+    shown = text(force_push())
+    assert sorted(first, key=shown.index) == list(first)
+    whole = "\n".join(line.plain for line in draw_whole(force_push(), LOOK, Setting(width=58)))
+    assert whole.index("replaces 3 commits") < whole.index("git push") < whole.index("a forced push is asked every")
+
+
+def test_the_keys_stand_still_when_the_card_opens() -> None:
+    """Where nothing can be read further down than before, a hand may stay where it is."""
+    for width in (44, 58):
+        rows = [text(force_push(), width=width, focused=f, ready=r).splitlines() for f, r in STATES]
+        assert len({len(lines) for lines in rows}) == 1
+        assert len({next(n for n, line in enumerate(lines) if "deny" in line) for lines in rows}) == 1
+
+
+def test_where_one_line_is_left_it_is_the_command() -> None:
+    shown = text(force_push(), width=58, height=6)
+    assert "git push --force" in shown and "deny" in shown
 
 
 def test_this_session_shows_its_exact_effect() -> None:
