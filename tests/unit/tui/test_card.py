@@ -6,10 +6,11 @@ import pytest
 from rich.cells import cell_len
 from tui_desk import force_push, install
 
-from leashtui.faces.tui.card import MAX_COLUMNS, MAX_LINES, Setting, draw, draw_whole, needs_second_key
+from leashtui.faces.tui.card import MAX_COLUMNS, draw, draw_whole, needs_second_key
 from leashtui.faces.tui.look import coloured
+from leashtui.faces.tui.offers import MAX_LINES, Setting
 from leashtui.faces.tui.spelled import spell, wrap
-from leashtui.model.card import Card, Choice
+from leashtui.model.card import Card, Choice, Option
 from leashtui.model.facts import Effect, Severity, Verb
 from leashtui.model.verdict import PolicyRef
 
@@ -100,6 +101,21 @@ def test_where_one_line_is_left_it_is_the_command() -> None:
 
 def test_this_session_shows_its_exact_effect() -> None:
     assert "this session: npm install …" in text(install())
+
+
+def test_what_would_pass_unasked_is_said_whole_where_it_is_chosen() -> None:
+    label = "this session: cat /home/ada/.config/gh/hosts.yml …"
+    options = (Option("y", Choice.ONCE, "once"), Option("s", Choice.SESSION, label), Option("n", Choice.DENY, "deny"))
+    card = install(options=options, severity=Severity.HIGH)
+
+    def told(**setting: object) -> str:
+        return " ".join(text(card, width=44, **setting).replace("┃", "").split())
+
+    assert label in told(focused=True)
+    assert label in told(focused=True, confirming=Choice.SESSION)
+    lasting = told(focused=True, confirming=Choice.SESSION, lasting=True)
+    assert label.replace("this session", "here for 30 days") in lasting
+    assert label in "\n".join(line.plain for line in draw_whole(card, LOOK, Setting(width=80)))
 
 
 def test_text_is_exact_and_never_markup() -> None:
