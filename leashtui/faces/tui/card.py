@@ -57,7 +57,7 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
             most, (verdict, evidence, reason, name, undo) = tried, parts
     gaps = ([Text(end="")] for _ in range(3))
     blocks = [verdict, evidence, next(gaps), head, next(gaps), reason, name, undo, next(gaps), keys]
-    return _framed(_fit(blocks, room), look, setting)
+    return _framed(_fit(blocks, room, width), look, setting)
 
 
 def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
@@ -201,8 +201,11 @@ def _labelled(label: str, words: str, look: Look, width: int, most: int) -> list
     return [head, *(Text(" " * _LABEL, end="").append_text(line) for line in rest)]
 
 
-def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
-    """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay."""
+def _fit(blocks: list[list[Text]], room: int, width: int) -> list[Text]:
+    """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay.
+
+    What is cut short ends in an ellipsis: v shows all of it.
+    """
     verdict, evidence, first, head, second, why, name, undo, third, keys = blocks
     for block, least in (
         (evidence, 3),
@@ -219,8 +222,12 @@ def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
         (why, 0),
         (head, 1),
     ):
+        missing: list[Text] = []
         while len(block) > least and sum(map(len, blocks)) > room:
-            block.pop()
+            missing.append(block.pop())
+        where = block is head and len(missing) == 1
+        if block and missing and not where and not block[-1].plain.endswith("…"):
+            block[-1] = clip(block[-1].append(" …"), width)
     lines = list(chain.from_iterable(blocks))
     if len(lines) <= room:
         return lines

@@ -94,6 +94,16 @@ def test_the_keys_stand_still_when_the_card_opens() -> None:
         assert len({next(n for n, line in enumerate(lines) if "deny" in line) for lines in rows}) == 1
 
 
+def test_evidence_that_is_cut_short_says_so() -> None:
+    many = tuple(
+        Effect(Verb.DELETE, "", sentence=f"takes away number {n} of the things " + "x " * 20) for n in range(4)
+    )
+    lines = text(force_push(evidence=many), width=44).splitlines()
+    command = next(n for n, line in enumerate(lines) if "git push" in line)
+    assert lines[command - 1].rstrip(" ┃").endswith("…")
+    assert not any("…" in line for line in text(force_push(evidence=many[:1]), width=58).splitlines()[:-3])
+
+
 def test_where_one_line_is_left_it_is_the_command() -> None:
     shown = text(force_push(), width=58, height=6)
     assert "git push --force" in shown and "deny" in shown
