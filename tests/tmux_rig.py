@@ -171,9 +171,9 @@ class Tmux:
     def raw(self, data: bytes) -> None:
         self._run("send-keys", "-H", *(f"{b:02x}" for b in data))
 
-    def paste(self, text: str) -> None:
+    def paste(self, text: str, *, bracketed: bool = True) -> None:
         self._run("load-buffer", "-", input=text)
-        self._run("paste-buffer", "-p")
+        self._run("paste-buffer", *(["-p"] if bracketed else []))
 
     def resize(self, columns: int, rows: int) -> None:
         self._run("resize-window", "-x", str(columns), "-y", str(rows))

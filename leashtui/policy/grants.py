@@ -81,12 +81,12 @@ def refusal(facts: Facts, decision: Decision) -> str:
         return "only an ask can be granted"
     if not decision.standing:
         locked = decision.policies[0].id if decision.policies else "a policy"
-        return f"{locked} is locked: it is asked every time"
+        return f"it is asked every time: {locked} is locked"
     bad = next((name for name in NEVER if getattr(facts, name)), "")
     if bad:
-        return f"{bad.replace('_', ' ')}: it is asked every time"
+        return f"it is asked every time: {bad.replace('_', ' ')}"
     if facts.hidden or facts.parse is not Parse.FULL or "opaque" in facts.verbs():
-        return "not fully understood: it is asked every time"
+        return "it is asked every time: not fully understood"
     if not facts.grant_prefix or len(facts.grant_prefix) > WORDS:
         return "no single simple command that could be named"
     words = shlex.join(facts.grant_prefix)

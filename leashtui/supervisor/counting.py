@@ -94,9 +94,14 @@ def _commits(facts: Facts, git: Git) -> Iterator[str]:
                 yield f"{count(number, 'commit')} of {name} are on no other branch"
         elif forced := _FORCED.match(effect.sentence):
             branch, remote = forced[1], forced[2]
-            number = _number(git, f"{remote}/{branch}", "--not", branch)
-            if number:
-                yield f"{count(number, 'commit')} of {remote}/{branch}, as last fetched, would be gone"
+            there = f"{remote}/{branch}"
+            lost = _known(git, there, "--not", branch)
+            if lost:
+                yield f"{count(lost, 'commit')} of {there}, as last fetched, would be gone"
+            elif lost == 0:
+                yield f"no commit of {there}, as last fetched, would be gone; newer ones would"
+            else:
+                yield f"which commits of {there} would be gone is not known here"
     if any(e.verb is Verb.DISCARD_WORK and "commits" in e.sentence for e in facts.effects):
         revision = _reset_to(facts)
         number = _number(git, "HEAD", "--not", revision) if revision else 0
@@ -105,12 +110,18 @@ def _commits(facts: Facts, git: Git) -> Iterator[str]:
 
 
 def _number(git: Git, first: str, *more: str) -> int:
+    """How many commits, 0 also where that cannot be known."""
+    return _known(git, first, *more) or 0
+
+
+def _known(git: Git, first: str, *more: str) -> int | None:
+    """How many commits, None where that cannot be known: no such branch, or a name that is no branch's."""
     if not all(_REVISION.fullmatch(word) for word in (first, *more) if not word.startswith("--")):
-        return 0
+        return None
     if any(word.startswith("--exclude=") and not _REVISION.fullmatch(word[10:]) for word in more):
-        return 0
+        return None
     text = git(("rev-list", "--count", first, *more))
-    return int(text) if text and text.strip().isdigit() else 0
+    return int(text) if text and text.strip().isdigit() else None
 
 
 def _reset_to(facts: Facts) -> str:

@@ -124,8 +124,10 @@ def roles(made: Bundle) -> frozenset[str]:
 
 def check_role(made: Bundle, role: str) -> None:
     """Raise PolicyError for a role that no policy knows: it would narrow nothing."""
+    if not role:
+        return
     known = sorted(roles(made))
-    if role and role not in known:
+    if role not in known:
         near = get_close_matches(role, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"roles are {', '.join(known)}"
         raise PolicyError(f"no policy speaks of the role {role!r}, so it would narrow nothing", hint)

@@ -228,6 +228,22 @@ def test_a_big_paste_arrives_whole(small: Scene, tmp_path: Path) -> None:
     assert (tmp_path / "pasted").read_text() == text
 
 
+@pytest.mark.parametrize("bracketed", [True, False], ids=["bracketed", "not"])
+def test_a_million_pasted_bytes_arrive_whole(small: Scene, tmp_path: Path, bracketed: bool) -> None:
+    text = "".join(f"{n:07d}\n" for n in range(131_072))
+    more = 12 if bracketed else 0
+    switch = "h" if bracketed else "l"
+    reads = f"stty -echo -icanon; head -c {len(text) + more} > pasted; stty sane; touch end"
+    small.run(f"printf '\\033[?2004{switch}'; {reads}")
+    until(lambda: (tmp_path / "pasted").exists(), "the reader")
+    small.tmux.paste(text, bracketed=bracketed)
+    until(lambda: (tmp_path / "end").exists(), "the last byte")
+    got = (tmp_path / "pasted").read_text()
+    assert got == (f"\x1b[200~{text}\x1b[201~" if bracketed else text)
+    rss = int(Path(f"/proc/{small.face()}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert rss < 150 << 20
+
+
 def test_a_paste_is_bracketed_and_cannot_answer(small: Scene) -> None:
     small.desk.say(CardShown(install()))
     small.tmux.shows("1 act waits")
@@ -265,6 +281,20 @@ def test_a_resize_reaches_the_agent(small: Scene) -> None:
     small.tmux.shows(" leash ")
     small.run("stty size")
     small.tmux.shows("18 90")
+
+
+def test_a_storm_of_sizes_ends_at_the_last_one(small: Scene, tmp_path: Path) -> None:
+    sizes = [(20, 5), (200, 60), (41, 11), (99, 24), (101, 7), (1, 1), (39, 9), (160, 50)] * 5
+    small.desk.say(CardShown(install()))
+    for columns, rows in sizes:
+        small.tmux.resize(columns, rows)
+    small.tmux.resize(20, 5)
+    small.tmux.shows("too small")
+    small.tmux.resize(110, 30)
+    small.tmux.shows("NEEDS YOU", "timeline")
+    small.run("stty size > size")
+    until(lambda: written(tmp_path / "size") == "28 64\n", "the last size")
+    assert small.answers() == []
 
 
 def test_no_colour_means_none(tmp_path: Path) -> None:

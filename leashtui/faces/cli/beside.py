@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir
 from leashtui.supervisor.config import Retention
-from leashtui.supervisor.council import FILE
 
 _NICE = 10
 
@@ -24,7 +23,11 @@ def attend() -> None:
     """Start the courier where this machine belongs to a team store and somebody elsewhere may answer."""
     folder = config_dir()
     with contextlib.suppress(OSError):
-        if (folder / enrolment.FILE).exists() and (folder / FILE).stat().st_size and find_spec("psycopg") is not None:
+        if not (folder / enrolment.FILE).exists():
+            return
+        from leashtui.supervisor.council import FILE  # it knows signatures, which most sessions start without
+
+        if (folder / FILE).stat().st_size and find_spec("psycopg") is not None:
             _start("review", "offer", "--attend", "--quiet")
 
 

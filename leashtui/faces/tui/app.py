@@ -42,7 +42,7 @@ from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.lookback import clipboard
 from leashtui.faces.tui.panel import Panel
-from leashtui.faces.tui.parser import Background
+from leashtui.faces.tui.parser import Background, Burst
 from leashtui.faces.tui.rules import RULES
 from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.side import side
@@ -349,6 +349,10 @@ class LeashApp(App[int], inherit_bindings=False):
             elif self.panel.paste(event.text):
                 self._to_agent(paste_bytes(event.text, self._engine.modes()))
             self._show()
+        elif isinstance(event, Burst):
+            if not self.gaze.keys and self.panel.burst(event.raw, event.time if self._typed is None else self._typed()):
+                self._to_agent(event.raw.encode("utf-8", "surrogateescape"))
+            self._show_soon()
         elif isinstance(event, events.AppFocus | events.AppBlur):
             self._engine.focus(isinstance(event, events.AppFocus))
             self._to_agent(self._engine.replies())

@@ -1,4 +1,4 @@
-"""One waiting act, drawn so that a newcomer answers it right: consequence, evidence, reason, undo, keys.
+"""One waiting act, drawn so that a newcomer answers it right: consequence, command, reason, undo, keys.
 
 Knows the card and the columns it has. Refuses to decide and to shorten silently: what does not fit is announced.
 Invariant: at most 58 columns and 16 lines, and the keys are always among them.
@@ -6,7 +6,6 @@ Invariant: at most 58 columns and 16 lines, and the keys are always among them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 
 from rich.cells import cell_len
@@ -14,10 +13,8 @@ from rich.style import Style
 from rich.text import Text
 
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
-from leashtui.faces.tui.keys import Keymap
-from leashtui.faces.tui.leader import DEFAULT
 from leashtui.faces.tui.look import Look, plain
+from leashtui.faces.tui.offers import MAX_LINES, Setting, draw_keys, one
 from leashtui.faces.tui.queue import SEVERE
 from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
 from leashtui.model.card import Card, Choice
@@ -25,36 +22,10 @@ from leashtui.words.inner import inner, spans_in
 from leashtui.words.plain import count, duration, one_line, visible
 
 MAX_COLUMNS = 58
-MAX_LINES = 16
 _COMMAND_LINES = 3
 _LABEL = 6
 _LONG = 2000
 _PLAIN = plain()
-
-
-@dataclass(frozen=True)
-class Setting:
-    """All that drawing depends on besides the card. waited: seconds. home: shown as ~.
-
-    told: in a replay, what it was answered; no key answers it then. lasting: what is confirmed is to hold on. left:
-    seconds until the agent's own limit, None where it waits.
-    """
-
-    width: int
-    height: int = MAX_LINES
-    waited: float = 0.0
-    position: int = 1
-    total: int = 1
-    focused: bool = True
-    ready: bool = True
-    confirming: Choice | None = None
-    typing: bool = False
-    home: str = ""
-    leader: str = DEFAULT.shown
-    keymap: Keymap = DEFAULT_KEYS
-    lasting: bool = False
-    left: float | None = None
-    told: str | None = None
 
 
 def needs_second_key(card: Card, width: int) -> bool:
@@ -70,10 +41,10 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
     """The card in its frame."""
     width = _inner(setting.width)
     head = [*_command(card, look, width), *_where(card, look, width, setting.home)]
-    keys = _keys(card, look, setting, width)
+    keys = draw_keys(card, look, setting, width, second=needs_second_key(card, setting.width))
     room = min(setting.height, MAX_LINES) - 2
     most = {"verdict": 1, "why": 1, "undo": 1, "evidence": 1}
-    for sentence, lines in (("", 1), *((one, lines) for lines in (2, 3, 4) for one in most)):
+    for sentence, lines in (("", 1), *((name, lines) for lines in (2, 3, 4) for name in most)):
         tried = most | ({sentence: lines} if sentence else {})
         parts = (
             _severity(card, look, width, tried["verdict"]),
@@ -85,31 +56,35 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
         if not sentence or longer <= room:  # sentences get as many lines as there is room for, in turn
             most, (verdict, evidence, reason, name, undo) = tried, parts
     gaps = ([Text(end="")] for _ in range(3))
-    blocks = [head, next(gaps), verdict, evidence, next(gaps), reason, name, undo, next(gaps), keys]
-    return _framed(_fit(blocks, room), look, setting)
+    blocks = [verdict, evidence, next(gaps), head, next(gaps), reason, name, undo, next(gaps), keys]
+    return _framed(_fit(blocks, room, width), look, setting)
 
 
 def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     """Everything known about the act, unshortened and without a frame."""
     width = max(10, setting.width - 2)
-    lines = [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
-    if card.normalised and card.normalised != card.command:
-        lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
-    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
-    if card.said:
-        lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
-        lines += fold(visible(card.said), width, look.text)
-    lines += [_heading("what it would do", look), *_severity(card, look, width, 99)]
+    lines = [_heading("what it would do", look), *_severity(card, look, width, 99)]
     for effect in card.evidence:
         place = f" ({effect.place})" if effect.place else ""
         target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
         lines += _listed(f"{effect.sentence or effect.verb}{target}{place}", look, width)
     for hidden in card.hidden:
         lines += _listed(f"hidden character {hidden}", look, width)
+    lines += [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
+    if card.normalised and card.normalised != card.command:
+        lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
+    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
+    if card.said:
+        lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
+        lines += fold(visible(card.said), width, look.text)
     lines += [_heading("why it asked", look)]
     for policy in card.why:
         source = f" ({policy.file}:{policy.line})" if policy.file else ""
         lines += _listed(f"{policy.id}: {policy.reason or 'no reason given'}{source}", look, width)
+    session = next((o.label for o in card.options if o.choice is Choice.SESSION), "")
+    lines += (
+        fold(visible(session) or say.NO_WIDER + card.no_wider, width, look.text) if session or card.no_wider else []
+    )
     lines += [_heading("undo", look), *fold(card.undo or "cannot be undone", width, look.text)]
     if card.diff:
         lines.append(_heading(f"what it would change ({_sum(card.diff)})", look))
@@ -146,7 +121,7 @@ def _command(card: Card, look: Look, width: int) -> list[Text]:
         return lines
     kept = lines[: _COMMAND_LINES - 1]
     left = len(visible(inner(card.command).text)) - sum(len(line.plain) for line in kept)
-    return [*kept, _one(cut(say.CUT.format(count=f"{left:,}"), width), look.asked)]
+    return [*kept, one(cut(say.CUT.format(count=f"{left:,}"), width), look.asked)]
 
 
 def _where(card: Card, look: Look, width: int, home: str) -> list[Text]:
@@ -178,15 +153,15 @@ def _few(words: str, width: int, style: Style, most: int) -> list[Text]:
     """A sentence in at most `most` lines, the last one with an ellipsis where something is missing."""
     lines = fold(words, width, style)
     left = "".join(line.plain for line in lines[most - 1 :])
-    return lines if len(lines) <= most else [*lines[: most - 1], _one(cut(left, width), style)]
+    return lines if len(lines) <= most else [*lines[: most - 1], one(cut(left, width), style)]
 
 
 def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
     lines: list[Text] = []
     if card.diff:
-        lines.append(_one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
+        lines.append(one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
     if card.hidden:
-        lines.append(_one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
+        lines.append(one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
     for effect in card.evidence:
         said = effect.sentence and (card.consequence + ",").startswith(effect.sentence + ",")
         if said or not (effect.sentence or effect.target):
@@ -197,7 +172,7 @@ def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
         lines += [Text("  ", end="").append_text(line) for line in _few(words, width - 2, look.text, most)]
     if card.said:
         says = f"  {one_line(card.agent, 16)} says: “{one_line(card.said, 300)}"
-        lines.append(_one(cut(says, width - 1) + "”", look.muted))
+        lines.append(one(cut(says, width - 1) + "”", look.muted))
     return lines
 
 
@@ -213,7 +188,7 @@ def _why(card: Card, look: Look, width: int, most: int) -> tuple[list[Text], lis
         return [], []
     first = card.why[0]
     more = f" and {count(len(card.why) - 1, 'more', 'more')}" if len(card.why) > 1 else ""
-    name = _one(" " * _LABEL + cut(visible(first.id), width - _LABEL - len(more)) + more, look.muted)
+    name = one(" " * _LABEL + cut(visible(first.id), width - _LABEL - len(more)) + more, look.muted)
     if not first.reason or first.reason == card.consequence:
         return [Text(end="").append(f"{'Why':<{_LABEL}}", look.muted).append(name.plain[_LABEL:], look.text)], []
     return _labelled("Why", first.reason, look, width, most), [name]
@@ -226,69 +201,12 @@ def _labelled(label: str, words: str, look: Look, width: int, most: int) -> list
     return [head, *(Text(" " * _LABEL, end="").append_text(line) for line in rest)]
 
 
-def _wrapped(words: str, style: Style, width: int) -> list[Text]:
-    """At most two lines."""
-    first, *rest = fold(words, width, style)
-    return [first, _one(cut("".join(line.plain for line in rest), width), style)] if rest else [first]
+def _fit(blocks: list[list[Text]], room: int, width: int) -> list[Text]:
+    """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay.
 
-
-def _keys(card: Card, look: Look, setting: Setting, width: int) -> list[Text]:
-    if setting.told is not None:
-        return _wrapped(say.TOLD.format(what=setting.told), look.strong, width)
-    if setting.focused and setting.confirming is not None:
-        what = "run it once" if setting.confirming is Choice.ONCE else "allow it for this session"
-        what = "allow its like here for 30 days" if setting.lasting else what
-        line = Text(end="").append(" ! ", look.key).append(f" {what}", look.strong)
-        return [line, _one("any other key takes it back", look.muted)]
-    if setting.typing:
-        enter = Text(end="").append(" enter ", look.key).append(" deny, with these words", look.strong)
-        return [enter, Text(end="").append(" esc ", look.key).append(" take it back", look.text)]
-    offered = {o.choice: o for o in card.options}
-    live, approving = setting.focused, setting.focused and setting.ready
-    second = ", then !" if needs_second_key(card, setting.width) else ""
-    shown = setting.keymap.shown
-    keys: list[Text] = []
-    if Choice.ONCE in offered:
-        keys.append(_key(shown("once"), say.ONCE + second, approving, look))
-    if Choice.SESSION in offered:
-        label = visible(offered[Choice.SESSION].label) or say.SESSION
-        keys.append(_key(shown("session"), cut(label, width - 4), approving, look))
-        keys.append(_key(shown("always"), say.ALWAYS, approving, look))
-    lines = _flowed(keys, width)
-    for action, words in (("deny", say.DENY), ("because", say.DENY_BECAUSE), ("edit", say.EDIT_KEY), ("view", "more")):
-        keys.append(_key(shown(action), words, live, look))
-    lines += _flowed(keys[-4:], width)
-    if not setting.focused:
-        lines.append(_one(say.TO_ANSWER.format(leader=setting.leader), look.asked))
-    elif not setting.ready:
-        lines.append(_one(cut(say.REST, width), look.muted))
-    elif Choice.SESSION not in offered and card.no_wider:
-        lines += _wrapped(say.NO_WIDER + card.no_wider, look.muted, width)
-    else:
-        lines.append(Text(end=""))
-    return lines
-
-
-def _flowed(keys: list[Text], width: int) -> list[Text]:
-    """Keys side by side, in as many lines as they need."""
-    lines: list[Text] = []
-    for key in keys:
-        if lines and cell_len(lines[-1].plain) + 2 + cell_len(key.plain) <= width:
-            lines[-1].append("  ").append_text(key)
-        else:
-            lines.append(Text(end="").append_text(key))
-    return lines
-
-
-def _key(key: str, label: str, live: bool, look: Look) -> Text:
-    if live:
-        return Text(end="").append(f" {key} ", look.key).append(f" {label}", look.text)
-    return Text(end="").append(f"({key})", look.key_off).append(f" {label}", look.muted)
-
-
-def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
-    """Cut the least telling lines until all fits: evidence, blanks, second lines; the keys stay."""
-    head, first, verdict, evidence, second, why, name, undo, third, keys = blocks
+    What is cut short ends in an ellipsis: v shows all of it.
+    """
+    verdict, evidence, first, head, second, why, name, undo, third, keys = blocks
     for block, least in (
         (evidence, 3),
         (second, 0),
@@ -304,10 +222,17 @@ def _fit(blocks: list[list[Text]], room: int) -> list[Text]:
         (why, 0),
         (head, 1),
     ):
+        missing: list[Text] = []
         while len(block) > least and sum(map(len, blocks)) > room:
-            block.pop()
+            missing.append(block.pop())
+        where = block is head and len(missing) == 1
+        if block and missing and not where and not block[-1].plain.endswith("…"):
+            block[-1] = clip(block[-1].append(" …"), width)
     lines = list(chain.from_iterable(blocks))
-    return lines if len(lines) <= room else lines[: max(0, room - len(keys))] + keys[: max(0, room)]
+    if len(lines) <= room:
+        return lines
+    left = max(0, room - len(keys))  # for one line it is the command
+    return [*([*verdict, *head] if left > 1 else head)[:left], *keys[: max(0, room)]]
 
 
 def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:
@@ -339,14 +264,10 @@ def _framed(lines: list[Text], look: Look, setting: Setting) -> list[Text]:
     return [*framed, Text(end="").append(corners[2] + bar * (width - 2) + corners[3], edge)]
 
 
-def _one(words: str, style: Style) -> Text:
-    return Text(end="").append(words, style)
-
-
 def _heading(words: str, look: Look) -> Text:
-    return _one(words, look.muted)
+    return one(words, look.muted)
 
 
 def _listed(words: str, look: Look, width: int) -> list[Text]:
     first, *rest = fold(words, width - 2, look.text)
-    return [Text(end="").append("- ", look.muted).append_text(first), *(_one("  ", look.text) + r for r in rest)]
+    return [Text(end="").append("- ", look.muted).append_text(first), *(one("  ", look.text) + r for r in rest)]

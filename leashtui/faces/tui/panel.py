@@ -203,6 +203,11 @@ class Panel:
             self.editor.insert(text)
         return False
 
+    def burst(self, text: str, now: float) -> bool:
+        """Much text at once, typed by no hand. Returns whether it is the agent's; it never counts as single keys."""
+        self.queue.burst(now)
+        return self.paste(text)
+
     def give_keys(self, panel: bool, now: float) -> None:
         """Move the keyboard to the panel or back to the agent; what was half typed in the panel is dropped."""
         self.focused = panel

@@ -2,7 +2,7 @@
 
 Subclasses Textual's parser because Textual 8.2.8 loses Alt (ESC CR arrives as Enter, ESC b as ctrl+left; Textualize/
 textual #6663) and turns pasted escape sequences into keys. Knows bytes, refuses to know who gets the key. Invariant:
-the `raw` of all keys, joined, is what was typed; what was pasted never becomes a key.
+the `raw` of all keys and bursts, joined, is what was typed; what was pasted never becomes a key.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ HOLD = 0.025
 """Seconds an unfinished sequence is kept before it counts as typed."""
 
 
+_MANY = 64
+_BURST = re.compile(rf"([^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]{{{_MANY},}})")
+"""More text at once than a hand types: a terminal without bracketed paste pasted it, or a program writes."""
+
 _COLOUR = re.compile(r"\x1b\]11;rgb:([0-9a-fA-F]{2,4})/([0-9a-fA-F]{2,4})/([0-9a-fA-F]{2,4})(?:\x07|\x1b\\)")
 _COLOUR_BEGUN = re.compile(r"\x1b(?:\](?:1(?:1(?:;[rgb:0-9a-fA-F/]{0,20}\x1b?)?)?)?)?\Z")
 
@@ -45,6 +49,14 @@ class RawKey(events.Key):
 
     def __init__(self, key: str, character: str | None, raw: str) -> None:
         super().__init__(key, character)
+        self.raw = raw
+
+
+class Burst(events.InputEvent, bubble=True):
+    """Much plain text in one read; a key each would take minutes for what a clipboard holds."""
+
+    def __init__(self, raw: str) -> None:
+        super().__init__()
         self.raw = raw
 
 
@@ -92,9 +104,17 @@ class RawParser(XTermParser):
             keep = max(_suffix(before, _PASTE_START), len(before) - begun.start() if begun else 0)
             self._held, before = before[len(before) - keep :], before[: len(before) - keep]
             self._held_until = get_time() + HOLD
-        if before:
-            yield from map(self._keep, super().feed(before))
+        for part in filter(None, _BURST.split(before)):
+            if len(part) >= _MANY and self._between and _BURST.fullmatch(part):
+                yield Burst(part)
+            else:
+                yield from map(self._keep, super().feed(part))
         return rest
+
+    @property
+    def _between(self) -> bool:
+        """Whether no sequence has begun."""
+        return isinstance(self._awaiting, Read1) and self._awaiting.timeout is None
 
     def _pasted(self, data: str) -> Generator[Message, None, str]:
         """Collect a paste; returns what follows its end."""

@@ -94,6 +94,11 @@ class Queue:
         self._armed = self.ready(now)
         self._last_key = max(self._last_key, now)
 
+    def burst(self, now: float) -> None:
+        """More came at once than a hand types: whatever key follows it at once approves nothing."""
+        self._armed = False
+        self._last_key = max(self._last_key, now)
+
     def ready(self, now: float) -> bool:
         """Whether an approving key typed at `now` would count."""
         if not self._in_view or self.card is None:

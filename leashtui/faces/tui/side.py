@@ -12,9 +12,10 @@ from rich.text import Text
 
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import help_page
-from leashtui.faces.tui.card import Setting, draw, draw_whole
+from leashtui.faces.tui.card import draw, draw_whole
 from leashtui.faces.tui.details import draw_details
 from leashtui.faces.tui.look import Look
+from leashtui.faces.tui.offers import Setting
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.rows import draw_rows
 from leashtui.faces.tui.spelled import clip, cut, fold

@@ -64,6 +64,11 @@ def test_commits_that_would_be_gone_are_counted(root: Path) -> None:
     assert counts(root, "git branch -D old") == ()
     git(root, "update-ref", "-d", "refs/remotes/origin/main")
     assert counts(root, "git branch -D old") == ("2 commits of old are on no other branch",)
+    not_known = "which commits of origin/main would be gone is not known here"
+    assert counts(root, "git push --force origin main") == (not_known,)
+    git(root, "update-ref", "refs/remotes/origin/main", "main")
+    newer = "no commit of origin/main, as last fetched, would be gone; newer ones would"
+    assert counts(root, "git push --force origin main") == (newer,)
 
 
 def test_what_takes_too_long_says_so(root: Path) -> None:

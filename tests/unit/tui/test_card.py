@@ -6,16 +6,21 @@ import pytest
 from rich.cells import cell_len
 from tui_desk import force_push, install
 
-from leashtui.faces.tui.card import MAX_COLUMNS, MAX_LINES, Setting, draw, draw_whole, needs_second_key
+from leashtui.faces.tui.card import MAX_COLUMNS, draw, draw_whole, needs_second_key
 from leashtui.faces.tui.look import coloured
+from leashtui.faces.tui.offers import MAX_LINES, Setting
 from leashtui.faces.tui.spelled import spell, wrap
-from leashtui.model.card import Card, Choice
+from leashtui.model.card import Card, Choice, Option
 from leashtui.model.facts import Effect, Severity, Verb
 from leashtui.model.verdict import PolicyRef
 
 LOOK = coloured()
 NASTY = "echo [bold]hi[/bold] \x1b[2J\x07\u202e日本\ud800 \\[x] \n" + "x" * 300
 LONG = "x" * 5000
+
+
+STATES = ((False, False), (True, False), (True, True))
+"""(focused, ready): a card comes, gets the keys, and opens."""
 
 
 def text(card: Card, **setting: object) -> str:
@@ -73,8 +78,54 @@ def test_what_a_newcomer_reads() -> None:
     assert " s " not in shown
 
 
+def test_what_it_would_do_comes_before_how_it_is_written() -> None:
+    first = (force_push().consequence[:30], "--force replaces 3 commits", "git push --force origin main", "Why", "Undo")
+    shown = text(force_push())
+    assert sorted(first, key=shown.index) == list(first)
+    whole = "\n".join(line.plain for line in draw_whole(force_push(), LOOK, Setting(width=58)))
+    assert whole.index("replaces 3 commits") < whole.index("git push") < whole.index("a forced push is asked every")
+
+
+def test_the_keys_stand_still_when_the_card_opens() -> None:
+    """Where nothing can be read further down than before, a hand may stay where it is."""
+    for width in (44, 58):
+        rows = [text(force_push(), width=width, focused=f, ready=r).splitlines() for f, r in STATES]
+        assert len({len(lines) for lines in rows}) == 1
+        assert len({next(n for n, line in enumerate(lines) if "deny" in line) for lines in rows}) == 1
+
+
+def test_evidence_that_is_cut_short_says_so() -> None:
+    many = tuple(
+        Effect(Verb.DELETE, "", sentence=f"takes away number {n} of the things " + "x " * 20) for n in range(4)
+    )
+    lines = text(force_push(evidence=many), width=44).splitlines()
+    command = next(n for n, line in enumerate(lines) if "git push" in line)
+    assert lines[command - 1].rstrip(" ┃").endswith("…")
+    assert not any("…" in line for line in text(force_push(evidence=many[:1]), width=58).splitlines()[:-3])
+
+
+def test_where_one_line_is_left_it_is_the_command() -> None:
+    shown = text(force_push(), width=58, height=6)
+    assert "git push --force" in shown and "deny" in shown
+
+
 def test_this_session_shows_its_exact_effect() -> None:
     assert "this session: npm install …" in text(install())
+
+
+def test_what_would_pass_unasked_is_said_whole_where_it_is_chosen() -> None:
+    label = "this session: cat /home/ada/.config/gh/hosts.yml …"
+    options = (Option("y", Choice.ONCE, "once"), Option("s", Choice.SESSION, label), Option("n", Choice.DENY, "deny"))
+    card = install(options=options, severity=Severity.HIGH)
+
+    def told(**setting: object) -> str:
+        return " ".join(text(card, width=44, **setting).replace("┃", "").split())
+
+    assert label in told(focused=True)
+    assert label in told(focused=True, confirming=Choice.SESSION)
+    lasting = told(focused=True, confirming=Choice.SESSION, lasting=True)
+    assert label.replace("this session", "here for 30 days") in lasting
+    assert label in "\n".join(line.plain for line in draw_whole(card, LOOK, Setting(width=80)))
 
 
 def test_text_is_exact_and_never_markup() -> None:

@@ -7,7 +7,7 @@ from textual import constants, events
 from textual.message import Message
 
 from leashtui.faces.tui import parser as room
-from leashtui.faces.tui.parser import UNKNOWN, Background, RawKey, RawParser
+from leashtui.faces.tui.parser import UNKNOWN, Background, Burst, RawKey, RawParser
 
 TYPED = [
     "\x1b\r", "\x1b\x7f", "\x1bb", "\x1bf", "\x1bB", "\x1b ", "\x1b\t", "\x1b\x03", "\x1bé", "\x1b", "\x1b\x1b",
@@ -92,6 +92,25 @@ def test_a_paste_cut_anywhere_is_one_paste(monkeypatch: pytest.MonkeyPatch) -> N
         found = parsed(whole[:at], whole[at:], monkeypatch=monkeypatch)
         assert [m.text for m in found if isinstance(m, events.Paste)] == ["pa\x1b[31mste"], at
         assert "".join(m.raw for m in found if isinstance(m, RawKey)) == "ab"
+
+
+@pytest.mark.parametrize("text", ["0123456\r" * 500, "\t日本\r\n" * 100, "\udcff" * 64, "y" * 64])
+def test_much_text_at_once_is_one_event(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = parsed(text, monkeypatch=monkeypatch)
+    assert [type(m) for m in found] == [Burst]
+    assert found[0].raw == text
+    keys = parsed(*text, monkeypatch=monkeypatch)
+    assert all(isinstance(m, RawKey) for m in keys)
+    assert "".join(m.raw for m in keys) == text
+
+
+def test_a_burst_keeps_its_place_and_swallows_no_control_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = "a\x1b[A" + "x" * 200 + "\x1d" + "z" * 100 + "\x03y\x1b\r" + "w" * 64 + "\x1b]52;c;" + "k" * 100 + "\x07"
+    for at in (0, 1, 2, 3, 4, 60, 204, 205, 206, 310, len(whole) - 50):
+        found = parsed(whole[:at], whole[at:], monkeypatch=monkeypatch)
+        assert "".join(m.raw for m in found if isinstance(m, RawKey | Burst)) == whole, at
+        names = [m.key for m in found if isinstance(m, RawKey)]
+        assert {"up", "ctrl+right_square_bracket", "ctrl+c", "alt+enter"} <= set(names)
 
 
 def test_the_terminal_tells_its_background_between_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,20 @@ def test_once_rested_the_card_stays_open_to_the_same_hand() -> None:
     assert queue.ready(2.1)
 
 
+def test_what_follows_a_burst_at_once_approves_nothing() -> None:
+    queue = Queue()
+    queue.in_view(True, 0.0)
+    queue.add(install(), 0.0)
+    assert queue.ready(2.0)
+    queue.key(2.0)
+    assert queue.ready(2.0)
+    queue.burst(2.1)
+    assert not queue.ready(2.1)
+    queue.key(2.1)
+    assert not queue.ready(2.2)
+    assert queue.ready(2.8)
+
+
 def test_keys_typed_before_the_card_came_do_not_count() -> None:
     queue = queue_with(install())
     queue.in_view(False, 0.5)
