@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ GONE = (
     " End this session and start it again with leash."
 )
 _PIECE = 1 << 16
+_AT_ONCE = 4096  # bytes for which a pipe or socket that is said to be writable has room
 
 
 class Line:
@@ -64,6 +66,55 @@ class Line:
         return frame[:1], int.from_bytes(frame[1:5], "big"), frame[5:]
 
 
+class Outlet:
+    """Where lines go, in order. What has room is written at once; a thread writes the rest and waits for its reader."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._room = select.poll()
+        self._room.register(handle, select.POLLOUT)
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._ended = False
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def put(self, line: bytes) -> None:
+        """One more line."""
+        with self._lock:
+            if self._ended:
+                return
+            if not self._waiting and len(line) <= _AT_ONCE and [e for _, e in self._room.poll(0)] == [select.POLLOUT]:
+                try:
+                    line = line[os.write(self._handle, line) :]
+                except OSError:
+                    return
+            if line:
+                self._waiting += 1
+                self._lines.put(line)
+
+    def end(self, seconds: float = 0) -> None:
+        """No more lines: close it once they are written. seconds: how long to wait for that."""
+        with self._lock:
+            self._ended = True
+            self._lines.put(None)
+        if seconds:
+            self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                while line:
+                    line = line[os.write(self._handle, line) :]
+            except OSError:
+                break
+            with self._lock:
+                self._waiting -= 1
+        with contextlib.suppress(OSError):
+            os.close(self._handle)
+
+
 class Relay:
     """One server and the agent that started it."""
 
@@ -75,24 +126,20 @@ class Relay:
         self._lines: dict[int, bytes] = {}  # the agent's: held, or passed and not answered yet
         self._shown: dict[int, bytes] = {}  # the server's
         self._hung_up = threading.Event()
-        self._to_server: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._to_client: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._to_server: Outlet | None = None
+        self._to_client = Outlet(1)
 
     def run(self, key: str, words: "list[str]") -> int:
         """Until the agent closes its end, the server ends, or the supervisor is gone. Returns an exit code."""
-        talking = threading.Thread(target=self._write, args=(self._to_client, 1), daemon=True)
-        talking.start()
         why = self._begin(key, words)
         if why:
             self._line = None
             sys.stderr.write(why + "\n")
-        threading.Thread(target=self._from_client, daemon=True).start()
         if self._child is not None:
-            threading.Thread(target=self._from_server, args=(self._child,), daemon=True).start()
             assert self._child.stdin is not None
-            threading.Thread(
-                target=self._write, args=(self._to_server, self._child.stdin.fileno()), daemon=True
-            ).start()
+            self._to_server = Outlet(self._child.stdin.fileno())
+            threading.Thread(target=self._from_server, args=(self._child,), daemon=True).start()
+        threading.Thread(target=self._from_client, daemon=True).start()
         while self._line is not None:
             frame = self._line.take()
             if frame is None:
@@ -101,8 +148,7 @@ class Relay:
             if not self._obey(*frame):
                 break
         code = self._end()
-        self._to_client.put(None)
-        talking.join(2)
+        self._to_client.end(2)
         return code
 
     def stop(self, number: int, frame: object) -> None:
@@ -141,7 +187,8 @@ class Relay:
                 self._answer(number)
         if self._line is not None:
             self._line.send(b"x", 0, b"")
-        self._to_server.put(None)
+        if self._to_server is not None:
+            self._to_server.end()
         self._hung_up.set()
 
     def _from_server(self, child: "subprocess.Popen[bytes]") -> None:
@@ -155,7 +202,8 @@ class Relay:
     def _obey(self, kind: bytes, number: int, data: bytes) -> bool:
         """One order: pass a line to the server (S) or the agent (A), forget it (F), say something (C), end (Q)."""
         if kind == b"S":
-            self._to_server.put(self._lines.get(number, b""))
+            if self._to_server is not None:
+                self._to_server.put(self._lines.get(number, b""))
         elif kind == b"A":
             self._to_client.put(self._shown.pop(number, b""))
         elif kind == b"F":
@@ -204,16 +252,6 @@ class Relay:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
-
-    def _write(self, lines: "queue.SimpleQueue[bytes | None]", handle: int) -> None:
-        while (line := lines.get()) is not None:
-            try:
-                while line:
-                    line = line[os.write(handle, line) :]
-            except OSError:
-                break
-        with contextlib.suppress(OSError):
-            os.close(handle)
 
 
 def _lines(handle: int) -> Iterator[bytes]:

@@ -48,6 +48,8 @@ WORK = (
     "mkdir build/out && echo x > build/out/x && mv build/out build/in && rm -rf build/in",
     "mkdir -p node_modules/.x/.github && echo x > node_modules/.x/.github/f.yml && mv node_modules/.x node_modules/x",
     "rm -rf node_modules",
+    "mkdir '文書 ü' && echo x > '文書 ü/日本.tmp' && mv '文書 ü/日本.tmp' '文書 ü/ï.c' && mv '文書 ü' й && rm -rf й",
+    "printf x > $(printf '\\377.o') && mv $(printf '\\377.o') $(printf '\\376.o') && rm $(printf '\\376.o')",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''

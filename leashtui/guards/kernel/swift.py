@@ -62,7 +62,9 @@ class Unwell(Exception):
 
 
 class Swift:
-    """descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
+    """What Lua is told of names are their bytes: they may be in any script, or none.
+
+    descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
     (NOTED: made, and undo has a line of it; MADE; REMOVED), path and thread (0 for a removal); before anything else of
     the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows."""
 
@@ -115,11 +117,11 @@ class Swift:
 
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""
-        return self._names.kind_of(name) or ""
+        return self._names.kind_of(os.fsencode(name)) or ""
 
     def kind_of_folder(self, name: str) -> str:
         """The kind of an ordinary folder's name, '' for one below which things may mean something else."""
-        return self._names.kind_of_folder(name) or ""
+        return self._names.kind_of_folder(os.fsencode(name)) or ""
 
     def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
         """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
@@ -130,11 +132,11 @@ class Swift:
 
     def removes(self, folder: str) -> None:
         """Every name that may be made in this directory may be removed too, and undo keeps nothing of it."""
-        self._lua.removes(folder)
+        self._lua.removes(os.fsencode(folder))
 
     def drops(self, folder: str, kind: str) -> None:
         """Names of this kind may be removed from this directory, and undo keeps nothing of them."""
-        self._lua.drops(folder, kind)
+        self._lua.drops(os.fsencode(folder), kind)
 
     def mask(self, tid: int, mask: int) -> None:
         """This thread's umask, until `forget_masks`."""
@@ -151,7 +153,7 @@ class Swift:
 
     def disown(self, path: str = "") -> None:
         """What was made at this path is not there any more, or was not the session's own; '': at any path."""
-        self._lua.disown(path)
+        self._lua.disown(os.fsencode(path))
 
     def forget(self, *, everything: bool = True) -> None:
         """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""

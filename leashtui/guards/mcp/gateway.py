@@ -30,6 +30,7 @@ _HOP = frozenset(
     " content-length accept-encoding".split()
 )
 _REDIRECTS = 3
+_IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
 
 
@@ -38,25 +39,23 @@ class Gone(Exception):
 
 
 class Exchange:
-    """One connection to the supervisor, for one HTTP request. Whether it is welcome shows with the first answer."""
+    """One HTTP request, shown to the supervisor over a connection that is nobody else's meanwhile.
 
-    def __init__(self, directory: str, key: str, scope: str) -> None:
-        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    A connection is used again once its request ended well: the next one says who it is anew. Numbers are never used
+    twice on it, so that an order for an earlier request is not taken for one for this. Whether it is welcome shows with
+    the first answer.
+    """
+
+    def __init__(self, idle: "deque[tuple[socket.socket, int]]", directory: str, key: str, scope: str) -> None:
+        try:
+            self._line, last = idle.pop()
+        except IndexError:
+            self._line, last = _connected(directory), 0
+        self._idle = idle
+        hello = json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode()
+        self._hello = self._number = last + 1
+        self._unsent = _frame(b"H", self._hello, hello)
         self._welcome = False
-        path = directory + "/mcp.sock"
-        if len(os.fsencode(path)) > 100:
-            path = f"/proc/self/fd/{os.open(directory, os.O_PATH | os.O_DIRECTORY)}/mcp.sock"
-        try:
-            self.line.connect(path)
-            self._send(b"H", 0, json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode())
-        except OSError as error:
-            raise Gone from error
-
-    def _send(self, kind: bytes, number: int, data: bytes) -> None:
-        try:
-            self.line.sendall((len(data) + 5).to_bytes(4, "big") + kind + number.to_bytes(4, "big") + data)
-        except OSError as error:
-            raise Gone from error
 
     def _take(self) -> "tuple[bytes, int, bytes]":
         size = int.from_bytes(self._exactly(4), "big")
@@ -70,7 +69,7 @@ class Exchange:
         data = bytearray()
         while len(data) < size:
             try:
-                piece = self.line.recv(size - len(data))
+                piece = self._line.recv(size - len(data))
             except OSError as error:
                 raise Gone from error
             if not piece:
@@ -80,31 +79,65 @@ class Exchange:
 
     def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
         """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
-        number = 1 if kind == b"c" else 2
-        welcome = self._welcome
-        self._send(kind, number, data)
+        self._number += 1
+        number = self._number
+        try:
+            self._line.sendall(self._unsent + _frame(kind, number, data))
+        except OSError as error:
+            raise Gone from error
+        self._unsent = b""
         said: list[bytes] = []
         while True:
             while caller is not None:
-                ready = select.select([self.line, caller], [], [])[0]
-                if self.line in ready:
+                ready = select.select([self._line, caller], [], [])[0]
+                if self._line in ready:
                     break
                 if not caller.recv(1, socket.MSG_PEEK):
                     raise ConnectionResetError
                 caller = None  # it sends the next request already; that can wait
             order, about, words = self._take()
-            if not welcome:
-                if order != b"G":
-                    raise Gone
-                self._welcome = welcome = True
+            if order in (b"N", b"Q"):
+                raise Gone
+            if not self._welcome:
+                self._welcome = order == b"G" and about == self._hello
             elif order == b"C":
                 said.append(words)
             elif about == number and order in (b"S", b"A", b"F"):
                 return order != b"F", said
 
+    def done(self) -> None:
+        """It ended well: another one may use the connection."""
+        if (self._welcome or self._unsent) and len(self._idle) < _IDLE:
+            self._idle.append((self._line, self._number))
+        else:
+            self.close()
+
     def close(self) -> None:
         """Hang up."""
-        self.line.close()
+        self._line.close()
+
+
+def _frame(kind: bytes, number: int, data: bytes) -> bytes:
+    return (len(data) + 5).to_bytes(4, "big") + kind + number.to_bytes(4, "big") + data
+
+
+def _connected(directory: str) -> socket.socket:
+    """A new connection to the supervisor. Raises Gone."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path = directory + "/mcp.sock"
+    try:
+        if len(os.fsencode(path)) <= 100:
+            line.connect(path)
+        else:
+            handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+            try:
+                line.connect(f"/proc/self/fd/{handle}/mcp.sock")
+            finally:
+                os.close(handle)
+    except OSError as error:
+        line.close()
+        raise Gone from error
+    return line
 
 
 class Route:
@@ -135,7 +168,7 @@ class Route:
 
     def give_back(self, connection: http.client.HTTPConnection) -> None:
         """Its answer was read to the end."""
-        if connection.sock is not None and len(self._idle) < 8:
+        if connection.sock is not None and len(self._idle) < _IDLE:
             self._idle.append(connection)
         else:
             connection.close()
@@ -206,23 +239,23 @@ class Handler(BaseHTTPRequestHandler):
             return
         scope = self.headers.get("mcp-session-id") or (_STREAMED if rest else "")
         try:
-            exchange = Exchange(self.server.directory, parts[2], scope)
+            exchange = Exchange(self.server.idle, self.server.directory, parts[2], scope)
         except Gone:
             self._gone(body)
             return
         try:
-            if body:
-                passes, said = exchange.ask(b"c", body, self.connection)
-                if not passes:
-                    self._say(b"".join(said), self.server.streams.get(self.path))
-                    return
-            self._forward(route, route.path(rest, query), body, exchange, parts[2])
+            passes, said = exchange.ask(b"c", body, self.connection) if body else (True, [])
+            if passes:
+                self._forward(route, route.path(rest, query), body, exchange, parts[2])
+            else:
+                self._say(b"".join(said), self.server.streams.get(self.path))
+            exchange.done()
         except Gone:
+            exchange.close()
             self._gone(body)
         except (OSError, http.client.HTTPException) as error:
-            self._fail(f"leash: the MCP server cannot be reached: {error or type(error).__name__}")
-        finally:
             exchange.close()
+            self._fail(f"leash: the MCP server cannot be reached: {error or type(error).__name__}")
 
     def _forward(self, route: Route, path: str, body: bytes, exchange: Exchange, key: str) -> None:
         """To the server and back, through redirects on the same host."""
@@ -263,7 +296,7 @@ class Handler(BaseHTTPRequestHandler):
             data = b"\n".join(line[5:].removeprefix(b" ") for line in event if line.startswith(b"data:"))
             named = next((line[6:].strip() for line in event if line.startswith(b"event:")), b"message")
             if named == b"endpoint":
-                exchange = Exchange(self.server.directory, key, _STREAMED)
+                exchange = Exchange(self.server.idle, self.server.directory, key, _STREAMED)
                 local = self._local(route, data.decode(), key)
                 self.server.streams[local] = self
                 event = [b"event: endpoint", b"data: " + local.encode()]
@@ -341,6 +374,7 @@ class Gateway(ThreadingHTTPServer):
         self.directory = directory
         self.token = token
         self.streams: dict[str, Handler] = {}
+        self.idle: deque[tuple[socket.socket, int]] = deque()
         self.routes = {key: Route(url) for key, url in routes.items()}
 
     def handle_error(self, request: object, client_address: object) -> None:

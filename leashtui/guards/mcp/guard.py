@@ -7,18 +7,18 @@ after an order for exactly that line; a connection that breaks the frames is clo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import struct
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from leashtui.guards.mcp.conversation import Conversation, House, Scope
+from leashtui.guards.mcp.conversation import Conversation, House, Scope, Tell
 from leashtui.guards.mcp.rpc import LIMIT
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Tier
@@ -55,77 +55,141 @@ class McpGuard:
     ) -> None:
         self._house = house
         self._uid = uid
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._lines: set[_Line] = set()
         self._scopes: dict[tuple[str, str], Scope] = {}
         self._listener = _listen(directory)
         self._server: asyncio.Server | None = None
         spawn(self._serve())
 
     async def _serve(self) -> None:
-        self._server = await asyncio.start_unix_server(self._meet, sock=self._listener, limit=1 << 20)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: _Line(self), sock=self._listener)
 
     def close(self) -> None:
         """Hang up on everybody and stop serving."""
         if self._server is not None:
             self._server.close()
         self._listener.close()
-        for writer in list(self._writers):
-            writer.close()
+        for line in list(self._lines):
+            line.close()
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = writer.get_extra_info("socket")
-        credentials = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        if struct.unpack("3i", credentials)[1] != self._uid or len(self._writers) >= _MOST:
-            writer.close()
-            return
-        self._writers.add(writer)
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                await self._talk(reader, writer)
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    def welcomes(self, line: _Line, user: int) -> bool:
+        """Whether a new connection may speak."""
+        if user != self._uid or len(self._lines) >= _MOST:
+            return False
+        self._lines.add(line)
+        return True
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        kind, _, data = await _frame(reader)
+    def ended(self, line: _Line) -> None:
+        """A connection is gone."""
+        self._lines.discard(line)
+
+    def begin(self, hello: _Hello, tell: Tell) -> Conversation | str:
+        """What the other side begins, or why it may not."""
+        why = self._house.admit(hello.key, hello.words)
+        if why:
+            return why
+        scope = self._scopes.setdefault((hello.key, hello.scope), {}) if hello.scope else None
+        return Conversation(hello.key, self._house, tell, scope)
+
+
+class _Line(asyncio.Protocol):
+    """One connection: frames become calls of its conversation at once, without a task that would have to wake first."""
+
+    def __init__(self, guard: McpGuard) -> None:
+        self._guard = guard
+        self._transport: asyncio.Transport | None = None
+        self._data = bytearray()
+        self._conversation: Conversation | None = None
+        self._runs_program = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody calls."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        credentials = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        if not self._guard.welcomes(self, struct.unpack("3i", credentials)[1]):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It hung up."""
+        self._guard.ended(self)
+        self._end()
+
+    def pause_writing(self) -> None:
+        """It does not read: nor is it listened to."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of it."""
+        self._data += data
+        at = 0
+        while len(self._data) - at >= _HEAD.size and self._is_open():
+            size, kind, number = _HEAD.unpack_from(self._data, at)
+            if not 5 <= size <= LIMIT + 5:
+                self.close()
+                return
+            if len(self._data) - at < size + 4:
+                break
+            frame = bytes(self._data[at + _HEAD.size : at + size + 4])
+            at += size + 4
+            self._heed(kind, number, frame)
+        del self._data[:at]
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def _tell(self, order: bytes, number: int, said: bytes) -> None:
+        if self._transport is not None and self._is_open():
+            self._transport.write(_HEAD.pack(len(said) + 5, order, number) + said)
+
+    def _end(self) -> None:
+        if self._conversation is not None:
+            self._conversation.end()
+        self._conversation = None
+
+    def _heed(self, kind: bytes, number: int, data: bytes) -> None:
+        if kind == b"H":
+            self._meet(number, data)
+        elif self._conversation is None:
+            self.close()
+        elif kind == b"c":
+            self._conversation.from_client(number, data)
+        elif kind == b"s":
+            self._conversation.from_server(number, data)
+        elif kind == b"e" or (kind == b"x" and not self._runs_program):
+            self._tell(b"Q", 0, b"")
+
+    def _meet(self, number: int, data: bytes) -> None:
+        """It says who it is; again where it is used for another request."""
+        self._end()
         try:
             hello = msgspec.json.decode(data, type=_Hello)
         except msgspec.DecodeError:
+            self.close()
             return
-        if kind != b"H" or hello.v != VERSION:
+        if hello.v != VERSION:
+            self.close()
             return
-
-        def tell(order: bytes, number: int, said: bytes) -> None:
-            if not writer.is_closing():
-                writer.write(_HEAD.pack(len(said) + 5, order, number) + said)
-
-        why = self._house.admit(hello.key, hello.words)
-        if why:
-            tell(b"N", 0, why.encode("utf-8", "backslashreplace"))
+        mine = partial(self._tell)  # each conversation's own, by which it knows what began in it
+        begun = self._guard.begin(hello, mine)
+        if isinstance(begun, str):
+            self._tell(b"N", number, begun.encode("utf-8", "backslashreplace"))
+            self.close()
             return
-        tell(b"G", 0, b"")
-        scope = self._scopes.setdefault((hello.key, hello.scope), {}) if hello.scope else None
-        conversation = Conversation(hello.key, self._house, tell, scope)
-        try:
-            while True:
-                kind, number, data = await _frame(reader)
-                if kind == b"c":
-                    conversation.from_client(number, data)
-                elif kind == b"s":
-                    conversation.from_server(number, data)
-                elif kind == b"e" or (kind == b"x" and not hello.words):
-                    tell(b"Q", 0, b"")
-                await writer.drain()
-        finally:
-            conversation.end()
-
-
-async def _frame(reader: asyncio.StreamReader) -> tuple[bytes, int, bytes]:
-    """(kind, number, bytes). Raises IncompleteReadError at the end and for what is too long."""
-    size, kind, number = _HEAD.unpack(await reader.readexactly(_HEAD.size))
-    if not 5 <= size <= LIMIT + 5:
-        raise asyncio.IncompleteReadError(b"", size)
-    return kind, number, await reader.readexactly(size - 5)
+        self._tell(b"G", number, b"")
+        self._conversation, self._runs_program = begun, bool(hello.words)
 
 
 def _listen(directory: Path) -> socket.socket:

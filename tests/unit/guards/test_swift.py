@@ -212,6 +212,15 @@ def test_whichever_file_of_a_kind_is_made_again_each_of_that_kind_is(swift: Swif
     assert dropped > 100
 
 
+@pytest.mark.parametrize("name", ["日本.txt", "ü.c", "й", "\udcff.o", "a b.c"])
+def test_names_in_any_script_or_none_can_be_told(name: str, swift: Swift) -> None:
+    swift.disown(f"{ROOT}/{name}")
+    swift.removes(f"{ROOT}/{name}")
+    swift.drops(f"{ROOT}/{name}", "c")
+    assert [swift.kind_of(name), swift.kind_of_folder(name)] == ["", ""]
+    assert swift.kind_of("a.c") == "c"
+
+
 def test_what_is_lent_beside_an_open_key_is_forgotten_with_it() -> None:
     judge, told = lanes(), []
     judge.changed.append(lambda: told.append("all"))
