@@ -32,7 +32,9 @@ def attempt(name, work):
         print(name, error.strerror)
     print(name, repr(open(config).read()), flush=True)
 hint, other, evil = {hint!r}, {other!r}, {evil!r}
-put(hint); attempt("hint", lambda: os.rename(made, config))
+put(hint); held = open(made, "a")
+attempt("hint", lambda: os.rename(made, config))
+attempt("held", lambda: (held.write("[mcp_servers.evil]\\n"), held.close()))
 put(evil); attempt("evil", lambda: os.rename(made, config))
 put(other); attempt("shell", lambda: subprocess.run(["mv", made, config], stderr=subprocess.DEVNULL))
 attempt("whole", lambda: open(config, "a").write("x = 1"))
@@ -50,7 +52,7 @@ def test_only_a_hint_of_its_own_by_the_agents_own_program(world: World) -> None:
     world.config("hooks = false\nmcp = false\n")
     done = world.leash("run", "--headless", "--on-ask", "deny", "--", str(place / "codex"), "exec")
     said = [line for line in done.stdout.splitlines() if "'" in line]
-    assert said == [f"{name} {HINT!r}" for name in ("hint", "evil", "shell", "whole")], done.stdout + done.stderr
+    assert said == [f"{name} {HINT!r}" for name in ("hint", "held", "evil", "shell", "whole")], done.stdout + done.stderr
     assert config.read_text() == HINT
     by = [e["verdict"]["by"] for e in world.events("act.decided") if e["request"].get("path") == str(config)]
     assert by == ["habit", "nobody", "nobody"]  # `mv` itself did not start

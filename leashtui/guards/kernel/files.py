@@ -227,6 +227,8 @@ class FileGuard:
                 self._listener.refuse(notice.id, errno.EXDEV)  # a second name is a way to write it; programs copy then
                 return
             if not asked:
+                if now:
+                    hands.renew(spots[0], now)
                 self._do(notice, deed, fd, spots)
                 return
             futile = why_futile(deed, fd, spots)
