@@ -52,7 +52,9 @@ def test_only_a_hint_of_its_own_by_the_agents_own_program(world: World) -> None:
     world.config("hooks = false\nmcp = false\n")
     done = world.leash("run", "--headless", "--on-ask", "deny", "--", str(place / "codex"), "exec")
     said = [line for line in done.stdout.splitlines() if "'" in line]
-    assert said == [f"{name} {HINT!r}" for name in ("hint", "held", "evil", "shell", "whole")], done.stdout + done.stderr
+    assert said == [f"{name} {HINT!r}" for name in ("hint", "held", "evil", "shell", "whole")], (
+        done.stdout + done.stderr
+    )
     assert config.read_text() == HINT
     by = [e["verdict"]["by"] for e in world.events("act.decided") if e["request"].get("path") == str(config)]
     assert by == ["habit", "nobody", "nobody"]  # `mv` itself did not start

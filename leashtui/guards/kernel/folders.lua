@@ -28,10 +28,10 @@ local function drop(path, folder)
   held = held - 1
 end
 
--- Give directories back: all, or those unused since the last call.
+-- Give directories back: all, or those unused since the last call and in this turn.
 function api.forget(all)
   for path, folder in pairs(folders) do
-    if all or not folder.used then drop(path, folder) end
+    if all or not folder.used and folder.seen ~= turn then drop(path, folder) end
     folder.used = false
   end
 end
@@ -78,9 +78,22 @@ local function shelf(path)
   return child
 end
 
+-- A folder below one where every name was allowed: whatever lies in such a one is allowed too. Names that begin with a
+-- dot are judged.
+local function below(path)
+  local head, name = path:match("^(.+)/([^/]+)$")
+  local above = head and (folders[head] or below(head))
+  if not above or not above.any or above.objects or not is_plain(name) or not lies_there(above) then return nil end
+  local fd = C.openat(above.fd, name, PATH, 0)
+  if fd < 0 then return nil end
+  local child = keep(path, fd)
+  child.any, child.removes = above.any, above.removes
+  return child
+end
+
 -- The directory that lies at this path now, nil when nothing is known of it.
 function api.at(path)
-  local folder = folders[path] or shelf(path)
+  local folder = folders[path] or shelf(path) or below(path)
   return folder and lies_there(folder) and folder or nil
 end
 

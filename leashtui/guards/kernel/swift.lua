@@ -78,18 +78,28 @@ local function put_on(mask)
   mask_now = mask
 end
 
+-- As many bytes of the caller's as lie before the next page, `room` at most, put behind the first `at` of text.
+local function read_page(tid, address, at, room)
+  local rest = 4096 - tonumber(address % 4096)
+  if room > rest then room = rest end
+  here[0].base, here[0].length = text + at, room
+  there[0].base, there[0].length = ffi.cast("void *", address), room
+  return tonumber(C.process_vm_readv(tid, here, 1, there, 1, 0))
+end
+
 -- The caller's string; nil when it is long, or not there.
 local function read_text(tid, address)
-  local room = 4096 - tonumber(address % 4096)
-  if room > ROOM then room = ROOM end
-  here[0].base, here[0].length = text, room
-  there[0].base, there[0].length = ffi.cast("void *", address), room
-  local count = tonumber(C.process_vm_readv(tid, here, 1, there, 1, 0))
+  local count = read_page(tid, address, 0, ROOM)
   if count <= 0 then return nil end
   text[count] = 0
   local found = ffi.string(text)
-  if #found >= count then return nil end
-  return found
+  if #found < count then return found end
+  if count == ROOM then return nil end
+  local more = read_page(tid, address + count, count, ROOM - count)  -- it goes on in the next page
+  if more <= 0 then return nil end
+  text[count + more] = 0
+  found = ffi.string(text)
+  return #found < count + more and found or nil
 end
 
 -- (folder as it was learned, last component): nil unless that directory lies there now.

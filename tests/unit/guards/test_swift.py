@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -246,8 +247,8 @@ def test_directories_are_given_back(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize(("above", "learned"), [("src", True), (".git", False)])
-def test_what_a_folder_taught_holds_beside_it_but_not_in_git(tmp_path: Path, above: str, learned: bool) -> None:
+def folders(room: int = 8) -> Any:
+    """What is known of directories, of which `room` are held."""
     from lupa.luajit21 import LuaRuntime
 
     lua = LuaRuntime(encoding="latin-1")
@@ -255,19 +256,66 @@ def test_what_a_folder_taught_holds_beside_it_but_not_in_git(tmp_path: Path, abo
         "require('ffi').cdef[[ssize_t readlink(const char *, char *, size_t); int close(int); int fcntl(int, int, int);"
         "int openat(int, const char *, int, unsigned);]]"
     )
-    setting = lua.table_from(
-        {"ends": ENDS, "tells": TELLS, "means": MEANS, "leads": LEADS, "held": 8, "path": os.O_PATH | os.O_DIRECTORY}
-    )
-    room = Path(express.__file__).parent
-    names = lua.compile((room / "names.lua").read_text())(setting)
-    folders = lua.compile((room / "folders.lua").read_text())(setting, names)
+    way = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+    setting = lua.table_from({"ends": ENDS, "tells": TELLS, "means": MEANS, "leads": LEADS, "held": room, "path": way})
+    place = Path(express.__file__).parent
+    names = lua.compile((place / "names.lua").read_text())(setting)
+    return lua.compile((place / "folders.lua").read_text())(setting, names)
+
+
+def teach(known: Any, folder: Path, kind: str, *, every: bool = False) -> None:
+    fd = os.open(folder, os.O_PATH)
+    known.learn(str(folder), fd, 0 if every else -1, kind, 0, False)
+    os.close(fd)
+
+
+@pytest.mark.parametrize(("above", "learned"), [("src", True), (".git", False)])
+def test_what_a_folder_taught_holds_beside_it_but_not_in_git(tmp_path: Path, above: str, learned: bool) -> None:
+    known = folders()
     head, below = tmp_path / above, tmp_path / above / "packed"
     below.mkdir(parents=True)
-    for folder in (head, below):
-        fd = os.open(folder, os.O_PATH)
-        folders.learn(str(folder), fd, -1, "x" if folder == head else "c", 0, False)
-        os.close(fd)
-    folders.next_turn()
-    assert folders.note_for(folders["at"](str(below)), "main.c") == 0
-    assert (folders.note_for(folders["at"](str(head)), "main.c") == 0) is learned
-    folders.forget(True)
+    teach(known, head, "x")
+    teach(known, below, "c")
+    known.next_turn()
+    assert known.note_for(known["at"](str(below)), "main.c") == 0
+    assert (known.note_for(known["at"](str(head)), "main.c") == 0) is learned
+    known.forget(True)
+
+
+def test_below_a_folder_open_to_all_every_folder_is_but_for_links_and_dots(tmp_path: Path) -> None:
+    known = folders()
+    for name in ("all/p/lib", "all/.config/x", "some/p", "elsewhere/y"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "all/link").symlink_to(tmp_path / "elsewhere")
+    teach(known, tmp_path / "all", "", every=True)
+    teach(known, tmp_path / "some", "c")
+    known.removes(str(tmp_path / "all"))
+    known.next_turn()
+    lib = known["at"](str(tmp_path / "all/p/lib"))
+    assert known.note_for(lib, "README") == 0
+    assert lib.removes
+    for name in ("all/.config", "all/.config/x", "all/link", "all/link/y", "all/p/../../some", "all/none", "some/p"):
+        assert known["at"](str(tmp_path / name)) is None, name
+    (tmp_path / "all/p").rename(tmp_path / "elsewhere/p")
+    known.next_turn()
+    assert known["at"](str(tmp_path / "all/p/lib")) is None
+    known.forget(True)
+
+
+def test_what_was_given_out_stays_open_for_its_turn_however_many_follow(tmp_path: Path) -> None:
+    known = folders(room=4)
+    for number in range(40):
+        (tmp_path / f"all/p{number}").mkdir(parents=True)
+    teach(known, tmp_path / "all", "", every=True)
+    known.next_turn()
+    first = known["at"](str(tmp_path / "all/p0"))
+    for number in range(1, 40):
+        assert known["at"](str(tmp_path / f"all/p{number}")) is not None
+    assert os.readlink(f"/proc/self/fd/{first.fd}") == str(tmp_path / "all/p0")
+    known.next_turn()
+    known["at"](str(tmp_path / "all/p39"))
+    known.forget(False)
+    known.forget(False)
+    held = [os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path)]
+    assert [path for path in held if path.startswith(f"{tmp_path}/all/p")] == [str(tmp_path / "all/p39")]
+    known.forget(True)
