@@ -50,6 +50,11 @@ WORK = (
     "rm -rf node_modules",
     "mkdir '文書 ü' && echo x > '文書 ü/日本.tmp' && mv '文書 ü/日本.tmp' '文書 ü/ï.c' && mv '文書 ü' й && rm -rf й",
     "printf x > $(printf '\\377.o') && mv $(printf '\\377.o') $(printf '\\376.o') && rm $(printf '\\376.o')",
+    "mkdir -p node_modules/y && python3 -c 'import ctypes, mmap, os; libc = ctypes.CDLL(None); m = mmap.mmap(-1, 8192);"
+    ' a = ctypes.addressof(ctypes.c_char.from_buffer(m)); names = [b"node_modules/y/f%04d.js" % n for n in range(40)];'
+    " [(m.seek(4076 + n), m.write(s + bytes(1)), os.close(libc.open(ctypes.c_void_p(a + 4076 + n), 65, 0o644)))"
+    ' for n, s in enumerate(names)]; assert sorted(map(os.fsencode, os.listdir("node_modules/y"))) =='
+    " [s[15:] for s in names]' && rm -r node_modules",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
