@@ -1,9 +1,9 @@
 """The agent of `leash doctor --prove`: tries what no session may ever do, and writes down what became of each try.
 
-Standard library only; the words it needs (REPORT WORKSPACE STATE LEASH...) lie beside it, in a file named as it is and
-WORDS. Each try is harmless where nothing stops it: it answers an act that does not exist, writes an empty file, knocks
-at an address that belongs to nobody. Refuses to judge: what it reports is what the kernel said. Invariant: one line a
-try, `name TAB outcome TAB words`, outcome `refused` or `passed`.
+Standard library only; the words it needs (REPORT WORKSPACE STATE SECRET LEASH...) lie beside it, in a file named as it
+is and WORDS. Each try is harmless where nothing stops it: it answers an act that does not exist, writes an empty file,
+reads one byte of a secret and keeps none, knocks at an address that belongs to nobody. Refuses to judge: what it
+reports is what the kernel said. Invariant: one line a try, `name TAB outcome TAB words`, outcome `refused` or `passed`.
 """
 
 from __future__ import annotations
@@ -94,6 +94,19 @@ def write(path: str) -> tuple[bool, str]:
     return failed(lambda: os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)))
 
 
+def peep(path: str) -> tuple[bool, str]:
+    """Look for a byte in a file, or for a name in a folder: what is covered shows neither."""
+    try:
+        if os.path.isdir(path):
+            found = bool(os.listdir(path))
+        else:
+            with open(path, "rb") as file:
+                found = bool(file.read(1))
+    except OSError as error:
+        return True, errno.errorcode.get(error.errno or 0, str(error))
+    return not found, "it was read" if found else "it seems empty"
+
+
 def knock() -> tuple[bool, str]:
     """Begin a connection to nobody. Refused is what the guard says at once, not that nobody answers."""
     with socket.socket() as line:
@@ -131,7 +144,7 @@ def desk() -> tuple[bool, str]:
 def main() -> None:
     """Try everything, in an order that nothing later spoils."""
     with open(sys.argv[0] + WORDS, encoding="utf-8") as beside:
-        report, workspace, state, *leash = beside.read().split("\0")
+        report, workspace, state, secret, *leash = beside.read().split("\0")
     spelled = "exec " + shlex.join(order(leash, "{}"))
     shell = os.environ.get("SHELL", "/bin/sh")
     tries: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
@@ -143,6 +156,7 @@ def main() -> None:
         ("own-files", lambda: write(os.path.join(state, "canary"))),
         ("hook", lambda: write(os.path.join(workspace, ".git", "hooks", "canary"))),
         ("rename", lambda: failed(lambda: os.rename(workspace + "/.git", workspace + "/canary"))),
+        ("secret", lambda: peep(secret)),
         ("outside", lambda: write(os.path.join(os.path.expanduser("~"), ".leash-canary"))),
         ("connect", knock),
         ("desk", desk),

@@ -62,6 +62,7 @@ from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.granting import granter, with_kept
 from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.keys import Keys
+from leashtui.supervisor.lacking import Lacking
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
@@ -225,6 +226,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         lambda places: lanes.lend(places),
     )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
+    lacking = Lacking(
+        start.home, lambda: keys.places, keys.is_open, say, lambda text, hint: session.notice("info", text, hint)
+    )
 
     def undone(facts: Facts) -> Facts:
         return facts if tier is not Tier.STRICT or facts.reversible else mended(facts, lambda path: lanes.is_work(path))
@@ -266,7 +270,10 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         follow=endings.follow,
         scripts=digest_of_scripts,
         opening=lambda request, facts, reply: outsiders.opening(
-            request, facts, reply, keys.opening(request, facts, wants.opening(request, facts, reply))
+            request,
+            facts,
+            reply,
+            keys.opening(request, facts, wants.opening(request, facts, lacking.opening(request, facts, reply))),
         ),
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),

@@ -129,6 +129,11 @@ class Keys:
         self._linked = tuple(linked)
         self._beginnings = tuple(place + "/" for place in places)
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What of the covers may be opened, as real paths."""
+        return self._covered
+
     def is_open(self, path: str) -> bool:
         """Whether the cover over a path is away now."""
         return any((path + "/").startswith(place + "/") for place in self._open)

@@ -22,7 +22,7 @@ _BYTES = 1 << 20
 
 def digest_of_scripts(request: Request) -> str:
     """Hex; '' when nothing among the first words of the program is a script."""
-    interpreter = bool(_READS_SCRIPTS.fullmatch(os.path.basename(request.exe or (request.argv or ("",))[0])))
+    interpreter = is_interpreter(request.exe or (request.argv or ("",))[0])
     whole, found = hashlib.sha256(), False
     for word in request.argv[:_WORDS]:
         text = _text(os.path.join(request.cwd, word)) if word and not word.startswith("-") else None
@@ -30,6 +30,11 @@ def digest_of_scripts(request: Request) -> str:
             found = True
             whole.update(len(text).to_bytes(8, "big") + text)
     return whole.hexdigest() if found else ""
+
+
+def is_interpreter(exe: str) -> bool:
+    """Whether a program of this name runs scripts."""
+    return bool(_READS_SCRIPTS.fullmatch(os.path.basename(exe)))
 
 
 def _text(path: str) -> bytes | None:

@@ -16,7 +16,7 @@ UNFINISHED = "what is piped into it does not end: write it to a file, and have t
 CHANGED = "the script was changed after the question was asked"
 TYPED = "typed a line at sudo's prompt"
 BUSY = "another sudo command of this session runs outside the guard: wait for it"
-REASON = "It runs as root, outside the guard: nothing that it does is held, recorded or undone."
+REASON = "It runs with other rights, outside the guard: nothing that it does is held, recorded or undone."
 
 
 def confirmation(command: str, user: str, piped: bytes) -> str:
@@ -29,4 +29,7 @@ def confirmation(command: str, user: str, piped: bytes) -> str:
 
 def prompt(command: str) -> tuple[str, str]:
     """(that it waits for the person's password, how to type it)."""
-    return f"sudo waits for your password: {one_line(command, _SHOWN)}", "in another terminal of yours: leash sudo"
+    return (
+        f"sudo waits for your password, to run {one_line(command, _SHOWN)}",
+        "in another terminal of yours: leash sudo",
+    )

@@ -71,7 +71,7 @@ def test_a_key_is_open_for_the_act_that_was_allowed_and_closed_again(keys: World
     lines = out.decode().split("\n")
     assert [line for line in lines if line] == [SHUT, "token: KUBE-TOKEN", "open", SHUT], err
     notices = [event["text"] for event in keys.events("notice")]
-    assert [text for text in notices if ".kube" in text] == ["~/.kube is open", "~/.kube is closed again"]
+    assert [text for text in notices if text.startswith("~/.kube")] == ["~/.kube is open", "~/.kube is closed again"]
 
 
 def test_a_refused_act_leaves_it_closed(keys: World) -> None:
@@ -111,7 +111,7 @@ def test_a_second_act_keeps_it_open_until_it_ends_too(keys: World) -> None:
     out, err = process.communicate(timeout=60)
     assert out.decode().count("KUBE-TOKEN") == 2, err
     assert "\nopen\n" in out.decode()
-    notices = [event["text"] for event in keys.events("notice") if ".kube" in event["text"]]
+    notices = [event["text"] for event in keys.events("notice") if event["text"].startswith("~/.kube")]
     assert notices == ["~/.kube is open", "~/.kube is closed again"]
 
 
@@ -123,7 +123,7 @@ def test_allowed_for_the_session_it_is_opened_and_closed_each_time(keys: World) 
     out, err = process.communicate(timeout=60)
     assert out.decode().splitlines() == ["token: KUBE-TOKEN", SHUT] * 2, err
     assert len(keys.events("act.asked")) == 1
-    notices = [event["text"] for event in keys.events("notice") if ".kube" in event["text"]]
+    notices = [event["text"] for event in keys.events("notice") if event["text"].startswith("~/.kube")]
     assert notices == ["~/.kube is open", "~/.kube is closed again"] * 2
 
 
@@ -228,3 +228,16 @@ def test_root_gets_its_keys_too(keys: World) -> None:
     card = keys.one_card(30)
     assert keys.leash("approve", card["id"]).returncode == 0
     assert b"KUBE-TOKEN" in process.communicate(timeout=60)[0]
+
+
+def test_a_program_that_nobody_knows_is_told_once_and_its_remedy_works(keys: World) -> None:
+    script = "peep kube\npeep kube\necho free\n$(cat remedy)\n"
+    (keys.workspace / "remedy").write_text(f"env WITH_KEY={keys.root / 'home' / '.kube'} peep kube")
+    process = leashed(keys, script)
+    card = keys.one_card(30)
+    assert keys.leash("approve", card["id"]).returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert out.decode().split("\n")[:4] == [SHUT, SHUT, "free", "open"], (out, err)
+    told = [line for line in err.decode().splitlines() if "closed in this session" in line]
+    assert len(told) == 1 and "~/.kube" in told[0], err
+    assert f"have the person asked: env WITH_KEY={keys.root / 'home' / '.kube'}" in told[0], told

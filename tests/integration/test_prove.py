@@ -24,7 +24,8 @@ def test_the_default_tier_refuses_every_try_and_names_who_saw_it(world: World) -
     assert code == 0, found
     assert "tier strict" in found["session"]["detail"]
     assert {row["state"] for row in found.values()} == {OK}
-    assert len(found) == 16
+    assert len(found) == 17
+    assert found["reading leash's logs"]["detail"].startswith("refused by the floor"), found
     for name in ("a program by its path", "a command by /bin/sh -c", "a command by $SHELL -c", "a program of a daemon"):
         assert "kernel guard: builtin/guard-tamper" in found[name]["detail"]
     assert "builtin/git-hook" in found["a git hook"]["detail"]
@@ -38,8 +39,10 @@ def test_the_default_tier_refuses_every_try_and_names_who_saw_it(world: World) -
     [("exec", "a program of a daemon", "a git hook"), ("watch", "a command by sh -c", "a program by its path")],
 )
 def test_a_lesser_tier_says_what_went_through(world: World, tier: str, held: str, open_: str) -> None:
+    (world.root / "home" / ".netrc").write_text("machine example.com password x")
     code, found = proved(world, "--guard", tier)
     assert code == 0, found
+    assert found["reading .netrc"]["detail"] == "went through (it was read): this tier does not stop it"
     assert found[held]["state"] == OK
     assert found[open_]["state"] == NOTE
     assert "went through" in found[open_]["detail"]

@@ -159,6 +159,22 @@ def test_a_call_for_sockets_on_a_pipe_leaves_the_pipe_alone(leg: Leg) -> None:
     assert time.monotonic() - started < 20
 
 
+def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_once(leg: Leg) -> None:
+    """As browsers do for each look-up; the kernel's choice is free, and no other program pays for it."""
+    lines = (
+        "import errno, socket",
+        "def bound(port):",
+        "    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:",
+        "        try: line.bind(('0.0.0.0', port))",
+        "        except OSError as error: return errno.errorcode[error.errno]",
+        "        return 'bound'",
+        "print([bound(port) for port in (21531, 21532, 21533, 0)])",
+    )
+    for _ in range(2):
+        done = leg.run(["python3", "-c", "\n".join(lines)], 30)
+        assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
+
+
 @pytest.mark.parametrize("line", ["rm src/app.py", "rm -rf src", "mv src build/src", "mv src y && rm -rf y"])
 def test_the_persons_work_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
     done = leg.run(["bash", "-c", line], 60)

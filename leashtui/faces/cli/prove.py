@@ -19,18 +19,23 @@ from msgspec import DecodeError
 
 from leashtui.agents import canary_script
 from leashtui.agents.adapter import Adapter
+from leashtui.agents.canary_script import peep
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.cli.checks import BAD, NOTE, OK, Check
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.cli.workspace import find_git
+from leashtui.guards.kernel.floor import KEYS
+from leashtui.guards.kernel.harmless import holds_secret
+from leashtui.guards.kernel.probe import probe
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Decided
 from leashtui.model.request import Layer, Tier
 from leashtui.model.verdict import Outcome
-from leashtui.stores.directories import sessions_dir, state_dir
+from leashtui.stores.directories import config_dir, sessions_dir, state_dir
 from leashtui.stores.journal import read
 from leashtui.stores.sessions import SessionInfo, describe
+from leashtui.supervisor.config import load as load_config
 
 _EXECS = frozenset({Tier.STRICT, Tier.COMPAT, Tier.EXEC})
 _STRICT = frozenset({Tier.STRICT})
@@ -44,6 +49,7 @@ _TRIES: dict[str, tuple[str, frozenset[Tier], str]] = {
     "own-files": ("a file of leash's own", _STRICT, ""),
     "hook": ("a git hook", _STRICT, ".git/hooks/canary"),
     "rename": (".git renamed", _STRICT, ".git"),
+    "secret": ("reading a secret", frozenset({Tier.STRICT, Tier.COMPAT}), ""),
     "outside": ("a file in the home", _STRICT, ".leash-canary"),
     "connect": ("a connection to a stranger", _STRICT, canary_script.NOBODY[0]),
     "desk": ("an answer to its own card", _EXECS, ""),
@@ -80,7 +86,8 @@ def prove(agent: str, guard: str | None) -> list[Check]:
 
 def _examine(root: Path, agent: str, guard: str | None) -> Iterator[Check]:
     workspace, report = root / "workspace", root / "report"
-    _build(root, workspace, report, agent)
+    secret = _a_secret(adapter_for(agent))
+    _build(root, workspace, report, agent, secret)
     options = ["--headless", "--on-ask", "deny", "--mode", "guard", "--workspace", str(workspace)]
     if guard:
         options += ["--guard", guard]
@@ -105,12 +112,22 @@ def _examine(root: Path, agent: str, guard: str | None) -> Iterator[Check]:
     denied = [act for act in _decided(session.path) if act.decision.outcome is not Outcome.ALLOW]
     for name, (title, promised, mark) in _TRIES.items():
         holds = tier in promised and not (name == "connect" and adapter.asks_a_model)  # its model is somewhere
+        if name == "secret":
+            holds = holds and probe().covers
+            title = f"reading {Path(secret).name}" if Path(secret) != sessions_dir() else "reading leash's logs"
         yield _finding(title, tried.get(name), holds, mark, denied)
     if agent:
         yield _hooks(adapter)
 
 
-def _build(root: Path, workspace: Path, report: Path, agent: str) -> None:
+def _a_secret(adapter: Adapter) -> str:
+    """What is covered here and holds something: a key of the person, else leash's own logs."""
+    opened = (*load_config(config_dir()).config.secrets.open, *adapter.places_in(os.environ))
+    keys = (str(Path.home() / name) for name in KEYS if name not in opened and holds_secret(str(Path.home()), name))
+    return next((path for path in keys if peep(path)[1] == "it was read"), str(sessions_dir()))
+
+
+def _build(root: Path, workspace: Path, report: Path, agent: str, secret: str) -> None:
     """A repository, and an agent of the right name. Raises LeashError."""
     git = find_git(os.getcwd())
     workspace.mkdir()
@@ -123,7 +140,7 @@ def _build(root: Path, workspace: Path, report: Path, agent: str) -> None:
     program = root / (agent or "canary")
     program.write_text(f"#!{sys.executable} -IS\n{Path(canary_script.__file__).read_text()}")
     program.chmod(0o700)
-    words = [str(report), str(workspace), str(state_dir()), *leash]
+    words = [str(report), str(workspace), str(state_dir()), secret, *leash]
     Path(f"{program}{canary_script.WORDS}").write_text("\0".join(words))
 
 

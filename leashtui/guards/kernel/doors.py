@@ -80,12 +80,14 @@ class DoorGuard:
         self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
         self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
+        self._heard: set[int] = set()  # who was asked about for one: what they try next is in use, and they take any
         self._lookups = Lookups()
 
     def poll(self) -> None:
         """Ask about those whose name is known by now."""
         self._lookups.poll()
         self._hearing = {group for group in self._hearing if self._inside(group)}
+        self._heard = {group for group in self._heard if self._inside(group)}
 
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
@@ -276,10 +278,15 @@ class DoorGuard:
         if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.port:
             kind = "udp" if ours.type == socket.SOCK_DGRAM else "tcp"
             if not peer.bare_loopback:
-                known = kind == "udp" and group_of(notice.tid) in self._hearing
+                group = group_of(notice.tid)
+                known = kind == "udp" and group in self._hearing
                 if known or self._known(Action.NET_BIND, peer.host, peer.port):
                     then(ours)
+                elif kind == "udp" and group in self._heard:
+                    raise OSError(errno.EADDRINUSE, "one port of this process was asked about")
                 else:
+                    if kind == "udp":
+                        self._heard.add(group)
                     self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
                 return
         then(ours)

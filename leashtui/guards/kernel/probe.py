@@ -28,6 +28,7 @@ from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.execguard import ExecGuard
 from leashtui.guards.kernel.filter import program
 from leashtui.guards.kernel.floor import LEAST_ABI
+from leashtui.guards.kernel.remedies import OUTER, for_listening, for_namespaces, for_tracing
 from leashtui.model.ports import Reply
 from leashtui.model.request import Request, Tier
 from leashtui.model.verdict import By, Ruling, Verdict
@@ -53,9 +54,6 @@ NOT_IN_STRICT = (
     "a program that may reach a host can send it anything; name look-ups carry what the name carries",
 )
 _UNCOVERED = "secret files are not hidden; a program that may run can read them (no mount namespace for us here)"
-_COVER_FIX = (
-    "allow user namespaces: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=15000"
-)
 NOT_IN_WATCH = (
     "programs started by absolute path or without a shell are not seen",
     "nothing is enforced by the kernel: an agent that wants to can walk around the shell shim",
@@ -127,7 +125,8 @@ def probe() -> Support:
     if os.geteuid() == 0 and not _may_trace_others():
         lost.append(_USERS)
     if not all(trial.ok for trial in trials.values()):
-        return Support(Tier.WATCH, NOT_IN_WATCH, tuple(fixes), tuple(found))
+        within = OUTER in fixes  # what else is missing is that other sandbox's doing
+        return Support(Tier.WATCH, NOT_IN_WATCH, (OUTER,) if within else tuple(fixes), tuple(found))
     best = Tier.STRICT if strict else Tier.EXEC
     return Support(best, tuple(lost), tuple(fixes), tuple(found), cover.ok)
 
@@ -155,12 +154,11 @@ def _listener() -> _Trial:
         return _Trial(
             False,
             "another listener is above us (a nested leash, or WSL2 mirrored networking)",
-            "run leash outside the other sandbox; under WSL2 set networkingMode=nat",
+            OUTER,
         )
     if code in (errno.ENOSYS, errno.EINVAL):
         return _Trial(False, "this kernel has no seccomp user notification", "use Linux 5.9 or later")
-    fix = "the container's seccomp profile forbids it: allow seccomp and ptrace"
-    return _Trial(False, os.strerror(code), fix)
+    return _Trial(False, os.strerror(code), for_listening())
 
 
 def _install() -> int:
@@ -171,7 +169,7 @@ def _install() -> int:
 def _cover() -> _Trial:
     """Cover a directory in a mount namespace of a child's own."""
     code = _in_child(_mount)
-    return _Trial(code == 0, "works" if code == 0 else os.strerror(code), _COVER_FIX)
+    return _Trial(code == 0, "works" if code == 0 else os.strerror(code), for_namespaces())
 
 
 def _mount() -> int:
@@ -201,8 +199,7 @@ def _trace() -> _Trial:
     except OSError as error:
         yama = Path("/proc/sys/kernel/yama/ptrace_scope")
         scope = yama.read_text().strip() if yama.exists() else "absent"
-        fix = "sudo sysctl kernel.yama.ptrace_scope=1, or allow ptrace in the container's profile"
-        return _Trial(False, f"{error.strerror} (yama ptrace_scope {scope})", fix)
+        return _Trial(False, f"{error.strerror} (yama ptrace_scope {scope})", for_tracing())
     else:
         return _Trial(True, "works")
     finally:
