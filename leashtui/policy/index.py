@@ -40,19 +40,29 @@ class Sieve:
     Policies that can never match this principal are left out for good.
     """
 
-    def __init__(self, policies: Sequence[Policy], facts: frozenset[str], mine: frozenset[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        facts: frozenset[str],
+        mine: frozenset[tuple[str, str]],
+        studied: dict[str, Study] | None = None,
+    ) -> None:
+        """studied: what was found out about these policies for the same facts and the same principal, by name."""
+        studied = {} if studied is None else studied
         self._tests: list[tuple[Test, ...]] = []
         self._always: list[int] = []
         self._buckets: dict[Key, list[int]] = {}
         self.needs_resource = False
         exact: set[int] = set()
         for number, policy in enumerate(policies):
-            found = _conjuncts(policy.node, facts, mine) if _cannot_err(policy.node, facts) else []
+            if policy.name not in studied:
+                studied[policy.name] = _study(policy.node, facts, mine)
+            found = studied[policy.name].found
             if found is None:
                 self._tests.append(())
                 continue
             self._tests.append(tuple(one.test for one in found))
-            if _is_whole(policy.node, found) and _cannot_err(policy.node, facts):
+            if studied[policy.name].exact:
                 exact.add(number)
             self.needs_resource = self.needs_resource or any(RESOURCE in one.reads for one in found)
             keyed = [one for one in found if one.keys]
@@ -99,6 +109,20 @@ class _Conjunct(Struct, frozen=True):
     keys: tuple[Key, ...] = ()
     rank: int = 1
     exact: bool = True
+
+
+class Study(Struct, frozen=True):
+    """One policy seen by itself. found: its conjuncts, None when it can never match. exact: they are all of it."""
+
+    found: list[_Conjunct] | None
+    exact: bool
+
+
+def _study(node: pst.Template, facts: frozenset[str], mine: frozenset[tuple[str, str]]) -> Study:
+    if not _cannot_err(node, facts):
+        return Study([], False)
+    found = _conjuncts(node, facts, mine)
+    return Study(found, found is not None and _is_whole(node, found))
 
 
 def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:

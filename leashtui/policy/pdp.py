@@ -22,7 +22,7 @@ from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action
-from leashtui.policy.shard import Matched, Plan, Shard, Stack, here
+from leashtui.policy.shard import Matched, Shard, Singly, Stack, here
 from leashtui.policy.sources import source
 
 _NAMES = frozenset(
@@ -65,7 +65,7 @@ class PDP:
         self._clock = clock
         self._context = Context(tier, around)
         self._grants: dict[str, Grant] = {}
-        singly: dict[str, Plan] = {}
+        singly = Singly()
         self._shards = {action: self._shard(action, bundle.policies, singly) for action in Action}
         self._granted: dict[Action, Shard] = {}
         named = {inner: tuple(p for p in bundle.policies if names_action(p.node, inner)) for inner in Inner}
@@ -75,9 +75,7 @@ class PDP:
             if of
         }
 
-    def _shard(
-        self, action: Action | Inner, policies: tuple[Policy, ...], singly: dict[str, Plan] | None = None
-    ) -> Shard:
+    def _shard(self, action: Action | Inner, policies: tuple[Policy, ...], singly: Singly | None = None) -> Shard:
         members = self.bundle.schema.members
         chosen = [p for p in policies if action in actions_of(p.node, members)]
         try:

@@ -32,9 +32,9 @@ from leashtui.policy.entities import (
     resource,
     too_long,
 )
-from leashtui.policy.index import KIND, RESOURCE, Sieve
+from leashtui.policy.index import KIND, RESOURCE, Sieve, Study
 from leashtui.policy.policy import Policy
-from leashtui.policy.reads import reads_of
+from leashtui.policy.reads import Reads, reads_of
 from leashtui.policy.schema import Schema
 
 CACHE = 4096
@@ -75,12 +75,20 @@ class Matched(Struct, frozen=True):
 class Plan:
     """Some policies as one handle of the engine, and what must be sent for them."""
 
-    def __init__(self, policies: Sequence[Policy], known: frozenset[str]) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], known: frozenset[str], looked: dict[str, Reads] | None = None
+    ) -> None:
+        """looked: what single policies look at, by name, as far as that was found out."""
+        looked = {} if looked is None else looked
         nodes = {policy.name: policy.node for policy in policies}
         self.handle = PolicySet.from_pst(pst.PolicySet(pst.FrozenMap(), pst.FrozenMap(nodes), ()))
-        reads = reads_of(nodes.values())
-        self.facts = tuple(sorted(known if reads.every_fact else reads.facts & known))
-        self.about_resource = reads.resource
+        for name, node in nodes.items():
+            if name not in looked:
+                looked[name] = reads_of([node])
+        reads = [looked[name] for name in nodes]
+        facts = frozenset().union(*(one.facts for one in reads))
+        self.facts = tuple(sorted(known if any(one.every_fact for one in reads) else facts & known))
+        self.about_resource = any(one.resource for one in reads)
 
     def warm_up(self, principal: Uid) -> Plan:
         """Ask it once: the engine's first use of a handle costs many times what later ones do."""
@@ -89,10 +97,19 @@ class Plan:
         return self
 
 
-class Shard:
-    """One action's policies. singly: plans of single policies, shared by the shards of one decider. stack: where the
-    engine evaluates; building a shard calls it too, on the stack of who builds.
+class Singly:
+    """What the shards of one decider share about single policies, by name: each is found out once."""
 
+    def __init__(self) -> None:
+        self.plans: dict[str, Plan] = {}
+        self.looked: dict[str, Reads] = {}
+        self.studied: dict[str, Study] = {}
+
+
+class Shard:
+    """One action's policies. singly: what is known of single ones, shared by the shards of one decider.
+
+    stack: where the engine evaluates; building a shard calls it too, on the stack of who builds.
     Raises ValueError when the engine refuses them.
     """
 
@@ -104,14 +121,15 @@ class Shard:
         principal: Principal,
         schema: Schema,
         digest: str,
-        singly: dict[str, Plan] | None = None,
+        singly: Singly | None = None,
         stack: Stack = here,
     ) -> None:
         self._stack = stack
         self.policies = {policy.name: policy for policy in policies}
         self._listed = tuple(policies)
         self._known = context.names()
-        self._whole = Plan(self._listed, self._known)
+        singly = Singly() if singly is None else singly
+        self._whole = Plan(self._listed, self._known, singly.looked)
         self.facts = self._whole.facts
         self.about_resource = self._whole.about_resource
         self._context = context
@@ -121,17 +139,17 @@ class Shard:
         self._anything: Uid = {"type": "Command", "id": ""}
         chain = principal.chain()
         self._base = schema.entities(chain)
-        self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)))
+        self._sieve = Sieve(self._listed, self._known, frozenset(_keys(chain)), singly.studied)
         blind = [self._listed[number] for number in sorted(self._sieve.blind)]
-        self._blind = Plan(blind, self._known).warm_up(self._principal) if blind else None
+        self._blind = Plan(blind, self._known, singly.looked).warm_up(self._principal) if blind else None
         self._usually, self._usual = self._sieve.blind, self._blind
         self._digest = digest
         self._cache: dict[tuple[Value | int, ...], Matched] = {}
         self._plans: dict[tuple[int, ...], Plan | None] = {}
-        self._single = {} if singly is None else singly
+        self._single = singly.plans
         for number, policy in enumerate(policies):
             if number not in self._sieve.exact | self._sieve.blind and policy.name not in self._single:
-                self._single[policy.name] = Plan([policy], self._known).warm_up(self._principal)
+                self._single[policy.name] = Plan([policy], self._known, singly.looked).warm_up(self._principal)
 
     def match(self, request: Request, facts: Facts) -> Matched:
         """Every policy that matches, remembered or evaluated."""

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tui_desk import a_morning
 
+from leashtui.faces.tui.bittty_engine import BitttyEngine
+from leashtui.faces.tui.export import make_page
+from leashtui.faces.tui.tape import make_tape
+from leashtui.model.wire import Recorded
+from leashtui.stores.recording import Moment
 from tests.tmux_rig import Tmux, until
 
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LEASH = [sys.executable, "-m", "leashtui"]
 
 
@@ -59,6 +67,24 @@ def test_a_session_is_recorded_and_played(tmp_path: Path, places: dict[str, str]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {"record", "output", "size"} <= {key for line in lines for key in line}
     assert [line["t"] for line in lines] == sorted(line["t"] for line in lines)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+def test_the_page_runs_by_itself_and_opens_where_somebody_was_asked(tmp_path: Path) -> None:
+    records = [m for m in a_morning() if isinstance(m, Recorded)]
+    start, asked = records[0].record.t, records[-2].record.t  # decided to be asked, before the card is made
+    shown = [Moment((asked - start) / 1e6 - 1, "o", "be<b>fore"), Moment((asked - start) / 1e6 + 30, "o", "\r\nafter")]
+    file = tmp_path / "page.html"
+    file.write_text(make_page(make_tape(records, shown, start), BitttyEngine(60, 5), "title"))
+    command = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", file.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    screen = done.stdout.partition('id="screen"')[2].partition("</pre>")[0]
+    acts = done.stdout.partition('id="acts"')[2].partition("</ol>")[0]
+    assert "be&lt;b&gt;fore" in screen and "after" not in screen
+    current = acts.partition("aria-current")[2].partition("</li>")[0]
+    assert "git push --force origin main" in current
+    assert "cat /home/ada/.aws/credentials" in acts
 
 
 def test_record_false_records_nothing_and_the_decisions_still_replay(tmp_path: Path, places: dict[str, str]) -> None:

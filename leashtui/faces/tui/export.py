@@ -55,7 +55,7 @@ def make_page(tape: Tape, engine: Engine, title: str) -> str:
         stale, last = True, beat.at
     frames.append((max(last, 0.0), _picture(engine, rows)))
     told = [_told(row, times) for row in timeline.rows()]
-    data = {"length": tape.length, "rows": list(rows), "frames": frames, "acts": told}
+    data = {"length": tape.length, "cols": engine.cols, "rows": list(rows), "frames": frames, "acts": told}
     body = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     acts = count(timeline.acts, "act")
     summary = f"{acts}, {timeline.asked} asked, {timeline.refused} denied, {duration(tape.length)}"
@@ -88,29 +88,36 @@ _PAGE = """<!doctype html>
  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <style>
+:root{color-scheme:dark;--cols:80}
 body{margin:0;background:#121212;color:#e4e4e4;font:14px/1.35 ui-monospace,monospace;display:flex;flex-direction:column;
 height:100vh}
 header,footer{padding:.5em 1em;background:#262626}h1{font-size:1em;display:inline;margin-right:1em}
 main{flex:1;display:flex;min-height:0}pre{margin:0;white-space:pre}
-#screen{padding:1em;overflow:auto;flex:3}#acts{flex:2;overflow:auto;list-style:none;margin:0;padding:1em;
+#screen{padding:1em;overflow:auto;flex:3;font-size:clamp(6px,calc(57vw/var(--cols)/.61),14px)}#acts{flex:2;overflow:auto;list-style:none;margin:0;padding:1em;
 border-left:1px solid #6c6c6c;min-width:20em}
 #acts button{all:unset;cursor:pointer;display:block;width:100%;padding:.1em .3em;box-sizing:border-box}
 #acts button:focus-visible,footer :focus-visible{outline:2px solid #ffaf5f}
-.past{opacity:1}.ahead{opacity:.55}[aria-current]{background:#262626}
+.past{opacity:1}.ahead{opacity:.8}[aria-current]{background:#262626}
 .allow b{color:#87d787}.deny b{color:#ff8787}.ask b,.alarm b{color:#ffaf5f}.file b,.note b{color:#87afff}
 #acts i{color:#a8a8a8;font-style:normal;float:right}#acts pre{color:#a8a8a8;padding:0 0 .5em 1em;white-space:pre-wrap}
 footer{display:flex;gap:1em;align-items:center}#at{flex:1}
-footer button{font:inherit;background:#e4e4e4;color:#121212;border:0;padding:.2em 1em}
+footer button,footer select{font:inherit;background:#e4e4e4;color:#121212;border:0;padding:.2em 1em}
+footer select{padding:.2em}
+@media(max-width:50em){main{flex-direction:column}#screen{flex:none;max-height:55vh;padding:.5em;
+font-size:clamp(6px,calc(94vw/var(--cols)/.61),14px)}
+#acts{border-left:0;border-top:1px solid #6c6c6c;min-width:0;padding:.5em}header,footer{padding:.5em}}
 </style></head><body>
 <header><h1>@TITLE@</h1>@SUMMARY@</header>
 <main><pre id="screen" aria-label="the agent's terminal"></pre><ol id="acts" aria-label="what was decided"></ol></main>
-<footer><button id="play">play</button><input id="at" type="range" min="0" step="0.01" aria-label="position">
+<footer><button id="play" title="space">play</button>
+<select id="speed" aria-label="speed"><option value="1">1x<option value="2">2x<option value="4">4x<option value="16">16x
+</select><input id="at" type="range" min="0" step="0.01" aria-label="position" title="j and k go from act to act">
 <span id="clock"></span></footer>
 <script type="application/json" id="data">@DATA@</script>
 <script>
 "use strict";
 const $=i=>document.getElementById(i),d=JSON.parse($("data").textContent);let now=0,timer=0,open=-1;
-$("at").max=d.length;
+$("at").max=d.length;document.documentElement.style.setProperty("--cols",d.cols);
 const clock=t=>Math.floor(t/60)+":"+String(Math.floor(t%60)).padStart(2,"0");
 const items=d.acts.map((a,i)=>{const li=document.createElement("li"),b=document.createElement("button");
 li.className=a.kind;const w=document.createElement("b");w.textContent=a.word;
@@ -127,7 +134,12 @@ if(p)last=i;x.m.hidden=i!==open;x.li.removeAttribute("aria-current")});
 if(last>=0)items[last].li.setAttribute("aria-current","step")}
 function stop(){clearInterval(timer);timer=0;$("play").textContent="play"}
 $("play").onclick=()=>{if(timer)return stop();if(now>=d.length)now=0;$("play").textContent="pause";
-timer=setInterval(()=>{go(now+.05);if(now>=d.length)stop()},50)};
-$("at").oninput=()=>{stop();go(Number($("at").value))};go(0);
+timer=setInterval(()=>{go(now+.05*$("speed").value);if(now>=d.length)stop()},50)};
+$("at").oninput=()=>{stop();go(Number($("at").value))};
+document.onkeydown=e=>{if(e.target.tagName==="SELECT"||e.ctrlKey||e.altKey||e.metaKey)return;
+if(e.key===" "&&e.target.tagName!=="BUTTON"){e.preventDefault();$("play").click()}
+const next=e.key==="j"?items.find(x=>x.t>now+1e-6):e.key==="k"?items.filter(x=>x.t<now-1e-6).pop():null;
+if(next){stop();go(next.t);next.li.scrollIntoView({block:"nearest"})}};
+const held=d.acts.filter(a=>a.kind==="deny"||a.kind==="ask").pop();go(held?held.t:d.length);
 </script></body></html>
 """

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import byref, c_bool, c_int, c_size_t, c_uint32, c_void_p
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import groupby
+from operator import or_
 from typing import Any
 
 from rich.color import Color
@@ -179,6 +181,18 @@ class GhosttyEngine:
         packed = cells.ptr[:count]
         styles: dict[int, Style] = {}
         segments: list[Segment] = []
+        if not reduce(or_, packed, 0) & _UNUSUAL:
+            line = bytes([cell >> 2 & 0x7F for cell in packed]).replace(b"\0", b" ").decode()
+            if line.isprintable():
+                x = 0
+                for look, run in groupby([cell & _STYLED for cell in packed]):
+                    end = x + len(list(run))
+                    if look not in styles:
+                        styles[look] = self._style(x, packed[x])
+                    segments.append(Segment(line[x:end], styles[look]))
+                    x = end
+                strip = Strip(segments, count)
+                return strip if count == self.cols else Strip(segments).adjust_cell_length(self.cols)
         text: list[str] = []
         current = -1
         style = _PLAIN
@@ -342,6 +356,8 @@ class GhosttyEngine:
 _PLAIN = Style()
 _STYLED = 0xFFFF << 26
 _LOOKS = _STYLED | 0x3FFFFFF
+_UNUSUAL = 3 | 0x1FFF80 << 2 | 3 << 42
+"""What no cell of plain ASCII has: another content than one code point, a code point above 127, a width but one."""
 _SIGNIFICANT = (0, 0xFF, 0xFFFFFF, 0)
 
 

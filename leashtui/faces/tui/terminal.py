@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
@@ -92,8 +93,21 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
         self._cursor = self.engine.cursor()
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of `crop`, without Textual's borders and opacity: none apply, and they cost as much as the rows."""
+        width, filters = self.size.width, self.get_line_filters()
+        strips = [self._row(y).adjust_cell_length(width) for y in crop.line_range]
+        for one in filters:
+            background = self.background_colors[1]
+            strips = [strip.apply_filter(one, background) for strip in strips]
+        first, last = crop.column_span
+        return strips if (first, last) == (0, width) else [strip.crop(first, last) for strip in strips]
+
     def render_line(self, y: int) -> Strip:
         """Row `y` with the cursor in it."""
+        return self._row(y).adjust_cell_length(self.size.width)
+
+    def _row(self, y: int) -> Strip:
         strip = self._strips.get(y)
         if strip is None:
             strip = self.engine.strip(y) if y < self.engine.rows else Strip([])
@@ -103,7 +117,7 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
             elif self._cursor is not None and self._cursor[1] == y:
                 strip = _with_cursor(strip, self._cursor[0], _LIVE if self.live else _IDLE)
             self._strips[y] = strip
-        return strip.adjust_cell_length(self.size.width)
+        return strip
 
     def _act(self, event: events.MouseEvent, kind: str, button: int) -> None:
         held = {n for n, on in (("shift", event.shift), ("meta", event.meta), ("ctrl", event.ctrl)) if on}
@@ -151,9 +165,14 @@ def _with_cursor(strip: Strip, x: int, style: Style) -> Strip:
     end = x + 1
     at = 0
     for segment in strip:
+        if segment.text.isascii():  # a cell each
+            at += len(segment.text)
+            if at > x:
+                break
+            continue
         for char in segment.text:
             from_here = at
-            at += max(0, Strip([segment._replace(text=char)]).cell_length)
+            at += max(0, cell_len(char))
             if from_here <= x < at:
                 x, end = from_here, at
                 break

@@ -10,12 +10,16 @@ from collections.abc import Callable
 
 import pytest
 from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
 
 from leashtui.faces.tui.bittty_engine import BitttyEngine
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.engines import make_engine
 from leashtui.faces.tui.gaze import Gaze
 from leashtui.faces.tui.lookback import Lookback, clipboard
+from leashtui.faces.tui.terminal import _with_cursor
 
 Make = Callable[[int, int], Engine]
 
@@ -281,3 +285,24 @@ def test_lines_are_wrapped_anew_when_the_width_changes() -> None:
     engine.resize(40, 4)
     engine.changed()
     assert row(engine) == "x" * 30
+
+
+@pytest.mark.parametrize(
+    ("x", "marked"), [(0, "a"), (1, "b"), (2, "日"), (3, "日"), (4, "本"), (6, "x"), (8, "d"), (9, " ")]
+)
+def test_the_cursor_marks_its_cell_and_a_wide_character_whole(x: int, marked: str) -> None:
+    row = Strip([Segment("ab"), Segment("日本x", Style(bold=True)), Segment("cd ")])
+    drawn = _with_cursor(row, x, Style(reverse=True))
+    assert drawn.text == row.text
+    assert "".join(s.text for s in drawn if s.style is not None and s.style.reverse) == marked
+
+
+def test_a_row_is_the_same_whether_it_is_plain_or_not(make: Make) -> None:
+    """The native engine reads rows of nothing but ASCII a quicker way."""
+    line = b"\x1b[31mred\x1b[0m \x1b[1;44mon blue\x1b[0m  plain\x1b[7m rev\x1b[0m"
+    plain, other = make(60, 2), make(60, 2)
+    plain.feed(line)
+    other.feed(line + "\x1b[1;59H日".encode())
+    cut = other.strip(0).crop(0, 58)
+    assert cut.text.startswith("red on blue  plain rev ")
+    assert list(plain.strip(0).crop(0, 58).simplify()) == list(cut.simplify())
