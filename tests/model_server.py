@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -18,6 +19,8 @@ from typing import Any
 
 Step = dict[str, Any]
 DONE = "All steps are done."
+_EARLY = "is still connecting"
+"""What Claude Code says of an MCP server that is slow to start: the step is not done, and is tried again."""
 
 
 class Turn:
@@ -143,7 +146,8 @@ class Model:
         return "\n".join(json.dumps(request) for request in self.requests)
 
     def _turn(self, request: dict[str, Any], offered: set[str]) -> Turn:
-        number = len(list(_results(request)))
+        results = list(_results(request))
+        number, done = len(results), sum(_EARLY not in result for result in results)
         if not offered:
             return Turn(number, text="ok")
         asked = _asked(request)
@@ -151,9 +155,11 @@ class Model:
         text = json.dumps(request, ensure_ascii=False) if any("until" in step for step in steps) else ""
         steps = [step for step in steps if "until" not in step or step["until"] not in text]
         flat = [(step, nth) for step in steps for nth in range(len(step.get("all", "1")))]
-        if number >= len(flat):
+        if done >= len(flat):
             return Turn(number, text=DONE)
-        step, nth = flat[number]
+        step, nth = flat[done]
+        if done < number:
+            time.sleep(0.2)
         if "all" in step:
             calls = [_call(part, offered) for part in step["all"]][nth:]
             first, *rest = (Turn(number + at, tool=tool, arguments=given) for at, (tool, given) in enumerate(calls))

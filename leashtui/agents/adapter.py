@@ -118,6 +118,8 @@ class Adapter(Struct, frozen=True):
     deaf: moments at which it reads nothing that a hook says.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
+    settled: (file of its settings, regular expression of `key=value` in it) that it finds out and keeps itself, values
+    as JSON; nothing of it says whom it obeys, asks or starts.
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
     where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
@@ -142,6 +144,7 @@ class Adapter(Struct, frozen=True):
     habits: tuple[str, ...] = ()
     settings_of_git: tuple[str, ...] = ()
     files_of_git: tuple[str, ...] = ()
+    settled: tuple[tuple[str, str], ...] = ()
     footprint: Footprint = Footprint()
     keys: tuple[str, ...] = ()
     keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -45,6 +45,11 @@ _EVENTS = {
     "Stop": Moment.STOP,
 }
 _NAMES = {moment: event for event, moment in _EVENTS.items()}
+_SETTLED = (
+    r'(?:tui|notice)\.[^=]+=(?:true|false|\d+)|notice\.model_migrations\.[^=]+="[\w.-]+"'
+    r'|model="[\w./:-]+"|model_reasoning_effort="\w+"'
+)
+"""What its screen keeps in config.toml: hints that were shown, the model that was chosen."""
 _TOOLS = {
     "Bash": dialect.shell("command", "workdir"),
     "shell": dialect.shell("command", "workdir"),
@@ -184,6 +189,7 @@ AGENT = Codex(
     quiet=("--dangerously-bypass-approvals-and-sandbox",),
     answered=True,
     tried="0.169.0",
+    settled=(("~/.codex/config.toml", _SETTLED),),
     state=(".codex/", ".codex/skills/.system/"),
     kept=(".codex/rules",),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from leashtui.agents.adapter import Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for
+from leashtui.agents.settled import only_settles
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.guards.kernel.voice import is_on_terminal
@@ -61,6 +62,7 @@ class Arming:
         self.adapter: Adapter = adapter_for(argv[0])
         self._program = argv[0]
         self._exe = ""
+        self._settled: dict[str, str] = {}
         self.wanted = hooks and self.adapter.hold > 0
         self._directory = HookDirectory(directory / "hook")
         self._patience = patience
@@ -92,6 +94,7 @@ class Arming:
             later=later,
             own=self._is_own,
             habit=self._is_habit,
+            settled=self._is_settled,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self.tell,
@@ -114,6 +117,8 @@ class Arming:
         house: judges MCP calls. where: the directory it starts in, and the workspace's root.
         """
         armed = Armed(list(argv), dict(env))
+        found = shutil.which(self._program, path=env.get("PATH"))
+        self._exe = os.path.realpath(found) if found else ""
         if not self.wanted and not self._mcp:
             return armed
         self._directory.make()
@@ -147,14 +152,8 @@ class Arming:
             own=self._relays.own if self._mcp else (),
             cwd=where[0],
             top=where[1],
-            version=self._version(env),
+            version=version_of(Path(self._exe), self.adapter.footprint.package) if self._exe else "",
         )
-
-    def _version(self, env: Mapping[str, str]) -> str:
-        """The installed agent's version, where its package says it."""
-        found = shutil.which(self._program, path=env.get("PATH"))
-        self._exe = os.path.realpath(found) if found else ""
-        return version_of(Path(self._exe), self.adapter.footprint.package) if found else ""
 
     def _is_installed(self, home: str) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""
@@ -196,6 +195,24 @@ class Arming:
             return False
         return not request.script and self.adapter.is_habit(request.argv)
 
+    def shown(self, home: str) -> frozenset[str]:
+        """Real paths of the agent's settings whose new text is looked at where a file takes their place."""
+        self._settled = {os.path.realpath(Path(home, f.removeprefix("~/"))): p for f, p in self.adapter.settled if home}
+        return frozenset(self._settled)
+
+    def _is_settled(self, request: Request) -> bool:
+        """Whether the agent program itself puts a text into the place of its settings that settles nothing else."""
+        pattern = self._settled.get(request.path)
+        if not pattern or not request.script or request.action is not Action.FILE_WRITE:
+            return False
+        if request.layer is not Layer.KERNEL or not self._is_program(request.exe):
+            return False
+        try:
+            before = Path(request.path).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return False
+        return only_settles(request.path, before, request.script, pattern)
+
     def _plain(self, request: Request) -> Request:
         """The request as its model meant it."""
         if request.action is not Action.PROCESS_EXEC or not request.argv:
@@ -213,8 +230,12 @@ class Arming:
         name = os.path.basename(request.exe)
         if name in _SHELLS:
             return request.exe.startswith(("/bin/", "/usr/bin/"))
-        known = not self._exe or request.exe == self._exe or is_of(request.exe, package_of(self._exe))
-        return name in self.adapter.names and known
+        return self._is_program(request.exe)
+
+    def _is_program(self, exe: str) -> bool:
+        """Whether this file is the agent's own program."""
+        known = not self._exe or exe == self._exe or is_of(exe, package_of(self._exe))
+        return os.path.basename(exe) in self.adapter.names and known
 
     def _is_harmless(self, request: Request, name: str, value: str) -> bool:
         """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""

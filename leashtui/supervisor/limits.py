@@ -16,9 +16,10 @@ class Limits:
     """What an agent's own habits ask of the path. The default is an agent that waits for ever and has no hooks.
 
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
-    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of the
-    agent program itself. plain: the request without the agent's own wrapping. tickets: late approvals. told: called
-    with a sentence for the model when a parked act was answered. wake: called with the card that was approved so.
+    returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
+    the agent program itself. settled: whether it only keeps in its settings what it found out itself. plain: the
+    request without the agent's own wrapping. tickets: late approvals. told: called with a sentence for the model
+    when a parked act was answered. wake: called with the card that was approved so.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Limits:
         later: Callable[[float, Callable[[], None]], Callable[[], None]] = lambda seconds, work: lambda: None,
         own: Callable[[Request], bool] = lambda request: False,
         habit: Callable[[Request], bool] = lambda request: False,
+        settled: Callable[[Request], bool] = lambda request: False,
         plain: Callable[[Request], Request] = lambda request: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,
@@ -37,6 +39,7 @@ class Limits:
         self.later = later
         self.own = own
         self.habit = habit
+        self.settled = settled
         self.plain = plain
         self.tickets = tickets
         self.told = told

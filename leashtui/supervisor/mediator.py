@@ -152,7 +152,10 @@ class Mediator:
         verdict = self._rule(request, decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
-        elif asks and parent is None and self._acts.is_own(request) and self._limits.habit(request):
+        elif asks and (
+            self._limits.settled(request)
+            or (parent is None and self._acts.is_own(request) and self._limits.habit(request))
+        ):
             verdict = Verdict(Ruling.ALLOW, By.HABIT)
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
@@ -190,8 +193,8 @@ class Mediator:
                     self._changed[parent.id].add(request.path)
                 self._acts.ran(request, facts)
                 self._taint.ran(facts)
-                if verdict.by in {By.TICKET, By.GRANT, By.HABIT}:
-                    act.approve(facts)
+                if verdict.by in {By.TICKET, By.GRANT} or (verdict.by is By.HABIT and not request.path):
+                    act.approve(facts)  # a text that was harmless says nothing of the next one
             self._announce(act, request, verdict)
             if parent is None and verdict.ruling is Ruling.ALLOW:
                 self._await_end(record.id, request, spare=True)

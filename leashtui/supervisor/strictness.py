@@ -135,10 +135,12 @@ def effects(
     doors: frozenset[str] = frozenset(),
     made: Made | None = None,
     looks_on: bool = False,
+    shown: frozenset[str] = frozenset(),
 ) -> Callable[[Listener], Rest]:
-    """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now. watched:
-    names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors: sockets of this
-    session's other guards. made: where to note what the session makes. looks_on: it makes its changes itself."""
+    """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now.
+    watched: names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors:
+    sockets of this session's other guards. made: where to note what the session makes. looks_on: it makes its
+    changes itself. shown: files whose new text is asked about where another file takes their place."""
     top, own = os.getpid(), sandbox_of("self")
 
     def inside(pid: int) -> bool:
@@ -163,6 +165,7 @@ def effects(
             "made": made,
             "is_git": lanes.is_git,
             "adds": lanes.is_added,
+            "shown": shown,
         }
         entrance: dict[str, Any] = {
             "listener": listener,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents.install import place
+from agents.install import mini_place, place
 from conftest import World, eventually
 from model_server import Model, Step
 from tmux_rig import Tmux
@@ -184,12 +183,20 @@ def _mini(rig: Rig, url: str) -> list[str]:
 
 
 def _codex_screen(rig: Rig, url: str) -> list[str]:
-    """As after a first start, which keeps in the settings what was told and found out."""
+    """As after the person was told of a newer model; what its screen finds out at a first start it keeps by itself."""
     _codex(rig, url)
     config = rig.home / ".codex/config.toml"
-    seen = '[tui]\nscreen_reader_detection_done = true\n[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n'
+    seen = '[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n'
     config.write_text(config.read_text() + seen)
     return ["codex", "--dangerously-bypass-approvals-and-sandbox", "do the work"]
+
+
+def _claude_screen(rig: Rig, url: str) -> list[str]:
+    """With what it does not ask about: older versions ask before they edit, and before `echo hi > x.txt`."""
+    _claude(rig, url)
+    allowed = {"defaultMode": "acceptEdits", "allow": ["Bash(echo:*)"]}
+    rig.write(".claude/settings.json", json.dumps({"permissions": allowed}))
+    return ["claude", "do the work"]
 
 
 def _screen(setup: Setup, *argv: str) -> Setup:
@@ -203,7 +210,7 @@ def _screen(setup: Setup, *argv: str) -> Setup:
 
 
 PANELS: dict[str, Setup] = {
-    "claude": _screen(_claude, "claude", "do the work"),
+    "claude": _claude_screen,
     "codex": _codex_screen,
     "gemini": _screen(_gemini, "gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
     "opencode": _screen(_opencode, "opencode", "-m", "s/m", "--prompt", "do the work"),
@@ -220,7 +227,7 @@ def rig(request: pytest.FixtureRequest, world: World) -> Rig:
 
 def make_rig(kind: str, world: World) -> Rig:
     """This agent. Fails where it is not installed."""
-    bin_dir = Path(sys.executable).parent if kind == "mini" else place() / "node_modules" / ".bin"
+    bin_dir = mini_place() if kind == "mini" else place() / "node_modules" / ".bin"
     assert (bin_dir / kind).exists(), f"{kind} is not installed: python tests/agents/install.py"
     world.env["PATH"] = f"{bin_dir}:{world.env['PATH']}"
     world.env["SHELL"] = "/bin/bash"

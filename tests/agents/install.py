@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 PACKAGES = {
@@ -24,9 +25,11 @@ OLDER = {
     "@anthropic-ai/claude-code": "2.1.197",
     "@openai/codex": "0.162.0",
     "@google/gemini-cli": "0.55.1",
-    "opencode-ai": "1.17.0",
-    "@opencode-ai/plugin": "1.17.0",
+    "opencode-ai": "1.17.11",
+    "@opencode-ai/plugin": "1.17.11",
 }
+
+OLDER_MINI = ("mini-swe-agent==2.2.8", "mcp")
 
 
 def place() -> Path:
@@ -36,11 +39,18 @@ def place() -> Path:
     return Path(named) if named else cache / "leashtui" / "agents"
 
 
+def mini_place() -> Path:
+    """Where mini-swe-agent is: the older one below the others, the newest with the tests' own requirements."""
+    older = place() / "mini" / "bin"
+    return older if older.exists() else Path(sys.executable).parent
+
+
 def main() -> int:
     """Install what is not there yet. Returns npm's exit code."""
     target = place()
     target.mkdir(parents=True, exist_ok=True)
-    wanted = {"private": True, "dependencies": OLDER if "--older" in sys.argv[1:] else PACKAGES}
+    older = "--older" in sys.argv[1:]
+    wanted = {"private": True, "dependencies": OLDER if older else PACKAGES}
     manifest = target / "package.json"
     if manifest.exists() and json.loads(manifest.read_text()) == wanted and (target / "node_modules").exists():
         return 0
@@ -51,6 +61,10 @@ def main() -> int:
         folder = target / "node_modules" / package
         if done.returncode == 0 and (folder / script).exists():
             done = subprocess.run(["node", script], cwd=folder, check=False)
+    if older and done.returncode == 0 and not (target / "mini").exists():
+        venv.create(target / "mini", with_pip=True)
+        pip = [target / "mini/bin/pip", "install", "-q", *OLDER_MINI]
+        done = subprocess.run(pip, check=False)
     return done.returncode
 
 

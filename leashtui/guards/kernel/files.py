@@ -39,6 +39,8 @@ _FREE = frozenset(name.encode() for name in FREE)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
 _ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
+_SHOWN = 1 << 16
+"""Bytes of a file whose text is shown."""
 _TURNS = 10
 """Directories that are held open for speed alone are let go of when they were not used in so many polls."""
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
@@ -75,7 +77,7 @@ class FileGuard:
     they are. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
-    known to be added to."""
+    known to be added to. shown: files whose new text is asked about where another file takes their place."""
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class FileGuard:
         made: Made | None = None,
         is_git: Callable[[str], bool] = lambda exe: True,
         adds: Callable[[str], bool] = lambda path: False,
+        shown: frozenset[str] = frozenset(),
         ways: Ways | None = None,
     ) -> None:
         self._listener = listener
@@ -105,6 +108,7 @@ class FileGuard:
         self._fleeting = fleeting
         self._is_git = is_git
         self._adds = adds
+        self._shown = shown
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._opened = opened
@@ -183,8 +187,9 @@ class FileGuard:
         self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
 
     # deciding -----------------------------------------------------------------------------------------------------
-    def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str]) -> None:
-        """Resolve, judge, do. granted: real paths that a verdict allowed already. Raises OSError."""
+    def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str], text: str = "") -> None:
+        """Resolve, judge, do. granted: real paths that a verdict allowed already. text: the new content it was told of;
+        another one now is asked about anew. Raises OSError."""
         if deed.kind is Kind.OPEN and deed.flags & os.O_PATH:
             self._listener.resume(notice.id)  # no right to write comes of it
             return
@@ -202,6 +207,8 @@ class FileGuard:
                 self._holding.refuse(notice, LENDS)
                 return
             asked = []
+            now = self._arriving(deed, spots)
+            granted = granted if now == text else frozenset()
             for action, path in self._wanted(notice, deed, fd, spots):
                 why = self._barred(action, path)
                 if why:
@@ -226,9 +233,11 @@ class FileGuard:
                 os.close(held)
             for spot in spots:
                 spot.close()
-        self._ask(notice, deed, asked, granted)
+        self._ask(notice, deed, asked, granted, now)
 
-    def _ask(self, notice: Notice, deed: Deed, asked: list[tuple[Action, str]], granted: frozenset[str]) -> None:
+    def _ask(
+        self, notice: Notice, deed: Deed, asked: list[tuple[Action, str]], granted: frozenset[str], text: str
+    ) -> None:
         who = self._holding.who(notice.tid)
         requests = [
             Request(
@@ -238,6 +247,7 @@ class FileGuard:
                 argv=who.argv,
                 exe="" if "/.git/" in path and _adds(deed) else who.exe,  # git adds to no file that matters
                 path=path,
+                script=text if path in self._shown else "",
                 process=who.process,
                 ancestry=who.ancestry,
             )
@@ -247,11 +257,27 @@ class FileGuard:
 
         def then() -> None:
             try:
-                self._weigh(notice, deed, allowed)
+                self._weigh(notice, deed, allowed, text)
             except _FAILURES as error:
                 self._fail(notice, error)
 
         self._holding.ask(notice, requests, then)
+
+    def _arriving(self, deed: Deed, spots: list[Spot]) -> str:
+        """The text of a small file that is about to take the place of a shown one, '' for anything else."""
+        if deed.kind is not Kind.RENAME or spots[-1].path not in self._shown or deed.flags:
+            return ""
+        source = spots[0]
+        if source.found is None or not stat.S_ISREG(source.found.st_mode) or source.found.st_size > _SHOWN:
+            return ""
+        try:
+            handle = os.open(source.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source.fd)
+        except OSError:
+            return ""
+        try:
+            return os.read(handle, _SHOWN).decode("utf-8", "replace")
+        finally:
+            os.close(handle)
 
     def _find(self, notice: Notice, deed: Deed, fds: list[int], spots: list[Spot]) -> None:
         """Adds our duplicate of the descriptor it is about, and the spots of its names. Raises OSError."""
