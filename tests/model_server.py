@@ -19,6 +19,8 @@ from typing import Any
 
 Step = dict[str, Any]
 DONE = "All steps are done."
+_WARMING = '"Warmup"'
+"""What Claude Code 2.0 asks its sub-agents at the start, so that their first words are in the cache."""
 _EARLY = "is still connecting"
 """What Claude Code says of an MCP server that is slow to start: the step is not done, and is tried again."""
 
@@ -151,6 +153,8 @@ class Model:
         if not offered:
             return Turn(number, text="ok")
         asked = _asked(request)
+        if _WARMING in asked:
+            return Turn(number, text="ok")
         steps = next((part for words, part in self.parts.items() if words in asked), self.steps)
         text = json.dumps(request, ensure_ascii=False) if any("until" in step for step in steps) else ""
         steps = [step for step in steps if "until" not in step or step["until"] not in text]
