@@ -77,7 +77,9 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         name = _choose(offered, "Read", "read_file", "read")
         return name, {"filePath" if name == "read" else "file_path": step["read"]}
     if "task" in step:
-        name = _choose(offered, "Agent", "Task", "task")
+        name = _choose(offered, "Agent", "Task", "task", "invoke_agent")
+        if name == "invoke_agent":
+            return name, {"agent_name": "generalist", "prompt": step["task"]}
         kind = "general" if name == "task" else "general-purpose"
         return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
     raise ValueError(f"a step nobody knows: {step}")

@@ -19,7 +19,14 @@ from typing import Any
 from leashtui.agents import dialect, servers, spending
 from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, shell_text
 from leashtui.model.errors import LeashError
-from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply, ToolUse
+
+
+def _monitor(name: str, fields: dialect.Fields, cwd: str) -> ToolUse:
+    """A shell command whose lines are events, or a socket's."""
+    shape = dialect.shell("command") if "command" in fields else dialect.plain(Kind.FETCH)
+    return shape(name, fields, cwd)
+
 
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
@@ -35,6 +42,7 @@ _EVENTS = {
 _NAMES = {moment: event for event, moment in _EVENTS.items()}
 _TOOLS = {
     "Bash": dialect.shell("command"),
+    "Monitor": _monitor,
     "Read": dialect.files(Kind.READ, "file_path"),
     "Write": dialect.files(Kind.WRITE, "file_path", "content"),
     "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
@@ -42,6 +50,7 @@ _TOOLS = {
     "NotebookEdit": dialect.files(Kind.WRITE, "notebook_path", "new_source"),
     "Agent": dialect.plain(Kind.SUBAGENT),
     "Task": dialect.plain(Kind.SUBAGENT),
+    "Workflow": dialect.plain(Kind.SUBAGENT),
     "WebFetch": dialect.plain(Kind.FETCH),
     "WebSearch": dialect.plain(Kind.FETCH),
 }

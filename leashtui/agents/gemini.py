@@ -36,6 +36,9 @@ _TOOLS = {
     "read_file": dialect.files(Kind.READ, "file_path"),
     "write_file": dialect.files(Kind.WRITE, "file_path", "content"),
     "replace": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
+    "invoke_agent": dialect.plain(Kind.SUBAGENT),
+    "delegate_to_agent": dialect.plain(Kind.SUBAGENT),
+    "codebase_investigator": dialect.plain(Kind.SUBAGENT),
     "web_fetch": dialect.plain(Kind.FETCH),
     "google_web_search": dialect.plain(Kind.FETCH),
 }

@@ -170,6 +170,25 @@ def test_opencodes_cleaning_of_its_own_snapshots_is_a_habit_and_no_other_is() ->
         assert not opencode.is_habit(other)
 
 
+@pytest.mark.parametrize(
+    ("kind", "event", "tool", "given", "meant"),
+    [
+        ("claude", "PreToolUse", "Monitor", {"command": "rm -rf x", "persistent": True}, Kind.SHELL),
+        ("claude", "PreToolUse", "Monitor", {"ws": {"url": "ws://h/x"}}, Kind.FETCH),
+        ("claude", "PreToolUse", "Workflow", {"script": "x"}, Kind.SUBAGENT),
+        ("gemini", "BeforeTool", "invoke_agent", {"agent_name": "generalist", "prompt": "x"}, Kind.SUBAGENT),
+        ("codex", "PreToolUse", "view_image", {"path": "a.png"}, Kind.READ),
+        ("codex", "PreToolUse", "a_new_one", {"path": "a.png"}, Kind.OTHER),
+    ],
+)
+def test_what_newer_tools_do_is_known(kind: str, event: str, tool: str, given: dict[str, object], meant: Kind) -> None:
+    data = {"session_id": "s", "cwd": CWD, "hook_event_name": event, "tool_name": tool, "tool_input": given}
+    happening = adapter_for(kind).hear(event, json.dumps(data).encode())
+    assert happening is not None and happening.tool is not None
+    assert happening.tool.kind is meant
+    assert happening.tool.command == ("rm -rf x" if meant is Kind.SHELL else "")
+
+
 OPTIONS = "shopt -u promptvars nullglob extglob nocaseglob dotglob; "
 OLDER_GEMINIS = (
     OPTIONS + "(\n{}\n)\n__code=$?; pgrep -g 0 >/tmp/gemini-shell-aB1/pgrep.tmp 2>&1; exit $__code;",
