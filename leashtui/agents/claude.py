@@ -1,6 +1,6 @@
 """Claude Code. Its tool runs `/bin/bash -c '... eval CMD ...'` from $SHELL and gives up on a command after 120 s.
 
-Seen with 2.0.77, 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's
+Seen with 2.0.77, 2.1.197 and 2.1.330: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's
 time-out is not the command's, so a command can be held in the hook before its shell starts. Settings for one session
 come by `--settings`, which is merged with all others. What it fetches and registers by itself at a first start (a
 marketplace of plugins, a handler of links) it leaves alone under leash: nobody asked for it.
@@ -240,7 +240,7 @@ AGENT = Claude(
     quiet=("--dangerously-skip-permissions",),
     answered=True,
     surroundings=(("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),),
-    tried="2.1.329",
+    tried="2.1.330",
     habits=(
         r"/bin/(?:ba|z)?sh\0-c\0env",
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
