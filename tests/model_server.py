@@ -19,6 +19,8 @@ from typing import Any
 
 Step = dict[str, Any]
 DONE = "All steps are done."
+_WARMING = '"Warmup"'
+"""What Claude Code 2.0 asks its sub-agents at the start, so that their first words are in the cache."""
 _EARLY = "is still connecting"
 """What Claude Code says of an MCP server that is slow to start: the step is not done, and is tried again."""
 
@@ -75,7 +77,9 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         name = _choose(offered, "Read", "read_file", "read")
         return name, {"filePath" if name == "read" else "file_path": step["read"]}
     if "task" in step:
-        name = _choose(offered, "Agent", "Task", "task")
+        name = _choose(offered, "Agent", "Task", "task", "invoke_agent")
+        if name == "invoke_agent":
+            return name, {"agent_name": "generalist", "prompt": step["task"]}
         kind = "general" if name == "task" else "general-purpose"
         return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
     raise ValueError(f"a step nobody knows: {step}")
@@ -151,6 +155,8 @@ class Model:
         if not offered:
             return Turn(number, text="ok")
         asked = _asked(request)
+        if _WARMING in asked:
+            return Turn(number, text="ok")
         steps = next((part for words, part in self.parts.items() if words in asked), self.steps)
         text = json.dumps(request, ensure_ascii=False) if any("until" in step for step in steps) else ""
         steps = [step for step in steps if "until" not in step or step["until"] not in text]

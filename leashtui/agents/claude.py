@@ -1,6 +1,6 @@
 """Claude Code. Its tool runs `/bin/bash -c '... eval CMD ...'` from $SHELL and gives up on a command after 120 s.
 
-Seen with 2.0.77, 2.1.197 and 2.1.329: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's
+Seen with 2.0.77, 2.1.197 and 2.1.330: CLAUDE_CODE_SHELL and SHELL choose the shell, BASH_ENV is not read; a hook's
 time-out is not the command's, so a command can be held in the hook before its shell starts. Settings for one session
 come by `--settings`, which is merged with all others. What it fetches and registers by itself at a first start (a
 marketplace of plugins, a handler of links) it leaves alone under leash: nobody asked for it.
@@ -19,7 +19,14 @@ from typing import Any
 from leashtui.agents import dialect, servers, spending
 from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, shell_text
 from leashtui.model.errors import LeashError
-from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply, ToolUse
+
+
+def _monitor(name: str, fields: dialect.Fields, cwd: str) -> ToolUse:
+    """A shell command whose lines are events, or a socket's."""
+    shape = dialect.shell("command") if "command" in fields else dialect.plain(Kind.FETCH)
+    return shape(name, fields, cwd)
+
 
 _EVENTS = {
     "SessionStart": Moment.SESSION_START,
@@ -35,6 +42,7 @@ _EVENTS = {
 _NAMES = {moment: event for event, moment in _EVENTS.items()}
 _TOOLS = {
     "Bash": dialect.shell("command"),
+    "Monitor": _monitor,
     "Read": dialect.files(Kind.READ, "file_path"),
     "Write": dialect.files(Kind.WRITE, "file_path", "content"),
     "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
@@ -42,6 +50,7 @@ _TOOLS = {
     "NotebookEdit": dialect.files(Kind.WRITE, "notebook_path", "new_source"),
     "Agent": dialect.plain(Kind.SUBAGENT),
     "Task": dialect.plain(Kind.SUBAGENT),
+    "Workflow": dialect.plain(Kind.SUBAGENT),
     "WebFetch": dialect.plain(Kind.FETCH),
     "WebSearch": dialect.plain(Kind.FETCH),
 }
@@ -231,7 +240,7 @@ AGENT = Claude(
     quiet=("--dangerously-skip-permissions",),
     answered=True,
     surroundings=(("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),),
-    tried="2.1.329",
+    tried="2.1.330",
     habits=(
         r"/bin/(?:ba|z)?sh\0-c\0env",
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",

@@ -54,6 +54,7 @@ _TOOLS = {
     "Bash": dialect.shell("command", "workdir"),
     "shell": dialect.shell("command", "workdir"),
     "apply_patch": dialect.patch("command"),
+    "view_image": dialect.files(Kind.READ, "path"),
     "spawn_agent": dialect.plain(Kind.SUBAGENT),
     "web_search": dialect.plain(Kind.FETCH),
 }

@@ -36,16 +36,23 @@ _TOOLS = {
     "read_file": dialect.files(Kind.READ, "file_path"),
     "write_file": dialect.files(Kind.WRITE, "file_path", "content"),
     "replace": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
+    "invoke_agent": dialect.plain(Kind.SUBAGENT),
+    "delegate_to_agent": dialect.plain(Kind.SUBAGENT),
+    "codebase_investigator": dialect.plain(Kind.SUBAGENT),
     "web_fetch": dialect.plain(Kind.FETCH),
     "google_web_search": dialect.plain(Kind.FETCH),
 }
-_TRAP = re.compile(
-    r"shopt -u promptvars[\w ]*; _bgpids_file=[\w./-]+/gemini-shell-\w+/bgpids\.tmp\n"
-    r"\(\n  trap 'jobs -p > \"\$_bgpids_file\"' EXIT\n"
-    r"(.*)\n\)\n__code=\$\?\nexit \$__code",
-    re.S,
+_FILE = r"'?[\w./-]+/(?:gemini-shell-\w+/(?:bgpids|pgrep|pwd)|shell_pgrep_\w+)\.tmp'?"
+_AROUND = tuple(
+    re.compile(rf"(?:shopt -u promptvars[\w ]*; ?)?{form}", re.S)
+    for form in (
+        rf"_bgpids_file={_FILE}\n\(\n  trap 'jobs -p > \"\$_bgpids_file\"' EXIT\n(.*)\n\)\n__code=\$\?\nexit \$__code",
+        rf"\(\n(.*)\n\)\n__code=\$\?; pgrep -g 0 >{_FILE} 2>&1; exit \$__code;",
+        rf"\{{ (.*?);? \}}; __code=\$\?; pgrep -g 0 >{_FILE} 2>&1; exit \$__code;",
+        rf"\{{\n(.*)\n\}}\n__code=\$\?; pwd > {_FILE}; exit \$__code",
+    )
 )
-"""What it puts around a command, in whole."""
+"""What it puts around a command, in whole: now, before 0.55, before 0.39, and around what a person types behind `!`."""
 
 
 def _server(name: str) -> str:
@@ -95,13 +102,19 @@ class Gemini(Adapter, frozen=True):
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone."""
         words = tuple(argv)
-        return (words[0], "-c", self.command_of(words)) if _TRAP.fullmatch(shell_text(words)) else words
+        return (words[0], "-c", self.command_of(words)) if _inside(shell_text(words)) is not None else words
 
     def command_of(self, argv: Sequence[str]) -> str:
-        """What stands between its trap and its end."""
+        """What stands between its beginning and its end."""
         text = shell_text(argv)
-        found = _TRAP.fullmatch(text)
-        return found[1] if found else text
+        found = _inside(text)
+        return text if found is None else found
+
+
+def _inside(text: str) -> str | None:
+    """The command in what it puts around one, None where it is none of its forms."""
+    found = next((match for form in _AROUND if (match := form.fullmatch(text))), None)
+    return found[1] if found else None
 
 
 def _is_trusted(path: str) -> bool:

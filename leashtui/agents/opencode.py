@@ -41,6 +41,11 @@ _OWN = frozenset(
     "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
     " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
+_CLEANUP = (
+    r"(?:/usr/bin/)?git(?:\0-c\0core\.(?:longpaths|symlinks|autocrlf|quotepath)=(?:true|false))*"
+    r"\0--git-dir\0/[^\0]*/opencode/snapshot/[\w/-]+\0--work-tree\0/[^\0]*\0gc\0--prune=\d+\.days"
+)
+"""Its own snapshots that are older than a week, once an hour."""
 _PLUGIN = """\
 // leash: carries bytes to the hook client and back; whatever fails is a refusal. Without a session it does nothing.
 import { spawn } from "node:child_process"
@@ -183,6 +188,7 @@ AGENT = OpenCode(
     hold=3600,
     deaf=(Moment.SESSION_START, Moment.STOP),
     tried="1.18.33",
+    habits=(_CLEANUP,),
     state=(".local/share/opencode/", ".local/share/opentui/", ".local/state/opencode/", ".config/opencode/"),
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
     keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),

@@ -77,12 +77,17 @@ class Act:
         self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
         self._shown.update(_shape(e) for e in facts.effects)
 
-    def covers(self, facts: Facts, *, same: bool = False) -> bool:
+    def covers(self, facts: Facts, *, same: bool = False, by_git: bool = False) -> bool:
         """Whether every telling effect of an inner exec was already shown and approved.
 
         same: it is the very command that was approved, so that what could not be understood of it is covered too.
+        by_git: git itself starts it, so that what it does to history is what was shown of that git (`prune` of `gc`).
         """
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if by_git and any(shown.verb is Verb.HISTORY_REWRITE for shown in self.approved):
+            telling = [e for e in telling if e.verb is not Verb.HISTORY_REWRITE]
+            if not telling:
+                return True
         if same and self._shown:
             telling = [e for e in telling if _shape(e) not in self._shown]
             return all(any(_within(e, shown) for shown in self.approved) for e in telling)

@@ -252,7 +252,8 @@ class Mediator:
         """Whether a person approved this already, or an exec that was allowed said it would do it."""
         if request.layer is Layer.MCP:
             return parent is not None and parent.answered
-        if parent is not None and parent.covers(facts, same=self._acts.is_same(parent, request)):
+        same = parent is not None and self._acts.is_same(parent, request)
+        if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
             return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 

@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 PACKAGES = {
-    "@anthropic-ai/claude-code": "2.1.329",
+    "@anthropic-ai/claude-code": "2.1.330",
     "@openai/codex": "0.169.0",
     "@google/gemini-cli": "0.61.0",
     "opencode-ai": "1.18.33",

@@ -154,7 +154,7 @@ def test_calls_made_at_once_are_acts_of_their_own(rig: Rig) -> None:
     assert len(refused) == 1
 
 
-@pytest.mark.parametrize("kind", ["claude", "opencode"])
+@pytest.mark.parametrize("kind", ["claude", "gemini", "opencode"])
 def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World) -> None:
     rig = make_rig(kind, world)
     notes = world.workspace / "notes"

@@ -249,6 +249,40 @@ async def test_a_redirect_to_another_host_is_not_followed(rooms: Callable[[str],
     server.shutdown()
 
 
+async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged_by_itself(
+    rooms: Callable[[str], Room],
+) -> None:
+    reached: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            reached.append(asked["params"]["arguments"]["text"])
+            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {"said": reached[-1]}}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    room = rooms(f"http://127.0.0.1:{server.server_address[1]}/mcp")
+    for number, name in enumerate(("echo", "touch", "echo", "touch", "echo")):
+        params = {"name": name, "arguments": {"text": f"{name} {number}"}}
+        status, said = await asyncio.to_thread(post, room.address, {**CALL, "params": params})
+        assert status == 200
+        expected = {"said": f"{name} {number}"} if name == "echo" else None
+        assert said["id"] == 3 and ("REFUSED" in json.dumps(said) if expected is None else said["result"] == expected)
+    server.shutdown()
+    assert reached == ["echo 0", "echo 2", "echo 4"]
+    assert [call[1] for call in room.house.calls] == ["echo", "touch", "echo", "touch", "echo"]
+    assert len(room.guard._lines) == 1
+
+
 async def test_without_the_supervisor_the_answer_is_an_error(
     rooms: Callable[[str], Room], serve: Callable[[str], str]
 ) -> None:

@@ -1,9 +1,10 @@
-"""What an agent's screen keeps in its own settings passes; a line more, or another program's try, does not."""
+"""What an agent program does for itself passes; a line more, another store, or another program's try, does not."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,3 +59,24 @@ def test_only_a_hint_of_its_own_by_the_agents_own_program(world: World) -> None:
     assert config.read_text() == HINT
     by = [e["verdict"]["by"] for e in world.events("act.decided") if e["request"].get("path") == str(config)]
     assert by == ["habit", "nobody", "nobody"]  # `mv` itself did not start
+
+
+def test_an_agents_cleaning_of_its_own_store_is_no_card_down_to_what_git_starts(world: World) -> None:
+    place = world.root / "bin"
+    place.mkdir()
+    shutil.copy(os.path.realpath(sys.executable), place / "opencode")
+    store = Path(world.env["HOME"], ".local/share/opencode/snapshot/a1/b2")
+    subprocess.run(["git", "init", "-q", "--bare", str(store)], check=True)
+    clean = ["--work-tree", str(world.workspace), "gc", "--prune=7.days"]
+    for name, words in (("own.py", ["--git-dir", str(store), *clean]), ("other.py", ["--git-dir", ".git", *clean])):
+        text = f"import subprocess, sys\nsys.exit(subprocess.run(['git', *{words!r}]).returncode)\n"
+        (world.workspace / name).write_text(text)
+    world.config("hooks = false\nmcp = false\n")
+    start = ("run", "--headless", "--on-ask", "deny", "--", str(place / "opencode"))
+    assert world.leash(*start, "own.py").returncode == 0
+    by = {
+        e["request"]["argv"][1]: e["verdict"]["by"] for e in world.events("act.decided") if "git" in e["request"]["exe"]
+    }
+    assert by["--git-dir"] == "habit"
+    assert by["prune"] == "covered"
+    assert world.leash(*start, "other.py").returncode == 126

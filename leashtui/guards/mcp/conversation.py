@@ -202,19 +202,18 @@ class Conversation:
         else:
             held = self._open.pop(rpc.key_of(found.id), None)
             if held is not None:
-                held.tell(b"F", held.number, b"")
-                if self._answer(held, found, line):
-                    self._tell(b"F", number, b"")
-                    return
+                self._answer(held, found, number, len(line))
+                return
         self._tell(b"A", number, b"")
 
-    def _answer(self, held: _Held, found: Envelope, line: bytes) -> bool:
-        """What an answer tells; whether another one was said instead of it."""
-        if held.message.method == "tools/list" and found.result:
-            return self._list(held, found)
+    def _answer(self, held: _Held, found: Envelope, number: int, size: int) -> None:
+        """Pass an answer on, or say another one instead. It is on its way before it is written down: what the model
+        does with it comes here later in any case."""
+        listed = held.message.method == "tools/list" and bool(found.result) and self._list(held, found)
+        self._tell(b"F" if listed else b"A", number, b"")
+        held.tell(b"F", held.number, b"")
         if held.tool:
-            self._house.answered(self._key, held.tool, held.act, len(line), failed=bool(found.error))
-        return False
+            self._house.answered(self._key, held.tool, held.act, size, failed=bool(found.error))
 
     def _list(self, held: _Held, found: Envelope) -> bool:
         try:

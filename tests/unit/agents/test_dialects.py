@@ -153,6 +153,60 @@ def test_opencode_keeps_what_its_variable_held() -> None:
     assert made["plugin"] == ["mine", "file:///run/leash/leash-opencode.js"]
 
 
+def test_opencodes_cleaning_of_its_own_snapshots_is_a_habit_and_no_other_is() -> None:
+    opencode = adapter_for("opencode")
+    store = "/home/dev/.local/share/opencode/snapshot/0a1b/2c3d"
+    words = ["git", "--git-dir", store, "--work-tree", "/home/dev/proj", "gc", "--prune=7.days"]
+    assert opencode.is_habit(words)
+    assert opencode.is_habit([words[0], "-c", "core.symlinks=true", *words[1:]])
+    for other in (
+        ["git", "gc", "--prune=7.days"],
+        [*words[:2], "/home/dev/proj/.git", *words[3:]],
+        [*words[:2], "/x/opencode/snapshot/../../.git", *words[3:]],
+        [*words[:-1], "--prune=now"],
+        [words[0], "-c", "core.fsmonitor=x", *words[1:]],
+        [*words, "-q"],
+    ):
+        assert not opencode.is_habit(other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "tool", "given", "meant"),
+    [
+        ("claude", "PreToolUse", "Monitor", {"command": "rm -rf x", "persistent": True}, Kind.SHELL),
+        ("claude", "PreToolUse", "Monitor", {"ws": {"url": "ws://h/x"}}, Kind.FETCH),
+        ("claude", "PreToolUse", "Workflow", {"script": "x"}, Kind.SUBAGENT),
+        ("gemini", "BeforeTool", "invoke_agent", {"agent_name": "generalist", "prompt": "x"}, Kind.SUBAGENT),
+        ("codex", "PreToolUse", "view_image", {"path": "a.png"}, Kind.READ),
+        ("codex", "PreToolUse", "a_new_one", {"path": "a.png"}, Kind.OTHER),
+    ],
+)
+def test_what_newer_tools_do_is_known(kind: str, event: str, tool: str, given: dict[str, object], meant: Kind) -> None:
+    data = {"session_id": "s", "cwd": CWD, "hook_event_name": event, "tool_name": tool, "tool_input": given}
+    happening = adapter_for(kind).hear(event, json.dumps(data).encode())
+    assert happening is not None and happening.tool is not None
+    assert happening.tool.kind is meant
+    assert happening.tool.command == ("rm -rf x" if meant is Kind.SHELL else "")
+
+
+OPTIONS = "shopt -u promptvars nullglob extglob nocaseglob dotglob; "
+OLDER_GEMINIS = (
+    OPTIONS + "(\n{}\n)\n__code=$?; pgrep -g 0 >/tmp/gemini-shell-aB1/pgrep.tmp 2>&1; exit $__code;",
+    "(\n{}\n)\n__code=$?; pgrep -g 0 >'/tmp/gemini-shell-aB1/pgrep.tmp' 2>&1; exit $__code;",
+    OPTIONS + "{{ {}; }}; __code=$?; pgrep -g 0 >/tmp/shell_pgrep_0a1b2c.tmp 2>&1; exit $__code;",
+    "{{\n{}\n}}\n__code=$?; pwd > /tmp/gemini-shell-aB1/pwd.tmp; exit $__code",
+)
+
+
+@pytest.mark.parametrize("form", OLDER_GEMINIS)
+def test_what_older_geminis_wrap_around_a_command_is_taken_off(form: str) -> None:
+    gemini = adapter_for("gemini")
+    for command in ("echo 'a b' > x.txt", "rm -rf x\necho y; } z"):
+        assert gemini.command_of(("/usr/bin/bash", "-c", form.format(command))) == command
+    for text in (form.format("ls") + " rm -rf x", "rm x; " + form.format("ls"), form.replace("/tmp/", "/x y/")):
+        assert gemini.plain(("/usr/bin/bash", "-c", text)) == ("/usr/bin/bash", "-c", text)
+
+
 def test_what_older_versions_wrap_around_a_command_is_taken_off() -> None:
     claude, codex = adapter_for("claude"), adapter_for("codex")
     text = (
