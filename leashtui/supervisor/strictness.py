@@ -163,6 +163,7 @@ def effects(
             "made": made,
             "is_git": lanes.is_git,
             "adds": lanes.is_added,
+            "keeps": lanes.keeps,
         }
         entrance: dict[str, Any] = {
             "listener": listener,
@@ -175,7 +176,7 @@ def effects(
         steering = Steering(listener, inside)
         if looks_on:
             views = Views(agent)
-            looker = Onlooker(listener, holding, lanes.knows, views, **room)
+            looker = Onlooker(listener, holding, lanes.knows, views, inside, **room)
             return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance), steering)
         files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)
