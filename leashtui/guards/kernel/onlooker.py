@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -67,9 +68,14 @@ class Onlooker(FileGuard):
         return replace(deed, names=known) if len(known) == len(names) else None
 
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
-        """What sandboxes write of their own processes is no file of anybody's."""
+        """What sandboxes write of their own processes is no file of anybody's: nor is `self`, which in a view that is
+        not ours leads to us, of whom nobody may write anything."""
         wanted = super()._wanted(notice, deed, fd, spots)
-        return [each for each in wanted if not (found := _SET_UP.match(each[1])) or not self._inside(int(found[1]))]
+        return [each for each in wanted if not self._sets_up(each[1])]
+
+    def _sets_up(self, path: str) -> bool:
+        found = _SET_UP.match(path)
+        return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
 
     def _fail(self, notice: Notice, error: Exception) -> None:
         """What we may not see (another's memory, a way over its descriptor) is refused; for all else the kernel finds
