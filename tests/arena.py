@@ -240,6 +240,7 @@ class Arena:
         (self.home / "folder/empty").mkdir()
         for name in (".bashrc", ".profile", ".gitconfig", ".config/autostart/x.desktop", "bin/tool"):
             put(self.home / name, "# mine\n")
+        put(self.home / ".bash_history", "make\n", 0o600)
         put(self.home / ".gitconfig", "[user]\nname = a\nemail = a@example.invalid\n")
         for name in SECRETS:
             put(self.home / name, f"{SECRET}\n", 0o600)

@@ -85,6 +85,8 @@ _SINGLE = frozenset(
 )
 _TRACKS = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE".split())
 _WORKSPACE_LIBRARIES = frozenset("LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split())
+_TRUSTED = lazy(r"(?:.*/)?git(?:-[\w-]+)?$")
+"""Programs that are allowed more than others by what they are: none of them needs a library that a project built."""
 
 
 @lru_cache(maxsize=4096)
@@ -201,7 +203,7 @@ _PRELOADED = lazy(
 
 
 def _library(call: Call, name: str, value: Word) -> None:
-    if not value or name in _WORKSPACE_LIBRARIES and call.place(Word(value.partition(":")[0])) is not Place.TEMP:
+    if not value or name in _WORKSPACE_LIBRARIES and not _brings_libraries(call, value):
         return
     if name == "LD_PRELOAD" and all(_PRELOADED.fullmatch(path) for path in value.replace(":", " ").split()):
         return
@@ -209,6 +211,13 @@ def _library(call: Call, name: str, value: Word) -> None:
     for path in value.replace(":", " ").split():
         call.run_file(path, f"loads, through {name},")
     call.add(Verb.EXEC, show(value), f"loads code into the program through {name}", Severity.HIGH)
+
+
+def _brings_libraries(call: Call, value: Word) -> bool:
+    """Whether a search path of libraries names a temporary folder, or for a trusted program any but a system's."""
+    places = {call.place(Word(path or ".", value.taint)) for path in value.split(":")}
+    trusted = bool(call.words) and _TRUSTED.match(call.words[0]) is not None
+    return bool(places - {Place.SYSTEM}) if trusted else Place.TEMP in places
 
 
 def _code(call: Call, name: str, value: Word) -> None:

@@ -66,7 +66,7 @@ _HOOK_FOLDERS = _names(".husky .githooks")
 _CI_FOLDERS = _names(".circleci .buildkite .woodpecker .tekton")
 _AGENT_FOLDERS = _names(
     ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
-    " .amazonq .vscode .idea .devcontainer .goose"
+    " .amazonq .vscode .idea .devcontainer .goose .zed .fleet"
 )
 _GUARD_FOLDERS = _names(".leash leashtui .leashtui leash")
 _PAIRS = {
@@ -80,19 +80,20 @@ _PAIRED = frozenset(first for first, _ in _PAIRS)
 _BY_NAME = {
     name: place
     for place, names in {
-        Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc",
+        Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc .overcommit.yml"
+        " .simple-git-hooks.json .simple-git-hooks.cjs .simple-git-hooks.js",
         Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
         " appveyor.yml .woodpecker.yml .cirrus.yml",
         Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json"
         " mcp.json"
         " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
-        " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json",
+        " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json .devcontainer.json",
         Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
         " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession"
         " .pam_environment"
         " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc"
         " .irbrc"
-        " .Rprofile .curlrc .wgetrc .emacs",
+        " .Rprofile .curlrc .wgetrc .emacs .exrc .nvimrc .nvim.lua .lvimrc .autoenv .autoenv.zsh",
         Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
         Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
         " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock"
@@ -105,13 +106,13 @@ _RC_PARTS = (
     "/.config/fish/", "/.config/autostart/", "/.config/systemd/", "/.local/share/systemd/", "/Library/LaunchAgents/",
     "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/",
     "/.config/environment.d/", "/.emacs.d/", "/.config/direnv/", "/.local/share/nautilus/scripts/",
-    "/.ipython/profile_default/startup/",
+    "/.ipython/profile_default/startup/", "/.hg/hgrc", "/.jj/repo/config",
 )  # fmt: skip
 _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
-_GIT_HOOKS = lazy(r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?hooks(?:/|$)")
+_GIT_HOOKS = lazy(r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?(?:hooks(?:/|$)|rebase-merge/git-rebase-todo$)")
 _GIT_DATA = lazy(
     r"/\.git/(?:worktrees/[^/]+/|modules/.*/)?(?:(?:objects|refs|logs)/.*|HEAD|index|packed-refs|shallow)$"
 )

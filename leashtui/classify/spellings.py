@@ -79,7 +79,7 @@ NETWORK = lazy(
 )
 SENDS = lazy(
     r"(?i)\bpost\b|\bput\b|method\s*:|\.write\(|\.send\(|syswrite|print\s*\{?\$?s|body\s*:|\.end\(|->print|puts\("
-    r"|fwrite|fputs|sendto|dgram"
+    r"|fwrite|fputs|sendto|dgram|\bsend\s*\(|\.send\b"
 )
 WHOLE_ENV = lazy(
     r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|phpinfo\s*\(|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 
 from leashtui.agents.adapter import Spent
 from leashtui.model.errors import StoreError
@@ -132,7 +131,8 @@ class Budgets:
             try:
                 now = os.stat(path).st_mtime_ns
                 if now != stamp:
-                    with Path(path).open("rb") as lines:
+                    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # never waits
+                    with open(handle, "rb") as lines:
                         self._transcripts[path] = (now, self._spent(lines).cost)
             except OSError:
                 continue

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
-from leashtui.classify.places import is_git, is_within, place_of
+from leashtui.classify.places import is_git, is_installed, is_within, place_of
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place
 from leashtui.model.ports import Reply, Submit, Ticket
@@ -37,6 +37,8 @@ _GIT_ROUTINE = re.compile(
 """What git writes all day and reads as data; its settings and hooks are others."""
 NEUTRAL = "file"
 """The name a file in a dependency, a cache or a temporary folder is judged by: its own means nothing."""
+_SPELLING = re.compile(r"[\d.-]")
+"""What of a program's name is missing in its history's: `sqlite3`, `redis-cli`."""
 _GIT_OBJECTS = re.compile(r"/\.git/(?:modules/.+/)?objects(?:/[0-9a-f]{2})?$")
 
 
@@ -120,6 +122,11 @@ class Lanes:
     def is_added(self, path: str) -> bool:
         """Whether a program may add to what lies there, and no more."""
         return path in self._added
+
+    def keeps(self, path: str, exe: str) -> bool:
+        """Whether such a history is this program's own: bash's is bash's. Others may not even add to it."""
+        name = _SPELLING.sub("", exe.rpartition("/")[2])
+        return bool(name) and name in path.rpartition("/")[2] and is_installed(exe, self._workspace, self._home)
 
     def is_git(self, exe: str) -> bool:
         """Whether this program is git."""

@@ -167,6 +167,7 @@ def effects(
             "is_git": lanes.is_git,
             "adds": lanes.is_added,
             "shown": shown,
+            "keeps": lanes.keeps,
         }
         entrance: dict[str, Any] = {
             "listener": listener,
@@ -179,7 +180,7 @@ def effects(
         steering = Steering(listener, inside)
         if looks_on:
             views = Views(agent)
-            looker = Onlooker(listener, holding, lanes.knows, views, **room)
+            looker = Onlooker(listener, holding, lanes.knows, views, inside, **room)
             return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance), steering)
         files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)

@@ -75,6 +75,9 @@ ESCAPE = {
     "another's processors": "os.sched_setaffinity(@victim@, {0}); say('@secret@')",
     "another's processors by taskset": "#!/bin/sh\ntaskset -p 1 @victim@ && echo @secret@ > said",
     "another's schedule": "os.sched_setscheduler(@victim@, os.SCHED_IDLE, os.sched_param(0)); say('@secret@')",
+    "another's chance to live": "open('/proc/@victim@/oom_score_adj', 'w').write('900'); say('@secret@')",
+    "another's name": "open('/proc/@victim@/comm', 'w').write('EVIL'); say('@secret@')",
+    "a lease that keeps the person waiting": "import fcntl\nfcntl.fcntl(os.open('@home@/prized', os.O_RDONLY), 1024, fcntl.F_RDLCK); say('@secret@')",
     "another's turn at the disk": "r = libc.syscall(251, 1, @victim@, 3 << 13); say('@secret@' if r == 0 else '')",
     "a terminal's modes by a descriptor for reading": "import termios\nfd = os.open('@tty@', os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK); a = termios.tcgetattr(fd); a[3] ^= termios.ECHO; termios.tcsetattr(fd, 0, a)\n"
     "say('@secret@' if termios.tcgetattr(fd)[3] == a[3] else ''); a[3] ^= termios.ECHO; termios.tcsetattr(fd, 0, a)",

@@ -145,6 +145,23 @@ def test_a_filter_of_its_own_does_not_take_the_question_away(tmp_path: Path) -> 
     assert not (tmp_path / "FORBIDDEN").exists()
 
 
+def test_a_filter_that_lets_the_end_fail_saves_no_refused_program(tmp_path: Path) -> None:
+    """Its exit is put into the new image; where that call fails, what follows must fault, wherever it would lead."""
+    argv = python(
+        tmp_path,
+        "import ctypes, os, struct\n"
+        "libc = ctypes.CDLL(None)\n"
+        "class P(ctypes.Structure): _fields_ = [('n', ctypes.c_ushort), ('f', ctypes.c_void_p)]\n"
+        "rules = ((0x20, 0, 0, 0), (0x15, 0, 1, 231), (6, 0, 0, 0x50000), (6, 0, 0, 0x7fff0000))\n"
+        "code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *rule) for rule in rules))\n"
+        "assert libc.syscall(317, 1, 0, ctypes.byref(P(4, ctypes.addressof(code)))) == 0\n"
+        "os.execv('/usr/bin/touch', ['touch', *['FORBIDDEN'] * 5000])\n",
+    )
+    report, _ = under_guard(*argv, cwd=tmp_path, deny=["FORBIDDEN"])
+    assert report["status"] == -signal.SIGSEGV
+    assert not (tmp_path / "FORBIDDEN").exists()
+
+
 @pytest.mark.parametrize("name", ["mem", "environ", "maps", "fd/0"])
 def test_the_guards_own_process_cannot_be_looked_into(tmp_path: Path, name: str) -> None:
     """Control: a sibling outside the leash, same user, may."""

@@ -228,11 +228,41 @@ def test_sockets_of_the_session_reach_each_other(person: World) -> None:
         "    c.connect(name); c.send(b'hello')\n"
         "    print(kind, (s.accept()[0] if kind == socket.SOCK_STREAM else s).recv(9))\n"
         "d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); d.sendto(b'again', 'own2.sock'); print(s.recv(9))\n"
+        "a = socket.socket(socket.AF_UNIX); a.bind('\\0' + __file__); a.listen()\n"
+        "b = socket.socket(socket.AF_UNIX); b.connect('\\0' + __file__); b.send(b'no file')\n"
+        "print(a.accept()[0].recv(9))\n"
         "t = threading.Thread(target=print, args=('threaded',)); t.start(); t.join()\n"
     )
     done = person.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
-    for line in ("1 b'hello'", "2 b'hello'", "b'again'", "threaded"):
+    for line in ("1 b'hello'", "2 b'hello'", "b'again'", "b'no file'", "threaded"):
         assert line in done.stdout, done
+
+
+WAITS = """
+import resource, threading
+resource.setrlimit(resource.RLIMIT_NOFILE, (2000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+full = socket.create_server(("127.0.0.1", 0), backlog=0)
+threading.stack_size(1 << 16)
+failed = []
+def wait():
+    one = socket.socket()
+    try: one.connect(full.getsockname())
+    except OSError as error: failed.append(error.errno)
+    time.sleep(60)
+for _ in range(@many@): threading.Thread(target=wait, daemon=True).start()
+until = time.monotonic() + 20
+while len(failed) < @many@ - 405 and time.monotonic() < until: time.sleep(0.01)
+open("made", "w").close()
+print(sorted(set(failed)), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("many", "errors"), [(200, "[]"), (900, "[11]")])
+def test_whoever_waits_for_others_leaves_leash_room_to_work(person: World, many: int, errors: str) -> None:
+    done = attempt(person, WAITS.replace("@many@", str(many)))
+    assert done.stdout == f"{errors}\n", done
+    assert (person.workspace / "made").exists()
 
 
 def test_a_terminal_server_of_its_own_may_be_ended_and_nobody_elses(person: World) -> None:

@@ -155,14 +155,38 @@ def test_a_store_that_cannot_be_written_never_fails_a_deed(tmp_path: Path) -> No
 
 
 @strict
-def test_work_that_was_put_aside_and_then_removed_comes_back(world: World) -> None:
+def test_work_that_was_put_aside_for_other_and_then_removed_comes_back(world: World) -> None:
     (world.workspace / "notes").write_text("mine")
-    agent = world.script("agent.py", "import os\nos.rename('notes', 'notes.bak'); os.unlink('notes.bak')\n")
+    lines = "import os\nos.rename('notes', 'notes.bak'); open('notes', 'w').write('other'); os.unlink('notes.bak')\n"
+    agent = world.script("agent.py", lines)
     done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
     assert done.returncode == 0, done
-    assert not (world.workspace / "notes").exists()
+    assert (world.workspace / "notes").read_text() == "other"
+    assert not (world.workspace / "notes.bak").exists()
     world.leash("undo")
     assert (world.workspace / "notes").read_text() == "mine"
+
+
+@strict
+@pytest.mark.parametrize("tier", ["strict", "compat"])
+def test_what_was_changed_by_a_descriptor_comes_back_too(world: World, tier: str) -> None:
+    for name in ("written", "cut", "closed"):
+        (world.workspace / name).write_text("mine")
+        (world.workspace / name).chmod(0o644)
+    before = picture(world.workspace)
+    agent = world.root / "agent.py"
+    agent.write_text(
+        "import os\nway = lambda name: f'/proc/self/fd/{os.open(name, os.O_RDONLY)}'\n"
+        "open(way('written'), 'w').write('x'); os.truncate(way('cut'), 1)\n"
+        "os.fchmod(os.open('closed', os.O_RDONLY), 0)\n"
+    )
+    done = world.leash("run", "--headless", "--guard", tier, "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+    assert (world.workspace / "written").read_text() == "x"
+    assert (world.workspace / "cut").read_text() == "m"
+    assert (world.workspace / "closed").stat().st_mode & 0o777 == 0
+    done = world.leash("undo")
+    assert picture(world.workspace) == before, done
 
 
 @strict

@@ -175,6 +175,22 @@ def _branch(call: Call, options: Options, words: list[Word]) -> None:
         _rewrites(call, f"drops the branch {show(' '.join(options.args))[:60]} even when it was not merged")
     elif options.has("-f", "--force", "-C") and options.args:
         _rewrites(call, f"moves the branch {show(options.args[0])}")
+    elif options.has("-M") and options.args and _is_branch(call, options.args[-1]):
+        _rewrites(call, f"puts another branch in the place of {show(options.args[-1])}")
+
+
+def _is_branch(call: Call, name: str) -> bool:
+    """Whether there is a branch of that name already."""
+    setting = call.machine.setting
+    folder = f"{setting.workspace.root}/.git"
+    packed = setting.probe.read_text(f"{folder}/packed-refs") or ""
+    return bool(setting.probe.exists(f"{folder}/refs/heads/{name}")) or f" refs/heads/{name}\n" in packed
+
+
+def _symbolic(call: Call, options: Options, words: list[Word]) -> None:
+    name = str(options.args[0]) if options.args else ""
+    if name != "HEAD" and (len(options.args) > 1 or options.has("-d", "--delete")):
+        _rewrites(call, f"makes {show(name)} another name for something else")
 
 
 def _tag(call: Call, options: Options, words: list[Word]) -> None:
@@ -282,7 +298,7 @@ _JUDGES = {
     "checkout": _checkout, "switch": _switch, "restore": _restore, "reset": _reset, "rm": _rm, "branch": _branch,
     "tag": _tag, "rebase": _rebase, "commit": _commit, "gc": _gc, "fetch": _fetch, "pull": _fetch, "stash": _stash,
     "worktree": _worktree, "init": _init, "add": _add, "stage": _add, "mv": _move, "submodule": _submodule,
-    "apply": _patch, "am": _patch, "replace": _replace, "fast-import": _replace,
+    "apply": _patch, "am": _patch, "replace": _replace, "fast-import": _replace, "symbolic-ref": _symbolic,
 }  # fmt: skip
 
 

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import socket
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,7 +29,7 @@ from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
 from leashtui.guards.kernel.silent import is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
-from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour
+from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
@@ -195,7 +194,11 @@ class DoorGuard:
                 code = address.connect(own, raw)
             self._listener.refuse(notice.id, code) if code else self._done(notice)
 
-        threading.Thread(target=wait, daemon=True).start()
+        try:
+            wait_beside(wait)
+        except BaseException:
+            own.close()
+            raise
 
     def _done(self, notice: Notice, value: int = 0) -> None:
         self._listener.answer(notice.id, value)
@@ -211,7 +214,7 @@ class DoorGuard:
             code = address.connect(ours, raw)
             if code:
                 raise OSError(code, os.strerror(code))
-            if not self._inside(address.peer_pid(ours)):
+            if address.peer_pid(ours) != os.getpid():  # whoever of the session listens, we began that for
                 ours.shutdown(socket.SHUT_RDWR)
                 self._holding.refuse(notice, OUTSIDE)
                 return

@@ -17,6 +17,7 @@ from leashtui.guards.kernel.credentials import Masks, is_as_we_are
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed
+from leashtui.guards.kernel.precious import REPOSITORY
 from leashtui.guards.kernel.swift import Swift
 from leashtui.model.request import Action
 
@@ -60,7 +61,7 @@ class Lessons:
         """`name` was made in `folder` without a question, by policy alone. fd: names the folder. itself: a name that is
         like no other, as git's locks are, may be learned when it comes again."""
         kind = self.swift.kind_of_folder(name) if as_folder else self.swift.kind_of(name)
-        if itself and not kind and self._came_before(f"{folder}/{name}"):
+        if itself and not kind and name not in REPOSITORY and self._came_before(f"{folder}/{name}"):
             kind = f"{name}/"
         every = self._ways.knows_all(folder)
         if not (kind or every) or self._ways.is_apart(folder):

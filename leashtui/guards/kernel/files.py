@@ -29,7 +29,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.notes import MAKES, Keeper, Notes, is_backup
-from leashtui.guards.kernel.precious import precious_below, stands_for
+from leashtui.guards.kernel.precious import in_repository, precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.swift import FREE
 from leashtui.guards.kernel.terminals import Terminals
@@ -60,6 +60,8 @@ def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
 def _telling(spot: Spot, kind: Kind) -> str:
     """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings; a link or
     a renamed directory puts whatever it holds under its new name."""
+    if repository := in_repository(spot.path):
+        return repository
     if kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME):
         if spot.name == b".git":
             return spot.path + "/config"
@@ -78,7 +80,8 @@ class FileGuard:
     they are. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
-    known to be added to. shown: files whose new text is asked about where another file takes their place."""
+    known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
+    takes their place."""
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class FileGuard:
         is_git: Callable[[str], bool] = lambda exe: True,
         adds: Callable[[str], bool] = lambda path: False,
         shown: frozenset[str] = frozenset(),
+        keeps: Callable[[str, str], bool] = lambda path, exe: True,
         ways: Ways | None = None,
     ) -> None:
         self._listener = listener
@@ -110,6 +114,7 @@ class FileGuard:
         self._is_git = is_git
         self._adds = adds
         self._shown = shown
+        self._keeps = keeps
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._opened = opened
@@ -319,8 +324,10 @@ class FileGuard:
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)
-            action = Action.FILE_DELETE if kind is Kind.UNLINK else Action.FILE_WRITE
-            wanted.append((action, _telling(spot, kind)))
+            if kind is Kind.UNLINK:
+                wanted.append((Action.FILE_DELETE, self._own_name(spot.path)))
+            else:
+                wanted.append((Action.FILE_WRITE, _telling(spot, kind)))
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted
@@ -332,14 +339,20 @@ class FileGuard:
         ways = [(source, target.path)]
         if deed.flags & 2:  # they change places
             ways.append((target, source.path))
-            wanted.append((Action.FILE_WRITE, stands_for(source.path)))
+            wanted.append((Action.FILE_WRITE, _telling(source, Kind.RENAME)))
         for spot, to in ways:
-            wanted.append((self._leaving(spot.path, to), spot.path))
+            leaves = self._leaving(spot.path, to)
+            wanted.append((leaves, self._own_name(spot.path) if leaves is Action.FILE_DELETE else spot.path))
             if spot.is_folder:
                 if self._holds(spot.path):
                     raise fail(errno.EACCES)
                 wanted += self._carrying(spot.path, to)
         return wanted
+
+    def _own_name(self, path: str) -> str:
+        """What a file is called that was only put aside under another name, while nothing else took its place."""
+        own = self._made.aside.get(path, "")
+        return own if own and not os.path.lexists(own) else path
 
     def _carrying(self, folder: str, to: str) -> list[tuple[Action, str]]:
         """What a folder brings along: out of a place where names mean nothing they mean something from now on."""
@@ -356,7 +369,8 @@ class FileGuard:
         if source in self._made:
             return Action.FILE_WRITE
         near = os.path.commonpath((source, target)).count("/") >= 2
-        lost = self._fleeting(target) and not self._fleeting(source) and not is_backup(source, target)
+        work = not self._fleeting(self._own_name(source))
+        lost = self._fleeting(target) and work and not is_backup(source, target)
         return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
@@ -377,13 +391,14 @@ class FileGuard:
         return action is Action.FILE_DELETE and path in self._made
 
     def _overwrites(self, notice: Notice, deed: Deed, path: str, spots: list[Spot]) -> bool:
-        """Whether what is there may be lost: a history that is not added to, or what git keeps, by another program than
-        git. git itself adds to its logs alone, and to whatever file a variable says its traces go to."""
-        if not spots or spots[-1].found is None:
-            return False
+        """Whether what is there may be lost: a history that is not added to by whose it is (who may add may also empty
+        it, by the descriptor), or what git keeps, by another program than git. git itself adds to its logs alone, and
+        to whatever file a variable says its traces go to."""
         adding = _adds(deed)
         if self._adds(path):
-            return not adding
+            return not adding or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
+        if not spots or spots[-1].found is None:
+            return False
         if "/.git/" not in path:
             return False
         if adding and "/logs/" not in path:
@@ -427,6 +442,8 @@ class FileGuard:
     # doing --------------------------------------------------------------------------------------------------------
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         """What was allowed. Raises OSError."""
+        if fd >= 0:
+            self._notes.keep_behind(deed, fd, notice.tid)
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN:
                 self._notes.keep(deed, spots, notice.tid)
@@ -451,4 +468,5 @@ class FileGuard:
             os.close(made)
 
     def _may_make(self, path: str) -> bool:
-        return not self._barred(Action.FILE_WRITE, path) and self._known(Action.FILE_WRITE, path)
+        barred = self._barred(Action.FILE_WRITE, path) or in_repository(path)
+        return not barred and self._known(Action.FILE_WRITE, path)

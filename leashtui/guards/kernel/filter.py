@@ -72,6 +72,8 @@ REFUSED_STRICT = {
 """Answered EPERM in tier strict: another view of the files, or another process's memory."""
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_SETLEASE, _SETDELEG = 1024, 1040
+"""Commands of fcntl: who holds a lease keeps everybody else who opens the file waiting, leash and the person too."""
 _SETS_FLAGS = (
     0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613, 0x40087602, 0x40047211,
     0x50009401, 0x5000940E, 0x5000940F, 0x50009417, 0x50009418, 0x5000943F, 0x4008941A,
@@ -124,6 +126,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[_CLONE3] = _fail(errno.ENOSYS)
     rules[_PRLIMIT] = _foreign_limits()
     rules[nr.PRCTL] = _stays_readable()
+    rules[nr.FCNTL] = _when_equal(1, (_SETLEASE, _SETDELEG), _ERRNO | errno.EAGAIN)
     if tier not in (Tier.STRICT, Tier.COMPAT):
         return rules
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}

@@ -148,11 +148,7 @@ def _link(spots: list[Spot], held: int) -> None:
 def _to_what_is_there(deed: Deed, spot: Spot) -> None:
     way = b"/proc/self/fd/%d/%s" % (spot.fd, spot.name)
     if deed.kind is Kind.TRUNCATE:
-        fd = os.open(spot.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=spot.fd)
-        try:
-            os.ftruncate(fd, deed.numbers[0])
-        finally:
-            os.close(fd)
+        _cut(spot.name, deed.numbers[0], os.O_NOFOLLOW, spot.fd)
     elif deed.kind is Kind.CHMOD:
         if spot.found is not None and stat.S_ISLNK(spot.found.st_mode):
             raise fail(errno.EOPNOTSUPP)
@@ -163,6 +159,15 @@ def _to_what_is_there(deed: Deed, spot: Spot) -> None:
         os.setxattr(way, deed.extra, deed.value, deed.flags, follow_symlinks=False)
     elif deed.kind is Kind.DELXATTR:
         os.removexattr(way, deed.extra, follow_symlinks=False)
+
+
+def _cut(name: str | bytes, length: int, flags: int = 0, folder: int | None = None) -> None:
+    """truncate(2) that never waits: somebody's lease on the file would keep it for most of a minute."""
+    fd = os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags, dir_fd=folder)
+    try:
+        os.ftruncate(fd, length)
+    finally:
+        os.close(fd)
 
 
 def _to_descriptor(deed: Deed, held: int) -> None:
@@ -177,6 +182,6 @@ def _to_descriptor(deed: Deed, held: int) -> None:
     elif deed.kind is Kind.DELXATTR:
         os.removexattr(way, deed.extra)
     elif deed.kind is Kind.TRUNCATE:
-        os.truncate(f"/proc/self/fd/{held}", deed.numbers[0])
+        _cut(f"/proc/self/fd/{held}", deed.numbers[0])
     else:
         raise fail(errno.EACCES)

@@ -126,7 +126,7 @@ class Lookout(DoorGuard):
             probe.setblocking(False)
             if address.connect(probe, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))):
                 return False
-            if not self._inside(address.peer_pid(probe)):
+            if address.peer_pid(probe) != os.getpid():
                 return False
         found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
         self._bound[spot.path] = mark_of(found)

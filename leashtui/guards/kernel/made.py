@@ -11,6 +11,7 @@ import os
 
 _MOST = 200_000
 _WALK = 20_000
+_ASIDE = 10_000
 
 
 class Made:
@@ -20,6 +21,7 @@ class Made:
         self.watched = False
         self._names: dict[str, None] = {}
         self._former: dict[str, None] = {}
+        self.aside: dict[str, str] = {}  # names under which somebody else's files were put aside, and their own
 
     def __contains__(self, path: str) -> bool:
         return path in self._names
@@ -47,6 +49,13 @@ class Made:
             del self._names[old]
             self.made(target + old[len(source) :])
 
+    def put_aside(self, old: str, new: str, *, itself: bool) -> None:
+        """A file is about to be renamed. itself: only put aside under its own name: then it stays what it is."""
+        own = self.aside.pop(old, old if old not in self._names else "")
+        self.aside.pop(new, None)
+        if own and new != own and itself and len(self.aside) < _ASIDE:
+            self.aside[new] = own
+
     def exchanged(self, one: str, other: str) -> None:
         """Two names changed places; both are held for the person's from now on."""
         for place in (one, other):
@@ -59,7 +68,7 @@ class Made:
         if not self.watched:
             return False
         if path not in self._names:
-            return not os.path.lexists(path)
+            return not os.path.lexists(path) and path not in self.aside.values()
         if os.path.islink(path) or not os.path.isdir(path):
             return True
         left, folders = _WALK, [path]

@@ -7,6 +7,7 @@ that swift takes for the session's own is the session's own here too, and undo k
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from leashtui.guards.kernel.express import Lessons
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind
-from leashtui.guards.kernel.spot import Spot
+from leashtui.guards.kernel.spot import Spot, spot_of
 from leashtui.guards.kernel.swift import MADE, NOTED, REMOVED
 
 MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
@@ -74,6 +75,14 @@ class Notes:
                 self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path, "", tid)
             self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
 
+    def keep_behind(self, deed: Deed, fd: int, tid: int) -> None:
+        """As `keep`, for a deed on what our descriptor `fd` is of the caller's."""
+        spot = spot_of(fd) if self._keeper is not None else None
+        if spot is not None:
+            with contextlib.closing(spot):
+                if spot.path not in self.made:
+                    self.keep(deed, [spot], tid)
+
     def remember(self, deed: Deed, spots: list[Spot]) -> None:
         """Which names are the session's own making."""
         if not spots:
@@ -84,10 +93,12 @@ class Notes:
             if deed.flags & _EXCHANGE:
                 made.exchanged(old.path, path)
             else:
+                made.put_aside(old.path, path, itself=is_backup(old.path, path))
                 made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
             self._disown(*("",) if old.is_folder or deed.flags & _EXCHANGE else (old.path, path))
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
             made.gone(path)
+            made.aside.pop(path, None)
             self._disown(path)
         elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in MAKES):
             made.made(path)

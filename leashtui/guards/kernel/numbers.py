@@ -5,7 +5,7 @@ Invariant: NAMING holds every call that changes the file system by name or chang
 """
 
 EXECVE, EXECVEAT = 59, 322
-SECCOMP, IOCTL, CLONE, UNSHARE, PRCTL = 317, 16, 56, 272, 157
+SECCOMP, IOCTL, CLONE, UNSHARE, PRCTL, FCNTL = 317, 16, 56, 272, 157, 72
 OPEN, OPENAT, CREAT = 2, 257, 85
 UMASK = 95
 TRUNCATE = 76

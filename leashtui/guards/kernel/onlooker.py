@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,16 +26,26 @@ from leashtui.guards.kernel.spot import Spot
 from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
-_SET_UP = re.compile(r"/proc/\d+/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
+_SET_UP = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
 _FAILURES = (OSError, ValueError, IndexError)
 
 
 class Onlooker(FileGuard):
-    """See FileGuard, whose judgement it is; nothing is done in anybody's stead."""
+    """See FileGuard, whose judgement it is; nothing is done in anybody's stead. inside: whether a process is of the
+    session."""
 
-    def __init__(self, listener: Listener, holding: Holding, known: Known, views: Views, **more: Any) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        holding: Holding,
+        known: Known,
+        views: Views,
+        inside: Callable[[int], bool],
+        **more: Any,
+    ) -> None:
         super().__init__(listener, holding, known, **more)
         self._views = views
+        self._inside = inside
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file."""
@@ -56,8 +68,14 @@ class Onlooker(FileGuard):
         return replace(deed, names=known) if len(known) == len(names) else None
 
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
-        """What sandboxes write of their own processes is no file of anybody's; the kernel says whose they may be."""
-        return [each for each in super()._wanted(notice, deed, fd, spots) if not _SET_UP.match(each[1])]
+        """What sandboxes write of their own processes is no file of anybody's: nor is `self`, which in a view that is
+        not ours leads to us, of whom nobody may write anything."""
+        wanted = super()._wanted(notice, deed, fd, spots)
+        return [each for each in wanted if not self._sets_up(each[1])]
+
+    def _sets_up(self, path: str) -> bool:
+        found = _SET_UP.match(path)
+        return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
 
     def _fail(self, notice: Notice, error: Exception) -> None:
         """What we may not see (another's memory, a way over its descriptor) is refused; for all else the kernel finds
@@ -69,6 +87,8 @@ class Onlooker(FileGuard):
 
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
         with contextlib.suppress(*_FAILURES):
+            if fd >= 0:
+                self._notes.keep_behind(deed, fd, notice.tid)
             self._notes.keep(deed, spots, notice.tid)
             self._notes.remember(deed, spots)
         self._listener.resume(notice.id)

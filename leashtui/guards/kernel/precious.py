@@ -15,12 +15,34 @@ _INSIDE = {
     ".forgejo": ".forgejo/workflows/x.yml", ".gitea": ".gitea/workflows/x.yml",
 }  # fmt: skip
 _MOST = 100_000
+REPOSITORY = frozenset({"HEAD", "objects", "refs", "commondir", "config", "config.worktree", "hooks"})
+"""Names in a directory of git's, whatever that is called itself: git takes any directory for its own that has them."""
 
 
 def stands_for(path: str) -> str:
     """The path to judge by when something that was made elsewhere gets this name."""
     head, _, name = path.rpartition("/")
     return f"{head}/{_telling(name, folder=True) or name}"
+
+
+def in_repository(path: str) -> str:
+    """The path to judge by what steers git in a directory that it takes for its own though it is not called `.git`, or
+    what makes it one that has settings or hooks already; '' for all else."""
+    top, _, name = path.rpartition("/")
+    steers = name.startswith("config") or name == "hooks"
+    hook = top.endswith("/hooks")
+    if hook:
+        top, steers = top[:-6], True
+    if not (hook or name in REPOSITORY) or "/.git/" in path:
+        return ""
+
+    def has(part: str) -> bool:
+        return part == name and not hook or os.path.lexists(f"{top}/{part}")
+
+    whole = has("HEAD") and (has("commondir") or has("objects") and has("refs"))
+    if not whole or not (steers or has("config") or has("hooks")):
+        return ""
+    return f"{top}/.git/hooks/{name}" if hook else f"{top}/.git/config"
 
 
 def _telling(name: str, *, folder: bool) -> str:
@@ -48,6 +70,8 @@ def precious_below(folder: str) -> list[str]:
         seen += len(entries)
         if seen > _MOST:
             return [*found, f"{place}/{_INSIDE['.git']}"]
+        if in_repository(f"{place}/config"):
+            found.append(f"{place}/.git/config")
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
             telling = _telling(entry.name, folder=is_folder or entry.is_symlink())

@@ -177,6 +177,26 @@ def locate(tid: int, text: bytes, follow: bool, folders: Folders | None = None) 
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
+def spot_of(fd: int) -> Spot | None:
+    """Where the file behind our descriptor lies, by the name it was opened by; None when it has that name no more."""
+    head, _, name = os.readlink(b"/proc/self/fd/%d" % fd).rpartition(b"/")
+    if not head and not name:
+        return None
+    try:
+        folder = abi.open_folder(head or b"/")
+    except OSError:
+        return None
+    spot = Spot(folder, head or b"/", name, None)
+    try:
+        found, same = os.lstat(name, dir_fd=folder), os.fstat(fd)
+        if (found.st_dev, found.st_ino) == (same.st_dev, same.st_ino):
+            return Spot(folder, head or b"/", name, found)
+    except OSError:
+        pass
+    spot.close()
+    return None
+
+
 def _folder_itself(text: bytes) -> Spot:
     """A directory named by its own `.`, its child's `..`, or the root. Raises OSError."""
     whole = abi.open_folder(text)

@@ -15,12 +15,14 @@ import select
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 from leashtui.guards.kernel.letters import Letter, post, read_part
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.numbers import SENDMSG
 
 _LOOK = 0.2
+_MOST = 400
 _ALONE = 3
 """Links of /proc/TID/task: two, and one for each thread."""
 
@@ -35,6 +37,14 @@ def is_alone(tid: int) -> bool:
 
 def is_nonblocking(ours: socket.socket) -> bool:
     return not os.get_blocking(ours.fileno())
+
+
+def wait_beside(wait: Callable[[], None]) -> None:
+    """Do what waits for somebody else in a thread of its own. Raises OSError (EAGAIN) where too many wait already: each
+    holds a descriptor, and leash needs some for the person."""
+    if threading.active_count() > _MOST:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def pour(listener: Listener, notice: Notice, ours: socket.socket) -> None:
@@ -56,7 +66,11 @@ def pour(listener: Listener, notice: Notice, ours: socket.socket) -> None:
         _answer(listener, notice, count)
         return
     own = ours.dup()
-    threading.Thread(target=_rest, args=(listener, notice, own, letter, count), daemon=True).start()
+    try:
+        wait_beside(lambda: _rest(listener, notice, own, letter, count))
+    except BaseException:
+        own.close()
+        raise
 
 
 def _rest(listener: Listener, notice: Notice, own: socket.socket, letter: Letter, sent: int) -> None:

@@ -48,7 +48,7 @@ MEANS = (
     " bin-debug obj coverage htmlcov cache storybook-static _site site-packages dist-packages deriveddata cmakefiles"
     " debug release _build dist-newstyle elm-stuff zig-cache zig-out tmp temp logs log test-results playwright-report"
     " allure-results junit pip-wheel-metadata wheelhouse project-target release-artifacts artifacts deps hooks modules"
-    " objects refs library env bin sbin actions workflows core environment hub"
+    " objects refs library env bin sbin actions workflows core environment hub rebase-merge"
 )
 LEADS = (
     "build dist out cmake bazel leash nautilus key secret cred ssh token shadow passw cookie vault id_ kube krb htpass"

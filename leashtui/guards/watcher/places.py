@@ -48,14 +48,16 @@ _PAIRS = {
     (".forgejo", "workflows"): Place.CI,
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
+    (".hg", "hgrc"): Place.SHELL_RC,
 }
 _PAIRED = frozenset(first for first, _ in _PAIRS)
 _NAMES = {
-    Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc",
+    Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc .overcommit.yml",
     Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
     " appveyor.yml .woodpecker.yml",
     Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json mcp.json"
-    " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md",
+    " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
+    " .devcontainer.json",
     Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
     " .zlogin .inputrc .envrc .gitconfig",
     Place.GUARD: ".leash.toml leash.toml leash.cedar",
