@@ -143,8 +143,8 @@ def test_a_name_that_is_swapped_meanwhile_wins_nothing(watched: World) -> None:
     held = watched.leash("run", "--headless", "--", sys.executable, str(script))
     assert held.stdout == "won 0\n", held.stderr
     watched.config("")
-    free = watched.leash("run", "--headless", "--", sys.executable, str(script))
-    assert int(free.stdout.split()[1]) > 0
+    argv = ("run", "--headless", "--", sys.executable, str(script))
+    eventually(lambda: int(watched.leash(*argv).stdout.split()[1]), 120)  # a busy machine may not let it win at once
 
 
 def test_the_card_goes_when_the_program_ends(watched: World) -> None:
