@@ -31,6 +31,8 @@ REROUTES = lazy(
     r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
     r"|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
 )
+_ADDRESSES = frozenset("http https git ssh file".split())
+"""Ways of git's to an address that start nothing the address names."""
 _HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
 
 
@@ -65,8 +67,11 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
         and text.lower() in BOOLS
     ):
         return
-    if low.startswith("protocol.") and low.endswith("allow") and text.lower() in ("never", "user"):
-        return  # stricter than, or the same as, what git does by itself
+    if low.startswith("protocol.") and low.endswith("allow"):
+        if text.lower() not in ("never", "user") and low[9:-6] not in _ADDRESSES:
+            call.sign("obfuscated")
+            call.add(Verb.EXEC, key, "lets git start programs that an address names (ext::)", Severity.HIGH)
+        return  # stricter than, or the same as, what git does by itself; or it only reads from there
     if low.startswith("credential") and (text.split() or [""])[0] in (*_HELPERS, ""):
         if not once:
             call.add(Verb.PERSIST, key, f"sets git's {key}", Severity.MEDIUM, place=Place.GIT)

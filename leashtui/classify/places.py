@@ -278,7 +278,7 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
         return _inside(path[len(root) + 1 :], name)
     if any(is_within(path, folder) for folder in workspace.also):
         return Place.GIT
-    return _outside(path, root, home)
+    return _outside(path, workspace, home)
 
 
 def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
@@ -351,11 +351,12 @@ def is_generated(folders: list[str]) -> bool:
     return _GENERATED_FILES.fullmatch(name) is not None
 
 
-def _outside(path: str, root: str, home: str) -> Place:
+def _outside(path: str, workspace: Workspace, home: str) -> Place:
     """A path outside the workspace that is nothing special."""
-    if path == "/" or path == home or root.startswith(path + "/"):
+    if path == "/" or path == home or workspace.root.startswith(path + "/"):
         return Place.ROOT
-    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in TEMPS):
+    temps = (*TEMPS, *workspace.temps)
+    if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in temps):
         return Place.TEMP
     if path.startswith("/dev/"):
         first = path[5:].split("/")[0]

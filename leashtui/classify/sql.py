@@ -100,8 +100,10 @@ def _statement(call: Call, statement: str) -> None:
 
 
 def own_file(call: Call, name: str) -> bool:
-    """Whether a database is a scratch file: in memory or in a temporary folder."""
-    return name in ("", ":memory:") or call.place(name) in (Place.TEMP, Place.GENERATED)
+    """Whether a database is a scratch file: in memory, in a temporary folder, or of this session's own making."""
+    if name in ("", ":memory:") or call.place(name) in (Place.TEMP, Place.GENERATED):
+        return True
+    return call.place(name) is Place.SOURCE and call.machine.setting.probe.made(call.path(name))
 
 
 def leaves(statement: str) -> bool:

@@ -35,6 +35,7 @@ def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...], 
     if "hides_tracks" in signs and ("pipe_to_shell" in signs or ledger.has(Verb.RUN_FETCHED, Verb.NET_SEND)):
         signs.add("backdoor")
     reversible = all(e.reversible for e in effects)
+    within = "outside" not in signs and not any(e.place in _OUTSIDE for e in effects)
     one = _one(ledger)
     return Facts(
         command=command,
@@ -47,7 +48,7 @@ def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...], 
         remotes=tuple(sorted(show(r) for r in ledger.remotes)),
         packages=tuple(sorted(show(p) for p in ledger.packages)),
         hidden=hidden,
-        in_workspace="outside" not in signs and not any(e.place in _OUTSIDE for e in effects),
+        in_workspace=within,
         destructive="destructive" in signs or "catastrophic" in signs,
         recursive=any(e.recursive for e in effects),
         reversible=reversible,
@@ -65,7 +66,7 @@ def facts_of(ledger: Ledger, command: str, mode: Mode, hidden: tuple[str, ...], 
         git_protected="git_protected" in signs,
         dry_run="dry_run" in signs,
         grant_prefix=_prefix(ledger, one),
-        undo=_undo(ledger, reversible=reversible),
+        undo=_undo(ledger, reversible=reversible, within=within),
         contents=tuple(sorted(ledger.contents)),
         remote_changed="remote_changed" in signs,
         other_checkout="other_checkout" in signs,
@@ -103,14 +104,14 @@ def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(leading) if len(leading) > 1 else tuple(str(w) for w in words)
 
 
-def _undo(ledger: Ledger, *, reversible: bool) -> str:
+def _undo(ledger: Ledger, *, reversible: bool, within: bool) -> str:
     """What would make it good again, in words."""
     if not reversible:
         return "cannot be undone"
     if ledger.has(Verb.PACKAGE_ADD):
         return "remove the package again"
     if ledger.has(Verb.WRITE, Verb.TRUNCATE):
-        return "git restores what was committed"
+        return "git restores what was committed" if within else ""
     if ledger.has(Verb.DELETE):
         return "build it again"
     return ""

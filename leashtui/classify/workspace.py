@@ -23,10 +23,12 @@ class Workspace(Struct, frozen=True):
     """root: absolute real path. also: the worktree's git and common directories, where those lie elsewhere.
 
     bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
-    pins: the repository as it was then; None where there is none, or no session.
+    pins: the repository as it was then; None where there is none, or no session. temps: folders for temporary files
+    besides the usual ones, as the person has them.
     """
 
     root: str
     also: tuple[str, ...] = ()
     bins: tuple[str, ...] = ()
     pins: Pins | None = None
+    temps: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
 from leashtui.supervisor.taint import Taint
+from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort
@@ -182,7 +183,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         notary=notary,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
-    workspace = Workspace(start.workspace, start.also, bins, probe.pinned())
+    temps = temps_of(start.env, start.home, start.workspace)
+    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)

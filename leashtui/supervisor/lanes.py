@@ -200,7 +200,7 @@ class Lanes:
                 if part in _DEPENDENCIES:
                     return "/".join([root, *parts[: depth + 1], NEUTRAL])
             return path
-        for temp in _TEMPS:
+        for temp in (*_TEMPS, *self._workspace.temps):
             if path.startswith(temp + "/") and not (self._home and is_within(path, self._home)):
                 return f"{temp}/{NEUTRAL}"
         return path

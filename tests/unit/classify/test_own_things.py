@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judge import verdict
+from judge import CWD, Files, judged_with, verdict
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from judge import verdict
         ("cat hosts | xargs -n1 ping -c1", "cat hosts | xargs -I{} ping -c1 {}.x.example"),
         ("env | cut -d= -f1", "env | cut -d= -f2"),
         ("npm install --help", "npm install left-pad --version 1.0.0"),
+        ("git -c protocol.file.allow=always submodule update", "git -c protocol.ext.allow=always clone ext::x"),
     ],
 )
 def test_what_a_command_made_is_its_own(command: str, control: str) -> None:
@@ -49,3 +50,27 @@ def test_what_a_command_made_is_its_own(command: str, control: str) -> None:
 def test_another_name_is_no_disguise(command: str, control: str) -> None:
     assert verdict(command) == "deny"
     assert verdict(control) == "allow"
+
+
+class Fresh(Files):
+    """A workspace in which this session made what is called new."""
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        return path == f"{CWD}/new.db"
+
+
+@pytest.mark.parametrize(
+    "statement", ["create table t(x)", "insert into t values (1)", "pragma journal_mode=wal", "delete from t"]
+)
+def test_a_database_of_the_sessions_own_is_its_own_to_change(statement: str) -> None:
+    files = Fresh({})
+    assert judged_with(f"sqlite3 new.db '{statement}'", files).decision.outcome.value == "allow"
+    assert judged_with(f"sqlite3 app.db '{statement}'", files).decision.outcome.value == "ask"
+    assert judged_with("sqlite3 new.db '.shell rm -rf src'", files).decision.outcome.value != "allow"
+
+
+def test_git_restores_nothing_that_lies_elsewhere() -> None:
+    files = Files({"src/a.py": ""})
+    assert "git restores" in judged_with("echo x > src/a.py", files).facts.undo
+    assert judged_with("echo x > ../other/a.py", files).facts.undo == ""
