@@ -115,7 +115,7 @@ def _real(path: str) -> str:
 
 def _left_out(paths: tuple[str, ...]) -> str:
     """What was lost and not kept, in one line."""
-    shown, more = ", ".join(one_line(path, 100) for path in paths[:_NAMED]), len(paths) - _NAMED
+    shown, more = ", ".join(one_line(path, 300) for path in paths[:_NAMED]), len(paths) - _NAMED
     rest = " and many more" if len(paths) >= MOST_LEFT else f" and {more} more" if more > 0 else ""
     return f"not kept, because git ignores it or it is made again: {shown}{rest}"
 
