@@ -10,10 +10,21 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from leashtui.agents.adapter import Spent
+from leashtui.agents.adapter import Run, Spent
 from leashtui.agents.registry import adapter_of
-from leashtui.faces.cli.trace import Trace, lines_of, spent_of
-from leashtui.model.event import AgentTold, Asked, Decided, Event, FileChanged, SessionEnded, ToolAnswered
+from leashtui.agents.spending import counted
+from leashtui.faces.cli.trace import Account, Trace, lines_of
+from leashtui.model.event import (
+    AgentTold,
+    Asked,
+    Decided,
+    Event,
+    FileChanged,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    ToolAnswered,
+)
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.policy.cases import ordinary
@@ -110,7 +121,7 @@ GEMINI = [
 )
 def test_transcripts_are_read_as_their_agent_writes_them(kind: str, lines: list[Any], expected: Spent) -> None:
     raw = [json.dumps(line).encode() for line in lines] + [b"{", b"[]", b"\xff", b'{"type": "assistant", "message": 7}']
-    assert adapter_of(kind).spent(raw) == expected
+    assert counted(adapter_of(kind).tally(Run("/w", {})), raw) == expected
 
 
 def test_a_transcript_elsewhere_is_not_read(tmp_path: Path) -> None:
@@ -122,6 +133,27 @@ def test_a_transcript_elsewhere_is_not_read(tmp_path: Path) -> None:
     outside.write_text(text)
     link = inside.with_name("link.jsonl")
     link.symlink_to(outside)
-    claude = adapter_of("claude")
-    assert spent_of(claude, [str(outside), str(link), "/nonexistent"], str(tmp_path)) == Spent()
-    assert spent_of(claude, [str(inside)], str(tmp_path)).given == 105
+    elsewhere = told(tmp_path, str(outside), str(link), "/nonexistent")
+    assert elsewhere.spent == Spent()
+    assert elsewhere.unread == [
+        f"{outside}: claude does not write its transcripts there",
+        f"{link}: Too many levels of symbolic links",
+    ]
+    assert "unread    what its model used: " + elsewhere.unread[0] in list(lines_of(elsewhere))
+    there = told(tmp_path, str(inside))
+    assert there.spent.given == 105 and there.unread == []
+
+
+def test_what_a_transcript_calls_its_model_draws_nothing() -> None:
+    trace = Trace(session="s1", spent=Spent(("evil\x1b[2J",), 1, 1))
+    assert "evil\\e[2J: 1 tokens in" in "\n".join(lines_of(trace))
+
+
+def told(home: Path, *transcripts: str) -> Trace:
+    """The trace of a session of which hooks told these transcripts."""
+    trace, account = Trace(session="s1"), Account({"HOME": str(home)})
+    started = SessionStarted("claude", ("claude",), "/w", "strict", "b", "ask", "1")
+    for event in (started, *(AgentTold("prompt", transcript=path) for path in transcripts)):
+        account.add(Record(1, "r", 1, "s1", event))
+    account.settle(trace)
+    return trace
