@@ -74,12 +74,16 @@ class Trace(Struct):
         elif isinstance(event, Answered):
             self.approved += event.verdict.ruling is Ruling.ALLOW
         elif isinstance(event, FileChanged):
-            self.files[event.path] = event.change
+            self.files[self._place(event.path)] = event.change
         elif isinstance(event, ToolsListed):
             self._server(event.server)["tools"] = event.tools
         elif isinstance(event, ToolAnswered):
             self._server(event.server)["bytes"] += event.size
             _once(self.outside, event.origin)
+
+    def _place(self, path: str) -> str:
+        """One name for one file: below the workspace without it, as those who watch it say."""
+        return path.removeprefix(self.workspace.rstrip("/") + "/") if self.workspace else path
 
     def _server(self, name: str) -> Counter[str]:
         return self.servers.setdefault(name, Counter())
@@ -103,7 +107,7 @@ class Trace(Struct):
             if request.layer is Layer.MCP:
                 self._server(request.argv[0])["calls"] += 1
         elif request.action in _CHANGES and request.path:
-            self.files.setdefault(request.path, _CHANGES[request.action])
+            self.files.setdefault(self._place(request.path), _CHANGES[request.action])
         elif request.action is Action.PROCESS_EXEC and request.layer is not Layer.HOOK and not _is_own(verdict):
             self.programs.update(facts.programs)
         if verdict is not None:

@@ -49,7 +49,8 @@ STORY: list[Event] = [
     decided(Request(Action.TOOL_CALL, Layer.MCP, "/w", ("forge", "issues"), call="1")),
     ToolAnswered("forge", "issues", "mcp:forge", 1204),
     decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/a.py")),
-    FileChanged("/w/b.py", "modified", "source", protected=False),
+    FileChanged("b.py", "modified", "source", protected=False),
+    decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/b.py")),
     AgentTold("tool_done", tool="Bash"),
     AgentTold("tool_done", tool="Bash"),
     SessionEnded(0, "the agent ended"),
@@ -67,7 +68,7 @@ def trace() -> Trace:
 def test_everything_is_counted_once(trace: Trace) -> None:
     assert trace.programs == {"npm": 2}
     assert trace.servers == {"forge": {"calls": 1, "bytes": 1204}}
-    assert trace.files == {"/w/a.py": "written", "/w/b.py": "modified"}
+    assert trace.files == {"a.py": "written", "b.py": "modified"}
     assert (trace.packages, trace.hosts, trace.outside) == (["npm:left-pad"], ["registry.npmjs.org"], ["mcp:forge"])
     assert trace.refused == ["rm -rf /"]
     assert trace.tools == {"Bash": 2}
