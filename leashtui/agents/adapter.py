@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from msgspec import Struct
@@ -76,6 +77,53 @@ class Spent(Struct, frozen=True):
     cost: float = 0.0
 
 
+class Run(Struct, frozen=True):
+    """One session, for finding what its agent wrote. since, until: Unix seconds; 0 where it still runs.
+
+    env: the person's own. argv: as typed, program first.
+    """
+
+    workspace: str
+    env: Mapping[str, str]
+    argv: tuple[str, ...] = ()
+    since: float = 0
+    until: float = 0
+
+    def covers(self, at: float) -> bool:
+        """Whether something that began then, to the second, began in this session."""
+        return self.since - 1 <= at and (not self.until or at <= self.until + 1)
+
+    def option(self, *names: str) -> str:
+        """The value of an option of the agent, as a path; '' where it is not given."""
+        words = iter(self.argv[1:])
+        for word in words:
+            name, equals, value = word.partition("=")
+            if name in names:
+                return os.path.join(self.workspace, value if equals else next(words, ""))
+        return ""
+
+
+class Form(Enum):
+    """How an agent writes down what its model used: not, line by line, one whole document, or in a database."""
+
+    NONE = auto()
+    LINES = auto()
+    WHOLE = auto()
+    DATABASE = auto()
+
+
+class Tally:
+    """Adds up what was used."""
+
+    def add(self, piece: bytes, key: str = "") -> None:
+        """A line, a document or a message of what the agent writes; key: what the message is called."""
+
+    @property
+    def spent(self) -> Spent:
+        """The sum so far."""
+        return Spent()
+
+
 class Settings(Struct, frozen=True):
     """What an installation changes. user, project: the JSON file, '~/' for the home and './' for the project.
 
@@ -123,6 +171,7 @@ class Adapter(Struct, frozen=True):
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
     where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
+    form: how it writes down what its model used.
     """
 
     kind: str
@@ -149,6 +198,7 @@ class Adapter(Struct, frozen=True):
     keys: tuple[str, ...] = ()
     keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     places: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    form: Form = Form.NONE
 
     @property
     def asks_a_model(self) -> bool:
@@ -197,9 +247,13 @@ class Adapter(Struct, frozen=True):
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
 
-    def spent(self, lines: Iterable[bytes]) -> Spent:
-        """What a transcript of it says was used; nothing where its form is not known."""
-        return Spent()
+    def tally(self, run: Run) -> Tally:
+        """Adds up what it writes of its model's use; nothing where its form is not known."""
+        return Tally()
+
+    def written(self, run: Run) -> tuple[str, ...]:
+        """Files with it that no hook names."""
+        return ()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command line without what the agent wraps around it and what only concerns itself."""

@@ -12,12 +12,12 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers, spending
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, shell_text
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Form, Run, Settings, Tally, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply, ToolUse
 
@@ -113,9 +113,9 @@ class Claude(Adapter, frozen=True):
         """See Adapter."""
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=True)
 
-    def spent(self, lines: Iterable[bytes]) -> Spent:
+    def tally(self, run: Run) -> Tally:
         """See Adapter."""
-        return spending.claude(lines)
+        return spending.Claude()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone; its own git calls without the one setting that names a function."""
@@ -266,6 +266,7 @@ AGENT = Claude(
         ("CLAUDE_CODE_USE_VERTEX", (".config/gcloud",)),
         ("CLAUDE_CODE_USE_FOUNDRY", (".azure",)),
     ),
+    form=Form.LINES,
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

@@ -11,12 +11,24 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers, spending
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, before, refuse, shell_text
+from leashtui.agents.adapter import (
+    Adapter,
+    Armed,
+    Armory,
+    Footprint,
+    Form,
+    Run,
+    Settings,
+    Tally,
+    before,
+    refuse,
+    shell_text,
+)
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 from leashtui.model.request import Tier
 
@@ -101,9 +113,9 @@ class Codex(Adapter, frozen=True):
         """See Adapter."""
         return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
 
-    def spent(self, lines: Iterable[bytes]) -> Spent:
+    def tally(self, run: Run) -> Tally:
         """See Adapter."""
-        return spending.codex(lines)
+        return spending.Codex()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The program behind its own process setup; nothing for the trial of its snapshot of the shell."""
@@ -194,6 +206,7 @@ AGENT = Codex(
     state=(".codex/", ".codex/skills/.system/"),
     kept=(".codex/rules",),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),
+    form=Form.LINES,
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
         mcp=(("~/.codex/config.toml", "mcp_servers"), ("./.codex/config.toml", "mcp_servers")),

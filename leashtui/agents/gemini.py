@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents import dialect, servers, spending
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Settings, Spent, refuse, shell_text
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Form, Run, Settings, Tally, refuse, shell_text
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -95,9 +95,9 @@ class Gemini(Adapter, frozen=True):
             return Reply(stdout=json.dumps(said).encode())
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
 
-    def spent(self, lines: Iterable[bytes]) -> Spent:
+    def tally(self, run: Run) -> Tally:
         """See Adapter."""
-        return spending.gemini(lines)
+        return spending.Gemini()
 
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """A shell with the command alone."""
@@ -152,6 +152,7 @@ AGENT = Gemini(
     state=(".gemini/",),
     kept=(".gemini/settings", ".gemini/commands"),
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    form=Form.LINES,
     footprint=Footprint(
         settings=("~/.gemini/settings.json", "./.gemini/settings.json", _SYSTEM),
         mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),

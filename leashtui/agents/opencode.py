@@ -7,13 +7,26 @@ whatever that variable held; the plugin only carries bytes to the hook client an
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import HOOK_DIRECTORY, MODEL_KEYS, Adapter, Armed, Armory, Footprint, Settings, refuse
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import (
+    HOOK_DIRECTORY,
+    MODEL_KEYS,
+    Adapter,
+    Armed,
+    Armory,
+    Footprint,
+    Form,
+    Run,
+    Settings,
+    Tally,
+    refuse,
+)
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import GATES, Answer, Happening, Kind, Moment, Reply
 
@@ -146,6 +159,15 @@ class OpenCode(Adapter, frozen=True):
         """See Adapter."""
         return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
 
+    def tally(self, run: Run) -> Tally:
+        """See Adapter."""
+        return spending.OpenCode(run.since)
+
+    def written(self, run: Run) -> tuple[str, ...]:
+        """Its database."""
+        data = run.env.get("XDG_DATA_HOME") or os.path.join(run.env.get("HOME") or "/", ".local/share")
+        return (os.path.join(data, "opencode/opencode.db"),)
+
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """The plugin throws what stands on stderr, and adds what stands on stdout to what the model reads.
 
@@ -192,6 +214,7 @@ AGENT = OpenCode(
     state=(".local/share/opencode/", ".local/share/opentui/", ".local/state/opencode/", ".config/opencode/"),
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
     keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
+    form=Form.DATABASE,
     footprint=Footprint(
         settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),

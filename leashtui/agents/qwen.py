@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from leashtui.agents import dialect, servers
-from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, Settings
+from leashtui.agents import dialect, servers, spending
+from leashtui.agents.adapter import MODEL_KEYS, Adapter, Armed, Armory, Footprint, Form, Run, Settings, Tally
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
 
@@ -72,6 +72,10 @@ class Qwen(Adapter, frozen=True):
         """See Adapter."""
         return dialect.answer(happening, answer, _NAMES[happening.moment], allows=False)
 
+    def tally(self, run: Run) -> Tally:
+        """See Adapter."""
+        return spending.Qwen()
+
 
 AGENT = Qwen(
     kind="qwen",
@@ -83,6 +87,7 @@ AGENT = Qwen(
     state=(".qwen/", ".qwen/extensions/extension-enablement.json"),  # which it writes at its first start
     kept=(".qwen/settings",),
     keys=("QWEN_API_KEY", *MODEL_KEYS),
+    form=Form.LINES,
     footprint=Footprint(
         settings=("~/.qwen/settings.json", "./.qwen/settings.json", _SYSTEM),
         mcp=(("~/.qwen/settings.json", "mcpServers"), ("./.qwen/settings.json", "mcpServers")),

@@ -72,10 +72,17 @@ def text_of(call: Call, path: str) -> str | None:
     machine = call.machine
     if not machine.curious or not path or not is_fixed(path) or place(machine, path) in _UNREAD:
         return None
-    text = _written(call, path) if path in call.state.files else machine.setting.probe.read_text(path)
+    text = _written(call, path) if path in call.state.files else _on_disk(call, path)
     if text is None or ("\0" in text and (text.startswith(_PROGRAMS) or text[2:4] == "\r\n")):
         return None
     return text.removeprefix("\ufeff")
+
+
+def _on_disk(call: Call, path: str) -> str | None:
+    """What a file holds; nothing of a secret that a link leads to: what is said of it would tell what it holds."""
+    probe = call.machine.setting.probe
+    real = probe.real(path)
+    return None if real != path and place(call.machine, real) in _UNREAD else probe.read_text(path)
 
 
 def _written(call: Call, path: str) -> str | None:
@@ -89,7 +96,7 @@ def _written(call: Call, path: str) -> str | None:
             break
         before = call.state.files.get(known.origin)
         if before is None or before is known:
-            text = call.machine.setting.probe.read_text(known.origin)
+            text = _on_disk(call, known.origin)
             return None if text is None and not added else (text or "") + added
         known = before
     return added or None

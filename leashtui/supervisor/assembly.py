@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from leashtui import __version__
+from leashtui.agents.adapter import Run
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
 from leashtui.classify.engine import Engine
@@ -64,6 +65,7 @@ from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.lacking import Lacking
 from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.ledger import Ledger
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
@@ -344,7 +346,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         freezer=session.freezer,
         told=lambda what: _soon(loop, lambda: session.spent(what)),
         pids=session.running,
-        spent=arming.adapter.spent,
+        ledger=Ledger(arming.adapter, Run(start.workspace, start.env, start.argv, time.time()), anywhere=True),
     )
     if session.budgets.any:
         stream.subscribe(session.budgets.heard)

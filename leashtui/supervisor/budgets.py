@@ -8,17 +8,16 @@ as much again. Invariant: a budget that is spent freezes once, and says which.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from leashtui.agents.adapter import Spent
 from leashtui.model.errors import StoreError
 from leashtui.model.event import AgentTold, Decided, FileChanged, Record
 from leashtui.model.request import UNCOUNTED
 from leashtui.supervisor.budget import Budget
 from leashtui.supervisor.freezing import Freezer
+from leashtui.supervisor.ledger import Ledger
 from leashtui.supervisor.sent import bytes_sent
 
 REASON = "budget"
@@ -38,7 +37,7 @@ _WORDS = {
 class Budgets:
     """freezer: stands the session still. told: said to the person and recorded. pids: what runs in the session.
 
-    spent: what a transcript's lines cost.
+    ledger: what the agent's model used, by its own account.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class Budgets:
         freezer: Freezer,
         told: Callable[[str], None],
         pids: Callable[[], Iterable[int]],
-        spent: Callable[[Iterable[bytes]], Spent],
+        ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = {name: float(getattr(budget, name)) for name in budget.__struct_fields__}
@@ -56,13 +55,13 @@ class Budgets:
         self._freezer = freezer
         self._told = told
         self._pids = pids
-        self._spent = spent
+        self._ledger = ledger
+        self._cost = 0.0
         self._clock = clock
         self._began = clock()
         self._acts = 0
         self._files: set[str] = set()
         self._sent: dict[int, int] = {}
-        self._transcripts: dict[str, tuple[int, float]] = {}
 
     @property
     def any(self) -> bool:
@@ -76,8 +75,8 @@ class Budgets:
                 self._acts += request.action not in UNCOUNTED
             case FileChanged(path=path, to=to):
                 self._files.add(to or path)
-            case AgentTold(transcript=transcript) if transcript:
-                self._transcripts.setdefault(transcript, (-1, 0.0))
+            case AgentTold(transcript=transcript, agent_session=name):
+                self._ledger.hear(transcript, name)
             case _:
                 return
         self.check()
@@ -89,7 +88,7 @@ class Budgets:
             "minutes": (self._clock() - self._began) / 60,
             "files": len(self._files),
             "megabytes_out": sum(self._sent.values()) / 1e6,
-            "cost": sum(cost for _, cost in self._transcripts.values()),
+            "cost": self._cost,
         }
 
     def check(self) -> None:
@@ -122,17 +121,10 @@ class Budgets:
                     inode: max(sent, self._sent.get(inode, 0)) for inode, sent in bytes_sent(self._pids()).items()
                 }
             if self._limits["cost"] and turn % _COST_EVERY == 0:
-                self._read_costs()
+                self._cost = await asyncio.to_thread(self._read_cost)
             with suppress(StoreError):
                 self.check()
 
-    def _read_costs(self) -> None:
-        for path, (stamp, _) in list(self._transcripts.items()):
-            try:
-                now = os.stat(path).st_mtime_ns
-                if now != stamp:
-                    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # never waits
-                    with open(handle, "rb") as lines:
-                        self._transcripts[path] = (now, self._spent(lines).cost)
-            except OSError:
-                continue
+    def _read_cost(self) -> float:
+        """What is known now; what was known before never becomes less, whatever the agent does to its files."""
+        return max(self._cost, self._ledger.read().cost)

@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from leashtui.agents.adapter import Adapter
+from leashtui.agents.adapter import Adapter, Form
 from leashtui.agents.registry import AGENTS
 from leashtui.agents.servers import parsed
 from leashtui.supervisor.providers import named
@@ -34,6 +34,8 @@ _FOLDERS = 5000
 _DEPENDENCIES = frozenset(
     ".git node_modules .venv venv site-packages __pycache__ target dist build vendor .tox .nox .cache".split()
 )
+
+_EDITS = "are seen in tier strict alone"
 
 
 class Server(Struct, frozen=True):
@@ -169,8 +171,13 @@ def sees(agent: Adapter) -> str:
     if agent.hold:
         return f"its tools ask before they run, held up to {agent.hold // 60} min; its programs are guarded"
     if agent.patience and not agent.yields:
-        return f"its programs are guarded, held up to {agent.patience} s, then a ticket; its own edits are not seen"
-    return "its programs are guarded; its own edits are not seen"
+        held = f", held up to {agent.patience} s, then a ticket"
+        return f"its programs are guarded{held}; its own edits {_EDITS}{_account(agent)}"
+    return f"its programs are guarded; its own edits {_EDITS}{_account(agent)}"
+
+
+def _account(agent: Adapter) -> str:
+    return "; no tokens: leash knows no account of its own" if agent.form is Form.NONE else ""
 
 
 def strays(environ: Mapping[int, tuple[str, ...]] | None = None) -> list[Stray]:

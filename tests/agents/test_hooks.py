@@ -29,6 +29,9 @@ def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     assert {"prompt", "tool_done"} <= told
     assert all(p.read_bytes() == content for p, content in before.items())
     assert rig.world.leash("audit", "verify").returncode == 0
+    trace = json.loads(rig.world.leash("log", "--trace", "--json").stdout)
+    assert trace["unread"] == []
+    assert trace["spent"]["models"] and trace["spent"]["given"] >= 22 and trace["spent"]["made"] >= 14, trace["spent"]
 
 
 def test_a_refusal_reaches_the_model_before_anything_runs(rig: Rig) -> None:

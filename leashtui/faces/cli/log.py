@@ -21,12 +21,11 @@ from typing import Any
 
 import msgspec
 
-from leashtui.agents.registry import adapter_of
 from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
 from leashtui.faces.cli.columns import Paper, fit, width
 from leashtui.faces.cli.extra import load
-from leashtui.faces.cli.trace import Trace, lines_of, spent_of
+from leashtui.faces.cli.trace import Account, Trace, lines_of
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import runtime_dir, sessions_dir, state_dir
@@ -125,12 +124,13 @@ def _query(words: Sequence[str]) -> Query:
 def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
     """One view a session. Raises LeashError."""
     for session in chosen:
-        trace = Trace(session=session.id)
+        trace, account = Trace(session=session.id), Account(os.environ)
         for row in _rows(session, follow=False):
             with contextlib.suppress(msgspec.DecodeError):  # a kind that a newer leash wrote
-                trace.add(codec.decode_record(row.body if isinstance(row.body, bytes) else b"").event)
-        home = os.environ.get("HOME") or os.path.expanduser("~")
-        trace.spent = spent_of(adapter_of(trace.agent), trace.transcripts, home)
+                record = codec.decode_record(row.body if isinstance(row.body, bytes) else b"")
+                trace.add(record.event)
+                account.add(record)
+        account.settle(trace)
         if as_json:
             print(msgspec.json.encode(trace).decode())
             continue

@@ -1,19 +1,18 @@
 """`leash log --trace`: one session in one view: what was asked, what was used, what came of it.
 
-Knows which record tells what, and where an agent's own transcript is. Refuses to read any other file. Invariant: what
-the agent says of itself (tools, tokens, costs) is told apart from what leash saw.
+Knows which record tells what. Refuses to read the agent's transcripts itself: supervisor.ledger does. Invariant:
+what the agent says of itself (tools, tokens, costs) is told apart from what leash saw.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
-from leashtui.agents.adapter import Adapter, Spent
+from leashtui.agents.adapter import Run, Spent
+from leashtui.agents.registry import adapter_of
 from leashtui.model.event import (
     AgentTold,
     Answered,
@@ -21,6 +20,7 @@ from leashtui.model.event import (
     Decided,
     Event,
     FileChanged,
+    Record,
     SessionEnded,
     SessionStarted,
     ToolAnswered,
@@ -28,15 +28,15 @@ from leashtui.model.event import (
 )
 from leashtui.model.request import Action, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.supervisor.ledger import Ledger
 from leashtui.words.plain import count, one_line
 
-_TRANSCRIPT = 256 << 20
 _SHOWN = 8
 _CHANGES = {Action.FILE_WRITE: "written", Action.FILE_DELETE: "deleted"}
 
 
 class Trace(Struct):
-    """Everything, as `--json` prints it. spent: by the agent's own transcripts."""
+    """Everything, as `--json` prints it. spent: by the agent's own account; unread: what cannot be read, and why."""
 
     v: int = 1
     session: str = ""
@@ -57,6 +57,7 @@ class Trace(Struct):
     refused: list[str] = field(default_factory=list)
     transcripts: list[str] = field(default_factory=list)
     spent: Spent = Spent()
+    unread: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """One record of the session, in order."""
@@ -73,12 +74,16 @@ class Trace(Struct):
         elif isinstance(event, Answered):
             self.approved += event.verdict.ruling is Ruling.ALLOW
         elif isinstance(event, FileChanged):
-            self.files[event.path] = event.change
+            self.files[self._place(event.path)] = event.change
         elif isinstance(event, ToolsListed):
             self._server(event.server)["tools"] = event.tools
         elif isinstance(event, ToolAnswered):
             self._server(event.server)["bytes"] += event.size
             _once(self.outside, event.origin)
+
+    def _place(self, path: str) -> str:
+        """One name for one file: below the workspace without it, as those who watch it say."""
+        return path.removeprefix(self.workspace.rstrip("/") + "/") if self.workspace else path
 
     def _server(self, name: str) -> Counter[str]:
         return self.servers.setdefault(name, Counter())
@@ -102,7 +107,7 @@ class Trace(Struct):
             if request.layer is Layer.MCP:
                 self._server(request.argv[0])["calls"] += 1
         elif request.action in _CHANGES and request.path:
-            self.files.setdefault(request.path, _CHANGES[request.action])
+            self.files.setdefault(self._place(request.path), _CHANGES[request.action])
         elif request.action is Action.PROCESS_EXEC and request.layer is not Layer.HOOK and not _is_own(verdict):
             self.programs.update(facts.programs)
         if verdict is not None:
@@ -122,23 +127,36 @@ def _once(found: list[str], item: str) -> None:
         found.append(item)
 
 
-def spent_of(agent: Adapter, transcripts: list[str], home: str) -> Spent:
-    """What the transcripts say, those that lie where this agent writes them and nowhere else."""
-    where = agent.footprint.transcripts
-    pattern = os.path.join(os.path.realpath(home), where.removeprefix("~/"))
-    whole = Spent()
-    for path in transcripts:
-        real = os.path.realpath(path)
-        if not where.startswith("~/") or not fnmatchcase(real, pattern):
-            continue
-        try:
-            with open(real, "rb") as file:
-                found = agent.spent(file.read(_TRANSCRIPT).splitlines())
-        except OSError:
-            continue
-        models = tuple(dict.fromkeys((*whole.models, *found.models)))
-        whole = Spent(models, whole.given + found.given, whole.made + found.made, whole.cost + found.cost)
-    return whole
+class Account:
+    """One session's records, for what its agent wrote of its model's use. env: the person's own."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._started: tuple[SessionStarted, int] | None = None
+        self._until = 0
+        self._told: dict[tuple[str, str], None] = {}
+
+    def add(self, record: Record) -> None:
+        """One record, in order."""
+        event = record.event
+        if isinstance(event, SessionStarted):
+            self._started = (event, record.t)
+        elif isinstance(event, SessionEnded):
+            self._until = record.t
+        elif isinstance(event, AgentTold):
+            self._told[event.transcript, event.agent_session] = None
+
+    def settle(self, trace: Trace) -> None:
+        """Read what the agent wrote, into the trace."""
+        if self._started is None:
+            return
+        event, since = self._started
+        run = Run(event.workspace, self._env, event.argv, since / 1e6, self._until / 1e6)
+        ledger = Ledger(adapter_of(event.agent), run)
+        for transcript, name in self._told:
+            ledger.hear(transcript, name)
+        trace.spent = ledger.read(last=True)
+        trace.unread = list(ledger.unread)
 
 
 def lines_of(trace: Trace) -> Iterator[str]:
@@ -148,10 +166,12 @@ def lines_of(trace: Trace) -> Iterator[str]:
     for prompt in trace.prompts:
         yield f"asked     {one_line(prompt, 200)}"
     spent = trace.spent
-    if spent.models:
+    if spent.models or spent.given or spent.made:
         money = f", {spent.cost:.4g} USD" if spent.cost else ""
         used = f"{spent.given:,} tokens in, {spent.made:,} out{money}"
-        yield f"model     {', '.join(spent.models)}: {used} (its own count)"
+        yield f"model     {_some(list(spent.models)) or 'unnamed'}: {used} (its own count)"
+    for why in trace.unread:
+        yield f"unread    what its model used: {one_line(why, 200)}"
     if trace.tools:
         yield f"tools     {_counted(trace.tools)} (its own count)"
     for name, told in sorted(trace.servers.items()):

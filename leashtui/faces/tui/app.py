@@ -22,13 +22,12 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
 
-from leashtui.agents.registry import adapter_of
 from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
-from leashtui.faces.tui.costs import Costs
+from leashtui.faces.tui.costs import costs_of
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
@@ -120,7 +119,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._soon: asyncio.TimerHandle | None = None
         self._hinted = False
         self._was_ready = False
-        self.costs = Costs(adapter_of(link.welcome.agent).spent)
+        self.costs = costs_of(link.welcome)
         self._costs_shown = ""
         self._layout = Layout(80, 24)
         self._bell = bell
@@ -229,7 +228,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._link, self._arrival = link, None
         welcome = link.welcome
         self.panel.meet(welcome)
-        self.costs = Costs(adapter_of(welcome.agent).spent)
+        self.costs = costs_of(welcome)
         self._layout = replace(self._layout, head=2 if welcome.tier == "watch" else 1)
         self.tell("")
         self._arrange()
@@ -274,7 +273,7 @@ class LeashApp(App[int], inherit_bindings=False):
                     self.leave(End.DONE)
                     return
                 if isinstance(message, Recorded) and isinstance(message.record.event, AgentTold):
-                    self.costs.add(message.record.event.transcript)
+                    self.costs.add(message.record.event.transcript, message.record.event.agent_session)
                 if self.panel.hear(message, self._clock()):
                     self._ring(fresh=True)
                 self._show_soon()

@@ -1,55 +1,53 @@
-"""What a session's model has used so far, out of the agent's own transcripts, in a few words for the header.
+"""What a session's model has used so far, by the agent's own account, in a few words for the header.
 
-Knows where hooks said the transcripts are. Refuses to guess prices: a cost is shown where the agent itself tells one,
-tokens otherwise. Invariant: a file that did not change is not read again.
+Knows how to say it. Refuses to guess prices: a cost is shown where the agent itself tells one, tokens otherwise.
+Invariant: what cannot be read is said, and what was known before stays.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from leashtui.agents.adapter import Spent
+from leashtui.agents.adapter import Run
+from leashtui.agents.registry import adapter_of
+from leashtui.model.wire import Welcome
+from leashtui.supervisor.ledger import Ledger
 
-_LARGEST = 64 << 20
+UNREAD = "tokens unread"
 
 
 class Costs:
-    """spent: what a transcript's lines say was used."""
+    """ledger: of this session."""
 
-    def __init__(self, spent: Callable[[Iterable[bytes]], Spent]) -> None:
-        self._spent = spent
-        self._seen: dict[str, tuple[int, Spent]] = {}
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self.words = ""
 
-    def add(self, transcript: str) -> None:
-        """A transcript of this session."""
-        if transcript.startswith("/"):
-            self._seen.setdefault(transcript, (-1, Spent()))
+    def add(self, transcript: str, agent_session: str = "") -> None:
+        """What a hook said of this session."""
+        self._ledger.hear(transcript, agent_session)
 
     @property
     def any(self) -> bool:
         """Whether there is anything to read."""
-        return bool(self._seen)
+        return self._ledger.any
 
     def read(self) -> str:
         """Read what changed; the words for the header, '' while nothing is known."""
-        for path, (stamp, _) in list(self._seen.items()):
-            try:
-                found = os.stat(path)
-                if found.st_mtime_ns != stamp and found.st_size <= _LARGEST:
-                    with Path(path).open("rb") as lines:
-                        self._seen[path] = (found.st_mtime_ns, self._spent(lines))
-            except OSError:
-                continue
-        every = [spent for _, spent in self._seen.values()]
-        cost, given, made = (sum(getattr(s, name) for s in every) for name in ("cost", "given", "made"))
-        if cost:
-            self.words = f"${cost:,.2f}"
-        elif given or made:
-            self.words = f"{_short(given)} in {_short(made)} out"
+        spent = self._ledger.read()
+        if spent.cost:
+            self.words = f"${spent.cost:,.2f}"
+        elif spent.given or spent.made:
+            self.words = f"{_short(spent.given)} in {_short(spent.made)} out"
+        elif self._ledger.unread:
+            self.words = UNREAD
         return self.words
+
+
+def costs_of(welcome: Welcome) -> Costs:
+    """For the panel of this session."""
+    run = Run(welcome.workspace, os.environ, welcome.argv, welcome.started / 1e6)
+    return Costs(Ledger(adapter_of(welcome.agent), run, anywhere=True))
 
 
 def _short(tokens: int) -> str:

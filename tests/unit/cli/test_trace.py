@@ -10,10 +10,21 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from leashtui.agents.adapter import Spent
+from leashtui.agents.adapter import Run, Spent
 from leashtui.agents.registry import adapter_of
-from leashtui.faces.cli.trace import Trace, lines_of, spent_of
-from leashtui.model.event import AgentTold, Asked, Decided, Event, FileChanged, SessionEnded, ToolAnswered
+from leashtui.agents.spending import counted
+from leashtui.faces.cli.trace import Account, Trace, lines_of
+from leashtui.model.event import (
+    AgentTold,
+    Asked,
+    Decided,
+    Event,
+    FileChanged,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    ToolAnswered,
+)
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
 from leashtui.policy.cases import ordinary
@@ -38,7 +49,8 @@ STORY: list[Event] = [
     decided(Request(Action.TOOL_CALL, Layer.MCP, "/w", ("forge", "issues"), call="1")),
     ToolAnswered("forge", "issues", "mcp:forge", 1204),
     decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/a.py")),
-    FileChanged("/w/b.py", "modified", "source", protected=False),
+    FileChanged("b.py", "modified", "source", protected=False),
+    decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/b.py")),
     AgentTold("tool_done", tool="Bash"),
     AgentTold("tool_done", tool="Bash"),
     SessionEnded(0, "the agent ended"),
@@ -56,7 +68,7 @@ def trace() -> Trace:
 def test_everything_is_counted_once(trace: Trace) -> None:
     assert trace.programs == {"npm": 2}
     assert trace.servers == {"forge": {"calls": 1, "bytes": 1204}}
-    assert trace.files == {"/w/a.py": "written", "/w/b.py": "modified"}
+    assert trace.files == {"a.py": "written", "b.py": "modified"}
     assert (trace.packages, trace.hosts, trace.outside) == (["npm:left-pad"], ["registry.npmjs.org"], ["mcp:forge"])
     assert trace.refused == ["rm -rf /"]
     assert trace.tools == {"Bash": 2}
@@ -110,7 +122,7 @@ GEMINI = [
 )
 def test_transcripts_are_read_as_their_agent_writes_them(kind: str, lines: list[Any], expected: Spent) -> None:
     raw = [json.dumps(line).encode() for line in lines] + [b"{", b"[]", b"\xff", b'{"type": "assistant", "message": 7}']
-    assert adapter_of(kind).spent(raw) == expected
+    assert counted(adapter_of(kind).tally(Run("/w", {})), raw) == expected
 
 
 def test_a_transcript_elsewhere_is_not_read(tmp_path: Path) -> None:
@@ -122,6 +134,27 @@ def test_a_transcript_elsewhere_is_not_read(tmp_path: Path) -> None:
     outside.write_text(text)
     link = inside.with_name("link.jsonl")
     link.symlink_to(outside)
-    claude = adapter_of("claude")
-    assert spent_of(claude, [str(outside), str(link), "/nonexistent"], str(tmp_path)) == Spent()
-    assert spent_of(claude, [str(inside)], str(tmp_path)).given == 105
+    elsewhere = told(tmp_path, str(outside), str(link), "/nonexistent")
+    assert elsewhere.spent == Spent()
+    assert elsewhere.unread == [
+        f"{outside}: claude does not write its transcripts there",
+        f"{link}: Too many levels of symbolic links",
+    ]
+    assert "unread    what its model used: " + elsewhere.unread[0] in list(lines_of(elsewhere))
+    there = told(tmp_path, str(inside))
+    assert there.spent.given == 105 and there.unread == []
+
+
+def test_what_a_transcript_calls_its_model_draws_nothing() -> None:
+    trace = Trace(session="s1", spent=Spent(("evil\x1b[2J",), 1, 1))
+    assert "evil\\e[2J: 1 tokens in" in "\n".join(lines_of(trace))
+
+
+def told(home: Path, *transcripts: str) -> Trace:
+    """The trace of a session of which hooks told these transcripts."""
+    trace, account = Trace(session="s1"), Account({"HOME": str(home)})
+    started = SessionStarted("claude", ("claude",), "/w", "strict", "b", "ask", "1")
+    for event in (started, *(AgentTold("prompt", transcript=path) for path in transcripts)):
+        account.add(Record(1, "r", 1, "s1", event))
+    account.settle(trace)
+    return trace

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from leashtui.agents.spending import claude
+from leashtui.agents.adapter import Run
+from leashtui.agents.registry import adapter_of
 from leashtui.model.event import AgentTold, Event, FileChanged, Record
 from leashtui.supervisor.budget import Budget
 from leashtui.supervisor.budgets import REASON, Budgets
 from leashtui.supervisor.freezing import Freezer
+from leashtui.supervisor.ledger import Ledger
 from leashtui.supervisor.sent import bytes_sent
 
 
@@ -39,7 +41,7 @@ class Room:
             freezer=self.freezer,
             told=self.told.append,
             pids=lambda: [os.getpid()],
-            spent=claude,
+            ledger=Ledger(adapter_of("claude"), Run("/w", {}), anywhere=True),
             clock=lambda: self.now,
         )
 
@@ -84,8 +86,7 @@ def test_minutes_and_cost(tmp_path: Path) -> None:
     transcript = tmp_path / "t.jsonl"
     transcript.write_text('{"type":"cost-state","totalCostUSD":0.7}\n')
     room.hear(AgentTold("stop", transcript=str(transcript)))
-    room.budgets._read_costs()
-    assert room.budgets.used()["cost"] == pytest.approx(0.7)
+    assert room.budgets._read_cost() == pytest.approx(0.7)
 
 
 def test_nothing_is_limited_by_default_and_nothing_negative() -> None:

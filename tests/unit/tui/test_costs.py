@@ -1,51 +1,46 @@
-"""What the model used is read from the agent's own transcript, and only when that changed."""
+"""What the model used is shown in the agent's own words: what it cost, else tokens, else that it cannot be read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 
-from leashtui.agents.adapter import Spent
-from leashtui.agents.spending import claude, codex
+from leashtui.agents.adapter import Run
+from leashtui.agents.registry import adapter_of
 from leashtui.faces.progress import Progress, watched
-from leashtui.faces.tui.costs import Costs
+from leashtui.faces.tui.costs import UNREAD, Costs
+from leashtui.supervisor.ledger import Ledger
+
+
+def costs(kind: str) -> Costs:
+    return Costs(Ledger(adapter_of(kind), Run("/w", {}), anywhere=True))
 
 
 def test_a_cost_where_the_agent_tells_it_and_tokens_elsewhere(tmp_path: Path) -> None:
     told = tmp_path / "claude.jsonl"
     told.write_text('{"type":"cost-state","totalCostUSD":1.239}\n')
-    costs = Costs(claude)
-    assert not costs.any
-    costs.add(str(told))
-    assert costs.read() == "$1.24"
+    money = costs("claude")
+    assert not money.any
+    money.add("relative/is/not/believed")
+    assert money.read() == ""
+    money.add(str(told))
+    assert money.any and money.read() == "$1.24"
+    told.unlink()
+    assert money.read() == "$1.24"
     use = (
         '{"payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":1200000,"output_tokens":3400}}}}'
     )
     (tmp_path / "codex.jsonl").write_text(use + "\n")
-    tokens = Costs(codex)
+    tokens = costs("codex")
     tokens.add(str(tmp_path / "codex.jsonl"))
     assert tokens.read() == "1.2M in 3k out"
 
 
-def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
-    reads: list[int] = []
-
-    def spent(lines: Iterable[bytes]) -> Spent:
-        reads.append(1)
-        return Spent(cost=len(reads))
-
-    file = tmp_path / "t"
-    file.write_text("x")
-    costs = Costs(spent)
-    costs.add(str(file))
-    costs.add("relative/is/not/believed")
-    assert [costs.read(), costs.read()] == ["$1.00", "$1.00"]
-    os.utime(file, ns=(1, 1))
-    assert costs.read() == "$2.00"
-    file.unlink()
-    assert costs.read() == "$2.00"
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    unread = costs("claude")
+    unread.add(str(tmp_path))
+    assert unread.read() == UNREAD
 
 
 class Screen(StringIO):
