@@ -44,6 +44,7 @@ def rig(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Monkey
         argv = ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"]
         monkeypatch.setitem(conftest.PANELS, "gemini", conftest.screen_of(gemini, *argv))
         yield made
+        world.leash("kill", "--all")  # while its directory is there: a test that failed leaves a session
 
 
 def _within(tmux: Tmux, look: Callable[[], object]) -> None:
