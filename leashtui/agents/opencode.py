@@ -78,30 +78,34 @@ const call = (event, body) => new Promise((done) => {
 export const Leash = async ({ client, directory }) => {
   if (!(%s)) return {}
   const approved = new Set()
+  const helpers = new Map()  // sessions of sub-agents, and which they are
+  const who = (id) => ({ session_id: id, ...(helpers.has(id) && { agent_id: id, agent_type: helpers.get(id) }) })
   await call("start", { cwd: directory })
   return {
     "chat.message": async (input, output) => {
       const prompt = output.parts.filter((part) => part.type === "text").map((part) => part.text).join("\\n")
-      const said = await call("prompt", { cwd: directory, session_id: input.sessionID, prompt })
+      if (helpers.has(input.sessionID)) helpers.set(input.sessionID, input.agent || "")
+      const said = await call("prompt", { cwd: directory, ...who(input.sessionID), prompt })
       if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
       const text = output.parts.find((part) => part.type === "text")
       if (said.out && text) text.text += "\\n\\n" + said.out
     },
     "tool.execute.before": async (input, output) => {
-      const said = await call("before", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
+      const said = await call("before", { cwd: directory, ...who(input.sessionID), tool_use_id: input.callID,
         tool_name: input.tool, tool_input: output.args })
       if (said.code !== 0) throw new Error(said.err.trim() || "leash: REFUSED.")
       if (said.out === "approved") approved.add(input.callID)
     },
     "tool.execute.after": async (input, output) => {
       approved.delete(input.callID)
-      const said = await call("after", { cwd: directory, session_id: input.sessionID, tool_use_id: input.callID,
+      const said = await call("after", { cwd: directory, ...who(input.sessionID), tool_use_id: input.callID,
         tool_name: input.tool, tool_input: input.args || {} })
       if (said.out && typeof output.output === "string") output.output += "\\n\\n" + said.out
     },
     event: async ({ event }) => {
       const said = event.properties
-      if (event.type === "session.idle") await call("idle", { cwd: directory, session_id: said.sessionID })
+      if (event.type === "session.created" && said.info && said.info.parentID) helpers.set(said.info.id, "")
+      if (event.type === "session.idle") await call("idle", { cwd: directory, ...who(said.sessionID) })
       if (event.type === "permission.asked" && said.tool && approved.has(said.tool.callID))
         await client.postSessionIdPermissionsPermissionId({
           path: { id: said.sessionID, permissionID: said.id }, body: { response: "once" } })

@@ -7,6 +7,7 @@ test whose agent is not there fails and says so, because a skipped guard is no g
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -58,12 +59,20 @@ class Rig:
             yield self.world.start("run", "--headless", *options, "--", *argv)
 
     @contextmanager
-    def panel(self, *steps: Step, parts: dict[str, list[Step]] | None = None) -> Iterator[Tmux]:
-        """The agent's own screen inside leash's panel, in a real terminal wide enough for both."""
+    def panel(
+        self, *steps: Step, parts: dict[str, list[Step]] | None = None, shell: tuple[str, ...] = ()
+    ) -> Iterator[Tmux]:
+        """The agent's own screen inside leash's panel, in a real terminal wide enough for both.
+
+        shell: an interactive shell in which the panel is started by typing, as a person does; () for none.
+        """
         with Model(list(steps), parts) as self.model:
             argv = PANELS[self.kind](self, self.model.url)
             words = ["env", "-C", str(self.world.workspace), *self.world.argv("run", "--", *argv)]
-            with Tmux(self.world.root, words, 170, 48, **self.world.env) as tmux:
+            with Tmux(self.world.root, shell or words, 170, 48, **self.world.env) as tmux:
+                if shell:
+                    tmux.type(shlex.join(words))
+                    tmux.keys("Enter")
                 yield tmux
 
     def finish(self, leash: subprocess.Popen[bytes], timeout: float = 90) -> str:
@@ -110,6 +119,11 @@ class Rig:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:
             return ""
+
+    def hooks(self) -> list[int]:
+        """Living hook clients: programs of ours, never an agent that has their path among its own words."""
+        split = {pid: self.words(pid).split() for pid in self.processes()}
+        return [pid for pid, words in split.items() if words[1:2] == ["-IS"] and Path(words[2]).name.startswith("hook")]
 
     def decided(self, layer: str = "") -> list[dict[str, Any]]:
         """The decisions about acts of the session, of one layer or all; prompts and the agent's own tools are none."""
@@ -194,12 +208,12 @@ def _codex_screen(rig: Rig, url: str) -> list[str]:
 def _claude_screen(rig: Rig, url: str) -> list[str]:
     """With what it does not ask about: older versions ask before they edit, and before `echo hi > x.txt`."""
     _claude(rig, url)
-    allowed = {"defaultMode": "acceptEdits", "allow": ["Bash(echo:*)"]}
-    rig.write(".claude/settings.json", json.dumps({"permissions": allowed}))
+    allowed = {"defaultMode": "acceptEdits", "allow": ["Bash(echo:*)", "mcp__peer"]}
+    rig.write(".claude/settings.json", json.dumps({"permissions": allowed, "enableAllProjectMcpServers": True}))
     return ["claude", "do the work"]
 
 
-def _screen(setup: Setup, *argv: str) -> Setup:
+def screen_of(setup: Setup, *argv: str) -> Setup:
     """The same agent with a screen of its own."""
 
     def made(rig: Rig, url: str) -> list[str]:
@@ -212,8 +226,8 @@ def _screen(setup: Setup, *argv: str) -> Setup:
 PANELS: dict[str, Setup] = {
     "claude": _claude_screen,
     "codex": _codex_screen,
-    "gemini": _screen(_gemini, "gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
-    "opencode": _screen(_opencode, "opencode", "-m", "s/m", "--prompt", "do the work"),
+    "gemini": screen_of(_gemini, "gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
+    "opencode": screen_of(_opencode, "opencode", "-m", "s/m", "--prompt", "do the work"),
     "mini": _mini,
 }
 SETUPS: dict[str, Setup] = {"claude": _claude, "codex": _codex, "gemini": _gemini, "opencode": _opencode}

@@ -113,7 +113,7 @@ def test_a_dead_hook_is_a_refusal_or_is_said_aloud(rig: Rig) -> None:
     notes.mkdir()
     with rig.running({"shell": "find notes -delete"}, options=("--on-ask", "wait")) as leash:
         rig.card()
-        hooks = [pid for pid in rig.processes() if "hook/hook" in rig.words(pid) or "client/hook.py" in rig.words(pid)]
+        hooks = rig.hooks()
         assert hooks
         for pid in hooks:
             os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
 """A server made with the official SDK: `server.py [DESCRIPTIONS.json] [--http PORT | --sse PORT]`.
 
 DESCRIPTIONS: {tool: description} of further tools that answer their own name; read anew at each start. What `touch`
-does shows whether a call arrived.
+does shows whether a call arrived, and how often.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def echo(text: str) -> str:
 
 @server.tool(description="Makes a file.", annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True))
 def touch(path: str) -> str:
-    Path(path).write_text("touched\n")
+    with Path(path).open("a") as trace:
+        trace.write("touched\n")
     return "made"
 
 
