@@ -32,6 +32,7 @@ _WRITES = lazy(
     r"(?im)^\s*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.*\bto|tee)\s+'?([^\s'|;]+)"
     r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.*\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
 )
+_OPENS = lazy(r"(?i)\battach\b|(?:^|\n)\s*\.(?:open|restore|clone|connection)\b")
 _READS_FILE = lazy(
     r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.*\bfrom\s+'([^']+)'"
     r"|^\s*\\i\s+(\S+)|^\s*\.(?:read|import)\s+(\S+)"
@@ -104,6 +105,11 @@ def own_file(call: Call, name: str) -> bool:
     if name in ("", ":memory:") or call.place(name) in (Place.TEMP, Place.GENERATED):
         return True
     return call.place(name) is Place.SOURCE and call.machine.setting.probe.made(call.path(name))
+
+
+def opens_another(statement: str) -> bool:
+    """Whether a statement names a further database."""
+    return _OPENS.search(statement) is not None
 
 
 def leaves(statement: str) -> bool:

@@ -12,7 +12,7 @@ from leashtui.classify.marks import judge_marks
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
-from leashtui.classify.sql import judge, leaves, own_file
+from leashtui.classify.sql import judge, leaves, opens_another, own_file
 from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
@@ -39,7 +39,7 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.read(database)
         if call.place(database) is Place.GUARD:
             call.write(database, Stream(0, None), append=True)
-        if own_file(call, database):
+        if own_file(call, database) and not any(map(opens_another, statements)):
             statements = [s for s in statements if leaves(s)]
             for statement in statements:
                 judge(call, statement)

@@ -67,6 +67,11 @@ def test_a_database_of_the_sessions_own_is_its_own_to_change(statement: str) -> 
     files = Fresh({})
     assert judged_with(f"sqlite3 new.db '{statement}'", files).decision.outcome.value == "allow"
     assert judged_with(f"sqlite3 app.db '{statement}'", files).decision.outcome.value == "ask"
+    for other in (
+        f"sqlite3 new.db \"attach 'app.db' as a; {statement}\"",
+        f"sqlite3 new.db '.open app.db' '{statement}'",
+    ):
+        assert judged_with(other, files).decision.outcome.value == "ask"
     assert judged_with("sqlite3 new.db '.shell rm -rf src'", files).decision.outcome.value != "allow"
 
 
