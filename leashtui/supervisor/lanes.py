@@ -113,6 +113,12 @@ class Lanes:
         """Whether names directly in this folder, or further down, are told apart by whose they are."""
         return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added, *self._lent))
 
+    def holds_work(self, folder: str) -> bool:
+        """Whether the workspace, git's own folders of it or the home lie in this folder or further down: there, other
+        names mean other things than in the folder itself."""
+        work = (self._workspace.root, *self._workspace.also, self._home)
+        return any((place + "/").startswith(folder + "/") for place in work if place)
+
     def knows_all(self, folder: str, action: Action = Action.FILE_WRITE) -> bool:
         """Whether this act there needs no question whatever the name (among git's objects: any name of an object)."""
         path = f"{folder}/x"

@@ -6,6 +6,9 @@ Each script first makes files of the same kind in the same place, until they are
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -271,3 +274,30 @@ def test_undo_knows_all_of_them(place: Arena) -> None:
         leg.close()
     log = max(Path(place.values["state"], "undo").glob("*/log"), key=os.path.getmtime).read_text()
     assert all(f'kept/warm{n}.txt"' in log for n in range(400))
+
+
+def test_a_workspace_among_temporary_files_is_none_of_them() -> None:
+    """Every name in /tmp may be made and removed; in a workspace that lies there each is judged by what it means."""
+    free = "for n in range(9): put(f'/tmp/{name}{n}', 'x'); gone(f'/tmp/{name}{n}')\n"
+    script = WARM.replace("sys.argv[1]", "'unlink'") + (
+        "name = os.path.basename(os.getcwd()); top = os.getcwd()\n" + free + "os.mkdir(f'/tmp/{name}-x/')\n" + free
+    )
+    for path in ("CLAUDE.md", "src/CLAUDE.md"):
+        script += f"try: put(f'{{top}}/{path}')\nexcept OSError: print('refused', flush=True)\n"
+    script += (
+        "try: gone(f'{top}/src/mine.txt')\nexcept OSError: print('refused', flush=True)\nos.rmdir(f'/tmp/{name}-x')\n"
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as top, tempfile.TemporaryDirectory(dir=Path.home()) as own:
+        work = Path(top)
+        (work / "src").mkdir()
+        (work / "src/mine.txt").write_text("mine")
+        (work / "try.py").write_text(script)
+        subprocess.run(["git", "init", "-q", top], check=True)
+        env = {**os.environ, **{f"LEASH_{n}_DIR": f"{own}/{n}" for n in ("RUNTIME", "STATE", "CONFIG")}}
+        start = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--on-ask", "deny", "--guard", "strict"]
+        done = subprocess.run(
+            [*start, "--", "python3", "try.py"], cwd=work, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout.split() == ["refused"] * 3, done
+        assert (work / "src/mine.txt").read_text() == "mine"
+        assert not (work / "CLAUDE.md").exists()

@@ -41,6 +41,10 @@ class Ways(Protocol):
         """Whether this act there needs no question whatever the name."""
         ...
 
+    def holds_work(self, folder: str) -> bool:
+        """Whether the workspace or the home lies in this folder or further down."""
+        ...
+
     def is_apart(self, folder: str) -> bool:
         """Whether names in this folder are told apart by whose they are."""
         ...
@@ -67,7 +71,8 @@ class Lessons:
         if not (kind or every) or self._ways.is_apart(folder):
             return
         if not any(p.startswith(folder + "/") or _is_below(folder, p) for p in self._guarded):
-            self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"))
+            deep = every and not self._ways.holds_work(folder)
+            self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"), deep=deep)
 
     def _came_before(self, path: str) -> bool:
         came = path in self._before

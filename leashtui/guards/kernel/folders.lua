@@ -78,16 +78,16 @@ local function shelf(path)
   return child
 end
 
--- A folder below one where every name was allowed: whatever lies in such a one is allowed too. Names that begin with a
--- dot are judged.
+-- A folder below one where every name was allowed and that holds nobody's work: whatever lies in such a one is allowed
+-- too. Names that begin with a dot are judged.
 local function below(path)
   local head, name = path:match("^(.+)/([^/]+)$")
   local above = head and (folders[head] or below(head))
-  if not above or not above.any or above.objects or not is_plain(name) or not lies_there(above) then return nil end
+  if not above or not above.any or not above.deep or not is_plain(name) or not lies_there(above) then return nil end
   local fd = C.openat(above.fd, name, PATH, 0)
   if fd < 0 then return nil end
   local child = keep(path, fd)
-  child.any, child.removes = above.any, above.removes
+  child.any, child.removes, child.deep = above.any, above.removes, true
   return child
 end
 
@@ -127,7 +127,7 @@ function api.made(folder, name)
   local fd = C.openat(folder.fd, name, PATH, 0)
   if fd < 0 then return end
   local child = keep(folder.path .. "/" .. name, fd)
-  child.any, child.objects, child.removes = folder.any, folder.objects, folder.removes
+  child.any, child.objects, child.removes, child.deep = folder.any, folder.objects, folder.removes, folder.deep
   for kind, note in pairs(folder.kinds) do
     if kind == FOLDER or kind:sub(-1) ~= FOLDER then child.kinds[kind] = note end
   end
@@ -135,8 +135,8 @@ end
 
 -- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
 -- `kind` of name was, or the one name that begins it before a slash, with `tape`. objects: of git's, where any name
--- means any name of an object.
-function api.learn(path, fd, any, kind, tape, objects)
+-- means any name of an object. deep: it holds no work of anybody's further down either.
+function api.learn(path, fd, any, kind, tape, objects, deep)
   local folder = folders[path]
   if not folder then
     local own = C.fcntl(fd, DUPFD_CLOEXEC, 3)
@@ -144,7 +144,7 @@ function api.learn(path, fd, any, kind, tape, objects)
     folder = keep(path, own)
   end
   if any >= 0 then
-    folder.any, folder.objects = any, objects
+    folder.any, folder.objects, folder.deep = any, objects, deep and not objects
     local head = objects and path:match("^(.+/objects)/%x%x$")
     local store = head and not folders[head] and C.openat(folder.fd, "..", PATH, 0) or -1
     if store >= 0 then

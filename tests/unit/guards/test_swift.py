@@ -158,13 +158,16 @@ class Taught:
 
     def __init__(self) -> None:
         self.folders: list[str] = []
+        self.deep: list[str] = []
         self.dropped: list[tuple[str, str]] = []
 
     def kind_of(self, name: str) -> str:
         return name.rpartition(".")[2]
 
-    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int) -> None:
+    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int, deep: bool) -> None:
         self.folders.append(folder)
+        if deep:
+            self.deep.append(folder)
 
     def drops(self, folder: str, kind: str) -> None:
         self.dropped.append((folder, kind))
@@ -182,6 +185,19 @@ def test_beside_and_below_what_is_guarded_nothing_is_learned() -> None:
     lessons.made(f"{ROOT}/src", 3, "x.txt")
     lessons.made("/home/p/.sshd", 3, "x.txt")
     assert taught.folders == [f"{ROOT}/src", "/home/p/.sshd"]
+
+
+def test_a_folder_that_holds_the_workspace_teaches_nothing_of_what_lies_below_it() -> None:
+    """A workspace in /tmp is no temporary file."""
+    place = Workspace("/tmp/me/proj", also=("/tmp/main/.git",))
+    judge = Lanes(lambda request, reply: None, place, "/home/p", by_class={Action.FILE_WRITE})  # type: ignore[arg-type,return-value]
+    judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
+    taught = Taught()
+    lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
+    for folder in ("/tmp", "/tmp/me", "/tmp/main", "/tmp/other", "/tmp/me/proj/src", "/tmp/me/proj/node_modules/x"):
+        lessons.made(folder, 3, "x.txt")
+    assert taught.folders[:3] == ["/tmp", "/tmp/me", "/tmp/main"]
+    assert taught.deep == ["/tmp/other", "/tmp/me/proj/node_modules/x"]
 
 
 def test_only_what_is_made_again_is_dropped_by_its_kind() -> None:
@@ -263,9 +279,9 @@ def folders(room: int = 8) -> Any:
     return lua.compile((place / "folders.lua").read_text())(setting, names)
 
 
-def teach(known: Any, folder: Path, kind: str, *, every: bool = False) -> None:
+def teach(known: Any, folder: Path, kind: str, *, every: bool = False, deep: bool = False) -> None:
     fd = os.open(folder, os.O_PATH)
-    known.learn(str(folder), fd, 0 if every else -1, kind, 0, False)
+    known.learn(str(folder), fd, 0 if every else -1, kind, 0, False, deep)
     os.close(fd)
 
 
@@ -287,14 +303,25 @@ def test_below_a_folder_open_to_all_every_folder_is_but_for_links_and_dots(tmp_p
     for name in ("all/p/lib", "all/.config/x", "some/p", "elsewhere/y"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "all/link").symlink_to(tmp_path / "elsewhere")
-    teach(known, tmp_path / "all", "", every=True)
+    teach(known, tmp_path / "all", "", every=True, deep=True)
     teach(known, tmp_path / "some", "c")
+    (tmp_path / "holding/proj").mkdir(parents=True)
+    teach(known, tmp_path / "holding", "", every=True)
     known.removes(str(tmp_path / "all"))
     known.next_turn()
     lib = known["at"](str(tmp_path / "all/p/lib"))
     assert known.note_for(lib, "README") == 0
     assert lib.removes
-    for name in ("all/.config", "all/.config/x", "all/link", "all/link/y", "all/p/../../some", "all/none", "some/p"):
+    for name in (
+        "all/.config",
+        "all/.config/x",
+        "all/link",
+        "all/link/y",
+        "all/p/../../some",
+        "all/none",
+        "some/p",
+        "holding/proj",
+    ):
         assert known["at"](str(tmp_path / name)) is None, name
     (tmp_path / "all/p").rename(tmp_path / "elsewhere/p")
     known.next_turn()
@@ -306,7 +333,7 @@ def test_what_was_given_out_stays_open_for_its_turn_however_many_follow(tmp_path
     known = folders(room=4)
     for number in range(40):
         (tmp_path / f"all/p{number}").mkdir(parents=True)
-    teach(known, tmp_path / "all", "", every=True)
+    teach(known, tmp_path / "all", "", every=True, deep=True)
     known.next_turn()
     first = known["at"](str(tmp_path / "all/p0"))
     for number in range(1, 40):
