@@ -10,16 +10,12 @@ import asyncio
 import getpass
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from leashtui import __version__
 from leashtui.agents.adapter import Run
 from leashtui.agents.registry import adapter_of
 from leashtui.audit.mask import Masker
@@ -29,8 +25,6 @@ from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.voice import say
-from leashtui.model.errors import GuardError
-from leashtui.model.event import Notice, SessionStarted
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
 from leashtui.model.verdict import By, PolicyRef
@@ -48,6 +42,7 @@ from leashtui.supervisor import layers, leavings, scanner
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.adviser import Adviser
 from leashtui.supervisor.arming import Arming
+from leashtui.supervisor.bookends import close, started, untrusted, unusable
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.budgets import Budgets
 from leashtui.supervisor.channel import Channel, Start
@@ -71,7 +66,7 @@ from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.mending import mended
 from leashtui.supervisor.modes import Modes, starting
-from leashtui.supervisor.notary import Notary, digest_of, engage
+from leashtui.supervisor.notary import digest_of, engage
 from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.outsiders import Outsiders
 from leashtui.supervisor.outsiders import Parts as OutsideParts
@@ -79,7 +74,7 @@ from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.scripts import digest_of_scripts
-from leashtui.supervisor.session import Session, microseconds, reference
+from leashtui.supervisor.session import Session, microseconds
 from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import histories, own_state
@@ -92,8 +87,6 @@ from leashtui.words.consequence import telling
 
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
-
-_RANK = {Tier.WATCH: 0, Tier.EXEC: 1, Tier.COMPAT: 2, Tier.STRICT: 3}
 
 
 @dataclass(frozen=True)
@@ -119,25 +112,6 @@ class Parts:
     masker: Masker
     made: Made
     house: Callable[[Relays], Servers]
-
-
-def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = Tier.STRICT) -> Tier:
-    """The tier this session runs in. wanted: the minimum, '' for the usual; all but strict are what you get.
-
-    best: what this host gives. usual: the best that this kind of agent is known to run in; one that brings its own
-    sandbox runs in compat, which needs no more of the host than exec.
-
-    Raises GuardError when the host cannot give the minimum (exit 125).
-    """
-    gives = Tier.COMPAT if best is Tier.EXEC else best
-    if wanted and _RANK[Tier(wanted)] > _RANK[gives]:
-        remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
-        raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
-    if wanted:
-        return Tier(wanted)
-    if usual is Tier.COMPAT and _RANK[gives] >= _RANK[Tier.COMPAT]:
-        return Tier.COMPAT
-    return best if _RANK[best] < _RANK[usual] else usual
 
 
 def new_id() -> str:
@@ -317,7 +291,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         mediator=mediator,
         stream=stream,
         counted=lambda: (stream.count, stream.head),
-        close_log=lambda: _close(stream, machine, session_id, directory, notary),
+        close_log=lambda: close(stream, machine, session_id, directory, notary),
         revoke=standing.revoke,
         reload=standing.reload,
         shift=modes.shift,
@@ -355,15 +329,15 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         settings.gather(state_dir(), machine),
     )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
-    stream.append(_started(start, welcome, entry.mark, exe_digest, notary, variables, around.version), durable=True)
+    stream.append(started(start, welcome, entry.mark, exe_digest, notary, variables, around.version), durable=True)
     scanning = None
     if start.scan:
         scanning = scanner.engage(state_dir(), masker, lambda said: loop.call_soon_threadsafe(stream.append, said))
-    for notice in (entry.notice, unsigned, _unusable(reviewers), scanning, *found):
+    for notice in (entry.notice, unsigned, unusable(reviewers), scanning, *found):
         if notice is not None:
             stream.append(notice)
     if policies.untrusted:
-        stream.append(_untrusted(policies.untrusted))
+        stream.append(untrusted(policies.untrusted))
 
     def about() -> str:
         return f"Session of {start.agent} in {start.workspace}, guard {tier}, posture {modes.posture}."
@@ -416,87 +390,7 @@ def _around(start: Start, probe: RepositoryProbe, tier: Tier) -> Surroundings:
     return Surroundings(start.workspace, repository, version, start.posture.value, sudo)
 
 
-def _untrusted(files: tuple[str, ...]) -> Notice:
-    """What a person should know when a project brings policies nobody has looked at."""
-    text = f"the project's policies may only tighten here, because nobody has trusted them: {', '.join(files[:4])}"
-    return Notice(level="warn", text=text, hint="read them, then run `leash policy trust`")
-
-
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:
     """The folders a person takes programs from: those on PATH, and the one leash itself was started from."""
     places = [*env.get("PATH", "").split(os.pathsep), os.path.dirname(sys.executable)]
     return tuple(dict.fromkeys(os.path.realpath(p) for p in places if os.path.isabs(p)))
-
-
-def _unusable(reviewers: Reviewers) -> Notice | None:
-    if not reviewers.problem:
-        return None
-    return Notice(level="warn", text=f"no reviewer can answer: {reviewers.problem}", hint="make that file right")
-
-
-def _started(
-    start: Start,
-    welcome: Welcome,
-    mark: str,
-    exe_digest: str,
-    notary: Notary | None,
-    variables: Variables,
-    version: str,
-) -> SessionStarted:
-    return SessionStarted(
-        agent=start.agent,
-        argv=start.argv,
-        workspace=start.workspace,
-        tier=welcome.tier,
-        bundle=welcome.bundle,
-        on_ask=start.on_ask,
-        leash=__version__,
-        lost=welcome.lost,
-        identity=welcome.level,
-        user=welcome.user,
-        host=socket.gethostname(),
-        exe=start.exe,
-        exe_digest=exe_digest,
-        device=notary.device if notary is not None else "",
-        certificate=notary.certificate if notary is not None else "",
-        posture=start.posture.value,
-        role=start.role,
-        machine=mark,
-        withheld=variables.withheld,
-        granted=variables.granted,
-        version=version,
-    )
-
-
-def _close(stream: Stream, machine: Machine, session: str, directory: Path, notary: Notary | None) -> tuple[int, str]:
-    """Close the log for good, note its end in the machine chain, leave no socket behind. Returns (count, head)."""
-    stream.close()
-    count, head = stream.count, stream.head
-    machine.closed(session, head=head, count=count, note=notary.last.decode() if notary is not None else "")
-    leavings.remove(directory)
-    return count, head
-
-
-async def open_door(parts: Parts, start: Start, supervisor_pid: int, welcome: Welcome) -> str:
-    """Listen for faces and publish where. Returns the abstract socket's name."""
-    name = f"leashtui/{os.getuid()}/{parts.id}/{secrets.token_hex(8)}"
-    await parts.control.listen(name)
-    published = {
-        "session": parts.id,
-        "pid": supervisor_pid,
-        "born": reference(supervisor_pid).start,
-        "socket": name,
-        "agent": start.agent,
-        "argv": [a.encode("utf-8", "backslashreplace").decode() for a in start.argv],
-        "workspace": start.workspace.encode("utf-8", "backslashreplace").decode(),
-        "tier": welcome.tier,
-        "started": welcome.started,
-        "log": welcome.log,
-        "code": parts.code is not None,
-    }
-    place = parts.directory / "session.json"
-    draft = parts.directory / ".session.json"
-    draft.touch(mode=0o600)
-    draft.write_bytes(msgspec.json.encode(published))
-    draft.replace(place)
-    return name

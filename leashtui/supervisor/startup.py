@@ -32,9 +32,10 @@ from leashtui.stores.accepted import Accepted
 from leashtui.stores.directories import config_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
-from leashtui.supervisor.assembly import Parts, build, choose_tier, open_door
+from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.config import load as load_config
+from leashtui.supervisor.door import open_door
 from leashtui.supervisor.instructions import around, compare
 from leashtui.supervisor.inventory import Places
 from leashtui.supervisor.modes import starting
@@ -43,6 +44,7 @@ from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
 from leashtui.supervisor.strictness import effects, floor_of, sealed_places
 from leashtui.supervisor.terminal import Terminal
+from leashtui.supervisor.tiers import choose_tier
 from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
 

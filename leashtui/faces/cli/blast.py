@@ -18,10 +18,10 @@ from leashtui.guards.kernel.probe import probe
 from leashtui.model.errors import Exit
 from leashtui.model.request import Tier
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
-from leashtui.supervisor.assembly import choose_tier
 from leashtui.supervisor.config import load
 from leashtui.supervisor.reach import Held, Reach, reach
 from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.tiers import choose_tier
 from leashtui.supervisor.variables import sort
 from leashtui.words.plain import one_line
 

@@ -7,7 +7,7 @@ import pytest
 from leashtui.guards.kernel.filter import program
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Tier
-from leashtui.supervisor.assembly import choose_tier
+from leashtui.supervisor.tiers import choose_tier
 
 STRICT, COMPAT, EXEC, WATCH = Tier.STRICT, Tier.COMPAT, Tier.EXEC, Tier.WATCH
 
