@@ -1,7 +1,8 @@
 """Files in known secret places that hold settings alone, so that covering them would only break what reads them.
 
-Knows the settings of npm and docker that are never secret. Refuses to guess: whatever is not listed here, or not in the
-file's own form, counts as a secret. Invariant: a file that cannot be read whole counts as one too.
+Knows the settings of npm and docker that are never secret, and values that cannot be one under any name. Refuses to
+guess: whatever else is not listed here, or not in the file's own form, counts as a secret. Invariant: a file that
+cannot be read whole counts as one too.
 """
 
 from __future__ import annotations
@@ -12,13 +13,35 @@ import re
 from collections.abc import Callable
 
 _LIMIT = 256 << 10
-_NPM = re.compile(
-    r"(?:@[\w.-]+:)?registry|fund|audit(?:-level)?|save(?:-\w+)?|prefix|cache|loglevel|engine-strict|package-lock"
-    r"|legacy-peer-deps|strict-peer-dependencies|strict-ssl|progress|update-notifier|color|ignore-scripts|prefer-\w+"
-    r"|init[-.][\w.-]+|node-linker|shamefully-hoist|auto-install-peers|public-hoist-pattern(?:\[\])?|hoist\w*|omit"
-    r"|include|optional|store-dir|resolution-mode|install-links|install-strategy|workspaces|fetch-[\w-]+|maxsockets"
-    r"|script-shell|unicode|tag-version-prefix|access|before|global|yes|provenance"
+_NPM = frozenset(
+    "access all allow-same-version also audit audit-level auth-type auto-install-peers before bin-links browser ca"
+    " cache cache-max cache-min cafile call cidr color commit-hooks cpu depth description dev diff dry-run editor"
+    " email engine-strict expect-result-count expect-results fetch-retries fetch-retry-factor fetch-retry-maxtimeout"
+    " fetch-retry-mintimeout fetch-timeout force foreground-scripts format-package-lock fund git git-tag-version"
+    " global globalconfig global-style heading https-proxy if-present ignore-scripts include include-staged include-"
+    " workspace-root install-links install-strategy json legacy-bundling legacy-peer-deps libc link link-workspace-"
+    " packages local-address location lockfile lockfile-version loglevel logs-dir logs-max long maxsockets message"
+    " min-release-age minimum-release-age modules-dir node-gyp node-linker node-options nodedir noproxy offline omit"
+    " omit-lockfile-registry-resolved only optional os package package-import-method package-lock package-lock-only"
+    " parseable prefix progress provenance proxy python read-only rebuild-bundle registry replace-registry-host"
+    " resolution-mode resolve-peers-from-workspace-root save save-bundle save-dev save-exact save-optional save-peer"
+    " save-prefix save-prod save-workspace-protocol scope script-shell searchexclude searchlimit searchopts"
+    " searchstaleness shamefully-hoist shared-workspace-lockfile shell shrinkwrap side-effects-cache sign-git-commit"
+    " sign-git-tag state-dir store-dir strict-peer-dependencies strict-peer-deps strict-ssl tag tag-version-prefix"
+    " target timing umask unicode update-notifier usage use-node-version user-agent userconfig username verify-"
+    " store-integrity version versions viewer virtual-store-dir which workspace-concurrency workspaces workspaces-"
+    " update yes".split()
 )
+"""What npm, pnpm and node-gyp document and what never says who somebody is to a registry."""
+_NPM_ALIKE = re.compile(
+    r"@[\w.-]+:registry|(?:init|diff|prefer|save|fetch|hoist|public-hoist|allow|include)[\w.-]*(?:\[\])?|omit\[\]"
+)
+_TELLING = re.compile(r"^[/_]|auth|token|passw|secret|key|cert|otp|cred|sign|session|cookie", re.IGNORECASE)
+_MEANT_ELSEWHERE = re.compile(r"\$\{\w+\??\}")
+"""A value that stands in a variable, which is closed or open by itself."""
+_PLAIN = re.compile(r"true|false|null|\d{0,4}|~?/[\w.@+ /-]*")
+_BEARER = re.compile(r"://[^/\s]*@|\?")
+"""A name and a password before a host, or questions to it."""
 _DOCKER = frozenset(
     "credsStore credHelpers currentContext plugins cliPluginsExtraDirs psFormat imagesFormat detachKeys experimental"
     " aliases features stackOrchestrator".split()
@@ -29,8 +52,14 @@ def _npm(text: str) -> bool:
     for line in text.splitlines():
         if not line.strip() or line.strip()[0] in "#;":
             continue
-        name, _, value = line.partition("=")
-        if _NPM.fullmatch(name.strip()) is None or "@" in value or "?" in value:
+        name, given, value = line.partition("=")
+        name, value = name.strip(), value.strip().strip("\"'")
+        if _MEANT_ELSEWHERE.fullmatch(value):
+            continue
+        known = name in _NPM or _NPM_ALIKE.fullmatch(name) is not None
+        if not known and (not given or _TELLING.search(name) is not None or _PLAIN.fullmatch(value) is None):
+            return False
+        if _BEARER.search(value):
             return False
     return True
 
