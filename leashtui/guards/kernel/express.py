@@ -52,7 +52,8 @@ class Ways(Protocol):
 
 class Lessons:
     """What swift is taught. ways: of whole folders. tape: where what is made at a path is noted for undo, 0: nowhere.
-    guarded: real paths that are nobody's to write; on the way to them and below them every name is judged."""
+    guarded: real paths that are nobody's to write; below them every name is judged, and on the way to them too, but
+    where names mean nothing (leash's own folder may lie in /tmp): there the one that leads on is."""
 
     def __init__(self, swift: Swift, ways: Ways, tape: Callable[[str], int], guarded: tuple[str, ...]) -> None:
         self.swift = swift
@@ -70,9 +71,14 @@ class Lessons:
         every = self._ways.knows_all(folder)
         if not (kind or every) or self._ways.is_apart(folder):
             return
-        if not any(p.startswith(folder + "/") or _is_below(folder, p) for p in self._guarded):
-            deep = every and not self._ways.holds_work(folder)
-            self.swift.learn(folder, fd, every=every, kind=kind, tape=self._tape(f"{folder}/{name}"), deep=deep)
+        if any(_is_below(folder, p) for p in self._guarded):
+            return
+        lead = {p[len(folder) + 1 :].partition("/")[0] for p in self._guarded if p.startswith(folder + "/")}
+        if lead and not every:
+            return
+        deep = every and not lead and not self._ways.holds_work(folder)
+        tape = self._tape(f"{folder}/{name}")
+        self.swift.learn(folder, fd, every=every, kind=kind, tape=tape, deep=deep, but=sorted(lead))
 
     def _came_before(self, path: str) -> bool:
         came = path in self._before

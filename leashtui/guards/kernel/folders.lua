@@ -52,7 +52,9 @@ local function keep(path, fd)
     api.forget(false)
     if held >= HELD then thin() end
   end
-  local folder = { path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, drops = {}, used = true, seen = -1 }
+  local folder = {
+    path = path, fd = fd, self = "/proc/self/fd/" .. fd, kinds = {}, drops = {}, but = {}, used = true,
+    seen = -1 }
   folders[path] = folder
   held = held + 1
   return folder
@@ -135,14 +137,16 @@ end
 
 -- A directory named by `fd`, which is `path` now. any: where every name was allowed, what notes go to (0: none); else
 -- `kind` of name was, or the one name that begins it before a slash, with `tape`. objects: of git's, where any name
--- means any name of an object. deep: it holds no work of anybody's further down either.
-function api.learn(path, fd, any, kind, tape, objects, deep)
+-- means any name of an object. deep: it holds no work of anybody's further down either. but: names that are judged each
+-- time, with a slash between them.
+function api.learn(path, fd, any, kind, tape, objects, deep, but)
   local folder = folders[path]
   if not folder then
     local own = C.fcntl(fd, DUPFD_CLOEXEC, 3)
     if own < 0 then return end
     folder = keep(path, own)
   end
+  for name in (but or ""):gmatch("[^/]+") do folder.but[name] = true end
   if any >= 0 then
     folder.any, folder.objects, folder.deep = any, objects, deep and not objects
     local head = objects and path:match("^(.+/objects)/%x%x$")

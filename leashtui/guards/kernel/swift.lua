@@ -113,9 +113,9 @@ local function find(tid, number, name)
   end
   local cut = #name
   while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
-  local folder = folders.at(name:sub(1, cut - 1))
-  if not folder then return nil end
-  return folder, name:sub(cut + 1)
+  local folder, last = folders.at(name:sub(1, cut - 1)), name:sub(cut + 1)
+  if not folder or folder.but[last] then return nil end
+  return folder, last
 end
 
 local function status_of(tid)

@@ -12,7 +12,7 @@ import ctypes
 import os
 import re
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -123,13 +123,16 @@ class Swift:
         """The kind of an ordinary folder's name, '' for one below which things may mean something else."""
         return self._names.kind_of_folder(os.fsencode(name)) or ""
 
-    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int, deep: bool = False) -> None:
+    def learn(
+        self, folder: str, fd: int, *, every: bool, kind: str, tape: int, deep: bool = False, but: Sequence[str] = ()
+    ) -> None:
         """In this directory (its real path, named by `fd`) a name of this kind was made, or `every` name may be.
         kind: of names, or one name itself and a slash. tape: where what is made there is noted for undo, 0: nowhere.
-        deep: `every` holds for all that lies below it too."""
+        deep: `every` holds for all that lies below it too. but: names that are judged each time all the same."""
         if not _PATH.fullmatch(folder) or len(folder) > _LENGTH or not (every or kind):
             return
-        self._lua.learn(folder, fd, tape if every else -1, kind, tape, _OBJECTS.search(folder) is not None, deep)
+        objects = _OBJECTS.search(folder) is not None
+        self._lua.learn(folder, fd, tape if every else -1, kind, tape, objects, deep, "/".join(but))
 
     def removes(self, folder: str) -> None:
         """Every name that may be made in this directory may be removed too, and undo keeps nothing of it."""

@@ -17,6 +17,7 @@ from leashtui.guards.kernel import express
 from leashtui.guards.kernel.express import Lessons
 from leashtui.guards.kernel.precious import stands_for
 from leashtui.guards.kernel.swift import ENDS, LEADS, MEANS, TELLS, Swift, address_of
+from leashtui.model.facts import Place
 from leashtui.model.request import Action
 from leashtui.supervisor.lanes import _SHORT, Lanes
 
@@ -159,13 +160,15 @@ class Taught:
     def __init__(self) -> None:
         self.folders: list[str] = []
         self.deep: list[str] = []
+        self.but: dict[str, tuple[str, ...]] = {}
         self.dropped: list[tuple[str, str]] = []
 
     def kind_of(self, name: str) -> str:
         return name.rpartition(".")[2]
 
-    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int, deep: bool) -> None:
+    def learn(self, folder: str, fd: int, *, every: bool, kind: str, tape: int, deep: bool, but: list[str]) -> None:
         self.folders.append(folder)
+        self.but[folder] = tuple(but)
         if deep:
             self.deep.append(folder)
 
@@ -185,6 +188,17 @@ def test_beside_and_below_what_is_guarded_nothing_is_learned() -> None:
     lessons.made(f"{ROOT}/src", 3, "x.txt")
     lessons.made("/home/p/.sshd", 3, "x.txt")
     assert taught.folders == [f"{ROOT}/src", "/home/p/.sshd"]
+
+
+def test_leashs_own_folder_among_temporary_files_is_judged_by_its_name() -> None:
+    """Without XDG_RUNTIME_DIR it lies in /tmp, where compilers write."""
+    taught, judge = Taught(), lanes()
+    judge._allowed.add((Action.FILE_WRITE, Place.TEMP))
+    lessons = Lessons(taught, judge, lambda path: 0, ("/tmp/runtime-7/leashtui", "/tmp/b"))  # type: ignore[arg-type]
+    for folder in ("/tmp", "/tmp/runtime-7", "/tmp/runtime-7/leashtui", "/tmp/b", "/tmp/b/c", "/tmp/other"):
+        lessons.made(folder, 3, "ccX1.s")
+    assert taught.but == {"/tmp": ("b", "runtime-7"), "/tmp/runtime-7": ("leashtui",), "/tmp/other": ()}
+    assert taught.deep == ["/tmp/other"]
 
 
 def test_a_folder_that_holds_the_workspace_teaches_nothing_of_what_lies_below_it() -> None:
