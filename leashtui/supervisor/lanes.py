@@ -110,8 +110,16 @@ class Lanes:
         return place_of(path, self._workspace, self._home) not in (Place.GIT, Place.HOOK, Place.GUARD)
 
     def is_apart(self, folder: str) -> bool:
-        """Whether names directly in this folder, or further down, are told apart by whose they are."""
-        return any(place.startswith(folder + "/") for place in (*self._own, *self._kept, *self._added, *self._lent))
+        """Whether names directly in this folder are told apart by whose they are."""
+        return any("/" not in rest.rstrip("/") for rest in self._below(folder))
+
+    def leads(self, folder: str) -> set[str]:
+        """Names in this folder below which others are told apart by whose they are."""
+        return {name for name, further, _ in (rest.partition("/") for rest in self._below(folder)) if further}
+
+    def _below(self, folder: str) -> list[str]:
+        places = (*self._own, *self._kept, *self._added, *self._lent)
+        return [place[len(folder) + 1 :] for place in places if place.startswith(folder + "/")]
 
     def holds_work(self, folder: str) -> bool:
         """Whether the workspace, git's own folders of it or the home lie in this folder or further down: there, other

@@ -49,6 +49,10 @@ class Ways(Protocol):
         """Whether names in this folder are told apart by whose they are."""
         ...
 
+    def leads(self, folder: str) -> set[str]:
+        """Names in this folder below which others are told apart by whose they are."""
+        ...
+
 
 class Lessons:
     """What swift is taught. ways: of whole folders. tape: where what is made at a path is noted for undo, 0: nowhere.
@@ -74,6 +78,7 @@ class Lessons:
         if any(_is_below(folder, p) for p in self._guarded):
             return
         lead = {p[len(folder) + 1 :].partition("/")[0] for p in self._guarded if p.startswith(folder + "/")}
+        lead |= self._ways.leads(folder)
         if lead and not every:
             return
         deep = every and not lead and not self._ways.holds_work(folder)

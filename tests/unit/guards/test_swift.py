@@ -201,6 +201,23 @@ def test_leashs_own_folder_among_temporary_files_is_judged_by_its_name() -> None
     assert taught.deep == ["/tmp/other"]
 
 
+def test_a_home_among_temporary_files_is_judged_by_its_name() -> None:
+    home, taught = "/tmp/h", Taught()
+    judge = Lanes(
+        lambda request, reply: None,  # type: ignore[arg-type,return-value]
+        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=("/tmp/h/.cache/", "/tmp/mine-"),
+    )  # fmt: skip
+    judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
+    lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
+    lessons.made("/tmp", 3, "x")
+    assert taught.but == {}, "names that begin with mine- are the agent's"
+    judge._own = ("/tmp/h/.cache/",)
+    for folder in ("/tmp", "/tmp/h", "/tmp/h/.cache", "/tmp/o"):
+        lessons.made(folder, 3, "x")
+    assert taught.but == {"/tmp": ("h",), "/tmp/o": ()}
+    assert taught.deep == ["/tmp/o"]
+
+
 def test_a_folder_that_holds_the_workspace_teaches_nothing_of_what_lies_below_it() -> None:
     """A workspace in /tmp is no temporary file."""
     place = Workspace("/tmp/me/proj", also=("/tmp/main/.git",))
