@@ -217,14 +217,38 @@ for n in range(3):
 print("|".join(say))
 """
 
+FOLDERS = """
+say, top = [], "node_modules/fold"
+def tried(act, *words):
+    try:
+        act(*words); say.append("0")
+    except OSError as error:
+        say.append(str(error.errno))
+warm(top + "/m"); clear(top + "/m", "md")
+for n in range(60):
+    one = f"{top}/m/d{n}"
+    os.mkdir(one); tried(os.mkdir, one); tried(os.rmdir, one); tried(os.rmdir, one)
+    os.mkdir(one); put(one + "/f.js"); tried(os.rmdir, one); tried(os.mkdir, one + "/f.js")
+    tried(os.rmdir, one + "/f.js")
+    gone(one + "/f.js"); tried(gone, one + "/f.js"); put(one + "/f.js"); gone(one + "/f.js"); tried(gone, one)
+    os.symlink(".", one + "/up"); tried(os.rmdir, one + "/up"); gone(one + "/up")
+    tried(os.rmdir, one + "/."); tried(os.rmdir, one + "/.."); tried(os.rmdir, one + "/")
+say.append(str(sorted(os.listdir(top + "/m"))[:2]))
+print("|".join(say))
+"""
 
-@pytest.mark.parametrize("script", [OWN, PROBES], ids=["own files", "programs that are not there"])
+
+@pytest.mark.parametrize(
+    "script", [OWN, PROBES, FOLDERS], ids=["own files", "programs that are not there", "folders made and removed"]
+)
 def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, free: Leg) -> None:
     place.repair(place.changes())
     guarded = run(leg, script)
-    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    for name in ("p", "node_modules/fold"):
+        place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded == run(free, script)
-    place.run("rm", "-rf", os.fspath(place.proj / "p"))
+    for name in ("p", "node_modules/fold"):
+        place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded.count("|") > 8
 
 

@@ -92,15 +92,17 @@ class Lessons:
         self._before[path] = None
         return came
 
-    def removed(self, folder: str, fd: int, name: str) -> None:
-        """`name` was removed from `folder` without a question, by policy alone."""
+    def removed(self, folder: str, fd: int, name: str, *, as_folder: bool = False) -> None:
+        """`name` was removed from `folder` without a question, by policy alone or as the session's own."""
         path = f"{folder}/{name}"
         if self._tape(path):
             return
         if self._ways.knows_all(folder, Action.FILE_DELETE):
             self.made(folder, fd, "")
             self.swift.removes(folder)
-        elif (kind := self.swift.kind_of(name)) and all(map(self._ways.knows, _BOTH, (path, path))):
+        elif self._ways.knows_all(folder):  # what the session made there it may remove
+            self.made(folder, fd, "")
+        elif not as_folder and (kind := self.swift.kind_of(name)) and all(map(self._ways.knows, _BOTH, (path, path))):
             self.made(folder, fd, name)
             self.swift.drops(folder, kind)
 

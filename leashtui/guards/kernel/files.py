@@ -321,6 +321,8 @@ class FileGuard:
             if kind is Kind.RMDIR and spot.path in self._made:
                 continue  # an empty folder of the session's own
             if kind in MAKES and spot is spots[-1] and spot.found is not None:
+                if kind is Kind.MKDIR and not spot.dotted:
+                    self._notes.teach(deed, spots)  # as if it had been made: who unpacks asks for the same one again
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)

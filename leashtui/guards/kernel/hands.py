@@ -83,7 +83,8 @@ def do_at(deed: Deed, spots: list[Spot], held: int = -1) -> None:
     if kind is Kind.UNLINK:
         os.unlink(_plain(spot, errno.EISDIR), dir_fd=spot.fd)
     elif kind is Kind.RMDIR:
-        os.rmdir(_plain(spot, errno.EINVAL), dir_fd=spot.fd)
+        above = deed.names[0].rstrip(b"/").endswith(b"..")
+        os.rmdir(_plain(spot, errno.ENOTEMPTY if above else errno.EINVAL), dir_fd=spot.fd)
     elif kind is Kind.RENAME:
         _rename(deed, spot, spots[1])
     elif kind is Kind.LINK:

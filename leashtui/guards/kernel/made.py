@@ -26,6 +26,10 @@ class Made:
     def __contains__(self, path: str) -> bool:
         return path in self._names
 
+    def was_others(self, path: str) -> bool:
+        """Whether somebody else's file once had this name."""
+        return path in self._former
+
     def made(self, path: str) -> None:
         """Something was made where nothing was."""
         if path not in self._former:

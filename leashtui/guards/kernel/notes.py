@@ -92,10 +92,12 @@ class Notes:
             old = spots[0]
             if deed.flags & _EXCHANGE:
                 made.exchanged(old.path, path)
+                if self.lessons is not None:
+                    self.lessons.swift.careful()
             else:
                 made.put_aside(old.path, path, itself=is_backup(old.path, path))
                 made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
-            self._disown(*("",) if old.is_folder or deed.flags & _EXCHANGE else (old.path, path))
+            self._disown(*("",) if old.is_folder or deed.flags & _EXCHANGE else (), old.path, path)
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):
             made.gone(path)
             made.aside.pop(path, None)
@@ -128,13 +130,13 @@ class Notes:
             self._disown(path)
 
     def teach(self, deed: Deed, spots: list[Spot]) -> None:
-        """A folder or a link was made, a file removed: what is known of where it lies."""
-        if self.lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK, Kind.UNLINK):
+        """A folder or a link was made, or was there already; a name removed: what is known of where it lies."""
+        if self.lessons is None or deed.kind not in (Kind.MKDIR, Kind.LINK, Kind.UNLINK, Kind.RMDIR):
             return
         for spot in spots:
             folder, name = os.fsdecode(spot.folder), os.fsdecode(spot.name)
-            if deed.kind is Kind.UNLINK:
-                self.lessons.removed(folder, spot.fd, name)
+            if deed.kind in (Kind.UNLINK, Kind.RMDIR):
+                self.lessons.removed(folder, spot.fd, name, as_folder=deed.kind is Kind.RMDIR)
             elif self._may_make(spot.path):
                 self.lessons.made(folder, spot.fd, name, as_folder=deed.kind is Kind.MKDIR)
 
@@ -146,3 +148,5 @@ class Notes:
         if self.lessons is not None:
             for path in paths:
                 self.lessons.swift.disown(path)
+                if self.made.was_others(path):
+                    self.lessons.swift.former(path)

@@ -67,6 +67,7 @@ local masks, settled, made = {}, true, {}
 local free = {}
 for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
+local former, formers, prompt = {}, 0, true  -- names that others' files had; prompt: whether each of them is here
 
 local mask_before, mask_now = -1, -1
 
@@ -144,8 +145,25 @@ local function mask_of(tid)
   return mask
 end
 
+-- The session made this file, and undo keeps nothing of it.
+local function take_over(path)
+  if owned >= OWN then own, owned = {}, 0 end
+  if not own[path] then own[path], owned = true, owned + 1 end
+end
+
+-- What bore this name does no more. What comes to bear one that others' files had is not the session's own.
+local function leave(path)
+  if own[path] then
+    own[path] = nil
+  elseif prompt and not former[path] then
+    former[path], formers = true, formers + 1
+    prompt = formers < OWN
+  end
+end
+
 local function remember(folder, name, tape, tid)
   local path = folder.path .. "/" .. name
+  if tape == 0 and prompt and not former[path] then take_over(path) end
   if tape > 0 then
     local line = '{"what":"made","path":"' .. path .. '"}\n'
     C.write(tape, line, #line)
@@ -255,10 +273,11 @@ local function removal(tid, number, address, flags)
   if not folder or #name == 0 or name == "." or name == ".." then return false end
   local path = folder.path .. "/" .. name
   local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
+  if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end
   if ours or folder.removes and is_any(folder, name) then
     if not as_we_are(tid) then return false end
     if C.unlinkat(folder.fd, name, flags) == 0 then
-      own[path] = nil
+      leave(path)
       made[#made + 1] = GONE_MARK .. path
       return say(0)
     elseif ffi.errno() == ENOTEMPTY then
@@ -369,8 +388,8 @@ end
 function api.made()
   for i = 1, #made do
     local mark, path = made[i]:sub(1, 1), made[i]:match("^.([^\t]*)")
-    if mark == MADE_MARK then
-      api.own(path)
+    if mark == MADE_MARK and not former[path] then
+      take_over(path)
     elseif mark == GONE_MARK then
       own[path] = nil
     end
@@ -380,11 +399,16 @@ function api.made()
   return lines
 end
 
--- The session made this file, and undo keeps nothing of it.
-function api.own(path)
-  if owned >= OWN then own, owned = {}, 0 end
-  own[path], owned = true, owned + 1
+api.own = take_over
+
+-- Another's file had this name.
+function api.former(path)
+  own[path] = nil
+  leave(path)
 end
+
+-- Names changed in a way that is not told one by one.
+function api.careful() prompt = false end
 
 -- It is gone, or never was the session's own. '': so is anything.
 function api.disown(path)

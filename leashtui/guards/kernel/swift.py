@@ -159,6 +159,14 @@ class Swift:
         """What was made at this path is not there any more, or was not the session's own; '': at any path."""
         self._lua.disown(os.fsencode(path))
 
+    def former(self, path: str) -> None:
+        """Somebody else's file had this name: what bears it next is not the session's own, whoever makes it."""
+        self._lua.former(os.fsencode(path))
+
+    def careful(self) -> None:
+        """Names were exchanged: from now on only Python says whose a new one is."""
+        self._lua.careful()
+
     def forget(self, *, everything: bool = True) -> None:
         """Answers may have changed: everything is judged anew. Else only what was not used since the last call."""
         self._lua.forget(everything)
