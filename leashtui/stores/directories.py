@@ -29,7 +29,11 @@ def _place(variable: str, fallback: Callable[[str], str]) -> Path:
         return Path(chosen)
     with warnings.catch_warnings():  # a fallback below /tmp is fine: ensure_private checks its owner and mode
         warnings.simplefilter("ignore")
-        return Path(fallback(APP))
+        try:
+            return Path(fallback(APP))
+        except OSError as error:  # somebody else was first to make the folder in /tmp
+            what = f"there is no place for leash's sockets and logs: {error}"
+            raise LeashError(what, f"set {variable} to a directory of your own", Exit.STORE) from error
 
 
 def runtime_dir() -> Path:

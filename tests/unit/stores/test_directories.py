@@ -38,3 +38,16 @@ def test_outside_of_one_the_remedy_is(covered: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(LeashError, match="is open to others") as told:
         directories.ensure_private(covered)
     assert told.value.hint == f"run: chmod 700 {covered}"
+
+
+def test_a_place_that_somebody_else_took_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In /tmp another user can be first to make the folder that stands for XDG_RUNTIME_DIR."""
+
+    def taken(app: str) -> str:
+        raise PermissionError("runtime directory /tmp/runtime-7 is owned by uid 8, not 7")
+
+    monkeypatch.delenv("LEASH_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_runtime_dir", taken)
+    with pytest.raises(LeashError, match="owned by uid 8") as told:
+        directories.runtime_dir()
+    assert "LEASH_RUNTIME_DIR" in told.value.hint
