@@ -255,6 +255,8 @@ class Mediator:
         same = parent is not None and self._acts.is_same(parent, request)
         if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
             return True
+        if self._acts.made_itself(request, facts):
+            return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 
     def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:

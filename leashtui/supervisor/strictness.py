@@ -118,6 +118,11 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
     return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
 
 
+def caches(home: str) -> tuple[str, ...]:
+    """Where build tools keep their caches below `home`, as beginnings of paths."""
+    return tuple(os.path.join(home, name) for name in CACHES) if home else ()
+
+
 def histories(home: str) -> tuple[str, ...]:
     """The histories below `home`, which a program may add to."""
     return tuple(os.path.join(home, name) for name in HISTORIES) if home else ()
