@@ -1,8 +1,8 @@
 """Who made a temporary file that is run: who made it itself, out of nothing that came from elsewhere, may.
 
 Knows which threads made what (guards.kernel.made), who reached out, and /proc. Refuses to judge. Invariant: a file
-counts as a process's own only while that process lives, made it or the folder it lies in, and neither it nor anything
-that it started has reached out to the network.
+counts as a process's own only while that process lives, made it or the folder it lies in, and nothing that it started
+has reached out to the network.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Origins:
         self._all = False
 
     def reached(self, request: Request) -> None:
-        """This process, so everybody above it, has what came from elsewhere."""
-        for process in (request.process, *request.ancestry):
-            if process is not None:
-                self._reached[process.pid, process.start] = None
+        """Whoever started this process, and everybody above, may hold what it got from elsewhere. (What it gets itself
+        it could as well run without a file.)"""
+        for process in request.ancestry:
+            self._reached[process.pid, process.start] = None
         self._all = self._all or len(self._reached) > _MOST
 
     def are_of(self, process: ProcessRef, facts: Facts) -> bool:
