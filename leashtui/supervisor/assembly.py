@@ -200,6 +200,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         user,
         lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
         lambda ask, who: council.offer(ask, who),
+        stream.together,
+        loop.call_soon,
     )
     notices = Notices(stream, channel)
 
