@@ -49,6 +49,7 @@ CACHES = (
     ".aws/cli/cache/", ".bundle/cache/", ".composer/cache/", ".julia/logs/", ".julia/compiled/",
     ".hex/packages/", ".pub-cache/", ".ccache/", ".conan2/p/", ".sonar/cache/", ".android/cache/",
     ".local/state/pnpm/", ".local/share/jupyter/runtime/", ".ipython/profile_default/history.sqlite",
+    ".local/share/pnpm/_tmp_", ".local/state/pipx/", ".jupyter/migrated",
     ".config/chromium-headless/", ".config/google-chrome-headless/", ".config/google-chrome-for-testing/",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""

@@ -63,9 +63,7 @@ def flood(place: str, kind: str, held: int) -> bool:
         argv = [*LEASH, "run", "--headless", "--guard", "strict", "--on-ask", "wait", "--", sys.executable, str(agent)]
         calm = outside()
         began = time.monotonic()
-        session = subprocess.Popen(
-            [*argv, str(held)], cwd=stage.workspace, env=stage.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        session = subprocess.Popen([*argv, str(held)], cwd=stage.workspace, env=stage.env, stdout=subprocess.PIPE)
         waits, looks, busy, shown, still = 0, [], [], "", 0
         while waits < held and still < 40 and session.poll() is None:
             time.sleep(0.5)

@@ -214,6 +214,16 @@ def test_servers_of_the_session_are_reached_from_this_machine(leg: Leg) -> None:
     assert done["out"].split() == ["ok"] * 5, done
 
 
+@pytest.mark.parametrize(
+    "call", ["ptrace(0, 0, 0, 0)", "ptrace(0x4206, os.getppid(), 0, 0)", "syscall(310, os.getppid(), 0, 0, 0, 0, 0)"]
+)
+def test_a_debugger_is_told_why_it_cannot_work(call: str, leg: Leg) -> None:
+    lines = f"import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); libc.{call}; print(ctypes.get_errno())"
+    done = leg.run(["python3", "-c", lines], 20)
+    assert "REFUSED: looks into a running program" in done["out"], done
+    assert done["out"].split()[-1] == "1", done
+
+
 def test_a_call_for_sockets_on_a_pipe_leaves_the_pipe_alone(leg: Leg) -> None:
     """The guard looks at a duplicate of the descriptor; the reader must still see the end of the pipe."""
     calls = "libc.connect(1, bytes(16), 16); libc.bind(1, bytes(16), 16); libc.listen(1, 1)"

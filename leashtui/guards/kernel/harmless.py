@@ -17,7 +17,9 @@ _NPM = re.compile(
     r"|legacy-peer-deps|strict-peer-dependencies|strict-ssl|progress|update-notifier|color|ignore-scripts|prefer-\w+"
     r"|init[-.][\w.-]+|node-linker|shamefully-hoist|auto-install-peers|public-hoist-pattern(?:\[\])?|hoist\w*|omit"
     r"|include|optional|store-dir|resolution-mode|install-links|install-strategy|workspaces|fetch-[\w-]+|maxsockets"
-    r"|script-shell|unicode|tag-version-prefix|access|before|global|yes|provenance"
+    r"|script-shell|unicode|tag-version-prefix|access|before|global|yes|provenance|ca(?:file)?|nodedir|tmp|cert-?file"
+    r"|node-options|logs-(?:dir|max)|globalconfig|https?-?proxy|no-?proxy|local-address|offline|timing|lockfile-version"
+    r"|omit-lockfile-registry-resolved|install-scripts|allow-scripts|minimum-release-age|min-release-age"
 )
 _DOCKER = frozenset(
     "credsStore credHelpers currentContext plugins cliPluginsExtraDirs psFormat imagesFormat detachKeys experimental"
