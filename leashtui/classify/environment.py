@@ -155,7 +155,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
         if known is not None and known.text is not None and name in ("BASH_ENV", "ENV"):
             call.shell(Word(known.text, known.taint & ~Taint.LOCAL))
     elif name in _OPTION_VARIABLES:
-        if any(_OPTIONS.match(w) and not w.startswith(_HARMLESS) for w in text.split()):
+        if _loads_code(call, text):
             call.sign("obfuscated")
             call.add(Verb.EXEC, text, f"loads code through {name}", Severity.HIGH)
     elif name in _OPTIONS_OF:
@@ -193,6 +193,18 @@ def _judge(call: Call, name: str, value: Word) -> None:
         call.shell(Word(text, value.taint))
     else:
         _judge_index(call.machine, name, value, call.span)
+
+
+def _loads_code(call: Call, text: str) -> bool:
+    """Whether options have a runtime load code that is not installed with the system, as bundler's own set-up is."""
+    for word in text.split():
+        found = _OPTIONS.match(word)
+        if found is None or word.startswith(_HARMLESS):
+            continue
+        path = word[found.end() :]
+        if not path.startswith("/usr/") or ":" in path or call.place(Word(path)) is not Place.SYSTEM:
+            return True
+    return False
 
 
 _PRELOADED = lazy(

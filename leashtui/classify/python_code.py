@@ -42,6 +42,8 @@ _CHANGES = lazy(
     r"|attach|detach|scale|reboot|rotate|run_instances|upload|start)(?:_|$)"
 )
 
+_SHARED = lazy(r"(?:(?:multiprocessing\.)?shared_memory\.)?SharedMemory(?:\(\))?\.unlink")
+"""Gives memory back that a program shares with its own children; it is no file of anybody's."""
 _TOO_DEEP = (RecursionError, MemoryError, SystemError)
 """What Python's own parser raises at code that nests further than its stack reaches; which one, the thread decides."""
 
@@ -153,6 +155,8 @@ class _Reader(Names):
             self._shell(text)
         elif name in STARTS or EXECS.match(name):
             self._start(name, node)
+        elif _SHARED.fullmatch(name):
+            return False
         elif name in DELETES or (last in PATH_DELETES and isinstance(node.func, ast.Attribute)):
             target = (
                 text

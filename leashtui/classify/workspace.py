@@ -24,7 +24,8 @@ class Workspace(Struct, frozen=True):
 
     bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
     pins: the repository as it was then; None where there is none, or no session. temps: folders for temporary files
-    besides the usual ones, as the person has them.
+    besides the usual ones, as the person has them. caches: where build tools keep below the home what they can fetch or
+    make again, as beginnings of paths.
     """
 
     root: str
@@ -32,3 +33,4 @@ class Workspace(Struct, frozen=True):
     bins: tuple[str, ...] = ()
     pins: Pins | None = None
     temps: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()

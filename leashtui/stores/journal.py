@@ -45,6 +45,7 @@ class Journal:
         self._next = 1
         self._riding: list[tuple[int, bytes, bytes]] = []
         self._weight = 0
+        self._lasting = False  # whether one that rides must survive power loss
         self._full = True
         self._failed: StoreError | None = None
         self._error = 0
@@ -86,16 +87,18 @@ class Journal:
         self._commit((seq, body, digest), durable)
         return seq, digest
 
-    def ride(self, body: bytes) -> tuple[int, bytes]:
+    def ride(self, body: bytes, *, durable: bool = False) -> tuple[int, bytes]:
         """Number and hash a record that needs no commit of its own; it counts once `count` reaches its seq.
 
-        Raises StoreError like append (a full waiting room commits).
+        durable: the commit that it rides on survives power loss. Raises StoreError like append (a full waiting room
+        commits).
         """
         if self._failed is not None:
             raise self._refusal(self._failed)
         seq, digest = self._next, link(self._tip, body)
         self._riding.append((seq, body, digest))
         self._weight += len(body)
+        self._lasting = self._lasting or durable
         self._next, self._tip = seq + 1, digest
         if len(self._riding) >= _RIDERS or self._weight >= _RIDING_BYTES:
             self.flush()
@@ -125,7 +128,7 @@ class Journal:
                     f"the log {self.path} was moved or deleted while it was written",
                     "find out who did it, then start a new session",
                 )
-            self._set_full(durable)
+            self._set_full(durable or self._lasting)
             if last is not None and not self._riding:
                 self._connection.execute(_INSERT, last)
             else:
@@ -141,7 +144,7 @@ class Journal:
         seq, _, digest = last if last is not None else self._riding[-1]
         self.count, self.head = seq, digest
         self._next, self._tip = seq + 1, digest
-        self._riding, self._weight = [], 0
+        self._riding, self._weight, self._lasting = [], 0, False
 
     def _commit_many(self, rows: list[tuple[int, bytes, bytes]]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

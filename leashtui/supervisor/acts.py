@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.supervisor.origins import Origins, starter_of
 from leashtui.supervisor.owners import Owners
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
@@ -148,8 +149,10 @@ class Acts:
         self,
         alive: Callable[[ProcessRef], bool],
         command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
+        maker: Callable[[str], int] = lambda path: 0,
     ) -> None:
         self.owners = Owners()
+        self._origins = Origins(maker)
         self._alive = alive
         self._command_of = command_of
         self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
@@ -311,6 +314,8 @@ class Acts:
 
     def ran(self, request: Request, facts: Facts) -> None:
         """An exec that was allowed: what it said it would do, its process may do."""
+        if request.action is Action.NET_CONNECT or _reaches(facts, request.exe):
+            self._origins.reached(request)
         if request.process is not None and request.action is Action.PROCESS_EXEC:
             if len(self._ran) >= self._prune_at:
                 self._prune()
@@ -323,6 +328,12 @@ class Acts:
         near = (self._ran.get(key_of(p)) for p in (request.process, *request.ancestry[:1]))
         nearest = next((facts for facts in near if facts is not None), None)
         return nearest is not None and nearest.programs == ("git",)
+
+    def made_itself(self, request: Request, facts: Facts) -> bool:
+        """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have
+        done the same without a file. So do `go test`, and compilers whose linker runs make."""
+        near = starter_of(request)
+        return near is not None and not self._is_agent(near) and self._origins.are_of(near, facts)
 
     def foresaw(self, request: Request, facts: Facts) -> bool:
         """Whether this file or network act is what an exec that was allowed said it would do.

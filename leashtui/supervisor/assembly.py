@@ -77,7 +77,7 @@ from leashtui.supervisor.scripts import digest_of_scripts
 from leashtui.supervisor.session import Session, microseconds
 from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
-from leashtui.supervisor.strictness import histories, own_state
+from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tree import alive
@@ -160,7 +160,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     temps = temps_of(start.env, start.home, start.workspace)
-    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps)
+    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home))
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)
@@ -174,6 +174,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         user,
         lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
         lambda ask, who: council.offer(ask, who),
+        stream.together,
+        loop.call_soon,
     )
     notices = Notices(stream, channel)
 
@@ -182,7 +184,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
 
     typing = wake if start.wake else None
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing)
-    acts = Acts(alive, arming.adapter.command_of)
+    acts = Acts(alive, arming.adapter.command_of, made.maker)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,

@@ -6,7 +6,9 @@ every card ends exactly once, by an answer, a withdrawal or the end of the sessi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import msgspec
@@ -22,8 +24,10 @@ from leashtui.words.undoing import outlook
 
 MAX_WAITING = 128
 """Cards that may wait at once; a flood beyond it is denied with a reason (kernel.md, prompt floods)."""
-MAX_HELD = 2000
+MAX_HELD = 12_000
 """Programs and calls that may wait for those cards: the kernel walks all held ones each time one of them stirs."""
+_TURN = 200
+"""How many of one card are let go, or refused, in one turn."""
 
 Settle = Callable[["Waiting", Verdict, Choice | None, str], None]
 
@@ -50,7 +54,7 @@ class Waiting:
 @dataclass
 class _Entry:
     card: Card
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: dict[int, Waiting] = field(default_factory=dict)  # by identity, in the order they came
     agreed: list[str] = field(default_factory=list)
 
 
@@ -59,7 +63,8 @@ class Desk:
 
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
     owner: the session's person. evidence: what a card shows of an act, worst first. offer: records that a person
-    (its second word) offers a card to the team; returns why it cannot be.
+    (its second word) offers a card to the team; returns why it cannot be. together: what ends within it is recorded
+    at once. later: calls a function when others had their turn; without it a long card ends in one go.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class Desk:
         owner: str = "",
         evidence: Callable[[Facts], tuple[Effect, ...]] = telling,
         offer: Callable[[str, str], str] = lambda ask, who: "nobody elsewhere may answer here: leash invite",
+        together: Callable[[], AbstractContextManager[None]] = nullcontext,
+        later: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._session = session
         self._agent = agent
@@ -81,6 +88,10 @@ class Desk:
         self._owner = owner
         self._evidence = evidence
         self._offer = offer
+        self._together = together
+        self._later = later
+        self._due = False
+        self._ending: deque[tuple[_Entry, list[Waiting], Callable[[Waiting], None]]] = deque()
         self._cards: dict[str, _Entry] = {}
         self._number = 0
 
@@ -92,12 +103,16 @@ class Desk:
         """Whether one more that waits would be a flood."""
         return len(self._cards) >= MAX_WAITING or sum(len(e.waiting) for e in self._cards.values()) >= MAX_HELD
 
+    def has(self, command: str, cwd: str) -> bool:
+        """Whether a card of this shape waits, so that one more joins it."""
+        return any((e.card.command, e.card.cwd) == (command, cwd) for e in self._cards.values())
+
     def ask(self, waiting: Waiting) -> Card:
         """Show a card for this request, or join the card of a request of the same shape."""
         shape = (waiting.facts.command, waiting.request.cwd)
         for entry in self._cards.values():
             if (entry.card.command, entry.card.cwd) == shape:
-                entry.waiting.append(waiting)
+                entry.waiting[id(waiting)] = waiting
                 offered = entry.card.offered or _for_the_team(waiting.decision)
                 entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting), offered=offered)
                 waiting.card = entry.card
@@ -106,7 +121,7 @@ class Desk:
         self._number += 1
         card = self._card(f"L-{self._number}", waiting)
         waiting.card = card
-        self._cards[card.id] = _Entry(card, [waiting])
+        self._cards[card.id] = _Entry(card, {id(waiting): waiting})
         self._notify(CardShown(card=card))
         return card
 
@@ -171,26 +186,52 @@ class Desk:
             who = ", ".join(entry.agreed)
         del self._cards[ask]
         ruling = Ruling.DENY if choice is Choice.DENY else Ruling.ALLOW
-        for waiting in entry.waiting:
-            text = ""
-            if ruling is Ruling.DENY:
-                text = refusal(
-                    by=By.PERSON,
-                    what=entry.card.consequence,
-                    policies=entry.card.why,
-                    who=who,
-                    because=feedback,
-                )
+        text = ""
+        if ruling is Ruling.DENY:
+            text = refusal(
+                by=By.PERSON, what=entry.card.consequence, policies=entry.card.why, who=who, because=feedback
+            )
+        first = next(iter(entry.waiting.values()), None)
+
+        def settle(waiting: Waiting) -> None:
             policies = tuple(p.id for p in waiting.decision.policies)
             verdict = Verdict(ruling, By.PERSON, text, who, waiting.act, policies)
-            self._settle(waiting, verdict, choice, face)
+            once = choice is Choice.SESSION and waiting is not first  # one grant for all of them
+            self._settle(waiting, verdict, Choice.ONCE if once else choice, face)
+
+        self._end(entry, settle)
         self._notify(CardGone(ask=ask, why="allowed" if ruling is Ruling.ALLOW else "denied", who=who))
         return ""
 
+    def _end(self, entry: _Entry, settle: Callable[[Waiting], None]) -> None:
+        """Settle all that wait for a card, some at a time: each some share one commit, and others have their turn."""
+        self._ending.appendleft((entry, list(entry.waiting.values()), settle))
+        self._some()
+
+    def _some(self) -> None:
+        if not self._ending:
+            return
+        _, left, settle = self._ending[0]
+        turn = len(left) if self._later is None else _TURN
+        with self._together():
+            for waiting in left[:turn]:
+                settle(waiting)
+        del left[:turn]
+        if not left:
+            self._ending.popleft()
+        if self._ending and self._later is not None and not self._due:
+            self._due = True
+            self._later(self._next)
+
+    def _next(self) -> None:
+        self._due = False
+        self._some()
+
     def _missing(self, entry: _Entry, who: str) -> str:
         """Note one more yes. Returns why more are needed, or why this one does not count; '' when it is enough."""
-        needed = max(_approvers(w.decision) for w in entry.waiting)
-        if who == self._owner and any("approver:other" in w.decision.obligations for w in entry.waiting):
+        decisions = [w.decision for w in entry.waiting.values()]
+        needed = max(map(_approvers, decisions))
+        if who == self._owner and any("approver:other" in d.obligations for d in decisions):
             return f"{entry.card.id} needs somebody else than {who}: a policy asks for other eyes"
         if who not in entry.agreed:
             entry.agreed.append(who)
@@ -216,7 +257,7 @@ class Desk:
         entry = self._cards.get(waiting.card.id) if waiting.card is not None else None
         if entry is None:
             return
-        entry.waiting = [w for w in entry.waiting if w is not waiting]
+        entry.waiting.pop(id(waiting), None)
         if entry.waiting:
             entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting))
             self._notify(CardShown(card=entry.card))
@@ -226,12 +267,16 @@ class Desk:
 
     def deny_all(self, by: By, why: str) -> None:
         """The session ends or the desk closes: everything that waits is denied."""
-        for ask in list(self._cards):
-            entry = self._cards.pop(ask)
-            for waiting in entry.waiting:
+        gone = [(entry, list(entry.waiting.values())) for entry in self._cards.values()]
+        with self._together():
+            for entry, left in [*gone, *((entry, left) for entry, left, _ in self._ending)]:
                 text = refusal(by=by, what=entry.card.consequence, why=why)
-                self._settle(waiting, Verdict(Ruling.DENY, by, text, "", waiting.act), None, "")
-            self._notify(CardGone(ask=ask, why="denied"))
+                for waiting in left:
+                    self._settle(waiting, Verdict(Ruling.DENY, by, text, "", waiting.act), None, "")
+        self._ending.clear()
+        for entry, _ in gone:
+            if self._cards.pop(entry.card.id, None) is not None:
+                self._notify(CardGone(ask=entry.card.id, why="denied"))
 
     @staticmethod
     def _settle(waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str) -> None:

@@ -50,7 +50,9 @@ _FOLLOWED = 512
 class Recorder(Protocol):
     """Where records go (supervisor.stream.Stream)."""
 
-    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record: ...
+    def append(self, event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record: ...
+
+    def after(self, done: Callable[[str], None]) -> None: ...
 
 
 Follow = Callable[[ProcessRef, Told, bool], None]
@@ -170,10 +172,12 @@ class Mediator:
             us=self._timer() - started,
             covered_by=parent.id if parent is not None else "",
         )
+        joins = verdict is None and self._desk.has(facts.command, request.cwd)
         record = self._stream.append(
             self._duties.masked(event),
             parent=parent.id if parent else "",
             durable=_weighty(facts, verdict) or "record:full" in decision.obligations,
+            rides=joins,
         )
         submission.act = record.id
         if verdict is not None and verdict.by is By.OWN:
@@ -216,7 +220,8 @@ class Mediator:
         )
         card = self._desk.ask(submission.waiting)
         try:
-            self._stream.append(self._duties.masked_card(Asked(card=card), decision), parent=record.id, durable=True)
+            asked = self._duties.masked_card(Asked(card=card), decision)
+            self._stream.append(asked, parent=record.id, durable=True, rides=joins)
         except Exception:
             self._desk.retract(submission.waiting)
             raise
@@ -254,6 +259,8 @@ class Mediator:
             return parent is not None and parent.answered
         same = parent is not None and self._acts.is_same(parent, request)
         if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
+            return True
+        if self._acts.made_itself(request, facts):
             return True
         return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
 
@@ -328,9 +335,21 @@ class Mediator:
             self._stream.append(answered, parent=waiting.act, durable=True)
         except Exception as error:  # noqa: BLE001 - an answer that cannot be recorded must not leave the act held
             why = error.message if isinstance(error, LeashError) else f"{type(error).__name__}: {error}"
-            self._broken(why)
-            text = refusal(by=By.ERROR, what=waiting.facts.command, why=why)
-            verdict = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
+            verdict = self._unrecorded(waiting, why)
+        settled = verdict
+        self._stream.after(
+            lambda lost: self._release(
+                waiting, self._unrecorded(waiting, lost) if lost else settled, act, reply, granted=granted is not None
+            )
+        )
+
+    def _unrecorded(self, waiting: Waiting, why: str) -> Verdict:
+        self._broken(why)
+        text = refusal(by=By.ERROR, what=waiting.facts.command, why=why)
+        return Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act)
+
+    def _release(self, waiting: Waiting, verdict: Verdict, act: Act, reply: Reply, *, granted: bool) -> None:
+        """The end of an ask is in the log: remember it, let it go."""
         if verdict.ruling is Ruling.ALLOW:
             self._breaker.forgive(waiting.facts)
             self._await_end(waiting.act, waiting.request)
@@ -343,7 +362,7 @@ class Mediator:
             self.counts["refused"] += 1
             self._breaker.refused(waiting.facts)
         if waiting.parked:
-            self._late(waiting, verdict, granted=granted is not None)
+            self._late(waiting, verdict, granted=granted)
         elif verdict.by is not By.WITHDRAWN:
             if self._limits.tickets is not None and waiting.card is not None and verdict.ruling is Ruling.ALLOW:
                 self._limits.tickets.spend(waiting.card.id)

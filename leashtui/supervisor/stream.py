@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from leashtui.audit.mask import Masker
@@ -83,6 +83,7 @@ class Stream:
         self._later = later
         self._notary = notary
         self._flush_due = False
+        self._together: list[Callable[[str], None]] | None = None
         self._subscribers: list[Subscriber] = []
         self._undelivered: deque[_Written] = deque()
         self._delivering = False
@@ -105,11 +106,12 @@ class Stream:
         self._subscribers.append(callback)
         return lambda: self._drop(callback)
 
-    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record:
+    def append(self, event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record:
         """Record an event; returns the record as it was stored (masked).
 
-        parent: id of the record it answers to. durable: survive power loss, not only kill -9. When this returns, a
-        verdict may be released. Raises StoreError: then it may not.
+        parent: id of the record it answers to. durable: survive power loss, not only kill -9. rides: nothing is let go
+        on this record, so that it may wait a moment for others and share their commit. When this returns, a verdict
+        may be released, but for one that rides or within `together`. Raises StoreError: then it may not.
         """
         if self._journal.failed is not None:
             self._try_again()
@@ -124,9 +126,12 @@ class Stream:
             masked=masked,
         )
         body = codec.encode(record)
-        rides = self._later is not None and not durable and isinstance(event, _RIDES)
+        rides = self._later is not None and (rides or not durable and isinstance(event, _RIDES))
         try:
-            seq, digest = self._journal.ride(body) if rides else self._journal.append(body, durable=durable)
+            if rides or self._together is not None:
+                seq, digest = self._journal.ride(body, durable=durable)
+            else:
+                seq, digest = self._journal.append(body, durable=durable)
         except StoreError:
             self._missing += 1
             self._failed_at = self._failed_at or record.t
@@ -137,6 +142,32 @@ class Stream:
         if self._journal.riding:
             self._flush_later()
         return record
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is appended within shares one commit, at the end; what `after` was given waits for it."""
+        if self._together is not None:
+            yield
+            return
+        self._together = []
+        try:
+            yield
+        finally:
+            waiting, self._together = self._together, None
+            why = ""
+            try:
+                self.flush()
+            except StoreError as error:
+                why = error.message
+            for done in waiting:
+                done(why)
+
+    def after(self, done: Callable[[str], None]) -> None:
+        """Call it once what was appended so far is committed: with '', or with why it is not. Mostly at once."""
+        if self._together is None:
+            done("")
+        else:
+            self._together.append(done)
 
     def flush(self) -> None:
         """Commit and deliver what waits. Raises StoreError."""

@@ -49,6 +49,7 @@ CACHES = (
     ".aws/cli/cache/", ".bundle/cache/", ".composer/cache/", ".julia/logs/", ".julia/compiled/",
     ".hex/packages/", ".pub-cache/", ".ccache/", ".conan2/p/", ".sonar/cache/", ".android/cache/",
     ".local/state/pnpm/", ".local/share/jupyter/runtime/", ".ipython/profile_default/history.sqlite",
+    ".local/share/pnpm/_tmp_", ".local/state/pipx/", ".jupyter/migrated",
     ".config/chromium-headless/", ".config/google-chrome-headless/", ".config/google-chrome-for-testing/",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""
@@ -116,6 +117,11 @@ def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ..
     kept = (*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
     mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES, *TRAILS))
     return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
+
+
+def caches(home: str) -> tuple[str, ...]:
+    """Where build tools keep their caches below `home`, as beginnings of paths."""
+    return tuple(os.path.join(home, name) for name in CACHES) if home else ()
 
 
 def histories(home: str) -> tuple[str, ...]:

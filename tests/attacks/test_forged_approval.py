@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,11 +59,14 @@ class Room:
         lines = [f"{name} {Path(f'{self.keys[name]}.pub').read_text()}" for name in names]
         self.file.write_text("".join(lines))
 
-    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record:
+    def append(self, event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record:
         record = Record(1, f"01R{len(self.log)}", self.now, SESSION, event, parent)
         self.log.append(record)
         self.council.recorded(len(self.log), record, "")
         return record
+
+    def after(self, done: Callable[[str], None]) -> None:
+        done("")
 
     def ask(self, command: str = "git push --force", *obligations: str) -> Statement:
         """Something waits; the statement that would allow it."""

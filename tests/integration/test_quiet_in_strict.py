@@ -6,6 +6,7 @@ Controls: what the person made is still asked about, in the same session.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +30,10 @@ WORK = (
     "tar cf e.tar notes.md && tar xf e.tar && rm e.tar",
     "cp notes.md copy.md && install -m 644 copy.md notes.md && rm copy.md",
     "stdbuf -oL echo hi",
+    "echo 'int f() { return 0; }' > f.c && echo 'int f(); int main() { return f(); }' > m.c"
+    " && cc -O2 -flto=2 -c f.c m.c && cc -O2 -flto=2 f.o m.o -o m && ./m && rm f.c m.c f.o m.o m",
+    "mkdir -p ~/.cache/uv/sdists && touch ~/.cache/uv/sdists/.git && touch ~/.cache/uv/sdists/.git",
+    "mkdir -p ~/.cache/cc/tmp && echo 'int x;' > x.c && cc -E x.c -o ~/.cache/cc/tmp/x.i && rm -r ~/.cache/cc x.c",
     "git stash -q && git stash pop -q",
     "cp -r src src2 && mv src2 src3 && rm -rf src3",
     "git checkout -q -b feature && git commit -q --allow-empty -m x && git checkout -q main",
@@ -145,9 +150,78 @@ def test_work_is_not_asked_about(line: str, leg: Leg) -> None:
     assert done["code"] == 0, done
 
 
+BUILDS = """
+import os, subprocess, sys, tempfile
+top = tempfile.mkdtemp(dir="/tmp")
+program = top + "/x.test"
+def run(*words):
+    try:
+        return subprocess.run(words, capture_output=True).returncode
+    except PermissionError:
+        return 126
+def build(tool):
+    if tool == "self":
+        with open(program, "wb") as out, open("/bin/true", "rb") as found:
+            out.write(found.read() + b"built")
+        os.chmod(program, 0o755)
+    elif tool == "fetch":
+        run("curl", "-s", "--max-time", "1", "http://192.0.2.1:9/x", "-o", top + "/y")
+        build("self")
+    else:
+        open(top + "/x.c", "w").write("int main() { return 0; }")
+        run("cc", top + "/x.c", "-o", program)
+build(sys.argv[1])
+print(run("sh", "-c", program + " one") if sys.argv[2:] else run(program, "one"), run("true"), program)
+"""
+
+
+def build(leg: Leg, *words: str) -> tuple[list[str], str]:
+    """Exit codes of what was built and of a program of the system, and where it was built."""
+    said = leg.run(["python3", "-c", BUILDS, *words], 60)["out"].split()
+    assert len(said) == 3, said
+    return said[:2], said[2]
+
+
+def clear(program: str) -> None:
+    shutil.rmtree(os.path.dirname(program))
+
+
+@pytest.mark.parametrize("words", [("self",), ("cc",)])
+def test_what_a_program_built_in_a_folder_of_its_own_it_may_run(words: tuple[str, ...], leg: Leg) -> None:
+    """As `go test` does; compilers have make run what they wrote for it."""
+    codes, program = build(leg, *words)
+    clear(program)
+    assert codes == ["0", "0"]
+
+
+@pytest.mark.parametrize("words", [("fetch",), ("self", "by a shell")])
+def test_what_it_fetched_or_hands_to_another_is_asked_about(words: tuple[str, ...], leg: Leg) -> None:
+    codes, program = build(leg, *words)
+    clear(program)
+    assert codes == ["126", "0"]
+
+
+def test_what_one_command_leaves_in_a_temporary_folder_the_next_may_not_run_unasked(leg: Leg) -> None:
+    codes, program = build(leg, "self")
+    done = leg.run([program, "one"], 30)
+    clear(program)
+    assert codes == ["0", "0"]
+    assert "run-from-temp" in done["out"], done
+
+
 def test_servers_of_the_session_are_reached_from_this_machine(leg: Leg) -> None:
     done = leg.run(["python3", "-c", SERVE.replace("\n\n", "\n")], 30)
     assert done["out"].split() == ["ok"] * 5, done
+
+
+@pytest.mark.parametrize(
+    "call", ["ptrace(0, 0, 0, 0)", "ptrace(0x4206, os.getppid(), 0, 0)", "syscall(310, os.getppid(), 0, 0, 0, 0, 0)"]
+)
+def test_a_debugger_is_told_why_it_cannot_work(call: str, leg: Leg) -> None:
+    lines = f"import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); libc.{call}; print(ctypes.get_errno())"
+    done = leg.run(["python3", "-c", lines], 20)
+    assert "REFUSED: looks into a running program" in done["out"], done
+    assert done["out"].split()[-1] == "1", done
 
 
 def test_a_call_for_sockets_on_a_pipe_leaves_the_pipe_alone(leg: Leg) -> None:

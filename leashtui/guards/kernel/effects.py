@@ -17,6 +17,11 @@ from leashtui.guards.kernel.steering import Steering
 
 _FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
 _DOORS = frozenset({nr.CONNECT, nr.BIND, nr.LISTEN, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
+NO_TRACING = (
+    "leash: REFUSED: looks into a running program, as debuggers and profilers do — whoever traces a program can make it"
+    " do what nobody judged [kernel guard]. Print or log what you need, use the language's own debugger (pdb, node"
+    " inspect), or ask the person to run it in a terminal outside the session."
+)
 
 
 class Kindred(Protocol):
@@ -56,6 +61,8 @@ class EffectGuard:
             self._doors.meet(notice)
         elif notice.number in nr.STEERING:
             self._steering.meet(notice)
+        elif notice.number in nr.TRACING:
+            self._holding.refuse(notice, NO_TRACING, errno.EPERM)
         else:
             self._listener.refuse(notice.id, errno.ENOSYS)
 

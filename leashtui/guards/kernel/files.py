@@ -403,6 +403,8 @@ class FileGuard:
             return False
         if "/.git/" not in path:
             return False
+        if spots[-1].name == b".git" and stat.S_ISREG(spots[-1].found.st_mode) and not spots[-1].found.st_size:
+            return False  # an empty one says no more than none (uv puts it into its cache, for git to look no further)
         if adding and "/logs/" not in path:
             return True
         return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
@@ -450,7 +452,7 @@ class FileGuard:
             if deed.kind is not Kind.OPEN:
                 self._notes.keep(deed, spots, notice.tid)
                 hands.do_at(deed, spots, fd)
-                self._notes.remember(deed, spots)
+                self._notes.remember(deed, spots, notice.tid)
                 self._listener.answer(notice.id)
                 self._notes.teach(deed, spots)
                 return
@@ -460,7 +462,7 @@ class FileGuard:
                 else:
                     self._notes.keep(deed, spots, notice.tid)
                     made = hands.open_at(deed, spots[0])
-                    self._notes.remember(deed, spots)
+                    self._notes.remember(deed, spots, notice.tid)
             except WouldWait:
                 self._patient[notice.id] = (notice, deed)
                 return

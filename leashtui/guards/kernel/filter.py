@@ -129,7 +129,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[nr.FCNTL] = _when_equal(1, (_SETLEASE, _SETDELEG), _ERRNO | errno.EAGAIN)
     if tier not in (Tier.STRICT, Tier.COMPAT):
         return rules
-    rules |= {number: _answer(_NOTIFY) for number in nr.NAMING}
+    rules |= {number: _answer(_NOTIFY) for number in nr.NAMING | nr.TRACING}  # these are refused, with a sentence
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)

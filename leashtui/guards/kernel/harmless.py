@@ -14,23 +14,24 @@ from collections.abc import Callable
 
 _LIMIT = 256 << 10
 _NPM = frozenset(
-    "access all allow-same-version also audit audit-level auth-type auto-install-peers before bin-links browser ca"
-    " cache cache-max cache-min cafile call cidr color commit-hooks cpu depth description dev diff dry-run editor"
-    " email engine-strict expect-result-count expect-results fetch-retries fetch-retry-factor fetch-retry-maxtimeout"
-    " fetch-retry-mintimeout fetch-timeout force foreground-scripts format-package-lock fund git git-tag-version"
-    " global globalconfig global-style heading https-proxy if-present ignore-scripts include include-staged include-"
-    " workspace-root install-links install-strategy json legacy-bundling legacy-peer-deps libc link link-workspace-"
-    " packages local-address location lockfile lockfile-version loglevel logs-dir logs-max long maxsockets message"
-    " min-release-age minimum-release-age modules-dir node-gyp node-linker node-options nodedir noproxy offline omit"
+    "access all allow-same-version allow-scripts also audit audit-level auth-type auto-install-peers before"
+    " bin-links browser ca cache cache-max cache-min cafile call cert-file certfile cidr color commit-hooks cpu"
+    " depth description dev diff dry-run editor email engine-strict expect-result-count expect-results fetch-retries"
+    " fetch-retry-factor fetch-retry-maxtimeout fetch-retry-mintimeout fetch-timeout force foreground-scripts"
+    " format-package-lock fund git git-tag-version global global-style globalconfig heading http-proxy https-proxy"
+    " if-present ignore-scripts include include-staged include-workspace-root install-links install-scripts"
+    " install-strategy json legacy-bundling legacy-peer-deps libc link link-workspace-packages local-address"
+    " location lockfile lockfile-version loglevel logs-dir logs-max long maxsockets message min-release-age"
+    " minimum-release-age modules-dir no-proxy node-gyp node-linker node-options nodedir noproxy offline omit"
     " omit-lockfile-registry-resolved only optional os package package-import-method package-lock package-lock-only"
     " parseable prefix progress provenance proxy python read-only rebuild-bundle registry replace-registry-host"
     " resolution-mode resolve-peers-from-workspace-root save save-bundle save-dev save-exact save-optional save-peer"
     " save-prefix save-prod save-workspace-protocol scope script-shell searchexclude searchlimit searchopts"
     " searchstaleness shamefully-hoist shared-workspace-lockfile shell shrinkwrap side-effects-cache sign-git-commit"
     " sign-git-tag state-dir store-dir strict-peer-dependencies strict-peer-deps strict-ssl tag tag-version-prefix"
-    " target timing umask unicode update-notifier usage use-node-version user-agent userconfig username verify-"
-    " store-integrity version versions viewer virtual-store-dir which workspace-concurrency workspaces workspaces-"
-    " update yes".split()
+    " target timing tmp umask unicode update-notifier usage use-node-version user-agent userconfig username"
+    " verify-store-integrity version versions viewer virtual-store-dir which workspace-concurrency workspaces"
+    " workspaces-update yes".split()
 )
 """What npm, pnpm and node-gyp document and what never says who somebody is to a registry."""
 _NPM_ALIKE = re.compile(

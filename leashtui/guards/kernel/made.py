@@ -19,8 +19,8 @@ class Made:
 
     def __init__(self) -> None:
         self.watched = False
-        self._names: dict[str, None] = {}
-        self._former: dict[str, None] = {}
+        self._names: dict[str, int] = {}  # and the thread that made it, 0 for none that is known
+        self._former: dict[str, int] = {}
         self.aside: dict[str, str] = {}  # names under which somebody else's files were put aside, and their own
 
     def __contains__(self, path: str) -> bool:
@@ -30,28 +30,31 @@ class Made:
         """Whether somebody else's file once had this name."""
         return path in self._former
 
-    def made(self, path: str) -> None:
-        """Something was made where nothing was."""
+    def made(self, path: str, tid: int = 0) -> None:
+        """Something was made where nothing was. tid: by whom."""
         if path not in self._former:
-            _put(self._names, path)
+            _put(self._names, path, tid)
+
+    def maker(self, path: str) -> int:
+        """The thread that made what has this name, 0 for none that is known."""
+        return self._names.get(path, 0)
 
     def gone(self, path: str) -> None:
         """What lay there was removed."""
-        if self._names.pop(path, path) is not None:
+        if self._names.pop(path, None) is None:
             _put(self._former, path)
 
     def moved(self, source: str, target: str, *, replaced: bool, folder: bool) -> None:
         """What lay at `source` has the name `target` now. replaced: something else had it before."""
-        own = source in self._names
+        own, tid = source in self._names, self.maker(source)
         before = target in self._names if replaced else target not in self._former
         inside = [p for p in self._names if p.startswith(source + "/")] if folder else []
         self.gone(source)
         self._names.pop(target, None)
         if own and before:
-            _put(self._names, target)
+            _put(self._names, target, tid)
         for old in inside:
-            del self._names[old]
-            self.made(target + old[len(source) :])
+            self.made(target + old[len(source) :], self._names.pop(old))
 
     def put_aside(self, old: str, new: str, *, itself: bool) -> None:
         """A file is about to be renamed. itself: only put aside under its own name: then it stays what it is."""
@@ -88,7 +91,7 @@ class Made:
         return True
 
 
-def _put(names: dict[str, None], path: str) -> None:
+def _put(names: dict[str, int], path: str, tid: int = 0) -> None:
     if len(names) >= _MOST:
         del names[next(iter(names))]
-    names[path] = None
+    names[path] = tid

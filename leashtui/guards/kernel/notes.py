@@ -83,8 +83,8 @@ class Notes:
                 if spot.path not in self.made:
                     self.keep(deed, [spot], tid)
 
-    def remember(self, deed: Deed, spots: list[Spot]) -> None:
-        """Which names are the session's own making."""
+    def remember(self, deed: Deed, spots: list[Spot], tid: int) -> None:
+        """Which names are the session's own making. tid: whose deed it was."""
         if not spots:
             return
         made, path = self.made, spots[-1].path
@@ -103,14 +103,14 @@ class Notes:
             made.aside.pop(path, None)
             self._disown(path)
         elif spots[-1].found is None and (deed.kind is Kind.OPEN or deed.kind in MAKES):
-            made.made(path)
+            made.made(path, tid)
             self._own(deed, path)
 
     def express(self, folder: int, name: bytes, path: str, tid: int) -> None:
         """A file was made by the short way (express.py)."""
         if self._keeper is not None:
             self._keeper.before("made", folder, name, path, "", tid)
-        self.made.made(path)
+        self.made.made(path, tid)
         if self.lessons is not None and path in self.made and not self.tape(path):
             self.lessons.swift.own(path)
 
@@ -125,7 +125,7 @@ class Notes:
             return
         if self._keeper is not None and mark == NOTED:
             self._keeper.noted(path, tid)
-        self.made.made(path)
+        self.made.made(path, tid)
         if mark == MADE and path not in self.made:  # something of the person's had that name once
             self._disown(path)
 

@@ -29,6 +29,10 @@ STEERING = {
 """Calls that say when and where a process runs: which argument names it, and which value of the one before means all
 processes of a person."""
 
+PTRACE, PERF_EVENT_OPEN, PROCESS_VM_READV, PROCESS_VM_WRITEV = 101, 298, 310, 311
+TRACING = frozenset({PTRACE, PERF_EVENT_OPEN, PROCESS_VM_READV, PROCESS_VM_WRITEV})
+"""Calls by which debuggers and profilers reach into another program."""
+
 NAMING = frozenset(
     {
         CREAT, TRUNCATE, RENAME, RENAMEAT, RENAMEAT2, MKDIR, MKDIRAT, RMDIR, LINK, LINKAT, UNLINK, UNLINKAT,

@@ -90,5 +90,5 @@ class Onlooker(FileGuard):
             if fd >= 0:
                 self._notes.keep_behind(deed, fd, notice.tid)
             self._notes.keep(deed, spots, notice.tid)
-            self._notes.remember(deed, spots)
+            self._notes.remember(deed, spots, notice.tid)
         self._listener.resume(notice.id)

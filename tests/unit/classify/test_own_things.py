@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from judge import CWD, Files, judged_with, verdict
 
+from leashtui.classify.places import place_of
+from leashtui.classify.workspace import Workspace
+from leashtui.model.facts import Place
+
 
 @pytest.mark.parametrize(
     ("command", "control"),
@@ -50,6 +54,44 @@ def test_what_a_command_made_is_its_own(command: str, control: str) -> None:
 def test_another_name_is_no_disguise(command: str, control: str) -> None:
     assert verdict(command) == "deny"
     assert verdict(control) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "asked"),
+    [
+        ("setfattr -n user.origin -v x src/a", "setfattr -n security.capability -v 0x1 src/a"),
+        (
+            "python3 -c 'from multiprocessing import shared_memory as s; m = s.SharedMemory(None); m.unlink()'",
+            "python3 -c 'import sys, pathlib; m = pathlib.Path(sys.argv[1]); m.unlink()'",
+        ),
+        (
+            "RUBYOPT=-r/usr/share/rubygems-integration/all/gems/bundler-2.3.15/lib/bundler/setup ruby -e 1",
+            "RUBYOPT=-r/usr/../home/dev/evil ruby -e 1",
+        ),
+        ("NODE_OPTIONS='--max-old-space-size=4096' npm test", "NODE_OPTIONS='--require /home/dev/x.js' npm test"),
+    ],
+)
+def test_everyday_words_are_not_taken_for_harm(quiet: str, asked: str) -> None:
+    assert verdict(quiet) == "allow"
+    assert verdict(asked) != "allow"
+
+
+CACHES = Workspace(CWD, caches=("/home/dev/.cache/", "/home/dev/go/pkg/"))
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/home/dev/.cache/ccache/tmp/x.i", Place.GENERATED),
+        ("/home/dev/go/pkg/mod/x", Place.GENERATED),
+        ("/home/dev/.cache", Place.HOME),
+        ("/home/dev/.cachet/x", Place.HOME),
+        ("/home/dev/.cache/leash/x", Place.GUARD),
+        ("/home/dev/.cache/x/.git/hooks/pre-commit", Place.HOOK),
+    ],
+)
+def test_what_tools_keep_below_the_home_is_made_again(path: str, found: Place) -> None:
+    assert place_of(path, CACHES, "/home/dev") is found
 
 
 class Fresh(Files):

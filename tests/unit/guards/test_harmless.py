@@ -14,6 +14,9 @@ from leashtui.guards.kernel.harmless import holds_secret
     [
         (".npmrc", "fund=false\n; note\n@acme:registry=https://npm.acme.example/\n\nsave-exact = true\n", False),
         (".npmrc", "", False),
+        (".npmrc", "cafile=/etc/ssl/ca.pem\nprefix=~/.npm-global\nnoproxy=localhost\n", False),
+        (".npmrc", "cafile=/etc/ssl/ca.pem\n_auth=eDp5\n", True),
+        (".npmrc", "cafile=/etc/ssl/ca.pem\nkey=-----BEGIN\n", True),
         (".npmrc", "fund=false\n//registry.npmjs.org/:_authToken=npm_x\n", True),
         (".npmrc", "registry=https://me:word@npm.acme.example/\n", True),
         (".npmrc", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n", False),

@@ -61,8 +61,8 @@ def test_a_name_that_anothers_file_lost_is_told(notes: Notes, tmp_path: Path) ->
         (tmp_path / name).touch()
     notes.made.made(str(tmp_path / "ours"))
     for name in ("theirs", "ours"):
-        notes.remember(deed(Kind.UNLINK, 1), spots(tmp_path, name))
-    notes.remember(deed(Kind.RENAME, 2), spots(tmp_path, "theirs2", "new"))
+        notes.remember(deed(Kind.UNLINK, 1), spots(tmp_path, name), 0)
+    notes.remember(deed(Kind.RENAME, 2), spots(tmp_path, "theirs2", "new"), 0)
     assert told_by(notes).formers == [str(tmp_path / "theirs"), str(tmp_path / "theirs2")]
     assert not told_by(notes).cautious
 
@@ -70,5 +70,5 @@ def test_a_name_that_anothers_file_lost_is_told(notes: Notes, tmp_path: Path) ->
 def test_exchanged_names_end_all_guessing(notes: Notes, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).touch()
-    notes.remember(deed(Kind.RENAME, 2, flags=2), spots(tmp_path, "a", "b"))
+    notes.remember(deed(Kind.RENAME, 2, flags=2), spots(tmp_path, "a", "b"), 0)
     assert told_by(notes).cautious

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from leashtui.audit.mask import Masker
+from leashtui.model import codec
 from leashtui.model.card import Choice
 from leashtui.model.errors import LeashError, StoreError
 from leashtui.model.event import Answered, Asked, Decided, Event, GrantAdded, Record
@@ -15,10 +20,12 @@ from leashtui.model.facts import Effect, Facts, Mode, Parse, Place, Severity, Ve
 from leashtui.model.request import Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, PolicyRef, Ruling, Verdict
 from leashtui.model.wire import CardGone
+from leashtui.stores import journal as logs
 from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import MAX_WAITING, Desk
 from leashtui.supervisor.mediator import Mediator
+from leashtui.supervisor.stream import Stream
 
 
 def facts_of(command: str, *effects: Effect, **changes: object) -> Facts:
@@ -65,12 +72,15 @@ class Journal:
     durable: list[bool] = field(default_factory=list)
     broken: bool = False
 
-    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record:
+    def append(self, event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record:
         if self.broken:
             raise StoreError("the disk is full", "free some space")
         self.events.append(event)
         self.durable.append(durable)
         return Record(1, f"R{len(self.events)}", 0, "s", event, parent)
+
+    def after(self, done: Callable[[str], None]) -> None:
+        done("")
 
 
 class World:
@@ -228,7 +238,7 @@ def test_an_ask_that_cannot_be_recorded_leaves_no_card() -> None:
     world.submit("rm src")
     record = world.journal.append
 
-    def fails_at_the_card(event: Event, parent: str = "", durable: bool = False) -> Record:
+    def fails_at_the_card(event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record:
         world.journal.broken = isinstance(event, Asked)
         return record(event, parent, durable)
 
@@ -297,6 +307,80 @@ def test_same_shape_requests_share_a_card_and_all_are_answered() -> None:
     assert card.count == 3
     world.desk.answer(card.id, Choice.ONCE, who="anna", face="cli")
     assert [v.ruling for v in world.verdicts] == [Ruling.ALLOW] * 3
+
+
+def test_a_flood_of_the_same_act_shares_its_commits_and_is_let_go_in_turns(tmp_path: Path) -> None:
+    """On a real stream: nothing goes before the commit that its answer is part of."""
+    world = World()
+    journal = logs.Journal.create(tmp_path / "log" / "s.db", "s")
+    commits: list[int] = []
+    commit = journal._connection.execute  # noqa: SLF001
+
+    class Counting:
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def execute(self, text: str, *more: Any) -> Any:
+            commits.append(journal.count) if text.startswith(("INSERT", "COMMIT")) else None
+            return commit(text, *more)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+    journal._connection = Counting(journal._connection)  # type: ignore[assignment]  # noqa: SLF001
+    stream = Stream(journal, Masker({}), "s", lambda: 1, later=lambda work: None)
+    turns: list[Callable[[], None]] = []
+    world.mediator._stream = stream
+    world.desk._together, world.desk._later = stream.together, turns.append
+    heads: list[bool] = []
+    for pid in range(1, 1001):
+        world.submit("rm src", pid, reply=lambda v: heads.append(v.ruling is Ruling.ALLOW and not journal.riding))
+    assert len(commits) < 50
+    world.desk.answer("L-1", Choice.SESSION, who="anna", face="cli")
+    assert 0 < len(heads) < 1000, "others have their turn"
+    world.submit("rm other", 2000, reply=lambda v: heads.append(False))
+    world.desk.answer("L-2", Choice.DENY, who="anna", face="cli")
+    assert heads[-1] is False, "a later answer does not wait for all of the flood"
+    while turns:
+        turns.pop(0)()
+    assert heads.count(True) == 1000
+    assert len(commits) < 60
+    stream.flush()
+    events = [codec.decode_record(row.body).event for row in logs.read(journal.path)]
+    assert sum(isinstance(e, GrantAdded) for e in events) == 1
+    assert sum(isinstance(e, Answered) for e in events) == 1001
+    stream.close()
+
+
+def test_a_shared_commit_that_fails_denies_all_that_waited_for_it() -> None:
+    world = World()
+
+    @contextmanager
+    def full_disk() -> Iterator[None]:
+        waiting: list[Callable[[str], None]] = []
+        world.journal.after = waiting.append  # type: ignore[method-assign]
+        yield
+        for done in waiting:
+            done("the disk is full")
+
+    world.desk._together = full_disk
+    for pid in (1, 2, 3):
+        world.submit("rm src", pid)
+    world.desk.answer("L-1", Choice.ONCE, who="anna", face="cli")
+    assert [(v.ruling, v.by) for v in world.verdicts] == [(Ruling.DENY, By.ERROR)] * 3
+
+
+def test_what_was_not_let_go_yet_is_denied_when_the_session_ends() -> None:
+    world = World()
+    world.desk._later = lambda work: None
+    for pid in range(1, 501):
+        world.submit("rm src", pid)
+    world.desk.answer("L-1", Choice.ONCE, who="anna", face="cli")
+    let_go = len(world.verdicts)
+    assert 0 < let_go < 500
+    world.desk.deny_all(By.ERROR, "the session ended")
+    assert len(world.verdicts) == 500
+    assert {v.ruling for v in world.verdicts[let_go:]} == {Ruling.DENY}
 
 
 def test_a_flood_of_different_asks_is_refused_not_shown() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
@@ -53,9 +55,12 @@ class World:
     def fail(self, why: str) -> None:
         raise AssertionError(why)
 
-    def append(self, event: Event, parent: str = "", durable: bool = False) -> Record:
+    def append(self, event: Event, parent: str = "", durable: bool = False, *, rides: bool = False) -> Record:
         self.events.append(event)
         return Record(1, f"R{len(self.events)}", 0, "s", event, parent)
+
+    def after(self, done: Callable[[str], None]) -> None:
+        done("")
 
     def decide(self, request: Request, facts: Facts) -> Decision:
         self.decided.append(request)
