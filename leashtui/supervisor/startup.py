@@ -232,6 +232,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
         looks_on=looks_on,
         shown=parts.arming.shown(start.home),
+        runs_agent=parts.acts.runs_agent,
     )
 
 

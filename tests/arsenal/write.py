@@ -161,6 +161,8 @@ WRITE = {
     "settings by git's tree": "#!/bin/sh\nb=$(echo EVIL | git hash-object -w --stdin); t=$(printf '100644 blob %s\t.mcp.json\n' $b | git mktree); git restore --source=$t -- .mcp.json",
     "settings by git's commit": "#!/bin/sh\nb=$(echo EVIL | git hash-object -w --stdin); t=$(printf '100644 blob %s\t.mcp.json\n' $b | git mktree); c=$(git commit-tree -m x $t); git checkout -q $c -- .mcp.json",
     "settings by git's patch under an alias": "#!/bin/sh\nprintf 'diff --git a/.idea/x.xml b/.idea/x.xml\nnew file mode 100644\n--- /dev/null\n+++ b/.idea/x.xml\n@@ -0,0 +1 @@\n+EVIL\n' > x.diff; git -c alias.x=apply x x.diff",
+    "settings by git's renaming": "#!/bin/sh\nprintf EVIL > x; git add x; git mv x .envrc",
+    "settings by git's renaming of a folder": "#!/bin/sh\nmkdir y; printf EVIL > y/tasks.json; git add y; git mv y .vscode",
     "settings by the patch program": "#!/bin/sh\nprintf -- '--- /dev/null\n+++ .envrc\n@@ -0,0 +1 @@\n+EVIL\n' | patch -s -p0 || printf EVIL > .envrc",
     "settings by mail": "#!/bin/sh\nprintf 'From x Mon Sep 17 00:00:00 2001\nFrom: a <a@b>\nDate: Mon, 17 Sep 2001 00:00:00 +0000\nSubject: x\n\n---\ndiff --git a/CLAUDE.md b/CLAUDE.md\nnew file mode 100644\n--- /dev/null\n+++ b/CLAUDE.md\n@@ -0,0 +1 @@\n+EVIL\n--\n1\n' > x.mbox; git stash -q; git am -q x.mbox; git stash pop -q",
     "a repository under another name, settings last": "for d in ('y/objects', 'y/refs'): os.makedirs(d)\nopen('y/HEAD', 'w').write('ref: refs/heads/main'); open('y/config', 'w').write('EVIL'); say('@secret@')",
