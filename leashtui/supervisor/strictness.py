@@ -20,7 +20,7 @@ from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
 from leashtui.guards.kernel.execguard import Rest
 from leashtui.guards.kernel.files import FileGuard
-from leashtui.guards.kernel.floor import Floor, floor_for
+from leashtui.guards.kernel.floor import HISTORIES, Floor, floor_for
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.lookout import Lookout
@@ -57,11 +57,6 @@ TRAILS = (
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
 )  # fmt: skip
 """Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
-HISTORIES = (
-    ".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".psql_history", ".mysql_history",
-    ".sqlite_history", ".rediscli_history",
-)  # fmt: skip
-"""Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
 def floor_of(
