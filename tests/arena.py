@@ -238,6 +238,8 @@ class Arena:
         put(self.home / "prized", "mine")
         put(self.home / "other/.git/config", "[core]\n")
         put(self.home / "folder/in", "mine")
+        put(self.home / ".cache/made", "again")
+        put(self.home / ".pub-cache/bin/tool", "mine", 0o755)
         (self.home / "folder/empty").mkdir()
         for name in (".bashrc", ".profile", ".gitconfig", ".config/autostart/x.desktop", "bin/tool"):
             put(self.home / name, "# mine\n")

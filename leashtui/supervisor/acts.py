@@ -328,7 +328,8 @@ class Acts:
                 self._prune()
             key = key_of(request.process)
             self._ran[key] = facts
-            if self.is_own(request) and self._is_kin(request.exe):
+            within = request.exe in GITS and bool(request.ancestry) and key_of(request.ancestry[0]) in self._kin
+            if within or (self.is_own(request) and self._is_kin(request.exe)):
                 self._kin.add(key)
             else:
                 self._kin.discard(key)

@@ -52,6 +52,13 @@ CACHES = (
     ".config/chromium-headless/", ".config/google-chrome-headless/", ".config/google-chrome-for-testing/",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""
+STEERS = (
+    ".cache/p10k-", ".cache/gitstatus/", ".cache/zsh/", ".cache/zcompdump", ".cache/.zcompdump", ".cache/oh-my-zsh/",
+    ".cache/antidote/", ".cache/antibody/", ".cache/zinit/", ".cache/starship/", ".cache/carapace/", ".cache/fish/",
+    ".cache/direnv/", ".cache/nvim/luac/", ".cache/emacs/", ".pub-cache/bin/", ".nuget/plugins/", ".ccache/ccache.conf",
+    ".ivy2/.credentials",
+)  # fmt: skip
+"""Among these: what a shell or an editor runs when it starts, programs on PATH, settings that name programs."""
 TRAILS = (
     ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
@@ -109,7 +116,7 @@ def own_state(agent: Adapter, home: str) -> OwnState:
         return OwnState()
     prints = agent.footprint
     told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
-    kept = dict.fromkeys((*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
+    kept = dict.fromkeys((*STEERS, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
 
     def below(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(os.path.join(home, name) for name in names)
