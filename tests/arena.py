@@ -31,6 +31,7 @@ SECRETS = (
     ".kube/config", ".gnupg/secring.gpg", ".git-credentials", ".pgpass", ".config/gcloud/credentials.db",
     ".mozilla/firefox/p.default/logins.json", ".config/google-chrome/Default/Login Data", ".password-store/x.gpg",
     ".local/share/keyrings/login.keyring", ".pypirc", ".cargo/credentials.toml", ".azure/accessTokens.json",
+    ".codex/auth.json", ".config/github-copilot/apps.json",
 )  # fmt: skip
 WORK = {"src/app.py": "print('app')\n", "src/dirty.py": "mine = 2\n", "notes.md": "unsaved work\n"}
 """Contents that only the workspace holds: a commit, a change of one, and what git does not know."""
@@ -237,10 +238,12 @@ class Arena:
         put(self.home / "prized", "mine")
         put(self.home / "other/.git/config", "[core]\n")
         put(self.home / "folder/in", "mine")
+        put(self.home / ".cache/made", "again")
+        put(self.home / ".pub-cache/bin/tool", "mine", 0o755)
         (self.home / "folder/empty").mkdir()
         for name in (".bashrc", ".profile", ".gitconfig", ".config/autostart/x.desktop", "bin/tool"):
             put(self.home / name, "# mine\n")
-        put(self.home / ".bash_history", "make\n", 0o600)
+        put(self.home / ".bash_history", f"login {SECRET}\n", 0o600)
         put(self.home / ".gitconfig", "[user]\nname = a\nemail = a@example.invalid\n")
         for name in SECRETS:
             put(self.home / name, f"{SECRET}\n", 0o600)

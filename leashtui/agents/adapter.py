@@ -158,7 +158,8 @@ class Adapter(Struct, frozen=True):
     waits, for an agent that counts from the last output (0: it does not). hold: seconds its hook
     may wait for a person (0: it has no hooks leash uses). surroundings: variables it is started with, so that its shell
     can be seen where only shims guard. state: where it keeps its own files, below the home (beginnings of paths).
-    kept: what there is the person's, since it tells the agent what to run, besides what its footprint names.
+    kept: what there is the person's, since it tells the agent what to run, besides what its footprint names. shared:
+    beginnings of names that what the agent starts may give to new files there, too.
     quiet: arguments that switch its own permission prompts off. answered: what a person approved in leash it does not
     ask about once more. extra: arguments it
     always needs under leash. tried: version that was run under leash, '' for none.
@@ -186,6 +187,7 @@ class Adapter(Struct, frozen=True):
     surroundings: tuple[tuple[str, str], ...] = ()
     state: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
     answered: bool = False
     extra: tuple[str, ...] = ()

@@ -254,8 +254,10 @@ AGENT = Claude(
         ".config/claude/",
         ".local/share/claude/",
         ".local/state/claude/",
+        ".cache/claude/",
     ),
     kept=(".claude/settings", ".claude/hooks", ".claude/commands"),
+    shared=(".claude/shell-snapshots/snapshot-", ".claude/session-env/"),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_OAUTH_TOKEN"),
     keys_when=(
         ("CLAUDE_CODE_USE_BEDROCK", _BEDROCK),

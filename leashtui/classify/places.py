@@ -66,7 +66,8 @@ _HOOK_FOLDERS = _names(".husky .githooks")
 _CI_FOLDERS = _names(".circleci .buildkite .woodpecker .tekton")
 _AGENT_FOLDERS = _names(
     ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
-    " .amazonq .vscode .idea .devcontainer .goose .zed .fleet"
+    " .amazonq .vscode .idea .devcontainer .goose .zed .fleet .junie .trae .augment .kilocode .factory"
+    " .agents .openhands .crush .qoder .codebuddy .lingma .iflow .kimi .run .helix .theia"
 )
 _GUARD_FOLDERS = _names(".leash leashtui .leashtui leash")
 _PAIRS = {
@@ -75,6 +76,10 @@ _PAIRS = {
     (".forgejo", "workflows"): Place.CI,
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
+    (".github", "instructions"): Place.AGENT_CONFIG,
+    (".github", "prompts"): Place.AGENT_CONFIG,
+    (".github", "agents"): Place.AGENT_CONFIG,
+    (".github", "chatmodes"): Place.AGENT_CONFIG,
 }
 _PAIRED = frozenset(first for first, _ in _PAIRS)
 _BY_NAME = {
@@ -87,13 +92,15 @@ _BY_NAME = {
         Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json"
         " mcp.json"
         " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
-        " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json .devcontainer.json",
+        " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json .devcontainer.json AGENT.md CRUSH.md"
+        " WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes crush.json .crush.json",
         Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
         " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession"
         " .pam_environment"
         " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc"
         " .irbrc"
-        " .Rprofile .curlrc .wgetrc .emacs .exrc .nvimrc .nvim.lua .lvimrc .autoenv .autoenv.zsh",
+        " .Rprofile .curlrc .wgetrc .emacs .exrc .nvimrc .nvim.lua .lvimrc .autoenv .autoenv.zsh .pryrc .byebugrc"
+        " .dir-locals.el .dir-locals-2.el .vimspector.json .ycm_extra_conf.py",
         Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
         Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
         " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock"

@@ -3,7 +3,8 @@
 Before a deed the guard tells what it will do to which name; kept is what the deed would lose: a hard link of what is
 removed, a copy of what is written over, a note of what was not there, of what was moved. Knows files. Refuses to know
 why. Kept are names in the workspace but what `skips` names, up to LARGEST bytes each and CAP a session; what was left
-out is in the log too, so that nobody takes it for restored. Invariant: keeping never fails a deed and never waits.
+out is in the log too, so that nobody takes it for restored, and is told to who is about to do the deed. Invariant:
+keeping never waits.
 """
 
 from __future__ import annotations
@@ -98,25 +99,33 @@ class Keeping:
         self._room = CAP
         self._count = 0
 
-    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0) -> None:
-        """A deed of this thread is about to happen to `name` in the directory `spot_fd`. Never raises."""
+    def before(
+        self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0, *, lossy: bool = True
+    ) -> bool:
+        """A deed of this thread is about to happen to `name` in the directory `spot_fd`. Never raises. Unless it may be
+        lossy: False where what it loses is worth keeping and cannot be kept."""
+        loses = kind in ("gone", "changed") and not lossy
         if self._skips(path) or self._count >= _MOST:
             if kind in ("gone", "changed") and len(self._left) < MOST_LEFT and self._bulk(path):
                 self._leave(path)
-            return
+            return not loses or self._skips(path)
         act = self._whose(tid) if tid else ""
         if kind == "changed" and self._seen.get(path) == act:
-            return
+            return True
         try:
-            self._note(msgspec.structs.replace(self._kept(kind, spot_fd, name, path, to), act=act))
+            step = self._kept(kind, spot_fd, name, path, to)
+            if step.why and loses:
+                return False
+            self._note(msgspec.structs.replace(step, act=act))
         except (OSError, ValueError, LeashError):
             self._count = _MOST  # the store itself does not work: nothing more is kept, the log says up to where
-            return
+            return not loses
         for touched in (path, to) if to else (path,):
             self._touched[touched] = None
             self._seen.pop(touched, None)
         if kind in ("changed", "made"):
             self._seen[path] = act
+        return True
 
     def _leave(self, path: str) -> None:
         """What was there is not kept: say so once."""

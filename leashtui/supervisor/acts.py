@@ -18,10 +18,12 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
+from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.supervisor.origins import Origins, starter_of
 from leashtui.supervisor.owners import Owners
+from leashtui.supervisor.tree import stat_of
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
 _COMES_TO = {
@@ -40,7 +42,7 @@ _REPLACED = frozenset({Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE})
 _PATCHES = re.compile(r"\b(?:apply|am)\b")
 """Git commands that write what a text says which anybody may have written, not what a history holds."""
 _STEERING = frozenset({Place.AGENT_CONFIG, Place.SHELL_RC, Place.HOOK, Place.GUARD, Place.SECRET})
-_GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
+GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
 Key = tuple[int, int]
 
@@ -143,18 +145,21 @@ def foretold(effect: Effect, shown: Effect) -> bool:
 
 
 class Acts:
-    """The living acts of one session."""
+    """The living acts of one session. is_kin: whether a program keeps the agent's state with it (by its file)."""
 
     def __init__(
         self,
         alive: Callable[[ProcessRef], bool],
         command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
         maker: Callable[[str], int] = lambda path: 0,
+        is_kin: Callable[[str], bool] = lambda exe: False,
     ) -> None:
         self.owners = Owners()
         self._origins = Origins(maker)
         self._alive = alive
         self._command_of = command_of
+        self._is_kin = is_kin
+        self._kin: set[Key] = set()
         self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
@@ -203,6 +208,13 @@ class Acts:
         if process is None or process.execs > 1 or not request.ancestry:
             return False
         return self._is_agent(request.ancestry[0])
+
+    def runs_agent(self, tid: int) -> bool:
+        """Whether a thread is of the agent's own program, and not of something that the agent was asked to start."""
+        pid = group_of(tid)
+        found = stat_of(pid)
+        key = (pid, found.start) if found is not None else (0, 0)
+        return key in self._agents or key in self._kin
 
     def _is_agent(self, process: ProcessRef) -> bool:
         return key_of(process) in self._agents
@@ -319,7 +331,13 @@ class Acts:
         if request.process is not None and request.action is Action.PROCESS_EXEC:
             if len(self._ran) >= self._prune_at:
                 self._prune()
-            self._ran[key_of(request.process)] = facts
+            key = key_of(request.process)
+            self._ran[key] = facts
+            within = request.exe in GITS and bool(request.ancestry) and key_of(request.ancestry[0]) in self._kin
+            if within or (self.is_own(request) and self._is_kin(request.exe)):
+                self._kin.add(key)
+            else:
+                self._kin.discard(key)
 
     def is_under_git(self, request: Request) -> bool:
         """Whether git itself starts this: what the process was, or else what started it, was allowed as git alone."""
@@ -355,7 +373,7 @@ class Acts:
                 and _reaches(own, request.exe)
                 and not any(e.verb is Verb.SERVICE for e in facts.effects)
             )
-        if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in _GITS:
+        if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in GITS:
             if any(e.place in _STEERING for e in facts.effects) and _PATCHES.search(" ".join(request.argv[1:])):
                 return False
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
@@ -373,6 +391,7 @@ class Acts:
 
     def _prune(self) -> None:
         self._ran = {k: f for k, f in self._ran.items() if self._alive(ProcessRef(*k))}
+        self._kin &= self._ran.keys()
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
         for key in dead:
             del self._acts[key]

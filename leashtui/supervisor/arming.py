@@ -23,7 +23,7 @@ from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.guards.kernel.voice import is_on_terminal
 from leashtui.guards.mcp import McpGuard
 from leashtui.model.request import Action, Layer, Request
-from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.acts import GITS, Acts
 from leashtui.supervisor.hooks import Hooks
 from leashtui.supervisor.inventory import version_of
 from leashtui.supervisor.limits import Limits
@@ -236,6 +236,11 @@ class Arming:
         """Whether this file is the agent's own program."""
         known = not self._exe or exe == self._exe or is_of(exe, package_of(self._exe))
         return os.path.basename(exe) in self.adapter.names and known
+
+    def is_kin(self, exe: str) -> bool:
+        """Whether a program that the agent starts itself keeps the agent's state with it: itself once more, or git, in
+        which some keep snapshots."""
+        return exe in GITS or self._is_program(exe)
 
     def _is_harmless(self, request: Request, name: str, value: str) -> bool:
         """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""

@@ -184,7 +184,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
 
     typing = wake if start.wake else None
     arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing)
-    acts = Acts(alive, arming.adapter.command_of, made.maker)
+    acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,
@@ -258,7 +258,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
-    own, kept = own_state(adapter_of(start.agent), start.home)
+    own = own_state(adapter_of(start.agent), start.home)
     modes = Modes(
         session_id,
         start.posture,
@@ -271,7 +271,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         drop=lambda why: desk.deny_all(By.POLICY, why),
     )
     by_class, added = standing.pdp.by_class(), histories(start.home)
-    lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, kept=kept, added=added)
+    lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, added=added)
     late.append(lambda: lanes.change(standing.pdp.by_class()))
     welcome = Welcome(
         session=session_id,

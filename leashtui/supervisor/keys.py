@@ -58,7 +58,14 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     "hcloud": (".config/hcloud",), "linode-cli": (".config/linode-cli",), "scw": (".config/scw",),
     "aliyun": (".aliyun",), "ibmcloud": (".bluemix",), "ngrok": (".config/ngrok", ".ngrok2"),
     "cloudflared": (".cloudflared",), "sentry-cli": (".sentryclirc",), "jf": (".jfrog",),
-    "circleci": (".circleci/cli.yml",),
+    "circleci": (".circleci/cli.yml",), "supabase": (".supabase/access-token",), "tsh": (".tsh",), "mc": (".mc",),
+    "openstack": (".config/openstack", ".openstack"), "firebase": (".config/configstore/firebase-tools.json",),
+    "rancher": (".rancher",), "talosctl": (".talos",), "step": (".step",), "tea": (".config/tea",),
+    "travis": (".travis/config.yml",), "svn": (".subversion/auth",), "jira": (".jira.d",),
+    "claude": (".claude/.credentials.json",), "codex": (".codex/auth.json",), "qwen": (".qwen/oauth_creds.json",),
+    "gemini": (".gemini/oauth_creds.json", ".gemini/mcp-oauth-tokens.json"), "cline": (".cline/data/secrets.json",),
+    "opencode": (".local/share/opencode/auth.json", ".local/share/opencode/mcp-auth.json"),
+    "goose": (".config/goose/secrets.yaml",),
 }  # fmt: skip
 """Program: what it authenticates with, below the home. The list of what is covered is floor.HIDDEN and floor.KEYS."""
 STATE_OF: dict[str, tuple[str, ...]] = {
@@ -68,7 +75,8 @@ STATE_OF: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Place: what its programs write in it by themselves, and read as data (beginnings of names)."""
 _READERS = frozenset(
-    "gpg gpg2 gpgsm pass sops age kubectl aws gcloud az gh glab vault ssh-keygen git-credential-store".split()
+    "gpg gpg2 gpgsm pass sops age kubectl aws gcloud az gh glab vault ssh-keygen git-credential-store claude codex qwen"
+    " gemini cline opencode goose".split()
 )
 """Programs that need their key for nearly everything they do."""
 _NETRC = frozenset("git-remote-https git-remote-http git-lfs wget curl http https pip pip3 uv lftp ftp".split())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from leashtui.classify.places import is_git, is_installed, is_within, place_of
@@ -42,10 +43,20 @@ _SPELLING = re.compile(r"[\d.-]")
 _GIT_OBJECTS = re.compile(r"/\.git/(?:modules/.+/)?objects(?:/[0-9a-f]{2})?$")
 
 
+class OwnState(Struct, frozen=True):
+    """Beginnings of paths. tools: where build tools keep what anybody may change. agents: where the agent keeps what
+    its own program may; shared: names that what it starts may give to new files there. kept: what of all that is the
+    person's. The longer beginning of a path counts; of the same, that it is theirs."""
+
+    tools: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
 class Lanes:
-    """submit: THE path. by_class: actions that no policy judges by name. own: folders where this agent and tools keep
-    their own state; kept: what in them is the person's all the same; added: what may be written to. The
-    longer beginning of a path counts; of the same, that it is their own."""
+    """submit: THE path. by_class: actions that no policy judges by name. own: where this agent and tools keep their own
+    state; added: what may be written to."""
 
     def __init__(
         self,
@@ -54,16 +65,15 @@ class Lanes:
         home: str,
         *,
         by_class: Collection[Action],
-        own: Sequence[str] = (),
-        kept: Sequence[str] = (),
+        own: OwnState = OwnState(),  # noqa: B008 - frozen
         added: Sequence[str] = (),
     ) -> None:
         self._submit = submit
         self._workspace = workspace
         self._home = home
         self._by_class = frozenset(by_class)
-        self._own = tuple(own)
-        self._kept = tuple(kept)
+        self._tools, self._agents, self._shared, self._kept = own.tools, own.agents, own.shared, own.kept
+        self._own = (*own.tools, *own.agents)
         self._added = tuple(added)
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
@@ -93,7 +103,15 @@ class Lanes:
         place = self._place(path)
         if (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None):
             return True
-        return self._is_own(path) or (action is Action.FILE_WRITE and path in self._added)
+        return self._is_tools(path) or (action is Action.FILE_WRITE and path in self._added)
+
+    def knows_agents(self, action: Action, path: str) -> bool:
+        """Whether this file act is about the agent's own state, which its own program may change without a question."""
+        return action in self._by_class and path.isprintable() and self._is_agents(path)
+
+    def is_shared(self, path: str) -> bool:
+        """Whether what the agent starts may make a file of this name there, too."""
+        return path.startswith(self._shared)
 
     def knows_folder(self, path: str) -> bool:
         """Whether an empty folder may be made there: below the agent's own state, whatever it will be asked to hold, or
@@ -151,8 +169,8 @@ class Lanes:
         return path.startswith(self._own) or self._judged_by(path) != path
 
     def is_fleeting(self, path: str) -> bool:
-        """Whether what lies there may be removed without a question: what is made again, temporary, or a tool's own."""
-        return self._is_own(path) or self._place(path) in _SHORT[Action.FILE_DELETE]
+        """Whether what lies there is not the person's work: it is made again, temporary, or a tool's or agent's own."""
+        return self._is_tools(path) or self._is_agents(path) or self._place(path) in _SHORT[Action.FILE_DELETE]
 
     def knows_door(self, action: Action, host: str, port: int) -> bool:
         """Whether this host and port (or unix socket, port 0) was allowed before."""
@@ -188,15 +206,15 @@ class Lanes:
 
         return self._submit(request, learn if request.action is not Action.PROCESS_EXEC else reply)
 
-    def _is_own(self, path: str) -> bool:
-        """Whether the longest beginning that is known of the path is the agent's."""
+    def _is_tools(self, path: str) -> bool:
+        """Whether it is what anybody of the session may change: a tool's own, or kept beside an open key."""
         if self._lent and path.startswith(self._lent):
             return True
-        if not path.startswith(self._own):
-            return False
-        own = max(len(beginning) for beginning in self._own if path.startswith(beginning))
-        kept = max((len(beginning) for beginning in self._kept if path.startswith(beginning)), default=0)
-        return own >= kept
+        return _longest(path, self._tools) > max(_longest(path, self._agents), _longest(path, self._kept) - 1)
+
+    def _is_agents(self, path: str) -> bool:
+        """Whether it is the agent's own, not the person's, nor a tool's."""
+        return _longest(path, self._agents) > max(_longest(path, self._tools), _longest(path, self._kept) - 1)
 
     def _leads_to_own(self, path: str) -> bool:
         """Whether it is a folder on the way to one: made when it is missing."""
@@ -218,3 +236,8 @@ class Lanes:
             if path.startswith(temp + "/") and not (self._home and is_within(path, self._home)):
                 return f"{temp}/{NEUTRAL}"
         return path
+
+
+def _longest(path: str, places: tuple[str, ...]) -> int:
+    """Characters of the longest of these beginnings that the path has, 0 for none."""
+    return max(map(len, filter(path.startswith, places)), default=0) if path.startswith(places) else 0

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import adapter_of
 from leashtui.classify.patterns import compile_some
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
-from leashtui.guards.kernel.floor import BARE, Floor
+from leashtui.guards.kernel.floor import BARE, KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.reads import watched_in
@@ -42,13 +43,18 @@ from leashtui.supervisor.modes import starting
 from leashtui.supervisor.outside import Readings
 from leashtui.supervisor.recorder import Recorder
 from leashtui.supervisor.session import Session, microseconds, reference
-from leashtui.supervisor.strictness import effects, floor_of, sealed_places
+from leashtui.supervisor.strictness import effects, floor_of, histories, sealed_places
 from leashtui.supervisor.terminal import Terminal
 from leashtui.supervisor.tiers import choose_tier
 from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
 
 _SOME = 4
+
+
+def _own_keys(agent: Adapter) -> tuple[str, ...]:
+    """What the agent itself logs in with."""
+    return tuple(name for name in KEYS if name.startswith(agent.state))
 
 
 async def _prepare() -> None:
@@ -95,7 +101,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
             parts.directory,
             tier=tier,
             covers=support.covers,
-            free=(*start.opened, *parts.arming.adapter.places_in(start.env)),
+            free=(*start.opened, *parts.arming.adapter.places_in(start.env), *_own_keys(parts.arming.adapter)),
             more=(*start.closed, *watched_in(start.workspace, watched)),
             window=parts.arming.window,
         )
@@ -216,7 +222,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         name = path.encode("utf-8", "backslashreplace").decode()
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
-    lanes = parts.lanes
+    lanes, added = parts.lanes, {os.path.realpath(path) for path in histories(start.home)}
     keeping = Keeping(
         undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
     )
@@ -224,7 +230,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
     return effects(
         parts.lanes,
         workspace=start.workspace,
-        closed=tuple(p for p in floor.covered if not p.startswith(start.workspace + "/")),
+        closed=tuple(p for p in floor.covered if p not in added and not p.startswith(start.workspace + "/")),
         watched=start.watched,
         opened=parts.keys.is_open,
         agent=agent,
@@ -234,6 +240,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
         looks_on=looks_on,
         shown=parts.arming.shown(start.home),
+        runs_agent=parts.acts.runs_agent,
     )
 
 

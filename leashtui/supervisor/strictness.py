@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
 from leashtui.guards.kernel.execguard import Rest
 from leashtui.guards.kernel.files import FileGuard
-from leashtui.guards.kernel.floor import Floor, floor_for
+from leashtui.guards.kernel.floor import HISTORIES, Floor, floor_for
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.lookout import Lookout
@@ -32,9 +32,9 @@ from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.guards.kernel.steering import Steering
 from leashtui.guards.kernel.terminals import Terminals
 from leashtui.guards.kernel.views import Views
-from leashtui.model.request import Tier
+from leashtui.model.request import Action, Tier
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
-from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.lanes import Lanes, OwnState
 from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.tree import ancestry_has
 
@@ -53,16 +53,18 @@ CACHES = (
     ".config/chromium-headless/", ".config/google-chrome-headless/", ".config/google-chrome-for-testing/",
 )  # fmt: skip
 """Below the home: where build tools keep what they can fetch or make again."""
+STEERS = (
+    ".cache/p10k-", ".cache/gitstatus/", ".cache/zsh/", ".cache/zcompdump", ".cache/.zcompdump", ".cache/oh-my-zsh/",
+    ".cache/antidote/", ".cache/antibody/", ".cache/zinit/", ".cache/starship/", ".cache/carapace/", ".cache/fish/",
+    ".cache/direnv/", ".cache/nvim/luac/", ".cache/emacs/", ".pub-cache/bin/", ".nuget/plugins/", ".ccache/ccache.conf",
+    ".ivy2/.credentials",
+)  # fmt: skip
+"""Among these: what a shell or an editor runs when it starts, programs on PATH, settings that name programs."""
 TRAILS = (
     ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
 )  # fmt: skip
 """Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
-HISTORIES = (
-    ".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".psql_history", ".mysql_history",
-    ".sqlite_history", ".rediscli_history",
-)  # fmt: skip
-"""Below the home: what shells and clients add typed lines to. Reading one, or removing it, is another matter."""
 
 
 def floor_of(
@@ -109,14 +111,18 @@ def sealed_places(workspace: str) -> tuple[str, ...]:
     return tuple(p for p in real if not (p + "/").startswith(workspace + "/") or p not in map(os.path.realpath, code))
 
 
-def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(where this agent and build tools keep their state, as beginnings of paths; what of it is the person's)."""
+def own_state(agent: Adapter, home: str) -> OwnState:
+    """Where this agent and build tools keep their state."""
     if not home:
-        return (), ()
-    told = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
-    kept = (*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
-    mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES, *TRAILS))
-    return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
+        return OwnState()
+    prints = agent.footprint
+    told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
+    kept = dict.fromkeys((*STEERS, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
+
+    def below(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(os.path.join(home, name) for name in names)
+
+    return OwnState(below((*CACHES, *TRAILS)), below(agent.state), below(agent.shared), below(kept))
 
 
 def caches(home: str) -> tuple[str, ...]:
@@ -143,11 +149,13 @@ def effects(
     made: Made | None = None,
     looks_on: bool = False,
     shown: frozenset[str] = frozenset(),
+    runs_agent: Callable[[int], bool] = lambda tid: False,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now.
     watched: names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors:
     sockets of this session's other guards. made: where to note what the session makes. looks_on: it makes its
-    changes itself. shown: files whose new text is asked about where another file takes their place."""
+    changes itself. shown: files whose new text is asked about where another file takes their place. runs_agent: whether
+    a thread is of the agent's own program."""
     top, own = os.getpid(), sandbox_of("self")
 
     def inside(pid: int) -> bool:
@@ -156,6 +164,10 @@ def effects(
             return ancestry_has(pid, top) and sandbox_of(pid).filters > own.filters
         except (OSError, ValueError):
             return False
+
+    def owns(action: Action, path: str, tid: int, *, new: bool) -> bool:
+        """Whether it is the agent's state, and its own program asks, or what it starts makes a file that it may."""
+        return lanes.knows_agents(action, path) and ((new and lanes.is_shared(path)) or runs_agent(tid))
 
     def build(listener: Listener) -> Rest:
         holding = Holding(listener, lanes.submit, top)
@@ -174,6 +186,7 @@ def effects(
             "adds": lanes.is_added,
             "shown": shown,
             "keeps": lanes.keeps,
+            "owns": owns,
         }
         entrance: dict[str, Any] = {
             "listener": listener,

@@ -5,9 +5,11 @@ Knows Unicode categories. Refuses to know markup: what comes out is plain text, 
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str) -> str:
@@ -20,12 +22,19 @@ def visible(text: str) -> str:
 def _spell(char: str) -> str:
     if char in _SHORT:
         return _SHORT[char]
-    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+    if unicodedata.category(char) in _HIDDEN:
         code = ord(char)
         if code < 0x100:
             return f"\\x{code:02x}"
         return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return char
+
+
+def visible_json(line: str) -> str:
+    """A line of JSON that says the same, with such characters spelled as JSON spells them."""
+    if line.isascii():
+        return line
+    return "".join(json.dumps(c)[1:-1] if unicodedata.category(c) in _HIDDEN else c for c in line)
 
 
 def one_line(text: str, limit: int = 200) -> str:

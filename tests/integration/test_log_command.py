@@ -212,6 +212,24 @@ def test_lines_fit_the_terminal(world: World, logs: Path, columns: int, colour: 
     assert child.wait() == 0
 
 
+def test_log_json_gives_a_terminal_nothing_that_it_obeys(world: World) -> None:
+    words = ("echo", "\x9b21t\x90$q\u202e")
+    directory = Path(world.env["LEASH_STATE_DIR"]) / "sessions"
+    stream = Stream(Journal.create(directory / f"{SESSION}.db", SESSION), Masker({}), SESSION, Clock())
+    stream.append(started())
+    stream.append(allowed(*words), durable=True)
+    stream.close()
+    argv = world.argv("log", "--json")
+    child = pexpect.spawn(argv[0], argv[1:], env=world.env, dimensions=(24, 80), encoding="utf-8")
+    child.expect(pexpect.EOF, timeout=20)
+    shown = (child.before or "").replace("\r\n", "\n")
+    assert child.wait() == 0
+    piped = world.leash("log", "--json").stdout
+    assert words[1] in piped  # a program gets the very record
+    assert not [c for c in shown if c != "\n" and not c.isprintable()]
+    assert [json.loads(line) for line in shown.splitlines()] == [json.loads(line) for line in piped.splitlines()]
+
+
 def test_log_json_loads_nothing_heavy(world: World, logs: Path) -> None:
     code = (
         "import sys; from leashtui.faces.cli.main import main; main(['log', '--json']); "

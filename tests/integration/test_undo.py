@@ -14,6 +14,7 @@ from conftest import World
 
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
+from leashtui.stores import undo
 from leashtui.stores.undo import Keeping
 from leashtui.stores.undoing import Kept
 
@@ -148,10 +149,36 @@ def test_a_store_that_cannot_be_written_never_fails_a_deed(tmp_path: Path) -> No
     folder = os.open(tmp_path, os.O_PATH)
     (tmp_path / "undo").write_text("in the way")
     keeping = Keeping(tmp_path / "undo", lambda path: False)
-    keeping.before("gone", folder, b"file", str(tmp_path / "file"))
+    assert keeping.before("gone", folder, b"file", str(tmp_path / "file"))
     keeping.close()
     os.close(folder)
     assert subprocess.run(["cat", tmp_path / "file"], capture_output=True, check=True).stdout == b"x"
+
+
+def test_a_store_that_cannot_keep_says_so_to_who_must_not_lose_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("x" * 10)
+    folder = os.open(tmp_path, os.O_PATH)
+    monkeypatch.setattr(undo, "CAP", 15)
+    keeping = Keeping(tmp_path / "undo", lambda path: path.endswith("skipped"))
+
+    def may(name: str, kind: str = "changed") -> bool:
+        return keeping.before(kind, folder, name.encode(), str(tmp_path / name), lossy=False)
+
+    assert may("one")
+    assert may("one")  # once is enough
+    assert not may("two")  # no room
+    assert not may("two", "gone")
+    assert may("new", "made")
+    keeping.close()
+    (tmp_path / "file").write_text("in the way")
+    broken = Keeping(tmp_path / "file", lambda path: path.endswith("skipped"))
+    assert not broken.before("changed", folder, b"one", str(tmp_path / "one"), lossy=False)
+    assert not broken.before("changed", folder, b"two", str(tmp_path / "two"), lossy=False)  # nor ever after
+    assert broken.before("changed", folder, b"two", str(tmp_path / "skipped"), lossy=False)
+    os.close(folder)
 
 
 @strict

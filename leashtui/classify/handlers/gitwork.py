@@ -95,6 +95,7 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     paths = _paths_after(words)
     for path in paths:
         judge_path(call.machine, call.state, path, call.span)
+    _makes_branch(call, options.all("-B"))
     forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
     if forced or options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
@@ -129,7 +130,15 @@ def _is_path(call: Call, word: Word) -> bool:
     return bool(path) and UNKNOWN not in path and call.machine.setting.probe.tracked(path) is True
 
 
+def _makes_branch(call: Call, names: list[Word]) -> None:
+    """A branch that is made by force: one of that name already is moved."""
+    for name in names:
+        if _is_branch(call, name):
+            _rewrites(call, f"moves the branch {show(name)}")
+
+
 def _switch(call: Call, options: Options, words: list[Word]) -> None:
+    _makes_branch(call, options.all("-C", "--force-create"))
     if options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.extra import load
 from leashtui.faces.cli.recorded import in_force
 from leashtui.model.errors import Exit, LeashError
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         found = [_idle(one) for one in analysis.idle(bundle, lambda p: args.all or p.layer != "builtin")]
     for one in found:
         if args.json:
-            print(msgspec.json.encode(one).decode())
+            print(json_line(one))
         else:
             _show(one)
     if not args.json:

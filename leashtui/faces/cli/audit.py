@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from leashtui.faces.cli import prune, seal
-from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.columns import Paper, json_line
 from leashtui.faces.cli.extra import load
 from leashtui.faces.progress import Progress, watched
 from leashtui.model.errors import Exit, LeashError
@@ -94,7 +94,7 @@ def _verify(args: argparse.Namespace, trust: Trust | None) -> int:
     for proof in watched(_proofs(args.targets, trust), Progress("proving", many, "logs")):
         good, bad = good + proof.ok, bad + (not proof.ok)
         if args.json:
-            print(msgspec.json.encode({"v": FORMAT, **msgspec.to_builtins(proof)}).decode())
+            print(json_line({"v": FORMAT, **msgspec.to_builtins(proof)}))
         else:
             _print(proof, paper)
     if not args.json:

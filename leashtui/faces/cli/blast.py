@@ -14,6 +14,7 @@ import msgspec
 
 from leashtui.agents.registry import adapter_for
 from leashtui.faces.cli import workspace
+from leashtui.faces.cli.columns import json_line
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.errors import Exit
 from leashtui.model.request import Tier
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     found = [one for one in every if one.names]
     if args.json:
         for one in found:
-            print(msgspec.json.encode({"v": 1, "tier": str(tier), **msgspec.to_builtins(one)}).decode())
+            print(json_line({"v": 1, "tier": str(tier), **msgspec.to_builtins(one)}))
         return Exit.OK
     _show(found, args.agent or "a program", tier, support.tier)
     return Exit.OK

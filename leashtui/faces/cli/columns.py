@@ -7,9 +7,14 @@ gets whole lines without colour, so that a log can be searched in a pipe.
 from __future__ import annotations
 
 import shutil
+import sys
 import unicodedata
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, TextIO
+
+import msgspec
+
+from leashtui.words.plain import visible_json
 
 _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1", "alarm": "1;31"}
 
@@ -39,6 +44,12 @@ def fit(text: str, cells: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…" if cells > 0 else ""
+
+
+def json_line(value: Any) -> str:
+    """A line of JSON; a terminal gets none of the characters that it would obey, or that hide."""
+    line = msgspec.json.encode(value).decode()
+    return visible_json(line) if sys.stdout.isatty() else line
 
 
 class Paper:

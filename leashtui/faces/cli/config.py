@@ -6,6 +6,7 @@ import argparse
 
 import msgspec
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.model.errors import Exit
 from leashtui.stores.directories import config_dir
 from leashtui.supervisor.config import FILE, load
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     for value in load(config_dir()).values():
         if args.json:
-            print(msgspec.json.encode(value).decode())
+            print(json_line(value))
         else:
             print(f"{value.key} = {msgspec.json.encode(value.value).decode()}  # {value.source}")
     return Exit.OK

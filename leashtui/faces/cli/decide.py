@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.model.codec import escape
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.verdict import Outcome
@@ -57,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
         with sys.stdin.buffer if args.requests == "-" else open(args.requests, "rb") as file:
             for answer, good in answers(engine, file):
                 bad += not good
-                sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+                sys.stdout.write(json_line(answer) + "\n")
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise

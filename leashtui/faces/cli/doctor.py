@@ -10,9 +10,8 @@ import argparse
 import os
 import sys
 
-import msgspec
-
 from leashtui.faces.cli.checks import BAD, Check, examine
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.options import GUARDS
 from leashtui.faces.cli.prove import prove
 from leashtui.model.errors import Exit
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     found = examine() if args.prove is None else prove(args.prove, args.guard)
     if args.json:
         for check in found:
-            print(msgspec.json.encode(check).decode())
+            print(json_line(check))
     else:
         _show(found)
     return Exit.FINDINGS if any(check.state == BAD for check in found) else Exit.OK

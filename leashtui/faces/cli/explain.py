@@ -21,7 +21,7 @@ from msgspec import Struct
 from leashtui.classify.outline import Branch, outline
 from leashtui.classify.probe import NoProbe
 from leashtui.faces.cli import workspace
-from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.columns import Paper, json_line
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.facts import Effect, Facts, Parse
 from leashtui.model.request import Mode
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     command = args.words[0] if len(args.words) == 1 else shlex.join(args.words)
     judged = _judge(command, Mode(args.guard), cwd, home)
     if args.json:
-        sys.stdout.buffer.write(msgspec.json.encode(_explained(command, judged)) + b"\n")
+        print(json_line(_explained(command, judged)))
     else:
         _show(judged, outline(command), Paper(sys.stdout, os.environ))
     return Exit.OK

@@ -23,6 +23,7 @@ from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import state_dir
 from leashtui.stores.export import FORMATS, Exporter, alone
 from leashtui.stores.sinks import Away, Sink, open_sink
+from leashtui.words.plain import visible_json
 
 PAUSE = 1.0
 """Seconds between two looks at the logs."""
@@ -121,7 +122,10 @@ class _Screen:
 
     def send(self, messages: list[bytes], name: str = "") -> int:
         """Print lines."""
-        sys.stdout.buffer.write(b"".join(message + b"\n" for message in messages))
+        lines = b"".join(message + b"\n" for message in messages)
+        if sys.stdout.isatty():
+            lines = visible_json(lines.decode()).encode()
+        sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
         return 0
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from leashtui.faces.cli import keeping
 from leashtui.faces.cli.call import Call, ask_code
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.sessions import Live, choose, live_sessions
 from leashtui.faces.cli.simulate import span
 from leashtui.model.codec import decode_record
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         found += permits(layers.load(config_dir(), os.getcwd()).bundle.policies)
     if args.json:
         for one in found:
-            print(msgspec.json.encode(one).decode())
+            print(json_line(one))
         return Exit.OK
     _show(found, args.breadth)
     return Exit.OK

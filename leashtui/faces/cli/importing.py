@@ -10,9 +10,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.model.errors import Exit, LeashError
 from leashtui.policy import bundle, sources, strongdm_import
 from leashtui.policy.policy import Policy
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         for one in found:
             row = Imported(one.file, one.line, one.text, one.theirs, one.ours, one.warnings, one.rewrites)
-            print(msgspec.json.encode(row).decode())
+            print(json_line(row))
         return Exit.FINDINGS if wrong else Exit.OK
     if mode is Mode.COMPAT:
         print("// leash-compat: for comparing with what their engine does.\n")

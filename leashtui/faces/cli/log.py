@@ -23,7 +23,7 @@ import msgspec
 
 from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
-from leashtui.faces.cli.columns import Paper, fit, width
+from leashtui.faces.cli.columns import Paper, fit, json_line, width
 from leashtui.faces.cli.extra import load
 from leashtui.faces.cli.trace import Account, Trace, lines_of
 from leashtui.model import codec
@@ -132,7 +132,7 @@ def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
                 account.add(record)
         account.settle(trace)
         if as_json:
-            print(msgspec.json.encode(trace).decode())
+            print(json_line(trace))
             continue
         for line in lines_of(trace):
             print(line)
@@ -228,7 +228,7 @@ def _print_json(session: SessionInfo, row: Row, value: dict[str, Any]) -> None:
     line = {"v": FORMAT, "seq": row.seq, "hash": digest, "record": body}
     if not value:
         line |= {"session": session.id, "bad": "this record cannot be read: leash audit verify"}
-    print(msgspec.json.encode(line).decode())
+    print(json_line(line))
 
 
 class _Timeline:
@@ -310,7 +310,7 @@ def _summary(session: SessionInfo) -> dict[str, Any]:
 
 
 def _print_session_json(session: SessionInfo) -> None:
-    print(msgspec.json.encode({"v": FORMAT, **msgspec.to_builtins(session, enc_hook=str)}).decode())
+    print(json_line({"v": FORMAT, **msgspec.to_builtins(session, enc_hook=str)}))
 
 
 def _session_printer() -> Callable[[SessionInfo], None]:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.verdict import Outcome
 from leashtui.policy import bundle, sources
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_json(rows: Iterable[Struct]) -> None:
     for row in rows:
-        print(msgspec.json.encode(row).decode())
+        print(json_line(row))
 
 
 def _exist(paths: Sequence[Path]) -> None:

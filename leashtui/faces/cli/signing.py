@@ -15,6 +15,7 @@ import msgspec
 
 from leashtui.audit.approval import KIND, Statement, digest_of
 from leashtui.audit.signers import NAMESPACE
+from leashtui.faces.cli.columns import json_line
 from leashtui.model import codec
 from leashtui.model.card import Card
 from leashtui.model.errors import Exit, LeashError
@@ -44,7 +45,7 @@ def as_json(one: Offered) -> str:
     """For programs."""
     line = {"v": FORMAT, "ask": one.id, "device": one.device, "login": one.login, "session": one.session}
     line |= {"needed": one.needed, "allows": one.allows, "digest": digest_of(one.body), "card": card_of(one)}
-    return codec.encode(line).decode()
+    return json_line(msgspec.Raw(codec.encode(line)))
 
 
 def lines_of(one: Offered) -> list[str]:

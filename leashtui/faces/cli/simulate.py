@@ -11,8 +11,7 @@ import re
 import time
 from pathlib import Path
 
-import msgspec
-
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.recorded import Deciders, in_force, records
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Decided
@@ -65,7 +64,7 @@ def _show(replay: Replay, logs: int, unreadable: int, as_json: bool) -> None:
     groups = replay.groups()
     for group in groups:
         if as_json:
-            print(msgspec.json.encode(group).decode())
+            print(json_line(group))
             continue
         was = f" (was {', '.join(group.was)})" if group.was else ""
         print(f"{group.count:>6,}  {group.before} -> {group.after}  by {', '.join(group.by) or 'no policy'}{was}")

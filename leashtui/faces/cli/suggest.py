@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from leashtui.faces.cli import keeping
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.recorded import Deciders, in_force, records
 from leashtui.faces.cli.simulate import span
 from leashtui.model.errors import Exit, LeashError, PolicyError
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     for suggestion, _ in found:
         if args.json:
-            print(msgspec.json.encode(suggestion).decode())
+            print(json_line(suggestion))
         else:
             _show(suggestion)
     if not args.json:

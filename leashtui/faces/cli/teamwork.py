@@ -15,7 +15,7 @@ from shlex import quote
 
 import msgspec
 
-from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.columns import Paper, json_line
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores import enrolment
 from leashtui.stores.directories import config_dir, state_dir
@@ -155,7 +155,7 @@ def _own(store: TeamStore) -> int:
 
 def _json(chain: Chain) -> str:
     line = {"v": FORMAT, **msgspec.to_builtins(chain), "head": chain.head.hex()}
-    return msgspec.json.encode(line).decode()
+    return json_line(line)
 
 
 def _line(chain: Chain) -> str:

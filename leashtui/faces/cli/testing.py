@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from leashtui.faces.cli.columns import json_line
 from leashtui.model.errors import Exit, LeashError, PolicyError
 from leashtui.model.facts import Facts
 from leashtui.model.request import Request, Tier
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     failed = [result for result in results if not result.passed]
     if args.json:
         for result in results:
-            print(msgspec.json.encode(result).decode())
+            print(json_line(result))
     else:
         _show(results, failed, met, args.coverage)
     return Exit.FINDINGS if failed else Exit.OK

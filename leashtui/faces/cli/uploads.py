@@ -14,9 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
-from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.columns import Paper, json_line
 from leashtui.faces.cli.teamwork import joined
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import ensure_private, state_dir
@@ -147,7 +145,7 @@ def status(args: argparse.Namespace) -> int:
         total, left = total + have, left + max(have - acked, 0)
         if args.json:
             line = {"v": FORMAT, "session": session, "records": have, "acknowledged": acked}
-            print(msgspec.json.encode(line).decode())
+            print(json_line(line))
         elif have > acked:
             print(paper.fit(f"{session:<22} {have - acked:>9,} of {count(have, 'record')} wait"))
     if not args.json:

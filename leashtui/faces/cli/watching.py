@@ -13,8 +13,7 @@ import sys
 import time
 from typing import Any
 
-import msgspec
-
+from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.signing import FORMAT, as_json, lines_of, sign, statement_of
 from leashtui.model.errors import LeashError
 from leashtui.stores.enrolment import Reviewer
@@ -149,7 +148,7 @@ class Watch:
         if self._plain:
             print(f"{ask}: {'the machine says: ' if what == 'outcome' else ''}{one_line(text)}", flush=True)
         else:
-            print(msgspec.json.encode({"v": FORMAT, "ask": ask, what: text}).decode(), flush=True)
+            print(json_line({"v": FORMAT, "ask": ask, what: text}), flush=True)
 
     @staticmethod
     def _say(text: str) -> None:

@@ -11,10 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from leashtui.faces.cli.columns import Paper
+from leashtui.faces.cli.columns import Paper, json_line
 from leashtui.faces.cli.recorded import Deciders, in_force, records
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Answered, Asked, Decided, Record
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         for one in found:
             conditions = tuple((c.text, c.holds) for c in one.conditions)
-            print(msgspec.json.encode(Told(one.policy.name, one.policy.answer, one.matches, conditions)).decode())
+            print(json_line(Told(one.policy.name, one.policy.answer, one.matches, conditions)))
         return Exit.OK
     _show(record, act, pdp, found, Paper(sys.stdout, os.environ))
     return Exit.OK

@@ -15,6 +15,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
@@ -28,7 +29,7 @@ from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
-from leashtui.guards.kernel.notes import MAKES, Keeper, Notes, is_backup
+from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds, is_backup
 from leashtui.guards.kernel.precious import in_repository, precious_below, stands_for
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.swift import FREE
@@ -53,6 +54,18 @@ Known = Callable[[Action, str], bool]
 """Whether this act at this path needs no question: its folder and class were allowed before."""
 
 
+class Owns(Protocol):
+    """Whether this act is about the agent's own state, by who may change that."""
+
+    def __call__(self, action: Action, path: str, tid: int, *, new: bool) -> bool:
+        """tid: who asks. new: whether it is a file of the session's own making."""
+        ...
+
+
+def _nobodys(action: Action, path: str, tid: int, *, new: bool) -> bool:
+    return False
+
+
 def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
     return tuple(place.rstrip("/") + "/" for place in places)
 
@@ -68,11 +81,6 @@ def _telling(spot: Spot, kind: Kind) -> str:
         if kind is not Kind.OPEN:
             return stands_for(spot.path)
     return spot.path
-
-
-def _adds(deed: Deed) -> bool:
-    """Whether what is there stays."""
-    return deed.kind is Kind.OPEN and bool(deed.flags & os.O_APPEND) and not deed.flags & os.O_TRUNC
 
 
 class FileGuard:
@@ -103,6 +111,7 @@ class FileGuard:
         adds: Callable[[str], bool] = lambda path: False,
         shown: frozenset[str] = frozenset(),
         keeps: Callable[[str, str], bool] = lambda path, exe: True,
+        owns: Owns = _nobodys,
         ways: Ways | None = None,
     ) -> None:
         self._listener = listener
@@ -115,6 +124,7 @@ class FileGuard:
         self._adds = adds
         self._shown = shown
         self._keeps = keeps
+        self._owns = owns
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
         self._opened = opened
@@ -193,9 +203,12 @@ class FileGuard:
         self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else None) or errno.EIO)
 
     # deciding -----------------------------------------------------------------------------------------------------
-    def _weigh(self, notice: Notice, deed: Deed, granted: frozenset[str], text: str = "") -> None:
+    def _weigh(
+        self, notice: Notice, deed: Deed, granted: frozenset[str], text: str = "", *, lossy: bool = False
+    ) -> None:
         """Resolve, judge, do. granted: real paths that a verdict allowed already. text: the new content it was told of;
-        another one now is asked about anew. Raises OSError."""
+        another one now is asked about anew. lossy: a verdict allowed that something is gone for good. Raises OSError.
+        """
         if deed.kind is Kind.OPEN and deed.flags & os.O_PATH:
             self._listener.resume(notice.id)  # no right to write comes of it
             return
@@ -226,16 +239,21 @@ class FileGuard:
                     continue
                 if self._known(action, path) and not self._overwrites(notice, deed, path, spots):
                     continue
+                if self._owns(action, path, notice.tid, new=path in self._made or not os.path.lexists(path)):
+                    continue
                 if deed.kind is not Kind.MKDIR or not self._known_folder(path):
                     asked.append((action, path))
-            if deed.kind is Kind.LINK and any(path != _telling(spots[-1], deed.kind) for _, path in asked):
+            if deed.kind is Kind.LINK and self._gives_away(notice, fd, spots, asked):
                 self._listener.refuse(notice.id, errno.EXDEV)  # a second name is a way to write it; programs copy then
                 return
             if not asked:
                 if now:
                     hands.renew(spots[0], now)
-                self._do(notice, deed, fd, spots)
-                return
+                try:
+                    self._do(notice, deed, fd, spots, lossy=lossy)
+                    return
+                except Lost as lost:
+                    asked = [(Action.FILE_DELETE, lost.path)]  # what undo cannot bring back is as good as removed
             futile = why_futile(deed, fd, spots)
             if futile:
                 self._listener.refuse(notice.id, futile)
@@ -257,7 +275,7 @@ class FileGuard:
                 Layer.KERNEL,
                 os.path.dirname(path),
                 argv=who.argv,
-                exe="" if "/.git/" in path and _adds(deed) else who.exe,  # git adds to no file that matters
+                exe="" if self._is_no_checkout(deed, path, who.exe) else who.exe,
                 path=path,
                 script=text if path in self._shown else "",
                 process=who.process,
@@ -266,14 +284,22 @@ class FileGuard:
             for action, path in dict.fromkeys(asked)
         ]
         allowed = granted | {path for _, path in asked}
+        lossy = any(action is Action.FILE_DELETE for action, _ in asked)
 
         def then() -> None:
             try:
-                self._weigh(notice, deed, allowed, text)
+                self._weigh(notice, deed, allowed, text, lossy=lossy)
             except _FAILURES as error:
                 self._fail(notice, error)
 
         self._holding.ask(notice, requests, then)
+
+    def _is_no_checkout(self, deed: Deed, path: str, exe: str) -> bool:
+        """Whether this is none of what git brings out of a history: it adds to no file that matters, and gives no file
+        of the work tree another name but when it is told to."""
+        if "/.git/" in path:
+            return adds(deed)
+        return deed.kind is Kind.RENAME and self._is_git(exe)
 
     def _arriving(self, deed: Deed, spots: list[Spot]) -> str:
         """The text of a small file that is about to take the place of a shown one, '' for anything else."""
@@ -388,6 +414,16 @@ class FileGuard:
         """Whether leash's own places or a covered secret lie below the folder."""
         return any(place.startswith(folder + "/") for place in (*self._sealed, *self._closed))
 
+    def _gives_away(self, notice: Notice, fd: int, spots: list[Spot], asked: list[tuple[Action, str]]) -> bool:
+        """Whether a second name would be for what may not be written, or pass work of the person's for something of the
+        session's making, which may be emptied and is not kept for undo; what git keeps is linked by git alone."""
+        if any(path != _telling(spots[-1], Kind.LINK) for _, path in asked):
+            return True
+        path = spots[0].path if len(spots) > 1 else os.readlink(f"/proc/self/fd/{fd}")
+        if "/.git/" in path:
+            return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
+        return path.startswith("/") and path not in self._made and not self._fleeting(path) and os.path.lexists(path)
+
     def _is_free(self, action: Action, path: str) -> bool:
         """What the session made itself, it may remove again."""
         return action is Action.FILE_DELETE and path in self._made
@@ -396,7 +432,7 @@ class FileGuard:
         """Whether what is there may be lost: a history that is not added to by whose it is (who may add may also empty
         it, by the descriptor), or what git keeps, by another program than git. git itself adds to its logs alone, and
         to whatever file a variable says its traces go to."""
-        adding = _adds(deed)
+        adding = adds(deed)
         if self._adds(path):
             return not adding or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
         if not spots or spots[-1].found is None:
@@ -444,13 +480,14 @@ class FileGuard:
             self._listener.resume(notice.id)
 
     # doing --------------------------------------------------------------------------------------------------------
-    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
-        """What was allowed. Raises OSError."""
+    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot], *, lossy: bool = False) -> None:
+        """What was allowed. Raises OSError; Lost before anything was done, unless it may be lossy."""
         if fd >= 0:
-            self._notes.keep_behind(deed, fd, notice.tid)
+            self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
+            if deed.kind is not Kind.OPEN or fd < 0:
+                self._notes.keep(deed, spots, notice.tid, lossy=lossy)
             if deed.kind is not Kind.OPEN:
-                self._notes.keep(deed, spots, notice.tid)
                 hands.do_at(deed, spots, fd)
                 self._notes.remember(deed, spots, notice.tid)
                 self._listener.answer(notice.id)
@@ -460,7 +497,6 @@ class FileGuard:
                 if fd >= 0:
                     made = hands.reopen(deed, fd)
                 else:
-                    self._notes.keep(deed, spots, notice.tid)
                     made = hands.open_at(deed, spots[0])
                     self._notes.remember(deed, spots, notice.tid)
             except WouldWait:

@@ -38,6 +38,16 @@ HIDDEN = (
     ".config/keepassxc", ".local/share/lpass", ".config/Signal", ".config/Slack", ".config/discord", ".purple",
     ".local/share/TelegramDesktop", ".local/share/evolution", ".fetchmailrc", ".offlineimaprc", ".davfs2/secrets",
     ".smbcredentials", ".ethereum", ".config/solana/id.json", ".bitmonero", ".config/Exodus", ".mylogin.cnf",
+    ".config/github-copilot", ".config/Cursor/User/globalStorage", ".config/Code/User/globalStorage/state.vscdb",
+    ".config/Postman", ".config/Insomnia", ".config/remmina", ".local/share/remmina", ".vnc", ".local/share/epiphany",
+    ".config/epiphany", ".local/share/qutebrowser", ".config/Element", ".config/Mattermost",
+    ".config/teams-for-linux", ".zoom", ".config/protonmail", ".config/Authy Desktop", ".config/Ledger Live",
+    ".lastpass", ".local/share/Bitwarden", ".getmail", ".mbsyncrc", ".config/isync", ".config/himalaya",
+    ".config/msmtp", ".config/aerc/accounts.conf", ".weechat/sec.conf", ".config/weechat/sec.conf", ".config/hexchat",
+    ".config/Nextcloud", ".config/syncthing", ".local/state/syncthing", ".local/share/atuin/key", ".config/borg/keys",
+    ".config/borg/security", ".passwd-s3fs", ".wireguard", ".openvpn", ".near-credentials",
+    ".sui/sui_config/sui.keystore", ".aptos", ".foundry/keystores", ".brownie/accounts", ".acme.sh", ".lego",
+    ".gitlab-runner", ".config/tailscale", ".config/qBittorrent",
 )  # fmt: skip
 """Below the home: what is covered where it exists when the session starts, as no tool of a session has use for it."""
 KEYS = (
@@ -50,9 +60,19 @@ KEYS = (
     ".snowflake", ".railway", ".local/share/com.vercel.cli", ".wrangler", ".config/.wrangler", ".kaggle",
     ".config/hcloud", ".config/linode-cli", ".config/scw", ".aliyun", ".bluemix", ".config/ngrok", ".ngrok2",
     ".cloudflared", ".sentryclirc", ".jfrog", ".pulumi/credentials.json", ".config/argocd", ".circleci/cli.yml",
-    ".config/helm/registry", ".vault.d",
+    ".config/helm/registry", ".vault.d", ".supabase/access-token", ".tsh", ".config/openstack", ".openstack", ".mc",
+    ".config/configstore/firebase-tools.json", ".rancher", ".talos", ".step", ".config/tea", ".travis/config.yml",
+    ".subversion/auth", ".jira.d", ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json",
+    ".gemini/mcp-oauth-tokens.json", ".local/share/opencode/auth.json", ".local/share/opencode/mcp-auth.json",
+    ".qwen/oauth_creds.json", ".cline/data/secrets.json", ".config/goose/secrets.yaml",
 )  # fmt: skip
-"""Below the home: what git, package managers and cloud tools work with; opened for the act that was allowed to."""
+"""Below the home: what git, package managers, cloud tools and other agents work with; opened for the act that was
+allowed to."""
+HISTORIES = (
+    ".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".psql_history", ".mysql_history",
+    ".sqlite_history", ".rediscli_history",
+)  # fmt: skip
+"""Below the home: what shells and clients add typed lines to, passwords among them. They are closed, but to that."""
 
 
 class Floor(Struct, frozen=True):
@@ -109,7 +129,7 @@ def floor_for(
         return True
 
     if covers:
-        known = [name for name in (*HIDDEN, *KEYS) if name not in free and holds_secret(home, name)]
+        known = [name for name in (*HIDDEN, *KEYS, *HISTORIES) if name not in free and holds_secret(home, name)]
         wanted = [*(os.path.join(home, name) for name in (*known, *more) if home), *own]
         for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
             close(path, len(covered))

@@ -25,9 +25,11 @@ _EXCHANGE = 2
 class Keeper(Protocol):
     """Keeps what a deed is about to destroy (stores.undo)."""
 
-    def before(self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0) -> None:
+    def before(
+        self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0, *, lossy: bool = True
+    ) -> bool:
         """kind: gone, changed, made, moved or swapped (`to` a path). tid: who does it. Called before the deed; never
-        raises."""
+        raises. lossy: it is done whatever is lost. False: what is worth keeping would be lost; nothing was noted."""
         ...
 
     def tape(self, path: str) -> int:
@@ -39,9 +41,22 @@ class Keeper(Protocol):
         ...
 
 
+class Lost(Exception):
+    """Work of the person's would be gone for good: `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 def is_backup(source: str, target: str) -> bool:
     """Whether a file is only put aside under its own name: `notes.md.bak`, `notes.md~`."""
     return target.startswith(source) and "/" not in target[len(source) :] and target != source
+
+
+def adds(deed: Deed) -> bool:
+    """Whether what is there stays."""
+    return deed.kind is Kind.OPEN and bool(deed.flags & os.O_APPEND) and not deed.flags & os.O_TRUNC
 
 
 class Notes:
@@ -53,8 +68,9 @@ class Notes:
         self._keeper = keeper
         self._may_make = may_make
 
-    def keep(self, deed: Deed, spots: list[Spot], tid: int) -> None:
-        """Hand what is about to be lost to the keeper. tid: whose deed it is."""
+    def keep(self, deed: Deed, spots: list[Spot], tid: int, *, lossy: bool) -> None:
+        """Hand what is about to be lost to the keeper. tid: whose deed it is. Raises Lost where that cannot keep what
+        the session did not make, unless it may be lossy."""
         if self._keeper is None or not spots:
             return
         last = spots[-1]
@@ -68,20 +84,21 @@ class Notes:
             kind = "gone"
         elif deed.kind not in MAKES:
             kind = "changed"
-        if kind:
-            self._keeper.before(kind, last.fd, last.name, last.path, "", tid)
+        lossy = lossy or last.path in self.made or adds(deed)
+        if kind and not self._keeper.before(kind, last.fd, last.name, last.path, "", tid, lossy=lossy):
+            raise Lost(last.path)
         if deed.kind is Kind.RENAME:
             if is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
                 self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path, "", tid)
             self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
 
-    def keep_behind(self, deed: Deed, fd: int, tid: int) -> None:
+    def keep_behind(self, deed: Deed, fd: int, tid: int, *, lossy: bool) -> None:
         """As `keep`, for a deed on what our descriptor `fd` is of the caller's."""
         spot = spot_of(fd) if self._keeper is not None else None
         if spot is not None:
             with contextlib.closing(spot):
                 if spot.path not in self.made:
-                    self.keep(deed, [spot], tid)
+                    self.keep(deed, [spot], tid, lossy=lossy)
 
     def remember(self, deed: Deed, spots: list[Spot], tid: int) -> None:
         """Which names are the session's own making. tid: whose deed it was."""

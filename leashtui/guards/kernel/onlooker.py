@@ -78,17 +78,19 @@ class Onlooker(FileGuard):
         return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
 
     def _fail(self, notice: Notice, error: Exception) -> None:
-        """What we may not see (another's memory, a way over its descriptor) is refused; for all else the kernel finds
-        the words itself."""
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
+        """What we may not see (another's memory, a way over its descriptor) and what we do not understand is refused;
+        for all else the kernel finds the words itself."""
+        if not isinstance(error, OSError):
+            self._listener.refuse(notice.id, errno.EIO)
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
             self._listener.refuse(notice.id, error.errno)
         else:
             self._listener.resume(notice.id)
 
-    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> None:
+    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot], *, lossy: bool = False) -> None:
         with contextlib.suppress(*_FAILURES):
             if fd >= 0:
-                self._notes.keep_behind(deed, fd, notice.tid)
-            self._notes.keep(deed, spots, notice.tid)
+                self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
+            self._notes.keep(deed, spots, notice.tid, lossy=lossy)
             self._notes.remember(deed, spots, notice.tid)
         self._listener.resume(notice.id)

@@ -254,13 +254,14 @@ local function new_folder(tid, number, address, mode)
   return say(0)
 end
 
--- A second name for a file, between two directories where every name was allowed.
+-- A second name for a file, between two directories where every name was allowed. What git keeps gets none elsewhere.
 local function new_link(tid, from, address, to, second, flags)
   if flags ~= 0 then return false end
   local source, old = find(tid, from, read_text(tid, address))
   if not source or not is_any(source, old) then return false end
   local target, new = find(tid, to, read_text(tid, second))
   if not target or not is_any(target, new) or not as_we_are(tid) then return false end
+  if source.path:find("/.git/", 1, true) and not target.path:find("/.git/", 1, true) then return false end
   if C.linkat(source.fd, old, target.fd, new, 0) ~= 0 then return false end
   remember(target, new, target.any, tid)
   return say(0)

@@ -37,10 +37,10 @@ ENDS = (
 )
 """Ends of names of which `place_of` makes nothing but by the end itself."""
 TELLS = (
-    "agent api auth bazel claude cline cmake codex config conftest cookie copilot cores coverage cover cred"
+    "agent api auth bazel claude cline cmake codex config conftest cookie copilot cores coverage cover cred crush"
     " cursor env gemini goose hook id_ jenkins junit key krb5 leash lefthook login mem nohup npm passw prof pwd"
     " qwen report result rule secret service setup shadow sitecustomize skill stat test token usercustomize vault"
-    " wallet windsurf"
+    " wallet warp windsurf"
 )
 """Words that may tell: a name with one of them is judged each time."""
 MEANS = (
@@ -48,7 +48,8 @@ MEANS = (
     " bin-debug obj coverage htmlcov cache storybook-static _site site-packages dist-packages deriveddata cmakefiles"
     " debug release _build dist-newstyle elm-stuff zig-cache zig-out tmp temp logs log test-results playwright-report"
     " allure-results junit pip-wheel-metadata wheelhouse project-target release-artifacts artifacts deps hooks modules"
-    " objects refs library env bin sbin actions workflows core environment hub rebase-merge"
+    " objects refs library env bin sbin actions workflows core environment hub rebase-merge instructions prompts agents"
+    " chatmodes"
 )
 LEADS = (
     "build dist out cmake bazel leash nautilus key secret cred ssh token shadow passw cookie vault id_ kube krb htpass"

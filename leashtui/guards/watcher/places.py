@@ -27,6 +27,10 @@ _FOLDERS = {
     ".clinerules": Place.AGENT_CONFIG,
     ".opencode": Place.AGENT_CONFIG,
     ".aider": Place.AGENT_CONFIG,
+    **dict.fromkeys(
+        ".windsurf .kiro .roo .junie .trae .augment .kilocode .factory .agents .openhands .crush".split(),
+        Place.AGENT_CONFIG,
+    ),
     ".vscode": Place.AGENT_CONFIG,
     ".devcontainer": Place.AGENT_CONFIG,
     ".leash": Place.GUARD,
@@ -48,6 +52,10 @@ _PAIRS = {
     (".forgejo", "workflows"): Place.CI,
     (".gitea", "workflows"): Place.CI,
     (".github", "hooks"): Place.AGENT_CONFIG,
+    (".github", "instructions"): Place.AGENT_CONFIG,
+    (".github", "prompts"): Place.AGENT_CONFIG,
+    (".github", "agents"): Place.AGENT_CONFIG,
+    (".github", "chatmodes"): Place.AGENT_CONFIG,
     (".hg", "hgrc"): Place.SHELL_RC,
 }
 _PAIRED = frozenset(first for first, _ in _PAIRS)
@@ -57,7 +65,8 @@ _NAMES = {
     " appveyor.yml .woodpecker.yml",
     Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json mcp.json"
     " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
-    " .devcontainer.json",
+    " .devcontainer.json AGENT.md CRUSH.md WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes"
+    " crush.json .crush.json",
     Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
     " .zlogin .inputrc .envrc .gitconfig",
     Place.GUARD: ".leash.toml leash.toml leash.cedar",

@@ -19,7 +19,7 @@ from leashtui.guards.kernel.precious import stands_for
 from leashtui.guards.kernel.swift import ENDS, LEADS, MEANS, TELLS, Swift, address_of
 from leashtui.model.facts import Place
 from leashtui.model.request import Action
-from leashtui.supervisor.lanes import _SHORT, Lanes
+from leashtui.supervisor.lanes import _SHORT, Lanes, OwnState
 
 ROOT, HOME = "/home/p/proj", "/home/p"
 FOLDERS = (
@@ -50,8 +50,8 @@ def swift() -> Iterator[Swift]:
 def lanes() -> Lanes:
     made = Lanes(
         lambda request, reply: None,  # type: ignore[arg-type,return-value]
-        Workspace(ROOT), HOME, by_class={Action.FILE_WRITE, Action.FILE_DELETE}, own=(f"{HOME}/.cache/",),
-        kept=(f"{HOME}/.cache/mine.txt",),
+        Workspace(ROOT), HOME, by_class={Action.FILE_WRITE, Action.FILE_DELETE},
+        own=OwnState((f"{HOME}/.cache/",), kept=(f"{HOME}/.cache/mine.txt",)),
     )  # fmt: skip
     made._allowed.update((Action.FILE_WRITE, place) for place in _SHORT[Action.FILE_WRITE])
     return made

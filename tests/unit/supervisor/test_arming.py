@@ -79,7 +79,8 @@ async def test_settings_it_writes_for_its_own_git_calls_are_read_past(
 @pytest.mark.parametrize("kind", [agent.kind for agent in AGENTS])
 def test_what_an_agent_obeys_is_never_its_own_state(kind: str) -> None:
     agent = adapter_of(kind)
-    own, kept = own_state(agent, "/home/u")
+    state = own_state(agent, "/home/u")
+    own, kept = (*state.agents, *state.tools), state.kept
     obeyed = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
     for path in (name.replace("~", "/home/u", 1) for name in obeyed if name.startswith("~/")):
         assert any(path.startswith(place) for place in kept), path

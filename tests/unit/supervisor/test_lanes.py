@@ -8,7 +8,7 @@ from leashtui.classify.workspace import Workspace
 from leashtui.model.ports import Reply
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Ruling, Verdict
-from leashtui.supervisor.lanes import Lanes
+from leashtui.supervisor.lanes import Lanes, OwnState
 
 W, D = Action.FILE_WRITE, Action.FILE_DELETE
 
@@ -38,14 +38,18 @@ def path() -> Path:
 
 @pytest.fixture
 def lanes(path: Path) -> Lanes:
-    own = ("/home/u/.cache/", "/home/u/.claude/")
+    own = OwnState(
+        tools=("/home/u/.cache/",),
+        agents=("/home/u/.claude/",),
+        shared=("/home/u/.claude/shell-snapshots/",),
+        kept=("/home/u/.claude/settings",),
+    )
     return Lanes(
         path.submit,
         Workspace("/home/u/w"),
         "/home/u",
         by_class=(W, D),
         own=own,
-        kept=("/home/u/.claude/settings",),
         added=("/home/u/.bash_history",),
     )
 
@@ -103,8 +107,18 @@ def test_in_dependencies_and_temporary_folders_a_name_means_nothing(lanes: Lanes
 
 def test_own_state_is_free_but_for_what_tells_the_agent_what_to_run(lanes: Lanes) -> None:
     assert lanes.knows(W, "/home/u/.cache/pip/x")
-    assert lanes.knows(W, "/home/u/.claude/projects/x.jsonl")
-    assert not lanes.knows(W, "/home/u/.claude/settings.json")
+    assert lanes.knows_agents(W, "/home/u/.claude/projects/x.jsonl")
+    assert not lanes.knows_agents(W, "/home/u/.claude/settings.json")
+    assert not lanes.knows_agents(W, "/home/u/.cache/pip/x")
+
+
+def test_an_agents_state_is_not_anybodys(lanes: Lanes) -> None:
+    for path in ("/home/u/.claude/projects/x.jsonl", "/home/u/.claude/shell-snapshots/x"):
+        assert not lanes.knows(W, path)
+        assert not lanes.knows(D, path)
+    assert not lanes.knows_all("/home/u/.claude/projects")
+    assert lanes.is_shared("/home/u/.claude/shell-snapshots/x")
+    assert not lanes.is_shared("/home/u/.claude/projects/x.jsonl")
 
 
 def test_a_history_may_be_added_to_and_not_removed(lanes: Lanes) -> None:
@@ -113,13 +127,13 @@ def test_a_history_may_be_added_to_and_not_removed(lanes: Lanes) -> None:
 
 
 def test_the_longer_beginning_tells_an_agents_state_from_what_is_the_persons(path: Path) -> None:
-    own, kept = ("/home/u/.claude/", "/home/u/.claude/plugins/store/"), ("/home/u/.claude/plugins",)
-    lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own, kept=kept)
-    assert lanes.knows(W, "/home/u/.claude/history.jsonl")
-    assert lanes.knows(W, "/home/u/.claude/plugins/store/x.json")
-    assert not lanes.knows(W, "/home/u/.claude/plugins/evil/hooks.json")
-    assert not lanes.knows(W, "/home/u/.claude/plugins")
-    assert not lanes.knows(W, "/home/u/elsewhere")
+    own = OwnState(agents=("/home/u/.claude/", "/home/u/.claude/plugins/store/"), kept=("/home/u/.claude/plugins",))
+    lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own)
+    assert lanes.knows_agents(W, "/home/u/.claude/history.jsonl")
+    assert lanes.knows_agents(W, "/home/u/.claude/plugins/store/x.json")
+    assert not lanes.knows_agents(W, "/home/u/.claude/plugins/evil/hooks.json")
+    assert not lanes.knows_agents(W, "/home/u/.claude/plugins")
+    assert not lanes.knows_agents(W, "/home/u/elsewhere")
 
 
 def test_an_empty_folder_of_an_agents_state_needs_no_question(lanes: Lanes) -> None:
@@ -132,10 +146,12 @@ def test_an_empty_folder_of_an_agents_state_needs_no_question(lanes: Lanes) -> N
 
 
 def test_the_way_to_an_agents_state_is_open_to_new_folders_only(path: Path) -> None:
-    own = ("/home/u/.config/mini/",)
+    own = OwnState(agents=("/home/u/.config/mini/",))
     lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own)
     assert lanes.knows_folder("/home/u/.config")
-    assert not lanes.knows(W, "/home/u/.config")  # a link there, or moving it away, would change what is not its own
+    assert not lanes.knows_agents(
+        W, "/home/u/.config"
+    )  # a link there, or moving it away, would change what is not its own
 
 
 def test_hidden_characters_are_always_asked(lanes: Lanes) -> None:

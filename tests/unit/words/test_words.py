@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leashtui.model.verdict import By, PolicyRef
-from leashtui.words.plain import count, duration, one_line, visible
+from leashtui.words.plain import count, duration, one_line, visible, visible_json
 from leashtui.words.refusal import LIMIT, refusal
 
 
@@ -41,3 +43,12 @@ def test_a_refusal_does_not_say_the_same_twice() -> None:
     )
     assert line.count("hides what runs") == 1
     assert "[builtin/x]" in line
+
+
+def test_json_for_a_terminal_says_the_same_without_what_that_obeys() -> None:
+    value = "a\x9b31m\x90$q\x7f\u202e\u2028\U000e0041 ü \U0001f600"
+    line = json.dumps({"x": value}, ensure_ascii=False)
+    shown = visible_json(line)
+    assert json.loads(shown) == {"x": value}
+    assert visible(shown) == shown
+    assert "ü \U0001f600" in shown
