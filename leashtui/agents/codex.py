@@ -68,6 +68,8 @@ _TOOLS = {
     "apply_patch": dialect.patch("command"),
     "view_image": dialect.files(Kind.READ, "path"),
     "spawn_agent": dialect.plain(Kind.SUBAGENT),
+    "collaborationspawn_agent": dialect.plain(Kind.SUBAGENT),  # a tool's namespace and its name, as its hooks say it
+    "multi_agent_v1spawn_agent": dialect.plain(Kind.SUBAGENT),
     "web_search": dialect.plain(Kind.FETCH),
 }
 

@@ -161,7 +161,8 @@ def _codex(rig: Rig, url: str) -> list[str]:
     rig.write(
         ".codex/config.toml",
         f'model_provider = "s"\nmodel = "gpt-5.5"\n[model_providers.s]\nname = "s"\nbase_url = "{url}/v1"\n'
-        f'env_key = "MODEL_KEY"\nwire_api = "responses"\n[projects."{rig.world.workspace}"]\ntrust_level = "trusted"\n',
+        f'env_key = "MODEL_KEY"\nwire_api = "responses"\n[projects."{rig.world.workspace}"]\ntrust_level = "trusted"\n'
+        "[features]\nmulti_agent_v2 = true\n",
     )
     flags = ["--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check"]
     return ["codex", "exec", *flags, "do the work"]

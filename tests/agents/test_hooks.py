@@ -157,7 +157,7 @@ def test_calls_made_at_once_are_acts_of_their_own(rig: Rig) -> None:
     assert len(refused) == 1
 
 
-@pytest.mark.parametrize("kind", ["claude", "gemini", "opencode"])
+@pytest.mark.parametrize("kind", ["claude", "codex", "gemini", "opencode"])
 def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World) -> None:
     rig = make_rig(kind, world)
     notes = world.workspace / "notes"
@@ -166,10 +166,13 @@ def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World
     parts: dict[str, list[Step]] = {
         "tidy the notes up": [{"shell": "find notes -delete"}, {"shell": "echo sub > sub.txt"}]
     }
-    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, {"shell": "echo on > on.txt"})
+    wait: tuple[Step, ...] = ({"wait": True},) if kind == "codex" else ()
+    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, *wait, {"shell": "echo on > on.txt"})
     out = rig.run(*steps, options=("--on-ask", "deny"), parts=parts)
     assert notes.exists()
     assert (world.workspace / "sub.txt").exists() and (world.workspace / "on.txt").exists(), out
     spawned = [e["request"] for e in world.events("act.decided") if e["request"]["action"] == "SubagentSpawn"]
     assert len(spawned) == 1
     assert "leash: REFUSED" in rig.model_saw()
+    (refused,) = [e["request"] for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    assert kind == "gemini" or refused["helper"], refused  # Gemini CLI's hooks do not say who asks
