@@ -247,6 +247,11 @@ class Adapter(Struct, frozen=True):
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
 
+    def forgoes(self, argv: Sequence[str], path: str, text: bytes) -> bool:
+        """Whether its program, started so, would only add a trifle to this file of its settings, which holds `text`,
+        and goes on where it cannot."""
+        return False
+
     def tally(self, run: Run) -> Tally:
         """Adds up what it writes of its model's use; nothing where its form is not known."""
         return Tally()

@@ -54,6 +54,8 @@ _OWN = frozenset(
     "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
     " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
+_SETTINGS = frozenset({"opencode.json", "opencode.jsonc", "config.json"})
+_CHANGERS = frozenset({"mcp", "plugin", "plug", "auth", "providers", "agent"})
 _CLEANUP = (
     r"(?:/usr/bin/)?git(?:\0-c\0core\.(?:longpaths|symlinks|autocrlf|quotepath)=(?:true|false))*"
     r"\0--git-dir\0/[^\0]*/opencode/snapshot/[\w/-]+\0--work-tree\0/[^\0]*\0gc\0--prune=\d+\.days"
@@ -162,6 +164,16 @@ class OpenCode(Adapter, frozen=True):
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""
         return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
+
+    def forgoes(self, argv: Sequence[str], path: str, text: bytes) -> bool:
+        """It adds `$schema` where it reads settings without, unless it was started to change them."""
+        if os.path.basename(path) not in _SETTINGS or not _CHANGERS.isdisjoint(argv[1:2]):
+            return False
+        try:
+            document = servers.parsed(text)
+        except ValueError:
+            return False
+        return isinstance(document, dict) and "$schema" not in document
 
     def tally(self, run: Run) -> Tally:
         """See Adapter."""

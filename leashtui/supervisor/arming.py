@@ -95,6 +95,7 @@ class Arming:
             own=self._is_own,
             habit=self._is_habit,
             settled=self._is_settled,
+            forgone=self._is_forgone,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self.tell,
@@ -213,6 +214,17 @@ class Arming:
             return False
         return only_settles(request.path, before, request.script, pattern)
 
+    def _is_forgone(self, request: Request) -> bool:
+        """Whether the agent program would only add a trifle to its settings. Its model's edits come by its hooks."""
+        if self._hooks is None or request.layer is not Layer.KERNEL or request.action is not Action.FILE_WRITE:
+            return False
+        if not self._is_program(request.exe):
+            return False
+        try:
+            return self.adapter.forgoes(request.argv, request.path, Path(request.path).read_bytes())
+        except (OSError, ValueError):
+            return False
+
     def _plain(self, request: Request) -> Request:
         """The request as its model meant it."""
         if request.action is not Action.PROCESS_EXEC or not request.argv:
@@ -234,7 +246,9 @@ class Arming:
 
     def _is_program(self, exe: str) -> bool:
         """Whether this file is the agent's own program."""
-        known = not self._exe or exe == self._exe or is_of(exe, package_of(self._exe))
+        if self._exe and exe == self._exe:
+            return True
+        known = not self._exe or is_of(exe, package_of(self._exe))
         return os.path.basename(exe) in self.adapter.names and known
 
     def _is_harmless(self, request: Request, name: str, value: str) -> bool:

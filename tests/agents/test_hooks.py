@@ -28,6 +28,7 @@ def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     told = {e["moment"] for e in rig.world.events("agent.told")}
     assert {"prompt", "tool_done"} <= told
     assert all(p.read_bytes() == content for p, content in before.items())
+    assert "$schema" not in "".join(p.read_text() for p in rig.home.rglob("opencode.json"))  # nobody asked for it
     assert rig.world.leash("audit", "verify").returncode == 0
     trace = json.loads(rig.world.leash("log", "--trace", "--json").stdout)
     assert trace["unread"] == []

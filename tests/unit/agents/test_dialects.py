@@ -53,6 +53,23 @@ def test_every_file_of_a_patch_is_an_act() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "text", "forgone"),
+    [
+        ("run -m s/m x", "opencode.json", b'{"a": 1}', True),
+        ("", "opencode.jsonc", b'{"a": 1, // mine\n}', True),
+        ("run x", "opencode.json", b'{"$schema": "y"}', False),
+        ("mcp add x", "opencode.json", b"{}", False),
+        ("run x", "opencode.json", b"{", False),
+        ("run x", "tui.json", b"{}", False),
+    ],
+)
+def test_opencode_does_without_a_schema_and_nothing_else(words: str, name: str, text: bytes, forgone: bool) -> None:
+    argv = ["opencode", *words.split()]
+    assert adapter_for("opencode").forgoes(argv, f"{CWD}/{name}", text) is forgone
+    assert not adapter_for("claude").forgoes(argv, f"{CWD}/{name}", text)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"cwd": "x", "tool_name": "B"}', b'{"cwd": "/"}', b"\xff"])
 def test_rubbish_before_a_tool_is_no_question(kind: str, data: bytes) -> None:
