@@ -65,16 +65,20 @@ _PLUGIN = """\
 // leash: carries bytes to the hook client and back; whatever fails is a refusal. Without a session it does nothing.
 import { spawn } from "node:child_process"
 const WORDS = %s
+const waiting = new Map()  // clients that ask before a tool, and whose session they ask for
 const call = (event, body) => new Promise((done) => {
   const words = WORDS[event]
   const child = spawn(words[0], words.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
+  if (event === "before") waiting.set(child, body.session_id)
   const out = [], err = []
   child.stdout.on("data", (piece) => out.push(piece))
   child.stderr.on("data", (piece) => err.push(piece))
   child.stdin.on("error", () => {})
   child.on("error", (error) => done({ code: 2, out: "", err: "leash: REFUSED: " + error.message }))
-  child.on("close", (code) => done({
-    code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }))
+  child.on("close", (code) => {
+    waiting.delete(child)
+    done({ code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() })
+  })
   child.stdin.end(JSON.stringify(body))
 })
 export const Leash = async ({ client, directory }) => {
@@ -107,6 +111,8 @@ export const Leash = async ({ client, directory }) => {
     event: async ({ event }) => {
       const said = event.properties
       if (event.type === "session.created" && said.info && said.info.parentID) helpers.set(said.info.id, "")
+      if (event.type === "session.idle")  // its turn is over: what still asks was interrupted
+        for (const [child, session] of waiting) if (session === said.sessionID) child.kill("SIGKILL")
       if (event.type === "session.idle") await call("idle", { cwd: directory, ...who(said.sessionID) })
       if (event.type === "permission.asked" && said.tool && approved.has(said.tool.callID))
         await client.postSessionIdPermissionsPermissionId({
