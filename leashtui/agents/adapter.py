@@ -171,7 +171,8 @@ class Adapter(Struct, frozen=True):
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
     where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
-    form: how it writes down what its model used.
+    form: how it writes down what its model used. moved: (variable, beginning of paths in the home, what stands for it
+    below the variable's folder), where a person keeps its files elsewhere.
     """
 
     kind: str
@@ -199,6 +200,7 @@ class Adapter(Struct, frozen=True):
     keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     places: tuple[tuple[str, tuple[str, ...]], ...] = ()
     form: Form = Form.NONE
+    moved: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def asks_a_model(self) -> bool:

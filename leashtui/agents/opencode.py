@@ -237,6 +237,10 @@ AGENT = OpenCode(
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
     keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
     form=Form.DATABASE,
+    moved=tuple(
+        (f"XDG_{name}_HOME", f"~/{folder}/opencode/", "opencode/")
+        for name, folder in (("CONFIG", ".config"), ("DATA", ".local/share"), ("STATE", ".local/state"))
+    ),
     footprint=Footprint(
         settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from leashtui.agents.adapter import Adapter, Armed, Armory
-from leashtui.agents.registry import adapter_for
+from leashtui.agents.registry import adapter_for, placed
 from leashtui.agents.settled import only_settles
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
@@ -148,7 +148,7 @@ class Arming:
             words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
             write=self._directory.write,
             directory=os.fspath(self._directory.path),
-            installed=self._is_installed(env.get("HOME", "")),
+            installed=self._is_installed(env),
             relay=self._relays.lead if self._mcp else lambda served: None,
             own=self._relays.own if self._mcp else (),
             cwd=where[0],
@@ -156,13 +156,13 @@ class Arming:
             version=version_of(Path(self._exe), self.adapter.footprint.package) if self._exe else "",
         )
 
-    def _is_installed(self, home: str) -> bool:
+    def _is_installed(self, env: Mapping[str, str]) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""
         settings = self.adapter.settings(lambda event, seconds, gate: "")
-        if settings is None or not home:
+        if settings is None or not env.get("HOME"):
             return False
         try:
-            return self._directory.mark in Path(home, settings.user.removeprefix("~/")).read_bytes()
+            return self._directory.mark in _place(settings.user, env["HOME"], env).read_bytes()
         except OSError:
             return False
 
@@ -196,9 +196,9 @@ class Arming:
             return False
         return not request.script and self.adapter.is_habit(request.argv)
 
-    def shown(self, home: str) -> frozenset[str]:
+    def shown(self, home: str, env: Mapping[str, str]) -> frozenset[str]:
         """Real paths of the agent's settings whose new text is looked at where a file takes their place."""
-        self._settled = {os.path.realpath(Path(home, f.removeprefix("~/"))): p for f, p in self.adapter.settled if home}
+        self._settled = {os.path.realpath(_place(f, home, env)): p for f, p in self.adapter.settled if home}
         return frozenset(self._settled)
 
     def _is_settled(self, request: Request) -> bool:
@@ -269,3 +269,8 @@ class Arming:
         idle = self._hooks.idle_since if self._hooks is not None else 0.0
         if self._wake is not None and idle:
             self._wake(woken(ask), idle)
+
+
+def _place(pattern: str, home: str, env: Mapping[str, str]) -> Path:
+    """Where '~/x' is for this person."""
+    return Path(home, placed(pattern, env).removeprefix("~/"))

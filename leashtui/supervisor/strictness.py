@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents.adapter import Adapter
+from leashtui.agents.registry import placed
 from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
@@ -108,14 +109,17 @@ def sealed_places(workspace: str) -> tuple[str, ...]:
     return tuple(p for p in real if not (p + "/").startswith(workspace + "/") or p not in map(os.path.realpath, code))
 
 
-def own_state(agent: Adapter, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(where this agent and build tools keep their state, as beginnings of paths; what of it is the person's)."""
     if not home:
         return (), ()
     told = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
     kept = (*agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
-    mine = tuple(os.path.join(home, name) for name in (*agent.state, *CACHES, *TRAILS))
-    return mine, tuple(dict.fromkeys(os.path.join(home, name) for name in kept))
+
+    def at(name: str) -> str:
+        return os.path.join(home, placed(f"~/{name}", env).removeprefix("~/"))
+
+    return tuple(map(at, (*agent.state, *CACHES, *TRAILS))), tuple(dict.fromkeys(map(at, kept)))
 
 
 def histories(home: str) -> tuple[str, ...]:

@@ -35,6 +35,26 @@ def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     assert trace["spent"]["models"] and trace["spent"]["given"] >= 22 and trace["spent"]["made"] >= 14, trace["spent"]
 
 
+@pytest.mark.parametrize(("kind", "variable"), [("claude", "CLAUDE_CONFIG_DIR"), ("codex", "CODEX_HOME")])
+def test_an_agent_whose_files_lie_elsewhere_is_known_all_the_same(kind: str, variable: str, world: World) -> None:
+    rig = make_rig(kind, world)
+    place = rig.home / "mine" / kind
+    place.mkdir(parents=True)
+    world.env[variable] = str(place)
+    if kind == "codex":
+        (rig.home / ".codex").symlink_to(place)  # where the test writes its settings
+    out = rig.run({"shell": "echo hi > x.txt"}, options=("--on-ask", "deny"))
+    assert (world.workspace / "x.txt").exists(), out
+    refused = [e["request"] for e in world.events("act.decided") if e["verdict"]["ruling"] == "deny"]
+    assert not refused, refused
+    trace = json.loads(world.leash("log", "--trace", "--json").stdout)
+    assert trace["spent"]["given"] >= 22 and trace["unread"] == [], trace
+    assert world.leash("hooks", "install", kind).returncode == 0
+    assert (place / ("hooks.json" if kind == "codex" else "settings.json")).exists()
+    assert world.leash("hooks", "remove", kind).returncode == 0
+    assert not (rig.home / ".claude").exists()
+
+
 def test_a_refusal_reaches_the_model_before_anything_runs(rig: Rig) -> None:
     (rig.world.workspace / "notes").mkdir()
     (rig.world.workspace / "notes" / "a.txt").write_text("mine\n")

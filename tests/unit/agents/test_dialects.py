@@ -8,7 +8,7 @@ import pytest
 from unit.agents.recorded import CWD, MCP, PATCH, SHELL, SHELLS, WRITE
 
 from leashtui.agents.adapter import Armory
-from leashtui.agents.registry import AGENTS, adapter_for
+from leashtui.agents.registry import AGENTS, adapter_for, placed
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Kind, Moment
 
@@ -243,3 +243,31 @@ def test_what_older_versions_wrap_around_a_command_is_taken_off() -> None:
     assert codex.command_of(()) == ""
     assert claude.command_of(("bash", "-c", "-o", "pipefail", "ls")) == ""
     assert claude.command_of(("bash", "-l", "x.sh")) == ""
+
+
+def test_snapshots_that_lie_where_the_person_keeps_the_agents_files_are_snapshots() -> None:
+    claude, codex = adapter_for("claude"), adapter_for("codex")
+    name = "shell-snapshots/snapshot-bash-1-ab.sh"
+    tail = "shopt -u extglob 2>/dev/null || true && eval 'rm -rf x' < /dev/null && pwd -P >| /tmp/claude-1-cwd"
+    for path in (f"/data/claude+2/{name}", f"'/home/a b/.claude/{name}'"):
+        text = f"source {path} 2>/dev/null || true && {tail}"
+        assert claude.plain(("/bin/bash", "-c", text)) == ("/bin/bash", "-c", "rm -rf x")
+    for path in (f"'/x'; rm -rf ~; '/{name}'", f"$(rm -rf ~)/{name}", f"/x;y/{name}", f"/x y/{name}"):
+        text = f"source {path} 2>/dev/null || true && {tail}"
+        assert claude.plain(("/bin/bash", "-c", text)) == ("/bin/bash", "-c", text)
+    assert claude.is_habit(("/bin/bash", "-c", "-l", f"SNAPSHOT_FILE=/data/claude/{name}\nx"))
+    tried = 'set -e; . "/data/codex/shell_snapshots/01a2.1.sh"'
+    assert codex.plain(("/bin/bash", "-c", tried)) == ("true",)
+    assert codex.plain(("/bin/bash", "-c", tried + "; rm x")) != ("true",)
+
+
+def test_agents_files_are_where_the_persons_variables_say() -> None:
+    env = {"CODEX_HOME": "/data/codex", "CLAUDE_CONFIG_DIR": "relative", "XDG_DATA_HOME": "/data/share"}
+    for pattern, place in (
+        ("~/.codex/config.toml", "/data/codex/config.toml"),
+        ("~/.claude/settings.json", "~/.claude/settings.json"),
+        ("~/.local/share/opencode/opencode.db", "/data/share/opencode/opencode.db"),
+        ("./.codex/config.toml", "./.codex/config.toml"),
+    ):
+        assert placed(pattern, env) == place
+    assert placed("~/.claude.json", {"CLAUDE_CONFIG_DIR": "/data/c"}) == "/data/c/.claude.json"
