@@ -49,6 +49,8 @@ def _choose(offered: set[str], *names: str) -> str:
 
 def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
     """The tool of this agent that does the step, and its arguments."""
+    if "functions.exec" in offered and not {"task", "wait"} & step.keys():
+        return _in_code(step)
     if "tool" in step:
         return step["tool"], step.get("arguments", {})
     if "shell" in step:
@@ -64,11 +66,13 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
         name = _choose(offered, "Write", "write_file", "write", "apply_patch")
         if name == "apply_patch" or not name:
             lines = "\n".join("+" + line for line in content.splitlines())
-            return "apply_patch", {"input": f"*** Begin Patch\n*** Add File: {path}\n{lines}\n*** End Patch\n"}
+            return _patch(offered, f"*** Add File: {path}\n{lines}\n")
         return name, {"filePath" if name == "write" else "file_path": path, "content": content}
     if "edit" in step:
         path, old, new = step["edit"]
-        name = _choose(offered, "Edit", "replace", "edit")
+        name = _choose(offered, "Edit", "replace", "edit", "apply_patch")
+        if name == "apply_patch":
+            return _patch(offered, f"*** Update File: {path}\n@@\n-{old}\n+{new}\n")
         if name == "edit":
             return name, {"filePath": path, "oldString": old, "newString": new}
         more = {"instruction": "change it"} if name == "replace" else {}
@@ -76,13 +80,31 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
     if "read" in step:
         name = _choose(offered, "Read", "read_file", "read")
         return name, {"filePath" if name == "read" else "file_path": step["read"]}
+    if "patch" in step:
+        return _patch(offered, step["patch"])
     if "task" in step:
-        name = _choose(offered, "Agent", "Task", "task", "invoke_agent")
+        name = _choose(offered, "Agent", "Task", "task", "invoke_agent", "collaboration.spawn_agent")
+        if name == "collaboration.spawn_agent":
+            return name, {"task_name": "part", "message": step["task"], "fork_turns": "none"}
         if name == "invoke_agent":
             return name, {"agent_name": "generalist", "prompt": step["task"]}
         kind = "general" if name == "task" else "general-purpose"
         return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
+    if "wait" in step:  # for sub-agents that work beside their agent
+        return "collaboration.wait_agent", {"timeout_ms": 60000}
     raise ValueError(f"a step nobody knows: {step}")
+
+
+def _patch(offered: set[str], body: str) -> tuple[str, dict[str, Any]]:
+    text = f"*** Begin Patch\n{body}*** End Patch\n"
+    return "apply_patch", {"patchText": text} if "bash" in offered else {"input": text}
+
+
+def _in_code(step: Step) -> tuple[str, dict[str, Any]]:
+    """The JavaScript by which newer models of Codex call its tools."""
+    name, given = _call(step, {"exec_command", "apply_patch"})
+    words = given["input"] if name == "apply_patch" else given
+    return "functions.exec", {"input": f"text(await tools.{name}({json.dumps(words)}))"}
 
 
 class Model:
@@ -185,8 +207,7 @@ class Model:
             turn = self._turn(request, {t.get("name", "") for t in request.get("tools") or ()})
             return _sse(_anthropic(turn)) if request.get("stream") else _json(_anthropic_whole(turn))
         if bare.endswith("/responses"):
-            tools = {t.get("name") or t.get("type", "") for t in request.get("tools") or ()}
-            return _sse(_responses(self._turn(request, tools), request))
+            return _sse(_responses(self._turn(request, set(_tools(request))), request))
         if bare.endswith("/chat/completions"):
             turn = self._turn(request, {t["function"]["name"] for t in request.get("tools") or ()})
             return _sse(_chat(turn), done=True) if request.get("stream") else _json(_chat_whole(turn))
@@ -218,9 +239,8 @@ def _results(request: dict[str, Any]) -> Iterator[str]:
 def _asked(request: dict[str, Any]) -> str:
     """What the conversation began with, as far as the user's side said it."""
     messages = request.get("messages") or request.get("input") or request.get("contents") or ()
-    said = (
-        [m for m in messages if isinstance(m, dict) and m.get("role") == "user"] if isinstance(messages, list) else []
-    )
+    told = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    said = [m for m in told if m.get("role") == "user" or m.get("recipient", "/root") != "/root"]
     return json.dumps(said[:3], ensure_ascii=False)
 
 
@@ -287,6 +307,21 @@ def _anthropic(turn: Turn) -> list[tuple[str, dict[str, Any]]]:
     return [(str(e["type"]), e) for e in events]
 
 
+def _tools(request: dict[str, Any]) -> dict[str, str]:
+    """What is offered in OpenAI's Responses, by name, with its type; what lies in a namespace as `space.name`."""
+    items = request.get("input")
+    extra = (
+        [t for i in items if i.get("type") == "additional_tools" for t in i["tools"]] if isinstance(items, list) else []
+    )
+    found = {}
+    for tool in (*(request.get("tools") or ()), *extra):
+        inside = tool.get("tools") if tool.get("type") == "namespace" else None
+        space = f"{tool['name']}." if inside is not None else ""
+        for one in inside if inside is not None else [tool]:
+            found[space + (one.get("name") or one.get("type", ""))] = one.get("type", "")
+    return found
+
+
 def _item(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
     item: dict[str, Any] = {
         "type": "message",
@@ -294,13 +329,13 @@ def _item(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
         "role": "assistant",
         "content": [{"type": "output_text", "text": turn.text, "annotations": []}],
     }
-    custom = {t.get("name") for t in request.get("tools") or () if t.get("type") == "custom"}
-    if turn.tool in custom:
+    space, _, bare = turn.tool.rpartition(".")
+    if _tools(request).get(turn.tool) == "custom":
         item = {
             "type": "custom_tool_call",
             "id": f"item_{turn.number}",
             "call_id": f"call_{turn.number}",
-            "name": turn.tool,
+            "name": bare,
             "input": turn.arguments["input"],
         }
     elif turn.tool:
@@ -308,13 +343,13 @@ def _item(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
             "type": "function_call",
             "id": f"item_{turn.number}",
             "call_id": f"call_{turn.number}",
-            "name": turn.tool,
+            "name": bare,
             "arguments": json.dumps(turn.arguments),
         }
         if turn.tool.startswith("mcp__") and turn.tool.count("__") > 1:  # a tool within its server's namespace
-            space, _, name = turn.tool.rpartition("__")
-            item |= {"namespace": space, "name": name}
-    return item
+            server, _, name = turn.tool.rpartition("__")
+            item |= {"namespace": server, "name": name}
+    return {**item, "namespace": space} if space and "namespace" not in item else item
 
 
 def _responses(turn: Turn, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -172,7 +172,8 @@ class Adapter(Struct, frozen=True):
     files_of_git: regular expressions of the files of settings that it writes for its own git calls.
     keys: names of the variables that hold its provider's key, `*` for anything. keys_when: (variable, further names)
     where the variable is set. places: (variable, secret places below the home that it reads itself where that is set).
-    form: how it writes down what its model used.
+    form: how it writes down what its model used. moved: (variable, beginning of paths in the home, what stands for it
+    below the variable's folder), where a person keeps its files elsewhere.
     """
 
     kind: str
@@ -201,6 +202,7 @@ class Adapter(Struct, frozen=True):
     keys_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     places: tuple[tuple[str, tuple[str, ...]], ...] = ()
     form: Form = Form.NONE
+    moved: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def asks_a_model(self) -> bool:
@@ -248,6 +250,11 @@ class Adapter(Struct, frozen=True):
     def answer(self, happening: Happening, answer: Answer) -> Reply:
         """The answer in its dialect: exit 2 with the reason on stderr, which most agents take for a refusal."""
         return refuse(answer.feedback) if answer.refused else Reply()
+
+    def forgoes(self, argv: Sequence[str], path: str, text: bytes) -> bool:
+        """Whether its program, started so, would only add a trifle to this file of its settings, which holds `text`,
+        and goes on where it cannot."""
+        return False
 
     def tally(self, run: Run) -> Tally:
         """Adds up what it writes of its model's use; nothing where its form is not known."""

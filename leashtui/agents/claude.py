@@ -55,8 +55,9 @@ _TOOLS = {
     "WebSearch": dialect.plain(Kind.FETCH),
 }
 _OFF = r"\\builtin (?:unalias|unset -f) -- '[\w.-]+'"
+_SNAPSHOT = r"/shell-snapshots/snapshot-[\w-]+\.sh"  # in ~/.claude, or where CLAUDE_CONFIG_DIR says
 _EVAL = re.compile(
-    r"(?:source [\w./-]+/\.claude/shell-snapshots/snapshot-[\w-]+\.sh(?: 2>/dev/null \|\| true)? && )?"
+    rf"(?:source (?:[\w./@%+=:,-]+{_SNAPSHOT}|'[^'\n]+{_SNAPSHOT}')(?: 2>/dev/null \|\| true)? && )?"
     r"(?:(?:\\builtin )?(?:shopt -u|setopt|unsetopt) [\w ]+ 2>/dev/null \|\| true && "
     rf"|\{{ {_OFF}; {_OFF}; \}} >/dev/null 2>&1 \|\| true && )*"
     r"eval (.*?)(?: \\?< /dev/null)? && pwd -P >\| [\w./-]+/claude-\w+-cwd",
@@ -243,7 +244,7 @@ AGENT = Claude(
     tried="2.1.330",
     habits=(
         r"/bin/(?:ba|z)?sh\0-c\0env",
-        r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/\.claude/shell-snapshots/snapshot-[\w-]+\.sh\n.*",
+        r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/shell-snapshots/snapshot-[\w-]+\.sh'?\n.*",
     ),
     settings_of_git=(_FUNCTION,),
     files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
@@ -269,6 +270,7 @@ AGENT = Claude(
         ("CLAUDE_CODE_USE_FOUNDRY", (".azure",)),
     ),
     form=Form.LINES,
+    moved=(("CLAUDE_CONFIG_DIR", "~/.claude/", ""), ("CLAUDE_CONFIG_DIR", "~/.claude.json", ".claude.json")),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),

@@ -35,8 +35,8 @@ from leashtui.model.request import Tier
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
 _OWN_SANDBOX = frozenset({"--dangerously-bypass-approvals-and-sandbox", "--yolo", "danger-full-access"})
 _NO_HOOKS = _HEADLESS - {"exec", "e"}
-_TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/\.codex/shell_snapshots/[\w.-]+\"")
-_LOADED = re.compile(r"if \. '[^']*/\.codex/shell_snapshots/[\w.-]+' >/dev/null 2>&1; then :; fi\n\nexec '/")
+_TRIED = re.compile(r"(?:/usr)?/bin/bash\0-c\0set -e; \. \"[^\"$`\\]*/shell_snapshots/[\w.-]+\"")
+_LOADED = re.compile(r"if \. '[^']*/shell_snapshots/[\w.-]+' >/dev/null 2>&1; then :; fi\n\nexec '/")
 """How versions before 0.131 load their snapshot."""
 _EXEC = "\n\nexec '/"
 _SETUP = "--codex-run-as-process-setup"
@@ -68,6 +68,8 @@ _TOOLS = {
     "apply_patch": dialect.patch("command"),
     "view_image": dialect.files(Kind.READ, "path"),
     "spawn_agent": dialect.plain(Kind.SUBAGENT),
+    "collaborationspawn_agent": dialect.plain(Kind.SUBAGENT),  # a tool's namespace and its name, as its hooks say it
+    "multi_agent_v1spawn_agent": dialect.plain(Kind.SUBAGENT),
     "web_search": dialect.plain(Kind.FETCH),
 }
 
@@ -207,6 +209,7 @@ AGENT = Codex(
     kept=(".codex/rules",),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "AZURE_OPENAI_API_KEY"),
     form=Form.LINES,
+    moved=(("CODEX_HOME", "~/.codex/", ""),),
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
         mcp=(("~/.codex/config.toml", "mcp_servers"), ("./.codex/config.toml", "mcp_servers")),

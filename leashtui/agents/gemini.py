@@ -153,6 +153,7 @@ AGENT = Gemini(
     kept=(".gemini/settings", ".gemini/commands"),
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     form=Form.LINES,
+    moved=(("GEMINI_CLI_HOME", "~/.gemini/", ".gemini/"),),
     footprint=Footprint(
         settings=("~/.gemini/settings.json", "./.gemini/settings.json", _SYSTEM),
         mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),

@@ -33,6 +33,10 @@ AGENT = Mini(
     state=(".config/mini-swe-agent/", ".local/share/mini-swe-agent/"),
     keys=("MSWEA_*KEY", *MODEL_KEYS),
     form=Form.WHOLE,
+    moved=(
+        ("MSWEA_GLOBAL_CONFIG_DIR", "~/.config/mini-swe-agent/", ""),
+        ("XDG_CONFIG_HOME", "~/.config/mini-swe-agent/", "mini-swe-agent/"),
+    ),
     footprint=Footprint(
         settings=("~/.config/mini-swe-agent/.env",),
         transcripts="~/.config/mini-swe-agent/last_mini_run.traj.json",

@@ -54,6 +54,8 @@ _OWN = frozenset(
     "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
     " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
+_SETTINGS = frozenset({"opencode.json", "opencode.jsonc", "config.json"})
+_CHANGERS = frozenset({"mcp", "plugin", "plug", "auth", "providers", "agent"})
 _CLEANUP = (
     r"(?:/usr/bin/)?git(?:\0-c\0core\.(?:longpaths|symlinks|autocrlf|quotepath)=(?:true|false))*"
     r"\0--git-dir\0/[^\0]*/opencode/snapshot/[\w/-]+\0--work-tree\0/[^\0]*\0gc\0--prune=\d+\.days"
@@ -63,16 +65,20 @@ _PLUGIN = """\
 // leash: carries bytes to the hook client and back; whatever fails is a refusal. Without a session it does nothing.
 import { spawn } from "node:child_process"
 const WORDS = %s
+const waiting = new Map()  // clients that ask before a tool, and whose session they ask for
 const call = (event, body) => new Promise((done) => {
   const words = WORDS[event]
   const child = spawn(words[0], words.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
+  if (event === "before") waiting.set(child, body.session_id)
   const out = [], err = []
   child.stdout.on("data", (piece) => out.push(piece))
   child.stderr.on("data", (piece) => err.push(piece))
   child.stdin.on("error", () => {})
   child.on("error", (error) => done({ code: 2, out: "", err: "leash: REFUSED: " + error.message }))
-  child.on("close", (code) => done({
-    code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }))
+  child.on("close", (code) => {
+    waiting.delete(child)
+    done({ code: code === null ? 2 : code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() })
+  })
   child.stdin.end(JSON.stringify(body))
 })
 export const Leash = async ({ client, directory }) => {
@@ -105,6 +111,8 @@ export const Leash = async ({ client, directory }) => {
     event: async ({ event }) => {
       const said = event.properties
       if (event.type === "session.created" && said.info && said.info.parentID) helpers.set(said.info.id, "")
+      if (event.type === "session.idle")  // its turn is over: what still asks was interrupted
+        for (const [child, session] of waiting) if (session === said.sessionID) child.kill("SIGKILL")
       if (event.type === "session.idle") await call("idle", { cwd: directory, ...who(said.sessionID) })
       if (event.type === "permission.asked" && said.tool && approved.has(said.tool.callID))
         await client.postSessionIdPermissionsPermissionId({
@@ -162,6 +170,16 @@ class OpenCode(Adapter, frozen=True):
     def hear(self, event: str, data: bytes) -> Happening | None:
         """See Adapter."""
         return dialect.hear(event, data, _EVENTS, _TOOLS, _server)
+
+    def forgoes(self, argv: Sequence[str], path: str, text: bytes) -> bool:
+        """It adds `$schema` where it reads settings without, unless it was started to change them."""
+        if os.path.basename(path) not in _SETTINGS or not _CHANGERS.isdisjoint(argv[1:2]):
+            return False
+        try:
+            document = servers.parsed(text)
+        except ValueError:
+            return False
+        return isinstance(document, dict) and "$schema" not in document
 
     def tally(self, run: Run) -> Tally:
         """See Adapter."""
@@ -225,6 +243,10 @@ AGENT = OpenCode(
     kept=(".config/opencode/opencode.json", ".config/opencode/plugin", ".config/opencode/command"),
     keys=("OPENCODE_API_KEY", CONTENT, *MODEL_KEYS),
     form=Form.DATABASE,
+    moved=tuple(
+        (f"XDG_{name}_HOME", f"~/{folder}/opencode/", "opencode/")
+        for name, folder in (("CONFIG", ".config"), ("DATA", ".local/share"), ("STATE", ".local/state"))
+    ),
     footprint=Footprint(
         settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from leashtui.agents import aider, claude, cline, codex, copilot, cursor, gemini, generic, goose, mini, opencode, qwen
@@ -21,6 +22,15 @@ AGENTS: tuple[Adapter, ...] = (
     mini.AGENT,
     aider.AGENT,
 )
+
+
+def placed(pattern: str, env: Mapping[str, str]) -> str:
+    """'~/x' as the absolute path that it is where the person's environment moves an agent's files; else as it is."""
+    for variable, start, below in (entry for agent in AGENTS for entry in agent.moved):
+        folder = env.get(variable, "")
+        if pattern.startswith(start) and folder.startswith("/"):
+            return os.path.join(folder, below + pattern[len(start) :])
+    return pattern
 
 
 def adapter_for(program: str) -> Adapter:

@@ -16,7 +16,7 @@ from leashtui.model.facts import Place, Verb
 
 _SNAPSHOT = lazy(
     r".*/(?:\.claude|\.codex|\.gemini|\.qwen)/(?:shell[-_]snapshots?|tmp)/[\w.-]+\.(?:sh|zsh|bash)$"
-    r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$"
+    r"|.*/shell-snapshots?/snapshot-[\w.-]+\.sh$|.*/shell_snapshots/[0-9a-f-]{36}\.\d+\.sh$"
 )
 _ACTIVATE = lazy(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
 

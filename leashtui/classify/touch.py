@@ -29,6 +29,7 @@ from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
 _WIDE = {Place.ROOT, Place.HOME}
+_ANYWHERE = {Place.AGENT_CONFIG, Place.SECRET, Place.GUARD, Place.HOOK}
 _ABOVE_GUARD = ("/.config", "/.local", "/.local/state", "/.local/share")
 """Folders of the home in which leash keeps its policy and its log."""
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
@@ -56,7 +57,7 @@ def read(
     if where is Place.NONE:
         name = path.rpartition("/")[2]
         return Stream(Taint.RANDOM if name.endswith("random") else 0, "" if name == "null" else None)
-    _outside(machine, where)
+    _outside(machine, where, real)
     if look:
         machine.ledger.add(
             Verb.READ,
@@ -88,8 +89,13 @@ def _holds_secrets(path: str, machine: Machine) -> bool:
     return any(folder == home + tail for tail in ("/.config", "/.local/share", "/.local", "/Library"))
 
 
-def _outside(machine: Machine, where: Place) -> None:
-    if where in (
+def _outside(machine: Machine, where: Place, path: str) -> None:
+    """Say that a path lies outside the workspace, as its place tells, or itself where the place may be anywhere."""
+    workspace = machine.setting.workspace
+    if where in _ANYWHERE and is_fixed(path) and path.startswith("/"):
+        if not any(is_within(path, folder) for folder in (workspace.root, *workspace.also)):
+            machine.ledger.sign("outside")
+    elif where in (
         Place.HOME,
         Place.SHELL_RC,
         Place.OUTSIDE,
@@ -132,7 +138,7 @@ def write(
         return
     if path and is_fixed(path):
         state.wrote(path, content, append=append)
-    _outside(machine, where)
+    _outside(machine, where, real)
     shown = short(machine, real)
     if is_disk(real) or real in ("/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"):
         ledger.sign("catastrophic", "destructive")
@@ -207,7 +213,7 @@ def delete(
     shown = short(machine, real)
     if where is Place.NONE:
         return
-    _outside(machine, where)
+    _outside(machine, where, folder if folder != real else real)
     if (where is Place.ROOT or folder in SYSTEM_DIRS or (recursive and matches_top(real))) and whole | recursive:
         ledger.sign("catastrophic", "destructive")
         what = f"{how} {short(machine, folder)} with everything in it"

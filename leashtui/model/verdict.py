@@ -39,7 +39,7 @@ class By(StrEnum):
     ERROR = "error"  # a component failed; fail closed
     TICKET = "ticket"  # held up to the agent's own limit: refused for now, or let pass once after a late approval
     OWN = "own"  # leash's own hook client
-    HABIT = "habit"  # a known act of the agent program itself, which no model asked for
+    HABIT = "habit"  # a known act of the agent program itself, which no model asked for; denied: it does without
 
 
 class PolicyRef(Struct, frozen=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from leashtui.agents.adapter import Adapter, Armed, Armory
-from leashtui.agents.registry import adapter_for
+from leashtui.agents.registry import adapter_for, placed
 from leashtui.agents.settled import only_settles
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
@@ -95,6 +95,7 @@ class Arming:
             own=self._is_own,
             habit=self._is_habit,
             settled=self._is_settled,
+            forgone=self._is_forgone,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self.tell,
@@ -147,7 +148,7 @@ class Arming:
             words=lambda event, seconds, gate: self._directory.words(event, seconds, gate=gate),
             write=self._directory.write,
             directory=os.fspath(self._directory.path),
-            installed=self._is_installed(env.get("HOME", "")),
+            installed=self._is_installed(env),
             relay=self._relays.lead if self._mcp else lambda served: None,
             own=self._relays.own if self._mcp else (),
             cwd=where[0],
@@ -155,13 +156,13 @@ class Arming:
             version=version_of(Path(self._exe), self.adapter.footprint.package) if self._exe else "",
         )
 
-    def _is_installed(self, home: str) -> bool:
+    def _is_installed(self, env: Mapping[str, str]) -> bool:
         """Whether `leash hooks install` was run for this agent, for the person."""
         settings = self.adapter.settings(lambda event, seconds, gate: "")
-        if settings is None or not home:
+        if settings is None or not env.get("HOME"):
             return False
         try:
-            return self._directory.mark in Path(home, settings.user.removeprefix("~/")).read_bytes()
+            return self._directory.mark in _place(settings.user, env["HOME"], env).read_bytes()
         except OSError:
             return False
 
@@ -195,9 +196,9 @@ class Arming:
             return False
         return not request.script and self.adapter.is_habit(request.argv)
 
-    def shown(self, home: str) -> frozenset[str]:
+    def shown(self, home: str, env: Mapping[str, str]) -> frozenset[str]:
         """Real paths of the agent's settings whose new text is looked at where a file takes their place."""
-        self._settled = {os.path.realpath(Path(home, f.removeprefix("~/"))): p for f, p in self.adapter.settled if home}
+        self._settled = {os.path.realpath(_place(f, home, env)): p for f, p in self.adapter.settled if home}
         return frozenset(self._settled)
 
     def _is_settled(self, request: Request) -> bool:
@@ -212,6 +213,17 @@ class Arming:
         except (OSError, ValueError):
             return False
         return only_settles(request.path, before, request.script, pattern)
+
+    def _is_forgone(self, request: Request) -> bool:
+        """Whether the agent program would only add a trifle to its settings. Its model's edits come by its hooks."""
+        if self._hooks is None or request.layer is not Layer.KERNEL or request.action is not Action.FILE_WRITE:
+            return False
+        if not self._is_program(request.exe):
+            return False
+        try:
+            return self.adapter.forgoes(request.argv, request.path, Path(request.path).read_bytes())
+        except (OSError, ValueError):
+            return False
 
     def _plain(self, request: Request) -> Request:
         """The request as its model meant it."""
@@ -234,7 +246,9 @@ class Arming:
 
     def _is_program(self, exe: str) -> bool:
         """Whether this file is the agent's own program."""
-        known = not self._exe or exe == self._exe or is_of(exe, package_of(self._exe))
+        if self._exe and exe == self._exe:
+            return True
+        known = not self._exe or is_of(exe, package_of(self._exe))
         return os.path.basename(exe) in self.adapter.names and known
 
     def is_kin(self, exe: str) -> bool:
@@ -260,3 +274,8 @@ class Arming:
         idle = self._hooks.idle_since if self._hooks is not None else 0.0
         if self._wake is not None and idle:
             self._wake(woken(ask), idle)
+
+
+def _place(pattern: str, home: str, env: Mapping[str, str]) -> Path:
+    """Where '~/x' is for this person."""
+    return Path(home, placed(pattern, env).removeprefix("~/"))

@@ -258,7 +258,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
-    own = own_state(adapter_of(start.agent), start.home)
+    own = own_state(adapter_of(start.agent), start.home, start.env)
     modes = Modes(
         session_id,
         start.posture,

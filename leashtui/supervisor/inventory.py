@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter, Form
-from leashtui.agents.registry import AGENTS
+from leashtui.agents.registry import AGENTS, placed
 from leashtui.agents.servers import parsed
 from leashtui.supervisor.providers import named
 
@@ -89,15 +89,18 @@ class Stray(Struct, frozen=True):
 
 
 class Places:
-    """home, project: absolute. path: where programs are looked up, in order."""
+    """home, project: absolute. path: where programs are looked up, in order. env: the person's own, which may move
+    agents' files."""
 
-    def __init__(self, home: str, project: str, path: str) -> None:
+    def __init__(self, home: str, project: str, path: str, env: Mapping[str, str] | None = None) -> None:
+        self._env = env or {}
         self.home = Path(home)
         self.project = Path(project)
         self.path = tuple(folder for folder in path.split(os.pathsep) if folder.startswith("/"))
 
     def at(self, pattern: str) -> Path:
         """Where '~/x', './x' and '/x' are."""
+        pattern = placed(pattern, self._env)
         if pattern.startswith("~/"):
             return self.home / pattern[2:]
         return self.project / pattern[2:] if pattern.startswith("./") else Path(pattern)

@@ -12,6 +12,7 @@ import stat
 from fnmatch import fnmatchcase
 
 from leashtui.agents.adapter import Adapter, Form, Run, Spent, Tally
+from leashtui.agents.registry import placed
 from leashtui.model.errors import StoreError
 from leashtui.stores import opencode
 
@@ -136,9 +137,12 @@ class Ledger:
             source.begun = b""
 
     def _is_place(self, path: str) -> bool:
-        where = self._agent.footprint.transcripts
-        home = os.path.realpath(self._run.env.get("HOME") or os.path.expanduser("~"))
-        return where.startswith("~/") and fnmatchcase(path, os.path.join(home, where.removeprefix("~/")))
+        where = placed(self._agent.footprint.transcripts, self._run.env)
+        home = self._run.env.get("HOME") or os.path.expanduser("~")
+        if where.startswith("~/"):
+            where = os.path.join(home, where.removeprefix("~/"))
+        fixed, _, rest = where.partition("/*")
+        return where.startswith("/") and bool(rest) and fnmatchcase(path, f"{os.path.realpath(fixed)}/*{rest}")
 
     def _rows(self, path: str, source: _Source) -> None:
         """Messages that are new or changed, of the agent's sessions that hooks named and their sub-agents'."""

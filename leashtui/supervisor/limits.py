@@ -17,7 +17,8 @@ class Limits:
 
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
-    the agent program itself. settled: whether it only keeps in its settings what it found out itself. plain: the
+    the agent program itself. settled: whether it only keeps in its settings what it found out itself.
+    forgone: whether it is a trifle in its settings that the program does without. plain: the
     request without the agent's own wrapping. tickets: late approvals. told: called with a sentence for the model
     when a parked act was answered. wake: called with the card that was approved so.
     """
@@ -30,6 +31,7 @@ class Limits:
         own: Callable[[Request], bool] = lambda request: False,
         habit: Callable[[Request], bool] = lambda request: False,
         settled: Callable[[Request], bool] = lambda request: False,
+        forgone: Callable[[Request], bool] = lambda request: False,
         plain: Callable[[Request], Request] = lambda request: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,
@@ -40,6 +42,7 @@ class Limits:
         self.own = own
         self.habit = habit
         self.settled = settled
+        self.forgone = forgone
         self.plain = plain
         self.tickets = tickets
         self.told = told

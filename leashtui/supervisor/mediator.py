@@ -159,6 +159,8 @@ class Mediator:
             or (parent is None and self._acts.is_own(request) and self._limits.habit(request))
         ):
             verdict = Verdict(Ruling.ALLOW, By.HABIT)
+        elif asks and not covered and parent is None and self._limits.forgone(request):
+            verdict = Verdict(Ruling.DENY, By.HABIT)  # nobody asked for it: no card, and no refusal of anybody's act
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
@@ -190,8 +192,9 @@ class Mediator:
             self.counts["acts"] += 1
         if verdict is not None:
             if verdict.ruling is Ruling.DENY:
-                self.counts["refused"] += 1
-                self._breaker.refused(facts)
+                if verdict.by is not By.HABIT:
+                    self.counts["refused"] += 1
+                    self._breaker.refused(facts)
             else:
                 if parent is not None and request.action in _CHANGES and parent.id in self._changed:
                     self._changed[parent.id].add(request.path)

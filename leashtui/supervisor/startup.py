@@ -139,7 +139,7 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
     if not start.home:
         return
     try:
-        places = Places(start.home, start.workspace, start.env.get("PATH", ""))
+        places = Places(start.home, start.workspace, start.env.get("PATH", ""), start.env)
         agent, accepted = parts.arming.adapter, Accepted(state_dir())
         notices = [*compare(agent, places, accepted), *around(agent, places, accepted)]
     except LeashError as error:
@@ -239,7 +239,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         doors=parts.arming.sockets,
         made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
         looks_on=looks_on,
-        shown=parts.arming.shown(start.home),
+        shown=parts.arming.shown(start.home, start.env),
         runs_agent=parts.acts.runs_agent,
     )
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leashtui.agents.adapter import Adapter
+from leashtui.agents.registry import placed
 from leashtui.guards.kernel.address import nameservers
 from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.effects import EffectGuard
@@ -111,16 +112,21 @@ def sealed_places(workspace: str) -> tuple[str, ...]:
     return tuple(p for p in real if not (p + "/").startswith(workspace + "/") or p not in map(os.path.realpath, code))
 
 
-def own_state(agent: Adapter, home: str) -> OwnState:
-    """Where this agent and build tools keep their state."""
+def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> OwnState:
+    """Where this agent and build tools keep their state. env: of the person, who may have moved an agent's files."""
     if not home:
         return OwnState()
     prints = agent.footprint
     told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
     kept = dict.fromkeys((*STEERS, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
 
+    def at(name: str) -> str:
+        place = placed(f"~/{name}", env)
+        wide = (home + "/").startswith(place.rstrip("/") + "/")  # the whole home is no agent's
+        return os.path.join(home, name if wide else place.removeprefix("~/"))
+
     def below(names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(os.path.join(home, name) for name in names)
+        return tuple(map(at, names))
 
     return OwnState(below((*CACHES, *TRAILS)), below(agent.state), below(agent.shared), below(kept))
 

@@ -161,7 +161,8 @@ def _codex(rig: Rig, url: str) -> list[str]:
     rig.write(
         ".codex/config.toml",
         f'model_provider = "s"\nmodel = "gpt-5.5"\n[model_providers.s]\nname = "s"\nbase_url = "{url}/v1"\n'
-        f'env_key = "MODEL_KEY"\nwire_api = "responses"\n[projects."{rig.world.workspace}"]\ntrust_level = "trusted"\n',
+        f'env_key = "MODEL_KEY"\nwire_api = "responses"\n[projects."{rig.world.workspace}"]\ntrust_level = "trusted"\n'
+        "[features]\nmulti_agent_v2 = true\n",
     )
     flags = ["--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check"]
     return ["codex", "exec", *flags, "do the work"]
@@ -178,7 +179,7 @@ def _gemini(rig: Rig, url: str) -> list[str]:
 def _opencode(rig: Rig, url: str) -> list[str]:
     rig.world.env |= {f"OPENCODE_DISABLE_{name}": "1" for name in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD")}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{url}/v1", "apiKey": "k"}}
-    config = {"$schema": "https://opencode.ai/config.json", "provider": {"s": {**provider, "models": {"m": {}}}}}
+    config = {"provider": {"s": {**provider, "models": {"m": {}}}}}
     there = json.loads((place() / "package.json").read_text())["dependencies"]
     assert PLUGIN in there, f"{PLUGIN} is not installed: python tests/agents/install.py"
     needs = {"dependencies": {PLUGIN: there[PLUGIN]}}
@@ -186,7 +187,7 @@ def _opencode(rig: Rig, url: str) -> list[str]:
     lock = {"name": "opencode", "lockfileVersion": 3, "requires": True, "packages": {"": needs}}
     rig.write(".config/opencode/package-lock.json", json.dumps(lock))
     (rig.home / ".config/opencode/node_modules").symlink_to(place() / "node_modules")
-    rig.write(".config/opencode/opencode.json", json.dumps(config))  # without a schema it adds one, which is asked
+    rig.write(".config/opencode/opencode.json", json.dumps(config))  # it would like to add a schema
     return ["opencode", "run", "-m", "s/m", "do the work"]
 
 

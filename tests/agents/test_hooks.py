@@ -28,10 +28,31 @@ def test_ordinary_work_passes_and_is_one_act_each(rig: Rig) -> None:
     told = {e["moment"] for e in rig.world.events("agent.told")}
     assert {"prompt", "tool_done"} <= told
     assert all(p.read_bytes() == content for p, content in before.items())
+    assert "$schema" not in "".join(p.read_text() for p in rig.home.rglob("opencode.json"))  # nobody asked for it
     assert rig.world.leash("audit", "verify").returncode == 0
     trace = json.loads(rig.world.leash("log", "--trace", "--json").stdout)
     assert trace["unread"] == []
     assert trace["spent"]["models"] and trace["spent"]["given"] >= 22 and trace["spent"]["made"] >= 14, trace["spent"]
+
+
+@pytest.mark.parametrize(("kind", "variable"), [("claude", "CLAUDE_CONFIG_DIR"), ("codex", "CODEX_HOME")])
+def test_an_agent_whose_files_lie_elsewhere_is_known_all_the_same(kind: str, variable: str, world: World) -> None:
+    rig = make_rig(kind, world)
+    place = rig.home / "mine" / kind
+    place.mkdir(parents=True)
+    world.env[variable] = str(place)
+    if kind == "codex":
+        (rig.home / ".codex").symlink_to(place)  # where the test writes its settings
+    out = rig.run({"shell": "echo hi > x.txt"}, options=("--on-ask", "deny"))
+    assert (world.workspace / "x.txt").exists(), out
+    refused = [e["request"] for e in world.events("act.decided") if e["verdict"]["ruling"] == "deny"]
+    assert not refused, refused
+    trace = json.loads(world.leash("log", "--trace", "--json").stdout)
+    assert trace["spent"]["given"] >= 22 and trace["unread"] == [], trace
+    assert world.leash("hooks", "install", kind).returncode == 0
+    assert (place / ("hooks.json" if kind == "codex" else "settings.json")).exists()
+    assert world.leash("hooks", "remove", kind).returncode == 0
+    assert not (rig.home / ".claude").exists()
 
 
 def test_a_refusal_reaches_the_model_before_anything_runs(rig: Rig) -> None:
@@ -157,7 +178,7 @@ def test_calls_made_at_once_are_acts_of_their_own(rig: Rig) -> None:
     assert len(refused) == 1
 
 
-@pytest.mark.parametrize("kind", ["claude", "gemini", "opencode"])
+@pytest.mark.parametrize("kind", ["claude", "codex", "gemini", "opencode"])
 def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World) -> None:
     rig = make_rig(kind, world)
     notes = world.workspace / "notes"
@@ -166,10 +187,13 @@ def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World
     parts: dict[str, list[Step]] = {
         "tidy the notes up": [{"shell": "find notes -delete"}, {"shell": "echo sub > sub.txt"}]
     }
-    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, {"shell": "echo on > on.txt"})
+    wait: tuple[Step, ...] = ({"wait": True},) if kind == "codex" else ()
+    steps: tuple[Step, ...] = ({"task": "tidy the notes up"}, *wait, {"shell": "echo on > on.txt"})
     out = rig.run(*steps, options=("--on-ask", "deny"), parts=parts)
     assert notes.exists()
     assert (world.workspace / "sub.txt").exists() and (world.workspace / "on.txt").exists(), out
     spawned = [e["request"] for e in world.events("act.decided") if e["request"]["action"] == "SubagentSpawn"]
     assert len(spawned) == 1
     assert "leash: REFUSED" in rig.model_saw()
+    (refused,) = [e["request"] for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    assert kind == "gemini" or refused["helper"], refused  # Gemini CLI's hooks do not say who asks

@@ -53,8 +53,7 @@ def with_server(rig: Rig) -> Rig:
         (rig.world.workspace / ".mcp.json").write_text(json.dumps({"mcpServers": {"peer": server}}))
     elif rig.kind == "opencode":
         local = {"type": "local", "command": [server["command"], "server.py"]}
-        schema = {"$schema": "https://opencode.ai/config.json"}
-        (rig.world.workspace / "opencode.json").write_text(json.dumps({**schema, "mcp": {"peer": local}}))
+        (rig.world.workspace / "opencode.json").write_text(json.dumps({"mcp": {"peer": local}}))
     elif rig.kind == "gemini":
         folder = rig.world.workspace / ".gemini"
         folder.mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,27 @@ def test_a_late_answer_wakes_the_agent_that_waits_at_its_prompt(rig: Rig) -> Non
     assert (rig.world.workspace / "runs.txt").read_text() == "gone\n"
     assert "L-1 is approved now. It has not run yet" in rig.model_saw()
     assert [(e.get("verdict") or {}).get("by") for e in rig.decided("hook")].count("ticket") == 1
+
+
+def test_what_the_person_interrupts_in_the_agent_never_runs(rig: Rig) -> None:
+    """Escape in the agent's own screen while a card waits: it is taken back. Gemini CLI goes on waiting for its hook,
+    so that its card stays, and does nothing of what is allowed then."""
+    if rig.kind == "mini":
+        pytest.skip("mini-swe-agent does not end what the person interrupts, under leash or not")
+    notes = _notes(rig, "notes")
+    with rig.panel({"shell": "find notes -delete"}, {"shell": "echo on > on.txt"}) as tmux:
+        tmux.shows("NEEDS YOU", "find notes -delete", timeout=90)
+        rig.card()
+        for _ in range(2 if rig.kind == "opencode" else 1):
+            time.sleep(1)  # at once they are one key
+            tmux.keys("Escape")
+        if rig.kind == "gemini":
+            tmux.shows("cancelled")
+        else:
+            _within(tmux, lambda: not rig.world.approvals())
+        answered = rig.world.leash("approve", "L-1").returncode == 0
+        assert answered is (rig.kind == "gemini")
+        time.sleep(3)
+        assert notes.exists()
+    by = [a["verdict"]["by"] for a in rig.world.events("act.answered")]
+    assert by == ["person" if rig.kind == "gemini" else "withdrawn"]

@@ -92,6 +92,26 @@ def test_a_link_stays_a_link_and_a_folder_that_was_made_goes(world: World, setti
     assert not (Path(world.env["HOME"]) / ".config").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "variable", "name"),
+    [
+        ("claude", "CLAUDE_CONFIG_DIR", "settings.json"),
+        ("codex", "CODEX_HOME", "hooks.json"),
+        ("gemini", "GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ("opencode", "XDG_CONFIG_HOME", "opencode/plugins/leash.js"),
+    ],
+)
+def test_settings_that_lie_elsewhere_are_found(world: World, kind: str, variable: str, name: str) -> None:
+    place = world.root / "elsewhere"
+    world.env[variable] = str(place)
+    assert world.leash("hooks", "install", kind).returncode == 0
+    assert b"client/hook.py" in (place / name).read_bytes()
+    assert str(place / name) in world.leash("hooks", "status", kind).stdout
+    assert world.leash("hooks", "remove", kind).returncode == 0
+    assert not place.exists()
+    assert not any((Path(world.env["HOME"]) / f".{kind}").rglob("*"))
+
+
 def test_a_link_to_nothing_points_there_again(world: World, settings: Path) -> None:
     settings.symlink_to(world.root / "none.json")
     assert world.leash("hooks", "install", "gemini").returncode == 0

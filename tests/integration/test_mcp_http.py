@@ -283,6 +283,29 @@ async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged
     assert len(room.guard._lines) < 5  # one that answers while the next one asks already needs a second
 
 
+async def test_connections_that_say_nothing_keep_nobody_waiting_and_odd_heads_go_nowhere(
+    rooms: Callable[[str], Room],
+) -> None:
+    room = rooms("http://127.0.0.1:9/mcp")
+    address = ("127.0.0.1", int(room.address.split(":")[2].split("/")[0]))
+    path, body = "/" + room.address.split("/", 3)[3], json.dumps(CALL).encode()
+
+    def say(head: bytes) -> bytes:
+        with socket.create_connection(address, timeout=20) as line:
+            size = b"content-length: %d\r\n" % len(body)
+            line.sendall(b"POST %s HTTP/1.1\r\nhost: x\r\n%s%s\r\n%s" % (path.encode(), head, size, body))
+            return line.recv(12)
+
+    silent = [socket.create_connection(address) for _ in range(40)]
+    for head in (b"x: 1\r\n folded: 2\r\n", b"x : 1\r\n", b"x: 1\ry: 2\r\n", b"nothing\r\n", b"x: 1\r\n" * 300):
+        assert await asyncio.to_thread(say, head) in (b"HTTP/1.1 431", b"HTTP/1.1 400")
+    assert not room.house.calls
+    assert await asyncio.to_thread(say, b"x: 1\r\ny:\r\n") == b"HTTP/1.1 502"  # it is judged; nobody is at the server
+    assert [call[1] for call in room.house.calls] == ["echo"]
+    for line in silent:
+        line.close()
+
+
 async def test_without_the_supervisor_the_answer_is_an_error(
     rooms: Callable[[str], Room], serve: Callable[[str], str]
 ) -> None:

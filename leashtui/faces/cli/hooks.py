@@ -18,7 +18,7 @@ from typing import Any
 
 from leashtui.agents import splice
 from leashtui.agents.adapter import Adapter, Settings
-from leashtui.agents.registry import AGENTS
+from leashtui.agents.registry import AGENTS, placed
 from leashtui.faces.cli.nesting import outer_session
 from leashtui.guards.hook import HookDirectory
 from leashtui.model.errors import Exit, LeashError
@@ -57,8 +57,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def place(pattern: str) -> Path:
-    """Where '~/x' and './x' are."""
+    """Where '~/x' and './x' are, for this person."""
     home = os.environ.get("HOME") or os.path.expanduser("~")
+    where = placed(pattern, os.environ)
+    if where != pattern:
+        return Path(where)
     return Path(home if pattern.startswith("~/") else os.getcwd()) / pattern[2:]
 
 

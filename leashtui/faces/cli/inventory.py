@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show it. Returns 1 when something is weak, new or unsupervised."""
     home = os.environ.get("HOME") or os.path.expanduser("~")
-    found = take(Places(home, os.getcwd(), os.environ.get("PATH", os.defpath)))
+    found = take(Places(home, os.getcwd(), os.environ.get("PATH", os.defpath), os.environ))
     accepted = Accepted(state_dir())
     known = accepted.known()
     now = {key: value for agent in found for key, value in pins(agent).items()}

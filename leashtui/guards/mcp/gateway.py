@@ -15,9 +15,11 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 
 VERSION = "leash-mcp/1"
 LIMIT = 64 << 20
@@ -30,7 +32,10 @@ _HOP = frozenset(
     " content-length accept-encoding".split()
 )
 _REDIRECTS = 3
-_IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each
+_IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each; threads that wait for one
+_PIECE = 1 << 16
+_HEADERS = 200
+_LINE = 1 << 16
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
 
 
@@ -52,30 +57,29 @@ class Exchange:
         except IndexError:
             self._line, last = _connected(directory), 0
         self._idle = idle
+        self._data = b""
         hello = json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode()
         self._hello = self._number = last + 1
         self._unsent = _frame(b"H", self._hello, hello)
         self._welcome = False
 
     def _take(self) -> "tuple[bytes, int, bytes]":
-        size = int.from_bytes(self._exactly(4), "big")
+        """The next frame; what came with it is kept for the next time."""
+        while (size := int.from_bytes(self._data[:4], "big")) + 4 > len(self._data) or len(self._data) < 4:
+            self._read()
         if size < 5:
             raise Gone
-        frame = self._exactly(size)
+        frame, self._data = self._data[4 : size + 4], self._data[size + 4 :]
         return frame[:1], int.from_bytes(frame[1:5], "big"), frame[5:]
 
-    def _exactly(self, size: int) -> bytes:
-        """So many bytes and no more: what is left must still wake `select`."""
-        data = bytearray()
-        while len(data) < size:
-            try:
-                piece = self._line.recv(size - len(data))
-            except OSError as error:
-                raise Gone from error
-            if not piece:
-                raise Gone
-            data += piece
-        return bytes(data)
+    def _read(self) -> None:
+        try:
+            piece = self._line.recv(_PIECE)
+        except OSError as error:
+            raise Gone from error
+        if not piece:
+            raise Gone
+        self._data += piece
 
     def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
         """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
@@ -88,7 +92,7 @@ class Exchange:
         self._unsent = b""
         said: list[bytes] = []
         while True:
-            while caller is not None:
+            while caller is not None and not self._data:
                 ready = select.select([self._line, caller], [], [])[0]
                 if self._line in ready:
                     break
@@ -107,7 +111,7 @@ class Exchange:
 
     def done(self) -> None:
         """It ended well: another one may use the connection."""
-        if (self._welcome or self._unsent) and len(self._idle) < _IDLE:
+        if (self._welcome or self._unsent) and not self._data and len(self._idle) < _IDLE:
             self._idle.append((self._line, self._number))
         else:
             self.close()
@@ -376,6 +380,29 @@ class Gateway(ThreadingHTTPServer):
         self.streams: dict[str, Handler] = {}
         self.idle: deque[tuple[socket.socket, int]] = deque()
         self.routes = {key: Route(url) for key, url in routes.items()}
+        self._lock = threading.Lock()
+        self._waiting = 1
+
+    def serve(self) -> None:
+        """Take connections, one at a time, for ever: in as many threads as there are connections, and one that waits.
+
+        Some agents make a connection for each call; a thread made for it, or woken for it by another, came too late.
+        """
+        while True:
+            try:
+                connection, address = self.socket.accept()
+            except OSError:
+                continue
+            with self._lock:
+                self._waiting -= 1
+                if not self._waiting:
+                    self._waiting = 1
+                    start_new_thread(self.serve, ())
+            self.process_request_thread(connection, address)
+            with self._lock:
+                if self._waiting >= _IDLE:
+                    return
+                self._waiting += 1
 
     def handle_error(self, request: object, client_address: object) -> None:
         """An agent that hung up is no news."""
@@ -397,11 +424,26 @@ def _events(answer: http.client.HTTPResponse) -> "Iterator[list[bytes]]":
             event, size = [], 0
 
 
+def _headers(file: BinaryIO, _class: object = None, **_more: object) -> http.client.HTTPMessage:
+    """The lines of a head, one header each: the parser for mail that the library uses takes four times as long."""
+    message = http.client.HTTPMessage()
+    for _ in range(_HEADERS):
+        line = file.readline(_LINE)
+        if line in (b"\r\n", b"\n", b""):
+            return message
+        name, colon, value = line.decode("iso-8859-1").removesuffix("\n").removesuffix("\r").partition(":")
+        if not colon or not name or name != name.strip() or "\r" in value or len(line) == _LINE:
+            raise http.client.HTTPException("a header that can be read in two ways")
+        message.set_raw(name, value.strip())
+    raise http.client.HTTPException("too many headers")
+
+
 def main() -> None:
     """Routes on stdin, the listening socket as descriptor 3; ends with the supervisor."""
     told = json.loads(sys.stdin.buffer.read())
     gateway = Gateway(socket.socket(fileno=3), told["directory"], told["token"], told["routes"])
-    threading.Thread(target=gateway.serve_forever, daemon=True).start()
+    http.client.parse_headers = _headers  # type: ignore[assignment]  # for both sides
+    start_new_thread(gateway.serve, ())
     while os.getppid() == told["parent"]:
         select.select([], [], [], 1)
     os._exit(0)

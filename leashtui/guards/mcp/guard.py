@@ -102,6 +102,7 @@ class _Line(asyncio.Protocol):
         self._data = bytearray()
         self._conversation: Conversation | None = None
         self._runs_program = False
+        self._unsent = b""  # a welcome, which goes with the first order where that comes at once
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody calls."""
@@ -141,6 +142,9 @@ class _Line(asyncio.Protocol):
             at += size + 4
             self._heed(kind, number, frame)
         del self._data[:at]
+        if self._unsent and self._transport is not None and self._is_open():
+            self._transport.write(self._unsent)
+        self._unsent = b""
 
     def close(self) -> None:
         """Hang up."""
@@ -152,7 +156,8 @@ class _Line(asyncio.Protocol):
 
     def _tell(self, order: bytes, number: int, said: bytes) -> None:
         if self._transport is not None and self._is_open():
-            self._transport.write(_HEAD.pack(len(said) + 5, order, number) + said)
+            self._transport.write(self._unsent + _HEAD.pack(len(said) + 5, order, number) + said)
+            self._unsent = b""
 
     def _end(self) -> None:
         if self._conversation is not None:
@@ -188,7 +193,7 @@ class _Line(asyncio.Protocol):
             self._tell(b"N", number, begun.encode("utf-8", "backslashreplace"))
             self.close()
             return
-        self._tell(b"G", number, b"")
+        self._unsent = _HEAD.pack(5, b"G", number)
         self._conversation, self._runs_program = begun, bool(hello.words)
 
 

@@ -8,7 +8,7 @@ import pytest
 from unit.agents.recorded import CWD, MCP, PATCH, SHELL, SHELLS, WRITE
 
 from leashtui.agents.adapter import Armory
-from leashtui.agents.registry import AGENTS, adapter_for
+from leashtui.agents.registry import AGENTS, adapter_for, placed
 from leashtui.model.errors import LeashError
 from leashtui.model.hook import Answer, Kind, Moment
 
@@ -51,6 +51,23 @@ def test_every_file_of_a_patch_is_an_act() -> None:
         (Kind.WRITE, "src/b.py"),
         (Kind.DELETE, "gone.txt"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "text", "forgone"),
+    [
+        ("run -m s/m x", "opencode.json", b'{"a": 1}', True),
+        ("", "opencode.jsonc", b'{"a": 1, // mine\n}', True),
+        ("run x", "opencode.json", b'{"$schema": "y"}', False),
+        ("mcp add x", "opencode.json", b"{}", False),
+        ("run x", "opencode.json", b"{", False),
+        ("run x", "tui.json", b"{}", False),
+    ],
+)
+def test_opencode_does_without_a_schema_and_nothing_else(words: str, name: str, text: bytes, forgone: bool) -> None:
+    argv = ["opencode", *words.split()]
+    assert adapter_for("opencode").forgoes(argv, f"{CWD}/{name}", text) is forgone
+    assert not adapter_for("claude").forgoes(argv, f"{CWD}/{name}", text)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -226,3 +243,31 @@ def test_what_older_versions_wrap_around_a_command_is_taken_off() -> None:
     assert codex.command_of(()) == ""
     assert claude.command_of(("bash", "-c", "-o", "pipefail", "ls")) == ""
     assert claude.command_of(("bash", "-l", "x.sh")) == ""
+
+
+def test_snapshots_that_lie_where_the_person_keeps_the_agents_files_are_snapshots() -> None:
+    claude, codex = adapter_for("claude"), adapter_for("codex")
+    name = "shell-snapshots/snapshot-bash-1-ab.sh"
+    tail = "shopt -u extglob 2>/dev/null || true && eval 'rm -rf x' < /dev/null && pwd -P >| /tmp/claude-1-cwd"
+    for path in (f"/data/claude+2/{name}", f"'/home/a b/.claude/{name}'"):
+        text = f"source {path} 2>/dev/null || true && {tail}"
+        assert claude.plain(("/bin/bash", "-c", text)) == ("/bin/bash", "-c", "rm -rf x")
+    for path in (f"'/x'; rm -rf ~; '/{name}'", f"$(rm -rf ~)/{name}", f"/x;y/{name}", f"/x y/{name}"):
+        text = f"source {path} 2>/dev/null || true && {tail}"
+        assert claude.plain(("/bin/bash", "-c", text)) == ("/bin/bash", "-c", text)
+    assert claude.is_habit(("/bin/bash", "-c", "-l", f"SNAPSHOT_FILE=/data/claude/{name}\nx"))
+    tried = 'set -e; . "/data/codex/shell_snapshots/01a2.1.sh"'
+    assert codex.plain(("/bin/bash", "-c", tried)) == ("true",)
+    assert codex.plain(("/bin/bash", "-c", tried + "; rm x")) != ("true",)
+
+
+def test_agents_files_are_where_the_persons_variables_say() -> None:
+    env = {"CODEX_HOME": "/data/codex", "CLAUDE_CONFIG_DIR": "relative", "XDG_DATA_HOME": "/data/share"}
+    for pattern, place in (
+        ("~/.codex/config.toml", "/data/codex/config.toml"),
+        ("~/.claude/settings.json", "~/.claude/settings.json"),
+        ("~/.local/share/opencode/opencode.db", "/data/share/opencode/opencode.db"),
+        ("./.codex/config.toml", "./.codex/config.toml"),
+    ):
+        assert placed(pattern, env) == place
+    assert placed("~/.claude.json", {"CLAUDE_CONFIG_DIR": "/data/c"}) == "/data/c/.claude.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judge import CWD, Files, judged_with, verdict
+from judge import CWD, Files, judged, judged_with, verdict
 
 from leashtui.classify.places import place_of
 from leashtui.classify.workspace import Workspace
@@ -121,3 +121,15 @@ def test_git_restores_nothing_that_lies_elsewhere() -> None:
     files = Files({"src/a.py": ""})
     assert "git restores" in judged_with("echo x > src/a.py", files).facts.undo
     assert judged_with("echo x > ../other/a.py", files).facts.undo == ""
+
+
+def test_settings_of_the_home_are_not_in_the_workspace() -> None:
+    """Nor are its secrets: git would not bring them back."""
+    for inside, outside in (
+        ("echo x >> .mcp.json", "echo x >> ~/.codex/config.toml"),
+        ("cat .env", "cat ~/.aws/credentials"),
+        ("rm .claude/settings.json", "rm ~/.claude/settings.json"),
+    ):
+        assert judged(inside).facts.in_workspace
+        found = judged(outside).facts
+        assert not found.in_workspace and "git" not in found.undo

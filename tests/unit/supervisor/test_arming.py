@@ -79,13 +79,21 @@ async def test_settings_it_writes_for_its_own_git_calls_are_read_past(
 @pytest.mark.parametrize("kind", [agent.kind for agent in AGENTS])
 def test_what_an_agent_obeys_is_never_its_own_state(kind: str) -> None:
     agent = adapter_of(kind)
-    state = own_state(agent, "/home/u")
+    state = own_state(agent, "/home/u", {})
     own, kept = (*state.agents, *state.tools), state.kept
     obeyed = (*agent.footprint.settings, *agent.footprint.skills, *agent.footprint.instructions)
     for path in (name.replace("~", "/home/u", 1) for name in obeyed if name.startswith("~/")):
         assert any(path.startswith(place) for place in kept), path
         longest = max(len(place) for place in kept if path.startswith(place))
         assert not any(path.startswith(place) and len(place) > longest for place in own), path
+
+
+@pytest.mark.parametrize("folder", ["/home/u", "/home", "/", "relative"])
+def test_the_whole_home_is_no_agents_wherever_its_files_were_moved(folder: str) -> None:
+    claude = adapter_of("claude")
+    assert own_state(claude, "/home/u", {"CLAUDE_CONFIG_DIR": folder}) == own_state(claude, "/home/u", {})
+    moved = own_state(claude, "/home/u", {"CLAUDE_CONFIG_DIR": "/srv/claude"})
+    assert any(place.startswith("/srv/claude/") for place in moved.agents)
 
 
 @pytest.mark.parametrize(("argv", "expected"), [(("claude",), True), (("bash",), False)])
