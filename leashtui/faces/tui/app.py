@@ -21,6 +21,7 @@ from textual._time import get_time
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
+from textual.timer import Timer
 
 from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
@@ -117,6 +118,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._stream: Stream | None = None
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
+        self._ticker: Timer | None = None
         self._hinted = False
         self._was_ready = False
         self.costs = costs_of(link.welcome)
@@ -201,7 +203,7 @@ class LeashApp(App[int], inherit_bindings=False):
             self._moved()
         self._arrange()
         self.run_worker(self._begin(), exit_on_error=True)
-        self.set_interval(_TICK, self._tick)
+        self._ticker = self.set_interval(_TICK, self._tick, pause=True)
         self.set_interval(_COSTS, self._read_costs)
         self.app_resume_signal.subscribe(self, self._again)
 
@@ -495,6 +497,8 @@ class LeashApp(App[int], inherit_bindings=False):
             )
             self.query_one("#side", Sheet).show(lines)
         self.query_one("#footer", Sheet).show([self._footer(now)])
+        if self._ticker is not None:  # who waits for nothing is not woken
+            self._ticker.resume() if self._hinted or panel.waiting else self._ticker.pause()
 
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width
