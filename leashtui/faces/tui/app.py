@@ -397,9 +397,22 @@ class LeashApp(App[int], inherit_bindings=False):
         self._to_agent(self._engine.replies())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A press on the right column moves the keyboard there."""
-        if event.widget is self.query_one("#side") and not self.panel.focused:
-            self._switch(True)
+        """A press beside the agent moves the keyboard to the panel; on a key's label there it is that key."""
+        sheet = event.widget
+        if not isinstance(sheet, Sheet) or sheet.id == "header" or self.gaze.keys:
+            return
+        place = sheet.region
+        shown = sheet.key_at(int(event.screen_x) - place.x, int(event.screen_y) - place.y, self.look.key)
+        if not self.panel.focused:
+            if sheet.id == "side" or shown == self._leader.shown or self.panel.waiting:
+                self._switch(True)
+        elif shown == self._leader.shown:
+            self._switch(False)
+        elif name := self._own_keys.named(shown):
+            self.panel.press(name, name if len(name) == 1 else None, "", self._clock())
+            if not self.panel.focused:
+                self._moved()
+            self._show()
 
     def on_mouse_scroll_up(self) -> None:
         """The wheel over the right column."""
