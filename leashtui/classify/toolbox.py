@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -25,9 +26,7 @@ _VERSION = lazy(r"(?:[-.]?\d+(?:\.\d+)*)?(?:\.(?:exe|py|sh|cmd|bat))?$")
 @cache
 def _texts() -> tuple[tuple[str, str], ...]:
     """(file name, text) of every packaged table."""
-    from importlib import resources  # costs 9 ms, and only who has no tables of their own needs it
-
-    folder = resources.files("leashtui.classify") / "tools"
+    folder = Path(__file__).parent / "tools"
     found = [(f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".toml")]
     return tuple(sorted(found))
 
@@ -35,9 +34,7 @@ def _texts() -> tuple[tuple[str, str], ...]:
 @cache
 def arity() -> dict[str, dict[str, frozenset[str]]]:
     """Long options that take a value by program and subcommand ('' none), as the completion package says."""
-    from importlib import resources
-
-    text = (resources.files("leashtui.classify") / "arity.toml").read_text("utf-8")
+    text = (Path(__file__).parent / "arity.toml").read_text("utf-8")
     found: dict[str, dict[str, frozenset[str]]] = {}
     for path, options in tomllib.loads(text).items():
         program, _, sub = path.partition(" ")

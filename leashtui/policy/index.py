@@ -9,7 +9,6 @@ sieve never changes an answer; `PDP.self_test` compares it with the engine befor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from cedarpy import pst
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from leashtui.policy.names import type_of
 from leashtui.policy.policy import Policy
+from leashtui.policy.reads import parts_of
 from leashtui.policy.values import Seen, compare
 
 RESOURCE = "\0resource"
@@ -132,7 +132,7 @@ def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:
         one = stack.pop()
         if isinstance(one, tuple):
             stack.extend(one)
-        elif is_dataclass(one) and not isinstance(one, type):
+        elif (parts := parts_of(one)) is not None:
             if isinstance(one, pst.GetAttr):
                 safe = one.base == _CONTEXT and one.attr in facts
             elif isinstance(one, pst.HasAttr):
@@ -145,7 +145,7 @@ def _cannot_err(node: pst.Template, facts: frozenset[str]) -> bool:
                 safe = isinstance(one, _SAFE)
             if not safe:
                 return False
-            stack.extend(getattr(one, field.name) for field in fields(one))
+            stack.extend([getattr(one, name) for name in parts])
     return True
 
 

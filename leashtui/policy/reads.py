@@ -22,6 +22,27 @@ class Reads(Struct, frozen=True):
     resource: bool = False
 
 
+_PARTS: dict[type, tuple[str, ...] | None] = {}
+
+
+def parts_of(value: object) -> tuple[str, ...] | None:
+    """The fields of a node; None for what is no node. Found out once a kind: a set has many nodes of few kinds."""
+    kind = type(value)
+    if kind not in _PARTS:
+        _PARTS[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _PARTS[kind]
+
+
+def below(value: Any) -> Iterable[Any]:
+    """What lies directly below a node, or in a collection of nodes."""
+    parts = parts_of(value)
+    if parts is not None:
+        return [getattr(value, name) for name in parts]
+    if isinstance(value, tuple):
+        return value
+    return () if isinstance(value, str) or not isinstance(value, Mapping) else value.values()
+
+
 def reads_of(nodes: Iterable[pst.Template]) -> Reads:
     """The union of what these policies look at."""
     facts: set[str] = set()
@@ -40,12 +61,8 @@ def reads_of(nodes: Iterable[pst.Template]) -> Reads:
         elif isinstance(value, pst.Var):
             every = every or value.name == "context"
             resource = resource or value.name == "resource"
-        elif isinstance(value, Mapping):
-            stack.extend(value.values())
-        elif isinstance(value, tuple):
-            stack.extend(value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            stack.extend(getattr(value, field.name) for field in fields(value))
+        else:
+            stack.extend(below(value))
     return Reads(frozenset(facts), every, resource)
 
 
@@ -57,10 +74,8 @@ def named_in(node: pst.Template) -> frozenset[pst.EntityUid]:
         value = stack.pop()
         if isinstance(value, pst.EntityUid):
             found.add(value)
-        elif isinstance(value, tuple):
-            stack.extend(value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            stack.extend(getattr(value, field.name) for field in fields(value))
+        else:
+            stack.extend(below(value))
     return frozenset(found)
 
 

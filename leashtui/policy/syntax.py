@@ -31,13 +31,15 @@ STATEMENTS = 4096
 """Most policies in one file."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\n]++|//[^\n]*+)
-      | (?P<string>"(?:[^"\\]|\\.)*+")
+    r"""(?:[ \t\n]++|//[^\n]*+)*+
+    (?: (?P<string>"(?:[^"\\]|\\.)*+")
       | (?P<word>[A-Za-z_][A-Za-z0-9_]*+)
       | (?P<number>[0-9]++)
-      | (?P<mark>::|&&|\|\||==|!=|<=|>=|[-<>=!+*/%.,;:@(){}\[\]?])""",
+      | (?P<mark>::|&&|\|\||==|!=|<=|>=|[-<>=!+*/%.,;:@(){}\[\]?])
+      | (?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
+_SPACE = re.compile(r"(?:[ \t\n]++|//[^\n]*+)*+")
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "FULLWIDTH", "MATHEMATICAL"})
 """Scripts, by the first word of their letters' names, in which letters look like those of another."""
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -157,21 +159,24 @@ def read_text(file: str, raw: bytes) -> Text:
 def tokenise(text: Text) -> list[Token]:
     """All tokens. Raises Flaw at an unfinished string or a character that Cedar does not know."""
     tokens: list[Token] = []
-    offset, end = 0, len(text.text)
-    while offset < end:
-        match = _TOKEN.match(text.text, offset)
+    offset, read = 0, _TOKEN.match
+    while True:
+        match = read(text.text, offset)
         if match is None:
+            space = _SPACE.match(text.text, offset)
+            offset = space.end() if space else offset
             if text.text[offset] == '"':
                 raise text.flaw(offset, "this string never ends", 'close it with a double quote (")')
             raise text.flaw(offset, f"unexpected character {text.text[offset]!r}", "Cedar has no such sign; remove it")
         kind = match.lastgroup or ""
-        if kind == "string" and not match.group().isascii() and (mixed := mixed_word(match.group())):
+        if kind == "end":
+            return tokens
+        word, offset = match[kind], match.start(kind)
+        if kind == "string" and not word.isascii() and (mixed := mixed_word(word)):
             what = f"{mixed!r} mixes letters of two scripts, of which some look alike"
             raise text.flaw(offset, what, "write it in one script, or a letter that is meant as an escape: \\u{43e}")
-        if kind != "space":
-            tokens.append(Token(kind, match.group(), offset))
+        tokens.append(Token(kind, word, offset))
         offset = match.end()
-    return tokens
 
 
 def _follows_like(tokens: Sequence[Token]) -> bool:

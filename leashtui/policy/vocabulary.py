@@ -8,7 +8,6 @@ never refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +15,7 @@ from cedarpy import pst
 
 from leashtui.model.facts import Content, Parse, Place, Verb
 from leashtui.model.request import Layer, Mode, Posture, Tier
+from leashtui.policy.reads import below
 
 _WORDS: Mapping[str, frozenset[str]] = {
     "verbs": frozenset(Verb),
@@ -37,12 +37,7 @@ def strange_words(node: pst.Template) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, pst.BinaryOp):
             yield from _compared(value.left, value.right)
             yield from _compared(value.right, value.left)
-        if isinstance(value, Mapping):
-            stack.extend(value.values())
-        elif isinstance(value, tuple):
-            stack.extend(value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            stack.extend(getattr(value, field.name) for field in fields(value))
+        stack.extend(below(value))
 
 
 def _compared(fact: pst.Expr, other: pst.Expr) -> Iterator[tuple[str, str, str]]:

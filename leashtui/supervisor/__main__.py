@@ -6,13 +6,13 @@ end. Invariant: every way out tells the keeper something, and an error before th
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import os
 import socket
 import sys
 
+from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoever else imports it
 from leashtui.model.errors import Exit, LeashError
 from leashtui.supervisor.channel import Channel, Start
 
@@ -45,7 +45,6 @@ def main() -> int:
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         _hide()
-        gc.disable()  # what is imported and built from here on stays, so that looking for waste finds none
         import leashtui.supervisor.startup  # noqa: F401 - while the keeper still finds out what to start
 
         start = channel.read_start()

@@ -204,6 +204,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         endings.watch,
         lambda text, hint: session.notice("info", text, hint),
         lambda places: lanes.lend(places),
+        lambda remote: _address(probe, remote),
     )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     lacking = Lacking(
@@ -390,6 +391,12 @@ def _around(start: Start, probe: RepositoryProbe, tier: Tier) -> Surroundings:
     version = version_of(Path(os.path.realpath(start.exe)), adapter_of(start.agent).footprint.package)
     sudo = "inside" if tier is Tier.WATCH or not os.geteuid() else start.sudo  # root needs no rights but its own
     return Surroundings(start.workspace, repository, version, start.posture.value, sudo)
+
+
+def _address(probe: RepositoryProbe, remote: str) -> str:
+    """Where a remote led when the session began, '' for a name that was none then."""
+    pins = probe.pinned()
+    return dict(pins.remotes).get(remote, "") if pins is not None else ""
 
 
 def _bins(env: Mapping[str, str]) -> tuple[str, ...]:

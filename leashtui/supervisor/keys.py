@@ -87,6 +87,13 @@ _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
 _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew".split())
 
 
+def _is_folder(remote: str) -> bool:
+    """Whether an address of git is a folder of this machine, for which no key is needed; as git itself tells."""
+    if remote.startswith("file://"):
+        return True
+    return "/" in remote.partition(":")[0] and "://" not in remote
+
+
 def _names(facts: Facts, path: str) -> bool:
     """Whether the command says itself that it reads there, so that it is asked for anyway."""
     return any(e.verb is Verb.SECRET_READ and (e.target + "/").startswith(path + "/") for e in facts.effects)
@@ -111,7 +118,8 @@ class Mover(Protocol):
 
 class Keys:
     """home: of the person. move: takes a cover away or puts it back. follow: calls back once a process has ended.
-    tell: a sentence and what to do, for the log and the panel. lend: told what programs may write beside open keys."""
+    tell: a sentence and what to do, for the log and the panel. lend: told what programs may write beside open keys.
+    leads: the address behind the name of a remote, '' where that is not known."""
 
     def __init__(
         self,
@@ -120,7 +128,9 @@ class Keys:
         follow: Callable[[ProcessRef, Callable[[], None]], bool],
         tell: Callable[[str, str], None],
         lend: Callable[[tuple[str, ...]], None] = lambda places: None,
+        leads: Callable[[str], str] = lambda remote: "",
     ) -> None:
+        self._leads = leads
         self._home = os.path.realpath(home) if home else ""
         self._move = move
         self._follow = follow
@@ -201,6 +211,8 @@ class Keys:
                 continue
             wanted += KEYS_OF.get(program, ())
             if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
+                if facts.remotes and all(_is_folder(self._leads(remote) or remote) for remote in facts.remotes):
+                    continue
                 wanted += (".ssh", *_GIT)
         if not _NETRC.isdisjoint(facts.programs) and self._in_netrc(request, facts):
             wanted.append(".netrc")

@@ -27,6 +27,8 @@ _NAME = r'(?:"[^"]+"|\[[^\]]+\]|`[^`]+`|\w+)'
 _DELETE = re.compile(rf"(?is)^\s*delete\s+from\s+({_NAME})\s*(?:\bwhere\b(.+))?$")
 _UPDATE = re.compile(rf"(?is)^\s*update\s+({_NAME})\s+set\s+(.+)$")
 _DROP = re.compile(rf"(?is)^\s*(?:drop\s+table|truncate(?:\s+table)?)\s+(?:if\s+exists\s+)?({_NAME})\b")
+_TELLING = re.compile(r"[\w\s.,'=<>!%+-]*")
+"""A condition that a person may be shown to count with: it calls nothing."""
 _WHERE = re.compile(r"(?is)\bwhere\b(.+)$")
 _CLIENTS = frozenset({"sqlite3", "sqlite"})
 _VALUED = frozenset("-cmd -init -separator -nullvalue -newline -mmap -maxsize -vfs -heap -pagecache -A".split())
@@ -49,10 +51,13 @@ def rows(facts: Facts, counts: Counts | None = None) -> list[str]:
         if (parts := _parts(statement)) is None:
             continue
         what, table, condition = parts
-        if condition or len(statement) >= _CUT:
-            found.append(f"{what} rows of {_bare(table)}; number unknown")
-        else:
-            found.append(f"{what} every row of {_bare(table)}; number unknown")
+        some = condition or len(statement) >= _CUT
+        how_many = "number unknown"
+        if len(statement) < _CUT and _TELLING.fullmatch(condition):
+            how_many = (
+                f"not counted; this counts them: SELECT count(*) FROM {table}{' WHERE ' if some else ''}{condition}"
+            )
+        found.append(f"{what} {'rows' if some else 'every row'} of {_bare(table)}; {how_many}")
     return found
 
 

@@ -22,7 +22,7 @@ from leashtui.guards.kernel.floor import BARE, KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.probe import Support, probe
 from leashtui.guards.kernel.reads import watched_in
-from leashtui.guards.kernel.spawn import Launched, launch
+from leashtui.guards.kernel.spawn import Begun, Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.model.errors import LeashError
 from leashtui.model.event import Notice, OutsideRead
@@ -68,6 +68,7 @@ async def start_session(start: Start, channel: Channel) -> Session:
     support = probe()
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
+    begun = Begun(start.stdio, None if start.face == "headless" else (start.rows, start.cols))
     parts = build(start, channel, tier, lost)
     session = parts.session
     usual = choose_tier(Tier.STRICT, "", (), adapter_of(start.agent).tier)
@@ -114,9 +115,8 @@ async def start_session(start: Start, channel: Channel) -> Session:
         env=parts.variables.without(armed.env),
         cwd=start.cwd,
         guarded=tier is not Tier.WATCH,
-        stdio=start.stdio,
-        size=None if start.face == "headless" else (start.rows, start.cols),
         floor=floor,
+        begun=begun,
     )
     try:
         if floor.covered:

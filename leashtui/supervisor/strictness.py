@@ -120,10 +120,13 @@ def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> OwnState:
     told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
     kept = dict.fromkeys((*STEERS, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
 
+    def holds_home(folder: str) -> bool:
+        return folder.startswith("/") and (home + "/").startswith(os.path.normpath(folder).rstrip("/") + "/")
+
+    env = {name: value for name, value in env.items() if not holds_home(value)}  # the whole home is no agent's
+
     def at(name: str) -> str:
-        place = placed(f"~/{name}", env)
-        wide = (home + "/").startswith(place.rstrip("/") + "/")  # the whole home is no agent's
-        return os.path.join(home, name if wide else place.removeprefix("~/"))
+        return os.path.join(home, placed(f"~/{name}", env).removeprefix("~/"))
 
     def below(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(at, names))

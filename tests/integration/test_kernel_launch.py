@@ -12,7 +12,7 @@ import pytest
 from conftest import eventually
 from underguard import GUARDED, python, under_guard
 
-from leashtui.guards.kernel.spawn import launch
+from leashtui.guards.kernel.spawn import Begun, launch
 from leashtui.model.errors import GuardError
 
 KEPT = 0b11001011  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
@@ -100,6 +100,14 @@ def test_a_text_file_without_a_first_line_is_a_shell_script(tmp_path: Path) -> N
 def test_what_cannot_be_locked_up_is_not_started_and_says_why(tmp_path: Path) -> None:
     with pytest.raises(GuardError, match="could not be put under guard.*gone"):
         launch(["true"], exe="/bin/true", env={}, cwd=str(tmp_path / "gone"), guarded=True, stdio=(0, 1, 2))
+
+
+def test_a_launcher_that_was_begun_goes_without_a_word_when_there_is_no_session(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("wb") as said:
+        begun = Begun((0, said.fileno(), said.fileno()))
+        begun.line.close()
+        assert os.waitstatus_to_exitcode(os.waitpid(begun.pid, 0)[1]) == 125
+    assert (tmp_path / "said").read_text() == ""
 
 
 def test_the_agent_dies_with_its_supervisor(tmp_path: Path) -> None:

@@ -177,6 +177,42 @@ async def test_the_mouse_reaches_an_agent_that_asked_for_it() -> None:
         assert not play.app.panel.focused
 
 
+async def point_at(play: Play, words: str) -> None:
+    """A click on the first place of the screen that says `words`."""
+    lines = await play.shows(words)
+    y = next(y for y, line in enumerate(lines) if words in line)
+    x = lines[y].index(words) + 1
+    widget, place = play.app.screen.get_widget_at(x, y)
+    await play.pilot.click(widget, offset=(x - place.x, y - place.y))
+    await play.pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_card_is_answered_by_the_mouse_under_the_same_rules(size: tuple[int, int]) -> None:
+    async with Play(size=size) as play:
+        await play.card(install())
+        await point_at(play, "ctrl+] to answer")
+        assert play.app.panel.focused
+        assert play.answers() == []
+        await play.shows(" y  once")
+        await point_at(play, " y  once")
+        assert play.answers() == [], "a click that only just showed the card approves nothing"
+        play.clock.at += 1
+        await point_at(play, "npm install left-pad")
+        assert play.answers() == []
+        play.clock.at += 1
+        await point_at(play, " y  once")
+        assert play.answers() == [("L-13", Choice.ONCE)]
+        play.desk.say(CardGone("L-13", "allowed", "ada"))
+        await play.until(lambda: not play.app.panel.waiting)
+        await play.card(force_push(command="printf ' y '"))
+        play.clock.at += 1
+        await point_at(play, "printf ' y '")
+        await point_at(play, "say why")
+        assert play.app.panel.editor is not None
+        assert len(play.answers()) == 1
+
+
 async def test_a_resize_reaches_engine_and_pump() -> None:
     async with Play() as play:
         await play.shows("212 tests pass")

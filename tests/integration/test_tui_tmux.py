@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -209,6 +211,22 @@ def test_a_severe_card_needs_two_keys_and_a_denial_may_carry_words(small: Scene)
     small.tmux.keys("Enter")
     until(lambda: len(small.answers()) == 2, "the denial")
     assert small.answers() == [("L-12", Choice.ONCE, ""), ("L-20", Choice.DENY, "use a branch, y?")]
+
+
+def waits(pid: int) -> int:
+    """How often the threads of a process went to sleep."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    found = [re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (t / "status").read_text(), re.M) for t in tasks]
+    return sum(int(one[1]) for one in found if one)
+
+
+def test_nothing_wakes_a_panel_in_which_nothing_happens(small: Scene) -> None:
+    time.sleep(8)  # what was said at the start is gone by then
+    before = waits(small.face())
+    time.sleep(4)
+    assert waits(small.face()) - before < 12
+    small.run("echo aw''ake")
+    small.tmux.shows("awake")
 
 
 def test_freeze_and_kill(small: Scene) -> None:

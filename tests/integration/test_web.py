@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -71,6 +73,8 @@ def test_without_the_token_or_from_elsewhere_there_is_nothing(desk: DeskServer) 
         assert status(bare, Cookie=cookie, Host="evil.example") == 403
         assert status(bare, Cookie=cookie, Origin="https://evil.example") == 403
         assert status(bare + "ws", Cookie=cookie) == 403
+        assert status(bare + "state") == 403
+        assert status(bare + "state", Cookie=cookie) == 200
         assert status(bare + "static/js/textual.js") == 403
         assert desk.faces() == 0
 
@@ -136,6 +140,10 @@ def test_a_browser_shows_the_panel_and_answers_where_it_may(desk: DeskServer, tm
                 answers = lambda: [(m.ask, m.choice) for m in desk.received if isinstance(m, Answer)]  # noqa: E731
                 until(lambda: answers() == [("L-13", Choice.DENY)], "the answer")
                 assert desk.roles[-1] == "reviewer"
+                first = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+                for pid in first:
+                    os.kill(int(pid), signal.SIGKILL)
+                until(lambda: len(desk.roles) == 2 and desk.faces() == 1, "the page finds back by itself")
                 server.kill()
                 until(lambda: desk.faces() == 0, "no panel outlives its page")
             finally:

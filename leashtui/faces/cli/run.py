@@ -11,7 +11,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def start(
     agent = adapter_for(argv[0])
     place = workspace.find(where, args.workspace, (runtime_dir(), state_dir(), config_dir()))
     face = choose_face(args, config)
-    quiet, said = own_prompts(agent, argv, config, held=_execs_are_held(guard))
+    quiet, said = own_prompts(agent, argv, config, held=lambda: _execs_are_held(guard))
     if said:
         print(f"leash: {said}", file=sys.stderr)
     size = shutil.get_terminal_size()
@@ -189,15 +189,15 @@ def _advice(word: str) -> str:
     return "leash runs any program: leash bash; `leash --help` lists its own commands"
 
 
-def own_prompts(agent: Adapter, argv: Sequence[str], config: Config, *, held: bool) -> tuple[bool, str]:
+def own_prompts(agent: Adapter, argv: Sequence[str], config: Config, *, held: Callable[[], bool]) -> tuple[bool, str]:
     """(whether the agent's own prompts are switched off, what the person should know of that, '' for nothing).
 
-    held: whether execs will be held, without which they stay.
+    held: whether execs will be held, without which they stay; to find out takes a while, and few have to know.
     """
     kind, wanted = agent.kind, config.own_prompts.get(agent.kind)
     if wanted == "quiet" and not agent.quiet:
         return False, f"{kind} has no prompts of its own that leash could switch off"
-    if wanted == "quiet" and not held:
+    if wanted == "quiet" and not held():
         return False, f"{kind} keeps its own prompts: this session holds no execs"
     if wanted == "quiet":
         return True, f"{kind} runs without its own prompts (own_prompts.{kind})"

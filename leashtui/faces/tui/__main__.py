@@ -10,7 +10,6 @@ is said after the terminal was given back.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import ctypes
 import gc
 import os
@@ -20,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoever else imports it
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.door import Door, waiting_at
@@ -34,7 +34,6 @@ _LEAVES = 5
 
 def main() -> int:
     """Run one face to its end. Returns its exit code."""
-    gc.disable()  # until the first paint: a collection during imports costs more than it frees
     door = waiting_at(sys.argv[1:])
     first: Mapping[str, Any] = {}
     if door is not None:

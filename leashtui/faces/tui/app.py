@@ -21,6 +21,7 @@ from textual._time import get_time
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.driver import Driver
+from textual.timer import Timer
 
 from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
@@ -117,6 +118,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._stream: Stream | None = None
         self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
+        self._ticker: Timer | None = None
         self._hinted = False
         self._was_ready = False
         self.costs = costs_of(link.welcome)
@@ -201,7 +203,7 @@ class LeashApp(App[int], inherit_bindings=False):
             self._moved()
         self._arrange()
         self.run_worker(self._begin(), exit_on_error=True)
-        self.set_interval(_TICK, self._tick)
+        self._ticker = self.set_interval(_TICK, self._tick, pause=True)
         self.set_interval(_COSTS, self._read_costs)
         self.app_resume_signal.subscribe(self, self._again)
 
@@ -395,9 +397,22 @@ class LeashApp(App[int], inherit_bindings=False):
         self._to_agent(self._engine.replies())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A press on the right column moves the keyboard there."""
-        if event.widget is self.query_one("#side") and not self.panel.focused:
-            self._switch(True)
+        """A press beside the agent moves the keyboard to the panel; on a key's label there it is that key."""
+        sheet = event.widget
+        if not isinstance(sheet, Sheet) or sheet.id == "header" or self.gaze.keys:
+            return
+        place = sheet.region
+        shown = sheet.key_at(int(event.screen_x) - place.x, int(event.screen_y) - place.y, self.look.key)
+        if not self.panel.focused:
+            if sheet.id == "side" or shown == self._leader.shown or self.panel.waiting:
+                self._switch(True)
+        elif shown == self._leader.shown:
+            self._switch(False)
+        elif name := self._own_keys.named(shown):
+            self.panel.press(name, name if len(name) == 1 else None, "", self._clock())
+            if not self.panel.focused:
+                self._moved()
+            self._show()
 
     def on_mouse_scroll_up(self) -> None:
         """The wheel over the right column."""
@@ -495,6 +510,8 @@ class LeashApp(App[int], inherit_bindings=False):
             )
             self.query_one("#side", Sheet).show(lines)
         self.query_one("#footer", Sheet).show([self._footer(now)])
+        if self._ticker is not None:  # who waits for nothing is not woken
+            self._ticker.resume() if self._hinted or panel.waiting else self._ticker.pause()
 
     def _footer(self, now: float) -> Text:
         panel, width = self.panel, self._layout.width

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import byref, c_bool, c_int, c_size_t, c_uint32, c_void_p
-from functools import lru_cache, reduce
-from itertools import groupby
-from operator import or_
+from functools import lru_cache
 from typing import Any
 
 from rich.color import Color
@@ -22,6 +20,7 @@ from textual.strip import Strip
 from leashtui.faces.tui import ghostty_abi as abi
 from leashtui.faces.tui.cell import fit
 from leashtui.faces.tui.engine import Modes, MouseAct
+from leashtui.faces.tui.packed import plain_row
 from leashtui.faces.tui.pointer import mouse_bytes, tracking
 from leashtui.faces.tui.replies import REPLY
 from leashtui.words.plain import one_line
@@ -178,21 +177,12 @@ class GhosttyEngine:
         lib.render_state_row_get(self._iterator, abi.ROW_CELLS_RAW, byref(cells))
         lib.render_state_row_get(self._iterator, abi.ROW_CELLS, byref(self._cells))
         count = min(cells.len, self.cols)
+        raw = ctypes.string_at(cells.ptr, 8 * count)
+        if (plain := plain_row(raw)) is not None:
+            return self._plain(raw, *plain)
         packed = cells.ptr[:count]
         styles: dict[int, Style] = {}
         segments: list[Segment] = []
-        if not reduce(or_, packed, 0) & _UNUSUAL:
-            line = bytes([cell >> 2 & 0x7F for cell in packed]).replace(b"\0", b" ").decode()
-            if line.isprintable():
-                x = 0
-                for look, run in groupby([cell & _STYLED for cell in packed]):
-                    end = x + len(list(run))
-                    if look not in styles:
-                        styles[look] = self._style(x, packed[x])
-                    segments.append(Segment(line[x:end], styles[look]))
-                    x = end
-                strip = Strip(segments, count)
-                return strip if count == self.cols else Strip(segments).adjust_cell_length(self.cols)
         text: list[str] = []
         current = -1
         style = _PLAIN
@@ -224,6 +214,20 @@ class GhosttyEngine:
             segments.append(Segment("".join(text), style))
         strip = Strip(segments, count)
         return strip if count == self.cols else Strip(segments).adjust_cell_length(self.cols)
+
+    def _plain(self, raw: bytes, line: str, ends: list[int]) -> Strip:
+        """A row of plain ASCII. ends: of the runs of one look."""
+        styles: dict[int, Style] = {}
+        segments: list[Segment] = []
+        x = 0
+        for end in ends:
+            cell = int.from_bytes(raw[8 * x : 8 * x + 8], "little")
+            look = cell & _STYLED
+            if look not in styles:
+                styles[look] = self._style(x, cell)
+            segments.append(Segment(line[x:end], styles[look]))
+            x = end
+        return Strip(segments, x) if x == self.cols else Strip(segments).adjust_cell_length(self.cols)
 
     def _style(self, x: int, cell: int) -> Style:
         """The style of the iterator's row at `x`; a blank that only has a background keeps it in the cell."""
@@ -356,8 +360,6 @@ class GhosttyEngine:
 _PLAIN = Style()
 _STYLED = 0xFFFF << 26
 _LOOKS = _STYLED | 0x3FFFFFF
-_UNUSUAL = 3 | 0x1FFF80 << 2 | 3 << 42
-"""What no cell of plain ASCII has: another content than one code point, a code point above 127, a width but one."""
 _SIGNIFICANT = (0, 0xFF, 0xFFFFFF, 0)
 
 

@@ -114,6 +114,9 @@ IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 
 
+_FIXED = {"!": "exclamation_mark", "enter": "enter", "esc": "escape"}
+
+
 class Keymap:
     """The table with a person's own keys in it. own: id of an action to the key it shall have.
 
@@ -140,6 +143,12 @@ class Keymap:
     def working(self, situation: Situation) -> list[Key]:
         """Rows for the footer, in order."""
         return [k for k in self.rows if k.effect and k.works(situation)]
+
+    def named(self, shown: str) -> str:
+        """The name of the key behind a label, '' for one that is no label of ours."""
+        if shown in _FIXED:
+            return _FIXED[shown]
+        return next((k.names[0] for k in self.rows if k.names and shown and k.shown == shown), "")
 
     def shown(self, action: str) -> str:
         """What a person presses for an action."""

@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 COOKIE = "leash"
+_PAGE = Path(__file__).parent / "page"
+"""Its template; the one that textual-serve brings asks a third party for its letters and cannot find back."""
 _POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " font-src 'self'; connect-src 'self' ws://{host}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -32,17 +35,23 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageServer(Server):
-    """command: of the panel. host: 127.0.0.1 and the port it listens on."""
+    """command: of the panel. port: that it listens on, at 127.0.0.1. directory: the session's, there while it lives."""
 
-    def __init__(self, command: str, port: int, token: str, title: str) -> None:
-        super().__init__(command, host="127.0.0.1", port=port, title=title)
+    def __init__(self, command: str, port: int, token: str, directory: Path) -> None:
+        super().__init__(command, "127.0.0.1", port, f"leash {directory.name}", templates_path=_PAGE)
+        self._directory = directory
         self._token = token
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
         app.middlewares.append(self._guarded)
+        app.add_routes([web.get("/state", self._state)])
         return app
+
+    async def _state(self, request: web.Request) -> web.Response:
+        """Asked by a page whose panel was closed: whether there is a session to come back to."""
+        return web.Response(text="live" if (self._directory / "session.json").exists() else "over")
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -64,6 +73,16 @@ class PageServer(Server):
             answer.headers.update(_HEADERS | {"Content-Security-Policy": _POLICY.format(host=request.host)})
         return answer
 
+    async def _process_messages(self, websocket: web.WebSocketResponse, app_service: AppService) -> None:
+        """A page whose panel died is told so: it would show the last picture for ever."""
+        panel = app_service._task
+        waits = asyncio.ensure_future(_close_after(panel, websocket)) if panel is not None else None
+        try:
+            await super()._process_messages(websocket, app_service)
+        finally:
+            if waits is not None:
+                waits.cancel()
+
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
@@ -76,6 +95,11 @@ class PageServer(Server):
         web.run_app(
             self._make_app(), sock=listener, print=None, loop=asyncio.new_event_loop(), handler_cancellation=True
         )
+
+
+async def _close_after(panel: asyncio.Task[None], websocket: web.WebSocketResponse) -> None:
+    await asyncio.wait([panel])
+    await websocket.close()
 
 
 def main() -> int:
@@ -98,9 +122,7 @@ def main() -> int:
     panel = [sys.executable, "-I", "-m", "leashtui.faces.tui", "--web", "--no-bell", "--theme", theme]
     panel += ["--role", arguments.role, str(arguments.directory)]
     port = listener.getsockname()[1]
-    PageServer(f"exec {shlex.join(panel)}", port, secrets.token_urlsafe(32), f"leash {arguments.directory.name}").run(
-        listener
-    )
+    PageServer(f"exec {shlex.join(panel)}", port, secrets.token_urlsafe(32), arguments.directory).run(listener)
     return 0
 
 

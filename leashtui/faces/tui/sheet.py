@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -29,6 +30,16 @@ class Sheet(Widget, can_focus=False, inherit_bindings=False):
         if list(lines) != list(self.lines):  # Text compares its characters and its spans
             self.lines = lines
             self.refresh()
+
+    def key_at(self, x: int, y: int, style: Style) -> str:
+        """The key whose label, drawn in `style`, or whose words behind it were pointed at; '' for none."""
+        found = ""
+        if 0 <= y < len(self.lines):
+            line = self.lines[y]
+            for span in sorted(span for span in line.spans if span.style == style):
+                if cell_len(line.plain[: span.start]) <= x < cell_len(line.plain.rstrip(" │┃")):
+                    found = line.plain[span.start : span.end].strip()
+        return found
 
     def render_line(self, y: int) -> Strip:
         """Row `y` of the widget."""

@@ -17,6 +17,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from leashtui.faces.tui.driver import PanelDriver
 from leashtui.faces.tui.engine import Engine, MouseAct
 from leashtui.faces.tui.lookback import Lookback
 
@@ -82,9 +83,33 @@ class TerminalView(Widget, can_focus=False, inherit_bindings=False):
             self._cursor = cursor
         for row in rows:
             self._strips.pop(row, None)
-        width = self.size.width
-        height = self.size.height
-        self.refresh(*(Region(0, row, width, 1) for row in sorted(rows) if row < height)) if rows else None
+        width, height = self.size
+        changed = [row for row in sorted(rows) if row < height]
+        if changed and not self._straight(changed):
+            self.refresh(*(Region(0, row, width, 1) for row in changed))
+
+    def _straight(self, rows: list[int]) -> bool:
+        """Write these rows to the person's terminal at once, past the compositor, which costs more than they do.
+
+        Nothing ever lies over them, and nobody keeps what was drawn: whatever the compositor draws later it asks for
+        anew. Returns False where that is not so: another driver, a layout still to come.
+        """
+        app, screen, place = self.app, self.screen, self.region
+        driver = app._driver
+        if not isinstance(driver, PanelDriver) or not app._running or app._closed or app._batch_count:
+            return False
+        if not screen.is_current or screen._layout_required:
+            return False
+        if place.size != self.size or not place.area:
+            return False
+        console, width = app.console, place.width
+        drawn = [
+            f"\x1b[{place.y + row + 1};{place.x + 1}H{self.render_lines(Region(0, row, width, 1))[0].render(console)}"
+            for row in rows
+        ]
+        begin, end = ("\x1b[?2026h", "\x1b[?2026l") if app._sync_available else ("", "")
+        driver.write(f"{begin}{''.join(drawn)}\x1b[1;1H{end}")
+        return True
 
     def redraw(self) -> None:
         """Draw everything again: another size, another keyboard owner."""

@@ -257,7 +257,10 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)
     line = socket.socket(fileno=int(sys.argv[1]))
     with line.makefile("rb") as letter:
-        settings = marshal.loads(letter.read(int(letter.readline())))
+        length = letter.readline()
+        if not length:  # there will be no session
+            os._exit(125)
+        settings = marshal.loads(letter.read(int(length)))
     try:
         lock_up(line, settings)
     except OSError as error:

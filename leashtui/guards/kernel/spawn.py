@@ -47,6 +47,20 @@ class Launched:
             self._line.sendall(b"go")
 
 
+class Begun:
+    """A launcher that does not know yet what to become: its interpreter starts while a session is built.
+
+    It holds nothing and has no guard; at the end of its line, with whoever holds it, it goes without a word.
+    """
+
+    def __init__(self, stdio: tuple[int, ...] = (), size: tuple[int, int] | None = None) -> None:
+        """size: (rows, cols) for a PTY, else stdio names fds 0-2 for it."""
+        self.stdio = stdio
+        self.line, theirs = socket.socketpair()
+        with theirs:
+            self.pid, self.master = _start(theirs.fileno(), stdio, size)
+
+
 def launch(
     argv: Sequence[str],
     *,
@@ -57,22 +71,22 @@ def launch(
     stdio: tuple[int, ...] = (),
     size: tuple[int, int] | None = None,
     floor: Floor = BARE,
+    begun: Begun | None = None,
 ) -> Launched:
     """Start `argv` stopped before its exec. size: (rows, cols) for a PTY, else stdio names fds 0-2 for it.
 
-    floor: what holds it whatever it asks, see floor.py.
+    floor: what holds it whatever it asks, see floor.py. begun: a launcher that was started before, for these streams.
     Raises GuardError with what the launcher said when it cannot lock itself up.
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
-        pid, master = _start(theirs.fileno(), stdio, size)
+    begun = Begun(stdio, size) if begun is None else begun
+    ours, pid, master = begun.line, begun.pid, begun.master
     settings = {
         "parent": os.getpid(),
         "cwd": cwd,
         "exe": exe,
         "argv": [os.fsencode(a) for a in argv],
         "env": {os.fsencode(k): os.fsencode(v) for k, v in env.items()},
-        "stdio": list(stdio),
+        "stdio": list(begun.stdio),
         "guarded": guarded,
         "filter": program(floor.tier, reads=floor.reads),
         "handled": floor.handled,

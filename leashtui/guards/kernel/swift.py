@@ -13,7 +13,7 @@ import os
 import re
 import resource
 from collections.abc import Callable, Sequence
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from leashtui.guards.kernel import abi
@@ -89,7 +89,7 @@ class Swift:
                 }),
             }
         )  # fmt: skip
-        room = files("leashtui.guards.kernel")
+        room = Path(__file__).parent
         names = lua.compile(room.joinpath("names.lua").read_text())(setting)
         folders_of = lua.compile(room.joinpath("folders.lua").read_text())
         self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names, folders_of)

@@ -18,7 +18,7 @@ def test_they_are_switched_off_only_on_demand_and_where_execs_are_held(kind: str
     agent = adapter_of(kind)
     for wanted in (None, "keep", "quiet"):
         config = Config(own_prompts={kind: wanted}) if wanted else Config()  # type: ignore[dict-item]
-        quiet, said = own_prompts(agent, [agent.names[0]], config, held=held)
+        quiet, said = own_prompts(agent, [agent.names[0]], config, held=lambda: held)
         assert quiet == (wanted == "quiet" and held and bool(agent.quiet))
         assert bool(said) == (wanted == "quiet" or (wanted is None and bool(agent.quiet) and not agent.answered))
         added = set(agent.command([agent.names[0]], quiet=quiet)) - set(agent.command([agent.names[0]]))
@@ -27,7 +27,7 @@ def test_they_are_switched_off_only_on_demand_and_where_execs_are_held(kind: str
 
 def test_who_switched_them_off_by_hand_is_told_nothing() -> None:
     agent = adapter_of("gemini")
-    assert own_prompts(agent, ["gemini", "--yolo"], Config(), held=True) == (False, "")
+    assert own_prompts(agent, ["gemini", "--yolo"], Config(), held=lambda: True) == (False, "")
 
 
 @pytest.mark.parametrize("kind", ["claude", "codex", "opencode"])

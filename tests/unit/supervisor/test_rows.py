@@ -32,6 +32,7 @@ def said(root: Path, command: str) -> list[str]:
 
 NOW = "as of now"
 UNKNOWN = "number unknown"
+HINT = "not counted; this counts them: SELECT count(*) FROM"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ UNKNOWN = "number unknown"
         ("drop table users;", f"removes 9 rows of users {NOW}"),
         ("update users set name = 'x' where id = 8", f"changes 1 row of users {NOW}"),
         ("delete from users where load_extension('x')", f"removes rows of users; {UNKNOWN}"),
-        ("delete from nothing where id = 1", f"removes rows of nothing; {UNKNOWN}"),
+        ("delete from nothing where id = 1", f"removes rows of nothing; {HINT} nothing WHERE id = 1"),
         ("delete from users where id in (with recursive n(x) as (select 1 union all select x from n) select x from n)",
          f"removes rows of users; {UNKNOWN}"),
     ],
@@ -56,8 +57,12 @@ def test_rows_of_a_file_are_counted_without_touching_it(root: Path, statement: s
 
 
 def test_what_is_not_known_is_said_to_be_unknown(root: Path) -> None:
-    assert said(root, "psql -c 'delete from users'") == [f"removes every row of users; {UNKNOWN}"]
-    assert said(root, "psql -c 'delete from users where id = 3'") == [f"removes rows of users; {UNKNOWN}"]
+    assert said(root, "psql -c 'delete from users'") == [f"removes every row of users; {HINT} users"]
+    assert said(root, "psql -c 'delete from users where id = 3'") == [
+        f"removes rows of users; {HINT} users WHERE id = 3"
+    ]
+    hostile = "psql -c 'delete from users where pg_terminate_backend(1)'"  # a person is not shown this to run it
+    assert said(root, hostile) == [f"removes rows of users; {UNKNOWN}"]
     assert said(root, "mysql -e 'drop table users'")[0].startswith("removes every row of users")
     two = said(root, "sqlite3 app.db 'update users set id = 0; delete from users where id = 0'")
     assert two and not any(NOW in sentence for sentence in two)  # the first changes what the second finds

@@ -306,3 +306,31 @@ def test_a_row_is_the_same_whether_it_is_plain_or_not(make: Make) -> None:
     cut = other.strip(0).crop(0, 58)
     assert cut.text.startswith("red on blue  plain rev ")
     assert list(plain.strip(0).crop(0, 58).simplify()) == list(cut.simplify())
+
+
+def test_rows_read_as_a_whole_are_those_read_cell_by_cell(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(6)
+    words = [
+        "plain ",
+        "~",
+        "x" * 61,
+        "\x1b[1;31m",
+        "\x1b[0m",
+        "\x1b[48;5;20m",
+        "\x1b[K",
+        "\x1b[7m",
+        "\t",
+        "é",
+        "日",
+        "\x1b[4G",
+    ]
+    streams = ["".join(chance.choices(words, k=9)).encode() for _ in range(400)]
+    quick, slow = make(60, 1), make(60, 1)
+    seen = []
+    for stream in streams:
+        quick.feed(b"\x1bc" + stream)
+        seen.append(list(quick.strip(0)))
+    monkeypatch.setattr("leashtui.faces.tui.ghostty_engine.plain_row", lambda raw: None)
+    for stream, row in zip(streams, seen, strict=True):
+        slow.feed(b"\x1bc" + stream)
+        assert list(slow.strip(0).simplify()) == list(Strip(row).simplify()), stream

@@ -1,0 +1,45 @@
+"""Which closed keys an act needs: none where nobody asks for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leashtui.classify.engine import Engine
+from leashtui.classify.workspace import Workspace
+from leashtui.model.facts import Verb
+from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.supervisor.keys import Keys
+from leashtui.supervisor.repository import RepositoryProbe
+
+
+@pytest.mark.parametrize(
+    ("remote", "address", "needed"),
+    [
+        ("origin", "git@example.com:a/b.git", True),
+        ("origin", "ssh://example.com/a/b.git", True),
+        ("origin", "https://example.com/a/b.git", True),
+        ("origin", "", True),  # made during the session: nobody knows where it leads
+        ("origin", "../b.git", False),
+        ("origin", "/srv/git/b.git", False),
+        ("../b.git", "", False),
+        ("file:///srv/git/b.git", "", False),
+    ],
+)
+def test_a_push_into_a_folder_works_with_no_key(tmp_path: Path, remote: str, address: str, needed: bool) -> None:
+    workspace = tmp_path / "home" / "work"
+    workspace.mkdir(parents=True)
+    keys = Keys(
+        str(tmp_path / "home"),
+        lambda path, *, away: None,
+        lambda process, then: True,
+        lambda text, hint: None,
+        leads=lambda name: address if name == "origin" else "",
+    )
+    keys.cover([str(tmp_path / "home" / ".ssh")])
+    probe = RepositoryProbe(str(workspace))
+    engine = Engine(Workspace(str(workspace)), str(tmp_path / "home"), "ada", Mode.KERNEL, probe)
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=("git", "push", remote, "main"))
+    facts = keys.judged(request, engine(request))
+    assert (Verb.KEY_USE in facts.verbs()) is needed
