@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 - an attack is one line, however long
 _MINE = "open('@home@/prized', 'w').write('EVIL')"
+_APART = "import threading\nopen('mine', 'w').close(); n = os.open('mine', os.O_RDWR)\ndef go():\n    "
+_THEN = "; os.dup2(os.open('@home@/prized', os.O_RDONLY), n); "
+_GO = "\nt = threading.Thread(target=go); t.start(); t.join()"
 ESCAPE = {
     "a signal": "os.kill(@victim@, 10)",
     "a signal by kill": "#!/bin/bash\nkill -USR1 @victim@",
@@ -39,6 +42,10 @@ ESCAPE = {
     "another's root": "open('/proc/@victim@/root@home@/prized', 'w').write('EVIL')",
     "another's folder": "open('/proc/@victim@/cwd/prized', 'w').write('EVIL')",
     "another's folder to read": "say(open('/proc/@victim@/cwd/.ssh/id_ed25519').read())",
+    "a mode by descriptors of a thread's own": _APART + "libc.syscall(436, 900, 900, 2)" + _THEN + "os.fchmod(n, 0o777)" + _GO,
+    "a file emptied by descriptors of a thread's own": _APART + "libc.syscall(436, 900, 900, 2)" + _THEN + "os.open(f'/proc/thread-self/fd/{n}', os.O_RDWR | os.O_TRUNC)" + _GO,
+    "a mode by descriptors that a thread left": _APART + "libc.unshare(0x400)" + _THEN + "os.fchmod(n, 0o777)" + _GO,
+    "a file emptied by descriptors that a thread left": _APART + "libc.unshare(0x400)" + _THEN + "os.open(f'/proc/thread-self/fd/{n}', os.O_RDWR | os.O_TRUNC)" + _GO,
     "a bind mount": "libc.unshare(0x10020000); assert libc.mount(b'@home@', b'src', None, 4096, None) == 0; open('src/prized', 'w').write('EVIL')",
     "a user namespace's program": "#!/bin/sh\nunshare -Urm sh -c 'mount --bind @home@ src; echo EVIL > src/prized'",
     "an old mount": "libc.unshare(0x10020000); fd = libc.syscall(428, -100, b'@home@', 1); assert libc.syscall(429, fd, b'', -100, b'src', 4) == 0; open('src/prized', 'w').write('EVIL')",

@@ -87,6 +87,7 @@ _NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
 _CLONE_PARENT, _CLONE3, _PRLIMIT = 0x8000, 435, 302
+_CLOSE_RANGE, _CLOSE_UNSHARE = 436, 2
 _WRITING = 0x3 | 0x40 | 0x200 | 0x400000  # access mode, O_CREAT, O_TRUNC, O_TMPFILE
 _FASTOPEN = 0x20000000
 
@@ -137,6 +138,9 @@ def _rules(tier: Tier) -> dict[int, _Block]:
         *_unless_equal(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)),
         *_when_equal(1, _SETS_FLAGS, _ERRNO | errno.EOPNOTSUPP),
     ]
+    # neither may a thread leave the others' descriptors later on; who closes what it has does it one by one then
+    rules[nr.UNSHARE] = _when_any(0, _CLONE_FILES, _ERRNO | errno.EPERM)
+    rules[_CLOSE_RANGE] = _when_any(2, _CLOSE_UNSHARE, _ERRNO | errno.ENOSYS)
     rules |= _sockets() | {number: _about_others(*which) for number, which in nr.STEERING.items()}
     if tier is Tier.COMPAT:
         return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
