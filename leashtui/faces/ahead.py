@@ -93,10 +93,15 @@ def panel(command: Sequence[str]) -> Panel:
     os.set_inheritable(far, True)
     argv = [*command, "--door", str(far)]
     try:
-        pid = os.posix_spawn(argv[0], argv, os.environ)
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=onto_terminal())
     finally:
         os.close(far)
     return Panel(pid, socket.socket(fileno=door))
+
+
+def onto_terminal() -> list[tuple[int, int, int]]:
+    """What gives a panel the terminal it draws in where our stderr was sent elsewhere (`leash claude 2>errors`)."""
+    return [] if os.isatty(2) else [(os.POSIX_SPAWN_DUP2, 1, 2)]
 
 
 def likely(ours: Sequence[str]) -> Ahead | None:

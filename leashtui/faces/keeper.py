@@ -314,7 +314,8 @@ class Keeper:
         if self._code:
             fds = [_sealed(self._code)]
             command += ["--code-fd", str(fds[0])]
-        process = subprocess.Popen(command, pass_fds=fds, preexec_fn=lambda: _die_with(parent))
+        drawn_on = 1 if self._face.paints and early.onto_terminal() else None
+        process = subprocess.Popen(command, pass_fds=fds, stderr=drawn_on, preexec_fn=lambda: _die_with(parent))
         process.returncode = 0  # reaped by our own waitpid
         for fd in fds:
             os.close(fd)

@@ -122,3 +122,17 @@ def test_no_face_stays_when_its_terminal_is_gone_in_the_middle_of_much(world: Wo
     person.closed = True
     with contextlib.suppress(ChildProcessError):
         os.waitpid(person.pid, 0)
+
+
+def test_the_panel_is_drawn_though_stderr_went_elsewhere(world: World) -> None:
+    agent = world.script("agent.sh", 'echo rea""dy; read line\n')
+    line = shlex.join(world.argv("run", "--", "sh", str(agent))) + " 2>errors"
+    shell = pexpect.spawn(
+        "sh", ["-c", line], cwd=str(world.workspace), env=world.env | {"TERM": "xterm-256color"}, timeout=60,
+        encoding="utf-8", dimensions=(24, 80),
+    )  # fmt: skip
+    shell.expect_exact("ctrl+]")
+    shell.expect_exact("ready")
+    shell.send("\r")
+    shell.expect(pexpect.EOF)
+    assert "needs a terminal" not in (world.workspace / "errors").read_text()

@@ -19,7 +19,7 @@ from tmux_rig import DeskServer, Tmux, bash_env, face_of, until
 from tui_desk import force_push, install
 
 from leashtui.model.card import Choice
-from leashtui.model.wire import Answer, Brake, CardShown
+from leashtui.model.wire import Answer, Brake, CardGone, CardShown
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 BASH = ["bash", "--norc", "--noprofile", "-i"]
@@ -227,6 +227,27 @@ def test_nothing_wakes_a_panel_in_which_nothing_happens(small: Scene) -> None:
     assert waits(small.face()) - before < 12
     small.run("echo aw''ake")
     small.tmux.shows("awake")
+
+
+def click(scene: Scene, words: str) -> None:
+    """Where the screen says `words`, as a terminal reports it."""
+    lines = scene.tmux.shows(words).split("\n")
+    y = next(y for y, line in enumerate(lines) if words in line)
+    place = f"0;{lines[y].index(words) + 2};{y + 1}"
+    scene.tmux.raw(f"\x1b[<{place}M\x1b[<{place}m".encode())
+
+
+def test_the_mouse_finds_the_card_and_answers_it(scene: Scene) -> None:
+    scene.desk.say(CardShown(force_push()))
+    click(scene, "ctrl+] to answer")
+    scene.tmux.shows(" n  deny")
+    click(scene, "git push --force")
+    click(scene, " n  deny")
+    until(scene.answers, "an answer")
+    assert scene.answers() == [("L-12", Choice.DENY, "")]
+    scene.desk.say(CardGone("L-12", "denied", "ada"))
+    click(scene, "ctrl+]  agent")
+    scene.tmux.shows("every other key goes to the agent")
 
 
 def test_freeze_and_kill(small: Scene) -> None:

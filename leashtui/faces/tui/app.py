@@ -398,11 +398,11 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A press beside the agent moves the keyboard to the panel; on a key's label there it is that key."""
-        sheet = event.widget
+        x, y = int(event.screen_x), int(event.screen_y)
+        sheet, place = self.get_widget_at(x, y)  # the event itself only names its widget in tests
         if not isinstance(sheet, Sheet) or sheet.id == "header" or self.gaze.keys:
             return
-        place = sheet.region
-        shown = sheet.key_at(int(event.screen_x) - place.x, int(event.screen_y) - place.y, self.look.key)
+        shown = sheet.key_at(x - place.x, y - place.y, self.look.key)
         if not self.panel.focused:
             if sheet.id == "side" or shown == self._leader.shown or self.panel.waiting:
                 self._switch(True)
