@@ -150,7 +150,29 @@ class Kept:
                 copy_bytes(old.fileno(), fresh.fileno())
             os.chmod(draft, stat.S_IMODE(step.mode))
             os.utime(draft, ns=(step.mtime, step.mtime))
+            if step.what == "changed" and _has_other_names(step.path):
+                with contextlib.suppress(PermissionError):
+                    self._write_into(step)
+                    os.unlink(draft)
+                    return
         os.replace(draft, step.path)
+
+    def _write_into(self, step: Step) -> None:
+        """Its other names, which were changed with it, get the content back too. Raises OSError."""
+        fd = os.open(step.path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(fd, "wb") as same, (self.directory / step.blob).open("rb") as old:
+            copy_bytes(old.fileno(), fd)
+            same.flush()
+            os.fchmod(fd, stat.S_IMODE(step.mode))
+            os.utime(fd, ns=(step.mtime, step.mtime))
+
+
+def _has_other_names(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
 
 
 def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:

@@ -121,6 +121,40 @@ def test_what_an_approved_command_removed_comes_back(world: World) -> None:
     assert (folder / "a.txt").read_text() == "mine"
 
 
+@strict
+def test_only_what_worked_here_last_is_undone_unasked(world: World, tmp_path: Path) -> None:
+    """A session that changed nothing must not have an older one, or another project's, undone in its stead."""
+    prepare(world.workspace)
+    run(world)
+    after = picture(world.workspace)
+    done = world.leash("run", "--headless", "--guard", "strict", "--", "true")
+    assert done.returncode == 0, done
+    session = next((Path(world.env["LEASH_STATE_DIR"]) / "undo").iterdir()).name
+    done = world.leash("undo")
+    assert done.returncode != 0 and session in done.stderr, done
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    argv = [sys.executable, "-I", "-m", "leashtui", "undo"]
+    apart = subprocess.run(argv, cwd=elsewhere, env=world.env, capture_output=True, text=True, check=False)
+    assert apart.returncode != 0 and "no session worked here" in apart.stderr, apart
+    assert picture(world.workspace) == after
+    assert world.leash("undo", session).returncode == 0
+    assert picture(world.workspace) != after
+
+
+@strict
+def test_other_names_of_a_file_get_its_content_back_too(world: World) -> None:
+    (world.workspace / "one").write_text("mine\n")
+    (world.workspace / "other").hardlink_to(world.workspace / "one")
+    agent = world.script("agent.py", 'open("one", "a").write("more")\n')
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+    assert (world.workspace / "other").read_text() == "mine\nmore"
+    assert world.leash("undo").returncode == 0
+    assert (world.workspace / "other").read_text() == "mine\n"
+    assert (world.workspace / "one").samefile(world.workspace / "other")
+
+
 def test_without_a_session_there_is_nothing_to_undo(world: World) -> None:
     done = world.leash("undo")
     assert done.returncode == 5

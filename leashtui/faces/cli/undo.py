@@ -17,7 +17,7 @@ from leashtui.faces.progress import Progress, watched
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.model.event import ActEnded, Asked, Decided
 from leashtui.stores.directories import sessions_dir, undo_dir
-from leashtui.stores.sessions import find_session
+from leashtui.stores.sessions import find_session, list_sessions
 from leashtui.stores.undo import MOST_LEFT, Step
 from leashtui.stores.undoing import Kept
 from leashtui.words.plain import one_line
@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Undo, newest step first. 1 when something could not be brought back."""
     session, wanted, paths = _sorted(args.session, args.act, args.paths)
+    if not session and not wanted:
+        session = _here(os.path.realpath(os.path.dirname(os.path.abspath(paths[0])) if paths else os.getcwd()))
     directory, act, ended = _find(session, wanted)
     kept = Kept(directory)
     steps = kept.chosen(tuple({name for path in paths for name in (os.path.abspath(path), _real(path))}), act)
@@ -86,6 +88,22 @@ def _sorted(session: str, act: str, words: list[str]) -> tuple[str, str, list[st
     if paths and not act and _ACT.fullmatch(paths[0]) and not os.path.lexists(paths[0]):
         act = paths.pop(0)
     return session, act, paths
+
+
+def _here(folder: str) -> str:
+    """The session that last worked where `folder` lies; '' when none is recorded at all. Raises LeashError: it kept
+    nothing, or none worked there: then nobody meant an older one, or one of another project."""
+    kept = {place.name for place in undo_dir().glob("*") if place.is_dir()}
+    sessions = [s for s in list_sessions(sessions_dir()) if s.workspace]
+    here = [s for s in sessions if (folder + "/").startswith(s.workspace.rstrip("/") + "/")]
+    if here and here[-1].id in kept:
+        return here[-1].id
+    others = [s for s in here or sessions if s.id in kept]
+    if not others:
+        return ""
+    why = f"session {here[-1].id} changed nothing here" if here else "no session worked here"
+    hint = f"the last that changed something: leash undo {others[-1].id} (in {one_line(others[-1].workspace, 200)})"
+    raise LeashError(f"{why}: nothing was undone", hint, Exit.USAGE)
 
 
 def _find(session: str, wanted: str) -> tuple[Path, str, int]:

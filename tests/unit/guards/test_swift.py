@@ -205,13 +205,18 @@ def test_a_home_among_temporary_files_is_judged_by_its_name() -> None:
     home, taught = "/tmp/h", Taught()
     judge = Lanes(
         lambda request, reply: None,  # type: ignore[arg-type,return-value]
-        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=("/tmp/h/.cache/", "/tmp/mine-"),
+        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=OwnState(("/tmp/h/.cache/", "/tmp/mine-")),
     )  # fmt: skip
     judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
     lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
     lessons.made("/tmp", 3, "x")
     assert taught.but == {}, "names that begin with mine- are the agent's"
-    judge._own = ("/tmp/h/.cache/",)
+    judge = Lanes(
+        lambda request, reply: None,  # type: ignore[arg-type,return-value]
+        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=OwnState(("/tmp/h/.cache/",)),
+    )  # fmt: skip
+    judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
+    lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
     for folder in ("/tmp", "/tmp/h", "/tmp/h/.cache", "/tmp/o"):
         lessons.made(folder, 3, "x")
     assert taught.but == {"/tmp": ("h",), "/tmp/o": ()}

@@ -1,0 +1,66 @@
+"""Hosts whose own seccomp profile forbids what the guard needs, made for real: each is named, what is left works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import World
+
+from leashtui.guards.kernel.probe import probe
+from leashtui.model.request import Tier
+
+pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+CONFINED = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+code = [(0x20, 0, 0, 0)]
+for number in sys.argv[1].split(","):
+    code += [(0x15, 0, 1, int(number)), (0x06, 0, 0, 0x50001)]
+raw = b"".join(struct.pack("HBBI", *one) for one in [*code, (0x06, 0, 0, 0x7FFF0000)])
+class Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+buffer = ctypes.create_string_buffer(raw, len(raw))
+program = Program(len(raw) // 8, ctypes.addressof(buffer))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+WORK = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname())
+open("made.txt", "w").write("x")
+print("worked")
+"""
+SECCOMP, PTRACE, UNSHARE = 317, 101, 272
+PIDFD_GETFD, PROCESS_VM_READV, LANDLOCK = 438, 310, "444,445,446"
+
+
+def confined(world: World, numbers: object, *words: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", CONFINED, str(numbers), sys.executable, "-I", "-m", "leashtui", *words]
+    return subprocess.run(
+        argv, cwd=world.workspace, env=world.env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "tier", "named"),
+    [
+        (PIDFD_GETFD, "exec", "pidfd_getfd"),
+        (PROCESS_VM_READV, "exec", "process_vm_readv"),
+        (LANDLOCK, "exec", "not in this kernel"),
+        (UNSHARE, "strict", "secrets covered"),
+        (SECCOMP, "watch", "seccomp notification"),
+        (PTRACE, "watch", "ptrace"),
+    ],
+)
+def test_what_is_forbidden_is_named_and_the_rest_works(world: World, numbers: object, tier: str, named: str) -> None:
+    told = confined(world, numbers, "doctor").stdout
+    assert f"{tier}: " in next(line for line in told.splitlines() if "guard tier" in line), told
+    assert any(line.startswith("!") and named in line for line in told.splitlines()), told
+    agent = world.script("agent.py", WORK)
+    done = confined(world, numbers, "run", "--headless", "--", sys.executable, str(agent))
+    assert done.stdout.endswith("worked\n"), done
+    strict = confined(world, numbers, "run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert (strict.returncode == 125) is (tier != "strict"), strict
