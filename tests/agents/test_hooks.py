@@ -102,6 +102,28 @@ def test_a_native_write_to_a_guarded_place_is_refused_before_it_happens(rig: Rig
     assert hook["request"]["path"] == str(target)
 
 
+def test_a_secret_is_not_read_nor_searched_by_its_own_tools(rig: Rig) -> None:
+    """A search in other files passes."""
+    (rig.world.workspace / ".env").write_text("TOKEN=correct-horse-battery\n")
+    (rig.world.workspace / "notes.txt").write_text("a word\n")
+    env, notes = (str(rig.world.workspace / name) for name in (".env", "notes.txt"))
+    search = {"gemini": ("grep_search", "include_pattern"), "opencode": ("grep", "include"), "claude": ("Grep", "glob")}
+    steps: tuple[Step, ...] = ({"shell": f"cat {env}"}, {"shell": f"cat {notes}"})
+    if rig.kind in search:
+        name, key = search[rig.kind]
+        more = {"output_mode": "content"} if rig.kind == "claude" else {}
+        looks: list[Step] = [
+            {"tool": name, "arguments": {"pattern": "O|o", key: only, **more}} for only in (".env", "notes.txt")
+        ]
+        steps = ({"read": env}, *looks, {"read": notes})
+    rig.run(*steps, {"shell": "echo on > on.txt"}, options=("--on-ask", "deny"))
+    assert "correct-horse" not in rig.model_saw()
+    assert "a word" in rig.told()  # OpenCode and Claude Code read it; a search needs a program that is not everywhere
+    assert (rig.world.workspace / "on.txt").exists()
+    refused = [e for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    assert len(refused) == (2 if rig.kind == "opencode" else 1)  # Claude Code has no such tool, Gemini CLI no such file
+
+
 def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig) -> None:
     """The agent is told to wait, the person approves later, the retry runs; a third time it is asked again."""
     rig.world.config(f"[patience]\n{rig.kind} = 2\n")
