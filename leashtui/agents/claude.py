@@ -44,6 +44,7 @@ _TOOLS = {
     "Bash": dialect.shell("command"),
     "Monitor": _monitor,
     "Read": dialect.files(Kind.READ, "file_path"),
+    "Grep": dialect.searched("path", "glob"),
     "Write": dialect.files(Kind.WRITE, "file_path", "content"),
     "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
     "MultiEdit": dialect.edits("file_path", "edits", "new_string", "old_string"),

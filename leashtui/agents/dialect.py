@@ -23,6 +23,7 @@ MARGIN = 15.0
 """Seconds between the client's own end of patience and the agent's time-out for it."""
 
 _TEXT = 1 << 16
+_SEVERAL = re.compile(r"[*?\[{]")
 _PATCH_FILE = re.compile(r"^\*\*\* (Add|Update|Delete) File: (.+)$", re.M)
 _PATCH_MOVE = re.compile(r"^\*\*\* Move to: (.+)$", re.M)
 
@@ -53,6 +54,21 @@ def files(kind: Kind, path: str, new: str = "", old: str = "") -> Shape:
             raise ValueError(f"{name} without a path")
         act = FileAct(kind, os.path.normpath(os.path.join(cwd, place)), _words(fields, old), _words(fields, new))
         return ToolUse(name, kind, cwd=cwd, files=(act,))
+
+    return read
+
+
+def searched(path: str, only: str = "") -> Shape:
+    """A tool that says which lines of a file, or of a folder's, hold a word. only: the argument that names files in it.
+
+    Where it names nothing it looks through the folder it works in, which leash only records."""
+
+    def read(name: str, fields: Fields, cwd: str) -> ToolUse:
+        where, named = (_words(fields, key) for key in (path, only))
+        if not where and (not named or _SEVERAL.search(named)):
+            return ToolUse(name, Kind.OTHER, cwd=cwd)
+        place = os.path.join(cwd, where, "" if _SEVERAL.search(named) else named)
+        return ToolUse(name, Kind.READ, cwd=cwd, files=(FileAct(Kind.READ, os.path.normpath(place)),))
 
     return read
 

@@ -34,6 +34,8 @@ _NAMES = {moment: event for event, moment in _EVENTS.items()}
 _TOOLS = {
     "run_shell_command": dialect.shell("command", "dir_path"),
     "read_file": dialect.files(Kind.READ, "file_path"),
+    "grep_search": dialect.searched("dir_path", "include_pattern"),
+    "search_file_content": dialect.searched("dir_path", "include"),
     "write_file": dialect.files(Kind.WRITE, "file_path", "content"),
     "replace": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
     "invoke_agent": dialect.plain(Kind.SUBAGENT),

@@ -41,6 +41,7 @@ _EVENTS = {
 _TOOLS = {
     "bash": dialect.shell("command", "workdir"),
     "read": dialect.files(Kind.READ, "filePath"),
+    "grep": dialect.searched("path", "include"),
     "write": dialect.files(Kind.WRITE, "filePath", "content"),
     "edit": dialect.files(Kind.WRITE, "filePath", "newString", "oldString"),
     "multiedit": dialect.edits("filePath", "edits", "newString", "oldString"),

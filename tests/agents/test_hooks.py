@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from agents import conftest
 from agents.conftest import Rig, make_rig, settle
 from conftest import World, eventually
 from model_server import Step
@@ -102,6 +103,28 @@ def test_a_native_write_to_a_guarded_place_is_refused_before_it_happens(rig: Rig
     assert hook["request"]["path"] == str(target)
 
 
+def test_a_secret_is_not_read_nor_searched_by_its_own_tools(rig: Rig) -> None:
+    """A search in other files passes."""
+    (rig.world.workspace / ".env").write_text("TOKEN=correct-horse-battery\n")
+    (rig.world.workspace / "notes.txt").write_text("a word\n")
+    env, notes = (str(rig.world.workspace / name) for name in (".env", "notes.txt"))
+    search = {"gemini": ("grep_search", "include_pattern"), "opencode": ("grep", "include"), "claude": ("Grep", "glob")}
+    steps: tuple[Step, ...] = ({"shell": f"cat {env}"}, {"shell": f"cat {notes}"})
+    if rig.kind in search:
+        name, key = search[rig.kind]
+        more = {"output_mode": "content"} if rig.kind == "claude" else {}
+        looks: list[Step] = [
+            {"tool": name, "arguments": {"pattern": "O|o", key: only, **more}} for only in (".env", "notes.txt")
+        ]
+        steps = ({"read": env}, *looks, {"read": notes})
+    rig.run(*steps, {"shell": "echo on > on.txt"}, options=("--on-ask", "deny"))
+    assert "correct-horse" not in rig.model_saw()
+    assert "a word" in rig.told()  # OpenCode and Claude Code read it; a search needs a program that is not everywhere
+    assert (rig.world.workspace / "on.txt").exists()
+    refused = [e for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    assert len(refused) == (2 if rig.kind == "opencode" else 1)  # Claude Code has no such tool, Gemini CLI no such file
+
+
 def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig) -> None:
     """The agent is told to wait, the person approves later, the retry runs; a third time it is asked again."""
     rig.world.config(f"[patience]\n{rig.kind} = 2\n")
@@ -126,6 +149,42 @@ def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig
     assert by.count("ticket") == 1
     refused = [a for a in rig.world.events("act.answered") if a["verdict"]["ruling"] == "deny"]
     assert all(a["verdict"]["by"] == "withdrawn" for a in refused)
+
+
+def test_codex_whose_model_calls_tools_by_code_is_held_alike(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer models write JavaScript; what it calls is asked by the same hooks."""
+    usual = conftest.SETUPS["codex"]
+
+    def newer(rig: Rig, url: str) -> list[str]:
+        argv, config = usual(rig, url), rig.home / ".codex/config.toml"
+        config.write_text(config.read_text().replace("gpt-5.5", "gpt-6-sol"))
+        return argv
+
+    monkeypatch.setitem(conftest.SETUPS, "codex", newer)
+    test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(make_rig("codex", world))
+
+
+def test_a_held_edit_is_one_card_and_its_late_retry_happens_once(rig: Rig) -> None:
+    """An edit by the agent's own tool: approved while it waits, then past its deadline, then tried once more."""
+    rig.world.config(f"[patience]\n{rig.kind} = 12\n")
+    made, late = (rig.world.workspace / name for name in (".mcp.json", ".claude/settings.json"))
+    again: Step = {"write": [str(late), "{}"]}
+    wait = "for i in $(seq 40); do test -e approved && break; sleep 0.5; done"
+    steps: tuple[Step, ...] = ({"write": [str(made), "{}"]}, again, {"shell": wait}, again, again)
+    with rig.running(*steps, options=("--on-ask", "wait")) as leash:
+        rig.card(1)
+        assert not made.exists()
+        assert rig.world.leash("approve", "L-1").returncode == 0
+        rig.card(2)
+        assert made.exists()
+        eventually(lambda: "Waiting for approval L-2" in rig.told())
+        assert not late.exists()
+        assert rig.world.leash("approve", "L-2").returncode == 0
+        (rig.world.workspace / "approved").touch()
+        out = rig.finish(leash)
+    assert late.exists(), out
+    asked = [a["card"]["id"] for a in rig.world.events("act.asked")]  # a retry before the answer joins its card
+    assert list(dict.fromkeys(asked)) == ["L-1", "L-2", "L-3"], out
 
 
 def test_a_dead_hook_is_a_refusal_or_is_said_aloud(rig: Rig) -> None:

@@ -41,6 +41,27 @@ def test_a_tool_of_a_server_is_told_by_its_server(kind: str) -> None:
     assert (heard.tool.kind, heard.tool.server) == (Kind.MCP, "files")
 
 
+def test_a_search_in_a_named_file_reads_it() -> None:
+    for kind, event, name, path, only in (
+        ("claude", "PreToolUse", "Grep", "path", "glob"),
+        ("gemini", "BeforeTool", "grep_search", "dir_path", "include_pattern"),
+        ("opencode", "before", "grep", "path", "include"),
+    ):
+        for given, read in (
+            ({path: ".env"}, [f"{CWD}/.env"]),
+            ({path: "/root/.ssh", only: "*"}, ["/root/.ssh"]),
+            ({only: ".env"}, [f"{CWD}/.env"]),
+            ({path: "src", only: "a.py"}, [f"{CWD}/src/a.py"]),
+            ({only: "*.py"}, []),
+            ({}, []),
+        ):
+            data = json.dumps({"cwd": CWD, "tool_name": name, "tool_input": {"pattern": "x", **given}}).encode()
+            heard = adapter_for(kind).hear(event, data)
+            assert heard is not None and heard.tool is not None
+            assert heard.tool.kind is (Kind.READ if read else Kind.OTHER)
+            assert [act.path for act in heard.tool.files] == read
+
+
 def test_every_file_of_a_patch_is_an_act() -> None:
     data = json.dumps({"cwd": CWD, "tool_name": "apply_patch", "tool_input": {"command": PATCH}}).encode()
     heard = adapter_for("codex").hear("PreToolUse", data)
