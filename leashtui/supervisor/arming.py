@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -41,6 +42,10 @@ _BEATEN = 3540.0
 """Seconds that a program may be held whose caller counts from the last output, and is given some."""
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 _HARMLESS = ("GIT_", "npm_config_", "NODE_PATH")
+_HOMES = ("~/.claude/", "~/.codex/")
+_KEPT = ("/.claude", "/.codex")
+_SNAPSHOTS = re.compile(r"(/[^'\"\0\n]*)/shell[-_]snapshots/")
+"""Where agents that start commands by a snapshot of the shell keep it, and how it is named there."""
 _HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"})
 
 
@@ -58,7 +63,9 @@ class Arming:
         patience: int,
         mcp: bool = False,
         wake: Callable[[str, float], None] | None = None,
+        env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._homes = {os.path.realpath(where) for name in _HOMES if (where := placed(name, env)) != name}
         self.adapter: Adapter = adapter_for(argv[0])
         self._program = argv[0]
         self._exe = ""
@@ -230,12 +237,20 @@ class Arming:
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
         plain = self.adapter.plain(request.argv)
+        if plain != request.argv and not self._loads_its_own(request.argv):
+            plain = request.argv
         env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
         if plain == request.argv and env == request.env:
             return request
         if plain[0] != request.argv[0] and request.exe and not self._is_wrapper(request):
             plain = request.argv
         return replace(request, argv=plain, env=env, exe=request.exe if plain[0] == request.argv[0] else "")
+
+    def _loads_its_own(self, argv: Sequence[str]) -> bool:
+        """Whether snapshots of the shell lie where the agent keeps them: by their name alone a model could load any
+        file unread."""
+        folders = _SNAPSHOTS.findall("\0".join(argv))
+        return all(f.endswith(_KEPT) or os.path.realpath(f) in self._homes for f in folders)
 
     def _is_wrapper(self, request: Request) -> bool:
         """Whether what unwraps to another program is the agent's own program, or a shell: names alone can be forged."""

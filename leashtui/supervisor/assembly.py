@@ -183,7 +183,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         session.wake(text, since)
 
     typing = wake if start.wake else None
-    arming = Arming(start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing)
+    arming = Arming(
+        start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing, env=start.env
+    )
     acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
