@@ -28,9 +28,10 @@ from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.moves import Moves, telling
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
-from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds, is_backup
-from leashtui.guards.kernel.precious import in_repository, precious_below, stands_for
+from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds
+from leashtui.guards.kernel.precious import in_repository
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.swift import FREE
 from leashtui.guards.kernel.terminals import Terminals
@@ -70,19 +71,6 @@ def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
     return tuple(place.rstrip("/") + "/" for place in places)
 
 
-def _telling(spot: Spot, kind: Kind) -> str:
-    """The path to judge a name by. A `.git` that is no directory made here says where git finds its settings; a link or
-    a renamed directory puts whatever it holds under its new name."""
-    if repository := in_repository(spot.path):
-        return repository
-    if kind in (Kind.OPEN, Kind.SYMLINK, Kind.LINK, Kind.RENAME):
-        if spot.name == b".git":
-            return spot.path + "/config"
-        if kind is not Kind.OPEN:
-            return stands_for(spot.path)
-    return spot.path
-
-
 class FileGuard:
     """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. terminals: whose
     they are. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty
@@ -118,7 +106,6 @@ class FileGuard:
         self._holding = holding
         self._known = known
         self._known_folder = known_folder
-        self._nameless = nameless
         self._fleeting = fleeting
         self._is_git = is_git
         self._adds = adds
@@ -134,6 +121,7 @@ class FileGuard:
         self._touched = touched
         self._made = made if made is not None else Made()
         self._made.watched = True
+        self._moves = Moves(self._made, nameless, fleeting, self._holds)
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
@@ -338,7 +326,7 @@ class FileGuard:
                 wanted.append((Action.FILE_WRITE, path))
         kind = deed.kind
         if kind is Kind.RENAME:
-            return wanted + self._renaming(deed, *spots)
+            return wanted + self._moves.wanted(deed, *spots)
         for spot in spots:
             if self._is_own_proc(notice, spot):
                 continue
@@ -353,53 +341,12 @@ class FileGuard:
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)
             if kind is Kind.UNLINK:
-                wanted.append((Action.FILE_DELETE, self._own_name(spot.path)))
+                wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
-                wanted.append((Action.FILE_WRITE, _telling(spot, kind)))
+                wanted.append((Action.FILE_WRITE, telling(spot, kind)))
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted
-
-    def _renaming(self, deed: Deed, source: Spot, target: Spot) -> list[tuple[Action, str]]:
-        if source.found is None:
-            raise fail(errno.ENOENT)
-        wanted = [(Action.FILE_WRITE, _telling(target, Kind.RENAME))]
-        ways = [(source, target.path)]
-        if deed.flags & 2:  # they change places
-            ways.append((target, source.path))
-            wanted.append((Action.FILE_WRITE, _telling(source, Kind.RENAME)))
-        for spot, to in ways:
-            leaves = self._leaving(spot.path, to)
-            wanted.append((leaves, self._own_name(spot.path) if leaves is Action.FILE_DELETE else spot.path))
-            if spot.is_folder:
-                if self._holds(spot.path):
-                    raise fail(errno.EACCES)
-                wanted += self._carrying(spot.path, to)
-        return wanted
-
-    def _own_name(self, path: str) -> str:
-        """What a file is called that was only put aside under another name, while nothing else took its place."""
-        own = self._made.aside.get(path, "")
-        return own if own and not os.path.lexists(own) else path
-
-    def _carrying(self, folder: str, to: str) -> list[tuple[Action, str]]:
-        """What a folder brings along: out of a place where names mean nothing they mean something from now on."""
-        arrives = self._nameless(f"{folder}/x") and not self._nameless(f"{to}/x")
-        if folder in self._made and not arrives:
-            return []
-        found = precious_below(folder)
-        moved = [to + path[len(folder) :] for path in found] if arrives else found
-        return [(Action.FILE_WRITE, path) for path in moved]
-
-    def _leaving(self, source: str, target: str) -> Action:
-        """Moving a file out of where ordinary writes go is as good as deleting it there; so is moving it to where
-        anybody may remove it."""
-        if source in self._made:
-            return Action.FILE_WRITE
-        near = os.path.commonpath((source, target)).count("/") >= 2
-        work = not self._fleeting(self._own_name(source))
-        lost = self._fleeting(target) and work and not is_backup(source, target)
-        return Action.FILE_WRITE if near and not lost else Action.FILE_DELETE
 
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
@@ -417,7 +364,7 @@ class FileGuard:
     def _gives_away(self, notice: Notice, fd: int, spots: list[Spot], asked: list[tuple[Action, str]]) -> bool:
         """Whether a second name would be for what may not be written, or pass work of the person's for something of the
         session's making, which may be emptied and is not kept for undo; what git keeps is linked by git alone."""
-        if any(path != _telling(spots[-1], Kind.LINK) for _, path in asked):
+        if any(path != telling(spots[-1], Kind.LINK) for _, path in asked):
             return True
         path = spots[0].path if len(spots) > 1 else os.readlink(f"/proc/self/fd/{fd}")
         if "/.git/" in path:
