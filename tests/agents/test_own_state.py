@@ -26,11 +26,11 @@ def home(world: World) -> Iterator[World]:
 
 
 def refused(rig: Rig) -> list[tuple[str, str, list[str]]]:
-    """(act, path, words) of what was not simply allowed."""
+    """(act, path, words) of what was not simply allowed, but for what the agent does without by habit."""
     return [
         (e["request"]["action"], e["request"].get("path", ""), e["request"].get("argv", [])[:4])
         for e in rig.decided()
-        if (e.get("verdict") or {}).get("ruling") != "allow"
+        if (e.get("verdict") or {}).get("ruling") != "allow" and (e.get("verdict") or {}).get("by") != "habit"
     ]
 
 
