@@ -371,7 +371,8 @@ def _outside(path: str, workspace: Workspace, home: str) -> Place:
     if path.startswith(("/proc/", "/sys/")) or path in ("/proc", "/sys"):
         return Place.PROC
     if path.startswith(home + "/"):
-        return Place.GENERATED if workspace.caches and path.startswith(workspace.caches) else Place.HOME
+        cached = path.startswith(workspace.caches) and not path.startswith(workspace.kept)
+        return Place.GENERATED if cached else Place.HOME
     top = path.split("/")[1]
     if top in ("home", "Users", "mnt", "media", "srv", "Volumes") and path.count("/") > 1:
         return Place.OUTSIDE

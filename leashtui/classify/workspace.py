@@ -25,7 +25,7 @@ class Workspace(Struct, frozen=True):
     bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
     pins: the repository as it was then; None where there is none, or no session. temps: folders for temporary files
     besides the usual ones, as the person has them. caches: where build tools keep below the home what they can fetch or
-    make again, as beginnings of paths.
+    make again, as beginnings of paths; kept: what among these is an agent's or the person's all the same.
     """
 
     root: str
@@ -34,3 +34,4 @@ class Workspace(Struct, frozen=True):
     pins: Pins | None = None
     temps: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()

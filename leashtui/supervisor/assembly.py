@@ -160,7 +160,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     temps = temps_of(start.env, start.home, start.workspace)
-    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home))
+    own = own_state(adapter_of(start.agent), start.home, start.env)
+    kept = (*own.agents, *own.kept)
+    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home), kept)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)
@@ -261,7 +263,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         taint=taint,
         duties=Duties(keeping.copy if tier is not Tier.STRICT else None),
     )
-    own = own_state(adapter_of(start.agent), start.home, start.env)
     modes = Modes(
         session_id,
         start.posture,
