@@ -37,7 +37,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     """One deed. what: gone|changed|made|moved|swapped. path: absolute. blob: name of the kept content, '' for none.
 
     mode: type and permissions before. link: a symbolic link's target. to: where it was moved, or with what it changed
-    places. why: left out, because. act: id of the act whose process did it, '' where that is not known. In the log, a
+    places. why: left out, because. act: id of the act whose process did it, '' where that is not known. inode: of a
+    file that had other names as well, 0 otherwise. In the log, a
     line `by` says it of a path that was made without us, a line `left` names what was lost and not kept.
     """
 
@@ -50,6 +51,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     to: str = ""
     why: str = ""
     act: str = ""
+    inode: int = 0
 
 
 Sign = tuple[int, int, int]
@@ -174,7 +176,7 @@ class Keeping:
         if kind in ("made", "moved", "swapped"):
             return Step(kind, path, to=to)
         found = os.lstat(name, dir_fd=folder)
-        step = Step(kind, path, found.st_mode, mtime=found.st_mtime_ns)
+        step = Step(kind, path, found.st_mode, mtime=found.st_mtime_ns, inode=found.st_ino if found.st_nlink > 1 else 0)
         if stat.S_ISLNK(found.st_mode):
             return msgspec.structs.replace(step, link=os.fsdecode(os.readlink(name, dir_fd=folder)))
         if not stat.S_ISREG(found.st_mode):

@@ -142,6 +142,8 @@ class Kept:
 
     def _bring_back(self, step: Step) -> None:
         os.makedirs(os.path.dirname(step.path), exist_ok=True)
+        if step.what == "changed" and step.inode and stat.S_ISREG(step.mode) and self._write_into(step):
+            return
         draft = f"{step.path}.leash-undo"
         if stat.S_ISLNK(step.mode):
             os.symlink(step.link, draft)
@@ -150,29 +152,25 @@ class Kept:
                 copy_bytes(old.fileno(), fresh.fileno())
             os.chmod(draft, stat.S_IMODE(step.mode))
             os.utime(draft, ns=(step.mtime, step.mtime))
-            if step.what == "changed" and _has_other_names(step.path):
-                with contextlib.suppress(PermissionError):
-                    self._write_into(step)
-                    os.unlink(draft)
-                    return
         os.replace(draft, step.path)
 
-    def _write_into(self, step: Step) -> None:
-        """Its other names, which were changed with it, get the content back too. Raises OSError."""
-        fd = os.open(step.path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+    def _write_into(self, step: Step) -> bool:
+        """Its other names, which were changed with it, get the content back too: where it is that file still, for what
+        bears its name now may be another one's. Raises OSError."""
+        try:
+            fd = os.open(step.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
         with open(fd, "wb") as same, (self.directory / step.blob).open("rb") as old:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_ino != step.inode or found.st_nlink < 2:
+                return False
+            os.ftruncate(fd, 0)
             copy_bytes(old.fileno(), fd)
             same.flush()
             os.fchmod(fd, stat.S_IMODE(step.mode))
             os.utime(fd, ns=(step.mtime, step.mtime))
-
-
-def _has_other_names(path: str) -> bool:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+        return True
 
 
 def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:

@@ -155,6 +155,23 @@ def test_other_names_of_a_file_get_its_content_back_too(world: World) -> None:
     assert (world.workspace / "one").samefile(world.workspace / "other")
 
 
+def test_another_file_that_bears_the_name_now_keeps_what_it_has_under_its_other_names(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("mine")
+    (tmp_path / "other").hardlink_to(tmp_path / "one")
+    (tmp_path / "keep").write_text("kept")
+    folder = os.open(tmp_path, os.O_PATH)
+    keeping = Keeping(tmp_path / "undo", lambda path: False)
+    keeping.before("changed", folder, b"one", str(tmp_path / "one"))
+    keeping.close()
+    os.close(folder)
+    (tmp_path / "one").unlink()
+    (tmp_path / "one").hardlink_to(tmp_path / "keep")
+    kept = Kept(tmp_path / "undo")
+    assert [why for _, why in kept.take(kept.chosen(()))] == [""]
+    assert (tmp_path / "one").read_text() == "mine"
+    assert (tmp_path / "keep").read_text() == "kept"
+
+
 def test_without_a_session_there_is_nothing_to_undo(world: World) -> None:
     done = world.leash("undo")
     assert done.returncode == 5
