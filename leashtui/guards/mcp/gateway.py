@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import urllib.parse
 import urllib.request
 from _thread import start_new_thread
@@ -34,6 +35,7 @@ _HOP = frozenset(
 _REDIRECTS = 3
 _IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each; threads that wait for one
 _PIECE = 1 << 16
+_PAUSE = 0.05
 _HEADERS = 200
 _LINE = 1 << 16
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
@@ -392,17 +394,25 @@ class Gateway(ThreadingHTTPServer):
             try:
                 connection, address = self.socket.accept()
             except OSError:
+                time.sleep(_PAUSE)  # no descriptor left, as a rule
                 continue
             with self._lock:
                 self._waiting -= 1
-                if not self._waiting:
+                if not self._waiting and self._has_another():
                     self._waiting = 1
-                    start_new_thread(self.serve, ())
             self.process_request_thread(connection, address)
             with self._lock:
                 if self._waiting >= _IDLE:
                     return
                 self._waiting += 1
+
+    def _has_another(self) -> bool:
+        """Start a thread that waits; where there is none to be had, callers wait until this one is free again."""
+        try:
+            start_new_thread(self.serve, ())
+        except RuntimeError:
+            return False
+        return True
 
     def handle_error(self, request: object, client_address: object) -> None:
         """An agent that hung up is no news."""
