@@ -49,6 +49,14 @@ _SNAPSHOTS = re.compile(r"(/[^'\"\0\n]*)/shell[-_]snapshots/")
 _HARMLESS_NAMES = frozenset({"PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"})
 
 
+def _homes(env: Mapping[str, str]) -> frozenset[str]:
+    """Where agents keep snapshots of the shell; nothing where no home is known."""
+    home = env.get("HOME", "")
+    if not home.startswith("/"):
+        return frozenset()
+    return frozenset(os.path.realpath(os.path.join(home, placed(name, env).removeprefix("~/"))) for name in _HOMES)
+
+
 class Arming:
     """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's.
     wake: types a sentence into the agent's prompt unless the person typed since; None where they did not agree to it.
@@ -65,7 +73,7 @@ class Arming:
         wake: Callable[[str, float], None] | None = None,
         env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._homes = {os.path.realpath(where) for name in _HOMES if (where := placed(name, env)) != name}
+        self._homes = _homes(env)
         self.adapter: Adapter = adapter_for(argv[0])
         self._program = argv[0]
         self._exe = ""
@@ -250,7 +258,9 @@ class Arming:
         """Whether snapshots of the shell lie where the agent keeps them: by their name alone a model could load any
         file unread."""
         folders = _SNAPSHOTS.findall("\0".join(argv))
-        return all(f.endswith(_KEPT) or os.path.realpath(f) in self._homes for f in folders)
+        if not self._homes:
+            return all(f.endswith(_KEPT) for f in folders)
+        return all(os.path.realpath(f) in self._homes for f in folders)
 
     def _is_wrapper(self, request: Request) -> bool:
         """Whether what unwraps to another program is the agent's own program, or a shell: names alone can be forged."""

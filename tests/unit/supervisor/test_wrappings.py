@@ -35,14 +35,21 @@ def test_a_wrapping_counts_from_the_agents_own_program_only(
 
 @pytest.mark.parametrize(
     ("folder", "taken"),
-    [("/home/dev/.codex", True), ("/srv/codex", True), ("/home/dev/proj", False), ("/home/dev/proj/x/codex", False)],
+    [
+        ("/srv/codex", True),
+        ("/home/dev/.claude", True),
+        ("/home/dev/.codex", False),
+        ("/tmp/.claude", False),
+        ("/home/dev/proj", False),
+        ("/home/dev/proj/x/codex", False),
+    ],
 )
 def test_a_snapshot_of_the_shell_counts_where_the_agent_keeps_it_only(tmp_path: Path, folder: str, taken: bool) -> None:
     """A model may choose the shell and its options, and write a file of such a name into the workspace."""
     argv = ("/bin/bash", "-c", f'set -e; . "{folder}/shell_snapshots/0190a0c0.1.sh"')
 
     async def judge() -> Request:
-        env = {"CODEX_HOME": "/srv/codex"}
+        env = {"CODEX_HOME": "/srv/codex", "HOME": "/home/dev"}
         limits = Arming(["codex"], tmp_path, hooks=False, patience=0, env=env).limits(lambda: "", lambda: 0)
         return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe="/bin/bash"))
 
