@@ -71,6 +71,13 @@ def _make(call: Call, spec: Spec, options: Options, word: Word) -> None:
         call.write(word, append=True)
 
 
+def _folder(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """A folder is made: where it is there already, nothing happens."""
+    path = "" if call.machine.afterwards else call.path(word)
+    if not path or call.machine.setting.probe.is_dir(path) is not True:
+        _make(call, spec, options, word)
+
+
 def _append(call: Call, spec: Spec, options: Options, word: Word) -> None:
     call.write(word, append=True)
 
@@ -201,6 +208,7 @@ ROLES: dict[str, Role] = {
     "write": _write,
     "append": _append,
     "make": _make,
+    "folder": _folder,
     "edit": _edit,
     "delete": _delete,
     "deltree": _delete_tree,

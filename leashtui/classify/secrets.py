@@ -79,9 +79,11 @@ _SYSTEM = lazy(
     r"|openvpn(/.*)?"
     r"|kubernetes/.*|NetworkManager/system-connections(/.*)?|security/opasswd|master\.passwd|letsencrypt/(live"
     r"|archive)(/.*)?|ppp/.*-secrets"
-    r"|docker/key\.json|rancher/.*)[-~]?$|^/run/secrets(/.*)?$|^/var/run/secrets(/.*)?$|^/root/\.(?!bashrc|profile).+$"
+    r"|docker/key\.json|rancher/.*)[-~]?$|^/run/secrets(/.*)?$|^/var/run/secrets(/.*)?$"
     r"|^/var/lib/(docker/.*config|kubelet/.*)$"
 )
+_ROOTS = lazy(r"^/root/\.(?!bashrc|profile).+$")
+"""Another's home, unless it is one's own."""
 _VARIABLE = lazy(
     r"(?i)(^|_)(secrets?|tokens?|passwd|passwords?|passphrase|passcode|pwd_?secret|credentials?|creds|apikeys?"
     r"|api_keys?|auth_?key|private_?key"
@@ -116,6 +118,8 @@ def is_secret_path(path: str, home: str) -> bool:
         path = _tried(path, home)
     if path.startswith(_TOPS) and (_SYSTEM.match(path) or _PROC.match(path)):
         return not path.endswith(("/fd/0", "/fd/1", "/fd/2"))
+    if home != "/root" and _ROOTS.match(path):
+        return True
     if ("/." in path or "/Library/" in path) and _FOLDERS.search(path):
         return _FOLDER_PUBLIC.search(path) is None
     if _HOSTS_YML.search(path):

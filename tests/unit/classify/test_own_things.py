@@ -133,3 +133,29 @@ def test_settings_of_the_home_are_not_in_the_workspace() -> None:
         assert judged(inside).facts.in_workspace
         found = judged(outside).facts
         assert not found.in_workspace and "git" not in found.undo
+
+
+class Standing(Files):
+    """A home in which one folder is there."""
+
+    def is_dir(self, path: str) -> bool | None:
+        """See Probe."""
+        return path == "/home/dev/.pyenv/shims" or super().is_dir(path)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("mkdir -p ~/.pyenv/shims", "allow"),
+        ("mkdir -p ~/.pyenv/shims ~/.pyenv/new", "ask"),
+        ("touch ~/.pyenv/shims", "ask"),
+    ],
+)
+def test_a_folder_that_is_there_is_not_made(command: str, answer: str) -> None:
+    assert judged_with(command, Standing({})).decision.outcome.value == answer
+
+
+def test_the_home_of_root_is_as_private_as_any_to_root_itself() -> None:
+    assert place_of("/root/.foo", CACHES, "/home/dev") is Place.SECRET
+    assert place_of("/root/.foo", CACHES, "/root") is Place.HOME
+    assert place_of("/root/.ssh/id_rsa", CACHES, "/root") is Place.SECRET
