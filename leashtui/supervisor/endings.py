@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -78,6 +79,7 @@ class Endings:
         self._meters: dict[int, _Meter] = {}
         self._waiting: dict[int, tuple[int, Told]] = {}
         self._looking = False
+        self._blind = False  # this kernel does not tell
         self._budget, self._paid = float(MOST), clock()
 
     def follow(self, process: ProcessRef, told: Told, spare: bool = False) -> None:
@@ -85,7 +87,7 @@ class Endings:
 
         spare: it may go without, when there are very many of them (following costs a fifth of a millisecond).
         """
-        if len(self._open) >= MOST or (spare and not self._afford()):
+        if self._blind or len(self._open) >= MOST or (spare and not self._afford()):
             return
         try:
             fd = os.pidfd_open(process.pid)
@@ -155,7 +157,8 @@ class Endings:
         letter = bytearray(_INFO.pack(_WANTS_EXIT, *[0] * 13))
         try:
             fcntl.ioctl(fd, _GET_INFO, letter)
-        except OSError:
+        except OSError as error:
+            self._blind = error.errno in (errno.ENOTTY, errno.EINVAL)
             self._drop(fd)
             return
         answer = _INFO.unpack(letter)

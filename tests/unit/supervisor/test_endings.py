@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -67,6 +68,28 @@ def test_a_process_that_is_gone_is_not_followed() -> None:
     before = len(os.listdir("/proc/self/fd"))
     asyncio.run(watch())
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_on_a_kernel_that_does_not_tell_nobody_is_followed_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOTTY, "not known")
+
+    async def watch() -> list[int]:
+        open_then = []
+        endings = Endings(asyncio.get_running_loop(), lambda: 0)
+        for _ in range(2):
+            shell, process = _grandchild("read x")
+            endings.follow(process, lambda end: pytest.fail("nobody can know that"))
+            open_then.append(len(os.listdir("/proc/self/fd")))
+            monkeypatch.setattr("leashtui.supervisor.endings.fcntl.ioctl", unknown)
+            os.kill(process.pid, signal.SIGKILL)
+            shell.communicate()
+            await asyncio.sleep(0.2)
+        endings.close()
+        return open_then
+
+    first, second = asyncio.run(watch())
+    assert second < first
 
 
 def _exec(cwd: Path, *argv: str, exe: str = "") -> Request:
