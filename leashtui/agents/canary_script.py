@@ -23,7 +23,8 @@ NOBODY = ("192.0.2.1", 9)
 """An address of the documentation's own (RFC 5737): no machine has it."""
 WORDS = ".words"
 PATIENCE = 20
-_PTRACE, _UNSHARE, _IO_URING = 101, 272, 425
+_PTRACE, _UNSHARE = (117, 97) if os.uname().machine == "aarch64" else (101, 272)
+_IO_URING = 425
 _NEWUSER = 0x10000000
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -1,4 +1,4 @@
-"""Numbers and calls of the x86-64 Linux interface that the guard stands on, as the kernel's headers define them.
+"""Constants and calls of the Linux interface that the guard stands on, as the kernel's headers define them.
 
 Knows constants and how to make a system call. Refuses to know why. Invariant: a failed call raises OSError with the
 kernel's errno; nothing here returns -1.
@@ -11,6 +11,8 @@ import errno
 import os
 import struct
 
+from leashtui.guards.kernel import numbers as nr
+
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
@@ -19,10 +21,6 @@ libc.process_vm_writev.restype = ctypes.c_ssize_t
 libc.sendmsg.restype = ctypes.c_ssize_t
 
 PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 4, 1, 38
-SYS_SECCOMP = 317
-SYS_PIDFD_GETFD = 438
-SYS_LANDLOCK_CREATE = 444
-SYS_OPENAT2 = 437
 LANDLOCK_VERSION = 1
 SECCOMP_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE = 1, 8, 32
 WALL = 0x40000000
@@ -46,21 +44,16 @@ AT_FDCWD = -100
 OPEN_HOW = struct.Struct("QQQ")
 NO_MAGICLINKS = 2
 
-PTRACE_GETREGS = 12
-PTRACE_SETREGS = 13
 PTRACE_DETACH = 17
 PTRACE_SYSCALL = 24
 PTRACE_GETEVENTMSG = 0x4201
+PTRACE_GETREGSET = 0x4204
+PTRACE_SETREGSET = 0x4205
 PTRACE_SEIZE = 0x4206
 PTRACE_INTERRUPT = 0x4207
 O_TRACEEXEC = 0x10
 O_EXITKILL = 0x100000
 EVENT_EXEC = 4
-
-REGS = struct.Struct("27Q")
-RAX, RDI, ORIG_RAX, RIP, CS, RSP = 10, 14, 15, 16, 17, 19
-NR_EXIT_GROUP = 231
-CS_64 = 0x33
 
 
 class Program(ctypes.Structure):
@@ -89,7 +82,7 @@ def take_fd(pid: int, number: int) -> int:
     """A duplicate of descriptor `number` of process `pid`, close-on-exec. Raises OSError."""
     pidfd = os.pidfd_open(pid)
     try:
-        return call(SYS_PIDFD_GETFD, pidfd, number, 0)
+        return call(nr.PIDFD_GETFD, pidfd, number, 0)
     finally:
         os.close(pidfd)
 
@@ -97,7 +90,7 @@ def take_fd(pid: int, number: int) -> int:
 def open_folder(path: bytes) -> int:
     """A descriptor that only names the directory `path`, links followed but for those of /proc. Raises OSError."""
     how = OPEN_HOW.pack(os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0, NO_MAGICLINKS)
-    return call_text(SYS_OPENAT2, AT_FDCWD, path, how, len(how))
+    return call_text(nr.OPENAT2, AT_FDCWD, path, how, len(how))
 
 
 def call_text(number: int, *args: int | bytes) -> int:
@@ -109,7 +102,7 @@ def call_text(number: int, *args: int | bytes) -> int:
     return result
 
 
-class _Span(ctypes.Structure):
+class Span(ctypes.Structure):
     """struct iovec."""
 
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
@@ -118,7 +111,7 @@ class _Span(ctypes.Structure):
 def read_memory(pid: int, address: int, length: int) -> bytes:
     """At most `length` bytes of another process, fewer where its memory ends. Raises OSError (EFAULT: none)."""
     buffer = ctypes.create_string_buffer(length)
-    here, there = _Span(ctypes.addressof(buffer), length), _Span(address, length)
+    here, there = Span(ctypes.addressof(buffer), length), Span(address, length)
     count = int(libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0))
     if count < 0:
         error = ctypes.get_errno()
@@ -129,7 +122,7 @@ def read_memory(pid: int, address: int, length: int) -> bytes:
 def write_memory(pid: int, address: int, data: bytes) -> None:
     """Put `data` into the memory of another process. Raises OSError."""
     buffer = ctypes.create_string_buffer(data, len(data))
-    here, there = _Span(ctypes.addressof(buffer), len(data)), _Span(address, len(data))
+    here, there = Span(ctypes.addressof(buffer), len(data)), Span(address, len(data))
     if int(libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)) != len(data):
         error = ctypes.get_errno() or errno.EFAULT
         raise OSError(error, os.strerror(error))
@@ -139,7 +132,7 @@ def listen(code: bytes, flags: int) -> int:
     """Load a filter into the calling thread; its listener's descriptor. Raises OSError."""
     buffer = ctypes.create_string_buffer(code, len(code))
     program = Program(len(code) // 8, ctypes.addressof(buffer))
-    return call(SYS_SECCOMP, SECCOMP_MODE_FILTER, NEW_LISTENER | flags, ctypes.addressof(program))
+    return call(nr.SECCOMP, SECCOMP_MODE_FILTER, NEW_LISTENER | flags, ctypes.addressof(program))
 
 
 class Quiet:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.procfs import field, status_of
-
-_SETFSUID, _SETFSGID = 122, 123
-
 
 _ROOT = b"0\t0\t0\t0"
 
@@ -84,14 +82,14 @@ class borrowed:  # noqa: N801 - reads as the verb it is
         if self._mask >= 0:
             self._mask = os.umask(self._mask)
             if self._group:
-                abi.libc.syscall(_SETFSGID, self._group)
+                abi.libc.syscall(nr.SETFSGID, self._group)
             if self._user:
-                abi.libc.syscall(_SETFSUID, self._user)
+                abi.libc.syscall(nr.SETFSUID, self._user)
 
     def __exit__(self, *_: object) -> None:
         if self._mask >= 0:
             if self._user:
-                abi.libc.syscall(_SETFSUID, 0)
+                abi.libc.syscall(nr.SETFSUID, 0)
             if self._group:
-                abi.libc.syscall(_SETFSGID, 0)
+                abi.libc.syscall(nr.SETFSGID, 0)
             os.umask(self._mask)

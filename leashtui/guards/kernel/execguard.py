@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from leashtui.guards.kernel import abi, tracee
+from leashtui.guards.kernel import abi, registers, tracee
 from leashtui.guards.kernel.filter import EXECS
 from leashtui.guards.kernel.image import Lineage, request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
@@ -292,6 +292,6 @@ class ExecGuard:
 def _can_run(pid: int) -> bool:
     """Whether the filter would let the image make system calls; one that is gone may be let go."""
     try:
-        return tracee.is_64_bit(pid)
+        return registers.is_64_bit(pid)
     except OSError:
         return True

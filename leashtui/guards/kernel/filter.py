@@ -1,6 +1,6 @@
 """The seccomp filter as classic BPF bytes: what is asked about, what is refused outright, what kills.
 
-Knows system call numbers of x86-64 and, per tier, which calls are asked about. Refuses to know policies: whatever
+Knows, per tier, which calls are asked about. Refuses to know policies: whatever
 needs judgement is handed to the listener. Invariant: a call made through another architecture or the x32 table never
 reaches the rules below; it kills. Only what lies in registers is compared here, never what a pointer leads to.
 """
@@ -16,59 +16,25 @@ from leashtui.model.request import Tier
 _LD_W_ABS, _JEQ, _JGE, _JSET, _RET, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 _ALLOW, _NOTIFY, _KILL = 0x7FFF0000, 0x7FC00000, 0x80000000
 _ERRNO = 0x00050000
-_AUDIT_ARCH_X86_64 = 0xC000003E
 _X32 = 0x40000000
 _NR, _ARCH, _ARGS = 0, 4, 16
 
 EXECS = frozenset({nr.EXECVE, nr.EXECVEAT})
 _OFTEN = frozenset({nr.OPENAT, nr.IOCTL})
 """Looked at first: what programs call all day, and whose answer the kernel cannot remember."""
-ABSENT = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
+ABSENT = nr.of("io_uring_setup io_uring_enter io_uring_register")
 """Answered ENOSYS: io_uring does files and sockets past every filter; callers fall back."""
-REFUSED = {
-    "ptrace": 101,
-    "process_vm_readv": 310,
-    "process_vm_writev": 311,
-    "pidfd_getfd": 438,
-    "bpf": 321,
-    "perf_event_open": 298,
-    "userfaultfd": 323,
-    "add_key": 248,
-    "request_key": 249,
-    "keyctl": 250,
-    "open_by_handle_at": 304,
-    "setns": 308,
-}
+REFUSED = nr.of(
+    "ptrace process_vm_readv process_vm_writev pidfd_getfd bpf perf_event_open userfaultfd add_key request_key keyctl"
+    " open_by_handle_at setns"
+)
 """Answered EPERM: each reaches into another process or past the filter."""
-ABSENT_STRICT = {
-    "openat2": 437,
-    "clone3": 435,
-    "fchmodat2": 452,
-    "setxattrat": 463,
-    "removexattrat": 466,
-    "file_setattr": 469,
-}
+ABSENT_STRICT = nr.of("openat2 clone3 fchmodat2 setxattrat removexattrat file_setattr")
 """Answered ENOSYS where files are judged: their arguments lie in memory, or older calls do the same; callers fall
 back."""
-NEW_MOUNTS = {
-    "open_tree": 428,
-    "move_mount": 429,
-    "fsopen": 430,
-    "fsconfig": 431,
-    "fsmount": 432,
-    "fspick": 433,
-    "mount_setattr": 442,
-    "open_tree_attr": 467,
-}
+NEW_MOUNTS = nr.of("open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr open_tree_attr")
 """Answered ENOSYS in tier compat: sandboxes fall back to mount(2), which cannot hand a detached tree to somebody."""
-REFUSED_STRICT = {
-    "mount": 165,
-    "umount2": 166,
-    "pivot_root": 155,
-    "chroot": 161,
-    **NEW_MOUNTS,
-    "process_madvise": 440,
-}
+REFUSED_STRICT = [*nr.of("mount umount2 pivot_root chroot process_madvise"), *NEW_MOUNTS]
 """Answered EPERM in tier strict: another view of the files, or another process's memory."""
 _NEW_LISTENER = 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -86,8 +52,7 @@ _SET_DUMPABLE = 4
 _NAMESPACES = 0x7E020080
 _CLONE_THREAD = 0x10000
 _CLONE_FILES = 0x400  # unshared: a thread with descriptors of its own, whose numbers we would look up in its leader
-_CLONE_PARENT, _CLONE3, _PRLIMIT = 0x8000, 435, 302
-_CLOSE_RANGE, _CLOSE_UNSHARE = 436, 2
+_CLONE_PARENT, _CLOSE_UNSHARE = 0x8000, 2
 _WRITING = 0x3 | 0x40 | 0x200 | 0x400000  # access mode, O_CREAT, O_TRUNC, O_TMPFILE
 _FASTOPEN = 0x20000000
 
@@ -98,16 +63,18 @@ def program(tier: Tier = Tier.EXEC, *, reads: bool = False) -> bytes:
     """The filter of a tier, 8 bytes an instruction. reads: in tier strict, opens for reading are asked about too."""
     code: _Block = [
         (_LD_W_ABS, 0, 0, _ARCH),
-        (_JEQ, 1, 0, _AUDIT_ARCH_X86_64),
+        (_JEQ, 1, 0, nr.ARCHITECTURES[nr.MACHINE]),
         (_RET, 0, 0, _KILL),
         (_LD_W_ABS, 0, 0, _NR),
-        (_JGE, 0, 1, _X32),
+        (_JGE, 0, 1, _X32),  # on x86-64 another table; elsewhere no number is as great
         (_RET, 0, 0, _KILL),
     ]
     rules = _rules(tier)
     if reads and tier is Tier.STRICT:
         rules |= {nr.OPEN: _answer(_NOTIFY), nr.OPENAT: _answer(_NOTIFY)}
     for number, block in sorted(rules.items(), key=lambda rule: rule[0] not in _OFTEN):
+        if number < 0:
+            continue
         code.append((_JEQ, 0, len(block), number))
         code.extend(block)
     code.append((_RET, 0, 0, _ALLOW))
@@ -117,21 +84,21 @@ def program(tier: Tier = Tier.EXEC, *, reads: bool = False) -> bytes:
 def _rules(tier: Tier) -> dict[int, _Block]:
     """What happens to each call that is not simply let through; every block ends in returns only."""
     rules = {number: _answer(_NOTIFY) for number in EXECS}
-    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT.values()}
-    rules |= {number: _fail(errno.EPERM) for number in REFUSED.values()}
+    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT}
+    rules |= {number: _fail(errno.EPERM) for number in REFUSED}
     # a second listener: what the kernel itself would say, in every version; a nested leash knows itself by it
     rules[nr.SECCOMP] = _when_any(1, _NEW_LISTENER, _ERRNO | errno.EBUSY)
     rules[nr.IOCTL] = _when_equal(1, (_TIOCSTI, _TIOCLINUX), _ERRNO | errno.EPERM)
     # a child that claims its parent's parent could pass for the agent itself; flags in memory cannot be checked
     rules[nr.CLONE] = _cloning(_CLONE_PARENT)
-    rules[_CLONE3] = _fail(errno.ENOSYS)
-    rules[_PRLIMIT] = _foreign_limits()
+    rules[nr.CLONE3] = _fail(errno.ENOSYS)
+    rules[nr.PRLIMIT] = _foreign_limits()
     rules[nr.PRCTL] = _stays_readable()
     rules[nr.FCNTL] = _when_equal(1, (_SETLEASE, _SETDELEG), _ERRNO | errno.EAGAIN)
     if tier not in (Tier.STRICT, Tier.COMPAT):
         return rules
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING | nr.TRACING}  # these are refused, with a sentence
-    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT.values()}
+    rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT}
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
     rules[nr.IOCTL] = [
@@ -140,11 +107,11 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     ]
     # neither may a thread leave the others' descriptors later on; who closes what it has does it one by one then
     rules[nr.UNSHARE] = _when_any(0, _CLONE_FILES, _ERRNO | errno.EPERM)
-    rules[_CLOSE_RANGE] = _when_any(2, _CLOSE_UNSHARE, _ERRNO | errno.ENOSYS)
+    rules[nr.CLOSE_RANGE] = _when_any(2, _CLOSE_UNSHARE, _ERRNO | errno.ENOSYS)
     rules |= _sockets() | {number: _about_others(*which) for number, which in nr.STEERING.items()}
     if tier is Tier.COMPAT:
-        return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS.values()}
-    rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT.values()}
+        return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS}
+    rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
     rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)

@@ -12,7 +12,8 @@ import ctypes
 import os
 import signal
 
-from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import abi, registers
+from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.procfs import field, status_of
 
 _VDSO_LIMIT = 1 << 20
@@ -59,13 +60,6 @@ def former_thread(pid: int) -> int:
     return int(former.value)
 
 
-def is_64_bit(pid: int) -> bool:
-    """Whether a stopped image will run 64-bit code; the filter kills any other at its first call."""
-    registers = ctypes.create_string_buffer(abi.REGS.size)
-    abi.ptrace(abi.PTRACE_GETREGS, pid, 0, ctypes.addressof(registers))
-    return bool(abi.REGS.unpack(registers)[abi.CS] == abi.CS_64)
-
-
 def to_end_of_exec(pid: int) -> bool:
     """From the exec stop on to the stop at the end of the execve call. False when it is gone."""
     try:
@@ -82,18 +76,10 @@ def make_exit(pid: int, code: int) -> None:
     ignored one, the init of a pid namespace) the injected exit stands behind it. Without a vdso: SIGKILL.
     """
     try:
-        place = _syscall_instruction(pid)
-        registers = ctypes.create_string_buffer(abi.REGS.size)
-        abi.ptrace(abi.PTRACE_GETREGS, pid, 0, ctypes.addressof(registers))
-        values = list(abi.REGS.unpack(registers))
-        if values[abi.CS] != abi.CS_64 or not place:
+        place = _call_of_vdso(pid)
+        if not place or not registers.call_next(pid, place, nr.EXIT_GROUP, code):
             kill(pid)
             return
-        values[abi.RAX], values[abi.RDI] = abi.NR_EXIT_GROUP, code
-        values[abi.ORIG_RAX], values[abi.RIP] = (1 << 64) - 1, place
-        values[abi.RSP] = 0  # a filter of its own may let exit_group fail: whatever follows in the vdso faults then
-        abi.REGS.pack_into(registers, 0, *values)
-        abi.ptrace(abi.PTRACE_SETREGS, pid, 0, ctypes.addressof(registers))
         abi.ptrace(abi.PTRACE_DETACH, pid)
     except OSError:
         kill(pid)
@@ -135,13 +121,13 @@ def _mask(status: bytes, name: bytes) -> int:
     return int(field(status, name) or b"0", 16)
 
 
-def _syscall_instruction(pid: int) -> int:
-    """The address of a `syscall` instruction in the image's vdso, 0 when it has none. Raises OSError."""
+def _call_of_vdso(pid: int) -> int:
+    """The address of an instruction in the image's vdso that makes a system call, 0 for none. Raises OSError."""
     with open(f"/proc/{pid}/maps", "rb") as maps:
         for line in maps:
             if line.rstrip().endswith(b"[vdso]"):
                 low, high = (int(part, 16) for part in line.split(None, 1)[0].split(b"-"))
                 with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-                    found = os.pread(memory.fileno(), min(high - low, _VDSO_LIMIT), low).find(b"\x0f\x05")
+                    found = registers.find_call(os.pread(memory.fileno(), min(high - low, _VDSO_LIMIT), low))
                 return low + found if found >= 0 else 0
     return 0

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
 
 _IN_ROOT = 0x10 | abi.NO_MAGICLINKS
 _ESCAPES = {b"\\040": b" ", b"\\011": b"\t", b"\\012": b"\n", b"\\134": b"\\"}
@@ -89,7 +90,7 @@ class Views:
 def _held(top: int, name: bytes, flags: int) -> Iterator[int]:
     """`name` as it is found from the root `top`. Raises OSError."""
     how = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC | flags, 0, _IN_ROOT)
-    fd = abi.call_text(abi.SYS_OPENAT2, top, name, how, len(how))
+    fd = abi.call_text(nr.OPENAT2, top, name, how, len(how))
     try:
         yield fd
     finally:
