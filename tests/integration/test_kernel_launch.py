@@ -12,8 +12,12 @@ import pytest
 from conftest import eventually
 from underguard import GUARDED, python, under_guard
 
+from leashtui.guards.kernel import filter as rules
+from leashtui.guards.kernel.floor import CHANGES, Floor
+from leashtui.guards.kernel.probe import probe
 from leashtui.guards.kernel.spawn import Begun, launch
 from leashtui.model.errors import GuardError
+from leashtui.model.request import Tier
 
 KEPT = 0b11001011  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
 
@@ -100,6 +104,23 @@ def test_a_text_file_without_a_first_line_is_a_shell_script(tmp_path: Path) -> N
 def test_what_cannot_be_locked_up_is_not_started_and_says_why(tmp_path: Path) -> None:
     with pytest.raises(GuardError, match="could not be put under guard.*gone"):
         launch(["true"], exe="/bin/true", env={}, cwd=str(tmp_path / "gone"), guarded=True, stdio=(0, 1, 2))
+
+
+@pytest.mark.parametrize("lets", ["ABSENT", "REFUSED"])
+def test_a_guard_that_lets_an_attack_through_starts_nothing(
+    lets: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, lets, [])
+    with pytest.raises(GuardError, match="self-test: .* was not refused"):
+        launch(["touch", "ran"], exe="/bin/touch", env={}, cwd=str(tmp_path), guarded=True, stdio=(0, 1, 2))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+def test_a_floor_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    given = Floor(Tier.STRICT, CHANGES, ((str(tmp_path), CHANGES), ("/tmp", CHANGES)))
+    with pytest.raises(GuardError, match="self-test: a folder could be made past the guard"):
+        launch(["true"], exe="/bin/true", env={}, cwd=str(tmp_path), guarded=True, stdio=(0, 1, 2), floor=given)
 
 
 def test_a_launcher_that_was_begun_goes_without_a_word_when_there_is_no_session(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ before the exec with 125; an exec that fails ends it with 127 (not found) or 126
 """
 
 import _thread
+import contextlib
 import ctypes
 import errno
 import marshal
@@ -198,6 +199,32 @@ def install(code: bytes) -> int:
     return check(listener)
 
 
+def try_out(trials: list) -> None:  # type: ignore[type-arg]
+    """Attacks (trials.py) against the filter that was just loaded. Raises OSError when one is let through."""
+    for words, number, arguments, refusals in trials:
+        result = libc.syscall(number, *map(ctypes.c_long, arguments))
+        if result >= 0 or ctypes.get_errno() not in refusals:
+            raise OSError(f"self-test: {words} was not refused")
+
+
+def try_floor(settings: dict) -> None:  # type: ignore[type-arg]
+    """Attacks against the floor, before the filter holds them up. Raises OSError when one succeeds."""
+    if settings["handled"]:
+        mine = b"/tmp/.leash-trial-%d" % os.getpid()
+        with contextlib.suppress(OSError):
+            os.mkdir(mine)
+            os.rmdir(mine)
+            raise RuntimeError("self-test: a folder could be made past the guard")
+    if libc.syscall(SYS_LANDLOCK_CREATE, None, 0, 1) >= 6 and libc.kill(settings["parent"], 0) == 0:
+        raise RuntimeError("self-test: the supervisor could be sent signals")
+    for path in settings["covered"]:
+        if not any(window.startswith(path + b"/") for window in settings["windows"]):
+            with contextlib.suppress(OSError):
+                shown = os.listdir(path) if os.path.isdir(path) else os.path.getsize(path)
+                if shown:
+                    raise RuntimeError("self-test: what is covered can be seen")
+
+
 def courier(line: socket.socket, parcel: list, ready: object, done: object) -> None:  # type: ignore[type-arg]
     """A thread from before the filter, which therefore does not bind it: in tier strict the sendmsg that carries the
     listener would itself be asked about, of nobody."""
@@ -230,14 +257,19 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
         check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
         check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         restrict(settings["handled"], settings["rules"] + [(path, WRITE_FILE) for path in own])
+        try_floor(settings)
         ready, done = _thread.allocate_lock(), _thread.allocate_lock()
         ready.acquire()
         done.acquire()
         parcel: list = []  # type: ignore[type-arg]
         _thread.start_new_thread(courier, (line, parcel, ready, done))
-        parcel.extend((install(settings["filter"]), idle))
-        ready.release()
-        done.acquire()
+        listener = install(settings["filter"])
+        try:
+            try_out(settings["trials"])
+            parcel.extend((listener, idle))
+        finally:
+            ready.release()
+            done.acquire()
         os.close(parcel[0])
     else:
         line.sendall(b"ready %d" % idle)
@@ -265,7 +297,7 @@ def main() -> None:
         settings = marshal.loads(letter.read(int(length)))
     try:
         lock_up(line, settings)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         line.sendall(f"failed {error}".encode("utf-8", "backslashreplace"))
         os._exit(125)
     if line.recv(2) != b"go":

@@ -22,6 +22,7 @@ from ptyprocess import PtyProcess
 
 from leashtui.guards.kernel.filter import program
 from leashtui.guards.kernel.floor import BARE, Floor
+from leashtui.guards.kernel.trials import trials
 from leashtui.model.errors import GuardError
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
@@ -89,6 +90,7 @@ def launch(
         "stdio": list(begun.stdio),
         "guarded": guarded,
         "filter": program(floor.tier, reads=floor.reads),
+        "trials": trials(floor.tier) if guarded else [],
         "handled": floor.handled,
         "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
         "covered": [os.fsencode(path) for path in floor.covered],
