@@ -379,7 +379,10 @@ Event = (
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """What the chain stores, as canonical JSON bytes. t: microseconds since the epoch. parent: record it answers to."""
+    """What the chain stores, as canonical JSON bytes. t: microseconds since the epoch. parent: record it answers to.
+
+    tier: the guard tier that the session ran in, '' in the machine's chain.
+    """
 
     v: int
     id: str  # ULID
@@ -388,3 +391,4 @@ class Record(Struct, frozen=True, omit_defaults=True):
     event: Event
     parent: str = ""
     masked: int = 0  # how many secret values were replaced
+    tier: str = ""

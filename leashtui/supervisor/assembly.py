@@ -157,6 +157,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         microseconds,
         later=lambda work: loop.call_later(_RIDE, work),
         notary=notary,
+        tier=tier.value,
     )
     machine = Machine(state_dir() / FILE, microseconds, Ulids(microseconds, secrets.randbits))
     temps = temps_of(start.env, start.home, start.workspace)

@@ -63,6 +63,7 @@ class Stream:
 
     clock: microseconds since the epoch. ids: fresh record ids (ULIDs by default). later: runs a function some
     milliseconds from now; without it nothing rides, every record has a commit of its own. notary: signs what is there.
+    tier: what guards the session, kept with every record.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Stream:
         ids: Callable[[], str] | None = None,
         later: Callable[[Callable[[], None]], object] | None = None,
         notary: Notary | None = None,
+        tier: str = "",
     ) -> None:
         self._journal = journal
         self._masker = masker
@@ -82,6 +84,7 @@ class Stream:
         self._ids = ids or Ulids(clock, secrets.randbits)
         self._later = later
         self._notary = notary
+        self._tier = tier
         self._flush_due = False
         self._together: list[Callable[[str], None]] | None = None
         self._subscribers: list[Subscriber] = []
@@ -124,6 +127,7 @@ class Stream:
             event=event,
             parent=parent,
             masked=masked,
+            tier=self._tier,
         )
         body = codec.encode(record)
         rides = self._later is not None and (rides or not durable and isinstance(event, _RIDES))

@@ -63,6 +63,13 @@ def test_a_record_answers_to_its_parent(path: Path) -> None:
     assert stream.append(ActEnded(0), act.id).parent == act.id
 
 
+def test_every_record_says_what_guarded_the_session(path: Path) -> None:
+    stream = Stream(Journal.create(path, SESSION), Masker({}), SESSION, Clock(), tier="strict")
+    for event, durable in story():
+        stream.append(event, durable=durable)
+    assert {record.tier for record in stored(path)} == {"strict"}
+
+
 def test_nothing_is_told_before_it_is_on_the_disk(path: Path) -> None:
     later = Later()
     stream = stream_at(path, later)
