@@ -225,7 +225,8 @@ def _copy(name: bytes, folder: int, place: str) -> None:
 
 
 def copy_bytes(old: int, new: int) -> None:
-    """Copy a file into an empty one, sharing its blocks where the file system can, and leaving its holes. OSError."""
+    """Copy a file into an empty one, sharing its blocks where the file system can, else within the kernel where that
+    can, and leaving its holes. Raises OSError."""
     try:
         fcntl.ioctl(new, _FICLONE, old)
         return
@@ -239,17 +240,25 @@ def copy_bytes(old: int, new: int) -> None:
             if error.errno == errno.ENXIO:  # nothing but a hole is left
                 break
             raise
-        os.lseek(old, at, os.SEEK_SET)
-        os.lseek(new, at, os.SEEK_SET)
         while at < end:
-            piece = os.read(old, min(_PIECE, end - at))
-            if not piece:
+            done = _copy_some(old, new, at, end - at)
+            if not done:
                 break
-            os.write(new, piece)
-            at += len(piece)
+            at += done
         if at < end:  # it became shorter meanwhile
             break
     os.ftruncate(new, max(size, 0))
+
+
+def _copy_some(old: int, new: int, at: int, count: int) -> int:
+    """Copy at most so many bytes from there on, within the kernel where it can; how many. Raises OSError."""
+    try:
+        if done := os.copy_file_range(old, new, count, at, at):
+            return done
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+            raise
+    return os.pwrite(new, os.pread(old, min(_PIECE, count), at), at)
 
 
 def escape(path: str) -> str:
