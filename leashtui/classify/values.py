@@ -28,7 +28,7 @@ SENTINELS = UNKNOWN + STAR + MARK + BRACKET
 _SHOWN = {ord(UNKNOWN): "…", ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
 _PLAIN = {ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
 _LIVE = lazy(f"[{SENTINELS}]")
-_SET = lazy(r"\[([!^]?\]?[^\]/]*\])")
+_SET = lazy(r"\[([!^]?\]?[^\]/]{0,2000}\])")
 
 
 class Taint:

@@ -14,6 +14,12 @@ import sys
 
 import pytest
 
+from leashtui.classify.engine import Engine
+from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Workspace
+from leashtui.model.facts import Parse
+from leashtui.model.request import Action, Layer, Mode, Request
+
 GIGABYTE = 1 << 30
 MANY = " ".join(map(str, range(30)))
 LONG = "a" * 48
@@ -73,7 +79,9 @@ BOMBS = {
 }
 END = "rm -rf src"
 DEEP = {
-    **{f"many times {word}": f"{word} " * 1000 + END for word in ("env", "busybox", "nohup", "timeout 5", "poetry run")},
+    **{
+        f"many times {word}": f"{word} " * 1000 + END for word in ("env", "busybox", "nohup", "timeout 5", "poetry run")
+    },
     "wrappers in turn": "nohup setsid nice " * 1000 + END,
     "wrappers in env's text": f"env -S '{'env ' * 1000}{END}'",
     "wrappers in texts": nested_texts("nice setsid " * 30, END),
@@ -119,3 +127,34 @@ def test_it_is_closed_however_deep_it_nests(answers: dict[str, dict[str, str]], 
 
 def test_what_comes_after_them_is_judged_as_ever(answers: dict[str, dict[str, str]]) -> None:
     assert (answers["deadly"]["verdict"], answers["harmless"]["verdict"]) == ("deny", "allow")
+
+
+COUNT = 20_000
+MANY_SETTINGS = [
+    (f"GIT_CONFIG_{part}_{n}", value)
+    for n in range(COUNT)
+    for part, value in (("KEY", "core.pager"), ("VALUE", "less"))
+]
+SLOW = {
+    "a word of awk's": (("awk", "a" * 60_000), ()),
+    "lines of statements": (("sqlite3", "x", "\n" * 30_000), ()),
+    "copies of statements": (("psql", "-c", "copy " * 20_000), ()),
+    "settings in variables": (("git", "log"), (("GIT_CONFIG_COUNT", str(COUNT)), *MANY_SETTINGS)),
+}
+"""Final words and variables that took from half a minute to many."""
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", SLOW)
+def test_final_words_are_judged_in_no_time(name: str) -> None:
+    argv, env = SLOW[name]
+    engine = Engine(Workspace("/work"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    facts = engine(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/work", argv, exe=f"/usr/bin/{argv[0]}", env=env))
+    assert facts.parse is Parse.OPAQUE or name == "lines of statements"
+
+
+def test_few_settings_in_variables_are_judged_as_ever() -> None:
+    engine = Engine(Workspace("/work"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    env = (("GIT_CONFIG_COUNT", "9"), *MANY_SETTINGS[:18])
+    facts = engine(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/work", ("git", "log"), exe="/usr/bin/git", env=env))
+    assert facts.parse is Parse.FULL
