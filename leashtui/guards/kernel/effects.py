@@ -23,8 +23,8 @@ NO_TRACING = (
     " inspect), or ask the person to run it in a terminal outside the session."
 )
 NO_SHARING = (
-    "leash: REFUSED: starts a process that shares its open files with this one, as LeakSanitizer does to trace it — whose"
-    " number means which file could then change while it is judged [kernel guard]. Run it with"
+    "leash: REFUSED: starts a process that shares its open files, as LeakSanitizer does to trace what it looks at —"
+    " which file a number means could then change while it is judged [kernel guard]. Run it with"
     " LSAN_OPTIONS=detect_leaks=0, or ask the person to look for leaks outside the session."
 )
 
