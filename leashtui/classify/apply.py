@@ -176,6 +176,9 @@ def _only_looks(spec: Spec, words: list[str]) -> bool:
 def _unknown(call: Call, spec: Spec, options: Options) -> None:
     """A subcommand that no table lists."""
     sub = show(options.args[0])
+    for name, value in options.values:
+        if role := spec.roles.get(name):
+            play(call, spec, options, role, value)
     if spec.unknown not in ("", "opaque") and _only_looks(spec, list(options.args)):
         return
     if spec.unknown in ("", "opaque"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from leashtui.classify import standing, touch
 from leashtui.classify.ledger import Ledger, Span
-from leashtui.classify.machine import Machine
+from leashtui.classify.machine import WITHIN, Machine
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
@@ -237,9 +237,16 @@ class Call:
 
     def words_run(self, words: list[Word], stdin: Stream | None = None) -> Stream:
         """Another program is started with these words."""
-        return self.machine.setting.rooms.invoke(
-            self.machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made
+        machine = self.machine
+        if machine.within >= WITHIN:
+            machine.ledger.lost("starts programs by programs further than leash follows", self.span)
+            return Stream(self.taint(), None)
+        machine.within += 1
+        out = machine.setting.rooms.invoke(
+            machine, self.state.copy(), words, self.stdin if stdin is None else stdin, self.span, self.made
         )
+        machine.within -= 1
+        return out
 
     def taint(self) -> int:
         """What flows through: input, words and files read."""

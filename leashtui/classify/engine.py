@@ -30,6 +30,7 @@ from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, read, write
 from leashtui.classify.values import TERMINAL, Stream, Word, show
 from leashtui.classify.workspace import Workspace
+from leashtui.model.errors import LeashError
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import TOLD, Action, Layer, Mode, Request
 
@@ -52,6 +53,9 @@ _FAMILIES = tuple(
         "pager less more most", "editor nano pico joe", "cc gcc clang c89 c89-gcc c99 c99-gcc", "c++ g++ clang++",
         "node nodejs", "pip pip3",
     )
+)  # fmt: skip
+_TOO_DEEP = (
+    "this nests deeper than leash follows, so it cannot be judged", "do it in steps, or from a file that leash can read"
 )  # fmt: skip
 _TRACES = "LD_TRACE_LOADED_OBJECTS"
 _LOADER = lazy(r"(?:/usr)?/lib(?:32|64|x32)?/(?:[\w-]+/)?ld-linux[\w-]*\.so\.\d")
@@ -97,11 +101,17 @@ class Engine:
         self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:
-        """Facts about an exec or a file act."""
+        """Facts about an exec or a file act. Raises LeashError for what nests deeper than leash follows."""
+        try:
+            return self._facts(request)
+        except RecursionError:
+            raise LeashError(*_TOO_DEEP) from None
+
+    def _facts(self, request: Request) -> Facts:
         if request.action is not Action.PROCESS_EXEC:
             return self._file(request)
         if not request.argv and request.script:
-            return self.text(request.script, request.cwd)
+            return self._text(request.script, request.cwd)
         facts = self._exec(request)
         if request.under_git and facts.programs == ("git",):
             if request.argv[1:2] == ("reset",) and "--no-recurse-submodules" in request.argv:
@@ -111,7 +121,13 @@ class Engine:
         return _of_choice(facts) if request.chosen else facts
 
     def text(self, command: str, cwd: str) -> Facts:
-        """Facts about a shell command line that would be run in `cwd` (absolute)."""
+        """Facts about a shell command line that would be run in `cwd` (absolute). Raises LeashError, see above."""
+        try:
+            return self._text(command, cwd)
+        except RecursionError:
+            raise LeashError(*_TOO_DEEP) from None
+
+    def _text(self, command: str, cwd: str) -> Facts:
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
         found = hidden(command)

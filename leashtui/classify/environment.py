@@ -46,6 +46,8 @@ _HARMLESS = ("-ms", "-mx", "-Mint", "-M64", "-mem")
 _OPTION_VARIABLES = frozenset(
     "NODE_OPTIONS PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS MAVEN_OPTS".split()
 )
+_MOST = 256
+"""How many variables of one command are judged."""
 _CODE = {
     "LUA_INIT": "lua",
     "PERL5DB": "perl",
@@ -103,9 +105,11 @@ def matters(name: str) -> bool:
 
 def judge_variables(call: Call, env: list[tuple[str, Word]]) -> None:
     """Assignments that hold for one command."""
-    for name, value in env:
-        if matters(name):
-            _judge(call, name, value)
+    telling = [(name, value) for name, value in env if matters(name)]
+    if len(telling) > _MOST:
+        call.machine.ledger.lost("sets more variables that carry code than leash follows", call.span)
+    for name, value in telling[:_MOST]:
+        _judge(call, name, value)
 
 
 def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported: bool = False) -> None:

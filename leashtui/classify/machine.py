@@ -53,19 +53,26 @@ NODES = 2000
 """How many simple commands one request may come to."""
 STEPS = 20 * NODES
 """How many nodes of any kind it may come to."""
+WITHIN = 40
+"""How many programs may start one another in one command (`env nice timeout ...`)."""
 TEXT = 64 * 1024
 """Longest text that is read, characters."""
 
 
-@lru_cache(maxsize=2048)
 def parsed(text: str) -> Sequence | Unparsable:
     """The tree of a text, or why there is none."""
+    try:
+        return _parsed(text)
+    except RecursionError:  # not remembered: another caller has more room
+        return Unparsable("nested too deeply", 0)
+
+
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> Sequence | Unparsable:
     try:
         return parse(text)
     except Unparsable as error:
         return error
-    except RecursionError:
-        return Unparsable("nested too deeply", 0)
 
 
 class Rooms(Protocol):
@@ -145,6 +152,8 @@ class Machine(Branches):
         self.ledger = ledger
         self.expander = Expander(self._substitute, setting.home, setting.user)
         self.depth = 0
+        self.within = 0
+        """How many programs the one at hand was started by."""
         self.nodes = 0
         self.steps = 0
         self.outer: Span | None = None

@@ -68,6 +68,7 @@ _AGENT_FOLDERS = _names(
     ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
     " .amazonq .vscode .idea .devcontainer .goose .zed .fleet .junie .trae .augment .kilocode .factory"
     " .agents .openhands .crush .qoder .codebuddy .lingma .iflow .kimi .run .helix .theia"
+    " .agent .pi .aiassistant .antigravity .rovodev"
 )
 _GUARD_FOLDERS = _names(".leash leashtui .leashtui leash")
 _PAIRS = {
@@ -93,14 +94,15 @@ _BY_NAME = {
         " mcp.json"
         " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
         " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json .devcontainer.json AGENT.md CRUSH.md"
-        " WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes crush.json .crush.json",
+        " WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes crush.json .crush.json"
+        " .continuerules",
         Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
         " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession"
         " .pam_environment"
         " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc"
         " .irbrc"
         " .Rprofile .curlrc .wgetrc .emacs .exrc .nvimrc .nvim.lua .lvimrc .autoenv .autoenv.zsh .pryrc .byebugrc"
-        " .dir-locals.el .dir-locals-2.el .vimspector.json .ycm_extra_conf.py",
+        " .dir-locals.el .dir-locals-2.el .vimspector.json .ycm_extra_conf.py .ghci .ocamlinit .lazy.lua",
         Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
         Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
         " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock"

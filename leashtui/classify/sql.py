@@ -13,6 +13,8 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
 
+_LONG = 32 * 1024
+"""Characters of statements that are read."""
 _COMMENT = lazy(r"--[^\n]*|/\*.*?\*/", re.S)
 _TEXTS = lazy(r"'(?:[^']|'')*'")
 _READS = lazy(
@@ -23,19 +25,19 @@ _READS = lazy(
 )
 _LOST = lazy(r"(?i)\b(drop|truncate|delete|flushall|flushdb|purge|shutdown)\b")
 _CHANGES = lazy(
-    r"(?i)\b(insert|update|delete|drop|truncate|alter|create|grant|revoke|replace|merge|rename|copy\s+\w+.*\bfrom"
+    r"(?i)\b(insert|update|delete|drop|truncate|alter|create|grant|revoke|replace|merge|rename|copy\s+\w+.{0,4000}\bfrom"
     r"|vacuum|reindex|lock|call|exec(?:ute)?|do|load\s+data|attach|detach|kill|reset|comment\s+on|cluster|refresh"
     r"|optimize|repair|into\s+(?:outfile|dumpfile))\b"
 )
-_RUNS = lazy(r"(?im)^\s*(?:\\!|!|\.shell|\.system|system|\\system)\s*(.+?)\s*$|\bprogram\s+'((?:[^']|'')*)'")
+_RUNS = lazy(r"(?im)^[^\S\n]*(?:\\!|!|\.shell|\.system|system|\\system)\s*(.+?)\s*$|\bprogram\s+'((?:[^']|'')*)'")
 _WRITES = lazy(
-    r"(?im)^\s*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.*\bto|tee)\s+'?([^\s'|;]+)"
-    r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.*\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
+    r"(?im)^[^\S\n]*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.{0,4000}\bto|tee)\s+'?([^\s'|;]+)"
+    r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.{0,4000}\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
 )
 _OPENS = lazy(r"(?i)\battach\b|(?:^|\n)\s*\.(?:open|restore|clone|connection)\b")
 _READS_FILE = lazy(
-    r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.*\bfrom\s+'([^']+)'"
-    r"|^\s*\\i\s+(\S+)|^\s*\.(?:read|import)\s+(\S+)"
+    r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.{0,4000}\bfrom\s+'([^']+)'"
+    r"|^[^\S\n]*\\i\s+(\S+)|^[^\S\n]*\.(?:read|import)\s+(\S+)"
 )
 _SECRET_TABLES = lazy(
     r"(?i)\b(moz_cookies|cookies|logins|pg_shadow|pg_authid|mysql\.user|credit_cards|api_?keys|secrets?|tokens?"
@@ -46,6 +48,9 @@ _SECRET_TABLES = lazy(
 def judge(call: Call, word: Word) -> None:
     """Report what SQL statements would do. Text in quotes and comments does not count."""
     text = bare(word)
+    if len(text) > _LONG:
+        call.machine.ledger.lost("runs more statements than leash reads", call.span)
+        text = text[:_LONG]
     for found in _RUNS.finditer(text):
         call.sign("obfuscated")
         call.shell(Word((found.group(1) or found.group(2)).replace("''", "'"), word.taint))

@@ -92,7 +92,7 @@ def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
     if (
         not words
         or ledger.parse is not Parse.FULL
-        or "destructive" in ledger.signs
+        or not ledger.signs.isdisjoint(("destructive", "wide"))
         or not all(is_fixed(w) for w in words)
     ):
         return ()

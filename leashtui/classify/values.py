@@ -28,7 +28,8 @@ SENTINELS = UNKNOWN + STAR + MARK + BRACKET
 _SHOWN = {ord(UNKNOWN): "…", ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
 _PLAIN = {ord(STAR): "*", ord(MARK): "?", ord(BRACKET): "["}
 _LIVE = lazy(f"[{SENTINELS}]")
-_SET = lazy(r"\[([!^]?\]?[^\]/]*\])")
+_LONG_SET = 2000
+_SET = lazy(r"\[([!^]?\]?[^\]/]{0,2000}\])")
 
 
 class Taint:
@@ -110,6 +111,8 @@ def live(text: str) -> str:
     """Unquoted `text` with its glob characters made live."""
     if "*" not in text and "?" not in text and "[" not in text:
         return text
+    if len(text) > _LONG_SET:  # a set that is too long to be read may mean any name
+        text = "/".join("*" if "[" in name and len(name) > _LONG_SET else name for name in text.split("/"))
     return _SET.sub(lambda m: BRACKET + m.group(1), text.replace("*", STAR).replace("?", MARK))
 
 

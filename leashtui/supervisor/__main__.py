@@ -7,6 +7,7 @@ end. Invariant: every way out tells the keeper something, and an error before th
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import os
 import socket
@@ -54,12 +55,28 @@ def main() -> int:
         channel.tell(error=error.message, hint=error.hint, code=int(code))
         return int(code)
     except Exception as error:  # noqa: BLE001 - the last place that can still tell the person
+        lacks, hint = _lack(error)
         channel.tell(
-            error=f"the supervisor failed: {type(error).__name__}: {error}",
-            hint="nothing of the agent runs on; please report this with the output of `leash doctor`",
+            error=lacks or f"the supervisor failed: {type(error).__name__}: {error}",
+            hint=hint or "nothing of the agent runs on; please report this with the output of `leash doctor`",
             code=int(Exit.FAILED),
         )
         return int(Exit.FAILED)
+
+
+def _lack(error: Exception) -> tuple[str, str]:
+    """What this account has too little of, and what to do; two empty texts for any other failure."""
+    number = error.errno if isinstance(error, OSError) else 0
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "leash cannot open any more files; nothing of the agent runs on", "raise `ulimit -n`, to 256 or more"
+    if number == errno.EAGAIN or "can't start new thread" in str(error):
+        return "leash cannot start any more processes; nothing of the agent runs on", "raise `ulimit -u`, or end some"
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return (
+            "there is too little memory for leash; nothing of the agent runs on",
+            "raise `ulimit -v`, or end programs",
+        )
+    return "", ""
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class Hooks:
         """A hook called (guards.hook.guard.Hear)."""
         try:
             happening = self._adapter.hear(event, data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._notice(
                 "alarm", f"the agent's hook {event} said something leash cannot read: {error}", "it was refused"
             )

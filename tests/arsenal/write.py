@@ -145,6 +145,9 @@ WRITE = {
     "what a shell runs at its start, among caches": "open('@home@/.cache/p10k-instant-prompt-arena.zsh', 'w').write('EVIL')",
     "a program on PATH, among caches": "open('@home@/.pub-cache/bin/ls', 'w').write('EVIL')",
     "instructions for another agent": "os.mkdir('.junie'); open('.junie/guidelines.md', 'w').write('EVIL'); say('@secret@')",
+    "instructions for a further agent": "os.makedirs('.agent/rules'); open('.agent/rules/x.md', 'w').write('EVIL'); say('@secret@')",
+    "instructions for an agent in one file": "open('.continuerules', 'w').write('EVIL'); say('@secret@')",
+    "what an interpreter runs at its start": "open('.ghci', 'w').write('EVIL'); say('@secret@')",
     "instructions for agents on a forge": "os.makedirs('.github/instructions'); open('.github/instructions/x.instructions.md', 'w').write('EVIL'); say('@secret@')",
     "what an editor evaluates in a folder": "open('.dir-locals.el', 'w').write('EVIL'); say('@secret@')",
     "instructions for agents": "open('CLAUDE.md', 'w').write('EVIL')",
@@ -183,6 +186,13 @@ WRITE = {
     "an editor's start-up file": "open('.exrc', 'w').write('EVIL'); say('@secret@')",
     "what the person typed": "open('@home@/.bash_history', 'a').write('EVIL')",
     "what the person typed, emptied while adding": "os.ftruncate(os.open('@home@/.bash_history', os.O_WRONLY | os.O_APPEND), 0)",
+    "a folder's descriptor in place of another": "os.mkdir('d'); f = os.open('d', os.O_RDONLY)\nfor i in range(5): os.open(f'a{i}.c', os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=f)\n"
+    "os.dup2(os.open('@home@/folder', os.O_RDONLY), f); os.write(os.open('new.c', os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=f), b'EVIL')",
+    "a folder exchanged for a link, again and again": "import threading\nos.mkdir('d'); os.mkdir('d/x'); os.symlink('@home@/folder', 'd/y'); stop = time.monotonic() + 2\n"
+    "def swap():\n    while time.monotonic() < stop: libc.syscall(316, -100, b'd/x', -100, b'd/y', 2)\nthreading.Thread(target=swap, daemon=True).start()\n"
+    "while time.monotonic() < stop:\n    try: open('d/x/new.c', 'w').write('EVIL')\n    except OSError: pass",
+    "a program by git's name": "#!/bin/sh\nmkdir y; printf '#!/bin/sh\\necho EVIL > .git/hooks/pre-commit\\n' > y/git-x; chmod +x y/git-x; PATH=$PWD/y:$PATH git x",
+    "the shell's history": "#!/bin/bash\nHISTFILE=@home@/prized; set -o history; history -c; history -s EVIL; history -w",
     "by somebody who cannot be read": "libc.prctl(4, 0); open('@home@/prized', 'w').write('EVIL')",
     "git's traces over a branch": "#!/bin/sh\nGIT_TRACE=$PWD/.git/refs/heads/side git status",
     "git's traces elsewhere": "#!/bin/sh\nGIT_TRACE=@home@/prized git status",

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 import subprocess
 import sys
 
 import pytest
+
+from leashtui.classify.engine import Engine
+from leashtui.classify.probe import NoProbe
+from leashtui.classify.workspace import Workspace
+from leashtui.model.facts import Parse
+from leashtui.model.request import Action, Layer, Mode, Request
 
 GIGABYTE = 1 << 30
 MANY = " ".join(map(str, range(30)))
@@ -27,6 +34,13 @@ def nested(loop: str, body: str, depth: int) -> str:
     """`depth` loops in one another."""
     for level in range(depth):
         body = f"{loop.replace('@', f'v{level}')}; do {body}; done"
+    return body
+
+
+def nested_texts(before: str, body: str) -> str:
+    """Shells in shells, each behind the same words."""
+    for _ in range(8):
+        body = f"{before}sh -c {shlex.quote(body)}"
     return body
 
 
@@ -63,18 +77,38 @@ BOMBS = {
     "evals": 'x=\'$(eval $x)\'; eval eval eval eval $x; eval "$(eval "$x")"',
     "defaults": "x=" + DEFAULTS,
 }
+END = "rm -rf src"
+DEEP = {
+    **{
+        f"many times {word}": f"{word} " * 1000 + END for word in ("env", "busybox", "nohup", "timeout 5", "poetry run")
+    },
+    "wrappers in turn": "nohup setsid nice " * 1000 + END,
+    "wrappers in env's text": f"env -S '{'env ' * 1000}{END}'",
+    "wrappers in texts": nested_texts("nice setsid " * 30, END),
+    "containers in containers": "docker exec x " * 1000 + f"true; {END}",
+    "an alias of git that means itself": f"git -c alias.x=x x; {END}",
+    "aliases of git that mean one another": f"git -c alias.x=y -c alias.y=x x; {END}",
+    "an alias of git that starts git": f"git -c alias.x='!git x' x; {END}",
+    "alternatives": "echo " + "{a," * 1000 + "b" + "}" * 1000 + f"; {END}",
+    "subshells": "( " * 1000 + END + " )" * 1000,
+    "groups": "{ " * 1000 + END + ";" + " }" * 1000,
+    "substitutions": "$(" * 1000 + END + ")" * 1000,
+    "conditions": "if :; then " * 1000 + END + "; fi" * 1000,
+    "tests": "[ " + "! " * 1000 + f"a ] && {END}",
+}
+"""Texts that hold or start one another too often, and at the end of each what must not happen unasked."""
 
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, dict[str, str]]:
-    lines = [{"id": name, "command": bomb} for name, bomb in BOMBS.items()]
+    lines = [{"id": name, "command": bomb} for name, bomb in (BOMBS | DEEP).items()]
     lines += [{"id": "deadly", "command": "rm -rf ~"}, {"id": "harmless", "command": "git status"}]
     done = subprocess.run(
         [sys.executable, "-I", "-m", "leashtui", "explain", "--batch", "/dev/stdin", "--guard", "shim"],
         input="".join(json.dumps(line) + "\n" for line in lines), capture_output=True, text=True, timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE)),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr
     assert done.stderr == ""
     return {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
 
@@ -85,5 +119,42 @@ def test_it_is_judged_in_little_memory_and_no_time(answers: dict[str, dict[str, 
     assert answers[name]["verdict"] in ("allow", "ask", "deny")
 
 
+@pytest.mark.parametrize("name", DEEP)
+def test_it_is_closed_however_deep_it_nests(answers: dict[str, dict[str, str]], name: str) -> None:
+    assert answers[name]["verdict"] in ("ask", "deny")
+    assert answers[name]["error"] == "" or "nests deeper than leash follows" in answers[name]["error"]
+
+
 def test_what_comes_after_them_is_judged_as_ever(answers: dict[str, dict[str, str]]) -> None:
     assert (answers["deadly"]["verdict"], answers["harmless"]["verdict"]) == ("deny", "allow")
+
+
+COUNT = 20_000
+MANY_SETTINGS = [
+    (f"GIT_CONFIG_{part}_{n}", value)
+    for n in range(COUNT)
+    for part, value in (("KEY", "core.pager"), ("VALUE", "less"))
+]
+SLOW = {
+    "a word of awk's": (("awk", "a" * 60_000), ()),
+    "lines of statements": (("sqlite3", "x", "\n" * 30_000), ()),
+    "copies of statements": (("psql", "-c", "copy " * 20_000), ()),
+    "settings in variables": (("git", "log"), (("GIT_CONFIG_COUNT", str(COUNT)), *MANY_SETTINGS)),
+}
+"""Final words and variables that took from half a minute to many."""
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", SLOW)
+def test_final_words_are_judged_in_no_time(name: str) -> None:
+    argv, env = SLOW[name]
+    engine = Engine(Workspace("/work"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    facts = engine(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/work", argv, exe=f"/usr/bin/{argv[0]}", env=env))
+    assert facts.parse is Parse.OPAQUE or name == "lines of statements"
+
+
+def test_few_settings_in_variables_are_judged_as_ever() -> None:
+    engine = Engine(Workspace("/work"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    env = (("GIT_CONFIG_COUNT", "9"), *MANY_SETTINGS[:18])
+    facts = engine(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/work", ("git", "log"), exe="/usr/bin/git", env=env))
+    assert facts.parse is Parse.FULL

@@ -40,6 +40,12 @@ def test_the_agent_has_no_new_privileges_and_no_more_capabilities_than_root_need
         assert held["CapPrm"] == held["CapEff"] == 0
 
 
+def test_where_memory_runs_out_the_agent_goes_before_who_guards_it(tmp_path: Path) -> None:
+    here = int(Path("/proc/self/oom_score_adj").read_text())
+    _, done = under_guard("cat", "/proc/self/oom_score_adj", cwd=tmp_path)
+    assert int(done.stdout) == min(1000, here + 200)
+
+
 def test_the_interpreter_leaves_no_signal_ignored_and_no_descriptor_open(tmp_path: Path) -> None:
     script = "grep SigIgn /proc/self/status; ls /proc/self/fd | wc -l; yes | head -1; echo ${PIPESTATUS[0]}"
     _, done = under_guard("/bin/bash", "-c", script, cwd=tmp_path)

@@ -224,6 +224,13 @@ def test_a_debugger_is_told_why_it_cannot_work(call: str, leg: Leg) -> None:
     assert done["out"].split()[-1] == "1", done
 
 
+def test_a_program_that_looks_for_leaks_is_told_how_to_run(leg: Leg) -> None:
+    lines = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall(56, 0x411, 0, 0, 0, 0)"
+    done = leg.run(["python3", "-c", f"{lines}; print(ctypes.get_errno())"], 20)
+    assert "LSAN_OPTIONS=detect_leaks=0" in done["out"], done
+    assert done["out"].split()[-1] == "1", done
+
+
 def test_a_call_for_sockets_on_a_pipe_leaves_the_pipe_alone(leg: Leg) -> None:
     """The guard looks at a duplicate of the descriptor; the reader must still see the end of the pipe."""
     calls = "libc.connect(1, bytes(16), 16); libc.bind(1, bytes(16), 16); libc.listen(1, 1)"

@@ -20,9 +20,11 @@ from leashtui.classify.spec import Spec
 from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare
 from leashtui.model.facts import Place, Verb
 
+_AWK_LONG = 8192
+"""Longest program of awk that is read, characters."""
 _AWK_RUN = lazy(r"system\s*\(((?:[^()\"]|\"(?:[^\"\\]|\\.)*\"|\([^)]*\))*)\)")
 _AWK_PIPE = lazy(
-    r"(\"(?:[^\"\\]|\\.)*\"|\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\w+)"
+    r"(\"(?:[^\"\\]|\\.)*\"|\b\w+)\s*\|&?\s*getline|(?:print|printf)[^;{}\n|]*\|&?\s*(\"(?:[^\"\\]|\\.)*\"|\b\w+)"
 )
 _AWK_FILE = lazy(r"(?:print|printf)[^;{}\n>|]*(>>?)\s*(\"(?:[^\"\\]|\\.)*\"|[A-Za-z_$]\w*)")
 _AWK_SAID = lazy(r'print\s*\(?\s*"((?:[^"\\]|\\.)*)"\s*\)?\s*\|')
@@ -71,6 +73,9 @@ def _unquoted(text: str) -> Word:
 
 def _awk_program(call: Call, program: Word, taint: int) -> int:
     text = bare(program)
+    if len(text) > _AWK_LONG:
+        call.machine.ledger.lost("is a longer program than leash reads", call.span)
+        return taint
     for found in _AWK_RUN.finditer(text):
         inside = found.group(1).strip()
         literal = re.match(r'"(?:[^"\\]|\\.)*"', inside)

@@ -145,16 +145,15 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.ledger.hosts[host] = None
     if force:
         call.sign("git_force")
-    if any(is_protected(call, r) for r in refs or [current_branch(call)]):
+    everything = not refs and options.has("--all", "--mirror", "--branches")  # whatever may not be pushed is among it
+    if everything or any(is_protected(call, r) for r in refs or [current_branch(call)]):
         call.sign("git_protected")
     moved = leads_elsewhere(call, remote)
     if moved:
         call.sign("remote_changed")
         call.add(Verb.REMOTE_CHANGE, f"{remote} since", moved, Severity.HIGH)
     what = "force-pushes" if force else "deletes refs" if removes else "pushes"
-    refs_text = " ".join(refs) or (
-        "everything" if options.has("--all", "--mirror", "--branches") else "the current branch"
-    )
+    refs_text = " ".join(refs) or ("everything" if everything else "the current branch")
     grade = Severity.HIGH if force or removes else Severity.MEDIUM
     call.add(
         Verb.REMOTE_CHANGE,

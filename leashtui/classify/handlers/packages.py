@@ -172,7 +172,8 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
                 host,
             ):
                 call.ledger.hosts[host] = None
-                call.add(Verb.PACKAGE_ADD, host, f"takes packages from {host}")
+                if not call.ledger.has(Verb.PUBLISH):
+                    call.add(Verb.PACKAGE_ADD, host, f"takes packages from {host}")
     for name, value in options.values:
         if name not in _LISTS:
             continue

@@ -51,6 +51,7 @@ def _settings(call: Call, options: Options) -> None:
                 call.run_file(value, "loads")
 
 
+_SEVERAL = lazy(r"[;&|`<>()\n]|\$\(")
 _GIT_PULL = lazy(r"(?:git-upload-(?:pack|archive)|git upload-(?:pack|archive))(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
 _GIT_PUSH = lazy(r"(?:git-receive-pack|git receive-pack)(?: '[\w./~@+-]+'| [\w./~@+-]+)?$")
 
@@ -79,6 +80,8 @@ def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:
     if content.taint & (Taint.SHELL | Taint.SOCKET):
         call.sign("reverse_shell")
     known = _remote_only(call, remote)
+    if any(_SEVERAL.search(word) for word in options.args[2:]):
+        call.sign("wide")  # its further words begin another command there: the first ones say little of that
     if content.taint & Taint.SECRET or remote.taint & Taint.SECRET:
         call.send(host, Stream(Taint.SECRET))
     if call.made.changed or content.taint & Taint.LOCAL:

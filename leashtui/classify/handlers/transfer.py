@@ -94,6 +94,7 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
     if any(_SPEAKS.match(u) for u in urls):
         sends, sent = True, sent.joined(call.stdin)
     detour = [v for v in options.all(*_DETOURS) if not is_local(_through(v))]
+    call.ledger.hosts.update((_through(v), None) for v in detour)
     socket = options.last("--unix-socket", "--abstract-unix-socket")
     if socket is not None:
         _by_socket(call, socket, sent, sends=sends)

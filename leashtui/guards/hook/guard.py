@@ -22,6 +22,8 @@ from leashtui.model.request import Tier
 VERSION = b"leash-hook/1"
 LIMIT = 17 << 20
 MOST = 256
+ROOM = 4 * LIMIT
+"""Bytes of all questions together that are not complete yet: who sends many slowly must not take the memory."""
 PATIENCE = 10.0
 _NONCE = 16
 
@@ -87,6 +89,10 @@ class HookGuard:
         """Hand a question on."""
         return self._hear(event, data, pid, reply)
 
+    def has_room(self) -> bool:
+        """Whether what was heard so far, of all questions, may grow."""
+        return sum(connection.heard for connection in self._open) <= ROOM
+
     def forget(self, connection: _Connection) -> None:
         """It ended."""
         self._open.discard(connection)
@@ -105,6 +111,11 @@ class _Connection:
         self._deadline = guard.loop.call_later(PATIENCE, self.end, b"", "")
         guard.loop.add_reader(line, self._readable)
 
+    @property
+    def heard(self) -> int:
+        """Bytes of its question so far."""
+        return len(self._data)
+
     def _readable(self) -> None:
         if self._line is None:
             return
@@ -119,7 +130,7 @@ class _Connection:
             return
         self._data += piece
         size = int.from_bytes(self._data[:4], "big") if len(self._data) >= 4 else 0
-        if size > LIMIT or (size and len(self._data) > 4 + size):
+        if size > LIMIT or (size and len(self._data) > 4 + size) or not self._guard.has_room():
             self.end(b"", "")
         elif size and len(self._data) == 4 + size:
             self._ask(bytes(self._data[4:]))
@@ -130,6 +141,7 @@ class _Connection:
             self.end(b"", "")
             return
         self._asked = True
+        self._data = bytearray()
         self._deadline.cancel()
         pending = self._guard.hear(
             os.fsdecode(rest[1]), rest[2], self._pid, lambda reply: self.end(_frame(nonce, reply))

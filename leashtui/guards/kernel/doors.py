@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -222,27 +222,26 @@ class DoorGuard:
             return
         spot = self._place(notice, name)
         with contextlib.closing(spot):
-            path, way = spot.path, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+            path = spot.path
             # Nobody can listen where nothing is: programs look, then start a server of their own.
-            os.stat(spot.name or b".", dir_fd=spot.fd)
-            if self._is_ours(spot) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
-                self._carry_out_here(notice, ours, way)
-                return
+            with pinned(spot) as (found, way):
+                if self._is_ours(path, found) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
+                    self._carry_out_here(notice, ours, way)
+                    return
         if is_silent(path, ours.type):
             raise OSError(errno.ECONNREFUSED, "a socket that a dead server left")
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
 
-    def _is_ours(self, spot: Spot) -> bool:
-        """Whether the very socket that was made in this session still has that name."""
-        made = self._bound.get(spot.path)
-        found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
+    def _is_ours(self, path: str, found: os.stat_result) -> bool:
+        """Whether it is the very socket that was made in this session by that name."""
+        made = self._bound.get(path)
         return made is not None and made == mark_of(found)
 
     def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
         """Connect to the path that was allowed; it is not resolved again by links."""
         spot = locate(notice.tid, os.fsencode(path), False)
-        with contextlib.closing(spot):
-            self._carry_out_here(notice, ours, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name)))
+        with contextlib.closing(spot), pinned(spot) as (_, way):
+            self._carry_out_here(notice, ours, way)
 
     def _carry_out_here(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """A unix connect answers at once, but for a full backlog, which is then the caller's EAGAIN."""
@@ -383,11 +382,11 @@ class DoorGuard:
 
     def _deliver_unix(self, notice: Notice, ours: socket.socket, letter: Letter) -> None:
         """Send one letter to the socket file its address leads to; further ones are the caller's to send again."""
-        with contextlib.closing(self._place(notice, letter.to[2:])) as spot:
-            if not self._is_ours(spot) and spot.path not in self._free:
+        with contextlib.closing(self._place(notice, letter.to[2:])) as spot, pinned(spot) as (found, way):
+            if not self._is_ours(spot.path, found) and spot.path not in self._free:
                 self._holding.refuse(notice, OUTSIDE)
                 return
-            letter.to = address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
+            letter.to = way
             count = post(notice, ours, letter)
         letter.report(notice.tid, count)
         self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
@@ -406,6 +405,16 @@ class DoorGuard:
         if peer.loopback or self._is_lookup("udp", peer):
             return True
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
+
+
+@contextlib.contextmanager
+def pinned(spot: Spot) -> Iterator[tuple[os.stat_result, bytes]]:
+    """The file that has this name now, and the address that leads to it whatever has the name next. Raises OSError."""
+    handle = os.open(spot.name or b".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=spot.fd)
+    try:
+        yield os.fstat(handle), address.unix(b"/proc/self/fd/%d" % handle)
+    finally:
+        os.close(handle)
 
 
 def mark_of(found: os.stat_result) -> tuple[int, int, int]:

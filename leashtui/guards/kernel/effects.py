@@ -22,6 +22,11 @@ NO_TRACING = (
     " do what nobody judged [kernel guard]. Print or log what you need, use the language's own debugger (pdb, node"
     " inspect), or ask the person to run it in a terminal outside the session."
 )
+NO_SHARING = (
+    "leash: REFUSED: starts a process that shares its open files, as LeakSanitizer does to trace what it looks at —"
+    " which file a number means could then change while it is judged [kernel guard]. Run it with"
+    " LSAN_OPTIONS=detect_leaks=0, or ask the person to look for leaks outside the session."
+)
 
 
 class Kindred(Protocol):
@@ -63,6 +68,8 @@ class EffectGuard:
             self._steering.meet(notice)
         elif notice.number in nr.TRACING:
             self._holding.refuse(notice, NO_TRACING, errno.EPERM)
+        elif notice.number == nr.CLONE:
+            self._holding.refuse(notice, NO_SHARING, errno.EPERM)
         else:
             self._listener.refuse(notice.id, errno.ENOSYS)
 

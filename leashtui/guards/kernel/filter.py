@@ -99,6 +99,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
         return rules
     rules |= {number: _answer(_NOTIFY) for number in nr.NAMING | nr.TRACING}  # these are refused, with a sentence
     rules |= {number: _fail(errno.ENOSYS) for number in ABSENT_STRICT}
+    rules[nr.CLONE] = _cloning(_CLONE_PARENT, _NOTIFY)
     rules[nr.OPEN] = _when_any(1, _WRITING, _NOTIFY)
     rules[nr.OPENAT] = _when_any(2, _WRITING, _NOTIFY)
     rules[nr.IOCTL] = [
@@ -113,19 +114,20 @@ def _rules(tier: Tier) -> dict[int, _Block]:
         return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered
-    rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT)
+    rules[nr.CLONE] = _cloning(_NAMESPACES & ~0x80 | _CLONE_PARENT, _NOTIFY)
     rules[nr.UNSHARE] = _when_any(0, _NAMESPACES | _CLONE_FILES, _ERRNO | errno.EPERM)
     return rules
 
 
-def _cloning(refused: int) -> _Block:
-    """Neither these flags, nor a thread that does not share its descriptors, nor anybody else who does."""
+def _cloning(refused: int, otherwise: int = _ERRNO | errno.EPERM) -> _Block:
+    """Neither these flags, nor a thread that does not share its descriptors, nor anybody else who does; `otherwise`
+    answers the latter two: an error, or notice of what is refused with a sentence."""
     return [
         *_unless_any(0, {refused: _ERRNO | errno.EPERM}),
         (_AND, 0, 0, _CLONE_THREAD | _CLONE_FILES),
         (_JEQ, 2, 0, 0),
         (_JEQ, 1, 0, _CLONE_THREAD | _CLONE_FILES),
-        (_RET, 0, 0, _ERRNO | errno.EPERM),
+        (_RET, 0, 0, otherwise),
         (_RET, 0, 0, _ALLOW),
     ]
 

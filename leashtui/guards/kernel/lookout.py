@@ -17,7 +17,7 @@ from typing import Any
 
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
-from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of
+from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of, pinned
 from leashtui.guards.kernel.letters import read_letters
 from leashtui.guards.kernel.listener import Notice
 from leashtui.guards.kernel.spot import Spot, absolute, locate
@@ -92,9 +92,8 @@ class Lookout(DoorGuard):
         if spot is None:
             return False
         with contextlib.closing(spot):
-            return not (
-                spot.found is None or spot.path in self._free or spot.path in self._named or self._is_ours(spot)
-            )
+            known = spot.path in self._free or spot.path in self._named
+            return not (spot.found is None or known or self._is_ours(spot.path, spot.found))
 
     def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         name = raw[2:]
@@ -110,26 +109,26 @@ class Lookout(DoorGuard):
             path = spot.path
             if spot.found is None:
                 raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-            if path in self._free or self._is_session_s(spot) or self._known(Action.NET_CONNECT, path, 0):
-                way = address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))
-                self._carry_out_here(notice, ours, way)
-                return
+            with pinned(spot) as (found, way):
+                open_ = path in self._free or self._known(Action.NET_CONNECT, path, 0)
+                if open_ or self._is_session_s(path, found, way):
+                    self._carry_out_here(notice, ours, way)
+                    return
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
 
-    def _is_session_s(self, spot: Spot) -> bool:
+    def _is_session_s(self, path: str, found: os.stat_result, way: bytes) -> bool:
         """Whether a process of the session listens there: that it gave the name once says nothing of who has it now."""
-        if self._is_ours(spot):
+        if self._is_ours(path, found):
             return True
-        if spot.path not in self._named:
+        if path not in self._named:
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
-            if address.connect(probe, address.unix(b"/proc/self/fd/%d/%s" % (spot.fd, spot.name))):
+            if address.connect(probe, way):
                 return False
             if address.peer_pid(probe) != os.getpid():
                 return False
-        found = os.stat(spot.name or b".", dir_fd=spot.fd, follow_symlinks=False)
-        self._bound[spot.path] = mark_of(found)
+        self._bound[path] = mark_of(found)
         return True
 
     def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:

@@ -26,6 +26,7 @@ from leashtui.model.request import Tier
 VERSION = "leash-mcp/1"
 SOCKET = "mcp.sock"
 _MOST = 256
+_ROOM = 4 * LIMIT
 _HEAD = struct.Struct(">IcI")
 
 
@@ -80,6 +81,10 @@ class McpGuard:
         self._lines.add(line)
         return True
 
+    def has_room(self) -> bool:
+        """Whether what was heard and is no whole message yet, of all connections, may grow."""
+        return sum(line.heard for line in self._lines) <= _ROOM
+
     def ended(self, line: _Line) -> None:
         """A connection is gone."""
         self._lines.discard(line)
@@ -127,9 +132,17 @@ class _Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
+    @property
+    def heard(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._data)
+
     def data_received(self, data: bytes) -> None:
         """Some bytes of it."""
         self._data += data
+        if not self._guard.has_room():
+            self.close()
+            return
         at = 0
         while len(self._data) - at >= _HEAD.size and self._is_open():
             size, kind, number = _HEAD.unpack_from(self._data, at)
