@@ -42,6 +42,7 @@ class Call:
         "span",
         "state",
         "stdin",
+        "stops",
         "words",
     )
 
@@ -67,6 +68,7 @@ class Call:
         self.reads = 0
         self.direct = False
         self.outward = False
+        self.stops = ""
 
     # ---- reporting
 
@@ -76,6 +78,8 @@ class Call:
     ) -> None:  # fmt: skip
         """Note an effect of this call."""
         self.outward = self.outward or verb in _OUTWARD
+        if verb is Verb.PROCESS_KILL and self.is_bound:
+            verb, sentence = Verb.READ, f"{sentence}, if they are of this session: others are out of its reach"
         self.ledger.add(
             verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
         )
@@ -91,6 +95,13 @@ class Call:
             self.ledger.opaque(sentence, self.span)
         else:
             self.machine.partial()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether what this program ends processes by reaches none but those of the session."""
+        bounds = self.machine.setting.bounds
+        held = bounds.signals if self.stops == "signals" else bounds.sockets and self.stops == "sockets"
+        return held and "privileged" not in self.ledger.signs
 
     @property
     def shim(self) -> bool:

@@ -16,7 +16,7 @@ from leashtui.classify.commands import invoke
 from leashtui.classify.doors import meet_door
 from leashtui.classify.environment import judge_variables, matters
 from leashtui.classify.ledger import Ledger
-from leashtui.classify.machine import TEXT, Machine, Setting, parsed
+from leashtui.classify.machine import TEXT, Bounds, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
 from leashtui.classify.places import is_git, package_of
@@ -88,12 +88,15 @@ class Engine:
         tools: Toolbox | None = None,
         uid: int = -1,
         prepared: bool = True,
+        bounds: Bounds = Bounds(),  # noqa: B008
     ) -> None:
         if prepared:
             compile_all()
         self.workspace = workspace
         self.mode = mode
-        self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid)
+        self._setting = Setting(
+            workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid, bounds=bounds
+        )
         self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+from msgspec import Struct
+
 from leashtui.classify.branches import Branches, Worlds
 from leashtui.classify.expand import Expander
 from leashtui.classify.flow import leaves, succeeds
@@ -97,13 +99,21 @@ class Rooms(Protocol):
         ...
 
 
+class Bounds(Struct, frozen=True):
+    """What the kernel keeps a session from whatever it runs: signals to processes of others; sockets of others, which
+    are judged when they are reached for."""
+
+    signals: bool = False
+    sockets: bool = False
+
+
 class Setting:
-    """What stays the same for a session: workspace, home, user, mode, probe, tables.
+    """What stays the same for a session: workspace, home, user, mode, probe, tables, bounds.
 
     package: where the agent that a person named was installed, once it is known.
     """
 
-    __slots__ = ("home", "library", "mode", "package", "probe", "rooms", "tools", "uid", "user", "workspace")
+    __slots__ = ("bounds", "home", "library", "mode", "package", "probe", "rooms", "tools", "uid", "user", "workspace")
 
     def __init__(
         self,
@@ -116,8 +126,10 @@ class Setting:
         rooms: Rooms,
         library: Library | None = None,
         uid: int = -1,
+        bounds: Bounds = Bounds(),  # noqa: B008
     ) -> None:
         self.package = ""
+        self.bounds = bounds
         self.library = library or Library()
         self.uid = uid
         self.rooms = rooms
@@ -131,8 +143,9 @@ class Setting:
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
         seen = Setting(
-            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid
-        )
+            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid,
+            self.bounds,
+        )  # fmt: skip
         seen.package = self.package
         return seen
 

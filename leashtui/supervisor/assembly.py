@@ -24,6 +24,7 @@ from leashtui.classify.witness import Witness
 from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.probe import landlock_abi
 from leashtui.guards.kernel.voice import say
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
@@ -80,6 +81,7 @@ from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
+from leashtui.supervisor.tiers import bounds_of
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort
@@ -165,7 +167,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home), kept)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
-    classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)
+    engine = Engine(
+        workspace,
+        start.home,
+        user,
+        mode,
+        witness,
+        uid=os.getuid(),
+        prepared=False,
+        bounds=bounds_of(tier, landlock_abi()),
+    )
+    classify = Recall(engine, witness)
     room: dict[str, Control] = {}
     desk = Desk(
         session_id,

@@ -60,6 +60,8 @@ WORK = (
     " [(m.seek(4076 + n), m.write(s + bytes(1)), os.close(libc.open(ctypes.c_void_p(a + 4076 + n), 65, 0o644)))"
     ' for n, s in enumerate(names)]; assert sorted(map(os.fsencode, os.listdir("node_modules/y"))) =='
     " [s[15:] for s in names]' && rm -r node_modules",
+    "n=7012; sleep ${n}3 & sleep ${n}4 & sleep .3; pkill -f sleep.${n}3; pgrep -f sleep.${n}4 | xargs kill -9; wait",
+    "tmux -L q new -d 'sleep 60' && tmux -L q send-keys -t 0 x && tmux -L q kill-server",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
@@ -254,6 +256,18 @@ def test_the_persons_work_is_still_asked_about(line: str, leg: Leg, place: Arena
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" in done["out"], done
     assert not place.changes().get("lost work"), done
+
+
+def test_a_process_of_the_persons_is_out_of_reach(leg: Leg) -> None:
+    """Ending processes is not asked about because of this."""
+    with subprocess.Popen(["sleep", "70125"]) as theirs:
+        for line in ("pkill -9 -f 'sleep 7012[5]'", f"kill -9 {theirs.pid}", f"kill -9 -{theirs.pid}"):
+            done = leg.run(["bash", "-c", line], 30)
+            assert done["code"] != 0, done
+            assert "REFUSED" not in done["out"], done
+        alive = theirs.poll() is None
+        theirs.kill()
+    assert alive
 
 
 def test_what_is_answered_without_python_is_what_the_kernel_says(tmp_path: Path) -> None:

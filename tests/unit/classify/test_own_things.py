@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from judge import CWD, Files, judged, judged_with, verdict
+from judge import CWD, HOME, Files, judged, judged_with, verdict
 
+from leashtui.classify.engine import Engine
+from leashtui.classify.machine import Bounds
 from leashtui.classify.places import place_of
+from leashtui.classify.probe import NoProbe
 from leashtui.classify.workspace import Workspace
-from leashtui.model.facts import Place
+from leashtui.model.facts import Place, Verb
+from leashtui.model.request import Mode
 
 
 @pytest.mark.parametrize(
@@ -133,3 +137,37 @@ def test_settings_of_the_home_are_not_in_the_workspace() -> None:
         assert judged(inside).facts.in_workspace
         found = judged(outside).facts
         assert not found.in_workspace and "git" not in found.undo
+
+
+BOUND = Bounds(signals=True, sockets=True)
+
+
+@pytest.mark.parametrize(
+    ("ends", "others"),
+    [
+        ("kill -9 $(lsof -t -i:3000)", "sudo kill -9 1234"),
+        ("pkill -f vite", "ray stop"),
+        ("lsof -ti:3000 | xargs kill -9", "celery -A app control shutdown"),
+        ("fuser -k 3000/tcp", "supervisorctl stop all"),
+        ("killall -9 node", "docker stop web"),
+        ("npx kill-port 3000 || kill 4521", "systemctl restart nginx"),
+        ("tmux kill-server", "pm2 kill"),
+        ("tmux send-keys -t w 'npm test' Enter", "screen -S w -X stuff 'npm test\\n'"),
+    ],
+)
+def test_what_a_session_is_kept_from_needs_no_question(ends: str, others: str) -> None:
+    """Signals and sockets end what runs in the session only, where the kernel sees to that; servers end anything."""
+    telling = {Verb.PROCESS_KILL, Verb.PRIVILEGE, Verb.CONTAINER_CHANGE, Verb.SYSTEM_CHANGE}
+    for bounds in (BOUND, Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=bounds)
+        assert bool(telling & {e.verb for e in engine.text(ends, CWD).effects}) is (bounds is not BOUND), ends
+        assert telling & {e.verb for e in engine.text(others, CWD).effects}, others
+
+
+@pytest.mark.parametrize(
+    "command", ["pkill leash", "kill $(pgrep -f leashtui)", "kill -9 -1", "fuser -k ~/.local/state/leashtui/x"]
+)
+def test_leash_itself_and_everything_are_refused_all_the_same(command: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=BOUND)
+    facts = engine.text(command, CWD)
+    assert facts.guard_tamper or facts.catastrophic
