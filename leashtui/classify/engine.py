@@ -15,6 +15,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
 from leashtui.classify.doors import meet_door
 from leashtui.classify.environment import judge_variables, matters
+from leashtui.classify.handiwork import Handiwork
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Bounds, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
@@ -112,6 +113,10 @@ class Engine:
                 facts = replace(self._exec(replace(request, argv=(*request.argv[:2], "-q"))), command=facts.command)
             facts = replace(facts, effects=tuple(e for e in facts.effects if e.target != PUSHED))
         return _of_choice(facts) if request.chosen else facts
+
+    def forget(self) -> None:
+        """What comes next is judged as if nothing had been before."""
+        self._setting.handiwork = Handiwork()
 
     def text(self, command: str, cwd: str) -> Facts:
         """Facts about a shell command line that would be run in `cwd` (absolute)."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 from leashtui.classify.branches import Branches, Worlds
 from leashtui.classify.expand import Expander
 from leashtui.classify.flow import leaves, succeeds
+from leashtui.classify.handiwork import Handiwork
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
@@ -113,7 +114,20 @@ class Setting:
     package: where the agent that a person named was installed, once it is known.
     """
 
-    __slots__ = ("bounds", "home", "library", "mode", "package", "probe", "rooms", "tools", "uid", "user", "workspace")
+    __slots__ = (
+        "bounds",
+        "handiwork",
+        "home",
+        "library",
+        "mode",
+        "package",
+        "probe",
+        "rooms",
+        "tools",
+        "uid",
+        "user",
+        "workspace",
+    )
 
     def __init__(
         self,
@@ -130,6 +144,7 @@ class Setting:
     ) -> None:
         self.package = ""
         self.bounds = bounds
+        self.handiwork = Handiwork()
         self.library = library or Library()
         self.uid = uid
         self.rooms = rooms
@@ -147,6 +162,7 @@ class Setting:
             self.bounds,
         )  # fmt: skip
         seen.package = self.package
+        seen.handiwork = self.handiwork
         return seen
 
 

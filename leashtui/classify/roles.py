@@ -65,6 +65,13 @@ def _write(call: Call, spec: Spec, options: Options, word: Word) -> None:
         call.write(word)
 
 
+def _binary(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """Where a compiler puts what it builds."""
+    _write(call, spec, options, word)
+    if call.place(word) is Place.TEMP:
+        call.machine.setting.handiwork.builds(call.path(word))
+
+
 def _make(call: Call, spec: Spec, options: Options, word: Word) -> None:
     """Something empty is made: where its name is not known, nothing is lost."""
     if not word.startswith(UNKNOWN) and (UNKNOWN not in word or word.startswith(("/", "~", ".."))):
@@ -199,6 +206,7 @@ ROLES: dict[str, Role] = {
     "tree": _tree,
     "look": _look,
     "write": _write,
+    "binary": _binary,
     "append": _append,
     "make": _make,
     "edit": _edit,

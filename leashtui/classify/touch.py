@@ -138,6 +138,8 @@ def write(
         return
     if path and is_fixed(path):
         state.wrote(path, content, append=append)
+        if where is Place.TEMP and not machine.afterwards:
+            machine.setting.handiwork.wrote(path, state.files[path])
     _outside(machine, where, real)
     shown = short(machine, real)
     if is_disk(real) or real in ("/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"):
@@ -326,6 +328,10 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     elif _is_installed(machine, path):
         ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
         return Place.NONE
+    if where is Place.TEMP and machine.setting.handiwork.holds(path, state.files.get(path), machine.setting.probe):
+        sentence = f"{what} {short(machine, path)}, which this session wrote"
+        ledger.add(Verb.EXEC, show(path), Place.GENERATED, sentence, span)
+        return Place.GENERATED
     if where is Place.TEMP:
         ledger.sign("outside")
         ledger.add(

@@ -62,6 +62,9 @@ WORK = (
     " [s[15:] for s in names]' && rm -r node_modules",
     "n=7012; sleep ${n}3 & sleep ${n}4 & sleep .3; pkill -f sleep.${n}3; pgrep -f sleep.${n}4 | xargs kill -9; wait",
     "tmux -L q new -d 'sleep 60' && tmux -L q send-keys -t 0 x && tmux -L q kill-server",
+    "d=/tmp/quiet-$$; mkdir $d; printf 'echo hi\\n' > $d/x.sh; chmod +x $d/x.sh; $d/x.sh; sh $d/x.sh; rm -r $d",
+    "mkdir /tmp/quiet; cat > /tmp/quiet/x.py <<'EOF'\nprint(1)\nEOF\npython3 /tmp/quiet/x.py && rm -r /tmp/quiet",
+    "d=/tmp/quiet && mkdir $d; echo 'int main() { return 0; }' > $d/x.c && cc $d/x.c -o $d/x && $d/x && rm -r $d",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
