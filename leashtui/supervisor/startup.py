@@ -237,7 +237,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         touched=touched,
         keeper=keeping,
         doors=parts.arming.sockets,
-        made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
+        made=parts.made,
         looks_on=looks_on,
         shown=parts.arming.shown(start.home, start.env),
         runs_agent=parts.acts.runs_agent,
