@@ -112,6 +112,9 @@ class Engine:
                 # how `stash` and `worktree add`, which were judged, end: what is reset is kept, or new
                 facts = replace(self._exec(replace(request, argv=(*request.argv[:2], "-q"))), command=facts.command)
             facts = replace(facts, effects=tuple(e for e in facts.effects if e.target != PUSHED))
+            if request.argv[1:3] == ("update-ref", "HEAD") and len(request.argv) == 4:  # of a new work tree
+                effects = tuple(e for e in facts.effects if e.verb is not Verb.HISTORY_REWRITE)
+                facts = replace(facts, effects=effects, destructive=False, reversible=True)
         return _of_choice(facts) if request.chosen else facts
 
     def forget(self) -> None:

@@ -101,11 +101,12 @@ class Rooms(Protocol):
 
 
 class Bounds(Struct, frozen=True):
-    """What the kernel keeps a session from whatever it runs: signals to processes of others; sockets of others, which
-    are judged when they are reached for."""
+    """What the kernel keeps a session from whatever it runs: signals to processes of others; sockets of others and
+    files, which are judged when they are reached for."""
 
     signals: bool = False
     sockets: bool = False
+    files: bool = False
 
 
 class Setting:

@@ -33,4 +33,5 @@ def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = T
 
 def bounds_of(tier: Tier, landlock: int) -> Bounds:
     """What the kernel keeps a session of this tier from. landlock: the ABI of the kernel's Landlock."""
-    return Bounds(signals=tier is not Tier.WATCH and landlock >= 6, sockets=tier in (Tier.STRICT, Tier.COMPAT))
+    seen = tier in (Tier.STRICT, Tier.COMPAT)
+    return Bounds(signals=tier is not Tier.WATCH and landlock >= 6, sockets=seen, files=seen)

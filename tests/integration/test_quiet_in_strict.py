@@ -45,6 +45,8 @@ WORK = (
     "git clone -q . clone && rm -rf clone",
     "git clone -q . c1 && mv c1 c2 && rm -rf c2",
     "git worktree add -q tree && git worktree remove tree",
+    "git worktree add -q --detach tree HEAD && git worktree remove tree",
+    "printf 'install:\\n\\tinstall -D notes.md $(P)/x/n.md\\n' > m.mk; make -f m.mk install P=x; rm -r x m.mk",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
     "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",

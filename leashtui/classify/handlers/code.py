@@ -293,7 +293,16 @@ def judge_targets(call: Call, targets: list[str]) -> None:
                 Verb.DATA_CHANGE, target, f"runs the target {show(target)}, which by its name removes data", lost=True
             )
         elif target == "install" and call.name in ("make", "gmake", "ninja", "cmake", "just", "task"):
+            if call.machine.setting.bounds.files or _is_staged(call):
+                continue
             call.add(Verb.WRITE, "", "installs the project outside the workspace", Severity.MEDIUM, place=Place.OUTSIDE)
+
+
+def _is_staged(call: Call) -> bool:
+    """Whether what is installed goes below a folder where anything may be put."""
+    given = [w for n, w in call.env if n == "DESTDIR"]
+    given += [Word(w.partition("=")[2], w.taint) for w in call.words[1:] if w.startswith("DESTDIR=")]
+    return bool(given) and bool(given[-1]) and call.place(given[-1]) in (Place.TEMP, Place.SOURCE, Place.GENERATED)
 
 
 HANDLERS = {"shell": shell, "interpreter": interpreter, "make": make}

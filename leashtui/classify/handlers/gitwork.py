@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.handlers.git import VALUED, clone, run_text, subcommand
 from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -21,24 +21,9 @@ from leashtui.classify.touch import judge_path
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
 _NAMED_FILE = lazy(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
 _BLOB = lazy(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
 _HOOKED = frozenset(("commit", "merge", "push", "am", "rebase", "cherry-pick", "revert"))
-
-
-def subcommand(call: Call) -> tuple[str, list[Word]]:
-    """git's subcommand and all words after it."""
-    words = call.words
-    at = 1
-    while at < len(words):
-        if words[at] in _VALUED:
-            at += 2
-        elif words[at].startswith("-"):
-            at += 1
-        else:
-            return bare(words[at]), words[at + 1 :]
-    return "", []
 
 
 def work(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -74,7 +59,7 @@ def _before(call: Call) -> list[tuple[str, Word]]:
             break
         elif sign:
             found.append((name, Word(value, word.taint)))
-        elif word in _VALUED:
+        elif word in VALUED:
             former = str(word)
     return found
 

@@ -30,6 +30,12 @@ from leashtui.model.request import Action, Layer, Mode, Request
         ("cat hosts | xargs -n1 ping -c1", "cat hosts | xargs -I{} ping -c1 {}.x.example"),
         ("env | cut -d= -f1", "env | cut -d= -f2"),
         ("npm install --help", "npm install left-pad --version 1.0.0"),
+        ("git bisect run test -f README.md", "git nuke -f"),
+        ("git add dist/keep.txt -f", "git -C lib nuke README.md -f"),
+        ("make install DESTDIR=build/stage", "make install DESTDIR=/"),
+        ("DESTDIR=/tmp/stage make install", "DESTDIR=/tmp/stage make install DESTDIR="),
+        ("initdb -D pgdata -U postgres", "createdb -U postgres app"),
+        ("initdb -D $(mktemp -d)/pg", "initdb -D /var/lib/pg"),
         ("git -c protocol.file.allow=always submodule update", "git -c protocol.ext.allow=always clone ext::x"),
     ],
 )
@@ -245,3 +251,22 @@ def test_what_was_compiled_where_nothing_was_may_run(build: str) -> None:
         assert places_run(engine, "/tmp/x -v") == {place}
         engine.text("curl -so /tmp/x https://x.example/x", CWD)
         assert places_run(engine, "/tmp/x") == {Place.TEMP}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("HEAD 0123abc", False), ("refs/heads/main 0123abc", True), ("-d HEAD 0123abc", True)]
+)
+def test_what_git_starts_to_make_a_work_tree_is_no_rewriting(words: str, told: bool) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe())
+    argv = ("git", "update-ref", *words.split())
+    for under_git in (True, False):
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, argv, "/usr/bin/git", under_git=under_git)
+        verbs = {e.verb for e in engine(request).effects}
+        assert (Verb.HISTORY_REWRITE in verbs) is (told or not under_git)
+
+
+def test_what_is_installed_is_judged_as_it_is_written_where_writes_are() -> None:
+    for files in (True, False):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=Bounds(files=files))
+        assert (Place.OUTSIDE in {e.place for e in engine.text("make install", CWD).effects}) is not files
+        assert Place.SYSTEM in {e.place for e in engine.text("install x /usr/bin/x", CWD).effects}
