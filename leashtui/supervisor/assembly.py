@@ -129,7 +129,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
     bins, made = _bins(start.env), Made()
-    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole, lambda path: made.kept(path))
     people, around = layers.people(), _around(start, probe, tier)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())

@@ -227,6 +227,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
     )
     parts.session.at_end(keeping.close)
+    parts.made.kept = keeping.has
     return effects(
         parts.lanes,
         workspace=start.workspace,

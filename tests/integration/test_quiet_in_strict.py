@@ -47,6 +47,9 @@ WORK = (
     "git worktree add -q tree && git worktree remove tree",
     "git worktree add -q --detach tree HEAD && git worktree remove tree",
     "printf 'install:\\n\\tinstall -D notes.md $(P)/x/n.md\\n' > m.mk; make -f m.mk install P=x; rm -r x m.mk",
+    "echo x >> src/app.py && git checkout -q src/app.py && git diff --quiet src/app.py",
+    "git commit -q --allow-empty -m x && git commit -q --amend --no-edit --allow-empty && git tag x && git tag -d x",
+    "git switch -q -c x && git commit -q --allow-empty -m x && git switch -q main && git branch -q -D x",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
     "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",
@@ -254,6 +257,14 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
     for _ in range(2):
         done = leg.run(["python3", "-c", "\n".join(lines)], 30)
         assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
+
+
+@pytest.mark.parametrize("line", ["git checkout -q .", "git branch -D kept", "git commit -q --amend -m x"])
+def test_what_git_kept_or_did_not_before_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
+    place.git("branch", "-f", "kept")
+    place.git("commit", "-q", "--allow-empty", "-m", "theirs")
+    done = leg.run(["bash", "-c", line], 60)
+    assert "REFUSED" in done["out"], done
 
 
 @pytest.mark.parametrize("line", ["rm src/app.py", "rm -rf src", "mv src build/src", "mv src y && rm -rf y"])

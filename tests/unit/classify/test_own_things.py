@@ -270,3 +270,95 @@ def test_what_is_installed_is_judged_as_it_is_written_where_writes_are() -> None
         engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=Bounds(files=files))
         assert (Place.OUTSIDE in {e.place for e in engine.text("make install", CWD).effects}) is not files
         assert Place.SYSTEM in {e.place for e in engine.text("install x /usr/bin/x", CWD).effects}
+
+
+ROOT = f"{CWD}/.git"
+HEAD = "0123456789abcdef0123456789abcdef01234567"
+OBJECT = f"{ROOT}/objects/{HEAD[:2]}/{HEAD[2:]}"
+
+
+class Repository(NoProbe):
+    """The workspace's, and one in `lib`, on a branch `main`. own: what the session made, edited: and changed."""
+
+    def __init__(self, *own: str, edited: str = "") -> None:
+        self.own = own
+        self._edited = edited
+        self.texts = {
+            f"{ROOT}/HEAD": "ref: refs/heads/main\n",
+            f"{ROOT}/refs/heads/main": f"{HEAD}\n",
+            f"{ROOT}/packed-refs": f"{HEAD} refs/heads/packed\n",
+        }
+
+    def exists(self, path: str) -> bool | None:
+        """See Probe."""
+        return path in (ROOT, f"{CWD}/lib/.git", *self.own, *self.texts) or path.startswith(f"{ROOT}/objects/")
+
+    def tracked(self, path: str) -> bool | None:
+        """See Probe."""
+        return path == f"{CWD}/src/app.py"
+
+    def read_text(self, path: str) -> str | None:
+        """See Probe."""
+        return self.texts.get(path)
+
+    def made(self, path: str) -> bool:
+        """See Probe."""
+        return path in self.own
+
+    def edited(self, path: str) -> bool:
+        """See Probe."""
+        return path == f"{CWD}/{self._edited}"
+
+
+LOSES = {Verb.DISCARD_WORK, Verb.HISTORY_REWRITE}
+SEEN = Bounds(files=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "command", "control"),
+    [
+        (OBJECT, "git commit --amend --no-edit", "git -C lib commit --amend --no-edit"),
+        (OBJECT, "git commit -qa --amend -m x", "GIT_DIR=lib/.git git commit --amend -m x"),
+        (OBJECT, "cd src && git commit --amend -m x", "cd lib && git commit --amend -m x"),
+        (OBJECT, "git commit --amend", "git --git-dir=lib/.git commit --amend"),
+        (f"{ROOT}/refs/heads/x", "git branch -D x", "git branch -D x main"),
+        (f"{ROOT}/refs/heads/x", "git branch -D x", "git -C ../other branch -D x"),
+        (f"{ROOT}/refs/heads/packed", "git branch -d packed", "git branch -D packed"),
+        (f"{ROOT}/refs/tags/v", "git tag -d v", "git tag -d w"),
+        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D y"),
+        ("", "git tag v && git tag -d v", "git tag -f v && git tag -d v"),
+        ("", "git add . && git commit -m x && git commit --amend -m y", "git add . && git commit --amend -m y"),
+    ],
+)
+def test_git_may_forget_what_the_session_made(own: str, command: str, control: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(own), bounds=SEEN)
+    assert not LOSES & {e.verb for e in engine.text(command, CWD).effects}
+    assert LOSES & {e.verb for e in engine.text(control, CWD).effects}
+    if "packed" not in command:
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository())
+        assert LOSES & {e.verb for e in engine.text(command, CWD).effects}
+
+
+@pytest.mark.parametrize(
+    ("command", "control"),
+    [
+        ("git checkout src/app.py", "git checkout src/other.py"),
+        ("git checkout -q -- src/app.py", "git checkout -q -- src/app.py notes.md"),
+        ("git restore src/app.py", "git restore src"),
+        ("git checkout HEAD~1 -- src/app.py", "git checkout -f"),
+        ("cd src && git restore app.py", "git checkout ."),
+        ("git restore src/app.py", "git --work-tree=/home/dev/other restore src/app.py"),
+        ("git restore src/app.py", "git restore -SW src/app.py"),
+        ("git restore src/app.py", "git restore 'src/*.py'"),
+    ],
+)
+def test_git_may_take_back_what_the_session_changed(command: str, control: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(edited="src/app.py"))
+    assert not LOSES & {e.verb for e in engine.text(command, CWD).effects}
+    assert LOSES & {e.verb for e in engine.text(control, CWD).effects}
+    blind = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository())
+    assert LOSES & {e.verb for e in blind.text(command, CWD).effects}
+    for bounds in (SEEN, Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=bounds)
+        found = {e.verb for e in engine.text("echo x >> src/app.py; git checkout src/app.py", CWD).effects}
+        assert bool(LOSES & found) is (bounds is not SEEN)
