@@ -103,6 +103,14 @@ class Call:
         held = bounds.signals if self.stops == "signals" else bounds.sockets and self.stops == "sockets"
         return held and "privileged" not in self.ledger.signs
 
+    def show_variables(self, sentence: str) -> Stream:
+        """All variables are printed."""
+        held = any(word.taint & Taint.SECRET for words in self.state.vars.values() for word in words)
+        if self.machine.setting.bounds.variables and not held:
+            return Stream(Taint.LOCAL, None)
+        self.add(Verb.SECRET_READ, "", sentence, place=Place.SECRET)
+        return Stream(Taint.SECRET, None)
+
     @property
     def shim(self) -> bool:
         """Whether this is the only look at what runs."""

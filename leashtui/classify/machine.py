@@ -102,11 +102,12 @@ class Rooms(Protocol):
 
 class Bounds(Struct, frozen=True):
     """What the kernel keeps a session from whatever it runs: signals to processes of others; sockets of others and
-    files, which are judged when they are reached for."""
+    files, which are judged when they are reached for; secrets in variables, of which it was given none."""
 
     signals: bool = False
     sockets: bool = False
     files: bool = False
+    variables: bool = False
 
 
 class Setting:

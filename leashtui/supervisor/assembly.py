@@ -84,7 +84,7 @@ from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tiers import bounds_of
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
-from leashtui.supervisor.variables import Variables, Wants, sort
+from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.words.consequence import telling
 
 _RIDE = 0.05
@@ -175,7 +175,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         witness,
         uid=os.getuid(),
         prepared=False,
-        bounds=bounds_of(tier, landlock_abi()),
+        bounds=bounds_of(tier, landlock_abi(), (*variables.granted, *with_passwords(start.env))),
     )
     classify = Recall(engine, witness)
     room: dict[str, Control] = {}
