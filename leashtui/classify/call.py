@@ -103,6 +103,13 @@ class Call:
         held = bounds.signals if self.stops == "signals" else bounds.sockets and self.stops == "sockets"
         return held and "privileged" not in self.ledger.signs
 
+    def listen(self, target: str, sentence: str) -> None:
+        """A port is opened by sockets of this program's own."""
+        if self.machine.setting.bounds.ports:
+            self.add(Verb.READ, target, "listens for connections of this machine; others are asked about as it opens")
+        else:
+            self.add(Verb.LISTEN, target, sentence)
+
     def show_variables(self, sentence: str) -> Stream:
         """All variables are printed."""
         held = any(word.taint & Taint.SECRET for words in self.state.vars.values() for word in words)

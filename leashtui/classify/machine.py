@@ -101,13 +101,15 @@ class Rooms(Protocol):
 
 
 class Bounds(Struct, frozen=True):
-    """What the kernel keeps a session from whatever it runs: signals to processes of others; sockets of others and
-    files, which are judged when they are reached for; secrets in variables, of which it was given none."""
+    """What a session is kept from whatever it runs: signals to processes of others; sockets of others and files, which
+    are judged when they are reached for; secrets in variables, of which it was given none; ports that other machines
+    could reach."""
 
     signals: bool = False
     sockets: bool = False
     files: bool = False
     variables: bool = False
+    ports: bool = False
 
 
 class Setting:

@@ -172,7 +172,7 @@ def _listen(call: Call, spec: Spec, options: Options, word: Word) -> None:
 
     host = word.rpartition(":")[0] if ":" in word else word
     if host and (host == "0.0.0.0" or not is_local(host)) and not host.isdigit() and "/" not in host:
-        call.add(Verb.LISTEN, word, f"listens at {show(word)}, where others can reach it")
+        call.listen(word, f"listens at {show(word)}, where others can reach it")
 
 
 def _sql(call: Call, spec: Spec, options: Options, word: Word) -> None:

@@ -175,7 +175,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
         witness,
         uid=os.getuid(),
         prepared=False,
-        bounds=bounds_of(tier, landlock_abi(), (*variables.granted, *with_passwords(start.env))),
+        bounds=bounds_of(tier, landlock_abi(), (*variables.granted, *with_passwords(start.env)), start.listen),
     )
     classify = Recall(engine, witness)
     room: dict[str, Control] = {}

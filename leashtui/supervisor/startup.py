@@ -50,6 +50,7 @@ from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
 
 _SOME = 4
+_PORTS = 32
 
 
 def _own_keys(agent: Adapter) -> tuple[str, ...]:
@@ -242,7 +243,21 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         looks_on=looks_on,
         shown=parts.arming.shown(start.home, start.env),
         runs_agent=parts.acts.runs_agent,
+        stays=_teller(parts) if start.listen == "here" else None,
     )
+
+
+def _teller(parts: Parts) -> Callable[[int], None]:
+    """Says once of each port that it is kept to this machine."""
+    told: set[int] = set()
+
+    def stays(port: int) -> None:
+        if port not in told and len(told) < _PORTS:
+            told.add(port)
+            hint = 'set listen = "ask" in leash config to be asked whether others may'
+            parts.session.notice("info", f"port {port} is open to this machine only", hint)
+
+    return stays
 
 
 def _pump_died(session: Session, back: bool) -> None:

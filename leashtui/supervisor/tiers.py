@@ -31,8 +31,14 @@ def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = T
     return best if _RANK[best] < _RANK[usual] else usual
 
 
-def bounds_of(tier: Tier, landlock: int, granted: tuple[str, ...]) -> Bounds:
+def bounds_of(tier: Tier, landlock: int, granted: tuple[str, ...], listen: str = "ask") -> Bounds:
     """What a session of this tier is kept from. landlock: the ABI of the kernel's Landlock. granted: the variables it
-    was given that look secret."""
+    was given that look secret. listen: see Config."""
     seen = tier in (Tier.STRICT, Tier.COMPAT)
-    return Bounds(signals=tier is not Tier.WATCH and landlock >= 6, sockets=seen, files=seen, variables=not granted)
+    return Bounds(
+        signals=tier is not Tier.WATCH and landlock >= 6,
+        sockets=seen,
+        files=seen,
+        variables=not granted,
+        ports=seen and listen == "here",
+    )

@@ -304,3 +304,28 @@ def test_a_socket_that_a_dead_server_left_is_nobodys(place: World, tier: str) ->
             "run", "--headless", "--guard", tier, "--", sys.executable, str(place.workspace / "knock.py")
         )
     assert done.stdout == "111\n", done.stderr
+
+
+@pytest.mark.parametrize("tier", ["compat", "strict"])
+def test_a_server_at_every_address_stays_on_this_machine(place: World, tier: str) -> None:
+    text = """
+import errno, socket
+for host, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6), ("127.0.0.2", socket.AF_INET)):
+    try:
+        with socket.socket(family) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((host, 18791))
+            s.listen()
+            print(s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\\0").decode() or "free")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+    (place.workspace / "serve.py").write_text(text)
+    said = []
+    for config in ("", 'listen = "ask"\n'):
+        place.config(config)
+        done = place.leash(
+            "run", "--headless", "--guard", tier, "--", sys.executable, str(place.workspace / "serve.py")
+        )
+        said.append(done.stdout.split())
+    assert said == [["lo", "lo", "free"], ["EACCES", "EACCES", "free"]]

@@ -142,7 +142,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.run_file(value, "loads")
     if language == "ruby" and "-run" in call.words and any("httpd" in w for w in call.words):
         if not re.search(r"--bind-address[= ]?(?:127\.|localhost|::1)", " ".join(call.words)):
-            call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
+            call.listen("", "serves files to everybody who can reach this machine")
         return Stream(0, None)
     if language == "python" and options.has("-m"):
         return _module(call, options)
@@ -197,7 +197,7 @@ def _module(call: Call, options: Options) -> Stream | None:
         if module in ("http.server", "SimpleHTTPServer") and not re.search(
             r"(-b|--bind)[= ]?(127\.|localhost|::1)", words
         ):
-            call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
+            call.listen("", "serves files to everybody who can reach this machine")
             return Stream(0, None)
     program = _MODULES.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
     if call.machine.setting.tools.find(program) is not None and program not in (

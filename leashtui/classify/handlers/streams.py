@@ -238,7 +238,7 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
     if kind in ("s_server", "s_time", "ocsp") and options.has("-accept", "-port") or kind == "s_server":
         bound = options.last("-accept")
         if bound is None or not is_local(bare(bound).rpartition(":")[0] or "*"):
-            call.add(Verb.LISTEN, "", "listens for connections that others can open")
+            call.listen("", "listens for connections that others can open")
         return Stream(0, None)
     source = options.last("-in")
     named: list[Word] = (
