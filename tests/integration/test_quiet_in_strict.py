@@ -45,6 +45,8 @@ WORK = (
     "git clone -q . clone && rm -rf clone",
     "git clone -q . c1 && mv c1 c2 && rm -rf c2",
     "git worktree add -q tree && git worktree remove tree",
+    "git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git bisect start HEAD HEAD~2 > log"
+    " && git bisect run test -f notes.md > log; r=$?; git bisect reset > log 2>&1; rm log; exit $r",
     "git worktree add -q --detach tree HEAD && git worktree remove tree",
     "printf 'install:\\n\\tinstall -D notes.md $(P)/x/n.md\\n' > m.mk; make -f m.mk install P=x; rm -r x m.mk",
     "echo x >> src/app.py && git checkout -q src/app.py && git diff --quiet src/app.py",

@@ -68,7 +68,11 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _alias(call: Call, options: Options, name: str, rest: list[Word]) -> None:
-    """A subcommand that is none of git's: what it stands for, where that is known."""
+    """A subcommand that is none of git's own: what it stands for, where that is known."""
+    if name == "bisect--helper":  # how git's script for bisecting goes on
+        if rest[:1] == ["--bisect-run"]:
+            call.words_run(rest[1:])
+        return
     given = [v.partition("=")[2] for v in options.all("-c") if v.lower().startswith(f"alias.{name.lower()}=")]
     known = call.state.vars.get(f"git alias {name}")
     meant = given[-1] if given else str(known[0]) if known else call.machine.setting.probe.git_config(f"alias.{name}")

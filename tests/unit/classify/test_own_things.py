@@ -32,6 +32,7 @@ from leashtui.model.request import Action, Layer, Mode, Request
         ("npm install --help", "npm install left-pad --version 1.0.0"),
         ("git bisect run test -f README.md", "git nuke -f"),
         ("git add dist/keep.txt -f", "git -C lib nuke README.md -f"),
+        ("git bisect--helper --bisect-run test -f x", "git bisect--helper --bisect-run rm -rf src"),
         ("make install DESTDIR=build/stage", "make install DESTDIR=/"),
         ("DESTDIR=/tmp/stage make install", "DESTDIR=/tmp/stage make install DESTDIR="),
         ("initdb -D pgdata -U postgres", "createdb -U postgres app"),
