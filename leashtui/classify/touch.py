@@ -10,6 +10,7 @@ from leashtui.classify.content import judge_content
 from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import (
     SYSTEM_DIRS,
     VITAL_FILES,
@@ -162,6 +163,9 @@ def write(
         ledger.sign("destructive")
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
+    if where is Place.SECRET and _is_new_dotenv(machine, real) and not content.taint & Taint.SECRET:
+        ledger.add(Verb.WRITE, show(real), Place.SOURCE, f"makes {shown}, which was not there", span)
+        return
     grade = Severity.LOW
     if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
         grade = Severity.MEDIUM
@@ -176,6 +180,17 @@ def write(
     if where is Place.UNKNOWN and machine.setting.mode is Mode.KERNEL and not word:
         return
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
+
+
+_DOTENV = lazy(r"\.env(?:\.[\w.-]+)?$")
+
+
+def _is_new_dotenv(machine: Machine, path: str) -> bool:
+    """Whether a project's `.env` is made where there is none, or is of the session's making: nobody's secret."""
+    name = path.rpartition("/")[2]
+    if not is_fixed(path) or not _DOTENV.match(name) or not is_within(path, machine.setting.workspace.root):
+        return False
+    return machine.setting.probe.exists(path) is False or machine.setting.probe.made(path)
 
 
 def _own_program(machine: Machine, path: str, how: str, span: Span) -> None:

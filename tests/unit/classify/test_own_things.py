@@ -397,3 +397,28 @@ def test_a_server_that_only_this_machine_reaches_is_judged_when_it_opens_its_por
         engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=bounds)
         assert bool(telling & {e.verb for e in engine.text(serves, CWD).effects}) is not ports
         assert telling & {e.verb for e in engine.text(others, CWD).effects}
+
+
+class Absent(NoProbe):
+    """Nothing is there but what is named."""
+
+    def __init__(self, *there: str) -> None:
+        self.there = there
+
+    def exists(self, path: str) -> bool | None:
+        """See Probe."""
+        return path.removeprefix(CWD + "/") in self.there
+
+
+@pytest.mark.parametrize("command", ["cp .env.example .env", "echo PORT=3000 > .env", "touch lib/.env.local"])
+def test_a_new_dotenv_changes_no_secret(command: str) -> None:
+    def written(probe: NoProbe, line: str) -> set[Place]:
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe)
+        return {e.place for e in engine.text(line, CWD).effects if e.verb is Verb.WRITE}
+
+    assert written(Absent(), command) == {Place.SOURCE}
+    assert written(Absent(".env", "lib/.env.local"), command) == {Place.SECRET}
+    assert written(NoProbe(), command) == {Place.SECRET}
+    assert written(Absent(), "cp ~/.aws/credentials .env") == {Place.SECRET}
+    assert written(Absent(), "cp x ~/.env") == {Place.SECRET}
+    assert written(Absent(), "cp x .npmrc") != {Place.SOURCE}
