@@ -61,6 +61,7 @@ _SAYS = {
 def apply(call: Call, spec: Spec) -> Stream:
     """Evaluate a call by its table; gives what it prints."""
     words = call.words[1:]
+    call.stops = spec.stops
     if _inert(words, spec):
         return Stream(0, None)
     limit = _limit(spec)

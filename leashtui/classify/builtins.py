@@ -120,8 +120,7 @@ def _export(call: Call) -> Stream:
                 return NOTHING
             if not names and call.machine.sieved:
                 return Stream(0, None)
-            call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
-            return Stream(Taint.SECRET, None)
+            return call.show_variables("lists all variables, secret ones too")
         return Stream(0, None)
     for word in names:
         name, sign, value = word.partition("=")
@@ -192,8 +191,7 @@ def _set(call: Call) -> Stream:
     if not words:
         if call.machine.sieved:
             return Stream(0, None)
-        call.add(Verb.SECRET_READ, "", "lists all variables, secret ones too", place=Place.SECRET)
-        return Stream(Taint.SECRET, None)
+        return call.show_variables("lists all variables, secret ones too")
     if "--" in words:
         call.state.params = tuple(words[words.index(Word("--")) + 1 :])
     elif not words[0].startswith(("-", "+")):

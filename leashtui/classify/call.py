@@ -42,6 +42,7 @@ class Call:
         "span",
         "state",
         "stdin",
+        "stops",
         "words",
     )
 
@@ -67,6 +68,7 @@ class Call:
         self.reads = 0
         self.direct = False
         self.outward = False
+        self.stops = ""
 
     # ---- reporting
 
@@ -76,6 +78,8 @@ class Call:
     ) -> None:  # fmt: skip
         """Note an effect of this call."""
         self.outward = self.outward or verb in _OUTWARD
+        if verb is Verb.PROCESS_KILL and self.is_bound:
+            verb, sentence = Verb.READ, f"{sentence}, if they are of this session: others are out of its reach"
         self.ledger.add(
             verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
         )
@@ -91,6 +95,28 @@ class Call:
             self.ledger.opaque(sentence, self.span)
         else:
             self.machine.partial()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether what this program ends processes by reaches none but those of the session."""
+        bounds = self.machine.setting.bounds
+        held = bounds.signals if self.stops == "signals" else bounds.sockets and self.stops == "sockets"
+        return held and "privileged" not in self.ledger.signs
+
+    def listen(self, target: str, sentence: str) -> None:
+        """A port is opened by sockets of this program's own."""
+        if self.machine.setting.bounds.ports:
+            self.add(Verb.READ, target, "listens for connections of this machine; others are asked about as it opens")
+        else:
+            self.add(Verb.LISTEN, target, sentence)
+
+    def show_variables(self, sentence: str) -> Stream:
+        """All variables are printed."""
+        held = any(word.taint & Taint.SECRET for words in self.state.vars.values() for word in words)
+        if self.machine.setting.bounds.variables and not held:
+            return Stream(Taint.LOCAL, None)
+        self.add(Verb.SECRET_READ, "", sentence, place=Place.SECRET)
+        return Stream(Taint.SECRET, None)
 
     @property
     def shim(self) -> bool:

@@ -15,8 +15,9 @@ from leashtui.classify.call import Call
 from leashtui.classify.commands import invoke
 from leashtui.classify.doors import meet_door
 from leashtui.classify.environment import judge_variables, matters
+from leashtui.classify.handiwork import Handiwork
 from leashtui.classify.ledger import Ledger
-from leashtui.classify.machine import TEXT, Machine, Setting, parsed
+from leashtui.classify.machine import TEXT, Bounds, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
 from leashtui.classify.places import is_git, package_of
@@ -92,12 +93,15 @@ class Engine:
         tools: Toolbox | None = None,
         uid: int = -1,
         prepared: bool = True,
+        bounds: Bounds = Bounds(),  # noqa: B008
     ) -> None:
         if prepared:
             compile_all()
         self.workspace = workspace
         self.mode = mode
-        self._setting = Setting(workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid)
+        self._setting = Setting(
+            workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid, bounds=bounds
+        )
         self._started: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, request: Request) -> Facts:
@@ -118,7 +122,14 @@ class Engine:
                 # how `stash` and `worktree add`, which were judged, end: what is reset is kept, or new
                 facts = replace(self._exec(replace(request, argv=(*request.argv[:2], "-q"))), command=facts.command)
             facts = replace(facts, effects=tuple(e for e in facts.effects if e.target != PUSHED))
+            if request.argv[1:3] == ("update-ref", "HEAD") and len(request.argv) == 4:  # of a new work tree
+                effects = tuple(e for e in facts.effects if e.verb is not Verb.HISTORY_REWRITE)
+                facts = replace(facts, effects=effects, destructive=False, reversible=True)
         return _of_choice(facts) if request.chosen else facts
+
+    def forget(self) -> None:
+        """What comes next is judged as if nothing had been before."""
+        self._setting.handiwork = Handiwork()
 
     def text(self, command: str, cwd: str) -> Facts:
         """Facts about a shell command line that would be run in `cwd` (absolute). Raises LeashError, see above."""

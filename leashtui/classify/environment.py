@@ -33,6 +33,9 @@ _COMMANDS = frozenset(
     " MAKESHELL SHELL"
     " TERRAFORM_EDITOR CONFIG_SHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split()
 )
+_SHELLS = frozenset("SHELL CONFIG_SHELL MAKESHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split())
+"""Those of them that name a shell."""
+_SHELL = lazy(r"(?:(?:/usr(?:/local)?|/opt/homebrew)?/bin/)?(?:ba|da|k|z|fi)?sh")
 _LIBRARIES = frozenset(
     "LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH OPENSSL_CONF OPENSSL_ENGINES GIO_EXTRA_MODULES GTK_MODULES"
     " PERL5DB LD_LIBRARY_PATH DYLD_LIBRARY_PATH NODE_EXTRA_PRELOAD".split()
@@ -147,7 +150,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
     elif name in _COMMANDS:
         if name == "LESSOPEN":
             text = text.lstrip("|-")
-        if name == "SHELL" and text.rpartition("/")[2] in ("sh", "bash", "zsh", "fish", "dash"):
+        if name in _SHELLS and _SHELL.fullmatch(text):
             return
         indirect(call, Word(text, value.taint))
     elif name in _LIBRARIES:

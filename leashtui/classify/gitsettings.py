@@ -34,8 +34,8 @@ REROUTES = lazy(
 _ADDRESSES = frozenset("http https git ssh file".split())
 """Ways of git's to an address that start nothing the address names."""
 _HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret wincred gnome-keyring".split())
-
-
+_FETCHES = lazy(r"remote\..*\.fetch$")
+_REMOTES = lazy(r"refs/(?:remotes|pull|merge-requests)/")
 _SOON = lazy(r"(?i)(?:now|all|0|\d+[. ]?(?:seconds?|minutes?|hours?)(?:[. ]ago)?)$")
 
 
@@ -55,6 +55,9 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
     if low == "clean.requireforce" and text.lower() in ("false", "no", "off", "0"):
         call.sign("destructive")
         call.add(Verb.DISCARD_WORK, key, "lets git clean remove files that git does not know unasked", lost=True)
+    if _FETCHES.match(low) and text.startswith("+") and not _REMOTES.match(text.rpartition(":")[2]):
+        sentence = f"lets git fetch move local branches and tags, through {key}"
+        call.add(Verb.HISTORY_REWRITE, key, sentence, Severity.MEDIUM)
     if not RUNS.match(low):
         return
     if low == "core.hookspath":

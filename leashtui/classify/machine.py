@@ -10,9 +10,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+from msgspec import Struct
+
 from leashtui.classify.branches import Branches, Worlds
 from leashtui.classify.expand import Expander
 from leashtui.classify.flow import leaves, succeeds
+from leashtui.classify.handiwork import Handiwork
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.library import Library
 from leashtui.classify.parser import parse
@@ -104,13 +107,38 @@ class Rooms(Protocol):
         ...
 
 
+class Bounds(Struct, frozen=True):
+    """What a session is kept from whatever it runs: signals to processes of others; sockets of others and files, which
+    are judged when they are reached for; secrets in variables, of which it was given none; ports that other machines
+    could reach."""
+
+    signals: bool = False
+    sockets: bool = False
+    files: bool = False
+    variables: bool = False
+    ports: bool = False
+
+
 class Setting:
-    """What stays the same for a session: workspace, home, user, mode, probe, tables.
+    """What stays the same for a session: workspace, home, user, mode, probe, tables, bounds.
 
     package: where the agent that a person named was installed, once it is known.
     """
 
-    __slots__ = ("home", "library", "mode", "package", "probe", "rooms", "tools", "uid", "user", "workspace")
+    __slots__ = (
+        "bounds",
+        "handiwork",
+        "home",
+        "library",
+        "mode",
+        "package",
+        "probe",
+        "rooms",
+        "tools",
+        "uid",
+        "user",
+        "workspace",
+    )
 
     def __init__(
         self,
@@ -123,8 +151,11 @@ class Setting:
         rooms: Rooms,
         library: Library | None = None,
         uid: int = -1,
+        bounds: Bounds = Bounds(),  # noqa: B008
     ) -> None:
         self.package = ""
+        self.bounds = bounds
+        self.handiwork = Handiwork()
         self.library = library or Library()
         self.uid = uid
         self.rooms = rooms
@@ -138,9 +169,11 @@ class Setting:
     def watched_by(self, probe: Probe) -> Setting:
         """The same setting, looked at through another probe."""
         seen = Setting(
-            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid
-        )
+            self.workspace, self.home, self.user, self.mode, probe, self.tools, self.rooms, self.library, self.uid,
+            self.bounds,
+        )  # fmt: skip
         seen.package = self.package
+        seen.handiwork = self.handiwork
         return seen
 
 

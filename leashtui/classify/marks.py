@@ -254,7 +254,7 @@ def _secrets(call: Call, code: str, literals: list[str]) -> int:
 
 def _network(call: Call, code: str, taint: int) -> None:
     if LISTENS.search(code) and "127.0.0.1" not in code and "localhost" not in code:
-        call.add(Verb.LISTEN, "", "listens for connections")
+        call.listen("", "listens for connections")
     if not NETWORK.search(code):
         return
     hosts = [a or b for a, b in HOST.findall(code)]
@@ -266,9 +266,10 @@ def _network(call: Call, code: str, taint: int) -> None:
         call.add(Verb.REMOTE_SESSION, host, "gives another machine a shell here", Severity.CRITICAL, lost=True)
     if OBEYS.search(code) and re.search(r"(?i)socket|fsockopen|\bnet\b|tcp|inet", code):
         call.sign("reverse_shell")
-    if taint & Taint.SECRET or SENDS.search(code) or not hosts:
+    known = hosts or not call.machine.setting.bounds.sockets  # else whom it reaches is judged when it does
+    if taint & Taint.SECRET or (known and (not hosts or SENDS.search(code))):
         call.send(host, Stream(taint))
-    else:
+    elif known:
         call.fetch("https://" + host)
     if EVALS.search(code) and not looks_like_url(code):
         call.judge_source("", Taint.FETCHED)

@@ -52,6 +52,10 @@ class Probe(Protocol):
         """Whether this session made all that lies there, or nothing does, and whoever removes it is watched."""
         ...
 
+    def edited(self, path: str) -> bool:
+        """Whether this session changed the file that lies there, and what it held and holds is kept for undo."""
+        ...
+
 
 class NoProbe:
     """Knows nothing: the workspace is a repository root about which nobody answers."""
@@ -93,5 +97,9 @@ class NoProbe:
         return ""
 
     def made(self, path: str) -> bool:
+        """See Probe."""
+        return False
+
+    def edited(self, path: str) -> bool:
         """See Probe."""
         return False

@@ -65,6 +65,13 @@ def _write(call: Call, spec: Spec, options: Options, word: Word) -> None:
         call.write(word)
 
 
+def _binary(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """Where a compiler puts what it builds."""
+    _write(call, spec, options, word)
+    if call.place(word) is Place.TEMP:
+        call.machine.setting.handiwork.builds(call.path(word))
+
+
 def _make(call: Call, spec: Spec, options: Options, word: Word) -> None:
     """Something empty is made: where its name is not known, nothing is lost."""
     if not word.startswith(UNKNOWN) and (UNKNOWN not in word or word.startswith(("/", "~", ".."))):
@@ -172,7 +179,7 @@ def _listen(call: Call, spec: Spec, options: Options, word: Word) -> None:
 
     host = word.rpartition(":")[0] if ":" in word else word
     if host and (host == "0.0.0.0" or not is_local(host)) and not host.isdigit() and "/" not in host:
-        call.add(Verb.LISTEN, word, f"listens at {show(word)}, where others can reach it")
+        call.listen(word, f"listens at {show(word)}, where others can reach it")
 
 
 def _sql(call: Call, spec: Spec, options: Options, word: Word) -> None:
@@ -206,6 +213,7 @@ ROLES: dict[str, Role] = {
     "tree": _tree,
     "look": _look,
     "write": _write,
+    "binary": _binary,
     "append": _append,
     "make": _make,
     "folder": _folder,

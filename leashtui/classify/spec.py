@@ -96,6 +96,7 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
     handler: str = ""
     output: str = ""
     reaches: bool = False
+    stops: str = ""
     dry: str = ""
     inert: str = ""
     recursive: str = ""

@@ -10,6 +10,7 @@ from leashtui.classify.content import judge_content
 from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import (
     SYSTEM_DIRS,
     VITAL_FILES,
@@ -138,6 +139,8 @@ def write(
         return
     if path and is_fixed(path):
         state.wrote(path, content, append=append)
+        if where is Place.TEMP and not machine.afterwards:
+            machine.setting.handiwork.wrote(path, state.files[path])
     _outside(machine, where, real)
     shown = short(machine, real)
     if is_disk(real) or real in ("/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"):
@@ -160,6 +163,9 @@ def write(
         ledger.sign("destructive")
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
+    if where is Place.SECRET and _is_new_dotenv(machine, real) and not content.taint & Taint.SECRET:
+        ledger.add(Verb.WRITE, show(real), Place.SOURCE, f"makes {shown}, which was not there", span)
+        return
     grade = Severity.LOW
     if where in (Place.HOME, Place.OUTSIDE, Place.UNKNOWN, Place.ROOT):
         grade = Severity.MEDIUM
@@ -174,6 +180,17 @@ def write(
     if where is Place.UNKNOWN and machine.setting.mode is Mode.KERNEL and not word:
         return
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
+
+
+_DOTENV = lazy(r"\.env(?:\.[\w.-]+)?$")
+
+
+def _is_new_dotenv(machine: Machine, path: str) -> bool:
+    """Whether a project's `.env` is made where there is none, or is of the session's making: nobody's secret."""
+    name = path.rpartition("/")[2]
+    if not is_fixed(path) or not _DOTENV.match(name) or not is_within(path, machine.setting.workspace.root):
+        return False
+    return machine.setting.probe.exists(path) is False or machine.setting.probe.made(path)
 
 
 def _own_program(machine: Machine, path: str, how: str, span: Span) -> None:
@@ -326,6 +343,10 @@ def run_file(machine: Machine, state: State, word: str, span: Span, what: str = 
     elif _is_installed(machine, path):
         ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
         return Place.NONE
+    if where is Place.TEMP and machine.setting.handiwork.holds(path, state.files.get(path), machine.setting.probe):
+        sentence = f"{what} {short(machine, path)}, which this session wrote"
+        ledger.add(Verb.EXEC, show(path), Place.GENERATED, sentence, span)
+        return Place.GENERATED
     if where is Place.TEMP:
         ledger.sign("outside")
         ledger.add(

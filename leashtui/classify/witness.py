@@ -87,3 +87,9 @@ class Witness:
         answer = self._probe.made(path)
         self._notes.append(("made", path, answer))
         return answer
+
+    def edited(self, path: str) -> bool:
+        """See Probe."""
+        answer = self._probe.edited(path)
+        self._notes.append(("edited", path, answer))
+        return answer

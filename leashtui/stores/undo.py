@@ -129,6 +129,10 @@ class Keeping:
             self._seen[path] = act
         return True
 
+    def has(self, path: str) -> bool:
+        """Whether this session touched `path`, and keeps what lies there when it goes."""
+        return path in self._touched and self._count < _MOST and not self._skips(path)
+
     def _leave(self, path: str) -> None:
         """What was there is not kept: say so once."""
         if path not in self._left:

@@ -24,6 +24,7 @@ from leashtui.classify.witness import Witness
 from leashtui.classify.workspace import Workspace
 from leashtui.guards.kernel.covers import Covers
 from leashtui.guards.kernel.made import Made
+from leashtui.guards.kernel.probe import landlock_abi
 from leashtui.guards.kernel.voice import say
 from leashtui.model.facts import Facts
 from leashtui.model.request import Mode, Tier
@@ -80,9 +81,10 @@ from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
+from leashtui.supervisor.tiers import bounds_of
 from leashtui.supervisor.tree import alive
 from leashtui.supervisor.ulid import Ulids
-from leashtui.supervisor.variables import Variables, Wants, sort
+from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.words.consequence import telling
 
 _RIDE = 0.05
@@ -127,7 +129,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
     bins, made = _bins(start.env), Made()
-    probe = RepositoryProbe(start.workspace, bins, made.is_whole)
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole, lambda path: made.kept(path))
     people, around = layers.people(), _around(start, probe, tier)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())
@@ -166,7 +168,17 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home), kept)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
-    classify = Recall(Engine(workspace, start.home, user, mode, witness, uid=os.getuid(), prepared=False), witness)
+    engine = Engine(
+        workspace,
+        start.home,
+        user,
+        mode,
+        witness,
+        uid=os.getuid(),
+        prepared=False,
+        bounds=bounds_of(tier, landlock_abi(), (*variables.granted, *with_passwords(start.env)), start.listen),
+    )
+    classify = Recall(engine, witness)
     room: dict[str, Control] = {}
     desk = Desk(
         session_id,

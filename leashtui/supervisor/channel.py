@@ -63,6 +63,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
     sudo: str = "refuse"
+    listen: str = "ask"
     budget: Budget = Budget()
     scan: bool = False
 

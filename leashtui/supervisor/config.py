@@ -165,6 +165,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mode: record only, hold what asks, or refuse what asks. profile: how much of the shipped policies holds; team adds
     to solo, strict to team. sudo: whether an allowed sudo is run by leash outside the guard, after a second question.
 
+    listen: whether a TCP port that is opened at every address is kept to this machine, or asked about.
+
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
     patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
@@ -178,6 +180,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["observe", "guard", "lockdown"] = "guard"
     profile: Literal["solo", "team", "strict"] = "solo"
     sudo: Literal["refuse", "outside"] = "refuse"
+    listen: Literal["ask", "here"] = "ask"
     plain: bool = False
     record: bool = True
     panel: Panel = Panel()

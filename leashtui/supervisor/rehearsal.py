@@ -72,6 +72,7 @@ class Rehearsal:
     def judge(self, command: str, *, cwd: str, home: str, workspace: str, also: tuple[str, ...] = ()) -> Judged:
         """The facts and the decision of a shell command line. cwd, home, workspace: absolute, need not exist."""
         engine = self._engine(workspace, home, also)
+        engine.forget()
         begun = time.perf_counter_ns()
         facts = engine.text(command, os.path.normpath(cwd))
         request = Request(Action.PROCESS_EXEC, Layer.EXPLAIN, cwd, argv=("bash", "-c", command), exe="/bin/bash")

@@ -40,10 +40,17 @@ NO_WAY_OUT = {
 
 
 class RepositoryProbe:
-    """Looks at `root` (the workspace, absolute). bins: real paths of the folders of programs. made: see Probe.made."""
+    """Looks at `root` (the workspace, absolute). bins: real paths of folders of programs. made, edited: see Probe."""
 
-    def __init__(self, root: str, bins: Sequence[str] = (), made: Callable[[str], bool] = lambda path: False) -> None:
+    def __init__(
+        self,
+        root: str,
+        bins: Sequence[str] = (),
+        made: Callable[[str], bool] = lambda path: False,
+        edited: Callable[[str], bool] = lambda path: False,
+    ) -> None:
         self._made = made
+        self._edited = edited
         self._lookalikes = Lookalikes(bins)
         self._root = root
         outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
@@ -166,6 +173,14 @@ class RepositoryProbe:
     def made(self, path: str) -> bool:
         """Whether this session made all that lies there, or nothing does."""
         return self._made(path)
+
+    def edited(self, path: str) -> bool:
+        """Whether this session changed the regular file at `path`, and undo keeps what it holds."""
+        try:
+            real = _real(path)
+            return stat.S_ISREG(os.lstat(real).st_mode) and self._edited(real)
+        except (OSError, ValueError):
+            return False
 
     def blob(self, path: str) -> str:
         """The name of a file's content in git's index, '' when it is not in there, `-` when that is not clear."""

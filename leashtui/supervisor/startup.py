@@ -50,6 +50,7 @@ from leashtui.supervisor.watching import watch
 from leashtui.words.variables import how, outset
 
 _SOME = 4
+_PORTS = 32
 
 
 def _own_keys(agent: Adapter) -> tuple[str, ...]:
@@ -227,6 +228,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
     )
     parts.session.at_end(keeping.close)
+    parts.made.kept = keeping.has
     return effects(
         parts.lanes,
         workspace=start.workspace,
@@ -237,11 +239,25 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         touched=touched,
         keeper=keeping,
         doors=parts.arming.sockets,
-        made=None if looks_on else parts.made,  # who removes what is not watched closely enough to call it its own
+        made=parts.made,
         looks_on=looks_on,
         shown=parts.arming.shown(start.home, start.env),
         runs_agent=parts.acts.runs_agent,
+        stays=_teller(parts) if start.listen == "here" else None,
     )
+
+
+def _teller(parts: Parts) -> Callable[[int], None]:
+    """Says once of each port that it is kept to this machine."""
+    told: set[int] = set()
+
+    def stays(port: int) -> None:
+        if port not in told and len(told) < _PORTS:
+            told.add(port)
+            hint = 'leash config says listen = "here"'
+            parts.session.notice("info", f"port {port} is open to this machine only", hint)
+
+    return stays
 
 
 def _pump_died(session: Session, back: bool) -> None:

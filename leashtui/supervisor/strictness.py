@@ -159,12 +159,13 @@ def effects(
     looks_on: bool = False,
     shown: frozenset[str] = frozenset(),
     runs_agent: Callable[[int], bool] = lambda tid: False,
+    stays: Callable[[int], None] | None = None,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now.
     watched: names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors:
     sockets of this session's other guards. made: where to note what the session makes. looks_on: it makes its
     changes itself. shown: files whose new text is asked about where another file takes their place. runs_agent: whether
-    a thread is of the agent's own program."""
+    a thread is of the agent's own program. stays: see DoorGuard."""
     top, own = os.getpid(), sandbox_of("self")
 
     def inside(pid: int) -> bool:
@@ -204,6 +205,7 @@ def effects(
             "inside": lambda pid: pid == top or inside(pid),  # what the session listens on, we listened on for it
             "nameservers": nameservers(),
             "open": doors,
+            "stays": stays,
         }
         steering = Steering(listener, inside)
         if looks_on:

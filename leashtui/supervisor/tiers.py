@@ -5,6 +5,7 @@ Knows the order of tiers. Refuses to probe. Invariant: a demanded minimum is met
 
 from __future__ import annotations
 
+from leashtui.classify.machine import Bounds
 from leashtui.model.errors import GuardError
 from leashtui.model.request import Tier
 
@@ -28,3 +29,16 @@ def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = T
     if usual is Tier.COMPAT and _RANK[gives] >= _RANK[Tier.COMPAT]:
         return Tier.COMPAT
     return best if _RANK[best] < _RANK[usual] else usual
+
+
+def bounds_of(tier: Tier, landlock: int, granted: tuple[str, ...], listen: str = "ask") -> Bounds:
+    """What a session of this tier is kept from. landlock: the ABI of the kernel's Landlock. granted: the variables it
+    was given that look secret. listen: see Config."""
+    seen = tier in (Tier.STRICT, Tier.COMPAT)
+    return Bounds(
+        signals=tier is not Tier.WATCH and landlock >= 6,
+        sockets=seen,
+        files=seen,
+        variables=not granted,
+        ports=seen and listen == "here",
+    )

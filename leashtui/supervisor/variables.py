@@ -48,6 +48,14 @@ PUBLISHED_BY: dict[str, tuple[str, ...]] = {
 """The same, where it is read only to publish."""
 
 
+_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+
+
+def with_passwords(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that hold an address with a password, as a proxy's may: they are not withheld."""
+    return tuple(name for name, value in env.items() if _PASSWORD.search(value))
+
+
 class Variables(Struct, frozen=True):
     """Names only. withheld: what the agent goes without. own: its provider's keys. given: what was granted by name."""
 

@@ -283,7 +283,8 @@ def test_a_terminal_server_of_its_own_may_be_ended_and_nobody_elses(person: Worl
         with todo.open() as lines:
             argv = ("run", "--headless", "--guard", "strict", "--", sys.executable, str(case))
             done = person.leash(*argv, stdin=lines)
-        assert done.stdout.split() == ["0", "0", "126"], done
+        assert done.stdout.split() == ["0", "0", "1"], done
+        assert "REFUSED: tmux talks to a terminal multiplexer of the person" in done.stderr
         assert subprocess.run([*tmux, other, "ls"], env=env, capture_output=True, check=False).returncode == 0
     finally:
         ended = subprocess.run([*tmux, other, "kill-server"], env=env, capture_output=True, check=False)

@@ -237,3 +237,95 @@ def test_whom_a_socket_may_reach_is_judged_though_the_kernel_does_it(place: Worl
         (place.workspace / "own.sock").unlink()
         free = subprocess.run(words, cwd=place.workspace, capture_output=True, text=True, check=True).stdout
         assert free.startswith("theirs reached link reached abstract reached"), free
+
+
+LINES = """
+import subprocess, sys
+for line in sys.argv[1:]:
+    print(subprocess.run(["bash", "-c", line], capture_output=True, timeout=30).returncode, flush=True)
+"""
+
+
+def codes(world: World, *lines: str) -> list[int]:
+    """How lines end that an agent starts one after the other."""
+    (world.workspace / "lines.py").write_text(LINES)
+    done = compat(world, sys.executable, str(world.workspace / "lines.py"), *lines)
+    assert done.returncode == 0, done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_what_the_session_made_it_may_remove(place: World) -> None:
+    (place.workspace / "notes.md").write_text("mine")
+    (place.workspace / "more.md").write_text("mine")
+    lines = (
+        "echo x > own.md && rm own.md",
+        "echo x > own.md; mkdir d; echo 1 > d/n.md",
+        "rm own.md; rm -r d",
+        "t=$(mktemp) && mv $t note.md && rm note.md",
+        "git init -q c && git -C c status -s && rm -rf c",
+    )
+    assert codes(place, *lines) == [0] * len(lines)
+    asked = (
+        "rm notes.md",
+        "mv notes.md other.md && rm other.md",
+        "mv other.md notes.md; echo x > o.md; mv -f notes.md o.md; rm o.md",
+        "mkdir d; mv o.md more.md d; rm -r d",
+    )
+    assert all(codes(place, *asked))
+    kept = [p.read_text() for p in place.workspace.rglob("*.md") if p.name != "README.md"]
+    assert kept.count("mine") == 2, kept
+
+
+@ORDINARY
+def test_what_a_sandbox_moves_by_its_own_names_is_the_persons_still(place: World) -> None:
+    (place.workspace / "notes.md").write_text("mine")
+    (place.workspace / "move.py").write_text("import os; os.rename('notes.md', 'fresh.md')")
+    hidden = ["--tmpfs", f"{place.workspace}/hidden"]
+    (place.workspace / "hidden").mkdir()
+    (place.workspace / "hidden" / "more.md").write_text("mine")
+    lines = (
+        " ".join(bwrap(place, sys.executable, "move.py")),
+        "rm fresh.md",
+        " ".join(bwrap(place, *hidden, "touch", f"{place.workspace}/hidden/more.md")),
+        "rm hidden/more.md",
+    )
+    assert [bool(code) for code in codes(place, *lines)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("tier", ["compat", "strict"])
+def test_a_socket_that_a_dead_server_left_is_nobodys(place: World, tier: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(f"{folder}/s")
+            dead.listen()
+        text = f"import socket; print(socket.socket(socket.AF_UNIX).connect_ex({folder + '/s'!r}))"
+        (place.workspace / "knock.py").write_text(text)
+        done = place.leash(
+            "run", "--headless", "--guard", tier, "--", sys.executable, str(place.workspace / "knock.py")
+        )
+    assert done.stdout == "111\n", done.stderr
+
+
+@pytest.mark.parametrize("tier", ["compat", "strict"])
+def test_a_server_at_every_address_stays_on_this_machine(place: World, tier: str) -> None:
+    text = """
+import errno, socket
+for host, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6), ("127.0.0.2", socket.AF_INET)):
+    try:
+        with socket.socket(family) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((host, 18791))
+            s.listen()
+            print(s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\\0").decode() or "free")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+    (place.workspace / "serve.py").write_text(text)
+    said = []
+    for config in ('listen = "here"\n', ""):
+        place.config(config)
+        done = place.leash(
+            "run", "--headless", "--guard", tier, "--", sys.executable, str(place.workspace / "serve.py")
+        )
+        said.append(done.stdout.split())
+    assert said == [["lo", "lo", "free"], ["EACCES", "EACCES", "free"]]

@@ -45,6 +45,13 @@ WORK = (
     "git clone -q . clone && rm -rf clone",
     "git clone -q . c1 && mv c1 c2 && rm -rf c2",
     "git worktree add -q tree && git worktree remove tree",
+    "git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git bisect start HEAD HEAD~2 > log"
+    " && git bisect run test -f notes.md > log; r=$?; git bisect reset > log 2>&1; rm log; exit $r",
+    "git worktree add -q --detach tree HEAD && git worktree remove tree",
+    "printf 'install:\\n\\tinstall -D notes.md $(P)/x/n.md\\n' > m.mk; make -f m.mk install P=x; rm -r x m.mk",
+    "echo x >> src/app.py && git checkout -q src/app.py && git diff --quiet src/app.py",
+    "git commit -q --allow-empty -m x && git commit -q --amend --no-edit --allow-empty && git tag x && git tag -d x",
+    "git switch -q -c x && git commit -q --allow-empty -m x && git switch -q main && git branch -q -D x",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
     "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",
@@ -60,6 +67,14 @@ WORK = (
     " [(m.seek(4076 + n), m.write(s + bytes(1)), os.close(libc.open(ctypes.c_void_p(a + 4076 + n), 65, 0o644)))"
     ' for n, s in enumerate(names)]; assert sorted(map(os.fsencode, os.listdir("node_modules/y"))) =='
     " [s[15:] for s in names]' && rm -r node_modules",
+    "n=7012; sleep ${n}3 & sleep ${n}4 & sleep .3; pkill -f sleep.${n}3; pgrep -f sleep.${n}4 | xargs kill -9; wait",
+    "tmux -L q new -d 'sleep 60' && tmux -L q send-keys -t 0 x && tmux -L q kill-server",
+    "d=/tmp/quiet-$$; mkdir $d; printf 'echo hi\\n' > $d/x.sh; chmod +x $d/x.sh; $d/x.sh; sh $d/x.sh; rm -r $d",
+    "mkdir /tmp/quiet; cat > /tmp/quiet/x.py <<'EOF'\nprint(1)\nEOF\npython3 /tmp/quiet/x.py && rm -r /tmp/quiet",
+    "d=/tmp/quiet && mkdir $d; echo 'int main() { return 0; }' > $d/x.c && cc $d/x.c -o $d/x && $d/x && rm -r $d",
+    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & sleep 2; curl -sf localhost:18761 > x; r=$?; kill %1; rm x log; exit $r",
+    'node -e \'const s = require("http").createServer((q, r) => r.end()).listen(18762, "127.0.0.1", () => require("http")'
+    ".get({port: 18762}, () => process.exit()))'",
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
@@ -256,11 +271,31 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
         assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
 
 
+@pytest.mark.parametrize("line", ["git checkout -q .", "git branch -D kept", "git commit -q --amend -m x"])
+def test_what_git_kept_or_did_not_before_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
+    place.git("branch", "-f", "kept")
+    place.git("commit", "-q", "--allow-empty", "-m", "theirs")
+    done = leg.run(["bash", "-c", line], 60)
+    assert "REFUSED" in done["out"], done
+
+
 @pytest.mark.parametrize("line", ["rm src/app.py", "rm -rf src", "mv src build/src", "mv src y && rm -rf y"])
 def test_the_persons_work_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" in done["out"], done
     assert not place.changes().get("lost work"), done
+
+
+def test_a_process_of_the_persons_is_out_of_reach(leg: Leg) -> None:
+    """Ending processes is not asked about because of this."""
+    with subprocess.Popen(["sleep", "70125"]) as theirs:
+        for line in ("pkill -9 -f 'sleep 7012[5]'", f"kill -9 {theirs.pid}", f"kill -9 -{theirs.pid}"):
+            done = leg.run(["bash", "-c", line], 30)
+            assert done["code"] != 0, done
+            assert "REFUSED" not in done["out"], done
+        alive = theirs.poll() is None
+        theirs.kill()
+    assert alive
 
 
 def test_what_is_answered_without_python_is_what_the_kernel_says(tmp_path: Path) -> None:

@@ -352,3 +352,23 @@ def test_one_act_is_undone_by_itself_and_nothing_else_with_it(world: World) -> N
     assert picture(world.workspace)["long"][1] == "x" * 9000
     wrong = world.leash("undo", "--act", "L-99")
     assert wrong.returncode == 2 and "no act L-99" in wrong.stderr
+
+
+@strict
+def test_what_git_takes_back_unasked_comes_back(world: World) -> None:
+    """Edits that the person did not commit lie below those of the session."""
+    place = world.workspace
+    git = ["git", "-C", str(place), "-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+    (place / "kept.md").write_text("committed\n")
+    for words in (["add", "kept.md"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *words], check=True)
+    (place / "kept.md").write_text("unsaved\n")
+    script = world.root / "agent.py"
+    lines = ("git checkout -q kept.md", "echo x >> kept.md; git checkout -q kept.md")
+    runs = "; ".join(f"print(subprocess.run(['bash', '-c', {line!r}]).returncode)" for line in lines)
+    script.write_text(f"import subprocess; {runs}")
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(script))
+    assert done.stdout == "126\n0\n", done.stderr
+    assert (place / "kept.md").read_text() == "committed\n"
+    world.leash("undo")
+    assert (place / "kept.md").read_text() == "unsaved\n"

@@ -107,3 +107,14 @@ def test_doctor_says_the_same(keyed: World) -> None:
     assert "ANTHROPIC_API_KEY, GITHUB_TOKEN" in out
     assert "claude would get its own key: ANTHROPIC_API_KEY" in out
     assert SECRET not in out
+
+
+def test_what_is_left_may_be_shown_unless_it_holds_a_secret(keyed: World) -> None:
+    shows = keyed.script("shows.py", "import subprocess; print(subprocess.run(['bash', '-c', 'env']).returncode)")
+    codes = []
+    for options, more in (((), {}), (("--grant-env", "GITHUB_TOKEN"), {}), ((), {"http_proxy": "http://u:pw@h:1"})):
+        keyed.env |= more
+        done = keyed.leash("run", "--headless", *options, "--", "python3", str(shows))
+        codes.append(done.stdout.splitlines()[-1])
+        assert SECRET not in done.stdout
+    assert codes == ["0", "126", "126"]

@@ -142,7 +142,7 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
             call.run_file(value, "loads")
     if language == "ruby" and "-run" in call.words and any("httpd" in w for w in call.words):
         if not re.search(r"--bind-address[= ]?(?:127\.|localhost|::1)", " ".join(call.words)):
-            call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
+            call.listen("", "serves files to everybody who can reach this machine")
         return Stream(0, None)
     if language == "python" and options.has("-m"):
         return _module(call, options)
@@ -197,7 +197,7 @@ def _module(call: Call, options: Options) -> Stream | None:
         if module in ("http.server", "SimpleHTTPServer") and not re.search(
             r"(-b|--bind)[= ]?(127\.|localhost|::1)", words
         ):
-            call.add(Verb.LISTEN, "", "serves files to everybody who can reach this machine")
+            call.listen("", "serves files to everybody who can reach this machine")
             return Stream(0, None)
     program = _MODULES.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
     if call.machine.setting.tools.find(program) is not None and program not in (
@@ -293,7 +293,16 @@ def judge_targets(call: Call, targets: list[str]) -> None:
                 Verb.DATA_CHANGE, target, f"runs the target {show(target)}, which by its name removes data", lost=True
             )
         elif target == "install" and call.name in ("make", "gmake", "ninja", "cmake", "just", "task"):
+            if call.machine.setting.bounds.files or _is_staged(call):
+                continue
             call.add(Verb.WRITE, "", "installs the project outside the workspace", Severity.MEDIUM, place=Place.OUTSIDE)
+
+
+def _is_staged(call: Call) -> bool:
+    """Whether what is installed goes below a folder where anything may be put."""
+    given = [w for n, w in call.env if n == "DESTDIR"]
+    given += [Word(w.partition("=")[2], w.taint) for w in call.words[1:] if w.startswith("DESTDIR=")]
+    return bool(given) and bool(given[-1]) and call.place(given[-1]) in (Place.TEMP, Place.SOURCE, Place.GENERATED)
 
 
 HANDLERS = {"shell": shell, "interpreter": interpreter, "make": make}

@@ -54,7 +54,7 @@ def served(call: Call, spec: Spec, options: Options) -> Stream | None:
     """A server that takes its address from a variable: OLLAMA_HOST=0.0.0.0 ollama serve."""
     for name, value in call.env:
         if name.endswith(("HOST", "ADDRESS", "BIND")) and value.startswith(("0.0.0.0", "[::]", "::")):
-            call.add(Verb.LISTEN, show(value), f"lets others reach {call.name} on this machine")
+            call.listen(show(value), f"lets others reach {call.name} on this machine")
     return None
 
 

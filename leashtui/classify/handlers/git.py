@@ -25,6 +25,24 @@ _TELLING = lazy(r"--(?:hard|force|delete|mirror|prune|merge)\b|-[a-zA-Z]*[fD]|[+
 """Words after an unknown subcommand by which git throws something away."""
 
 
+VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
+"""git's options before the subcommand that take a value."""
+
+
+def subcommand(call: Call) -> tuple[str, list[Word]]:
+    """git's subcommand and all words after it."""
+    words = call.words
+    at = 1
+    while at < len(words):
+        if words[at] in VALUED:
+            at += 2
+        elif words[at].startswith("-"):
+            at += 1
+        else:
+            return bare(words[at]), words[at + 1 :]
+    return "", []
+
+
 def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Options before the subcommand: -c key=value, --config-env, --exec-path, -C dir, -p."""
     for value in options.all("-c", "--config-env"):
@@ -43,15 +61,18 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     _repository(call, options)
     if call.words[1:2] == ["--"]:  # which git refuses today
         return call.words_run([call.words[0], *call.words[2:]])
-    if options.args and bare(options.args[0]) not in spec.by_first and not any(p[0] == "*" for p, _ in spec.patterns):
-        _alias(call, options)
+    name, rest = subcommand(call)
+    if name and name not in spec.by_first and not any(p[0] == "*" for p, _ in spec.patterns):
+        _alias(call, options, name, rest)
     return None
 
 
-def _alias(call: Call, options: Options) -> None:
-    """A subcommand that is none of git's: what it stands for, where that is known."""
-    name = bare(options.args[0])
-    rest = call.words[call.words.index(options.args[0]) + 1 :]
+def _alias(call: Call, options: Options, name: str, rest: list[Word]) -> None:
+    """A subcommand that is none of git's own: what it stands for, where that is known."""
+    if name == "bisect--helper":  # how git's script for bisecting goes on
+        if rest[:1] == ["--bisect-run"]:
+            call.words_run(rest[1:])
+        return
     given = [v.partition("=")[2] for v in options.all("-c") if v.lower().startswith(f"alias.{name.lower()}=")]
     known = call.state.vars.get(f"git alias {name}")
     meant = given[-1] if given else str(known[0]) if known else call.machine.setting.probe.git_config(f"alias.{name}")

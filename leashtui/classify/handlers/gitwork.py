@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.handlers.git import clone, run_text
+from leashtui.classify.handlers.git import VALUED, clone, run_text, subcommand
+from leashtui.classify.handlers.gitown import are_own_edits, commits, is_own_commit, is_own_name, names
 from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -21,24 +22,9 @@ from leashtui.classify.touch import judge_path
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 
-_VALUED = frozenset(("-c", "-C", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"))
 _NAMED_FILE = lazy(r"[\w.*?\[\]-]*[\w*]\.[A-Za-z]\w{0,5}$|.*/$|.*[*?\[]")
 _BLOB = lazy(r"^[^:\s]*:(?!/{2})(?:\./|/)?(.+)$")
 _HOOKED = frozenset(("commit", "merge", "push", "am", "rebase", "cherry-pick", "revert"))
-
-
-def subcommand(call: Call) -> tuple[str, list[Word]]:
-    """git's subcommand and all words after it."""
-    words = call.words
-    at = 1
-    while at < len(words):
-        if words[at] in _VALUED:
-            at += 2
-        elif words[at].startswith("-"):
-            at += 1
-        else:
-            return bare(words[at]), words[at + 1 :]
-    return "", []
 
 
 def work(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -74,7 +60,7 @@ def _before(call: Call) -> list[tuple[str, Word]]:
             break
         elif sign:
             found.append((name, Word(value, word.taint)))
-        elif word in _VALUED:
+        elif word in VALUED:
             former = str(word)
     return found
 
@@ -96,6 +82,8 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     for path in paths:
         judge_path(call.machine, call.state, path, call.span)
     _makes_branch(call, options.all("-B"))
+    for name in options.all("-b"):
+        names(call, f"refs/heads/{name}")
     forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
     if forced or options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
@@ -104,9 +92,11 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
     elif options.has("-b", "-B", "--orphan", "--detach", "--ours", "--theirs", "-p", "--patch"):
         return
     elif paths or any(_is_path(call, w) for w in options.args):
-        for path in paths or [w for w in options.args if _is_path(call, w)]:
+        named = paths or [w for w in options.args if _is_path(call, w)]
+        for path in named:
             _changes(call, path)
-        _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
+        if not are_own_edits(call, named):
+            _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
 
 
 def _changes(call: Call, path: Word) -> None:
@@ -138,6 +128,8 @@ def _makes_branch(call: Call, names: list[Word]) -> None:
 
 
 def _switch(call: Call, options: Options, words: list[Word]) -> None:
+    for name in options.all("-c", "--create"):
+        names(call, f"refs/heads/{name}")
     _makes_branch(call, options.all("-C", "--force-create"))
     if options.has("-f", "--force", "--discard-changes"):
         _discards(call, "uncommitted edits")
@@ -156,7 +148,8 @@ def _restore(call: Call, options: Options, words: list[Word]) -> None:
         return
     for path in options.args:
         _changes(call, path)
-    _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
+    if both or not are_own_edits(call, options.args):
+        _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
 
 
 def _reset(call: Call, options: Options, words: list[Word]) -> None:
@@ -181,11 +174,15 @@ def _rm(call: Call, options: Options, words: list[Word]) -> None:
 
 def _branch(call: Call, options: Options, words: list[Word]) -> None:
     if options.has("-D") or options.has("-d", "--delete") and options.has("-f", "--force"):
+        if options.args and all(is_own_name(call, f"refs/heads/{name}") for name in options.args):
+            return
         _rewrites(call, f"drops the branch {show(' '.join(options.args))[:60]} even when it was not merged")
     elif options.has("-f", "--force", "-C") and options.args:
         _rewrites(call, f"moves the branch {show(options.args[0])}")
     elif options.has("-M") and options.args and _is_branch(call, options.args[-1]):
         _rewrites(call, f"puts another branch in the place of {show(options.args[-1])}")
+    elif options.args and not options.given:
+        names(call, f"refs/heads/{options.args[0]}")
 
 
 def _is_branch(call: Call, name: str) -> bool:
@@ -204,9 +201,13 @@ def _symbolic(call: Call, options: Options, words: list[Word]) -> None:
 
 def _tag(call: Call, options: Options, words: list[Word]) -> None:
     if options.has("-d", "--delete"):
+        if options.args and all(is_own_name(call, f"refs/tags/{name}") for name in options.args):
+            return
         _rewrites(call, f"drops the tag {show(' '.join(options.args))[:60]}")
     elif options.has("-f", "--force"):
         _rewrites(call, f"moves the tag {show(' '.join(options.args))[:60]}")
+    elif options.args and not options.has("-l", "--list", "-v", "--verify"):
+        names(call, f"refs/tags/{options.args[0]}")
 
 
 def _rebase(call: Call, options: Options, words: list[Word]) -> None:
@@ -216,7 +217,9 @@ def _rebase(call: Call, options: Options, words: list[Word]) -> None:
 def _commit(call: Call, options: Options, words: list[Word]) -> None:
     if options.has("--dry-run", "--short", "--porcelain"):
         return
-    if options.has("--amend"):
+    if not options.has("--amend"):
+        commits(call)
+    elif not is_own_commit(call):
         _rewrites(call, "rewrites the last commit")
     for file in options.all("-F", "--file", "-t", "--template"):
         if file != "-":

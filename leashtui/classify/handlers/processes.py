@@ -41,6 +41,8 @@ def kill(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name == "kill" and targets and all(w.startswith("%") or w in (LAST_JOB, OWN) for w in targets):
         call.add(Verb.READ, "", "stops a job of this shell")
         return Stream(0, None)
+    if call.name == "xkill":
+        call.stops = "sockets"  # the screen's server does it
     if any(is_leash(w) or w.taint & Taint.GUARD for w in words):
         call.sign("guard_tamper")
         call.add(Verb.GUARD_TOUCH, "leash", "stops leash itself", Severity.CRITICAL)
@@ -211,7 +213,8 @@ def terminal(call: Call, spec: Spec, options: Options) -> Stream | None:
                 typed = typed[1:]
             if any(is_leash(w) for w in words):
                 call.sign("guard_tamper")
-            call.add(Verb.PRIVILEGE, "", "types into another terminal, where nobody may be watching", Severity.HIGH)
+            if not (call.is_bound and call.name == "tmux"):
+                call.add(Verb.PRIVILEGE, "", "types into another terminal, where nobody may be watching", Severity.HIGH)
             line = " ".join(typed)
             call.shell(Word(_TYPED_END.sub("\n", line) if word == "stuff" else line))
             return None

@@ -90,10 +90,10 @@ def listening(call: Call, spec: Spec, options: Options) -> Stream | None:
         if (
             given in _OPEN_HOSTS and (sign or name in ("--host", "--bind", "-b", "--ip", "-H", "--hostname"))
         ) or given.startswith("0.0.0.0"):
-            call.add(Verb.LISTEN, show(given), f"lets others reach {call.name} on this machine")
+            call.listen(show(given), f"lets others reach {call.name} on this machine")
     for word in options.args:
         if re.match(r"(?:0\.0\.0\.0|\[::\])(?::\d+)?$", word):
-            call.add(Verb.LISTEN, show(word), f"lets others reach {call.name} on this machine")
+            call.listen(show(word), f"lets others reach {call.name} on this machine")
     return None
 
 
@@ -111,7 +111,7 @@ def php(call: Call, spec: Spec, options: Options) -> Stream | None:
     """php: -S serves, a framework's console is judged by its own table."""
     for value in options.all("-S"):
         if value.startswith(("0.0.0.0", "[::]")):
-            call.add(Verb.LISTEN, show(value), "serves files to everybody who can reach this machine")
+            call.listen(show(value), "serves files to everybody who can reach this machine")
     return interpreter(call, spec, options)
 
 

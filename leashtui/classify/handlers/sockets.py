@@ -44,7 +44,7 @@ def netcat(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name != "telnet" and options.has("-l", "--listen", "-L"):
         bound = options.last("-s") or (words[0] if words and not words[0].isdigit() else None)
         if bound is None or (not is_local(bare(bound)) and not options.has("-U")) or bound == "0.0.0.0":
-            call.add(Verb.LISTEN, "", "listens for connections that others can open")
+            call.listen("", "listens for connections that others can open")
             if call.made.changed or call.stdin.taint & (Taint.LOCAL | Taint.SECRET):
                 call.send("", call.stdin)
             if shell:
@@ -87,7 +87,7 @@ def socat(call: Call, spec: Spec, options: Options) -> Stream | None:
         host = end.split(":")[1] if end.count(":") >= 1 else ""
         if listens:
             if "bind=127." not in end and "bind=localhost" not in end:
-                call.add(Verb.LISTEN, end, "listens for connections that others can open")
+                call.listen(end, "listens for connections that others can open")
         elif not is_local(host):
             call.send(host, call.stdin if call.stdin.taint else Stream(0, None))
         if run and not (not listens and is_local(host)):
@@ -115,7 +115,7 @@ def websocket(call: Call, spec: Spec, options: Options) -> Stream | None:
     if any(re.search(r"0\.0\.0\.0|\[::\]", w) for w in call.words) or (
         options.has("-l", "--listen") and call.name == "wscat"
     ):
-        call.add(Verb.LISTEN, "", "listens for connections that others can open")
+        call.listen("", "listens for connections that others can open")
     elif not away:
         return Stream(0, None)
     if run or call.stdin.taint & (Taint.SHELL | Taint.SOCKET):
@@ -138,12 +138,15 @@ _ADDRESS = lazy(r"^\w+s?://|^(?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:/|$)|^(?:\d{1,
 def server(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Servers: where they listen decides."""
     line = " ".join(call.words)
+    if "--expose" in line or re.search(r"--share\b", line):
+        call.add(Verb.LISTEN, "", "opens a way in from the internet")
+        return None
     if re.search(
         r"0\.0\.0\.0|(?:^|[\s=])::(?:[\s:]|$)|\[::\]|[\s=](?:--host|--bind|-b|-H|--address|--hostname)(?:[= ]\*)"
-        r"|--host(?:\s*$|\s+--)|--expose|--share\b",
+        r"|--host(?:\s*$|\s+--)",
         line,
     ):
-        call.add(Verb.LISTEN, "", "listens for connections that others can open")
+        call.listen("", "listens for connections that others can open")
     return None
 
 

@@ -211,9 +211,10 @@ def variables(call: Call, spec: Spec, options: Options) -> Stream | None:
     names = [str(w) for w in options.args]
     if not names and call.machine.sieved:
         return Stream(0, None)
-    if not names or any(is_secret_variable(n) or UNKNOWN in n or STAR in n for n in names):
-        what = "all variables, secret ones too" if not names else f"the secret variable {names[0]}"
-        call.add(Verb.SECRET_READ, "", f"shows {what}", place=Place.SECRET)
+    if not names:
+        return call.show_variables("shows all variables, secret ones too")
+    if any(is_secret_variable(n) or UNKNOWN in n or STAR in n for n in names):
+        call.add(Verb.SECRET_READ, "", f"shows the secret variable {names[0]}", place=Place.SECRET)
         return Stream(Taint.SECRET, None)
     return Stream(0, "\n".join(" ".join(call.machine.expander.variable(n, call.state)) for n in names) + "\n")
 
@@ -237,7 +238,7 @@ def openssl(call: Call, spec: Spec, options: Options) -> Stream | None:
     if kind in ("s_server", "s_time", "ocsp") and options.has("-accept", "-port") or kind == "s_server":
         bound = options.last("-accept")
         if bound is None or not is_local(bare(bound).rpartition(":")[0] or "*"):
-            call.add(Verb.LISTEN, "", "listens for connections that others can open")
+            call.listen("", "listens for connections that others can open")
         return Stream(0, None)
     source = options.last("-in")
     named: list[Word] = (

@@ -106,6 +106,7 @@ def start(
         "opened": list(config.secrets.open),
         "closed": list(config.secrets.close),
         "sudo": config.sudo,
+        "listen": config.listen,
         "watched": list(config.secrets.watch),
         "budget": msgspec.to_builtins(config.budget),
         "scan": config.secrets.scan,

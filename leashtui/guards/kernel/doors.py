@@ -33,6 +33,7 @@ from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
+_SO_PROTOCOL = 38
 TOP_ABSTRACT = b"\0leashtui/"
 SERVICES = frozenset(
     {
@@ -57,7 +58,8 @@ class Makers(Protocol):
 
 class DoorGuard:
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
-    whether a process belongs to the session. open: unix sockets anybody may call."""
+    whether a process belongs to the session. open: unix sockets anybody may call. stays: told of a port that is opened
+    at every address, which is then kept to this machine; None: it is asked about."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class DoorGuard:
         inside: Callable[[int], bool],
         nameservers: frozenset[str] = frozenset(),
         open: frozenset[str] = frozenset(),  # noqa: A002
+        stays: Callable[[int], None] | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -76,6 +79,7 @@ class DoorGuard:
         self._inside = inside
         self._nameservers = nameservers
         self._free = SERVICES | open
+        self._stays = stays
         self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
         self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
@@ -284,6 +288,8 @@ class DoorGuard:
                 known = kind == "udp" and group in self._hearing
                 if known or self._known(Action.NET_BIND, peer.host, peer.port):
                     then(ours)
+                elif self._stays is not None and peer.loopback and is_tcp(ours):
+                    self._stay(notice, ours, raw, peer.port)
                 elif kind == "udp" and group in self._heard:
                     raise OSError(errno.EADDRINUSE, "one port of this process was asked about")
                 else:
@@ -292,6 +298,13 @@ class DoorGuard:
                     self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
                 return
         then(ours)
+
+    def _stay(self, notice: Notice, ours: socket.socket, raw: bytes, port: int) -> None:
+        """Bound, and not named: as with a port of the kernel's choice, who listens at it stays on this machine."""
+        code = address.bind(ours, raw)
+        if not code and self._stays is not None:
+            self._stays(port)
+        self._listener.refuse(notice.id, code) if code else self._done(notice)
 
     def _listen(self, notice: Notice, ours: socket.socket) -> None:
         code = self._ports.listen(ours, signed(notice.args[1]))
@@ -415,6 +428,11 @@ def pinned(spot: Spot) -> Iterator[tuple[os.stat_result, bytes]]:
         yield os.fstat(handle), address.unix(b"/proc/self/fd/%d" % handle)
     finally:
         os.close(handle)
+
+
+def is_tcp(ours: socket.socket) -> bool:
+    """Whether it is a socket that can be kept to this machine when it listens (ports.py)."""
+    return ours.type == socket.SOCK_STREAM and ours.getsockopt(socket.SOL_SOCKET, _SO_PROTOCOL) == socket.IPPROTO_TCP
 
 
 def mark_of(found: os.stat_result) -> tuple[int, int, int]:

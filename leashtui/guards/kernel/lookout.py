@@ -20,6 +20,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of, pinned
 from leashtui.guards.kernel.letters import read_letters
 from leashtui.guards.kernel.listener import Notice
+from leashtui.guards.kernel.silent import is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate
 from leashtui.guards.kernel.streams import is_alone, pour
 from leashtui.guards.kernel.views import Views
@@ -114,6 +115,8 @@ class Lookout(DoorGuard):
                 if open_ or self._is_session_s(path, found, way):
                     self._carry_out_here(notice, ours, way)
                     return
+        if is_silent(path, ours.type):
+            raise OSError(errno.ECONNREFUSED, "a socket that a dead server left")
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
 
     def _is_session_s(self, path: str, found: os.stat_result, way: bytes) -> bool:

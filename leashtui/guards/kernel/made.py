@@ -8,6 +8,7 @@ only ever held for the session's own while what lies there was made in the sessi
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 _MOST = 200_000
 _WALK = 20_000
@@ -19,6 +20,7 @@ class Made:
 
     def __init__(self) -> None:
         self.watched = False
+        self.kept: Callable[[str], bool] = lambda path: False  # whether undo has what the session changed there
         self._names: dict[str, int] = {}  # and the thread that made it, 0 for none that is known
         self._former: dict[str, int] = {}
         self.aside: dict[str, str] = {}  # names under which somebody else's files were put aside, and their own
