@@ -92,10 +92,19 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
     elif not setting.ready:
         lines.append(one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:
-        lines.append(one(cut(say.NO_WIDER + card.no_wider, width), look.muted))
+        lines.append(one(_no_wider(card.no_wider, width), look.muted))
     else:
         lines.append(Text(end=""))
     return lines
+
+
+def _no_wider(because: str, width: int) -> str:
+    """Why nothing wider is offered, in the fullest words that fit."""
+    short = because.partition(":")[0]
+    for words in (say.NO_WIDER + because, because, say.NO_WIDER + short, short):
+        if cell_len(words) <= width:
+            return words
+    return cut(short, width)
 
 
 def _flowed(keys: list[Text], width: int) -> list[Text]:

@@ -175,3 +175,19 @@ def test_the_whole_view_leaves_nothing_out() -> None:
     for words in ("removes file number 49", "team/b", "/etc/a.cedar:3", "echo hi", "U+202E", "x" * 100, "\\e[2J"):
         assert words in whole
     assert "\x1b" not in whole
+
+
+@pytest.mark.parametrize("width", [42, 44, 58])
+@pytest.mark.parametrize(
+    "because",
+    [
+        "it is asked every time: destructive",
+        "it is asked every time: builtin/git-push-force-protected",
+        "it is not one simple command",
+        "it is asked every time: not fully understood",
+    ],
+)
+def test_why_nothing_wider_is_offered_is_never_cut(because: str, width: int) -> None:
+    lines = draw(force_push(no_wider=because), LOOK, Setting(width=width))
+    told = lines[-2].plain.strip("┃ ")
+    assert told.removeprefix("no “this session”: ") in (because, because.partition(":")[0])
