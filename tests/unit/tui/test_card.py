@@ -191,3 +191,22 @@ def test_why_nothing_wider_is_offered_is_never_cut(because: str, width: int) -> 
     lines = draw(force_push(no_wider=because), LOOK, Setting(width=width))
     told = lines[-2].plain.strip("┃ ")
     assert told.removeprefix("no “this session”: ") in (because, because.partition(":")[0])
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize("width", [42, 58])
+def test_what_will_pass_unasked_is_shown_whole_before_it_does(width: int, lasting: bool) -> None:
+    prefix = "ssh deploy@prod.example.com 'systemctl stop api && rm -rf /srv/api/releases/2025-11-01 && echo done'"
+    label = f"this session: {prefix} …"
+    card = install(options=(Option("y", Choice.ONCE, "once"), Option("s", Choice.SESSION, label)))
+    setting = Setting(width=width, confirming=Choice.SESSION, lasting=lasting)
+    lines = [line.plain.strip("┃ ") for line in draw(card, LOOK, setting)]
+    start = next(n for n, line in enumerate(lines) if line.startswith("!"))
+    shown = " ".join(lines[start : lines.index("any other key takes it back")])
+    assert prefix.replace(" ", "") in shown.replace(" ", "")
+
+
+def test_a_place_of_the_home_is_named_once() -> None:
+    key = Effect(Verb.KEY_USE, "/home/ada/.ssh", sentence="opens ~/.ssh, closed here, until this ends")
+    shown = text(force_push(evidence=(key,)), home="/home/ada")
+    assert "until this ends" in shown and "/home/ada/.ssh" not in shown
