@@ -142,10 +142,12 @@ class Call:
             return self.stdin
         return self.made.fds.get(found[1]) or self.state.fds.get(found[1]) or Stream(Taint.LOCAL, None)
 
-    def write(self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False) -> None:
-        """A file is written."""
+    def write(
+        self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False, how: str = ""
+    ) -> None:
+        """A file is written. how: in words, '' for the usual ones."""
         stream = Stream(self.reads | self.stdin.taint, None) if content is None else content
-        touch.write(self.machine, self.state, path, stream, self.span, append=append, empties=empties)
+        touch.write(self.machine, self.state, path, stream, self.span, append=append, empties=empties, how=how)
 
     def delete(self, path: str, *, recursive: bool = False, how: str = "removes") -> None:
         """A file is removed."""

@@ -33,6 +33,8 @@ _WIDE = {Place.ROOT, Place.HOME}
 _ANYWHERE = {Place.AGENT_CONFIG, Place.SECRET, Place.GUARD, Place.HOOK}
 _ABOVE_GUARD = ("/.config", "/.local", "/.local/state", "/.local/share")
 """Folders of the home in which leash keeps its policy and its log."""
+PICKED = ".picked"
+"""Ends the pattern that stands for some of a folder's files, picked by something else than names."""
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
 
 
@@ -120,8 +122,12 @@ def write(
     empties: bool = False,
     follow: bool = True,
     by_git: bool = False,
+    how: str = "",
 ) -> None:
-    """A file is created or overwritten with `content`. empties: its former content is replaced by nothing useful."""
+    """A file is created or overwritten with `content`. empties: its former content is replaced by nothing useful.
+
+    how: in words, '' for the usual ones.
+    """
     path = target(machine, state, word)
     if not path and not word:
         return
@@ -176,7 +182,7 @@ def write(
         ledger.sign("destructive")
         ledger.add(Verb.TRUNCATE, show(real), where, f"empties {shown}", span, Severity.HIGH, reversible=False)
         return
-    what = "adds to" if append else "writes"
+    what = how or ("adds to" if append else "writes")
     if where is Place.UNKNOWN and machine.setting.mode is Mode.KERNEL and not word:
         return
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
@@ -227,7 +233,7 @@ def delete(
     folder = covered_folder(real)
     whole = recursive or folder != real
     where = place(machine, folder if folder != real else real)
-    shown = short(machine, real)
+    shown = short(machine, real).removesuffix("/*" + PICKED)
     if where is Place.NONE:
         return
     _outside(machine, where, folder if folder != real else real)

@@ -81,14 +81,14 @@ def refusal(facts: Facts, decision: Decision) -> str:
         return "only an ask can be granted"
     if not decision.standing:
         locked = decision.policies[0].id if decision.policies else "a policy"
-        return f"it is asked every time: {locked} is locked"
+        return f"it is asked every time: {locked}"
     bad = next((name for name in NEVER if getattr(facts, name)), "")
     if bad:
         return f"it is asked every time: {bad.replace('_', ' ')}"
     if facts.hidden or facts.parse is not Parse.FULL or "opaque" in facts.verbs():
         return "it is asked every time: not fully understood"
     if not facts.grant_prefix or len(facts.grant_prefix) > WORDS:
-        return "no single simple command that could be named"
+        return "it is not one simple command"
     words = shlex.join(facts.grant_prefix)
     if escape(words + line(facts)) != words + line(facts):
         return "its bytes are not UTF-8, so it cannot be named exactly"

@@ -14,8 +14,10 @@ import socket
 import sys
 
 from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoever else imports it
+from leashtui.guards.kernel.probe import Support
 from leashtui.model.errors import Exit, LeashError
 from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.trying import Trial
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
@@ -32,10 +34,10 @@ def _hide() -> None:
             raise LeashError(f"prctl({option}) failed: {os.strerror(error)}", "run `leash doctor`")
 
 
-async def _live(start: Start, channel: Channel) -> int:
+async def _live(start: Start, channel: Channel, support: Support) -> int:
     from leashtui.supervisor.startup import start_session
 
-    session = await start_session(start, channel)
+    session = await start_session(start, channel, support)
     gc.freeze()  # what is built by now lives as long as the session: no later collection has to look at it
     gc.enable()
     return await session.run()
@@ -46,10 +48,11 @@ def main() -> int:
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         _hide()
+        trial = Trial(without=channel.line.fileno())
         import leashtui.supervisor.startup  # noqa: F401 - while the keeper still finds out what to start
 
         start = channel.read_start()
-        return asyncio.run(_live(start, channel))
+        return asyncio.run(_live(start, channel, trial.result()))
     except LeashError as error:
         code = error.code if error.code in {Exit.NOT_FOUND, Exit.REFUSED} else Exit.FAILED
         channel.tell(error=error.message, hint=error.hint, code=int(code))

@@ -34,6 +34,7 @@ from leashtui.policy import grants
 from leashtui.policy.entities import Principal, Surroundings
 from leashtui.policy.pdp import PDP
 from leashtui.stores import settings
+from leashtui.stores.digests import Digest
 from leashtui.stores.directories import config_dir, ensure_private, runtime_dir, sessions_dir, state_dir, undo_dir
 from leashtui.stores.journal import Journal
 from leashtui.stores.kept import KeptGrants
@@ -67,7 +68,7 @@ from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.mending import mended
 from leashtui.supervisor.modes import Modes, starting
-from leashtui.supervisor.notary import digest_of, engage
+from leashtui.supervisor.notary import engage
 from leashtui.supervisor.notices import Notices
 from leashtui.supervisor.outsiders import Outsiders
 from leashtui.supervisor.outsiders import Parts as OutsideParts
@@ -121,8 +122,8 @@ def new_id() -> str:
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
 
 
-def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> Parts:
-    """Everything but the agent and its guards. Raises LeashError; nothing was started then."""
+def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], digest: Digest) -> Parts:
+    """Everything but the agent and its guards. digest: of its program. Raises LeashError; nothing was started then."""
     user = getpass.getuser()
     session_id = new_id()
     policies = layers.load(config_dir(), start.workspace)
@@ -146,7 +147,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...]) -> 
     directory = ensure_private(runtime_dir() / session_id)
     journal = Journal.create(sessions_dir() / f"{session_id}.db", session_id)
     loop = asyncio.get_running_loop()
-    exe_digest = digest_of(start.exe)
+    exe_digest = digest.get()
     notary, unsigned = engage(
         state_dir(), journal, session_id, user=user, agent=start.agent, exe_digest=exe_digest, bundle=bundle.digest
     )

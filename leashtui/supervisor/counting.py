@@ -13,9 +13,11 @@ import shlex
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from glob import iglob
 from itertools import islice
 
+from leashtui.classify.touch import PICKED
 from leashtui.model.facts import Effect, Facts, Verb
 from leashtui.supervisor.rows import rows
 from leashtui.words.plain import count
@@ -50,11 +52,12 @@ def counted(
 
 def _files(facts: Facts, tracked: Callable[[str], bool | None], until: float, clock: Callable[[], float]) -> str:
     targets = list(dict.fromkeys(e.target for e in facts.effects if e.verb is Verb.DELETE and e.target.startswith("/")))
-    if not targets or (len(targets) == 1 and not _is_many(targets[0])):
+    hunted = "find" in facts.programs
+    if not targets or (len(targets) == 1 and not _is_many(targets[0], hunted=hunted)):
         return ""
     files = unknown = 0
     cut = False
-    for path in islice(_below(targets), MOST + 1):
+    for path in islice(_hunted(targets) if hunted else _below(targets), MOST + 1):
         if files >= MOST or clock() > until:
             cut = True
             break
@@ -63,11 +66,26 @@ def _files(facts: Facts, tracked: Callable[[str], bool | None], until: float, cl
     if not files:
         return ""
     lost = f", {unknown:,} of them not in git" if unknown else ""
-    return f"{'at least ' if cut else ''}{count(files, 'file')} in all{lost}"
+    about = "at least " if cut else "at most " if hunted else ""  # find may look at more than names
+    return f"{about}{count(files, 'file')} in all{lost}"
 
 
-def _is_many(target: str) -> bool:
-    return "*" in target or (os.path.isdir(target) and not os.path.islink(target))
+def _is_many(target: str, *, hunted: bool) -> bool:
+    return "*" in target or (hunted and _is_some(target)) or (os.path.isdir(target) and not os.path.islink(target))
+
+
+def _is_some(target: str) -> bool:
+    """Whether find picks what is below by something else than names."""
+    return target.endswith(("/…", PICKED))
+
+
+def _hunted(targets: Sequence[str]) -> Iterator[str]:
+    """The files that find may mean: a pattern is one of names, on every level."""
+    for target in targets:
+        folder, _, name = target.rpartition("/")
+        for path in _below([folder] if _is_some(target) or "*" in name else [target]):
+            if _is_some(target) or "*" not in name or fnmatchcase(os.path.basename(path), name):
+                yield path
 
 
 def _below(targets: Sequence[str]) -> Iterator[str]:
@@ -99,7 +117,7 @@ def _commits(facts: Facts, git: Git) -> Iterator[str]:
             if lost:
                 yield f"{count(lost, 'commit')} of {there}, as last fetched, would be gone"
             elif lost == 0:
-                yield f"no commit of {there}, as last fetched, would be gone; newer ones would"
+                yield f"no commit of {there} known here would be gone; newer ones would"
             else:
                 yield f"which commits of {there} would be gone is not known here"
     if any(e.verb is Verb.DISCARD_WORK and "commits" in e.sentence for e in facts.effects):

@@ -170,7 +170,7 @@ class Keys:
                 Verb.KEY_USE,
                 path,
                 Place.SECRET,
-                f"works with {self._short(path)}, which is closed here: it would be open until this ends",
+                f"opens {self._short(path)}, closed here, until this ends",
                 severity=Severity.HIGH,
             )
             for path in needed

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -132,15 +131,6 @@ def engage(
         soon=lambda work: loop.call_later(PATIENCE, work),
     )
     return notary, None
-
-
-def digest_of(exe: str) -> str:
-    """sha256 of a program's file, hex; '' when it cannot be read."""
-    try:
-        with open(exe, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def microseconds() -> int:

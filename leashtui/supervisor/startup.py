@@ -20,7 +20,7 @@ from leashtui.classify.patterns import compile_some
 from leashtui.guards.kernel.execguard import ExecGuard, Rest
 from leashtui.guards.kernel.floor import BARE, KEYS, Floor
 from leashtui.guards.kernel.listener import Listener
-from leashtui.guards.kernel.probe import Support, probe
+from leashtui.guards.kernel.probe import Support
 from leashtui.guards.kernel.reads import watched_in
 from leashtui.guards.kernel.spawn import Begun, Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
@@ -30,6 +30,7 @@ from leashtui.model.request import Action, Layer, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.policy.entities import Outside
 from leashtui.stores.accepted import Accepted
+from leashtui.stores.digests import Digest
 from leashtui.stores.directories import config_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
 from leashtui.stores.undo import Keeping
@@ -64,13 +65,16 @@ async def _prepare() -> None:
         await asyncio.sleep(0.002)
 
 
-async def start_session(start: Start, channel: Channel) -> Session:
-    """A session whose agent was let go. Raises LeashError before anything of the agent ran."""
-    support = probe()
+async def start_session(start: Start, channel: Channel, support: Support) -> Session:
+    """A session whose agent was let go. support: what this host gives.
+
+    Raises LeashError before anything of the agent ran.
+    """
+    digest = Digest(state_dir(), start.exe)
     tier = choose_tier(support.tier, start.guard, support.fixes, adapter_of(start.agent).tier)
     lost = tuple(LOST) if tier is Tier.WATCH else support.lost_in(tier)
     begun = Begun(start.stdio, None if start.face == "headless" else (start.rows, start.cols))
-    parts = build(start, channel, tier, lost)
+    parts = build(start, channel, tier, lost, digest)
     session = parts.session
     usual = choose_tier(Tier.STRICT, "", (), adapter_of(start.agent).tier)
     if not start.guard and tier is not usual:

@@ -18,7 +18,7 @@ def brings_back(left: Sequence[str]) -> str:
     """`leash undo` as the remedy; left: what it does not bring back."""
     *others, last = left or ("",)
     rest = f"{', '.join(others)} and {last}" if others else last
-    return "leash undo brings it back" + (f", but not {rest}" if rest else "")
+    return f"leash undo, but not {rest}" if rest else "leash undo brings it back"
 
 
 def outlook(facts: Facts) -> str:

@@ -80,7 +80,7 @@ def test_a_refused_act_leaves_it_closed(keys: World) -> None:
     assert keys.leash("deny", card["id"]).returncode == 0
     out, err = process.communicate(timeout=60)
     assert out.decode().split() == ["126", *SHUT.split()]
-    assert b"works with ~/.kube" in err
+    assert b"opens ~/.kube, closed here" in err
 
 
 def test_with_nobody_to_ask_the_program_is_told_instead_of_failing_on_its_own(keys: World) -> None:
@@ -132,7 +132,7 @@ def test_a_program_that_names_a_covered_path_is_asked_whatever_it_is(keys: World
     (keys.root / "home" / ".ssh" / "config").write_text("Host x\n")
     home = keys.root / "home"
     done = keys.leash("run", "--headless", "--", "sh", "-c", f"wc -l {home}/.ssh/config; ls {home}/proj")
-    assert "works with ~/.ssh" in done.stderr or "closed-key" in done.stderr
+    assert "opens ~/.ssh" in done.stderr or "closed-key" in done.stderr
     assert "src" in done.stdout
 
 

@@ -405,6 +405,31 @@ def test_it_stops_and_comes_back_like_any_job(tmp_path: Path) -> None:
         tmux.shows("again")
 
 
+def test_it_stops_in_the_middle_of_a_write_and_reads_keys_once(tmp_path: Path) -> None:
+    """A handler that waits for the lock of the write that it interrupted would wait for ever, and whoever is continued
+    by the shell and by the keeper would read each key with two threads."""
+    with outer_shell(tmp_path) as (_, tmux):
+        face = int(Path(f"/proc/{tmux.pid()}/task/{tmux.pid()}/children").read_text().split()[0])
+        threads = Path(f"/proc/{face}/task")
+        before = len(list(threads.iterdir()))
+        tmux.type("until test -e enough; do sleep 0.003; printf '\\033[H%s\\033[K' $RANDOM$RANDOM; done")
+        tmux.keys("Enter")
+        for _ in range(12):
+            time.sleep(0.15)
+            os.kill(face, signal.SIGTSTP)
+            until(lambda: Path(f"/proc/{face}/stat").read_text().rpartition(")")[2].split()[0] == "T", "stopped", 20)
+            os.kill(face, signal.SIGCONT)
+            os.kill(face, signal.SIGCONT)
+            tmux.keys("f", "g", "Enter")
+            tmux.shows("every other key goes to the agent", " leash ")
+            os.kill(face, signal.SIGCONT)
+        (tmp_path / "enough").touch()
+        tmux.type("clear; echo a''gain")
+        tmux.keys("Enter")
+        tmux.shows("again")
+        until(lambda: len(list(threads.iterdir())) <= before, "as many threads as before", 20)
+
+
 @contextmanager
 def outer_shell(root: Path) -> Iterator[tuple[DeskServer, Tmux]]:
     """The panel as a job of an interactive shell."""

@@ -278,7 +278,7 @@ def test_what_the_card_says_about_undoing_is_true(world: World, command: str) ->
     before = picture(world.workspace)
     process = world.start("run", "--headless", "--on-ask", "wait", "--", "sh", "-c", f"{command}; true")
     card = world.one_card(30)
-    assert card["undo"].startswith("leash undo brings it back"), card
+    assert card["undo"].startswith("leash undo"), card
     assert world.leash("approve", card["id"]).returncode == 0
     process.communicate(timeout=60)
     assert picture(world.workspace) != before

@@ -12,6 +12,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import covered_folder
 from leashtui.classify.spec import Spec
+from leashtui.classify.touch import PICKED
 from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, live, put_in
 from leashtui.classify.wrappers import input_items, run_for_input
 from leashtui.model.facts import Place
@@ -160,7 +161,7 @@ def _filtered(call: Call, start: Word) -> None:
     if where in (Place.TEMP, Place.GENERATED):
         call.delete(start, recursive=False, how="removes some of")
     else:
-        call.delete(Word(f"{start.rstrip('/')}/{STAR}.picked"), how="removes some of what is in")
+        call.delete(Word(f"{start.rstrip('/')}/{STAR}{PICKED}"), how="removes some of what is in")
 
 
 def input_runner(call: Call, spec: Spec, options: Options) -> Stream | None:

@@ -259,14 +259,14 @@ def _stash(call: Call, options: Options, words: list[Word]) -> None:
 
 def _worktree(call: Call, options: Options, words: list[Word]) -> None:
     if words[:1] == ["add"] and options.args:
-        call.write(options.args[0], Stream(0, None), append=True)
+        call.write(options.args[0], Stream(0, None), append=True, how="checks out a worktree in")
 
 
 def _init(call: Call, options: Options, words: list[Word]) -> None:
     for value in options.all("--template"):
         call.run_file(value, "takes hooks from")
     if options.args:
-        call.write(options.args[0], Stream(0, None), append=True)
+        call.write(options.args[0], Stream(0, None), append=True, how="makes a repository in")
 
 
 def _add(call: Call, options: Options, words: list[Word]) -> None:

@@ -90,7 +90,7 @@ def ssh(call: Call, spec: Spec, options: Options) -> Stream | None:
         call.add(
             Verb.LISTEN if not options.has("-R") else Verb.NET_SEND, host, f"opens a tunnel to {host}", Severity.HIGH
         )
-    call.add(Verb.REMOTE_SESSION, host, f"runs {known} on {host}" if remote else f"opens a session on {host}")
+    call.add(Verb.REMOTE_SESSION, host, f"runs on {host}: {known}" if remote else f"opens a session on {host}")
     return Stream(Taint.FETCHED | (Taint.SOCKET if not remote else 0), None, host)
 
 

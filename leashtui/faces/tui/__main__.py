@@ -23,6 +23,7 @@ from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoeve
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.door import Door, waiting_at
+from leashtui.faces.tui.look import colourless
 from leashtui.model.errors import LeashError
 
 _BACKLOG = 500
@@ -57,6 +58,8 @@ def main() -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"  # keys must stay the bytes the agent expects
     os.environ.setdefault("ESCDELAY", "25")
+    if not arguments.web and colourless(os.environ.get("TERM", "")):
+        os.environ["NO_COLOR"] = "1"
     try:
         end = asyncio.run(_face(arguments, code, door, first))
     except LeashError as error:

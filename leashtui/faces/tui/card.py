@@ -48,7 +48,7 @@ def draw(card: Card, look: Look, setting: Setting) -> list[Text]:
         tried = most | ({sentence: lines} if sentence else {})
         parts = (
             _severity(card, look, width, tried["verdict"]),
-            _evidence(card, look, width, tried["evidence"]),
+            _evidence(card, look, width, tried["evidence"], setting.home),
             *_why(card, look, width, tried["why"]),
             _labelled("Undo", card.undo or "cannot be undone", look, width, tried["undo"]),
         )
@@ -156,7 +156,7 @@ def _few(words: str, width: int, style: Style, most: int) -> list[Text]:
     return lines if len(lines) <= most else [*lines[: most - 1], one(cut(left, width), style)]
 
 
-def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
+def _evidence(card: Card, look: Look, width: int, most: int, home: str) -> list[Text]:
     lines: list[Text] = []
     if card.diff:
         lines.append(one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
@@ -167,7 +167,7 @@ def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
         if said or not (effect.sentence or effect.target):
             continue
         words = effect.sentence or str(effect.verb)
-        if effect.target and not _names(effect.sentence, effect.target, card.cwd):
+        if effect.target and not _names(effect.sentence, effect.target, card.cwd, home):
             words += f": {effect.target}"
         lines += [Text("  ", end="").append_text(line) for line in _few(words, width - 2, look.text, most)]
     if card.said:
@@ -176,10 +176,12 @@ def _evidence(card: Card, look: Look, width: int, most: int) -> list[Text]:
     return lines
 
 
-def _names(sentence: str, target: str, cwd: str) -> bool:
-    """Whether a sentence names its target, in full or as it is called from where the act happens."""
+def _names(sentence: str, target: str, cwd: str, home: str) -> bool:
+    """Whether a sentence names its target: in full, as it is called from where the act happens, or from the home."""
     near = target.removeprefix(cwd.rstrip("/") + "/")
-    return target in sentence or near in sentence.split()
+    short = f"~{target[len(home) :]}" if home and target.startswith(home + "/") else target
+    words = [word.rstrip(",") for word in sentence.split()]
+    return target in sentence or near in words or short in words
 
 
 def _why(card: Card, look: Look, width: int, most: int) -> tuple[list[Text], list[Text]]:

@@ -7,11 +7,14 @@ contrast of at least 4.5:1 on the backgrounds it is used on (a test measures it)
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rich.style import Style
 
 from leashtui.model.facts import Severity
+
+_COLOURLESS = re.compile(r"vt\d+.*|.+-m(ono)?")
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,11 @@ def theme_for(background: tuple[int, int, int]) -> str:
     """dark or light, after the terminal's own background (0..255 each)."""
     red, green, blue = background
     return "light" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "dark"
+
+
+def colourless(term: str) -> bool:
+    """Whether terminals of this name show no colours: the VT family, and what terminfo calls `-m` or `-mono`."""
+    return bool(_COLOURLESS.fullmatch(term))
 
 
 def plain() -> Look:

@@ -22,6 +22,8 @@ from leashtui.model.card import Card, Choice
 from leashtui.words.plain import visible
 
 MAX_LINES = 16
+_SAVED = 8
+"""Most lines of what is about to hold on."""
 _ROOMY = 47
 """Columns in which the keys that refuse have their full names on one line."""
 
@@ -60,7 +62,7 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
         label = next((visible(o.label) for o in card.options if o.choice is Choice.SESSION), "")
         what = "run it once" if setting.confirming is Choice.ONCE else label or "allow it for this session"
         what = label.replace(say.SESSION, say.LASTING, 1) if setting.lasting else what
-        first, *rest = _wrapped(what, look.strong, width - 4)
+        first, *rest = _wrapped(what, look.strong, width - 4, _SAVED)  # what will pass unasked is read before it does
         lines.append(Text(end="").append(" ! ", look.key).append(" ").append_text(first))
         lines += [one("    " + line.plain, look.strong) for line in rest]
         return [*lines, one("any other key takes it back", look.muted)]
@@ -92,10 +94,19 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
     elif not setting.ready:
         lines.append(one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:
-        lines.append(one(cut(say.NO_WIDER + card.no_wider, width), look.muted))
+        lines.append(one(_no_wider(card.no_wider, width), look.muted))
     else:
         lines.append(Text(end=""))
     return lines
+
+
+def _no_wider(because: str, width: int) -> str:
+    """Why nothing wider is offered, in the fullest words that fit."""
+    short = because.partition(":")[0]
+    for words in (say.NO_WIDER + because, because, say.NO_WIDER + short, short):
+        if cell_len(words) <= width:
+            return words
+    return cut(short, width)
 
 
 def _flowed(keys: list[Text], width: int) -> list[Text]:
@@ -116,10 +127,11 @@ def _key(key: str, label: str, live: bool, look: Look) -> Text:
     return Text(end="").append(f"({key})", look.key_off).append(f" {label}", look.muted)
 
 
-def _wrapped(words: str, style: Style, width: int) -> list[Text]:
-    """At most two lines."""
-    first, *rest = fold(words, width, style)
-    return [first, one(cut("".join(line.plain for line in rest), width), style)] if rest else [first]
+def _wrapped(words: str, style: Style, width: int, most: int = 2) -> list[Text]:
+    """At most `most` lines."""
+    lines = fold(words, width, style)
+    left = "".join(line.plain for line in lines[most - 1 :])
+    return lines if len(lines) <= most else [*lines[: most - 1], one(cut(left, width), style)]
 
 
 def one(words: str, style: Style) -> Text:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from leashtui.faces.tui import text as say
@@ -37,7 +38,8 @@ def side(
     """rule: whether the first column divides us from the agent's terminal. now: seconds; wall: microseconds."""
     inner = width - 2 if rule else width
     if panel.help:
-        lines = _scrolled(help_page(panel.welcome, look, inner, panel.leader.shown, panel.keymap), panel, height)
+        page = help_page(panel.welcome, look, inner, panel.leader.shown, panel.keymap)
+        lines = _read(page, panel, look, inner, height, "? or esc closes")
     elif panel.palette is not None:
         lines = _palette(panel, look, inner, height)
     elif panel.deeds.report is not None:
@@ -45,9 +47,8 @@ def side(
     elif panel.reading.open and panel.reading.row is not None:
         lines = _details(panel, look, inner, height, stamp)
     elif panel.whole and panel.queue.card is not None:
-        setting = Setting(width=inner)
-        lines = _scrolled(draw_whole(panel.queue.card, look, setting), panel, height - 1)
-        lines.append(Text(end="").append("v back to the card  PgUp/PgDn scroll", look.muted))
+        page = draw_whole(panel.queue.card, look, Setting(width=inner))
+        lines = _read(page, panel, look, inner, height, "v back to the card")
     else:
         lines = _card(panel, look, inner, height, now, wall, home)
         lines += _timeline(panel, look, inner, height - len(lines), stamp)
@@ -85,9 +86,8 @@ def _details(panel: Panel, look: Look, width: int, height: int, stamp: Callable[
     row = panel.reading.row
     assert row is not None
     top = _waiting(panel, look, width)
-    page = _scrolled(draw_details(row, look, width, stamp), panel, height - len(top) - 1)
-    end = Text(cut("enter or esc closes  j/k next  PgUp/PgDn scroll", width), look.muted, end="")
-    return [*top, *page, *[Text(end="")] * (height - len(top) - 1 - len(page)), end]
+    page = draw_details(row, look, width, stamp)
+    return [*top, *_read(page, panel, look, width, height - len(top), "esc closes  j/k next")]
 
 
 def _waiting(panel: Panel, look: Look, width: int) -> list[Text]:
@@ -105,10 +105,9 @@ def _report(panel: Panel, look: Look, width: int, height: int) -> list[Text]:
     top = [*_waiting(panel, look, width), *fold(report.title, width, look.title)]
     styles = {"+": look.allowed, "-": look.refused, "@": look.noted}
     body = [line for text in report.lines for line in fold(text, width, styles.get(text.strip()[:1], look.text))]
-    page = _scrolled(body, panel, height - len(top) - 1)
     keys = "! do it  " if report.deed else ""
-    end = Text(cut(f"{keys}esc closes  PgUp/PgDn scroll", width), look.asked if keys else look.muted, end="")
-    return [*top, *page, *[Text(end="")] * (height - len(top) - 1 - len(page)), end]
+    page = _read(body, panel, look, width, height - len(top), f"{keys}esc closes", alert=bool(keys))
+    return [*top, *page]
 
 
 def _palette(panel: Panel, look: Look, width: int, height: int) -> list[Text]:
@@ -146,7 +145,16 @@ def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable
     return [clip(title, width), *draw_rows(rows[first:end], look, width, stamp, chosen)]
 
 
-def _scrolled(lines: list[Text], panel: Panel, height: int) -> list[Text]:
-    """At most `height` lines from the panel's page position."""
-    panel.page = max(0, min(panel.page, len(lines) - height))
-    return lines[panel.page : panel.page + height]
+def _read(
+    lines: list[Text], panel: Panel, look: Look, width: int, height: int, keys: str, *, alert: bool = False
+) -> list[Text]:
+    """`height` lines from the panel's page position, the last of which says what keys do and how much is below."""
+    room = max(0, height - 1)
+    panel.page = max(0, min(panel.page, len(lines) - room))
+    page, below = lines[panel.page : panel.page + room], len(lines) - panel.page - room
+    if len(lines) > room:
+        long, short = (f"  {count(below, 'more line')} below", f"  {below} more") if below > 0 else ("", "")
+        full = f"{keys}  PgUp/PgDn scroll{long}"
+        keys = full if cell_len(full) <= width else f"{keys}  PgUp/PgDn{short}"
+    end = Text(cut(keys, width), look.asked if alert else look.muted, end="")
+    return [*page, *[Text(end="")] * (room - len(page)), end]

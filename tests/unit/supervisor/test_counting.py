@@ -50,6 +50,19 @@ def test_files_are_counted_and_those_git_does_not_have(root: Path) -> None:
     assert counts(root, "rm src/f1.py") == ()
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("find . -name '*.py' -delete", "at most 5 files in all"),
+        ("find . -name '*.txt' -exec rm {} +", "at most 1 file in all, 1 of them not in git"),
+        ("find src -mtime +3 -delete", "at most 6 files in all, 1 of them not in git"),
+        ("find src -delete", "at most 6 files in all, 1 of them not in git"),
+    ],
+)
+def test_what_find_picks_is_counted_on_every_level(root: Path, command: str, said: str) -> None:
+    assert counts(root, command) == (said,)
+
+
 def test_commits_that_would_be_gone_are_counted(root: Path) -> None:
     git(root, "clone", "-q", "--bare", ".", "../origin.git")
     git(root, "remote", "add", "origin", "../origin.git")
@@ -67,7 +80,7 @@ def test_commits_that_would_be_gone_are_counted(root: Path) -> None:
     not_known = "which commits of origin/main would be gone is not known here"
     assert counts(root, "git push --force origin main") == (not_known,)
     git(root, "update-ref", "refs/remotes/origin/main", "main")
-    newer = "no commit of origin/main, as last fetched, would be gone; newer ones would"
+    newer = "no commit of origin/main known here would be gone; newer ones would"
     assert counts(root, "git push --force origin main") == (newer,)
 
 

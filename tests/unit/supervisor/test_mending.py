@@ -30,8 +30,8 @@ def test_a_file_comes_back() -> None:
 
 
 def test_what_is_left_out_is_named() -> None:
-    assert undo(SOURCE, BUILD) == "leash undo brings it back, but not build output"
-    assert undo(SOURCE, HISTORY) == "leash undo brings it back, but not what git keeps in .git"
+    assert undo(SOURCE, BUILD) == "leash undo, but not build output"
+    assert undo(SOURCE, HISTORY) == "leash undo, but not what git keeps in .git"
     assert undo(SOURCE, HOME, BUILD).endswith("but not what lies outside the workspace and build output")
 
 
@@ -42,9 +42,7 @@ def test_a_folder_may_hold_what_is_not_kept(tmp_path: Path) -> None:
         undo="cannot be undone",
         reversible=False,
     )
-    assert (
-        mended(facts, lambda path: True).undo == "leash undo brings it back, but not build output and files over 64 MiB"
-    )
+    assert mended(facts, lambda path: True).undo == "leash undo, but not build output and files over 64 MiB"
 
 
 def test_a_file_that_is_too_large_is_said(tmp_path: Path) -> None:
@@ -62,7 +60,7 @@ def test_what_is_not_kept_cannot_be_undone(effects: tuple[Effect, ...]) -> None:
 
 
 def test_work_that_git_throws_away_comes_back_but_not_its_own_records() -> None:
-    assert undo(EDITS, programs=("git",)) == "leash undo brings it back, but not what git keeps in .git"
+    assert undo(EDITS, programs=("git",)) == "leash undo, but not what git keeps in .git"
     clean = Effect(Verb.DISCARD_WORK, "", sentence="removes untracked files: work", reversible=False)
     assert undo(clean, command="git clean -fdx", programs=("git",)).endswith(".git and build output")
 

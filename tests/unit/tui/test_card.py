@@ -175,3 +175,38 @@ def test_the_whole_view_leaves_nothing_out() -> None:
     for words in ("removes file number 49", "team/b", "/etc/a.cedar:3", "echo hi", "U+202E", "x" * 100, "\\e[2J"):
         assert words in whole
     assert "\x1b" not in whole
+
+
+@pytest.mark.parametrize("width", [42, 44, 58])
+@pytest.mark.parametrize(
+    "because",
+    [
+        "it is asked every time: destructive",
+        "it is asked every time: builtin/git-push-force-protected",
+        "it is not one simple command",
+        "it is asked every time: not fully understood",
+    ],
+)
+def test_why_nothing_wider_is_offered_is_never_cut(because: str, width: int) -> None:
+    lines = draw(force_push(no_wider=because), LOOK, Setting(width=width))
+    told = lines[-2].plain.strip("┃ ")
+    assert told.removeprefix("no “this session”: ") in (because, because.partition(":")[0])
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize("width", [42, 58])
+def test_what_will_pass_unasked_is_shown_whole_before_it_does(width: int, lasting: bool) -> None:
+    prefix = "ssh deploy@prod.example.com 'systemctl stop api && rm -rf /srv/api/releases/2025-11-01 && echo done'"
+    label = f"this session: {prefix} …"
+    card = install(options=(Option("y", Choice.ONCE, "once"), Option("s", Choice.SESSION, label)))
+    setting = Setting(width=width, confirming=Choice.SESSION, lasting=lasting)
+    lines = [line.plain.strip("┃ ") for line in draw(card, LOOK, setting)]
+    start = next(n for n, line in enumerate(lines) if line.startswith("!"))
+    shown = " ".join(lines[start : lines.index("any other key takes it back")])
+    assert prefix.replace(" ", "") in shown.replace(" ", "")
+
+
+def test_a_place_of_the_home_is_named_once() -> None:
+    key = Effect(Verb.KEY_USE, "/home/ada/.ssh", sentence="opens ~/.ssh, closed here, until this ends")
+    shown = text(force_push(evidence=(key,)), home="/home/ada")
+    assert "until this ends" in shown and "/home/ada/.ssh" not in shown

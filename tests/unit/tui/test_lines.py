@@ -19,7 +19,7 @@ from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
 from leashtui.faces.tui.editor import LIMIT, LineEditor
 from leashtui.faces.tui.keys import DEFAULT, KEYS, Situation
-from leashtui.faces.tui.look import THEMES, Look, coloured, plain, theme_for
+from leashtui.faces.tui.look import THEMES, Look, coloured, colourless, plain, theme_for
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
 from leashtui.model.event import AgentTold, Answered, Asked, Decided, Ticketed
@@ -312,3 +312,14 @@ def test_every_sentence_of_the_panel_fits_a_line() -> None:
         if name.isupper() and isinstance(words, str):
             assert len(words) <= 80, name
     assert NOON > 0
+
+
+@pytest.mark.parametrize(
+    ("term", "none"),
+    [("vt100", True), ("vt220-8bit", True), ("xterm-mono", True), ("linux-m", True)]
+    + [
+        (name, False) for name in ("xterm", "xterm-256color", "tmux-256color", "linux", "screen", "rxvt", "st-meta", "")
+    ],
+)
+def test_a_terminal_without_colours_gets_none(term: str, none: bool) -> None:
+    assert colourless(term) is none

@@ -206,3 +206,17 @@ def test_files_filter_and_back() -> None:
     assert "npm test" in player.shown()
     player.press("escape")
     assert not player.panel.focused
+
+
+@pytest.mark.parametrize(("width", "height"), [(44, 22), (58, 22), (80, 22), (60, 56)])
+def test_a_page_says_how_much_of_it_is_below(width: int, height: int) -> None:
+    player = Player()
+    player.press("?")
+    seen: list[str] = []
+    while (foot := player.shown(width, height).splitlines()[-1]).endswith(("below", "more")):
+        seen += player.shown(width, height).splitlines()
+        player.press("pagedown")
+    assert foot.strip("│ ").startswith("? or esc closes")
+    whole = " ".join([*seen, player.shown(width, height)])
+    assert "more" in seen[height - 1] if seen else height > 40
+    assert "leash attach" in whole and "allow the act under the keys" in whole
