@@ -232,14 +232,15 @@ class Arming:
         except (OSError, ValueError):
             return False
 
-    def _plain(self, request: Request) -> Request:
-        """The request as its model meant it."""
+    def _plain(self, request: Request, own: bool) -> Request:
+        """The request as its model meant it. own: whether the agent itself starts it; what git starts for it in turn
+        has its settings as well."""
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
-        plain = self.adapter.plain(request.argv)
+        plain = self.adapter.plain(request.argv) if own else request.argv
         if plain != request.argv and not self._loads_its_own(request.argv):
             plain = request.argv
-        env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
+        env = tuple((n, self._bare(request, n, v, own)) for n, v in request.env)
         if plain == request.argv and env == request.env:
             return request
         if plain[0] != request.argv[0] and request.exe and not self._is_wrapper(request):
@@ -271,13 +272,18 @@ class Arming:
         which some keep snapshots."""
         return exe in GITS or self._is_program(exe)
 
-    def _is_harmless(self, request: Request, name: str, value: str) -> bool:
-        """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""
+    def _bare(self, request: Request, name: str, value: str, own: bool) -> str:
+        """A variable's value without what the agent hands its own git calls. What git starts by it is judged where it
+        starts."""
         if name.startswith("GIT_CONFIG_VALUE_"):
-            return value in self.adapter.settings_of_git
-        if name != "GIT_CONFIG_GLOBAL" or request.layer is not Layer.KERNEL or ".." in value:
-            return False
-        return any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git)
+            return "" if value in self.adapter.settings_of_git else value
+        if name == "GIT_CONFIG_PARAMETERS":  # git's own words for the settings of whatever it starts
+            for harmless in self.adapter.settings_of_git:
+                quoted = harmless.replace("'", "'\\''").replace("!", "'\\!'")
+                value = value.replace(f"='{quoted}'", "=''")
+        if name != "GIT_CONFIG_GLOBAL" or not own or request.layer is not Layer.KERNEL or ".." in value:
+            return value
+        return "" if any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git) else value
 
     def tell(self, sentence: str) -> None:
         """Something for the model to read, where the agent has hooks that can carry it."""
