@@ -54,8 +54,9 @@ class Footprint(Struct, frozen=True):
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
     skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
-    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI. weak: (dotted key, value as
-    JSON or '*' for any, what it means) of settings under which it asks nobody.
+    bypasses: arguments that switch its own prompts off, a value behind a space. package: its name on npm or PyPI.
+    weak: (dotted key, value as JSON or '*' for any, what it means) of settings under which it asks nobody; `?` is any
+    key, `~` the home.
     """
 
     settings: tuple[str, ...] = ()
