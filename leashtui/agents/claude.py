@@ -247,6 +247,12 @@ AGENT = Claude(
         r"/bin/(?:ba|z)?sh\0-c\0env",
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/shell-snapshots/snapshot-[\w-]+\.sh'?\n.*",
     ),
+    needless=(
+        r"ssh\0-T\0(?:-o\0[A-Za-z]+=[\w-]+\0)*git@github\.com",
+        r"git(?:\0-c\0[\w.]+=[^\0]*)*\0clone\0--depth\x001\0(?:https://github\.com/|git@github\.com:)anthropics"
+        r"/claude-plugins-official\.git"
+        r"\0/[^\0]*/plugins/marketplaces/[\w.-]+",
+    ),
     settings_of_git=(_FUNCTION,),
     files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
     state=(

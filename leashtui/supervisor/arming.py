@@ -221,8 +221,12 @@ class Arming:
             return False
         return only_settles(request.path, before, request.script, pattern)
 
-    def _is_forgone(self, request: Request) -> bool:
-        """Whether the agent program would only add a trifle to its settings. Its model's edits come by its hooks."""
+    def _is_forgone(self, request: Request, own: bool) -> bool:
+        """Whether the agent program would only add a trifle to its settings, or run what nobody asked it for.
+
+        Its model's edits and commands come by its hooks and its shell. own: whether the agent itself starts it."""
+        if request.action is Action.PROCESS_EXEC and own and request.layer is Layer.KERNEL:
+            return self.adapter.does_without(request.argv)
         if self._hooks is None or request.layer is not Layer.KERNEL or request.action is not Action.FILE_WRITE:
             return False
         if not self._is_program(request.exe):

@@ -18,8 +18,8 @@ class Limits:
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
     the agent program itself. settled: whether it only keeps in its settings what it found out itself.
-    forgone: whether it is a trifle in its settings that the program does without. plain: the request, and whether the
-    agent itself makes it, without the agent's own wrapping. tickets: late approvals. told: called with a sentence for
+    forgone: whether it is a trifle that the program does without, and whether the agent itself makes it. plain: the
+    request, and the same, without the agent's own wrapping. tickets: late approvals. told: called with a sentence for
     the model when a parked act was answered. wake: called with the card that was approved so.
     """
 
@@ -31,7 +31,7 @@ class Limits:
         own: Callable[[Request], bool] = lambda request: False,
         habit: Callable[[Request], bool] = lambda request: False,
         settled: Callable[[Request], bool] = lambda request: False,
-        forgone: Callable[[Request], bool] = lambda request: False,
+        forgone: Callable[[Request, bool], bool] = lambda request, own: False,
         plain: Callable[[Request, bool], Request] = lambda request, own: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,

@@ -159,7 +159,7 @@ class Mediator:
             or (parent is None and self._acts.is_own(request) and self._limits.habit(request))
         ):
             verdict = Verdict(Ruling.ALLOW, By.HABIT)
-        elif asks and not covered and parent is None and self._limits.forgone(request):
+        elif asks and not covered and parent is None and self._limits.forgone(request, self._acts.is_own(request)):
             verdict = Verdict(Ruling.DENY, By.HABIT)  # nobody asked for it: no card, and no refusal of anybody's act
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):

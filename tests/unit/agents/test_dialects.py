@@ -326,3 +326,15 @@ def test_agents_files_are_where_the_persons_variables_say() -> None:
     ):
         assert placed(pattern, env) == place
     assert placed("~/.claude.json", {"CLAUDE_CONFIG_DIR": "/data/c"}) == "/data/c/.claude.json"
+
+
+def test_what_claude_fetches_unasked_it_does_without_and_nothing_else() -> None:
+    clone = ["git", "-c", "credential.helper=", "clone", "--depth", "1"]
+    theirs, place = "anthropics/claude-plugins-official.git", "/home/ann/.claude/plugins/marketplaces/x"
+    does_without = adapter_for("claude").does_without
+    assert does_without([*clone, f"https://github.com/{theirs}", place])
+    assert does_without([*clone, f"git@github.com:{theirs}", place])
+    assert does_without(["ssh", "-T", "-o", "BatchMode=yes", "git@github.com"])
+    assert not does_without([*clone, "https://github.com/evil/x.git", place])
+    assert not does_without([*clone, f"https://github.com/{theirs}", "/home/ann/proj"])
+    assert not does_without(["ssh", "-T", "git@github.com", "rm"])
