@@ -4,12 +4,14 @@ One server thread on loopback. Which step is due is read from the conversation i
 so that titles, summaries and retries of an agent cannot put the script out of step. Steps name what is to be done
 (`shell`, `write`, `edit`, `read`, `mcp`, `task`); each protocol's table says how that agent's own tools are called. A
 step that `say`s something ends the turn, until what it waits for (`until`) stands in the conversation. `parts` are the
-scripts of sub-agents, by words of what they are asked. `all` holds steps that are called for at once.
+scripts of sub-agents, by words of what they are asked. `all` holds steps that are called for at once. `find` holds
+patterns of what the agent has said before, by the argument that they belong in.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -195,6 +197,9 @@ class Model:
         if "say" in step:
             return Turn(number, text=step["say"])
         tool, arguments = _call(step, offered)
+        for key, pattern in step.get("find", {}).items():  # what the agent said, put in for {}
+            said = re.findall(pattern, json.dumps(request, ensure_ascii=False))[-1]
+            arguments[key] = int(said) if said.isdigit() else arguments[key].replace("{}", said)
         return Turn(number, tool=tool, arguments=arguments)
 
     def answer(self, path: str, request: dict[str, Any]) -> tuple[int, str, bytes]:

@@ -54,8 +54,9 @@ class Footprint(Struct, frozen=True):
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
     skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
-    bypasses: arguments that switch its own prompts off. package: its name on npm or PyPI. weak: (dotted key, value as
-    JSON or '*' for any, what it means) of settings under which it asks nobody.
+    bypasses: arguments that switch its own prompts off, a value behind a space. package: its name on npm or PyPI.
+    weak: (dotted key, value as JSON or '*' for any, what it means) of settings under which it asks nobody; `?` is any
+    key, `~` the home.
     """
 
     settings: tuple[str, ...] = ()
@@ -166,6 +167,7 @@ class Adapter(Struct, frozen=True):
     by_install: an ordinary user's sessions have its hooks only after `leash hooks install`.
     deaf: moments at which it reads nothing that a hook says.
     habits: regular expressions of whole command lines, words parted by NUL, that the agent program itself runs.
+    needless: the same of what it tries by itself and goes on without: refused where a person would be asked.
     settings_of_git: values it hands to its own git calls that look like programs and are known to be harmless.
     settled: (file of its settings, regular expression of `key=value` in it) that it finds out and keeps itself, values
     as JSON; nothing of it says whom it obeys, asks or starts.
@@ -194,6 +196,7 @@ class Adapter(Struct, frozen=True):
     extra: tuple[str, ...] = ()
     tried: str = ""
     habits: tuple[str, ...] = ()
+    needless: tuple[str, ...] = ()
     settings_of_git: tuple[str, ...] = ()
     files_of_git: tuple[str, ...] = ()
     settled: tuple[tuple[str, str], ...] = ()
@@ -267,6 +270,11 @@ class Adapter(Struct, frozen=True):
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command line without what the agent wraps around it and what only concerns itself."""
         return tuple(argv)
+
+    def does_without(self, argv: Sequence[str]) -> bool:
+        """Whether the agent program tries this by itself and goes on where it cannot."""
+        line = "\0".join(argv)
+        return any(re.fullmatch(needless, line, re.S) for needless in self.needless)
 
     def is_habit(self, argv: Sequence[str]) -> bool:
         """Whether the agent program runs this by itself."""

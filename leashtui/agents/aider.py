@@ -33,5 +33,6 @@ AGENT = Aider(
         transcripts="./.aider.chat.history.md",
         bypasses=("--yes-always", "--yes"),
         package="aider-chat",
+        weak=(("yes-always", "true", "it says yes to every question of its own"),),
     ),
 )

@@ -43,12 +43,12 @@ _NAMES = {moment: event for event, moment in _EVENTS.items()}
 _TOOLS = {
     "Bash": dialect.shell("command"),
     "Monitor": _monitor,
-    "Read": dialect.files(Kind.READ, "file_path"),
+    "Read": dialect.files(Kind.READ, "file_path", home=True),
     "Grep": dialect.searched("path", "glob"),
-    "Write": dialect.files(Kind.WRITE, "file_path", "content"),
-    "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string"),
-    "MultiEdit": dialect.edits("file_path", "edits", "new_string", "old_string"),
-    "NotebookEdit": dialect.files(Kind.WRITE, "notebook_path", "new_source"),
+    "Write": dialect.files(Kind.WRITE, "file_path", "content", home=True),
+    "Edit": dialect.files(Kind.WRITE, "file_path", "new_string", "old_string", home=True),
+    "MultiEdit": dialect.edits("file_path", "edits", "new_string", "old_string", home=True),
+    "NotebookEdit": dialect.files(Kind.WRITE, "notebook_path", "new_source", home=True),
     "Agent": dialect.plain(Kind.SUBAGENT),
     "Task": dialect.plain(Kind.SUBAGENT),
     "Workflow": dialect.plain(Kind.SUBAGENT),
@@ -247,6 +247,12 @@ AGENT = Claude(
         r"/bin/(?:ba|z)?sh\0-c\0env",
         r"/bin/(?:ba|z)sh\0-c\0-l\0SNAPSHOT_FILE=[^\n;&|`$]*/shell-snapshots/snapshot-[\w-]+\.sh'?\n.*",
     ),
+    needless=(
+        r"ssh\0-T\0(?:-o\0[A-Za-z]+=[\w-]+\0)*git@github\.com",
+        r"git(?:\0-c\0[\w.]+=[^\0]*)*\0clone\0--depth\x001\0(?:https://github\.com/|git@github\.com:)anthropics"
+        r"/claude-plugins-official\.git"
+        r"\0/[^\0]*/plugins/marketplaces/[\w.-]+",
+    ),
     settings_of_git=(_FUNCTION,),
     files_of_git=(r"/[\w./-]+/claude-\d+/bash-edit-diff/[\da-f-]+/config\.global",),
     state=(
@@ -278,12 +284,21 @@ AGENT = Claude(
         skills=("~/.claude/skills", "./.claude/skills", "~/.claude/plugins", "~/.claude/agents", "./.claude/agents"),
         instructions=("~/.claude/CLAUDE.md", "./CLAUDE.md", "./CLAUDE.local.md", "./AGENTS.md"),
         transcripts="~/.claude/projects/*/*.jsonl",
-        bypasses=("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions"),
+        bypasses=(
+            "--dangerously-skip-permissions",
+            "--allow-dangerously-skip-permissions",
+            "--permission-mode bypassPermissions",
+        ),
         package="@anthropic-ai/claude-code",
         weak=(
             ("permissions.defaultMode", '"bypassPermissions"', "its own prompts are off for every session"),
             ("permissions.allow", '"Bash"', "every shell command is approved beforehand"),
             ("permissions.allow", '"Bash(*)"', "every shell command is approved beforehand"),
+            ("permissions.allow", '"Bash(:*)"', "every shell command is approved beforehand"),
+            ("permissions.allow", '"*"', "every tool is approved beforehand"),
+            ("permissions.additionalDirectories", '"/"', "it works in every folder of the machine"),
+            ("permissions.additionalDirectories", '"~"', "it works in the whole home"),
+            ("enableAllProjectMcpServers", "true", "it starts every MCP server that a project names, unasked"),
             ("skipDangerousModePermissionPrompt", "true", "it enters its bypass mode without a warning"),
             ("disableAllHooks", "true", "no hook runs, leash's neither"),
         ),

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from leashtui.agents import dialect, servers, spending
 from leashtui.agents.adapter import (
     Adapter,
@@ -29,7 +31,7 @@ from leashtui.agents.adapter import (
     refuse,
     shell_text,
 )
-from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply
+from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply, ToolUse
 from leashtui.model.request import Tier
 
 _HEADLESS = frozenset({"exec", "e", "login", "logout", "mcp", "apply", "help", "--help", "--version", "-V"})
@@ -62,9 +64,32 @@ _SETTLED = (
     r'|model="[\w./:-]+"|model_reasoning_effort="\w+"'
 )
 """What its screen keeps in config.toml: hints that were shown, the model that was chosen."""
+_PATCHED = re.compile(
+    r"\s*(?:cd (?P<folder>[\w./@%+~-]+|'[^'\n]+'|\"[^\"$`\\\n]+\") && )?apply_?patch\s+<<-?\s*"
+    r"(?P<quote>['\"]?)(?P<end>\w+)"
+    r"(?P=quote)\s*?\n(?P<patch>.*)\n\s*(?P=end)\s*",
+    re.S,
+)
+"""A command that is nothing but a patch: it starts no shell, Codex makes the edits itself."""
+_patched = dialect.patch("patch")
+
+
+def _shell(name: str, fields: dialect.Fields, cwd: str) -> ToolUse:
+    """A shell command, with the files of a patch that it is."""
+    use = dialect.shell("command", "workdir")(name, fields, cwd)
+    found = _PATCHED.fullmatch(use.command)
+    if found is None:
+        return use
+    folder = os.path.normpath(os.path.join(use.cwd, (found["folder"] or "").strip("'\"")))
+    try:
+        return replace(use, files=_patched(name, {"patch": found["patch"]}, folder).files)
+    except ValueError:  # no patch to Codex either, which then has its shell look for the program
+        return use
+
+
 _TOOLS = {
-    "Bash": dialect.shell("command", "workdir"),
-    "shell": dialect.shell("command", "workdir"),
+    "Bash": _shell,
+    "shell": _shell,
     "apply_patch": dialect.patch("command"),
     "view_image": dialect.files(Kind.READ, "path"),
     "spawn_agent": dialect.plain(Kind.SUBAGENT),
@@ -216,11 +241,25 @@ AGENT = Codex(
         skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills"),
         instructions=("~/.codex/AGENTS.md", "./AGENTS.md", "./AGENTS.override.md"),
         transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",
-        bypasses=("--dangerously-bypass-approvals-and-sandbox", "--yolo", "--full-auto", _TRUST),
+        bypasses=(
+            "--dangerously-bypass-approvals-and-sandbox",
+            "--yolo",
+            "--full-auto",
+            _TRUST,
+            "-a never",
+            "--ask-for-approval never",
+            "approval_policy never",
+            "-s danger-full-access",
+            "--sandbox danger-full-access",
+            "sandbox_mode danger-full-access",
+        ),
         package="@openai/codex",
         weak=(
             ("approval_policy", '"never"', "it never asks"),
             ("sandbox_mode", '"danger-full-access"', "its sandbox is off"),
+            ("profiles.?.approval_policy", '"never"', "it never asks in this profile"),
+            ("profiles.?.sandbox_mode", '"danger-full-access"', "its sandbox is off in this profile"),
+            ("projects./.trust_level", '"trusted"', "it trusts every folder of the machine"),
         ),
     ),
 )

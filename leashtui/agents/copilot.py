@@ -42,5 +42,9 @@ AGENT = Copilot(
         transcripts="~/.copilot/session-state/*/events.jsonl",
         bypasses=("--allow-all", "--allow-all-tools", "--yolo"),
         package="@github/copilot",
+        weak=(
+            ("trusted_folders", '"/"', "it trusts every folder of the machine"),
+            ("trusted_folders", '"~"', "it trusts the whole home"),
+        ),
     ),
 )

@@ -45,17 +45,23 @@ def shell(field: str, folder: str = "") -> Shape:
     return read
 
 
-def files(kind: Kind, path: str, new: str = "", old: str = "") -> Shape:
-    """A tool that touches one file. path, new, old: names of its arguments."""
+def files(kind: Kind, path: str, new: str = "", old: str = "", *, home: bool = False) -> Shape:
+    """A tool that touches one file. path, new, old: names of its arguments. home: whether ~ is the home to it."""
 
     def read(name: str, fields: Fields, cwd: str) -> ToolUse:
         place = fields.get(path)
         if not isinstance(place, str):
             raise ValueError(f"{name} without a path")
+        place = _at_home(place) if home else place
         act = FileAct(kind, os.path.normpath(os.path.join(cwd, place)), _words(fields, old), _words(fields, new))
         return ToolUse(name, kind, cwd=cwd, files=(act,))
 
     return read
+
+
+def _at_home(place: str) -> str:
+    """A path whose beginning `~` alone stands for the home."""
+    return os.path.expanduser(place) if place.partition("/")[0] == "~" else place
 
 
 def searched(path: str, only: str = "") -> Shape:
@@ -73,14 +79,14 @@ def searched(path: str, only: str = "") -> Shape:
     return read
 
 
-def edits(path: str, table: str, new: str, old: str) -> Shape:
+def edits(path: str, table: str, new: str, old: str, *, home: bool = False) -> Shape:
     """A tool that makes several exchanges in one file: one act. table: the argument with the list of them."""
 
     def read(name: str, fields: Fields, cwd: str) -> ToolUse:
         place, many = fields.get(path), fields.get(table)
         if not isinstance(place, str) or not isinstance(many, list):
             raise ValueError(f"{name} without a path or edits")
-        where = os.path.normpath(os.path.join(cwd, place))
+        where = os.path.normpath(os.path.join(cwd, _at_home(place) if home else place))
         made = [(_words(each, old), _words(each, new)) for each in many if isinstance(each, dict)]
         before, after = ("\n".join(texts) for texts in zip(*made, strict=True)) if made else ("", "")
         return ToolUse(name, Kind.WRITE, cwd=cwd, files=(FileAct(Kind.WRITE, where, before, after),))
@@ -101,10 +107,9 @@ def patch(field: str) -> Shape:
             body = text[match.end() : found[at + 1].start() if at + 1 < len(found) else len(text)]
             place = os.path.normpath(os.path.join(cwd, match[2].strip()))
             moved = _PATCH_MOVE.search(body)
-            kind = Kind.DELETE if match[1] == "Delete" or moved else Kind.WRITE
-            acts.append(FileAct(kind, place, _marked(body, "-"), _marked(body, "+")))
-            if moved:
-                acts.append(FileAct(Kind.WRITE, os.path.normpath(os.path.join(cwd, moved[1].strip()))))
+            to = os.path.normpath(os.path.join(cwd, moved[1].strip())) if moved else place
+            kind = Kind.DELETE if match[1] == "Delete" else Kind.WRITE
+            acts.append(FileAct(kind, to, _marked(body, "-"), _marked(body, "+"), place if to != place else ""))
         if not acts:
             raise ValueError(f"{name} with a patch that names no file")
         return ToolUse(name, Kind.WRITE, cwd=cwd, files=tuple(acts))

@@ -7,5 +7,9 @@ AGENT = Adapter(
     names=("goose",),
     state=(".config/goose/", ".local/share/goose/", ".local/state/goose/"),
     keys=("GOOSE_*KEY", "DATABRICKS_TOKEN", *MODEL_KEYS),
-    footprint=Footprint(settings=("~/.config/goose/config.yaml",), instructions=("./.goosehints", "./AGENTS.md")),
+    footprint=Footprint(
+        settings=("~/.config/goose/config.yaml",),
+        instructions=("./.goosehints", "./AGENTS.md"),
+        weak=(("GOOSE_MODE", '"auto"', "it approves everything itself"),),
+    ),
 )

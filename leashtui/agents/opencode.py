@@ -249,7 +249,12 @@ AGENT = OpenCode(
         for name, folder in (("CONFIG", ".config"), ("DATA", ".local/share"), ("STATE", ".local/state"))
     ),
     footprint=Footprint(
-        settings=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc", "./opencode.json"),
+        settings=(
+            "~/.config/opencode/opencode.json",
+            "~/.config/opencode/opencode.jsonc",
+            "./opencode.json",
+            "./opencode.jsonc",
+        ),
         mcp=(("~/.config/opencode/opencode.json", "mcp"), ("./opencode.json", "mcp")),
         skills=("~/.config/opencode/plugins", "~/.config/opencode/skills", "./.opencode/plugins", "./.opencode/skills"),
         instructions=("~/.config/opencode/AGENTS.md", "./AGENTS.md"),
@@ -258,7 +263,12 @@ AGENT = OpenCode(
         package="opencode-ai",
         weak=(
             ("permission", '"allow"', "it approves everything itself"),
+            ("permission.*", '"allow"', "it approves everything itself"),
             ("permission.bash", '"allow"', "it approves every shell command itself"),
+            ("permission.bash.*", '"allow"', "it approves every shell command itself"),
+            ("agent.?.permission", '"allow"', "this agent approves everything itself"),
+            ("agent.?.permission.bash", '"allow"', "this agent approves every shell command itself"),
+            ("agent.?.permission.bash.*", '"allow"', "this agent approves every shell command itself"),
         ),
     ),
 )

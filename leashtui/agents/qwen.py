@@ -94,8 +94,13 @@ AGENT = Qwen(
         skills=("~/.qwen/extensions", "~/.qwen/skills", "./.qwen/skills"),
         instructions=("~/.qwen/QWEN.md", "./QWEN.md", "./AGENTS.md"),
         transcripts="~/.qwen/projects/*/chats/*.jsonl",
-        bypasses=("--yolo", "-y", "--approval-mode=yolo"),
+        bypasses=("--yolo", "-y", "--approval-mode yolo"),
         package="@qwen-code/qwen-code",
-        weak=(("tools.approvalMode", '"yolo"', "it approves everything itself"),),
+        weak=(
+            ("tools.approvalMode", '"yolo"', "it approves everything itself"),
+            ("approvalMode", '"yolo"', "it approves everything itself"),
+            ("tools.autoAccept", "true", "it approves tools itself"),
+            ("mcpServers.?.trust", "true", "every tool of this server is approved beforehand"),
+        ),
     ),
 )

@@ -222,6 +222,9 @@ class Engine:
         elif request.action is Action.FILE_READ:
             read(machine, state, Word(request.path), span)
         elif request.action is Action.FILE_WRITE:
+            if request.was:
+                moved = [Word("mv"), Word("--"), Word(request.was), Word(request.path)]
+                invoke(machine, state, moved, TERMINAL, span, Plumbing(TERMINAL))
             write(
                 machine,
                 state,

@@ -121,6 +121,12 @@ _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
     "/var/lib/leash", "/var/log/leash", "/Library/Application Support/leash",
 )  # fmt: skip
+_OWN_PLANS = lazy(
+    r"/\.claude/plans/[\w.-]+\.md$|/\.gemini/tmp/(?:[\w.-]+/){1,2}plans/[\w.-]+\.md$|/\.?opencode/plans/[\w.-]+\.md$"
+)
+"""What an agent in its plan mode writes for itself, and shows to the person before it goes on."""
+_WORKTREE = lazy(r"/\.claude/worktrees/(?!\.\.?/)[^/]+(?=/|$)")
+"""Where Claude Code puts further worktrees: what lies there is the project's, not its settings."""
 _GIT_HOOKS = lazy(r"/\.git/(?:modules/.*/|worktrees/[^/]+/)?(?:hooks(?:/|$)|rebase-merge/git-rebase-todo$)")
 _GIT_DATA = lazy(
     r"/\.git/(?:worktrees/[^/]+/|modules/.*/)?(?:(?:objects|refs|logs)/.*|HEAD|index|packed-refs|shallow)$"
@@ -297,6 +303,8 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
         return Place.GUARD
     if not inside and (STAR in path or MARK in path or BRACKET in path) and _may_be_guard(path, home):
         return Place.GUARD
+    if "/.claude/worktrees/" in local and inside:
+        local = _WORKTREE.sub("", local)
     folders = local.split("/")[:-1]
     if "/.leash" in local and not {".leash", ".leashtui"}.isdisjoint(local.split("/")):
         return Place.GUARD
@@ -305,6 +313,8 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
     named = _BY_NAME.get(name)
     if named is not None and not (named is Place.LOCKFILE and not inside):
         return named
+    if "/plans/" in path and _OWN_PLANS.search(path):
+        return Place.TEMP
     for folder in () if _TELLING_FOLDERS.isdisjoint(folders) else folders:
         if folder in _HOOK_FOLDERS:
             return Place.HOOK

@@ -44,12 +44,15 @@ class Kind(StrEnum):
 
 
 class FileAct(Struct, frozen=True):
-    """One file a tool touches. old and new: the texts an edit exchanges; new is the whole content of a write."""
+    """One file a tool touches. old and new: the texts an edit exchanges; new is the whole content of a write.
+
+    was: the name it had, where the tool gives it another one."""
 
     kind: Kind
     path: str
     old: str = ""
     new: str = ""
+    was: str = ""
 
 
 class ToolUse(Struct, frozen=True):

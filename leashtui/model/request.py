@@ -132,5 +132,6 @@ class Request(Struct, frozen=True, omit_defaults=True):
     effect: Claim = Claim.UNKNOWN  # of a tool call
     taint: tuple[str, ...] = ()  # where what the model has read came from: "web", "issue", "mcp:SERVER"
     diff: str = ""  # of a file act: what would change, as a unified diff
+    was: str = ""  # of a file act: the name that the file loses by it, where a hook told of a rename
     said: str = ""  # why, in the agent's own words, where a hook told them
     grants: tuple[str, ...] = ()  # of a session's start: names of the secret variables that the agent is handed

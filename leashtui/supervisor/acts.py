@@ -284,10 +284,14 @@ class Acts:
         self._calls.remove(found)
         return found[0]
 
-    def expect_edit(self, request: Request) -> None:
-        """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done."""
-        if request.action in _EDITS and len(self._edits) < _ANNOUNCED:
-            self._edits[os.path.realpath(request.path)] = request.call
+    def expect_edit(self, request: Request, *, approved: bool = True) -> None:
+        """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done.
+
+        The name that a file loses by a rename goes with any edit that was allowed.
+        """
+        for path in (request.path if approved else "", request.was):
+            if path and request.action in _EDITS and len(self._edits) < _ANNOUNCED:
+                self._edits[os.path.realpath(path)] = request.call
 
     def end_turn(self) -> None:
         """The agent's turn is over: edits that were approved and not made are not expected any longer."""

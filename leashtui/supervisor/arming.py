@@ -229,8 +229,12 @@ class Arming:
             return False
         return only_settles(request.path, before, request.script, pattern)
 
-    def _is_forgone(self, request: Request) -> bool:
-        """Whether the agent program would only add a trifle to its settings. Its model's edits come by its hooks."""
+    def _is_forgone(self, request: Request, own: bool) -> bool:
+        """Whether the agent program would only add a trifle to its settings, or run what nobody asked it for.
+
+        Its model's edits and commands come by its hooks and its shell. own: whether the agent itself starts it."""
+        if request.action is Action.PROCESS_EXEC and own and request.layer is Layer.KERNEL:
+            return self.adapter.does_without(request.argv)
         if self._hooks is None or request.layer is not Layer.KERNEL or request.action is not Action.FILE_WRITE:
             return False
         if not self._is_program(request.exe):
@@ -240,14 +244,15 @@ class Arming:
         except (OSError, ValueError):
             return False
 
-    def _plain(self, request: Request) -> Request:
-        """The request as its model meant it."""
+    def _plain(self, request: Request, own: bool) -> Request:
+        """The request as its model meant it. own: whether the agent itself starts it; what git starts for it in turn
+        has its settings as well."""
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
-        plain = self.adapter.plain(request.argv)
+        plain = self.adapter.plain(request.argv) if own else request.argv
         if plain != request.argv and not self._loads_its_own(request.argv):
             plain = request.argv
-        env = tuple((n, "" if self._is_harmless(request, n, v) else v) for n, v in request.env)
+        env = tuple((n, self._bare(request, n, v, own)) for n, v in request.env)
         if plain == request.argv and env == request.env:
             return request
         if plain[0] != request.argv[0] and request.exe and not self._is_wrapper(request):
@@ -281,13 +286,18 @@ class Arming:
         which some keep snapshots."""
         return exe in GITS or self._is_program(exe)
 
-    def _is_harmless(self, request: Request, name: str, value: str) -> bool:
-        """Whether the agent hands its own git calls this setting. What git starts by it is judged where it starts."""
+    def _bare(self, request: Request, name: str, value: str, own: bool) -> str:
+        """A variable's value without what the agent hands its own git calls. What git starts by it is judged where it
+        starts."""
         if name.startswith("GIT_CONFIG_VALUE_"):
-            return value in self.adapter.settings_of_git
-        if name != "GIT_CONFIG_GLOBAL" or request.layer is not Layer.KERNEL or ".." in value:
-            return False
-        return any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git)
+            return "" if value in self.adapter.settings_of_git else value
+        if name == "GIT_CONFIG_PARAMETERS":  # git's own words for the settings of whatever it starts
+            for harmless in self.adapter.settings_of_git:
+                quoted = harmless.replace("'", "'\\''").replace("!", "'\\!'")
+                value = value.replace(f"='{quoted}'", "=''")
+        if name != "GIT_CONFIG_GLOBAL" or not own or request.layer is not Layer.KERNEL or ".." in value:
+            return value
+        return "" if any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git) else value
 
     def tell(self, sentence: str) -> None:
         """Something for the model to read, where the agent has hooks that can carry it."""

@@ -249,17 +249,10 @@ def _key(use: ToolUse) -> str:
 def requests_of(use: ToolUse) -> tuple[Request, ...]:
     """The acts of one tool use, in order."""
     if use.kind is Kind.SHELL:
-        return (
-            Request(
-                Action.PROCESS_EXEC,
-                Layer.HOOK,
-                use.cwd,
-                script=use.command,
-                tool=use.name,
-                call=use.id,
-                said=use.said,
-            ),
+        command = Request(
+            Action.PROCESS_EXEC, Layer.HOOK, use.cwd, script=use.command, tool=use.name, call=use.id, said=use.said
         )
+        return (command, *_edits(use))
     if use.kind is Kind.MCP:
         argv = (use.server, use.name.partition(use.server)[2].lstrip("_-") or use.name)
         return (Request(Action.TOOL_CALL, Layer.HOOK, use.cwd, argv, script=use.text, tool=use.name, call=use.id),)
@@ -267,6 +260,10 @@ def requests_of(use: ToolUse) -> tuple[Request, ...]:
         return (
             Request(_WITHIN[use.kind], Layer.HOOK, use.cwd, (use.name,), script=use.text, tool=use.name, call=use.id),
         )
+    return _edits(use)
+
+
+def _edits(use: ToolUse) -> tuple[Request, ...]:
     return tuple(
         Request(
             _ACTIONS[act.kind],
@@ -277,6 +274,7 @@ def requests_of(use: ToolUse) -> tuple[Request, ...]:
             tool=use.name,
             call=use.id,
             said=use.said,
+            was=act.was,
             diff=difference(act) if act.kind is Kind.WRITE else "",
         )
         for act in use.files

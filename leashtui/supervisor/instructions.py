@@ -12,12 +12,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import unified_diff
+from itertools import islice
 from pathlib import Path
 
 from leashtui.agents.adapter import Adapter
 from leashtui.model.event import Notice
 from leashtui.stores.accepted import Accepted
-from leashtui.supervisor.inventory import Places, obeyed, setup, strays, tree_digest
+from leashtui.supervisor.inventory import Places, below, obeyed, setup, strays, tree_digest
 from leashtui.words.plain import one_line
 
 _SHOWN = 12
@@ -76,7 +77,7 @@ def around(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notic
 def tree_text(path: Path) -> str:
     """The text of a file, or of every file below a directory behind its name; what is no text is only named."""
     whole = []
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())[:_TEXTS]:
+    for file in [path] if path.is_file() else sorted(islice(below(path), _FILES))[:_TEXTS]:
         try:
             raw = file.read_bytes()[:_TEXT]
         except OSError:

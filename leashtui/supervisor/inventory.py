@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter, Form
 from leashtui.agents.registry import AGENTS, placed
-from leashtui.agents.servers import parsed
 from leashtui.supervisor.providers import named
+from leashtui.supervisor.weaknesses import Finding, at, document, in_settings, in_start_lines
 
-_RC = (
-    ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".aliases", ".zshrc", ".zshenv",
-    ".zprofile", ".zlogin", ".kshrc", ".config/fish/config.fish",
-)  # fmt: skip
-_RC_OF_AGENT = ".config/fish/functions/{}.fish"
 _LIMIT = 4 << 20
 _PIECE = 1 << 20
 _FOLDERS = 5000
+_FILES = 2000
 _DEPENDENCIES = frozenset(
     ".git node_modules .venv venv site-packages __pycache__ target dist build vendor .tox .nox .cache".split()
 )
@@ -51,14 +44,6 @@ class Thing(Struct, frozen=True):
 
     path: str
     digest: str
-
-
-class Finding(Struct, frozen=True):
-    """Something a person should know. level: note|weak. remedy: what to do."""
-
-    level: str
-    text: str
-    remedy: str
 
 
 class Found(Struct, frozen=True):
@@ -126,7 +111,7 @@ def look(agent: Adapter, places: Places) -> Found | None:
         return None
     real = Path(os.path.realpath(program))
     version = version_of(real, agent.footprint.package)
-    findings = [*_settings_findings(agent, places), *_alias_findings(agent, places)]
+    findings = [*in_settings(agent, places.at, places.home), *in_start_lines(agent, places.home, places.project)]
     if agent.tried and version and version != agent.tried:
         findings.append(Finding("note", f"version {version}; leash was tried with {agent.tried}", "leash doctor"))
     if not agent.tried:
@@ -160,10 +145,14 @@ def setup(agent: Adapter, places: Places) -> dict[str, str]:
     version = version_of(real, agent.footprint.package) or f"of {real.stat().st_size} bytes"
     made = {f"{agent.kind} itself": f"{version} at {program}"}
     made |= {f"{agent.kind}'s MCP server {one.name} of {one.source}": one.command for one in _servers(agent, places)}
-    hooks = [finding.text for finding in _settings_findings(agent, places) if ": runs at " in finding.text]
+    found = list(in_settings(agent, places.at, places.home))
+    hooks = [finding.text for finding in found if ": runs at " in finding.text]
+    loose = [finding.text for finding in found if finding.level == "weak"]
     for path in (str(place) for pattern in agent.footprint.settings if (place := places.at(pattern)).is_file()):
         mine = [text.removeprefix(f"{path}: runs ") for text in hooks if text.startswith(f"{path}:")]
         made[f"{agent.kind}'s hooks of {path}"] = "; ".join(mine) or "none"
+        weak = [text for text in loose if text.startswith(f"{path}:")]
+        made[f"{agent.kind}'s weak settings of {path}"] = "; ".join(weak).replace(f"{path}: ", "") or "none"
     return made
 
 
@@ -205,9 +194,10 @@ def version_of(program: Path, package: str) -> str:
     for folder in list(program.parents)[:8]:
         manifest = folder / "package.json"
         if manifest.is_file():
-            document = _document(manifest)
-            if isinstance(document, dict) and (document.get("name") == package or document.get("bin")):
-                return str(document.get("version") or "")
+            with contextlib.suppress(ValueError):
+                said = document(manifest)
+                if isinstance(said, dict) and (said.get("name") == package or said.get("bin")):
+                    return str(said.get("version") or "")
     name = package.replace("-", "_")
     for info in program.parent.parent.glob(f"lib/python*/site-packages/{name}-*.dist-info"):
         return info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
@@ -225,35 +215,19 @@ def _digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def _document(path: Path) -> Any:
-    """A JSON file as agents read it, or a TOML file; None when there is none. Raises ValueError."""
-    try:
-        raw = path.read_bytes()[:_LIMIT]
-    except OSError:
-        return None
-    if path.suffix == ".toml":
-        return tomllib.loads(raw.decode("utf-8", "replace"))
-    return parsed(raw) if raw.strip() else {}
-
-
-def _at(document: Any, dotted: str) -> Any:
-    for key in dotted.split("."):
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
 def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
     for pattern, key in agent.footprint.mcp:
         path = places.at(pattern)
         try:
-            table = _at(_document(path), key)
+            table = at(document(path), key)
         except ValueError:
-            continue  # said by _settings_findings where it is a settings file
+            continue  # said by in_settings where it is a settings file
         for name, entry in table.items() if isinstance(table, dict) else ():
             if not isinstance(entry, dict):
                 continue
             command = entry.get("command")
-            words = [*command] if isinstance(command, list) else [command, *(entry.get("args") or ())]
+            args = entry.get("args")
+            words = [*command] if isinstance(command, list) else [command, *(args if isinstance(args, list) else ())]
             shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
             yield Server(name, shown, str(path))
 
@@ -262,8 +236,8 @@ def _models(agent: Adapter, places: Places) -> Iterator[str]:
     for pattern in agent.footprint.settings:
         path = places.at(pattern)
         if path.suffix in {".json", ".jsonc", ".toml"}:
-            with contextlib.suppress(ValueError):  # said by _settings_findings
-                yield from (f"{text} ({path})" for text in named(_document(path)))
+            with contextlib.suppress(ValueError):  # said by in_settings
+                yield from (f"{text} ({path})" for text in named(document(path)))
 
 
 def obeyed(agent: Adapter, places: Places, digest: Callable[[Path], str]) -> Iterator[Thing]:
@@ -299,15 +273,23 @@ def _things(
     for pattern in patterns:
         path = places.at(pattern)
         if inside and path.is_dir():
-            for child in sorted(path.iterdir()):
-                yield Thing(str(child), digest(child))
+            with contextlib.suppress(OSError):  # a folder that may not be looked into holds nothing to the agent either
+                for child in sorted(path.iterdir()):
+                    yield Thing(str(child), digest(child))
         elif path.exists():
             yield Thing(str(path), digest(path))
 
 
+def below(folder: Path) -> Iterator[Path]:
+    """Every regular file below a directory, in an order of its own; a link to a directory is not entered."""
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (found for name in sorted(files) if (found := Path(place, name)).is_file())
+
+
 def tree_digest(path: Path) -> str:
     """sha256 over the names and bytes of a file or of every file below a directory (hex, 16)."""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())[:2000]
+    files = [path] if path.is_file() else sorted(islice(below(path), _FILES))
     whole = hashlib.sha256()
     for file in files:
         whole.update(os.fsencode(file.relative_to(path.parent)) + b"\0")
@@ -316,44 +298,3 @@ def tree_digest(path: Path) -> str:
         except OSError:
             whole.update(b"unreadable")
     return whole.hexdigest()[:16]
-
-
-def _settings_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
-    for pattern in agent.footprint.settings:
-        path = places.at(pattern)
-        if not path.is_file() or path.suffix not in {".json", ".jsonc", ".toml"}:
-            continue
-        try:
-            document = _document(path)
-        except ValueError as error:
-            yield Finding("note", f"{path} cannot be read: {error}", "mend it")
-            continue
-        for dotted, wanted, meaning in agent.footprint.weak:
-            value = _at(document, dotted)
-            bad = value is not None and wanted == "*"
-            parsed = None if wanted == "*" else json.loads(wanted)
-            if bad or (value is not None and (value == parsed or (isinstance(value, list) and parsed in value))):
-                what = f"{wanted} out of {dotted} in" if isinstance(value, list) else f"{dotted} out of"
-                yield Finding("weak", f"{path}: {dotted} = {wanted}: {meaning}", f"take {what} {path}")
-        hooks = document.get("hooks") if isinstance(document, dict) else None
-        for event, entries in hooks.items() if isinstance(hooks, dict) else ():
-            for command in re.findall(r'"command": "((?:[^"\\]|\\.)*)"', json.dumps(entries)):
-                if "leashtui/client/hook.py" not in command:
-                    yield Finding("note", f"{path}: runs at {event}: {command[:120]}", "know what it does")
-
-
-def _alias_findings(agent: Adapter, places: Places) -> Iterator[Finding]:
-    for name in (*_RC, *(_RC_OF_AGENT.format(name) for name in agent.names)):
-        path = places.home / name
-        try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        for number, line in enumerate(lines, 1):
-            if line.lstrip().startswith("#") or not any(re.search(rf"\b{re.escape(n)}\b", line) for n in agent.names):
-                continue
-            given = (f for f in agent.footprint.bypasses if re.search(rf"(?<![\w-]){re.escape(f)}(?![\w-])", line))
-            flag = next(given, "")
-            if flag:
-                text = f"{path}:{number}: starts {agent.kind} with {flag}, which switches its own prompts off"
-                yield Finding("weak", text, f"take {flag} out, or start it with leash")

@@ -18,9 +18,9 @@ class Limits:
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
     the agent program itself. settled: whether it only keeps in its settings what it found out itself.
-    forgone: whether it is a trifle in its settings that the program does without. plain: the
-    request without the agent's own wrapping. tickets: late approvals. told: called with a sentence for the model
-    when a parked act was answered. wake: called with the card that was approved so.
+    forgone: whether it is a trifle that the program does without, and whether the agent itself makes it. plain: the
+    request, and the same, without the agent's own wrapping. tickets: late approvals. told: called with a sentence for
+    the model when a parked act was answered. wake: called with the card that was approved so.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class Limits:
         own: Callable[[Request], bool] = lambda request: False,
         habit: Callable[[Request], bool] = lambda request: False,
         settled: Callable[[Request], bool] = lambda request: False,
-        forgone: Callable[[Request], bool] = lambda request: False,
-        plain: Callable[[Request], Request] = lambda request: request,
+        forgone: Callable[[Request, bool], bool] = lambda request, own: False,
+        plain: Callable[[Request, bool], Request] = lambda request, own: request,
         tickets: Tickets | None = None,
         told: Callable[[str], None] = lambda sentence: None,
         wake: Callable[[str], None] = lambda ask: None,

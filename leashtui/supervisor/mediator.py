@@ -159,7 +159,7 @@ class Mediator:
             or (parent is None and self._acts.is_own(request) and self._limits.habit(request))
         ):
             verdict = Verdict(Ruling.ALLOW, By.HABIT)
-        elif asks and not covered and parent is None and self._limits.forgone(request):
+        elif asks and not covered and parent is None and self._limits.forgone(request, self._acts.is_own(request)):
             verdict = Verdict(Ruling.DENY, By.HABIT)  # nobody asked for it: no card, and no refusal of anybody's act
         digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
@@ -240,8 +240,8 @@ class Mediator:
             self._acts.expect(act, request)
         elif request.action is Action.TOOL_CALL:
             self._acts.expect_call(act, request)
-        elif verdict.by in {By.PERSON, By.TICKET}:
-            self._acts.expect_edit(request)
+        elif request.was or verdict.by in {By.PERSON, By.TICKET}:
+            self._acts.expect_edit(request, approved=verdict.by in {By.PERSON, By.TICKET})
 
     def _park(self, waiting: Waiting, reply: Reply) -> None:
         """The agent will not wait any longer: its program goes with a ticket, the card stays."""
@@ -386,7 +386,7 @@ class Mediator:
         self._taint.add(WEB)
 
     def _judged(self, request: Request) -> Facts:
-        return self._classify(self._limits.plain(request) if self._acts.is_own(request) else request)
+        return self._classify(self._limits.plain(request, self._acts.is_own(request)))
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""

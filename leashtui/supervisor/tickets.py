@@ -55,6 +55,7 @@ class Tickets:
             *((text,) if text else request.argv),
             request.exe,
             request.path,
+            request.was,
             request.host,
             str(request.port),
             request.script,

@@ -42,6 +42,23 @@ with open(".aws/y", "w") as file:
     print("hidden", file=sys.stdout)
 """
 
+SHELLS = """
+import os, pty, subprocess
+with open("said.txt", "wb") as said:
+    subprocess.run(["find", "src", "-delete"], stderr=said)
+pid, fd = pty.fork()
+if not pid:
+    os.execvp("find", ["find", "src", "-delete"])
+heard = b""
+try:
+    while piece := os.read(fd, 4096):
+        heard += piece
+except OSError:
+    pass
+os.waitpid(pid, 0)
+print(open("said.txt").read(), heard.decode(), sep="|")
+"""
+
 
 @pytest.fixture
 def place(world: World) -> World:
@@ -70,6 +87,16 @@ def test_a_sandbox_runs_here_and_not_in_strict(place: World) -> None:
     assert strict.returncode != 0
     started = place.events("session.started")
     assert started[0]["tier"] == "strict"
+
+
+def test_a_refusal_is_said_in_a_file_and_on_a_terminal(place: World) -> None:
+    """The program's mounts are its own there: its stderr lies on none of ours."""
+    (place.workspace / "s.py").write_text(SHELLS)
+    done = compat(place, "python3", "s.py")
+    in_file, _, on_terminal = done.stdout.partition("|")
+    assert "leash: REFUSED" in in_file, done.stdout
+    assert "leash: REFUSED" in on_terminal, done.stdout
+    assert (place.workspace / "src" / "app.py").exists()
 
 
 @ORDINARY

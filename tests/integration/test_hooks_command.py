@@ -189,3 +189,122 @@ def test_the_inventory_names_models_and_providers_and_no_secret(world: World) ->
     for said in ("model gpt-5.5", "provider s at https://models.example/v1", "model s/m", "s at http://10.0.0.1:8/v1"):
         assert said in out, out
     assert "sekret" not in out
+
+
+WEAK = (
+    ("claude", "~/.claude/settings.json", '{"permissions": {"defaultMode": "bypassPermissions", "allow": ["Bash(*)"]}}',
+     ("permissions.defaultMode", 'permissions.allow = "Bash(*)"')),
+    ("claude", "./.claude/settings.local.json", '{"enableAllProjectMcpServers": true}',
+     ("enableAllProjectMcpServers",)),
+    ("claude", "~/.config/fish/functions/x.fish",
+     "function x\n  claude --permission-mode=bypassPermissions $argv\nend\n",
+     (":2: starts claude",)),
+    ("claude", "~/.local/bin/x",
+     '#!/bin/sh\nexec claude \\\n  --dangerously-skip-permissions "$@"\n', ("bin/x:2: ",)),
+    ("claude", "./package.json", '{"scripts": {"x": "claude --dangerously-skip-permissions"}}', ("package.json:1: ",)),
+    ("codex", "~/.codex/config.toml",
+     'approval_policy = "never"\n[profiles.x]\nsandbox_mode = "danger-full-access"\n'
+     '[projects."/"]\ntrust_level = "trusted"\n',
+     ("approval_policy = ", "profiles.x.sandbox_mode", "trusts every folder")),
+    ("codex", "~/.zshrc", "alias x='codex -a never'\nalias y='codex -c approval_policy=\"never\"'\n# codex --yolo\n",
+     (".zshrc:1: ", ".zshrc:2: ")),
+    ("codex", "./Makefile", "x:\n\tcodex --yolo\n", ("Makefile:2: ",)),
+    ("gemini", "~/.gemini/settings.json", '{"autoAccept": true, "mcpServers": {"x": {"command": "x", "trust": true}}}',
+     ("autoAccept", "mcpServers.x.trust")),
+    ("gemini", "~/.gemini/trustedFolders.json", '{"/": "TRUST_FOLDER", "HOME": "TRUST_FOLDER"}',
+     ("trusts every folder", "trusts the whole home")),
+    ("qwen", "~/.qwen/settings.json", '{"tools": {"approvalMode": "yolo"}}', ("tools.approvalMode",)),
+    ("opencode", "~/.config/opencode/opencode.json", '{"permission": {"bash": {"*": "allow"}}, // mine\n}',
+     ("permission.bash.*",)),
+    ("opencode", "./opencode.json", '{"agent": {"x": {"permission": {"bash": "allow"}}}}',
+     ("agent.x.permission.bash",)),
+    ("copilot", "~/.copilot/config.json", '{"trusted_folders": ["HOME"]}', ("trusts the whole home",)),
+    ("aider", "~/.aider.conf.yml", "# mine\nyes-always: true  # quick\n", ("yes-always",)),
+    ("goose", "~/.config/goose/config.yaml", "GOOSE_MODE: 'auto'\n", ("GOOSE_MODE",)),
+)  # fmt: skip
+TAME = (
+    ("claude", "~/.claude/settings.json", '{"permissions": {"defaultMode": "acceptEdits", "allow": ["Bash(git:*)"]}}'),
+    ("claude", "~/.bashrc", "alias ll='ls -y'\nalias x='claude --model y'\necho 'not claude-x --yolo'\n"),
+    ("codex", "~/.codex/config.toml", 'approval_policy = "on-request"\n[projects."/srv/x"]\ntrust_level = "trusted"\n'),
+    ("gemini", "~/.gemini/settings.json", '{"tools": {"autoAccept": false, "allowed": ["read_file"]}}'),
+    ("opencode", "./opencode.json", '{"permission": {"bash": {"*": "ask", "git status": "allow"}}}'),
+    ("aider", "./.aider.conf.yml", "yes-always: false\nmodel: x\n"),
+)
+BROKEN = (
+    ("claude", "~/.claude/settings.json", b'{"permissions": {"allow": ["Bash"]'),
+    ("claude", "~/.claude.json", b"\xff\xfe{"),
+    ("claude", "./.mcp.json", b'{"mcpServers": '),
+    ("codex", "~/.codex/config.toml", b"a = [" + b"[" * 5000),
+    ("codex", "~/.codex/hooks.json", b"[" * 200_000),
+    ("gemini", "~/.gemini/settings.json", b'{"a": "' + b"x" * (17 << 20) + b'"}'),
+)
+
+
+def _agents(world: World, *kinds: str) -> None:
+    folder = world.root / "bin"
+    folder.mkdir()
+    for kind in kinds:
+        (folder / kind).write_text("#!/bin/sh\n")
+        (folder / kind).chmod(0o755)
+    world.env["PATH"] = f"{folder}:{world.env['PATH']}"
+
+
+def _put(world: World, name: str, content: str | bytes) -> Path:
+    home = world.env["HOME"]
+    path = Path(home, name[2:]) if name.startswith("~/") else world.workspace / name[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.replace("HOME", home).encode() if isinstance(content, str) else content)
+    return path
+
+
+def _findings(world: World) -> dict[str, list[dict[str, str]]]:
+    done = world.leash("inventory", "--json")
+    assert not done.stderr, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return {row["agent"]: row["findings"] for row in rows if "agent" in row}
+
+
+def test_every_way_to_ask_nobody_is_found_with_what_to_do(world: World) -> None:
+    _agents(world, *dict.fromkeys(kind for kind, *_ in WEAK))
+    places = {name: _put(world, name, content) for _, name, content, _ in WEAK}
+    found = _findings(world)
+    for kind, name, _, expected in WEAK:
+        weak = [f for f in found[kind] if f["level"] == "weak" and f["text"].startswith(f"{places[name]}:")]
+        assert all(any(said in f["text"] for f in weak) for said in expected), (name, weak)
+        assert len(weak) == len(expected), (name, weak)
+        assert all(f["remedy"].startswith("take ") for f in weak)
+
+
+def test_what_asks_somebody_is_not_weak(world: World) -> None:
+    _agents(world, *dict.fromkeys(kind for kind, *_ in TAME))
+    for _, name, content in TAME:
+        _put(world, name, content)
+    assert not [f for found in _findings(world).values() for f in found if f["level"] == "weak"]
+
+
+def test_settings_that_cannot_be_read_are_said_to_be(world: World) -> None:
+    _agents(world, "claude", "codex", "gemini", "qwen")
+    for _, name, content in BROKEN:
+        _put(world, name, content)
+    loop = Path(world.env["HOME"]) / ".qwen"
+    loop.mkdir()
+    (loop / "settings.json").symlink_to(loop / "settings.json")
+    (loop / "skills").symlink_to("/proc")  # a link to a world of its own keeps nobody waiting
+    found = _findings(world)
+    for kind, name, _ in BROKEN:
+        assert any(name[2:] in f["text"] and "cannot be read" in f["text"] for f in found[kind]), (name, found[kind])
+
+
+def test_weak_settings_that_are_new_are_told_at_the_next_start(world: World) -> None:
+    _agents(world, "claude")
+    settings = _put(world, "~/.claude/settings.json", "{}")
+
+    def told() -> str:
+        assert world.leash("run", "--headless", "--", "claude").returncode == 0
+        return "\n".join(e["text"] for e in world.events("notice"))
+
+    told()
+    assert "weak settings" not in told()
+    settings.write_text('{"permissions": {"allow": ["Bash"]}}')
+    assert "every shell command is approved beforehand" in told()
+    assert "weak settings" not in told()

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +281,60 @@ async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged
     assert reached == ["echo 0", "echo 2", "echo 4"]
     assert [call[1] for call in room.house.calls] == ["echo", "touch", "echo", "touch", "echo"]
     assert len(room.guard._lines) < 5  # one that answers while the next one asks already needs a second
+
+
+async def test_only_the_answer_to_its_own_call_goes_on_without_waiting(rooms: Callable[[str], Room]) -> None:
+    """A stream in odd pieces and of either line end; what answers another request in it is looked at first."""
+    listed = threading.Event()
+    tools = {"tools": [{"name": "echo", "description": "the server's words", "inputSchema": {}}]}
+    events = "".join(
+        f"event: message{end}data: {json.dumps({'jsonrpc': '2.0', **said})}{end}{end}"
+        for end, said in (
+            ("\r\n", {"id": 7, "result": tools}),
+            ("\n", {"method": "notifications/progress", "params": {}}),
+            ("\n", {"id": True, "result": {"said": "as id true"}}),
+            ("\r\n", {"id": 3, "result": {"said": "done"}}),
+        )
+    ).encode()
+
+    class Streams(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if asked["method"] == "tools/list":
+                listed.set()
+                time.sleep(3)
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            for at in range(0, len(events) if asked["id"] == 3 else 0, 13):
+                piece = events[at : at + 13]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Streams)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    room = rooms(f"http://127.0.0.1:{server.server_address[1]}/mcp")
+
+    def ask(message: dict[str, Any]) -> bytes:
+        kinds = {"content-type": "application/json", "mcp-session-id": "s1"}
+        request = urllib.request.Request(room.address, json.dumps(message).encode(), kinds)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return bytes(answer.read())
+
+    waiting = asyncio.create_task(asyncio.to_thread(ask, {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}))
+    await asyncio.to_thread(listed.wait, 20)
+    said = [json.loads(line[5:]) for line in (await asyncio.to_thread(ask, CALL)).splitlines() if line[:5] == b"data:"]
+    await waiting
+    server.shutdown()
+    assert said[0]["result"]["tools"][0]["description"] == "seen by leash"
+    assert [message.get("id") for message in said[1:]] == [None, True, 3]
+    assert [tool for tool, _ in room.house.results] == ["echo"]
 
 
 async def test_connections_that_say_nothing_keep_nobody_waiting_and_odd_heads_go_nowhere(

@@ -136,6 +136,16 @@ def test_the_size_of_the_face_used_last_wins() -> None:
         second.until(b"\r\n25 90\r\n")
 
 
+def test_the_first_face_fits_the_terminal_also_behind_the_recorder() -> None:
+    """Which has a seat and no size: what is started draws for the panel before anybody types."""
+    with Rig(*BASH) as rig:
+        recorder = rig.attach(0, 0)
+        recorder.hello()
+        face = rig.attach(90, 25)
+        assert face.hello()["cols"] == 90
+        recorder.until(lambda: (frames.SIZED, frames.pack_size(90, 25)) in recorder.frames)
+
+
 def test_a_late_face_sees_what_happened_before() -> None:
     with Rig(*BASH) as rig:
         first = rig.attach()

@@ -72,9 +72,10 @@ WORK = (
     "d=/tmp/quiet-$$; mkdir $d; printf 'echo hi\\n' > $d/x.sh; chmod +x $d/x.sh; $d/x.sh; sh $d/x.sh; rm -r $d",
     "mkdir /tmp/quiet; cat > /tmp/quiet/x.py <<'EOF'\nprint(1)\nEOF\npython3 /tmp/quiet/x.py && rm -r /tmp/quiet",
     "d=/tmp/quiet && mkdir $d; echo 'int main() { return 0; }' > $d/x.c && cc $d/x.c -o $d/x && $d/x && rm -r $d",
-    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & sleep 2; curl -sf localhost:18761 > x; r=$?; kill %1; rm x log; exit $r",
-    'node -e \'const s = require("http").createServer((q, r) => r.end()).listen(18762, "127.0.0.1", () => require("http")'
-    ".get({port: 18762}, () => process.exit()))'",
+    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & sleep 2; curl -sf localhost:18761 > x; r=$?; kill %1;"
+    " rm x log; exit $r",
+    'node -e \'const s = require("http").createServer((q, r) => r.end()).listen(18762, "localhost", () =>'
+    ' require("http").get({port: 18762, host: "localhost"}, () => process.exit()))\'',
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''

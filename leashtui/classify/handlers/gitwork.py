@@ -178,7 +178,9 @@ def _branch(call: Call, options: Options, words: list[Word]) -> None:
             return
         _rewrites(call, f"drops the branch {show(' '.join(options.args))[:60]} even when it was not merged")
     elif options.has("-f", "--force", "-C") and options.args:
-        _rewrites(call, f"moves the branch {show(options.args[0])}")
+        name = options.args[-1] if options.has("-C") else options.args[0]
+        if _is_branch(call, name) or not _knows_branches(call):  # `git worktree add -B` makes a new one so
+            _rewrites(call, f"moves the branch {show(name)}")
     elif options.has("-M") and options.args and _is_branch(call, options.args[-1]):
         _rewrites(call, f"puts another branch in the place of {show(options.args[-1])}")
     elif options.args and not options.given:
@@ -191,6 +193,15 @@ def _is_branch(call: Call, name: str) -> bool:
     folder = f"{setting.workspace.root}/.git"
     packed = setting.probe.read_text(f"{folder}/packed-refs") or ""
     return bool(setting.probe.exists(f"{folder}/refs/heads/{name}")) or f" refs/heads/{name}\n" in packed
+
+
+def _knows_branches(call: Call) -> bool:
+    """Whether the branches that are meant are those of the workspace, and are kept as files."""
+    setting, root = call.machine.setting, call.machine.setting.workspace.root
+    meant = ("-C", "--git-dir", "--work-tree", "--namespace")
+    here = is_within(call.state.cwd, root) and not any(word.startswith(meant) for word in call.words)
+    kept = setting.probe.exists(f"{root}/.git/HEAD") and not setting.probe.exists(f"{root}/.git/reftable")
+    return here and bool(kept) and not any(name.startswith("GIT_") and "CONFIG" not in name for name, _ in call.env)
 
 
 def _symbolic(call: Call, options: Options, words: list[Word]) -> None:

@@ -2,7 +2,7 @@
 
 Knows what kind of thing descriptor 2 is and how to write to each without waiting. Refuses to read. Hazards: the agent
 chose what that descriptor is: a full pipe, a stopped terminal or a file on its own FUSE mount would hold the guard for
-ever, so pipes and terminals are opened afresh without waiting, and files only written on mounts of our own that answer.
+ever, so pipes and terminals are opened afresh without waiting, and files only written on mounts that surely answer.
 Invariant: a closed, full or foreign stderr says nothing; it never delays and never fails a refusal.
 """
 
@@ -18,6 +18,8 @@ from leashtui.guards.kernel import abi
 LIMIT = 1000
 """Bytes: below PIPE_BUF, so that no other writer's output lands inside the sentence."""
 _REMOTE = ("fuse", "nfs", "cifs", "smb", "9p", "afs", "ceph", "virtiofs", "autofs", "lustre", "glusterfs")
+_NEAR = frozenset("devpts ext2 ext3 ext4 xfs btrfs tmpfs overlay zfs f2fs bcachefs".split())
+"""What answers at once also where a program has mounts of its own: in tier compat, and in its own sandbox."""
 
 
 def say(pid: int, sentence: str) -> bool:
@@ -32,7 +34,7 @@ def say(pid: int, sentence: str) -> bool:
             return _to_socket(pid, line)
         if kind.startswith("pipe:"):
             return _afresh(pid, line)
-        if not _answers(mount):
+        if not _answers(pid, mount):
             return False
         if stat.S_ISREG(os.stat(f"/proc/{pid}/fd/2").st_mode):
             return _to_file(pid, line)
@@ -85,11 +87,18 @@ def _description(pid: int) -> tuple[bytes, bool]:
     return fields.get(b"mnt_id", b"").strip(), int(fields.get(b"flags", b"0"), 8) & os.O_ACCMODE != os.O_RDONLY
 
 
-def _answers(mount: bytes) -> bool:
-    """Whether the mount is of our own namespace and its file system runs in this kernel. Raises OSError."""
-    with open("/proc/self/mountinfo", "rb") as mounts:
+def _answers(pid: int, mount: bytes) -> bool:
+    """Whether the file system of this mount, ours or one of the program's own, runs in this kernel. Raises OSError."""
+    kind = _kind_of("self", mount)
+    if kind:
+        return not kind.startswith(_REMOTE)
+    return _kind_of(str(pid), mount) in _NEAR
+
+
+def _kind_of(whose: str, mount: bytes) -> str:
+    """The kind of file system of a mount, '' where there is none of this id. Raises OSError."""
+    with open(f"/proc/{whose}/mountinfo", "rb") as mounts:
         for line in mounts:
             if line.split(b" ", 1)[0] == mount:
-                kind = line.partition(b" - ")[2].split()[0].decode("latin-1")
-                return not kind.startswith(_REMOTE)
-    return False
+                return line.partition(b" - ")[2].split()[0].decode("latin-1")
+    return ""

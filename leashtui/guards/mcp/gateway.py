@@ -36,6 +36,7 @@ _REDIRECTS = 3
 _IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each; threads that wait for one
 _PIECE = 1 << 16
 _PAUSE = 0.05
+_PLAIN = 1 << 16  # bytes of a message that is looked at here
 _HEADERS = 200
 _LINE = 1 << 16
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
@@ -48,22 +49,27 @@ class Gone(Exception):
 class Exchange:
     """One HTTP request, shown to the supervisor over a connection that is nobody else's meanwhile.
 
-    A connection is used again once its request ended well: the next one says who it is anew. Numbers are never used
+    A connection is used again once its request ended well: the next one says who it is anew, unless it is of the same
+    session of the same server. Numbers are never used
     twice on it, so that an order for an earlier request is not taken for one for this. Whether it is welcome shows with
     the first answer.
     """
 
-    def __init__(self, idle: "deque[tuple[socket.socket, int]]", directory: str, key: str, scope: str) -> None:
+    def __init__(
+        self, idle: "deque[tuple[socket.socket, int, tuple[str, str]]]", directory: str, key: str, scope: str
+    ) -> None:
         try:
-            self._line, last = idle.pop()
+            self._line, last, met = idle.pop()
         except IndexError:
-            self._line, last = _connected(directory), 0
+            self._line, last, met = _connected(directory), 0, ("", "")
         self._idle = idle
         self._data = b""
-        hello = json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode()
+        self._who = (key, scope)
         self._hello = self._number = last + 1
-        self._unsent = _frame(b"H", self._hello, hello)
-        self._welcome = False
+        self._unsent, self._welcome = b"", True
+        if not scope or met != self._who:
+            hello = json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode()
+            self._unsent, self._welcome = _frame(b"H", self._hello, hello), False
 
     def _take(self) -> "tuple[bytes, int, bytes]":
         """The next frame; what came with it is kept for the next time."""
@@ -85,13 +91,21 @@ class Exchange:
 
     def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
         """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
+        self.show(kind, data)
+        return self.hear(caller)
+
+    def show(self, kind: bytes, data: bytes) -> None:
+        """Show a message; what becomes of it is to be heard before the next one."""
         self._number += 1
-        number = self._number
         try:
-            self._line.sendall(self._unsent + _frame(kind, number, data))
+            self._line.sendall(self._unsent + _frame(kind, self._number, data))
         except OSError as error:
             raise Gone from error
         self._unsent = b""
+
+    def hear(self, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
+        """What becomes of the message that was shown last, as `ask` says it."""
+        number = self._number
         said: list[bytes] = []
         while True:
             while caller is not None and not self._data:
@@ -113,8 +127,9 @@ class Exchange:
 
     def done(self) -> None:
         """It ended well: another one may use the connection."""
-        if (self._welcome or self._unsent) and not self._data and len(self._idle) < _IDLE:
-            self._idle.append((self._line, self._number))
+        open_still = self._line.fileno() >= 0
+        if open_still and (self._welcome or self._unsent) and not self._data and len(self._idle) < _IDLE:
+            self._idle.append((self._line, self._number, self._who if self._welcome else ("", "")))
         else:
             self.close()
 
@@ -206,6 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         """One connection begins."""
         super().setup()
         self._speaking = threading.Lock()
+        self._called: object = None  # the id of the tool call that was let go on
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -249,11 +265,18 @@ class Handler(BaseHTTPRequestHandler):
         except Gone:
             self._gone(body)
             return
+        self._called = None
         try:
-            passes, said = exchange.ask(b"c", body, self.connection) if body else (True, [])
+            if body:
+                exchange.show(b"c", body)
+            path = route.path(rest, query)
+            ready = self._ready(route, path, body)  # while the supervisor thinks about it
+            self._called = _called(body)
+            passes, said = exchange.hear(self.connection) if body else (True, [])
             if passes:
-                self._forward(route, route.path(rest, query), body, exchange, parts[2])
+                self._forward(route, path, body, exchange, parts[2], ready)
             else:
+                ready.close()
                 self._say(b"".join(said), self.server.streams.get(self.path))
             exchange.done()
         except Gone:
@@ -263,12 +286,23 @@ class Handler(BaseHTTPRequestHandler):
             exchange.close()
             self._fail(f"leash: the MCP server cannot be reached: {error or type(error).__name__}")
 
-    def _forward(self, route: Route, path: str, body: bytes, exchange: Exchange, key: str) -> None:
-        """To the server and back, through redirects on the same host."""
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
+    def _ready(self, route: Route, path: str, body: bytes) -> http.client.HTTPConnection:
+        """A connection to the server with the head of this request written down, of which nothing was sent yet."""
+        connection = route.connection()
+        connection.putrequest(self.command, path)
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP:
+                connection.putheader(name, value)
+        if body or self.command == "POST":
+            connection.putheader("Content-Length", str(len(body)))
+        return connection
+
+    def _forward(
+        self, route: Route, path: str, body: bytes, exchange: Exchange, key: str, connection: http.client.HTTPConnection
+    ) -> None:
+        """To the server and back, through redirects on the same host. connection: as it was made ready."""
         for _ in range(_REDIRECTS):
-            connection = route.connection()
-            connection.request(self.command, path, body=body or None, headers=headers)
+            connection.endheaders(body or None)
             answer = connection.getresponse()
             if answer.status not in (301, 302, 307, 308):
                 self._pass(answer, exchange, key, route)
@@ -282,6 +316,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._fail("leash: REFUSED: the MCP server redirects to another host; configure that address itself.")
                 return
             path = found
+            connection = self._ready(route, path, body)
         self._fail("leash: the MCP server redirects in a circle")
 
     def _pass(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
@@ -290,10 +325,34 @@ class Handler(BaseHTTPRequestHandler):
             self._stream(answer, exchange, key, route)
             return
         body = answer.read()
+        if body and "json" in kind and self._is_result(body):
+            exchange.show(b"s", body)
+            self._reply(answer.status, body, answer)
+            self._settle(exchange)
+            return
         if body and "json" in kind:
             passes, said = exchange.ask(b"s", body)
             body = body if passes else b"".join(said)
         self._reply(answer.status, body, answer)
+
+    def _settle(self, exchange: Exchange) -> None:
+        """The supervisor's word for what is on its way already; without it nothing more goes over these connections."""
+        try:
+            exchange.hear()
+        except Gone:
+            exchange.close()
+            self.close_connection = True
+
+    def _is_result(self, data: bytes) -> bool:
+        """Whether this answers the tool call that was let go on: it is shown to the supervisor, which never keeps one
+        back, and need not wait for its word."""
+        if self._called is None or len(data) > _PLAIN:
+            return False
+        try:
+            message = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(message, dict) and "method" not in message and _is_same(message.get("id"), self._called)
 
     def _stream(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
         self._head(answer.status, answer, {"transfer-encoding": "chunked"})
@@ -306,6 +365,11 @@ class Handler(BaseHTTPRequestHandler):
                 local = self._local(route, data.decode(), key)
                 self.server.streams[local] = self
                 event = [b"event: endpoint", b"data: " + local.encode()]
+            elif data and named == b"message" and self._is_result(data):
+                exchange.show(b"s", data)
+                self._chunk(b"\n".join(event) + b"\n\n")
+                self._settle(exchange)
+                continue
             elif data and named == b"message":
                 passes, said = exchange.ask(b"s", data)
                 if not passes:
@@ -380,7 +444,7 @@ class Gateway(ThreadingHTTPServer):
         self.directory = directory
         self.token = token
         self.streams: dict[str, Handler] = {}
-        self.idle: deque[tuple[socket.socket, int]] = deque()
+        self.idle: deque[tuple[socket.socket, int, tuple[str, str]]] = deque()
         self.routes = {key: Route(url) for key, url in routes.items()}
         self._lock = threading.Lock()
         self._waiting = 1
@@ -418,20 +482,41 @@ class Gateway(ThreadingHTTPServer):
         """An agent that hung up is no news."""
 
 
+def _called(body: bytes) -> object:
+    """The id of the tool call that a message is; None for anything else."""
+    if len(body) > _PLAIN or b"tools/call" not in body:
+        return None
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    called = isinstance(message, dict) and message.get("method") == "tools/call"
+    return message.get("id") if called else None
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether two ids are one: 1 and true are not."""
+    return type(one) is type(other) and one == other
+
+
 def _events(answer: http.client.HTTPResponse) -> "Iterator[list[bytes]]":
     """The events of a stream, as their lines."""
     event: list[bytes] = []
+    begun: list[bytes] = []  # of a line
     size = 0
-    while line := answer.readline(LIMIT):
-        line = line.rstrip(b"\r\n")
-        size += len(line)
+    while piece := answer.read1(_PIECE):  # a whole chunk: line by line the library looks at each four times
+        size += len(piece)
         if size > LIMIT:
             return
-        if line:
-            event.append(line)
-        elif event:
-            yield event
-            event, size = [], 0
+        first, *others = piece.split(b"\n")
+        begun.append(first)
+        for next_one in others:
+            line, begun = b"".join(begun).rstrip(b"\r"), [next_one]
+            if line:
+                event.append(line)
+            elif event:
+                yield event
+                event, size = [], len(piece)
 
 
 def _headers(file: BinaryIO, _class: object = None, **_more: object) -> http.client.HTTPMessage:

@@ -126,7 +126,7 @@ class Pump:
 
     def _seat(self, seat: control.Seat) -> None:
         view = View(seat.connection, (seat.cols, seat.rows), self._ring, self._past)
-        if not self._views:
+        if not any(all(other.size) for other in self._views.values()):  # the recorder has no size of its own
             self._fit(view)
         view.greet(self._size)
         self._views[seat.connection.fileno()] = view

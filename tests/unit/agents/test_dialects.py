@@ -66,12 +66,46 @@ def test_every_file_of_a_patch_is_an_act() -> None:
     data = json.dumps({"cwd": CWD, "tool_name": "apply_patch", "tool_input": {"command": PATCH}}).encode()
     heard = adapter_for("codex").hear("PreToolUse", data)
     assert heard is not None and heard.tool is not None
-    assert [(a.kind, a.path.removeprefix(CWD + "/")) for a in heard.tool.files] == [
-        (Kind.WRITE, "n.txt"),
-        (Kind.DELETE, "src/a.py"),
-        (Kind.WRITE, "src/b.py"),
-        (Kind.DELETE, "gone.txt"),
+    assert [(a.kind, *(p.removeprefix(CWD + "/") for p in (a.path, a.was))) for a in heard.tool.files] == [
+        (Kind.WRITE, "n.txt", ""),
+        (Kind.WRITE, "src/b.py", "src/a.py"),
+        (Kind.DELETE, "gone.txt", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        ("apply_patch <<'EOF'\n{}\nEOF", ["n.txt"]),
+        ("apply_patch <<EOF\n{}\nEOF\n", ["n.txt"]),
+        ("cd src && apply_patch <<'X'\n{}\nX", ["src/n.txt"]),
+        ("cd 'my src' && applypatch << \"X\"\n{}\nX", ["my src/n.txt"]),
+        ("echo hi; apply_patch <<'EOF'\n{}\nEOF", []),
+        ("apply_patch <<'EOF'\nnothing\nEOF", []),
+    ],
+)
+def test_a_command_that_is_a_patch_is_an_edit_to_codex(command: str, files: list[str]) -> None:
+    patch = "*** Begin Patch\n*** Add File: n.txt\n+new\n*** End Patch"
+    given = {"command": command.replace("{}", patch)}
+    heard = adapter_for("codex").hear(
+        "PreToolUse", json.dumps({"cwd": CWD, "tool_name": "Bash", "tool_input": given}).encode()
+    )
+    assert heard is not None and heard.tool is not None
+    assert heard.tool.kind is Kind.SHELL and heard.tool.command == given["command"]
+    assert [act.path for act in heard.tool.files] == [f"{CWD}/{name}" for name in files]
+
+
+def test_a_home_is_meant_where_the_agent_means_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claude Code 2.0 hands `~` to its hooks as its model wrote it, and writes to the home."""
+    monkeypatch.setenv("HOME", "/home/ann")
+    for kind, event, name, meant in (
+        ("claude", "PreToolUse", "Write", "/home/ann/x"),
+        ("gemini", "BeforeTool", "write_file", f"{CWD}/~/x"),
+    ):
+        data = {"cwd": CWD, "tool_name": name, "tool_input": {"file_path": "~/x", "content": "y"}}
+        heard = adapter_for(kind).hear(event, json.dumps(data).encode())
+        assert heard is not None and heard.tool is not None
+        assert heard.tool.files[0].path == meant
 
 
 @pytest.mark.parametrize(
@@ -292,3 +326,15 @@ def test_agents_files_are_where_the_persons_variables_say() -> None:
     ):
         assert placed(pattern, env) == place
     assert placed("~/.claude.json", {"CLAUDE_CONFIG_DIR": "/data/c"}) == "/data/c/.claude.json"
+
+
+def test_what_claude_fetches_unasked_it_does_without_and_nothing_else() -> None:
+    clone = ["git", "-c", "credential.helper=", "clone", "--depth", "1"]
+    theirs, place = "anthropics/claude-plugins-official.git", "/home/ann/.claude/plugins/marketplaces/x"
+    does_without = adapter_for("claude").does_without
+    assert does_without([*clone, f"https://github.com/{theirs}", place])
+    assert does_without([*clone, f"git@github.com:{theirs}", place])
+    assert does_without(["ssh", "-T", "-o", "BatchMode=yes", "git@github.com"])
+    assert not does_without([*clone, "https://github.com/evil/x.git", place])
+    assert not does_without([*clone, f"https://github.com/{theirs}", "/home/ann/proj"])
+    assert not does_without(["ssh", "-T", "git@github.com", "rm"])

@@ -448,3 +448,37 @@ def test_a_new_dotenv_changes_no_secret(command: str) -> None:
     assert written(Absent(), "cp ~/.aws/credentials .env") == {Place.SECRET}
     assert written(Absent(), "cp x ~/.env") == {Place.SECRET}
     assert written(Absent(), "cp x .npmrc") != {Place.SOURCE}
+
+
+def test_a_branch_that_is_not_there_yet_is_not_moved() -> None:
+    """Where the branches cannot be looked up, one of any name may be there."""
+    kept = Files({".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": "1\n"})
+    for command, said in (
+        ("git branch --force new HEAD~1", "allow"),
+        ("git branch -f main HEAD~1", "ask"),
+        ("cd ../other && git branch -f new HEAD~1", "ask"),
+        ("git --git-dir=/srv/x.git branch -f new HEAD~1", "ask"),
+        ("GIT_DIR=/srv/x.git git branch -f new HEAD~1", "ask"),
+    ):
+        assert judged_with(command, kept).decision.outcome.value == said, command
+    assert verdict("git branch -f new HEAD~1") == "ask"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/home/dev/.claude/plans/brave-dancing-fox.md", Place.TEMP),
+        ("/home/dev/.gemini/tmp/proj/5f-1/plans/p.md", Place.TEMP),
+        (f"{CWD}/.opencode/plans/17-x.md", Place.TEMP),
+        ("/home/dev/.claude/plans/CLAUDE.md", Place.AGENT_CONFIG),
+        ("/home/dev/.claude/plans/x/p.md", Place.AGENT_CONFIG),
+        ("/home/dev/.gemini/plans/p.md", Place.AGENT_CONFIG),
+        (f"{CWD}/.claude/worktrees/w1/src/app.py", Place.SOURCE),
+        (f"{CWD}/.claude/worktrees/w1/.claude/settings.json", Place.AGENT_CONFIG),
+        (f"{CWD}/.claude/worktrees/w1/AGENTS.md", Place.AGENT_CONFIG),
+        (f"{CWD}/.claude/worktrees/../settings.json", Place.AGENT_CONFIG),
+        ("/home/dev/.claude/worktrees/w1/src/app.py", Place.AGENT_CONFIG),
+    ],
+)
+def test_what_an_agent_makes_for_its_work_is_none_of_its_settings(path: str, place: Place) -> None:
+    assert place_of(path, Workspace(CWD), "/home/dev") is place

@@ -72,8 +72,22 @@ async def test_the_relay_is_leashs_own_and_its_server_is_not(tmp_path: Path) -> 
 async def test_settings_it_writes_for_its_own_git_calls_are_read_past(
     limits: Limits, name: str, value: str, layer: Layer, expected: str
 ) -> None:
-    plain = limits.plain(replace(exec_of(*GIT, env=((name, value),)), layer=layer))
+    plain = limits.plain(replace(exec_of(*GIT, env=((name, value),)), layer=layer), True)
     assert plain.env == ((name, value if expected == "same" else expected),)
+
+
+async def test_so_are_they_in_what_git_starts_in_turn_and_nothing_else_is(limits: Limits) -> None:
+    known = adapter_of("claude").settings_of_git[0]
+    handed = "'{}'".format(known.replace("'", "'\\''"))
+    env = (
+        ("GIT_CONFIG_VALUE_0", known),
+        ("GIT_CONFIG_VALUE_1", "/bin/evil"),
+        ("GIT_CONFIG_PARAMETERS", f"'core.alternateRefsCommand'={handed} 'core.pager'='evil'"),
+        ("GIT_CONFIG_GLOBAL", "/tmp/claude-0/bash-edit-diff/12-34-ab9/config.global"),
+    )
+    plain = limits.plain(exec_of(*GIT, env=env), False)
+    expected = ("", "/bin/evil", "'core.alternateRefsCommand'='' 'core.pager'='evil'", env[3][1])
+    assert tuple(value for _, value in plain.env) == expected
 
 
 @pytest.mark.parametrize("kind", [agent.kind for agent in AGENTS])

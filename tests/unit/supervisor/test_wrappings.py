@@ -28,7 +28,7 @@ def test_a_wrapping_counts_from_the_agents_own_program_only(
 ) -> None:
     async def judge() -> Request:
         limits = Arming(["codex"], tmp_path, hooks=False, patience=0).limits(lambda: "", lambda: 0)
-        return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe=exe))
+        return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe=exe), True)
 
     assert asyncio.run(judge()).argv == plain
 
@@ -51,6 +51,6 @@ def test_a_snapshot_of_the_shell_counts_where_the_agent_keeps_it_only(tmp_path: 
     async def judge() -> Request:
         env = {"CODEX_HOME": "/srv/codex", "HOME": "/home/dev"}
         limits = Arming(["codex"], tmp_path, hooks=False, patience=0, env=env).limits(lambda: "", lambda: 0)
-        return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe="/bin/bash"))
+        return limits.plain(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe="/bin/bash"), True)
 
     assert asyncio.run(judge()).argv == (("true",) if taken else argv)
