@@ -62,8 +62,10 @@ def answers(root: Path, held: bytes | None, mode: Mode, place: str) -> dict[str,
 
 
 def told_apart(root: Path, mode: Mode, place: str) -> set[str]:
-    """The acts to which something else is said by what the file holds, or whether there is one."""
-    every = [answers(root, held, mode, place) for held in STATES.values()]
+    """The acts to which something else is said by what the file holds, or, outside of the workspace, whether there is
+    one: which files the workspace has anybody may list."""
+    listed = not place.startswith("~/")
+    every = [answers(root, held, mode, place) for held in STATES.values() if held is not None or not listed]
     return {act for act in every[0] if len({found[act] for found in every}) > 1}
 
 

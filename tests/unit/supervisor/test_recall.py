@@ -123,6 +123,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "script",
         "chosen",
         "under_git",
+        "was",
     }
     assert set(Request.__struct_fields__) == told_apart | {
         "process",
