@@ -78,6 +78,7 @@ WORK = (
     ' require("http").get({port: 18762, host: "localhost"}, () => process.exit()))\'',
     "git add -A && git commit -q -m all && git gc -q",
     "git rm -q --cached notes.md && git add notes.md",
+    "printf 'exit\\n' | script -qec 'bash --norc -i' /dev/null",
     'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
     " && mv st st2 && python3 -c 'import socket; print(socket.socket(socket.AF_UNIX).connect_ex(\"st2/s\"))' | grep 111"
     " && rm -rf st2",

@@ -22,7 +22,7 @@ from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
-from leashtui.guards.kernel.futile import why_futile
+from leashtui.guards.kernel.futile import changes_nothing, why_futile
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.lending import LENDS, lends
@@ -223,7 +223,7 @@ class FileGuard:
                         self._touched(path, notice.tid)
                     self._holding.refuse(notice, why)
                     return
-                if path in granted or self._is_free(action, path):
+                if path in granted or self._is_free(action, path) or changes_nothing(deed, spots):
                     continue
                 if self._known(action, path) and not self._overwrites(notice, deed, path, spots):
                     continue
@@ -381,7 +381,8 @@ class FileGuard:
         to whatever file a variable says its traces go to."""
         adding = adds(deed)
         if self._adds(path):
-            return not adding or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
+            new = bool(spots) and spots[-1].found is None
+            return not (adding or new) or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
         if not spots or spots[-1].found is None:
             return False
         if "/.git/" not in path:

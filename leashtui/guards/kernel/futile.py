@@ -37,6 +37,14 @@ def why_futile(deed: Deed, fd: int, spots: list[Spot]) -> int:
     return 0
 
 
+def changes_nothing(deed: Deed, spots: list[Spot]) -> bool:
+    """Whether a file is given to whom it belongs already, as shells do with their history."""
+    if deed.kind is not Kind.CHOWN or len(spots) != 1 or (found := spots[0].found) is None:
+        return False
+    owners = zip(deed.numbers, (found.st_uid, found.st_gid), strict=True)
+    return not found.st_mode & (stat.S_ISUID | stat.S_ISGID) and all(new in (-1, old) for new, old in owners)
+
+
 def _opens(deed: Deed, spot: Spot) -> bool:
     """Whether what is there may be written. A link in the last place is not followed any more, and fails elsewhere."""
     if deed.kind not in (Kind.OPEN, Kind.TRUNCATE) or spot.found is None or stat.S_ISLNK(spot.found.st_mode):
