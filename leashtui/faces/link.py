@@ -134,12 +134,17 @@ class Link:
 
 
 class TerminalStream:
-    """The agent's terminal in pump framing. Reads only when asked, so that a slow screen costs the pump nothing."""
+    """The agent's terminal in pump framing. Reads only when asked, so that a slow screen costs the pump nothing.
+
+    What is said before the pump's first word waits for that: the supervisor, which passes the connection on, would read
+    it with the question for a terminal, and it would be lost.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._decoder = frames.Decoder()
+        self._early: list[bytes] | None = []
 
     async def frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
         """(kind, payload) pairs until the pump hangs up. Raises FrameError when the other end speaks rubbish."""
@@ -150,19 +155,28 @@ class TerminalStream:
                 return
             if not data:
                 return
+            if self._early is not None:
+                early, self._early = self._early, None
+                self._writer.writelines(early)
             for frame in self._decoder.feed(data):
                 yield frame
+
+    def _say(self, frame: bytes) -> None:
+        if self._early is not None:
+            self._early.append(frame)
+        else:
+            self._writer.write(frame)
 
     def send(self, data: bytes) -> None:
         """Queue bytes for the agent. Never blocks: a big paste waits in memory, not in the event loop."""
         if not self._writer.is_closing():
             for at in range(0, len(data), _CHUNK):
-                self._writer.write(frames.encode(frames.INPUT, data[at : at + _CHUNK]))
+                self._say(frames.encode(frames.INPUT, data[at : at + _CHUNK]))
 
     def resize(self, cols: int, rows: int) -> None:
         """Tell the pump this face's window size in cells."""
         if not self._writer.is_closing():
-            self._writer.write(frames.resize(cols, rows))
+            self._say(frames.resize(cols, rows))
 
     def close(self) -> None:
         """Hang up; the agent goes on."""

@@ -34,6 +34,8 @@ CLOSED = 11
 """Exit code of a panel that was closed to go back to the agent."""
 DETACHED = 10
 _RETRY = 0.3
+_EARLY = 1 << 20
+"""Bytes typed before the terminal is there that are kept for it."""
 _PR_SET_DUMPABLE = 4
 
 
@@ -50,6 +52,7 @@ class FullFace:
         self._screen = Screen()
         self._cards: dict[str, Card] = {}
         self._stream: TerminalStream | None = None
+        self._early = b""
         self._open = False
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._before = termios.tcgetattr(0)
@@ -57,7 +60,7 @@ class FullFace:
     async def run(self) -> int:
         """Until the session is over, the link is lost or the person leaves. Returns the exit code."""
         loop = asyncio.get_running_loop()
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSANOW)  # what was typed ahead stays
         self._write(self._voice.begins())
         loop.add_reader(0, self._typed)
         loop.add_signal_handler(signal.SIGWINCH, self._fit)
@@ -124,6 +127,8 @@ class FullFace:
         while True:
             with contextlib.suppress(LeashError, frames.FrameError):
                 self._stream = await self._link.open_terminal(*os.get_terminal_size(1))
+                early, self._early = self._early, b""
+                self._stream.send(early)
                 if await self._pass_on(self._stream):
                     return
             await asyncio.sleep(_RETRY)
@@ -180,6 +185,8 @@ class FullFace:
                 return  # what was typed behind the leader in one go is dropped, as buffered keys are
             if self._stream is not None:
                 self._stream.send(piece)
+            elif len(self._early) < _EARLY:
+                self._early += piece
 
     def _show_panel(self) -> None:
         loop = asyncio.get_running_loop()
