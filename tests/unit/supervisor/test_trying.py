@@ -33,7 +33,8 @@ def test_a_child_that_fails_means_trying_here(monkeypatch: pytest.MonkeyPatch, s
 
 def test_a_trial_leaves_no_child_and_no_descriptor_behind() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    _a_trial().result()
+    trial = _a_trial()
+    trial.result()
     assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(trial._pid, os.WNOHANG)
