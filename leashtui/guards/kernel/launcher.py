@@ -212,9 +212,8 @@ def try_floor(settings: dict) -> None:  # type: ignore[type-arg]
     """Attacks against the floor, before the filter holds them up. Raises OSError when one succeeds."""
     if settings["handled"]:
         mine = b"/tmp/.leash-trial-%d" % os.getpid()
-        with contextlib.suppress(OSError):
-            os.mkdir(mine)
-            os.rmdir(mine)
+        if libc.mkdir(mine, 0o700) == 0:
+            libc.rmdir(mine)
             raise RuntimeError("self-test: a folder could be made past the guard")
     if libc.syscall(SYS_LANDLOCK_CREATE, None, 0, 1) >= 6 and libc.kill(settings["parent"], 0) == 0:
         raise RuntimeError("self-test: the supervisor could be sent signals")
