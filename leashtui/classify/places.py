@@ -70,7 +70,6 @@ _AGENT_FOLDERS = _names(
     " .agents .openhands .crush .qoder .codebuddy .lingma .iflow .kimi .run .helix .theia"
     " .agent .pi .aiassistant .antigravity .rovodev"
 )
-_GUARD_FOLDERS = _names(".leash leashtui .leashtui leash")
 _PAIRS = {
     (".github", "workflows"): Place.CI,
     (".github", "actions"): Place.CI,
@@ -111,6 +110,8 @@ _BY_NAME = {
     }.items()
     for name in names.split()
 }
+START_UP = frozenset(name for name, named in _BY_NAME.items() if named is Place.SHELL_RC)
+"""Names of files that shells and other programs run as they start."""
 _RC_PARTS = (
     "/.config/fish/", "/.config/autostart/", "/.config/systemd/", "/.local/share/systemd/", "/Library/LaunchAgents/",
     "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/",

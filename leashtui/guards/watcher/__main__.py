@@ -44,7 +44,7 @@ def main() -> None:
     def send(message: Message) -> None:
         line.sendall(frame(message))
 
-    territory = Territory(args.root, place_in(args.root), also=args.also, home=args.home, ignore=args.ignore)
+    territory = Territory(args.root, place_in(args.root, args.home), also=args.also, home=args.home, ignore=args.ignore)
     pending = Pending()
     custody = Custody(territory, args.aside) if args.ask else None
     eyes = Eyes(pending, patient=not args.ask)

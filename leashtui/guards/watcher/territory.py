@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from leashtui.classify.places import START_UP
 from leashtui.model.facts import Place
 
 Placer = Callable[[str], Place]
@@ -44,11 +45,7 @@ WORDS = {
 
 _GIT_FILES = frozenset({"config", "config.worktree"})
 _GIT_FOLDERS = frozenset({"hooks", "info", "modules", "worktrees"})
-_RC_NAMES = """
-.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv .zlogin .inputrc
-.gitconfig .npmrc .pypirc .netrc
-"""
-_RC = frozenset(_RC_NAMES.split())
+_RC = START_UP | {".npmrc", ".pypirc", ".netrc"}
 
 
 class Territory:

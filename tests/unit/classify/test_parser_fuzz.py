@@ -91,7 +91,9 @@ def test_what_we_read_bash_reads(text: str) -> None:
 @settings(max_examples=400, deadline=None)
 def test_no_command_that_another_parser_sees_is_missing(text: str) -> None:
     mine, second = ours(text), theirs(text)
-    if mine is None or second is None or ("<<E" in text and "<(" in text):  # which it expands in documents
+    # It expands `<( )` in documents, and everything behind a backslash in quoted ones.
+    mistaken = ("<<E" in text and "<(" in text) or ("<<'E'" in text and "\\" in text)
+    if mine is None or second is None or mistaken:
         return
     wanted = [name for name in second if name in ("ls", "rm", "id", "cat", "echo")]  # it takes 1+2 for a command too
     for name in wanted:

@@ -52,6 +52,17 @@ TERRITORY = Territory(ROOT, place_in(ROOT), also=("/home/dev/main/.git",), home=
         ("certs/server.key", Place.SECRET, True),
         ("package-lock.json", Place.LOCKFILE, True),
         ("/home/dev/.bashrc", Place.SHELL_RC, True),
+        ("/home/dev/.gdbinit", Place.SHELL_RC, True),
+        (".vimrc", Place.SHELL_RC, True),
+        (".envrc", Place.SHELL_RC, True),
+        (".hg/hgrc", Place.SHELL_RC, True),
+        (".cirrus.yml", Place.CI, True),
+        (".simple-git-hooks.json", Place.HOOK, True),
+        (".zed/tasks.json", Place.AGENT_CONFIG, True),
+        (".claude", Place.AGENT_CONFIG, True),  # a link in the folder's place
+        (".github", Place.CI, True),
+        (".idea/workspace.xml", Place.SOURCE, False),
+        ("tokens.json", Place.SECRET, True),
     ],
 )
 def test_what_is_protected(path: str, place: Place, protected: bool) -> None:
