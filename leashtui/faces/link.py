@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from leashtui.guards.pty import frames
 from leashtui.model import codec
 from leashtui.model.errors import LeashError, Unreachable
 from leashtui.model.wire import DeskMessage, Done, FaceMessage, Hello, Refused, Terminal, Welcome
+from leashtui.sockets import peer_of
 
 _LINE_LIMIT = 4 << 20
 _READ = 64 << 10
@@ -48,8 +47,7 @@ async def _dial(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWr
         reader, writer = await asyncio.wait_for(opening, _TIMEOUT)
     except (OSError, TimeoutError) as error:
         raise Unreachable("the supervisor does not answer: nothing runs on", "see `leash status`") from error
-    raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    _pid, uid, _gid = struct.unpack("iII", raw)
+    _, uid = peer_of(writer.get_extra_info("socket"))
     if uid not in {os.getuid(), 0}:
         writer.close()
         raise Unreachable(f"the session's socket is held by uid {uid}, not by you", "end that process")

@@ -16,6 +16,8 @@ import struct
 
 from msgspec import Struct
 
+from leashtui.sockets import peer_of
+
 SO_PEERPIDFD = 77
 """Linux 6.5; absent from Python's socket module."""
 
@@ -58,7 +60,7 @@ def user_name(uid: int) -> str:
 
 def check(peer: socket.socket, own: Sandbox, uid: int) -> Peer:
     """Judge the peer of a connected AF_UNIX socket against our own sandbox. Never raises for a bad peer."""
-    pid, peer_uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    pid, peer_uid = peer_of(peer)
     user = user_name(peer_uid)
     if peer_uid != uid:
         return Peer(pid, peer_uid, user, f"uid {peer_uid} is not the owner of this session")

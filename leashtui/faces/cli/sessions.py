@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from leashtui.model.errors import Exit, LeashError, Unreachable
+from leashtui.sockets import peer_of
 from leashtui.stores.directories import ensure_private, runtime_dir
 
 TIMEOUT = 5.0
@@ -43,13 +43,12 @@ def dial(live: Live) -> socket.socket:
     connection.settimeout(TIMEOUT)
     try:
         connection.connect("\0" + live.socket)
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        pid, uid = peer_of(connection)
     except OSError as error:
         connection.close()
         raise Unreachable(
             f"session {live.session}: its supervisor does not answer ({error.strerror or error})", "leash status"
         ) from error
-    pid, uid, _gid = struct.unpack("3i", raw)
     if uid != os.getuid() or pid != live.pid:
         connection.close()
         raise Unreachable(

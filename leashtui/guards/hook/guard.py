@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from leashtui.model.errors import GuardError
 from leashtui.model.hook import Reply
 from leashtui.model.request import Tier
+from leashtui.sockets import listen, peer_of
 
 VERSION = b"leash-hook/1"
 LIMIT = 17 << 20
@@ -52,7 +51,7 @@ class HookGuard:
         self._uid = uid
         self._loop = loop
         self._open: set[_Connection] = set()
-        self._listener = _listen(directory)
+        self._listener = listen(directory, "ask.sock", MOST)
         loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
@@ -73,7 +72,7 @@ class HookGuard:
             ):  # nothing waits, or no descriptor is left: callers stay in the backlog, which allows nothing
                 return
             line.setblocking(False)
-            pid, uid = _credentials(line)
+            pid, uid = peer_of(line)
             if uid != self._uid or len(self._open) >= MOST:
                 line.close()
                 continue
@@ -170,27 +169,3 @@ def _frame(nonce: bytes, reply: Reply) -> bytes:
     words = [VERSION, nonce.hex().encode(), b"%d" % reply.code, b"%d" % len(reply.stdout), reply.stdout + reply.stderr]
     payload = b"\0".join(words)
     return len(payload).to_bytes(4, "big") + payload
-
-
-def _listen(directory: Path) -> socket.socket:
-    """The listening socket inside `directory`, 0600. A long path goes through a descriptor of the directory."""
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-    try:
-        place = directory / "ask.sock"
-        line.bind(str(place) if len(os.fsencode(place)) <= 100 else f"/proc/self/fd/{handle}/ask.sock")
-        place.chmod(0o600)
-        line.listen(MOST)
-        line.setblocking(False)
-    except OSError as error:
-        line.close()
-        raise GuardError(f"cannot listen in {directory}: {error.strerror}", "run `leash doctor`") from error
-    finally:
-        os.close(handle)
-    return line
-
-
-def _credentials(line: socket.socket) -> tuple[int, int]:
-    """pid and uid of the process that connected."""
-    raw = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(raw[:4], sys.byteorder), int.from_bytes(raw[4:8], sys.byteorder)

@@ -16,6 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.guards.kernel import abi
+from leashtui.sockets import peer_of
 
 _UNIX_LONGEST = 107
 
@@ -99,7 +100,7 @@ def send(ours: socket.socket, data: bytes, control: bytes, flags: int, to: bytes
 
 def peer_pid(ours: socket.socket) -> int:
     """The process that listens at, or made, the other end of a unix socket; 0 when the kernel does not say."""
-    return int(struct.unpack("3i", ours.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+    return peer_of(ours)[0]
 
 
 def nameservers(file: Path = Path("/etc/resolv.conf")) -> frozenset[str]:

@@ -7,8 +7,6 @@ after an order for exactly that line; a connection that breaks the frames is clo
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import struct
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -20,8 +18,8 @@ from msgspec import Struct
 
 from leashtui.guards.mcp.conversation import Conversation, House, Scope, Tell
 from leashtui.guards.mcp.rpc import LIMIT
-from leashtui.model.errors import GuardError
 from leashtui.model.request import Tier
+from leashtui.sockets import listen, peer_of
 
 VERSION = "leash-mcp/1"
 SOCKET = "mcp.sock"
@@ -58,7 +56,7 @@ class McpGuard:
         self._uid = uid
         self._lines: set[_Line] = set()
         self._scopes: dict[tuple[str, str], Scope] = {}
-        self._listener = _listen(directory)
+        self._listener = listen(directory, SOCKET, _MOST)
         self._server: asyncio.Server | None = None
         spawn(self._serve())
 
@@ -113,8 +111,8 @@ class _Line(asyncio.Protocol):
         """Somebody calls."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        credentials = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        if not self._guard.welcomes(self, struct.unpack("3i", credentials)[1]):
+        _, user = peer_of(transport.get_extra_info("socket"))
+        if not self._guard.welcomes(self, user):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -208,21 +206,3 @@ class _Line(asyncio.Protocol):
             return
         self._unsent = _HEAD.pack(5, b"G", number)
         self._conversation, self._runs_program = begun, bool(hello.words)
-
-
-def _listen(directory: Path) -> socket.socket:
-    """The listening socket inside `directory`, 0600. A long path goes through a descriptor of the directory."""
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-    try:
-        place = directory / SOCKET
-        line.bind(str(place) if len(os.fsencode(place)) <= 100 else f"/proc/self/fd/{handle}/{SOCKET}")
-        place.chmod(0o600)
-        line.listen(_MOST)
-        line.setblocking(False)
-    except OSError as error:
-        line.close()
-        raise GuardError(f"cannot listen in {directory}: {error.strerror}", "run `leash doctor`") from error
-    finally:
-        os.close(handle)
-    return line

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +20,10 @@ from pathlib import Path
 from leashtui.guards.shim import peer
 from leashtui.guards.shim.directory import ShimDirectory
 from leashtui.guards.shim.question import LIMIT, Malformed, Question, read_question, write_allow, write_deny
-from leashtui.model.errors import GuardError
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import Action, Layer, ProcessRef, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
+from leashtui.sockets import listen, peer_of
 
 MOST = 256  # connections at once
 PATIENCE = 10.0  # seconds a connection may take to say what it wants
@@ -62,7 +61,7 @@ class ShimGuard:
         self._edits: list[bytes] = []
         self._kept: deque[tuple[ProcessRef, tuple[str, ...]]] = deque(maxlen=MOST)
         self._open: set[_Connection] = set()
-        self._listener = _listen(directory)
+        self._listener = listen(directory, "ask.sock", MOST)
         self._directory.seal()
         loop.add_reader(self._listener, self._accept)
 
@@ -103,7 +102,7 @@ class ShimGuard:
             ):  # no descriptor left: the callers wait in the backlog, which refuses nobody and runs nothing
                 return
             line.setblocking(False)
-            pid, uid = _credentials(line)
+            pid, uid = peer_of(line)
             if uid != self._uid or len(self._open) >= MOST:
                 why = "too many questions at once" if uid == self._uid else "you are not the session's user"
                 with contextlib.suppress(OSError):
@@ -254,27 +253,3 @@ class _Connection:
         line.close()
         if withdraw and self._ticket is not None:
             self._ticket.withdraw(withdraw)
-
-
-def _listen(directory: Path) -> socket.socket:
-    """The listening ask socket inside `directory`, 0600. A long path goes through a descriptor of the directory."""
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-    try:
-        place = directory / "ask.sock"
-        line.bind(str(place) if len(os.fsencode(place)) <= 100 else f"/proc/self/fd/{handle}/ask.sock")
-        place.chmod(0o600)
-        line.listen(MOST)
-        line.setblocking(False)
-    except OSError as error:
-        line.close()
-        raise GuardError(f"cannot listen in {directory}: {error.strerror}", "run `leash doctor`") from error
-    finally:
-        os.close(handle)
-    return line
-
-
-def _credentials(line: socket.socket) -> tuple[int, int]:
-    """pid and uid of the process that connected."""
-    raw = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(raw[:4], sys.byteorder), int.from_bytes(raw[4:8], sys.byteorder)
