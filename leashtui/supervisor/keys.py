@@ -65,7 +65,14 @@ KEYS_OF: dict[str, tuple[str, ...]] = {
     "claude": (".claude/.credentials.json",), "codex": (".codex/auth.json",), "qwen": (".qwen/oauth_creds.json",),
     "gemini": (".gemini/oauth_creds.json", ".gemini/mcp-oauth-tokens.json"), "cline": (".cline/data/secrets.json",),
     "opencode": (".local/share/opencode/auth.json", ".local/share/opencode/mcp-auth.json"),
-    "goose": (".config/goose/secrets.yaml",),
+    "goose": (".config/goose/secrets.yaml",), "composer": (".composer/auth.json", ".config/composer/auth.json"),
+    "modal": (".modal.toml",), "doppler": (".doppler",), "neonctl": (".config/neonctl",), "neon": (".config/neonctl",),
+    "pscale": (".config/planetscale",), "turso": (".config/turso",), "slack": (".slack/credentials.json",),
+    "twilio": (".twilio-cli",), "vultr-cli": (".vultr-cli.yaml", ".config/vultr-cli.yaml"), "civo": (".civo.json",),
+    "influx": (".influxdbv2",), "atlas": (".config/atlascli",), "sbt": (".sbt/.credentials", ".ivy2/.credentials"),
+    **dict.fromkeys(("dart", "flutter"), (".config/dart/pub-credentials.json",)), "exo": (".config/exoscale",),
+    "llm": (".config/io.datasette.llm/keys.json",), "shopify": (".config/shopify",), "infisical": (".infisical",),
+    "sentry": (".config/sentry",), "acli": (".config/jira",), "ovhai": (".ovh.conf",),
 }  # fmt: skip
 """Program: what it authenticates with, below the home. The list of what is covered is floor.HIDDEN and floor.KEYS."""
 STATE_OF: dict[str, tuple[str, ...]] = {
@@ -84,7 +91,7 @@ _NETRC = frozenset("git-remote-https git-remote-http git-lfs wget curl http http
 _HOST = re.compile(r"://(?:[^/@\s]*@)?([\w.-]+)")
 _IDLE = frozenset({"--version", "-V", "--help", "-h", "version", "help", "completion", "-Q"})
 _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
-_PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew".split())
+_PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew dart flutter".split())
 
 
 def _is_folder(remote: str) -> bool:

@@ -65,6 +65,11 @@ KEYS = (
     ".subversion/auth", ".jira.d", ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json",
     ".gemini/mcp-oauth-tokens.json", ".local/share/opencode/auth.json", ".local/share/opencode/mcp-auth.json",
     ".qwen/oauth_creds.json", ".cline/data/secrets.json", ".config/goose/secrets.yaml",
+    ".composer/auth.json", ".config/composer/auth.json", ".modal.toml", ".doppler", ".config/neonctl",
+    ".config/planetscale", ".config/turso", ".slack/credentials.json", ".twilio-cli", ".vultr-cli.yaml",
+    ".config/vultr-cli.yaml", ".civo.json", ".influxdbv2", ".config/atlascli", ".sbt/.credentials",
+    ".ivy2/.credentials", ".config/dart/pub-credentials.json", ".config/io.datasette.llm/keys.json",
+    ".config/exoscale", ".config/shopify", ".config/sentry", ".infisical", ".config/jira", ".ovh.conf",
 )  # fmt: skip
 """Below the home: what git, package managers, cloud tools and other agents work with; opened for the act that was
 allowed to."""
