@@ -14,7 +14,7 @@ from leashtui.classify.environment import judge_set, judge_unset
 from leashtui.classify.formats import echo_text, printf_text
 from leashtui.classify.machine import Machine
 from leashtui.classify.patterns import lazy
-from leashtui.classify.places import resolve
+from leashtui.classify.places import is_installed, resolve
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.sourcing import alias, command, eval_text, exec_words, source, trap
 from leashtui.classify.state import State
@@ -235,8 +235,13 @@ def _let(call: Call) -> Stream:
 
 def _enable(call: Call) -> Stream:
     if "-f" in call.words and len(call.words) > 2:
-        call.run_file(call.words[call.words.index(Word("-f")) + 1], "loads")
-        call.sign("obfuscated")
+        library = call.words[call.words.index(Word("-f")) + 1]
+        setting = call.machine.setting
+        call.run_file(library, "loads")
+        if call.place(library) is not Place.SYSTEM and not is_installed(
+            call.path(library), setting.workspace, setting.home
+        ):
+            call.sign("obfuscated")
     return NOTHING
 
 

@@ -129,3 +129,19 @@ def test_what_the_session_made_may_be_removed_and_it_is_no_removal(engine: Engin
 def test_only_git_changes_what_git_keeps(engine: Engine, path: str, exe: str, expected: bool) -> None:
     request = Request(Action.FILE_WRITE, Layer.KERNEL, "/", exe=exe, path=f"{ROOT}/{path}")
     assert engine(request).destructive is expected
+
+
+@pytest.mark.parametrize(
+    ("library", "hidden"),
+    [
+        ("/usr/lib/bash/realpath", False),
+        ("/home/dev/.pyenv/libexec/pyenv-realpath.dylib", False),
+        ("/tmp/libexec/x.so", True),
+        ("x.so", True),
+        ("/home/dev/proj/libexec/x.so", True),
+        ("$UNKNOWN/x.so", True),
+    ],
+)
+def test_a_builtin_from_where_programs_are_installed_hides_nothing(engine: Engine, library: str, hidden: bool) -> None:
+    facts = run(engine, "bash", "-c", f"enable -f {library} x", exe="/bin/bash")
+    assert facts.obfuscated is hidden
