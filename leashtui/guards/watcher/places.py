@@ -15,6 +15,7 @@ from leashtui.model.facts import Place
 _FOLDERS = {
     ".husky": Place.HOOK,
     ".githooks": Place.HOOK,
+    ".lefthook": Place.HOOK,
     ".circleci": Place.CI,
     ".buildkite": Place.CI,
     ".claude": Place.AGENT_CONFIG,
@@ -60,7 +61,8 @@ _PAIRS = {
 }
 _PAIRED = frozenset(first for first, _ in _PAIRS)
 _NAMES = {
-    Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc .overcommit.yml",
+    Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc .overcommit.yml"
+    " lefthook-local.yml lefthook-local.yaml .lefthook-local.yml .lefthook.yaml",
     Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
     " appveyor.yml .woodpecker.yml",
     Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json mcp.json"
@@ -68,7 +70,7 @@ _NAMES = {
     " .devcontainer.json AGENT.md CRUSH.md WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes"
     " crush.json .crush.json",
     Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
-    " .zlogin .inputrc .envrc .gitconfig",
+    " .zlogin .inputrc .envrc .gitconfig mise.toml .mise.toml mise.local.toml .mise.local.toml",
     Place.GUARD: ".leash.toml leash.toml leash.cedar",
     Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
     " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock pylock.toml",
@@ -77,6 +79,7 @@ _NAMES = {
 }
 _BY_NAME = {name: place for place, names in _NAMES.items() for name in names.split()}
 _PATTERNS = (
+    ("*.code-workspace", Place.AGENT_CONFIG),
     ("*.pem", Place.SECRET),
     ("*.key", Place.SECRET),
     ("*.p12", Place.SECRET),
