@@ -295,6 +295,8 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
     special = _special(path, name, home, inside, root)
     if special is not Place.NONE:
         return special
+    if inside and any(is_within(path, steers) for steers in workspace.steers):
+        return Place.HOOK
     if inside:
         return _inside(path[len(root) + 1 :], name)
     if any(is_within(path, folder) for folder in workspace.also):

@@ -198,6 +198,7 @@ def effects(
             "shown": shown,
             "keeps": lanes.keeps,
             "owns": owns,
+            "steered": lanes.steered,
         }
         entrance: dict[str, Any] = {
             "listener": listener,

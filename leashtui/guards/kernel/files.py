@@ -77,7 +77,7 @@ class FileGuard:
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
     known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
-    takes their place."""
+    takes their place. steered: what git's settings name."""
 
     def __init__(
         self,
@@ -101,6 +101,7 @@ class FileGuard:
         keeps: Callable[[str, str], bool] = lambda path, exe: True,
         owns: Owns = _nobodys,
         ways: Ways | None = None,
+        steered: Sequence[str] = (),
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -121,7 +122,7 @@ class FileGuard:
         self._touched = touched
         self._made = made if made is not None else Made()
         self._made.watched = True
-        self._moves = Moves(self._made, nameless, fleeting, self._holds)
+        self._moves = Moves(self._made, nameless, fleeting, self._holds, steered)
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
@@ -344,6 +345,8 @@ class FileGuard:
                 wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
                 wanted.append((Action.FILE_WRITE, telling(spot, kind)))
+            if kind is Kind.SYMLINK:
+                wanted += self._moves.brings(spot.path)
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted
