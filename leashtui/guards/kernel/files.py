@@ -30,6 +30,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.moves import Moves, telling
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
+from leashtui.guards.kernel.neighbours import NEIGHBOUR, Neighbours
 from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds
 from leashtui.guards.kernel.precious import in_repository
 from leashtui.guards.kernel.spot import Magic, Spot, locate
@@ -122,6 +123,7 @@ class FileGuard:
         self._touched = touched
         self._made = made if made is not None else Made()
         self._made.watched = True
+        self._neighbours = Neighbours(self._made)
         self._moves = Moves(self._made, nameless, fleeting, self._holds, steered)
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
@@ -186,6 +188,7 @@ class FileGuard:
     def made(self, path: str) -> None:
         """A socket was made there."""
         self._made.made(path)
+        self._neighbours.made(path)
 
     def _fail(self, notice: Notice, error: Exception) -> None:
         """Whatever could not be done fails the call as the kernel would, or with EIO."""
@@ -213,6 +216,9 @@ class FileGuard:
             fd = fds[-1] if fds else -1
             if lends(deed, fd, spots):
                 self._holding.refuse(notice, LENDS)
+                return
+            if self._neighbours.use(deed, fd, spots):
+                self._holding.refuse(notice, NEIGHBOUR)
                 return
             asked = []
             now = self._arriving(deed, spots)
