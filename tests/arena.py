@@ -239,6 +239,8 @@ class Arena:
         put(self.home / "other/.git/config", "[core]\n")
         put(self.home / "folder/in", "mine")
         put(self.home / ".cache/made", "again")
+        put(self.home / ".cache/oh-my-posh/init.zsh", "# mine")
+        put(self.home / ".nuget/NuGet/NuGet.Config", "<configuration/>")
         put(self.home / ".pub-cache/bin/tool", "mine", 0o755)
         (self.home / "folder/empty").mkdir()
         for name in (".bashrc", ".profile", ".gitconfig", ".config/autostart/x.desktop", "bin/tool"):

@@ -62,7 +62,7 @@ _GENERATED_FILES = lazy(
     r"|gmon\.out"
     r"|profile\.out|cpu\.prof|mem\.prof|stats\.json)"
 )
-_HOOK_FOLDERS = _names(".husky .githooks")
+_HOOK_FOLDERS = _names(".husky .githooks .lefthook .lefthook-local")
 _CI_FOLDERS = _names(".circleci .buildkite .woodpecker .tekton")
 _AGENT_FOLDERS = _names(
     ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
@@ -86,7 +86,10 @@ _BY_NAME = {
     name: place
     for place, names in {
         Place.HOOK: ".pre-commit-config.yaml lefthook.yml lefthook.yaml .lefthook.yml .huskyrc .overcommit.yml"
-        " .simple-git-hooks.json .simple-git-hooks.cjs .simple-git-hooks.js",
+        " .simple-git-hooks.json .simple-git-hooks.cjs .simple-git-hooks.js .lefthook.yaml lefthook.toml lefthook.json"
+        " lefthook-local.yml lefthook-local.yaml .lefthook-local.yml .lefthook-local.yaml lefthook-local.toml"
+        " lefthook-local.json simple-git-hooks.json simple-git-hooks.cjs simple-git-hooks.js .huskyrc.json .huskyrc.js"
+        " husky.config.js captainhook.json prek.toml",
         Place.CI: ".gitlab-ci.yml .travis.yml azure-pipelines.yml Jenkinsfile bitbucket-pipelines.yml .drone.yml"
         " appveyor.yml .woodpecker.yml .cirrus.yml",
         Place.AGENT_CONFIG: "CLAUDE.md CLAUDE.local.md AGENTS.md AGENTS.override.md GEMINI.md QWEN.md .mcp.json"
@@ -94,14 +97,15 @@ _BY_NAME = {
         " opencode.json opencode.jsonc .cursorrules .windsurfrules .clinerules .aider.conf.yml copilot-instructions.md"
         " claude_desktop_config.json mcp_settings.json cline_mcp_settings.json .devcontainer.json AGENT.md CRUSH.md"
         " WARP.md .goosehints .rules .augment-guidelines .kilocodemodes .roomodes crush.json .crush.json"
-        " .continuerules",
+        " .continuerules .roorules",
         Place.SHELL_RC: ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv"
         " .zlogin .zlogout .inputrc .envrc .gitconfig .vimrc .tmux.conf .screenrc .xinitrc .xprofile .xsession"
         " .pam_environment"
         " config.fish .kshrc .cshrc .tcshrc .login .direnvrc .pythonrc .pdbrc .gdbinit .lldbinit .psqlrc .sqliterc"
         " .irbrc"
         " .Rprofile .curlrc .wgetrc .emacs .exrc .nvimrc .nvim.lua .lvimrc .autoenv .autoenv.zsh .pryrc .byebugrc"
-        " .dir-locals.el .dir-locals-2.el .vimspector.json .ycm_extra_conf.py .ghci .ocamlinit .lazy.lua",
+        " .dir-locals.el .dir-locals-2.el .vimspector.json .ycm_extra_conf.py .ghci .ocamlinit .lazy.lua .Renviron"
+        " .octaverc .iex.exs .perldb .psysh.php mise.toml .mise.toml mise.local.toml .mise.local.toml",
         Place.GUARD: ".leash.toml leash.toml leash.cedar leashtui.toml .leashrc",
         Place.LOCKFILE: "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb uv.lock"
         " poetry.lock Pipfile.lock pdm.lock Cargo.lock go.sum Gemfile.lock composer.lock mix.lock flake.lock"
@@ -116,7 +120,7 @@ _RC_PARTS = (
     "/.config/fish/", "/.config/autostart/", "/.config/systemd/", "/.local/share/systemd/", "/Library/LaunchAgents/",
     "/.config/git/", "/.oh-my-zsh/", "/.bashrc.d/", "/.profile.d/", "/.config/nvim/", "/.vim/", "/.zsh/",
     "/.config/environment.d/", "/.emacs.d/", "/.config/direnv/", "/.local/share/nautilus/scripts/",
-    "/.ipython/profile_default/startup/", "/.hg/hgrc", "/.jj/repo/config",
+    "/.ipython/profile_default/startup/", "/.hg/hgrc", "/.jj/repo/config", "/.config/mise/", "/.mise/config.",
 )  # fmt: skip
 _GUARD_PARTS = (
     "/.config/leash", "/.local/state/leash", "/.local/share/leash", "/.cache/leash", "/etc/leash", "/run/leash",
@@ -201,11 +205,13 @@ _TELLING_FOLDERS = (
     _HOOK_FOLDERS | _CI_FOLDERS | _AGENT_FOLDERS | _names(".git .github .forgejo .gitea .leash .leashtui .ssh")
 )
 _TELLING_FILES = frozenset(name for name, named in _BY_NAME.items() if named is not Place.LOCKFILE)
+_TELLING_END = ".code-workspace"
+"""An editor's tasks and settings under any name."""
 
 
 def is_telling(name: str, *, folder: bool) -> bool:
     """Whether a file of this name, or what lies in such a folder, tells programs what to do, wherever it stands."""
-    return name in (_TELLING_FOLDERS if folder else _TELLING_FILES)
+    return name in (_TELLING_FOLDERS if folder else _TELLING_FILES) or (not folder and name.endswith(_TELLING_END))
 
 
 def is_git_data(path: str) -> bool:
@@ -290,6 +296,8 @@ def place_of(path: str, workspace: Workspace, home: str) -> Place:
     special = _special(path, name, home, inside, root)
     if special is not Place.NONE:
         return special
+    if inside and any(is_within(path, steers) for steers in workspace.steers):
+        return Place.HOOK
     if inside:
         return _inside(path[len(root) + 1 :], name)
     if any(is_within(path, folder) for folder in workspace.also):
@@ -311,7 +319,7 @@ def _special(path: str, name: str, home: str, inside: bool, root: str) -> Place:
         return Place.GUARD
     if is_secret_path(path, home):
         return Place.SECRET
-    named = _BY_NAME.get(name)
+    named = Place.AGENT_CONFIG if name.endswith(_TELLING_END) else _BY_NAME.get(name)
     if named is not None and not (named is Place.LOCKFILE and not inside):
         return named
     if "/plans/" in path and _OWN_PLANS.search(path):

@@ -25,7 +25,8 @@ class Workspace(Struct, frozen=True):
     bins: the folders of programs a person had on PATH when the session began; what they installed there is no find.
     pins: the repository as it was then; None where there is none, or no session. temps: folders for temporary files
     besides the usual ones, as the person has them. caches: where build tools keep below the home what they can fetch or
-    make again, as beginnings of paths; kept: what among these is an agent's or the person's all the same.
+    make again, as beginnings of paths; kept: what among these is an agent's or the person's all the same. steers: what
+    in it git's own settings name: hooks, further settings, programs.
     """
 
     root: str
@@ -35,3 +36,4 @@ class Workspace(Struct, frozen=True):
     temps: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    steers: tuple[str, ...] = ()

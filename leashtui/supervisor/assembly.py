@@ -166,7 +166,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     temps = temps_of(start.env, start.home, start.workspace)
     own = own_state(adapter_of(start.agent), start.home, start.env)
     kept = (*own.agents, *own.kept)
-    workspace = Workspace(start.workspace, start.also, bins, probe.pinned(), temps, caches(start.home), kept)
+    pins, steers = probe.pinned(), probe.steers()
+    workspace = Workspace(start.workspace, start.also, bins, pins, temps, caches(start.home), kept, steers)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     engine = Engine(

@@ -38,11 +38,16 @@ def entries(config: Path) -> list[Entry]:
     return found
 
 
-def everywhere(config: Path) -> list[Entry]:
-    """What git would read for this repository: the machine's, the account's, then its own."""
+def sources(config: Path) -> list[Path]:
+    """The files git would read for this repository: the machine's, the account's, then its own."""
     home = Path(os.path.expanduser("~"))
     shared = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "git/config"
-    return [e for f in (Path("/etc/gitconfig"), shared, home / ".gitconfig", config) for e in entries(f)]
+    return [Path("/etc/gitconfig"), shared, home / ".gitconfig", config]
+
+
+def everywhere(config: Path) -> list[Entry]:
+    """What git would read for this repository."""
+    return [e for f in sources(config) for e in entries(f)]
 
 
 def address(said: list[Entry], remote: str) -> str | None:

@@ -136,8 +136,13 @@ class Lanes:
         return {name for name, further, _ in (rest.partition("/") for rest in self._below(folder)) if further}
 
     def _below(self, folder: str) -> list[str]:
-        places = (*self._own, *self._kept, *self._added, *self._lent)
+        places = (*self._own, *self._kept, *self._added, *self._lent, *self._workspace.steers)
         return [place[len(folder) + 1 :] for place in places if place.startswith(folder + "/")]
+
+    @property
+    def steered(self) -> tuple[str, ...]:
+        """What in the workspace git's settings name."""
+        return self._workspace.steers
 
     def holds_work(self, folder: str) -> bool:
         """Whether the workspace, git's own folders of it or the home lie in this folder or further down: there, other

@@ -19,6 +19,7 @@ from pathlib import Path
 from leashtui.classify.workspace import Pins
 from leashtui.supervisor.gitaddress import address, entries, everywhere, remotes
 from leashtui.supervisor.lookalikes import Lookalikes
+from leashtui.supervisor.steers import steers
 
 _LIMIT = 256 * 1024
 _FRESH = 2.0
@@ -140,6 +141,11 @@ class RepositoryProbe:
         branch = head.partition("refs/heads/")[2].strip()
         protected = default.partition("refs/remotes/origin/")[2].strip()
         return Pins(known, branch, (protected,) if protected else ())
+
+    def steers(self) -> tuple[str, ...]:
+        """What in the workspace git's settings name now: see supervisor.steers."""
+        folder, shared = self._folders()
+        return steers([shared / "config", folder / "config.worktree"], self._root)
 
     def _folders(self) -> tuple[Path, Path]:
         """git's folder for this checkout, and the one it shares with others."""

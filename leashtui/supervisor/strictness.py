@@ -58,7 +58,8 @@ STEERS = (
     ".cache/p10k-", ".cache/gitstatus/", ".cache/zsh/", ".cache/zcompdump", ".cache/.zcompdump", ".cache/oh-my-zsh/",
     ".cache/antidote/", ".cache/antibody/", ".cache/zinit/", ".cache/starship/", ".cache/carapace/", ".cache/fish/",
     ".cache/direnv/", ".cache/nvim/luac/", ".cache/emacs/", ".pub-cache/bin/", ".nuget/plugins/", ".ccache/ccache.conf",
-    ".ivy2/.credentials",
+    ".ivy2/.credentials", ".nuget/NuGet/", ".cache/oh-my-posh/", ".cache/zsh4humans/", ".cache/dein/", ".cache/wal/",
+    ".cache/zplug/", ".cache/prezto/",
 )  # fmt: skip
 """Among these: what a shell or an editor runs when it starts, programs on PATH, settings that name programs."""
 TRAILS = (
@@ -197,6 +198,7 @@ def effects(
             "shown": shown,
             "keeps": lanes.keeps,
             "owns": owns,
+            "steered": lanes.steered,
         }
         entrance: dict[str, Any] = {
             "listener": listener,

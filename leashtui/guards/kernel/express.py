@@ -17,6 +17,7 @@ from leashtui.guards.kernel.credentials import Masks, is_as_we_are
 from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed
+from leashtui.guards.kernel.neighbours import SHARED
 from leashtui.guards.kernel.precious import REPOSITORY
 from leashtui.guards.kernel.swift import Swift
 from leashtui.model.request import Action
@@ -95,7 +96,7 @@ class Lessons:
     def removed(self, folder: str, fd: int, name: str, *, as_folder: bool = False) -> None:
         """`name` was removed from `folder` without a question, by policy alone or as the session's own."""
         path = f"{folder}/{name}"
-        if self._tape(path):
+        if self._tape(path) or path.startswith(SHARED):
             return
         if self._ways.knows_all(folder, Action.FILE_DELETE):
             self.made(folder, fd, "")

@@ -30,6 +30,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.moves import Moves, telling
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
+from leashtui.guards.kernel.neighbours import NEIGHBOUR, Neighbours
 from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds
 from leashtui.guards.kernel.precious import in_repository
 from leashtui.guards.kernel.spot import Magic, Spot, locate
@@ -77,7 +78,7 @@ class FileGuard:
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
     known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
-    takes their place."""
+    takes their place. steered: what git's settings name."""
 
     def __init__(
         self,
@@ -101,6 +102,7 @@ class FileGuard:
         keeps: Callable[[str, str], bool] = lambda path, exe: True,
         owns: Owns = _nobodys,
         ways: Ways | None = None,
+        steered: Sequence[str] = (),
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -121,7 +123,8 @@ class FileGuard:
         self._touched = touched
         self._made = made if made is not None else Made()
         self._made.watched = True
-        self._moves = Moves(self._made, nameless, fleeting, self._holds)
+        self._neighbours = Neighbours(self._made)
+        self._moves = Moves(self._made, nameless, fleeting, self._holds, steered)
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
@@ -185,6 +188,7 @@ class FileGuard:
     def made(self, path: str) -> None:
         """A socket was made there."""
         self._made.made(path)
+        self._neighbours.made(path)
 
     def _fail(self, notice: Notice, error: Exception) -> None:
         """Whatever could not be done fails the call as the kernel would, or with EIO."""
@@ -212,6 +216,9 @@ class FileGuard:
             fd = fds[-1] if fds else -1
             if lends(deed, fd, spots):
                 self._holding.refuse(notice, LENDS)
+                return
+            if self._neighbours.use(deed, fd, spots):
+                self._holding.refuse(notice, NEIGHBOUR)
                 return
             asked = []
             now = self._arriving(deed, spots)
@@ -344,6 +351,8 @@ class FileGuard:
                 wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
                 wanted.append((Action.FILE_WRITE, telling(spot, kind)))
+            if kind is Kind.SYMLINK:
+                wanted += self._moves.brings(spot.path)
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted

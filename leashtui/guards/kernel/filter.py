@@ -41,11 +41,12 @@ _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _SETLEASE, _SETDELEG = 1024, 1040
 """Commands of fcntl: who holds a lease keeps everybody else who opens the file waiting, leash and the person too."""
 _SETS_FLAGS = (
-    0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613, 0x40087602, 0x40047211,
+    0x40086602, 0x40046602, 0x401C5820, 0x40806685, 0x800C6613, 0x40087602, 0x40086604, 0x40047211,
     0x50009401, 0x5000940E, 0x5000940F, 0x50009417, 0x50009418, 0x5000943F, 0x4008941A,
 )  # fmt: skip
-"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY, SETVERSION, those of FAT; btrfs's
-subvolumes and snapshots, which show covered files anew: for an owner of each, a descriptor for reading is enough."""
+"""FS_IOC_SETFLAGS in both widths, FSSETXATTR, ENABLE_VERITY, SET_ENCRYPTION_POLICY, SETVERSION and ext4's own, those of
+FAT; btrfs's subvolumes and snapshots, which show covered files anew: for an owner of each, a descriptor for reading is
+enough."""
 _OTHER_WAYS = {0: (4,), 41: (5, 6, 54, 55, 57, 59)}
 """Socket options by level that send a packet another way than its address says: IPv4's options, IPv6's headers."""
 _SET_DUMPABLE = 4

@@ -36,6 +36,7 @@ SCOPES = 3  # abstract unix sockets, signals
 NEWNS, NEWUSER, NEWIPC = 0x20000, 0x10000000, 0x8000000
 MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
 MS_BIND, MS_REMOUNT, MS_REC, MS_PRIVATE = 4096, 32, 16384, 1 << 18
+RLIMIT_CORE = 4
 PRICE = 200  # of 1000: a fifth of all memory, by which programs of the session seem larger than they are
 KEPT = (0, 1, 3, 6, 7)  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
 
@@ -247,6 +248,14 @@ def go_first() -> None:
         pass  # then the kernel chooses by size alone
 
 
+def leave_no_core() -> None:
+    """The kernel itself writes a core, wherever the program stands that died, unless it hands it to a program."""
+    with open("/proc/sys/kernel/core_pattern", "rb") as file:
+        if file.read(1) == b"|":
+            return
+    check(libc.setrlimit(RLIMIT_CORE, struct.pack("QQ", 0, 0)))
+
+
 def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-arg]
     """Everything that must hold before the agent runs. Raises OSError."""
     check(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0))
@@ -258,6 +267,8 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
     os.chdir(settings["cwd"])
     if settings["guarded"]:
         go_first()
+        if settings["cores"]:
+            leave_no_core()
         own, others = terminals()
         if settings["covered"]:
             cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"], others)

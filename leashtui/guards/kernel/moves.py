@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.made import Made
@@ -36,7 +36,8 @@ def telling(spot: Spot, kind: Kind) -> str:
 
 class Moves:
     """made: the session's own names. nameless: whether names there mean nothing; fleeting: whether what lies there may
-    be removed without a question. holds: whether what is nobody's to write lies below a folder."""
+    be removed without a question. holds: whether what is nobody's to write lies below a folder. steered: what git's
+    settings name."""
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class Moves:
         nameless: Callable[[str], bool],
         fleeting: Callable[[str], bool],
         holds: Callable[[str], bool],
+        steered: Sequence[str] = (),
     ) -> None:
         self._made = made
         self._nameless = nameless
         self._fleeting = fleeting
         self._holds = holds
+        self._steered = tuple(steered)
 
     def wanted(self, deed: Deed, source: Spot, target: Spot) -> list[tuple[Action, str]]:
         """What a rename comes to, as acts on real paths. Raises OSError where it fails anyway."""
@@ -60,6 +63,7 @@ class Moves:
             ways.append((target, source.path))
             wanted.append((Action.FILE_WRITE, telling(source, Kind.RENAME)))
         for spot, to in ways:
+            wanted += self.brings(spot.path) + self.brings(to)
             leaves = self._leaving(spot.path, to)
             wanted.append((leaves, self.own_name(spot.path) if leaves is Action.FILE_DELETE else spot.path))
             if spot.is_folder:
@@ -67,6 +71,10 @@ class Moves:
                     raise fail(errno.EACCES)
                 wanted += self._carrying(spot.path, to)
         return wanted
+
+    def brings(self, path: str) -> list[tuple[Action, str]]:
+        """What git will find below a name that now means something else."""
+        return [(Action.FILE_WRITE, place) for place in self._steered if place.startswith(path + "/")]
 
     def own_name(self, path: str) -> str:
         """What a file is called that was only put aside under another name, while nothing else took its place."""

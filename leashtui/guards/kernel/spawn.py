@@ -24,6 +24,7 @@ from leashtui.guards.kernel.filter import program
 from leashtui.guards.kernel.floor import BARE, Floor
 from leashtui.guards.kernel.trials import trials
 from leashtui.model.errors import GuardError
+from leashtui.model.request import Tier
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 _PATIENCE = 20.0
@@ -92,6 +93,7 @@ def launch(
         "filter": program(floor.tier, reads=floor.reads),
         "trials": trials(floor.tier) if guarded else [],
         "handled": floor.handled,
+        "cores": floor.tier is Tier.COMPAT,  # in tier strict the floor keeps the kernel from writing them
         "rules": [(os.fsencode(path), rights) for path, rights in floor.rules],
         "covered": [os.fsencode(path) for path in floor.covered],
         "veil": os.fsencode(floor.veil),

@@ -29,6 +29,7 @@ int openat(int, const char *, int, unsigned);
 int linkat(int, const char *, int, const char *, int);
 int mkdirat(int, const char *, unsigned);
 int unlinkat(int, const char *, int);
+int statx(int, const char *, int, unsigned, void *);
 unsigned umask(unsigned);
 int close(int);
 int fcntl(int, int, int);
@@ -46,6 +47,8 @@ local CWD, MOST = -100, 64
 local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_CLOEXEC, setting.O_NOCTTY
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
+local NO_FOLLOW, KIND, SOCKET = 0x100, 1, 0xc000
+local kinds = ffi.new("uint16_t[128]")  -- struct statx: its mode is the fifteenth
 local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
 local listener = setting.listener
@@ -267,6 +270,11 @@ local function new_link(tid, from, address, to, second, flags)
   return say(0)
 end
 
+-- Whether a socket lies there: somebody outside may listen at it, wherever it is.
+local function is_socket(folder, name)
+  return C.statx(folder.fd, name, NO_FOLLOW, KIND, kinds) == 0 and bit.band(kinds[14], 0xf000) == SOCKET
+end
+
 -- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be, or
 -- where the session made it.
 local function removal(tid, number, address, flags)
@@ -276,7 +284,7 @@ local function removal(tid, number, address, flags)
   local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
   if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end
   if ours or folder.removes and is_any(folder, name) then
-    if not as_we_are(tid) then return false end
+    if not as_we_are(tid) or not own[path] and is_socket(folder, name) then return false end
     if C.unlinkat(folder.fd, name, flags) == 0 then
       leave(path)
       made[#made + 1] = GONE_MARK .. path
