@@ -262,6 +262,8 @@ def delete(
         what = f"{how} everything in / when the variable is empty, and nothing here sets it"
         ledger.add(Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive)
         return
+    if where is Place.UNKNOWN and machine.sees_files:
+        return  # its program is judged by the names it is given, and what it removes by name
     if where is Place.UNKNOWN:
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
         grade = Severity.HIGH
