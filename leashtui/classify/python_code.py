@@ -182,6 +182,9 @@ class _Reader(Names):
                 if len(node.args) > 1
                 else next((self.text(k.value) for k in node.keywords if k.arg == "mode"), None),
             )
+        elif last == "open" and isinstance(node.func, ast.Attribute) and self.text(node.func.value) is not None:
+            mode = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "mode"), None)
+            self._open(self.text(node.func.value), self.text(mode))
         elif (last in WRITES or last in READS) and isinstance(node.func, ast.Attribute):
             self._path(last, self.text(node.func.value), text)
         elif name in COREUTILS:
