@@ -62,6 +62,9 @@ WORK = (
     "python3 - <<'E'\nimport sqlite3, os\nc = sqlite3.connect('x.db'); c.execute('create table t(i)')\n"
     "c.execute('drop table t')\nc.close(); os.remove('x.db')\nE",
     "python3 -c 'import os, time; p = os.fork() or time.sleep(60); os.kill(p, 9); os.wait()'",
+    "echo A=1 > .env.test && cat .env.test && rm .env.test",
+    "ssh-keygen -q -t ed25519 -N '' -f id_x && rm id_x id_x.pub",
+    "d=$(mktemp -d) && cd $d && python3 -m venv --without-pip v && ./v/bin/python -c 1 && . v/bin/activate && rm -r $d",
     "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",
     "script -qec 'echo hi' /dev/null",
     "flock lock echo x && rm lock",

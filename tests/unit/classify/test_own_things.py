@@ -570,3 +570,53 @@ def test_a_database_is_known_by_where_its_name_leads(name: str) -> None:
         engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
         changes = Verb.DATA_CHANGE in {e.verb for e in engine.text(f"sqlite3 {name} 'drop table t'", CWD).effects}
         assert changes is (isinstance(probe, Linked) or name.startswith("file:"))
+
+
+class Written(Repository):
+    """Files that hold what they say; a link leads to somebody's."""
+
+    def __init__(self, *own: str, **texts: str) -> None:
+        super().__init__(*own)
+        self.texts |= {path.replace("__", "/"): text for path, text in texts.items()}
+
+    def real(self, path: str) -> str:
+        """See Probe."""
+        return "/tmp/theirs" if path == "/tmp/v/bin/way" else path
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [("key.pem", "rm key.pem"), (".env.test", "rm -f .env.test"), ("id_rsa", "unlink id_rsa")],
+)  # fmt: skip
+def test_a_key_that_the_session_made_may_go(own: str, line: str) -> None:
+    for probe, asked in ((Repository(f"{CWD}/{own}"), False), (Repository(), True)):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+        found = engine.text(line, CWD)
+        assert found.destructive is asked
+        assert (Place.SECRET in {e.place for e in found.effects}) is asked
+    home = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(f"{HOME}/.ssh/{own}"), bounds=SEEN)
+    assert home.text(f"rm ~/.ssh/{own}", CWD).destructive
+
+
+def test_what_was_written_out_here_is_no_secret_when_it_is_read() -> None:
+    probe = Written()
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+    engine.text("printf 'A=1\\n' > .env.test; echo B=$(cat .env) > .env.y; cp .env .env.z; echo D=$KEY > .env.w", CWD)
+    for name, text in ((".env.test", "A=1\n"), (".env.y", "B=1\n"), (".env.z", "C=1\n"), (".env.w", "D=1\n")):
+        probe.texts[f"{CWD}/{name}"] = text
+        assert engine.text(f"grep A {name}", CWD).reads_secret is (name != ".env.test")
+    probe.texts[f"{CWD}/.env.test"] = "A=2\n"  # somebody else put a secret there meanwhile
+    assert engine.text("cat .env.test", CWD).reads_secret
+
+
+@pytest.mark.parametrize("makes", ["python3 -m venv v", "cd /tmp && virtualenv /tmp/v", "uv venv /tmp/v", "echo no"])
+def test_an_environment_made_in_a_temporary_folder_is_the_sessions(makes: str) -> None:
+    own = [f"/tmp/v/{name}" for name in ("bin/pytest", "bin/way", "bin/activate", "lib/x", "bin/python")]
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Written(*own), bounds=SEEN)
+    engine.text(makes, "/tmp")
+    for line in ("/tmp/v/bin/pytest -q", "cd /tmp && v/bin/python -c 1"):
+        assert (Place.TEMP in {e.place for e in engine.text(line, CWD).effects}) is (makes == "echo no")
+    for line in ("/tmp/v/bin/way", "/tmp/v/lib/x", "/tmp/v/bin/theirs", "/tmp/v/bin/../x"):
+        assert Place.TEMP in {e.place for e in engine.text(line, CWD).effects}, line
+    engine.text("curl -so /tmp/v/bin/pytest https://x.example/", CWD)
+    assert Place.TEMP in {e.place for e in engine.text("/tmp/v/bin/pytest -q", CWD).effects}
