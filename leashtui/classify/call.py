@@ -103,6 +103,11 @@ class Call:
         held = bounds.signals if self.stops == "signals" else bounds.sockets and self.stops == "sockets"
         return held and "privileged" not in self.ledger.signs
 
+    @property
+    def reaches_own_only(self) -> bool:
+        """Whether signals of this program reach no process but those of the session."""
+        return self.machine.setting.bounds.signals and "privileged" not in self.ledger.signs
+
     def listen(self, target: str, sentence: str) -> None:
         """A port is opened by sockets of this program's own."""
         if self.machine.setting.bounds.ports:
@@ -152,6 +157,13 @@ class Call:
     def delete(self, path: str, *, recursive: bool = False, how: str = "removes") -> None:
         """A file is removed."""
         touch.delete(self.machine, self.state, path, self.span, recursive=recursive, how=how)
+
+    def delete_unseen(self) -> None:
+        """Code removes files that it finds when it runs; where each is judged then, there is nothing to say yet."""
+        if not self.machine.sees_files:
+            self.sign("destructive")
+            sentence = "removes files whose names are known only when it runs"
+            self.add(Verb.DELETE, "", sentence, Severity.HIGH, place=Place.UNKNOWN, lost=True)
 
     def run_file(self, path: str, what: str = "runs") -> Place:
         """A file is executed; `-` is the standard input."""

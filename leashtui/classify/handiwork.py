@@ -17,7 +17,7 @@ from leashtui.classify.values import Stream, Taint, is_fixed
 K = TypeVar("K")
 _CODE = lazy(r"\.(?:py[cdw]?|so|[cm]?js|node|rb|p[lm]|php|lua|sh)$|/[^./]*$")
 _FETCHED = Taint.FETCHED | Taint.SOCKET
-_STRANGE = _FETCHED | Taint.DECODED | Taint.LOCAL
+_STRANGE = _FETCHED | Taint.DECODED | Taint.LOCAL | Taint.SECRET
 _MOST = 4096
 
 
@@ -27,6 +27,7 @@ class Handiwork:
     def __init__(self) -> None:
         self._texts: dict[bytes, None] = {}
         self._built: dict[str, None] = {}
+        self._environments: dict[str, None] = {}
         self._fetched: dict[str, None] = {}
 
     def wrote(self, path: str, content: Stream) -> None:
@@ -42,6 +43,15 @@ class Handiwork:
         """A compiler is told to put what it builds there."""
         _keep(self._built, path)
 
+    def furnishes(self, folder: str) -> None:
+        """A tool is told to put there what is installed, and what will be (a Python environment)."""
+        _keep(self._environments, folder)
+
+    def is_known(self, path: str, probe: Probe) -> bool:
+        """Whether every character of a file was written out in this session."""
+        text = probe.read_text(path) if is_fixed(path) else None
+        return bool(text) and _digest(text or "") in self._texts
+
     def holds(self, path: str, known: Stream | None, probe: Probe) -> bool:
         """Whether such a file may run as the session's own. known: what this very command wrote there."""
         if not is_fixed(path) or self._is_beside_fetched(path):
@@ -49,7 +59,10 @@ class Handiwork:
         text = known.text if known is not None and known.text is not None else probe.read_text(path)
         if text and _digest(text) in self._texts:
             return True
-        return path in self._built and probe.made(path)
+        if probe.real(path) != path:  # a link: what it leads to may be anybody's
+            return False
+        inside = any(path.startswith(folder + "/bin/") for folder in self._environments)
+        return (inside or path in self._built) and probe.made(path)
 
     def _is_beside_fetched(self, path: str) -> bool:
         """Whether a program there would find code that was fetched, by looking beside itself."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from leashtui.classify.call import Call
 from leashtui.classify.patterns import lazy
+from leashtui.classify.spec import Spec
 from leashtui.classify.values import Word
 from leashtui.model.facts import Place
 
@@ -19,8 +20,8 @@ _PERHAPS = frozenset("-c -p -I -f --config --config-file --configfile --project 
 _CODE = lazy(r"\.(?:[cm]?[jt]s|py|rb|gradle|kts|lua|nse|ini|cfg|so|dll|dylib|el|vim)$")
 
 
-def judge_loads(call: Call) -> None:
-    """Report code from a temporary folder that an option of this call names."""
+def judge_loads(call: Call, spec: Spec) -> None:
+    """Report code from a temporary folder that an option of this call names, by what its table says takes a value."""
     former = ""
     for word in call.words[1:]:
         name, sign, value = word.partition("=")
@@ -29,6 +30,8 @@ def judge_loads(call: Call) -> None:
         former = str(word)
         if not value.startswith(("/", "~", "..")) or (name not in _ALWAYS and name not in _PERHAPS):
             continue
+        if len(name) == 2 and name not in spec.every_takes:
+            continue  # `rm -f x.py`, `cc -c x.c`: a flag, and what follows is no value of it
         path = Word(value, word.taint)
         if (name in _ALWAYS or _CODE.search(value)) and call.place(path) is Place.TEMP:
             call.run_file(path, f"loads, by {name},")

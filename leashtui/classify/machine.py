@@ -414,6 +414,11 @@ class Machine(Branches):
                     inside = text[text.find("$(") + 2 : text.rfind(")")] if "$(" in text else text.split("`")[1]
                     self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
 
+    @property
+    def sees_files(self) -> bool:
+        """Whether each change of a file is judged when it is made, so that what is not known yet need not be told."""
+        return self.setting.bounds.files and "privileged" not in self.ledger.signs
+
     def partial(self) -> None:
         """Something was understood only in part."""
         self.ledger.lower(Parse.PARTIAL)

@@ -134,7 +134,7 @@ def judge_marks(call: Call, language: str, code: str) -> Stream:
         named = LITERAL.match(code[found.end() :].lstrip("(c [")) or re.match(r"[\w:]+", code[found.end() :])
         package = named.group().strip("'\"") if named is not None else ""
         call.add(Verb.PACKAGE_ADD, package, f"adds the package {package or '…'} from {language}")
-    if KILLS.search(code):
+    if KILLS.search(code) and not call.reaches_own_only:
         call.add(Verb.PROCESS_KILL, "", f"stops a process from {language}")
     if FORKS.search(code):
         call.sign("catastrophic")
@@ -201,15 +201,7 @@ def _files(call: Call, verb: Verb, code: str, found: re.Match[str]) -> None:
     recursive = DEEP.search(code) is not None
     if texts is None:
         if verb is Verb.DELETE and re.match(r"\s*[\w$@]", code[found.end() :]):
-            call.sign("destructive")
-            call.add(
-                Verb.DELETE,
-                "",
-                "removes files whose names are known only when it runs",
-                Severity.HIGH,
-                place=Place.UNKNOWN,
-                lost=True,
-            )
+            call.delete_unseen()
         return
     if verb is Verb.DELETE:
         call.delete(texts[0], recursive=recursive)

@@ -62,7 +62,7 @@ def external(call: Call) -> Stream:
     if word.taint & Taint.FETCHED:
         call.sign("pipe_to_shell")
     judge_reach(call)
-    judge_loads(call)
+    judge_loads(call, spec)
     cwd = call.state.cwd
     out = apply(call, spec)
     run_lists(call)

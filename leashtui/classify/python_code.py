@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.marks import judge_marks
 from leashtui.classify.patterns import lazy
 from leashtui.classify.phrases import is_command, is_statement, only_shows
+from leashtui.classify.plumbing import is_local
 from leashtui.classify.python_names import (
     COREUTILS,
     DECODERS,
@@ -32,7 +34,7 @@ from leashtui.classify.python_names import (
 )
 from leashtui.classify.python_values import Names
 from leashtui.classify.secrets import is_secret_path, is_secret_variable
-from leashtui.classify.sql import judge
+from leashtui.classify.sql import judge, leaves, opens_another, own_file
 from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, is_pattern
 from leashtui.model.facts import Place, Severity, Verb
 
@@ -44,6 +46,7 @@ _CHANGES = lazy(
 
 _SHARED = lazy(r"(?:(?:multiprocessing\.)?shared_memory\.)?SharedMemory(?:\(\))?\.unlink")
 """Gives memory back that a program shares with its own children; it is no file of anybody's."""
+_OPENS = ("sqlite3.connect", "sqlite3.dbapi2.connect", "sqlite3.Connection")
 _TOO_DEEP = (RecursionError, MemoryError, SystemError)
 """What Python's own parser raises at code that nests further than its stack reaches; which one, the thread decides."""
 
@@ -70,7 +73,7 @@ def judge_python(call: Call, code: str) -> Stream:
         visitor.visit(tree)
     except _TOO_DEEP:
         _too_deep(call)
-    visitor.close()
+    visitor.close(code)
     return Stream(visitor.taint | call.reads, None)
 
 
@@ -80,6 +83,8 @@ class _Reader(Names):
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self.modules: set[str] = set()
+        self.databases: list[str | None] = []
+        self.statements: list[str] = []
         self.taint = call.stdin.taint & Taint.SECRET
         self.host = ""
         self.network = self.sends = self.socket = self.shell = self.dup = self.decodes = self.runs = self.fetches = (
@@ -151,7 +156,9 @@ class _Reader(Names):
         if name.startswith("os.environ."):
             self._environment(None if last in ("items", "copy", "values", "keys") else "?")
             return True
-        if name in SHELLS:
+        if name in _OPENS:
+            self.databases.append(text)
+        elif name in SHELLS:
             self._shell(text)
         elif name in STARTS or EXECS.match(name):
             self._start(name, node)
@@ -175,6 +182,9 @@ class _Reader(Names):
                 if len(node.args) > 1
                 else next((self.text(k.value) for k in node.keywords if k.arg == "mode"), None),
             )
+        elif last == "open" and isinstance(node.func, ast.Attribute) and self.text(node.func.value) is not None:
+            mode = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "mode"), None)
+            self._open(self.text(node.func.value), self.text(mode))
         elif (last in WRITES or last in READS) and isinstance(node.func, ast.Attribute):
             self._path(last, self.text(node.func.value), text)
         elif name in COREUTILS:
@@ -185,7 +195,8 @@ class _Reader(Names):
             self.taint |= Taint.SECRET
             self.call.add(Verb.SECRET_READ, text or "", "reads a password from the keyring", place=Place.SECRET)
         elif name in ("os.kill", "os.killpg"):
-            self.call.add(Verb.PROCESS_KILL, "", "stops a process from Python")
+            if not self.call.reaches_own_only:
+                self.call.add(Verb.PROCESS_KILL, "", "stops a process from Python")
         elif name in ("os.setuid", "os.setgid", "os.chown", "os.seteuid"):
             self.call.add(Verb.PRIVILEGE, "", "changes who it runs as from Python")
         elif name in RUNS:
@@ -223,7 +234,7 @@ class _Reader(Names):
         if not words or texts[0] is None:
             return
         if is_statement(words[0]):
-            judge(self.call, Word(words[0]))
+            self.statements.append(words[0])
             return
         for candidate in ([words] if len(words) > 1 else []) + [words[:1]]:
             if is_command(self.call, candidate):
@@ -264,15 +275,7 @@ class _Reader(Names):
 
     def _delete(self, target: str | None, *, recursive: bool) -> None:
         if target is None:
-            self.call.sign("destructive")
-            self.call.add(
-                Verb.DELETE,
-                "",
-                "removes files whose names are known only when it runs",
-                Severity.HIGH,
-                place=Place.UNKNOWN,
-                lost=True,
-            )
+            self.call.delete_unseen()
         else:
             self.call.delete(target, recursive=recursive)
 
@@ -333,7 +336,7 @@ class _Reader(Names):
                 words.extend(self.text(e) for e in argument.elts)
         for word in words:
             if word and ("://" in word or re.fullmatch(r"[\w-]+(\.[\w-]+)+", word)):
-                self.host = host_of(word)
+                self.host = self.host if self.host and not is_local(self.host) else host_of(word)
         self.network = self.network or bool(SENDS.search(name) or GETS.search(name))
         keywords = {k.arg for k in node.keywords}
         self.sends = (
@@ -344,13 +347,24 @@ class _Reader(Names):
         )
         self.fetches = self.fetches or bool(GETS.search(name))
 
-    def close(self) -> None:
-        """What follows from the whole."""
+    def _is_scratch(self) -> bool:
+        """Whether every database that is opened is an SQLite file of nobody's: nothing else here speaks to one."""
+        files = [name for name in self.databases if name is not None and own_file(self.call, name)]
+        plain = self.modules <= sys.stdlib_module_names and not self.runs
+        return plain and bool(files) and len(files) == len(self.databases)
+
+    def close(self, code: str) -> None:
+        """What follows from the whole text."""
         call = self.call
+        scratch = bool(self.statements) and self._is_scratch() and not opens_another(code)
+        for statement in self.statements:
+            if not scratch or leaves(statement):
+                judge(call, Word(statement))
         if self.network:
-            if self.taint & Taint.SECRET or self.sends:
+            known = self.host or not call.machine.setting.bounds.sockets  # else whom it reaches is judged when it does
+            if self.taint & Taint.SECRET or (known and self.sends):
                 call.send(self.host, Stream(self.taint))
-            else:
+            elif known:
                 call.fetch("https://" + (self.host or UNKNOWN))
             if self.runs:
                 call.judge_source("", Taint.FETCHED)

@@ -20,6 +20,11 @@ _SAME = frozenset("decode encode strip rstrip lstrip".split())
 """Methods that leave a text as it is, as far as it matters here."""
 
 
+def _elsewhere(node: ast.Call) -> bool:
+    """Whether a temporary file is told where to lie: by its third argument, or by name."""
+    return len(node.args) > 2 or any(k.arg not in ("suffix", "prefix") for k in node.keywords)
+
+
 def _items(node: ast.expr) -> tuple[list[ast.expr], bool]:
     """The elements of a list, and whether they are numbers of characters: `map(chr, [114, 109])`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "map" and len(node.args) == 2:
@@ -188,6 +193,8 @@ class Names(ast.NodeVisitor):
         if name.endswith(("expanduser", "resolve", "absolute")) and isinstance(node.func, ast.Attribute):
             inner = self.text(node.func.value)
             return inner.replace("~", home, 1) if inner is not None else None
+        if name in ("tempfile.mkdtemp", "tempfile.mktemp") and not _elsewhere(node):
+            return "/tmp/tmpXXXXXXXX"  # noqa: S108 - new by that name, wherever it lies
         if name in ("os.getcwd", "pathlib.Path.cwd"):
             return self.call.state.cwd
         decoded = self._decoded(name, node, first)

@@ -72,6 +72,13 @@ def _binary(call: Call, spec: Spec, options: Options, word: Word) -> None:
         call.machine.setting.handiwork.builds(call.path(word))
 
 
+def _environment(call: Call, spec: Spec, options: Options, word: Word) -> None:
+    """Where an environment of installed programs is made."""
+    _write(call, spec, options, word)
+    if call.place(word) is Place.TEMP and call.path(word):
+        call.machine.setting.handiwork.furnishes(call.path(word))
+
+
 def _make(call: Call, spec: Spec, options: Options, word: Word) -> None:
     """Something empty is made: where its name is not known, nothing is lost."""
     if not word.startswith(UNKNOWN) and (UNKNOWN not in word or word.startswith(("/", "~", ".."))):
@@ -214,6 +221,7 @@ ROLES: dict[str, Role] = {
     "look": _look,
     "write": _write,
     "binary": _binary,
+    "environment": _environment,
     "append": _append,
     "make": _make,
     "folder": _folder,

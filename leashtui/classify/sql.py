@@ -10,7 +10,8 @@ import re
 
 from leashtui.classify.call import Call
 from leashtui.classify.patterns import lazy
-from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
+from leashtui.classify.standing import place
+from leashtui.classify.values import UNKNOWN, Stream, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
 _LONG = 32 * 1024
@@ -107,9 +108,16 @@ def _statement(call: Call, statement: str) -> None:
 
 def own_file(call: Call, name: str) -> bool:
     """Whether a database is a scratch file: in memory, in a temporary folder, or of this session's own making."""
-    if name in ("", ":memory:") or call.place(name) in (Place.TEMP, Place.GENERATED):
+    if name in ("", ":memory:"):
         return True
-    return call.place(name) is Place.SOURCE and call.machine.setting.probe.made(call.path(name))
+    path = call.path(name)
+    if name.startswith("file:") or not is_fixed(path):  # an address that names the file in its own way
+        return False
+    path = call.machine.setting.probe.real(path)
+    where = place(call.machine, path)
+    if where in (Place.TEMP, Place.GENERATED):
+        return True
+    return where is Place.SOURCE and call.machine.setting.probe.made(path)
 
 
 def opens_another(statement: str) -> bool:

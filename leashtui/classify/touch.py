@@ -70,6 +70,8 @@ def read(
             span,
         )
         return Stream(Taint.LOCAL, None, show(path))
+    if where is Place.SECRET and _wrote_out(machine, path):
+        where = Place.SOURCE
     secret = where is Place.SECRET or (recursive and word[:1] != UNKNOWN and _holds_secrets(path, machine))
     if secret:
         machine.ledger.add(
@@ -145,7 +147,7 @@ def write(
         return
     if path and is_fixed(path):
         state.wrote(path, content, append=append)
-        if where is Place.TEMP and not machine.afterwards:
+        if where in (Place.TEMP, Place.SECRET) and not machine.afterwards:
             machine.setting.handiwork.wrote(path, state.files[path])
     _outside(machine, where, real)
     shown = short(machine, real)
@@ -262,6 +264,8 @@ def delete(
         what = f"{how} everything in / when the variable is empty, and nothing here sets it"
         ledger.add(Verb.DELETE, show(real), where, what, span, Severity.CRITICAL, reversible=False, recursive=recursive)
         return
+    if where is Place.UNKNOWN and machine.sees_files:
+        return  # its program is judged by the names it is given, and what it removes by name
     if where is Place.UNKNOWN:
         tail = folder[folder.index(UNKNOWN) :].strip("/" + UNKNOWN + STAR) if UNKNOWN in folder else ""
         grade = Severity.HIGH
@@ -277,8 +281,9 @@ def delete(
             recursive=recursive,
         )
         return
-    if is_ours(machine, real, where):
+    if is_ours(machine, real, where) or (where is Place.SECRET and _is_own_secret(machine, real)):
         # a write, not a removal: what else may lie there when it comes to that is judged name by name
+        where = Place.SOURCE if where is Place.SECRET else where
         ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, which this session made", span)
         return
     if _regenerable(machine, real, where):
@@ -309,6 +314,18 @@ def is_ours(machine: Machine, path: str, where: Place) -> bool:
     """Whether what lies there is the session's own work, as far as the guard of its files knows."""
     own = where in (Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE)
     return own and is_fixed(path) and machine.setting.probe.made(path)
+
+
+def _wrote_out(machine: Machine, path: str) -> bool:
+    """Whether a file of the project holds what this session wrote out in a command: it tells it nothing new."""
+    return is_within(path, machine.setting.workspace.root) and machine.setting.handiwork.is_known(
+        path, machine.setting.probe
+    )
+
+
+def _is_own_secret(machine: Machine, path: str) -> bool:
+    """Whether a key or `.env` of the project was made by the session: to remove it takes nothing from anybody."""
+    return is_fixed(path) and is_within(path, machine.setting.workspace.root) and machine.setting.probe.made(path)
 
 
 def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:

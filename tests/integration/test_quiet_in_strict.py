@@ -54,6 +54,17 @@ WORK = (
     "git switch -q -c x && git commit -q --allow-empty -m x && git switch -q main && git branch -q -D x",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
+    "python3 - <<'E'\nimport os, socket, tempfile\np = tempfile.mkdtemp() + '/s'\n"
+    "s = socket.socket(socket.AF_UNIX)\ns.bind(p)\ns.listen()\nc = socket.socket(s.family); c.connect(p)"
+    "\nc.send(b'x'); os.remove(p)"
+    "\nos.rmdir(os.path.dirname(p))\nE",
+    "echo x > d.txt && echo d.txt > list && rm $(cat list) list",
+    "python3 - <<'E'\nimport sqlite3, os\nc = sqlite3.connect('x.db'); c.execute('create table t(i)')\n"
+    "c.execute('drop table t')\nc.close(); os.remove('x.db')\nE",
+    "python3 -c 'import os, time; p = os.fork() or time.sleep(60); os.kill(p, 9); os.wait()'",
+    "echo A=1 > .env.test && cat .env.test && rm .env.test",
+    "ssh-keygen -q -t ed25519 -N '' -f id_x && rm id_x id_x.pub",
+    "d=$(mktemp -d) && cd $d && python3 -m venv --without-pip v && ./v/bin/python -c 1 && . v/bin/activate && rm -r $d",
     "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",
     "script -qec 'echo hi' /dev/null",
     "flock lock echo x && rm lock",
@@ -281,7 +292,19 @@ def test_what_git_kept_or_did_not_before_is_still_asked_about(line: str, leg: Le
     assert "REFUSED" in done["out"], done
 
 
-@pytest.mark.parametrize("line", ["rm src/app.py", "rm -rf src", "mv src build/src", "mv src y && rm -rf y"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rm src/app.py",
+        "rm -rf src",
+        "rm $(printf src/app.py | cat)",
+        "python3 -c 'import os, sys; os.remove(sys.argv[1])' src/app.py",
+        "python3 -c 'import shutil, sys; shutil.rmtree(sys.argv[1])' src",
+        "node -e 'require(\"fs\").unlinkSync(process.argv[1])' src/app.py",
+        "mv src build/src",
+        "mv src y && rm -rf y",
+    ],
+)
 def test_the_persons_work_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" in done["out"], done

