@@ -133,7 +133,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._own_keys = keymap
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
-        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved)
+        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved, clock=get_time)
 
     def _new_panel(self) -> Panel:
         return Panel(
