@@ -45,7 +45,10 @@ STEP = 5
 
 
 class Panel:
-    """State of one face. send: to the desk. type_: bytes to the agent. leave: detach. wall: us since the epoch."""
+    """State of one face. send: to the desk. type_: bytes to the agent. leave: detach. wall: us since the epoch.
+
+    watches: nothing is answered from here. me: who sits here.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,13 @@ class Panel:
         run: Run = lambda words, hear: None,
         keymap: Keymap = DEFAULT_KEYS,
         watches: bool = False,
+        me: str = "",
     ) -> None:
         self.welcome = welcome
         self.leader = leader
         self.keymap = keymap
         self.watches = watches
+        self._me = me
         self.queue = Queue()
         self.timeline = Timeline()
         self.reading = Reading(self.timeline)
@@ -120,10 +125,16 @@ class Panel:
         """Whether nothing of the panel covers the card."""
         return not (self.help or self.reading.open or self.deeds.report or self.palette)
 
+    def barred(self, card: Card) -> str:
+        """Why this card cannot be allowed from here, '' where it can."""
+        if self.watches:
+            return say.ONLY_LOOK
+        return say.MUST_BE_OTHER.format(who=self._me) if card.other and self._me == self.welcome.user else ""
+
     def situation(self, now: float) -> Situation:
         """What decides which keys work."""
         card = self.queue.card
-        offered = {o.choice for o in card.options} if card else set()
+        offered = {o.choice for o in card.options} if card and not self.barred(card) else set()
         reading = self.reading.open
         return Situation(
             card=card is not None and not reading and self.deeds.report is None,
@@ -142,6 +153,7 @@ class Panel:
             help=self.help,
             frozen=self.frozen,
             filtered=self.query is not None,
+            watches=self.watches,
         )
 
     def working(self, now: float) -> list[Key]:
@@ -229,6 +241,9 @@ class Panel:
         if approving and self.queue.card is not None and not self.reading.open and self.deeds.report is None:
             self._approve(Choice.ONCE if approving == "once" else Choice.SESSION, ready, now, approving == "always")
         elif approving or action == "":
+            if self.watches and self.keymap.known(name):
+                self.say(say.ONLY_WATCHES, now)
+                return
             self.say("" if self.keymap.known(name) else f"{name} does nothing here: ? shows the keys", now)
         else:
             getattr(self, f"_do_{action}")(now)
@@ -247,7 +262,9 @@ class Panel:
         card = self.queue.card
         if card is None:
             return
-        if choice not in {o.choice for o in card.options}:
+        if barred := self.barred(card):
+            self.say(barred, now)
+        elif choice not in {o.choice for o in card.options}:
             self.say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
         elif not ready:
             self.say(say.NOT_ARMED, now)

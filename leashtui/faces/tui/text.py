@@ -7,6 +7,12 @@ from __future__ import annotations
 
 NEEDS_YOU = "NEEDS YOU"
 TO_ANSWER = "{leader} to answer"
+TO_SEE = "{leader} to see"
+MUST_BE_OTHER = "somebody else than {who} has to allow it"
+ONLY_LOOK = "this panel only watches: others answer"
+HOW_MANY = "{count} people have to allow it"
+STANDS_STILL = "frozen{by} — {leader}, then {key} lets it go on"
+NOT_YOURS = "every other key does nothing: this panel does not type"
 TOO_SMALL = ("terminal too small", "leash needs 40 x 10", "the agent goes on")
 GONE = "supervisor gone: nothing runs on"
 TERMINAL_CLOSED = "the agent's terminal is closed"
@@ -22,7 +28,7 @@ CONFIRM_KILL = "press ! to kill the session and all it started — any other key
 CHANGED = "the card changed under your key: nothing was answered"
 CONFIRM_ALWAYS = "press ! to allow “{what}” here for 30 days"
 EDIT = "run instead: "
-ONLY_WATCHES = "this panel only watches: nothing was answered"
+ONLY_WATCHES = "this panel only watches: nothing was done"
 REASON = "why not? the agent reads this: "
 FILTER = "filter: "
 WATCH = "WATCH ONLY: nothing is stopped by the kernel"

@@ -64,6 +64,7 @@ class Timeline:
         self.records = 0
         self.head = ""
         self.frozen: bool | None = None
+        self.frozen_by = ""
         self.seen: Counter[str] = Counter()
 
     def add(self, message: Recorded) -> None:
@@ -144,6 +145,7 @@ class Timeline:
                 return row("note", "revoke", grant, who)
             case Braked(what=what, who=who):
                 self.frozen = {"freeze": True, "resume": False}.get(what, self.frozen)
+                self.frozen_by = who
                 return row("alarm" if what != "resume" else "note", what, "the session", who)
             case ControlRefused(peer=peer, reason=reason):
                 return row("alarm", "turned", f"away {peer}: {reason}")
