@@ -299,6 +299,30 @@ async def test_a_panel_that_only_watches_offers_no_key_that_does_nothing() -> No
         assert play.desk.sent == []
 
 
+async def test_a_filter_that_cannot_be_read_is_explained_whole_and_kept() -> None:
+    play = Play(size=(80, 24))
+    async with play:
+        await play.press(LEADER, "slash", *"bogus:1", "enter")
+        said = "\n".join(await play.shows("there is no key 'bogus'"))
+        assert "verdict" in said
+        assert "…" not in said
+        await play.press("escape", "slash")
+        await play.shows("filter: bogus:1")
+        await play.press("ctrl+u", *"verdict:deny", "enter")
+        await play.shows("timeline  /verdict:deny")
+
+
+async def test_the_palette_shows_the_keys_that_work_in_it() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.press(LEADER, "ctrl+p")
+        await play.shows("do: ")
+        assert "freeze" not in shown(play.app)[-1]
+        assert "do it" in shown(play.app)[-1]
+        await play.press(*"no such thing")
+        await play.shows("no action is called that")
+        assert "do it" not in shown(play.app)[-1]
+
+
 async def test_who_may_not_allow_an_act_is_told_before_the_key() -> None:
     for me, may in (("ada", False), ("bob", True)):
         play = Play()

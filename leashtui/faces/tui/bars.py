@@ -173,10 +173,11 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
 def help_page(welcome: Welcome, look: Look, width: int, leader: str, keymap: Keymap = DEFAULT_KEYS) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
-    for key in keymap.rows:
-        if key.help and (welcome.team or key.id != "offer"):
-            lines += _item(f"{key.shown:<8}", key.help, look, width)
-    lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)
+    rows = [(key.shown, key.help) for key in keymap.rows if key.help and (welcome.team or key.id != "offer")]
+    rows.append((leader, "panel or agent: who gets the keys"))
+    column = max(len(shown) for shown, _ in rows)
+    for shown, words in rows:
+        lines += _item(f"{shown:<{column}}", words, look, width)
     lines += [_line(""), _line(f"guard {welcome.tier}", look.title)]
     for sentence in welcome.lost or ("nothing known is lost in this tier",):
         lines += _item("-", sentence, look, width)

@@ -127,8 +127,9 @@ KEYS = (
 
 
 DO_IT = Key("", (), "!", "do it", "")
+CHOOSES = Key("", (), "enter", "do it", "")
 CLOSES = Key("", (), "esc", "close", "")
-"""What works while a report is read, besides scrolling."""
+"""What works while a report is read, or the palette is open."""
 IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 

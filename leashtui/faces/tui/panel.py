@@ -13,9 +13,9 @@ from dataclasses import replace
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
-from leashtui.faces.tui.deeds import Deeds, Palette, Run
+from leashtui.faces.tui.deeds import Deeds, Palette, Report, Run
 from leashtui.faces.tui.editor import LIMIT, LineEditor
-from leashtui.faces.tui.keys import CLOSES, DO_IT, Key, Keymap, Situation
+from leashtui.faces.tui.keys import CHOOSES, CLOSES, DO_IT, Key, Keymap, Situation
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
@@ -84,6 +84,7 @@ class Panel:
         self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
         self.query: Query | None = None
+        self._tried = ""  # a query that could not be read
         self.card_width = 58
         self._hint = ""
         self._hint_until = 0.0
@@ -162,6 +163,8 @@ class Panel:
         if report is not None and self.palette is None and not self.help:
             scroll = next(key for key in self.keymap.rows if key.id == "older")
             return [*([DO_IT] if report.deed else []), CLOSES, replace(scroll, effect="scroll")]
+        if self.palette is not None:
+            return [*([CHOOSES] if self.palette.rows() else []), CLOSES]
         return self.keymap.working(self.situation(now))
 
     def hear(self, message: DeskMessage, now: float) -> bool:
@@ -341,8 +344,10 @@ class Panel:
         try:
             self.query = parse(text, now=self._wall()) if text.strip() else None
             self.reading.matches = None if self.query is None else self.query.match
+            self._tried = ""
         except QueryError as error:
-            self.say(f"{error.message}; {error.hint}", now)
+            self._tried = text
+            self.deeds.report = Report(say.NO_QUERY, [error.message, error.hint, "", say.AGAIN])
 
     def say(self, words: str, now: float) -> None:
         """A sentence for the footer, for a few seconds."""
@@ -401,7 +406,7 @@ class Panel:
         self.killing = True
 
     def _do_filter(self, now: float) -> None:
-        self.editor = LineEditor(say.FILTER, "filter", text=self.query.text if self.query else "")
+        self.editor = LineEditor(say.FILTER, "filter", text=self._tried or (self.query.text if self.query else ""))
 
     def _do_row_next(self, now: float) -> None:
         self.reading.move(1)

@@ -50,4 +50,6 @@ SEVERITIES = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRI
 NOTHING_YET = "nothing happened yet"
 NO_MATCH = "no row matches; esc shows all again"
 NO_FILES = "no file changed yet"
+NO_QUERY = "this filter cannot be read"
+AGAIN = "esc, then / once more, to mend it"
 TOLD = "it was answered: {what}"

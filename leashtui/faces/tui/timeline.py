@@ -13,6 +13,7 @@ from collections.abc import Callable
 from leashtui.agents import registry
 from leashtui.faces.tui.files import WORDS, Files
 from leashtui.faces.tui.row import Row
+from leashtui.faces.tui.series import Series
 from leashtui.model.event import (
     ActEnded,
     Answered,
@@ -56,6 +57,8 @@ class Timeline:
         self._asks: dict[str, str] = {}
         self._acts: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
+        self._faces: dict[str, tuple[str, str]] = {}
+        self._series = Series()
         self.files = Files()
         self.grants: set[str] = set()
         self.acts = 0
@@ -132,7 +135,8 @@ class Timeline:
                 lines = f"+{event.plus} -{event.minus}" if event.plus or event.minus else ""
                 self.files.add(seq, record, event)
                 word = WORDS.get(event.change, event.change)
-                return row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
+                made = row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
+                return self._series.add(made, record, event, next(reversed(self._rows.values()), None))
             case Notice(level=level, text=words):
                 return row("note" if level == "info" else "alarm", level, words)
             case GuardLost(guard=guard, reason=reason):
@@ -153,10 +157,14 @@ class Timeline:
                 return row("note", "start", f"{event.agent} in {_last(event.workspace)}", f"guard {event.tier}")
             case SessionEnded(code=code, reason=reason):
                 return row("note", "end", reason or "the agent ended", f"exit {code}")
-            case FaceJoined(who=who, role=role):
-                return row("quiet", "joined", f"{who} as {role}")
+            case FaceJoined(face=face, who=who, role=role):
+                known = (who, role) in self._faces.values()
+                self._faces[face] = (who, role)
+                return None if known else row("quiet", "joined", f"{who} as {role}")
             case FaceLeft(face=face):
-                return row("quiet", "left", face)
+                who, role = self._faces.pop(face, (face, ""))
+                still = (who, role) in self._faces.values()
+                return None if still else row("quiet", "left", f"{who} as {role}" if role else who)
         line = tell(record)
         return row("quiet" if line.quiet else "note", line.word, f"{line.text} {line.why}".strip())
 
