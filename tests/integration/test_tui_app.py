@@ -312,6 +312,14 @@ async def test_a_filter_that_cannot_be_read_is_explained_whole_and_kept() -> Non
         await play.shows("timeline  /verdict:deny")
 
 
+async def test_a_key_that_does_nothing_is_called_by_its_sign() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.press(LEADER, "exclamation_mark")
+        await play.shows("! does nothing here")
+        await play.press("f9")
+        await play.shows("f9 does nothing here")
+
+
 async def test_the_palette_shows_the_keys_that_work_in_it() -> None:
     async with Play(size=(80, 24)) as play:
         await play.press(LEADER, "ctrl+p")

@@ -207,7 +207,7 @@ class Panel:
         elif self.queue.confirming is not None or self.killing:
             self._second(name, character, ready, now)
         else:
-            self._first(name, ready, now)
+            self._first(name, ready, now, character)
         return False
 
     def paste(self, text: str) -> bool:
@@ -236,7 +236,7 @@ class Panel:
         self.reading.open = False
         self._hint_until = now
 
-    def _first(self, name: str, ready: bool, now: float) -> None:
+    def _first(self, name: str, ready: bool, now: float, character: str | None = None) -> None:
         situation = self.situation(now)
         key = self.keymap.find(name, situation)
         action = key.id if key else ""
@@ -247,7 +247,8 @@ class Panel:
             if self.watches and self.keymap.known(name):
                 self.say(say.ONLY_WATCHES, now)
                 return
-            self.say("" if self.keymap.known(name) else f"{name} does nothing here: ? shows the keys", now)
+            shown = character if character and character.isprintable() else name
+            self.say("" if self.keymap.known(name) else f"{shown} does nothing here: ? shows the keys", now)
         else:
             getattr(self, f"_do_{action}")(now)
 
