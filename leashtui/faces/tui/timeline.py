@@ -16,6 +16,7 @@ from leashtui.faces.tui.row import Row
 from leashtui.faces.tui.series import Series
 from leashtui.model.event import (
     ActEnded,
+    AgentTold,
     Answered,
     Asked,
     Braked,
@@ -99,20 +100,24 @@ class Timeline:
 
         match record.event:
             case Decided() as event:
-                self.acts += not event.covered_by and event.request.action not in UNCOUNTED
                 self.seen[event.request.layer] += 1
+                if event.verdict is not None and event.verdict.by is By.OWN:
+                    return None
+                self.acts += not event.covered_by and event.request.action not in UNCOUNTED
                 if event.verdict is None:
                     self._pending[record.id] = record
                     return None
                 allowed = event.verdict.ruling is Ruling.ALLOW
                 if allowed and event.request.action in TOLD:
                     return None
-                self.refused += not allowed
+                habit = event.verdict.by is By.HABIT  # of the agent's, that nobody asked it for
+                self.refused += not allowed and not habit
                 if self._fold(record, event):
                     return None
                 self._acts[record.id] = record.id
                 by = "" if allowed and event.verdict.by is By.POLICY else _whose(event.verdict)
-                kind = "quiet" if allowed and event.verdict.by is By.COVERED else "allow" if allowed else "deny"
+                quiet = habit or (allowed and event.verdict.by is By.COVERED)
+                kind = "quiet" if quiet else "allow" if allowed else "deny"
                 return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
             case Asked(card=card):
                 self.asked += 1
@@ -165,6 +170,8 @@ class Timeline:
                 who, role = self._faces.pop(face, (face, ""))
                 still = (who, role) in self._faces.values()
                 return None if still else row("quiet", "left", f"{who} as {role}" if role else who)
+            case AgentTold(moment="tool" | "tool_done"):
+                return None  # its act has a row
         line = tell(record)
         return row("quiet" if line.quiet else "note", line.word, f"{line.text} {line.why}".strip())
 

@@ -363,6 +363,22 @@ def test_many_files_that_go_at_once_do_not_push_everything_else_away() -> None:
     assert rows_of([gone("a"), gone("b"), gone("c"), gone("d"), gone("e/f")])[3][1] == "2 more files"
 
 
+def test_what_is_only_leash_and_the_agent_at_work_fills_no_row() -> None:
+    hook = decided("python3 -IS /run/hook.py")
+    own = replace(hook, verdict=Verdict(Ruling.ALLOW, By.OWN))
+    done = AgentTold("tool_done", tool="Bash", text='{"command": "make"}')
+    housekeeping = replace(decided("git fetch plugins"), verdict=Verdict(Ruling.DENY, By.HABIT))
+    timeline = Timeline()
+    for message in recorded([own, decided("make"), own, done, AgentTold("stop", text="all done"), housekeeping]):
+        timeline.add(message)
+    assert [(r.kind, r.text) for r in timeline.rows()] == [
+        ("allow", "make"),
+        ("quiet", "its turn ended all done"),
+        ("quiet", "git fetch plugins"),
+    ]
+    assert (timeline.acts, timeline.refused) == (2, 0)
+
+
 def test_files_are_marked_by_what_became_of_them() -> None:
     events = [FileChanged(c, c, "source", False) for c in ("created", "modified", "deleted")]
     timeline = Timeline()
