@@ -35,8 +35,8 @@ _DESTROYS = frozenset((
 
 _SAYS = {
     Verb.REMOTE_SESSION: "opens a session on another machine with {tool}",
-    Verb.REMOTE_CHANGE: "changes a remote with {tool} {sub}",
-    Verb.PUBLISH: "publishes with {tool} {sub}",
+    Verb.REMOTE_CHANGE: "changes a remote: {call}",
+    Verb.PUBLISH: "publishes: {call}",
     Verb.DISCARD_WORK: "discards work with {tool} {sub}",
     Verb.HISTORY_REWRITE: "rewrites history with {tool} {sub}",
     Verb.PRIVILEGE: "raises privilege or loosens permissions with {tool}",
@@ -45,10 +45,10 @@ _SAYS = {
     Verb.SECRET_READ: "shows a secret with {tool} {sub}",
     Verb.PACKAGE_ADD: "adds {args} with {tool}",
     Verb.RUN_FETCHED: "runs code from the network with {tool} {sub}",
-    Verb.CLOUD_CHANGE: "changes cloud or cluster resources with {tool} {sub}",
-    Verb.DATA_CHANGE: "changes data with {tool} {sub}",
-    Verb.CONTAINER_CHANGE: "changes containers, images or volumes with {tool} {sub}",
-    Verb.SYSTEM_CHANGE: "changes the machine with {tool} {sub}",
+    Verb.CLOUD_CHANGE: "changes something in a cloud or cluster: {call}",
+    Verb.DATA_CHANGE: "changes data: {call}",
+    Verb.CONTAINER_CHANGE: "changes containers, images or volumes: {call}",
+    Verb.SYSTEM_CHANGE: "changes the machine: {call}",
     Verb.LISTEN: "listens for connections with {tool}",
     Verb.NET_SEND: "sends data with {tool} {sub}",
     Verb.NET_GET: "reads from the network with {tool} {sub}",
@@ -56,6 +56,16 @@ _SAYS = {
     Verb.DELETE: "removes something with {tool} {sub}",
     Verb.OPAQUE: "runs something that leash does not know with {tool} {sub}",
 }
+
+_SAYS_LOST = {
+    Verb.REMOTE_CHANGE: "changes a remote for good: {call}",
+    Verb.PUBLISH: "changes for good what is published: {call}",
+    Verb.CLOUD_CHANGE: "destroys something in a cloud or cluster: {call}",
+    Verb.DATA_CHANGE: "destroys data: {call}",
+    Verb.CONTAINER_CHANGE: "removes containers, images or volumes: {call}",
+    Verb.SYSTEM_CHANGE: "changes the machine for good: {call}",
+}
+"""The same of what cannot be undone."""
 
 
 def apply(call: Call, spec: Spec) -> Stream:
@@ -293,7 +303,9 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
             continue
         if what.verb is Verb.SECRET_READ:
             call.reads |= Taint.SECRET
-        sentence = _filled(say or spec.say or _SAYS.get(what.verb, "{tool} {sub} " + what.verb), call, options, sub)
+        usual = _SAYS.get(what.verb, "{tool} {sub} " + what.verb)
+        usual = _SAYS_LOST.get(what.verb, usual) if what.lost else usual
+        sentence = _filled(say or spec.say or usual, call, options, sub)
         target = _filled(spec.target or "{args}", call, options, sub)
         grade = Severity.CRITICAL if what.fatal else Severity.HIGH if what.lost else None
         if what.verb in (
@@ -309,17 +321,22 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
 
 
 def _filled(template: str, call: Call, options: Options, sub: str) -> str:
-    """A sentence with {tool}, {sub}, {args}, {1} and {last} put in."""
+    """A sentence with {tool}, {sub}, {args}, {1} and {last} put in; {call} is the first three."""
     if "{" not in template:
         return template
     args = [show(w) for w in options.args]
     joined = " ".join(args)
-    shown = joined if len(joined) <= 80 else joined[:79] + "…"
+    shown = _cut(joined, 80)
     return (
-        template.replace("{tool}", call.name)
+        template.replace("{call}", _cut(" ".join(part for part in (call.name, sub, joined) if part), 70))
+        .replace("{tool}", call.name)
         .replace("{sub}", sub)
         .replace("{args}", shown)
         .replace("{1}", args[0] if args else "")
         .replace("{last}", args[-1] if args else "")
         .strip()
     )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

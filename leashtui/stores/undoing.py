@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,10 +45,16 @@ class Kept:
         self._after = None if known is None else {unescape(path): sign for path, sign in known.items()}
 
     def chosen(self, under: tuple[str, ...], act: str = "") -> tuple[Step, ...]:
-        """The steps to take, in order: newest first. under: only these paths and what lies below. act: only its own."""
+        """The steps to take, in order: newest first. under: only these paths and what lies below, and the drafts that
+        replaced them. act: only its own."""
         open_ = [s for at, s in enumerate(self.steps) if at not in self._taken]
-        wanted = [s for s in open_ if not under or any(_below(p, u) for u in under for p in (s.path, s.to) if p)]
-        return tuple(reversed([s for s in wanted if not act or s.act == act]))
+        wanted = [not under or any(_below(p, u) for u in under for p in (s.path, s.to) if p) for s in open_]
+        for at in (at for at, step in enumerate(open_) if wanted[at] and _replaces(open_[at - 1 : at], step)):
+            for older in _drafted(open_[:at], open_[at].path):
+                wanted[older] = True
+        return tuple(
+            s for s, take in reversed([*zip(open_, wanted, strict=True)]) if take and (not act or s.act == act)
+        )
 
     def touched_later(self, steps: tuple[Step, ...], ended: int) -> list[str]:
         """The paths of one act's steps that something else changed after it, and left so. ended: when the act did, in
@@ -171,6 +177,24 @@ class Kept:
             os.fchmod(fd, stat.S_IMODE(step.mode))
             os.utime(fd, ns=(step.mtime, step.mtime))
         return True
+
+
+def _replaces(before: Sequence[Step], step: Step) -> bool:
+    """Whether a step moved something over a file that was there. before: the step before it, if there is one."""
+    return step.what == "moved" and any(b.what == "gone" and b.path == step.to for b in before)
+
+
+def _drafted(older: Sequence[Step], path: str) -> list[int]:
+    """Which steps made `path`, newest first; none where it was there before the session."""
+    found: list[int] = []
+    for at in range(len(older) - 1, -1, -1):
+        if older[at].path == path:
+            found.append(at)
+            if older[at].what == "made":
+                return found
+        elif older[at].to == path:
+            return []
+    return []
 
 
 def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:

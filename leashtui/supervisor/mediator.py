@@ -298,7 +298,7 @@ class Mediator:
             if self._posture is Posture.LOCKDOWN:
                 by, why = By.POLICY, "this session is in lockdown, so what would be asked is refused"
             elif self._breaker.open(facts):
-                by = By.LOCK
+                by, why = By.LOCK, "the same act was refused before in other words"
             elif not self._can_ask():
                 by = By.NOBODY
             elif self._desk.full():

@@ -17,7 +17,7 @@ _NEXT = {
     By.POLICY: "Do not retry it in other words; choose another way, or ask the person to change the policy.",
     By.PERSON: "Do not retry it in other words; ask the person what they want instead.",
     By.NOBODY: "Nobody can be asked in this session. Start leash in a terminal, or with --on-ask wait, to be asked.",
-    By.LOCK: "The same act was refused before in other words. Stop, and ask the person what they want instead.",
+    By.LOCK: "Stop, and ask the person what they want instead.",
     By.TIMEOUT: "Nobody answered in time. Silence is not consent; ask the person, then run it again.",
     By.ERROR: "leash could not judge it and refuses what it cannot judge. Run `leash doctor`, then try again.",
     By.TICKET: "Silence is not consent. Do not do it in other words; run the very same command once it is approved.",

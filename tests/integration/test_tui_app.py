@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, shown
+from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, recorded, shown
 
 from leashtui.faces.tui.app import LeashApp
 from leashtui.faces.tui.desk import End, Unopened
@@ -18,7 +18,8 @@ from leashtui.faces.tui.parser import Background, RawKey
 from leashtui.faces.tui.sheet import Sheet
 from leashtui.faces.tui.terminal import HOLD
 from leashtui.model.card import Choice
-from leashtui.model.wire import Answer, CardGone, CardShown, Done
+from leashtui.model.event import Braked
+from leashtui.model.wire import Answer, Brake, CardGone, CardShown, Done
 
 LEADER = "ctrl+right_square_bracket"
 
@@ -278,6 +279,84 @@ async def test_a_panel_that_only_watches_answers_nothing_and_types_nothing() -> 
         assert play.desk.stream.typed == b""
         assert play.app.panel.waiting == 1
         await play.shows("only watches")
+
+
+async def test_a_panel_that_only_watches_offers_no_key_that_does_nothing() -> None:
+    play = Play()
+    play.app = app_of(play.desk, play.clock, watches=True, types=False)
+    play._running = play.app.run_test(size=(80, 24))
+    async with play:
+        await play.shows("this panel does not type")
+        await play.card(install())
+        await play.press(LEADER)
+        lines = await play.shows("others answer")
+        offered = "\n".join(lines)
+        for words in (" once", "this session", "deny", "edit", "freeze", "kill", "undo"):
+            assert words not in offered, (words, offered)
+        assert "more" in offered
+        await play.press("y", "exclamation_mark", "K", "exclamation_mark")
+        await play.shows("only watches")
+        assert play.desk.sent == []
+
+
+async def test_a_filter_that_cannot_be_read_is_explained_whole_and_kept() -> None:
+    play = Play(size=(80, 24))
+    async with play:
+        await play.press(LEADER, "slash", *"bogus:1", "enter")
+        said = "\n".join(await play.shows("there is no key 'bogus'"))
+        assert "verdict" in said
+        assert "…" not in said
+        await play.press("escape", "slash")
+        await play.shows("filter: bogus:1")
+        await play.press("ctrl+u", *"verdict:deny", "enter")
+        await play.shows("timeline  /verdict:deny")
+
+
+async def test_a_key_that_does_nothing_is_called_by_its_sign() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.press(LEADER, "exclamation_mark")
+        await play.shows("! does nothing here")
+        await play.press("f9")
+        await play.shows("f9 does nothing here")
+
+
+async def test_the_palette_shows_the_keys_that_work_in_it() -> None:
+    async with Play(size=(80, 24)) as play:
+        await play.press(LEADER, "ctrl+p")
+        await play.shows("do: ")
+        assert "freeze" not in shown(play.app)[-1]
+        assert "do it" in shown(play.app)[-1]
+        await play.press(*"no such thing")
+        await play.shows("no action is called that")
+        assert "do it" not in shown(play.app)[-1]
+
+
+async def test_who_may_not_allow_an_act_is_told_before_the_key() -> None:
+    for me, may in (("ada", False), ("bob", True)):
+        play = Play()
+        play.app = app_of(play.desk, play.clock, me=me)
+        play._running = play.app.run_test(size=(80, 24))
+        async with play:
+            await play.card(install(other=True))
+            await play.press(LEADER)
+            offered = "\n".join(await play.shows("deny"))
+            assert ("somebody else than ada has to allow it" in offered) is not may
+            assert ("once" in offered) is may
+            await play.press("y")
+            if not may:
+                await play.shows("somebody else than ada")
+            assert bool(play.desk.sent) is may
+
+
+async def test_a_frozen_session_says_why_and_how_it_goes_on() -> None:
+    async with Play() as play:
+        play.desk.say(recorded([Braked("freeze", "its budget: 5,000 acts")])[0])
+        lines = await play.shows("frozen by its budget: 5,000 acts — ctrl+], then f lets it go on")
+        assert "every other key" not in "\n".join(lines)
+        await play.press(LEADER)
+        await play.shows("resume")
+        await play.press("f")
+        assert play.desk.sent == [Brake("resume")]
 
 
 async def test_the_person_may_leave() -> None:

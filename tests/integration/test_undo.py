@@ -318,6 +318,19 @@ def acts_of(world: World) -> list[str]:
 
 
 @strict
+def test_a_file_that_was_saved_by_rename_comes_back_alone(world: World) -> None:
+    (world.workspace / "mine").write_text("m")
+    before = picture(world.workspace)
+    words = "sed -i s/app/APP/ src/app.py; mv mine src/app.py; echo n > new; mv new other"
+    done = world.leash("run", "--headless", "--guard", "strict", "--", "bash", "-c", words)
+    assert done.returncode == 0, done
+    assert world.leash("undo", "src/app.py").returncode == 0
+    assert picture(world.workspace) == before | {"other": (0o644, "n\n")}  # no draft of sed's, and its own `mine` again
+    assert world.leash("undo", "other").returncode == 0
+    assert picture(world.workspace) == before | {"new": (0o644, "n\n")}  # replaced nothing: it has its name again
+
+
+@strict
 def test_one_act_is_undone_by_itself_and_nothing_else_with_it(world: World) -> None:
     prepare(world.workspace)
     before = picture(world.workspace)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -411,3 +412,27 @@ async def test_without_watches_it_says_so_and_reads_instead(root: Path, limit: s
         assert await seen.settle() == disk(root)
         await seen.until(path="deep/er/x.txt", change="created")
         assert len(seen.notices) == 1
+
+
+async def test_what_changed_before_the_first_look_is_told_all_the_same(root: Path) -> None:
+    old = time.time() - 3600
+    for path in (root / "src" / "app.py", root / "src" / "gone.py", root / ".env"):
+        os.utime(path, (old, old))
+
+    def late(argv: list[str], fd: int) -> int:
+        time.sleep(0.05)  # the times of files run a tick behind the clock
+        with (root / "src" / "app.py").open("a") as file:
+            file.write("four\n")
+        (root / "src" / "new.py").write_text("hello\n")
+        os.utime(root / "src" / "new.py", (old, old))  # as what was copied with its times
+        (root / "src" / "gone.py").chmod(0o600)
+        return spawn_watcher(argv, fd)
+
+    async with watching(root, spawn=late) as seen:
+        created = await seen.until(path="src/new.py", change="created")
+        assert created.plus == 1
+        changed = await seen.until(path="src/app.py", change="modified")
+        assert (changed.plus, changed.minus, changed.diff) == (0, 0, "")  # what it was, nobody looked at
+        (root / "src" / "app.py").write_text("five\n")
+        await seen.until(path="src/app.py", change="modified", minus=4)
+        assert len(seen.changes) == 3

@@ -122,7 +122,8 @@ def drop(call: Call, spec: Spec, options: Options) -> Stream | None:
     ends = any(w in ("rm", "remove") for w in call.words[1:3])
     if ends:
         call.sign("destructive")
-    say = f"changes containers, images or volumes with {call.name} {'rm' if ends else 'stop'}"
+    what = f"{call.name} {'rm' if ends else 'stop'} {show(' '.join(names))[:60]}".strip()
+    say = f"{'removes' if ends else 'changes'} containers, images or volumes: {what}"
     grade = Severity.HIGH if ends else None
     call.add(Verb.CONTAINER_CHANGE, show(" ".join(names)), say, grade, lost=ends)
     return None

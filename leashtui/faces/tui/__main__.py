@@ -13,6 +13,7 @@ import argparse
 import ctypes
 import gc
 import os
+import pwd
 import signal
 import sys
 from collections.abc import Mapping
@@ -135,6 +136,7 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
         still=arguments.still,
         alone=arguments.alone,
         watches=role == "observer",
+        me=_me(),
         arrival=arrive if door is not None else None,
     )
     loop = asyncio.get_running_loop()
@@ -153,6 +155,14 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
     if app.trouble is not None:
         raise app.trouble
     return int(End.GONE if result is None and app.return_code is None else result or app.return_code or 0)
+
+
+def _me() -> str:
+    """Who sits here, by the name that the supervisor knows people by."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _collect_again() -> None:

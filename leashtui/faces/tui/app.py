@@ -27,7 +27,7 @@ from leashtui.faces.bell import Bell, Messengers
 from leashtui.faces.command import told_by
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.bars import Line, banner, footer, gazing, header
+from leashtui.faces.tui.bars import Line, banner, footer, gazing, header, stands_still
 from leashtui.faces.tui.costs import costs_of
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
@@ -70,8 +70,8 @@ class LeashApp(App[int], inherit_bindings=False):
     clock: seconds, for arming (None: the time a key was read). wall: microseconds since the epoch. stamp: such a time
     as clock time. theme: dark|light|contrast, or auto: as light as the terminal's own background.
     still: no clock ticks. alone: the agent's terminal is elsewhere, and giving the keys back closes this panel.
-    watches: nothing is answered or changed from here. arrival: waits for the desk of a session that is still being
-    built, in whose place `link` stands; None comes of it when there will be none.
+    watches: nothing is answered or changed from here. me: who sits here. arrival: waits for the desk of a session that
+    is still being built, in whose place `link` stands; None comes of it when there will be none.
     """
 
     CSS = RULES
@@ -96,6 +96,7 @@ class LeashApp(App[int], inherit_bindings=False):
         still: bool = False,
         alone: bool = False,
         watches: bool = False,
+        me: str = "",
         theme: str = "dark",
         keymap: Keymap = DEFAULT_KEYS,
         arrival: Callable[[], Awaitable[Desk | None]] | None = None,
@@ -129,11 +130,12 @@ class LeashApp(App[int], inherit_bindings=False):
         self._still = still
         self._alone = alone
         self._watches = watches
+        self._me = me
         self._leader = leader
         self._own_keys = keymap
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
-        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved)
+        self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved, clock=get_time)
 
     def _new_panel(self) -> Panel:
         return Panel(
@@ -147,6 +149,7 @@ class LeashApp(App[int], inherit_bindings=False):
             run=self._run_leash,
             keymap=self._own_keys,
             watches=self._watches,
+            me=self._me,
         )
 
     def _send(self, message: FaceMessage) -> None:
@@ -521,9 +524,18 @@ class LeashApp(App[int], inherit_bindings=False):
             return gazing(self.gaze.works(), self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
         if self._layout.narrow and not panel.focused and panel.waiting:
             first = brief(panel.queue.cards()[0].command)
-            return banner(panel.waiting, self.look, width, panel.leader.shown, first)
+            return banner(panel.waiting, self.look, width, panel.leader.shown, first, watches=self._watches)
+        if panel.frozen and not panel.focused and not self._watches:
+            key = self._own_keys.shown("resume")
+            return stands_still(panel.timeline.frozen_by, self.look, width, panel.leader.shown, key)
         line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
         return footer(
-            panel.working(now), self.look, width, focused=panel.focused, line=line, title=self._engine.title()
+            panel.working(now),
+            self.look,
+            width,
+            focused=panel.focused,
+            line=line,
+            title=self._engine.title(),
+            types=self._types,
         )

@@ -76,10 +76,16 @@ def coverage(timeline: Timeline) -> str:
     return "seen by " + (" · ".join(f"{layer} {n}" for layer, n in timeline.seen.most_common()) or "nobody yet")
 
 
-def banner(waiting: int, look: Look, width: int, leader: str, command: str = "") -> Text:
+def stands_still(by: str, look: Look, width: int, leader: str, key: str) -> Text:
+    """In place of the footer while the agent has the keys and cannot use them. by: who or what froze it."""
+    words = say.STANDS_STILL.format(by=f" by {one_line(by, 60)}" if by else "", leader=leader, key=key)
+    return Text(end="").append(f" {cut(words, width - 2):<{width - 1}}"[:width], look.alarm)
+
+
+def banner(waiting: int, look: Look, width: int, leader: str, command: str = "", *, watches: bool = False) -> Text:
     """In place of the footer while the agent has the keys and a card cannot be seen. command: the first that waits."""
     verb = "waits" if waiting == 1 else "wait"
-    end = f" — {say.TO_ANSWER.format(leader=leader)}"
+    end = f" — {(say.TO_SEE if watches else say.TO_ANSWER).format(leader=leader)}"
     words = f" {count(waiting, 'act')} {verb}"
     room = width - len(words) - len(end) - 2
     if command and room >= 12:
@@ -98,15 +104,20 @@ class Line:
     hint: str = ""
 
 
-def footer(keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: Line, title: str = "") -> Text:
-    """The last line of the screen. focused: the panel has the keys. title: the agent's words for its window."""
+def footer(
+    keys: Sequence[Key], look: Look, width: int, *, focused: bool, line: Line, title: str = "", types: bool = True
+) -> Text:
+    """The last line of the screen. focused: the panel has the keys. title: the agent's words for its window.
+
+    types: whether what is typed reaches the agent.
+    """
     if line.editor is not None:
         return _edited(line.editor, look, width)
     if line.asked:
         return Text(end="").append(f" {line.asked:<{width}}"[:width], look.alarm)
     if not focused:
         out = Text(end="").append(f" {line.leader} ", look.key).append(" panel", look.text)
-        out.append("   every other key goes to the agent", look.muted)
+        out.append("   every other key goes to the agent" if types else f"   {say.NOT_YOURS}", look.muted)
         words = line.hint or title
         room = width - cell_len(out.plain) - 2
         if words and room > 12:
@@ -162,10 +173,11 @@ def _edited(editor: LineEditor, look: Look, width: int) -> Text:
 def help_page(welcome: Welcome, look: Look, width: int, leader: str, keymap: Keymap = DEFAULT_KEYS) -> list[Text]:
     """Every key, and what the guard of this session does not stop."""
     lines = [_line("keys", look.title)]
-    for key in keymap.rows:
-        if key.help and (welcome.team or key.id != "offer"):
-            lines += _item(f"{key.shown:<8}", key.help, look, width)
-    lines += _item(f"{leader:<8}", "panel or agent: who gets the keys", look, width)
+    rows = [(key.shown, key.help) for key in keymap.rows if key.help and (welcome.team or key.id != "offer")]
+    rows.append((leader, "panel or agent: who gets the keys"))
+    column = max(len(shown) for shown, _ in rows)
+    for shown, words in rows:
+        lines += _item(f"{shown:<{column}}", words, look, width)
     lines += [_line(""), _line(f"guard {welcome.tier}", look.title)]
     for sentence in welcome.lost or ("nothing known is lost in this tier",):
         lines += _item("-", sentence, look, width)

@@ -204,6 +204,11 @@ class BitttyEngine:
         """Links are not kept."""
         return ""
 
+    def wraps(self, y: int) -> bool:
+        """Whether row `y` goes on in the next one."""
+        lines = self._board.display.page.wrapped_lines
+        return 0 <= y < len(lines) and bool(lines[y])
+
     def mouse(self, act: MouseAct) -> None:
         """Encode a mouse act."""
         self._board.input_mouse(act.x + 1, act.y + 1, act.button, act.kind, set(act.held))

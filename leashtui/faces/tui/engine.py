@@ -89,6 +89,10 @@ class Engine(Protocol):
         """The target of the link at a cell of the view, '' where there is none."""
         ...
 
+    def wraps(self, y: int) -> bool:
+        """Whether row `y` of the view goes on in the next one, because it did not fit."""
+        ...
+
     def mouse(self, act: MouseAct) -> None:
         """Encode as the agent asked for; the bytes come out of `replies`."""
         ...

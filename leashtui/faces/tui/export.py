@@ -99,6 +99,7 @@ border-left:1px solid #6c6c6c;min-width:20em}
 #acts button:focus-visible,footer :focus-visible{outline:2px solid #ffaf5f}
 .past{opacity:1}.ahead{opacity:.8}[aria-current]{background:#262626}
 .allow b{color:#87d787}.deny b{color:#ff8787}.ask b,.alarm b{color:#ffaf5f}.file b,.note b{color:#87afff}
+#acts b{display:inline-block;min-width:7ch}
 #acts i{color:#a8a8a8;font-style:normal;float:right}#acts pre{color:#a8a8a8;padding:0 0 .5em 1em;white-space:pre-wrap}
 footer{display:flex;gap:1em;align-items:center}#at{flex:1}
 footer button,footer select{font:inherit;background:#e4e4e4;color:#121212;border:0;padding:.2em 1em}

@@ -6,6 +6,7 @@ these keys look back, no key reaches the panel. Invariant: nothing here is sent 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from leashtui.faces.tui.caret import Caret
@@ -15,6 +16,8 @@ from leashtui.faces.tui.lookback import Lookback
 from leashtui.words.plain import count, one_line
 
 _WHEEL = 3
+_AGAIN = 0.4
+"""Seconds within which presses in one place belong together."""
 KEYS = (("↑↓ PgUp PgDn", "scroll"), ("/", "search"), ("n N", "next"), ("v", "select"), ("c", "copy"), ("esc", "back"))
 PLACING = (("↑↓←→ w b 0 $", "move"), ("v", "select from here"), ("esc", "back"))
 SELECTING = (("↑↓←→ w b 0 $", "select to"), ("c", "copy"), ("v", "start again"), ("esc", "back"))
@@ -31,12 +34,15 @@ class Gaze:
         copy: Callable[[str], None],
         say: Callable[[str], None],
         moved: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._lookback = lookback
         self._copy = copy
         self._say = say
         self._moved = moved
+        self._clock = clock
+        self._clicks: tuple[int, int, int, float] = (0, 0, 0, 0.0)
         self.keys = False
         self.editor: LineEditor | None = None
         self._caret: Caret | None = None
@@ -118,7 +124,9 @@ class Gaze:
             editor.key(name, character)
 
     def _find(self, words: str, step: int) -> None:
-        if not self._lookback.find(words, step):
+        if self._lookback.find(words, step):
+            self._say("")
+        else:
             where = "above" if step < 0 else "below"
             self._say(f"“{one_line(self._lookback.wanted, 40)}” is nowhere {where}")
 
@@ -141,12 +149,24 @@ class Gaze:
                 return False
             self._lookback.scroll(-_WHEEL if act.button == 64 else _WHEEL)
         elif act.kind == "press" and act.button == 0:
-            self._lookback.press(act.x, act.y)
+            self._press(act.x, act.y)
         elif act.kind == "move":
             self._lookback.drag(act.x, act.y)
         elif act.kind == "release" and act.button == 0:
             self._take(self._lookback.release(act.x, act.y))
         return True
+
+    def _press(self, x: int, y: int) -> None:
+        """The first press of several in one place begins a selection, the second takes a word, the third a line."""
+        times, at_x, at_y, when = self._clicks
+        now = self._clock()
+        times = times % 3 + 1 if (at_x, at_y) == (x, y) and now - when < _AGAIN else 1
+        self._clicks = (times, x, y, now)
+        self._lookback.press(x, y)
+        if times == 2:
+            self._lookback.take_word(x, y)
+        elif times == 3:
+            self._lookback.take_line(y)
 
     def state(self) -> str:
         """Where the view is, '' in the present."""

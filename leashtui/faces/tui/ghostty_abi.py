@@ -25,7 +25,7 @@ STATE_DIRTY, STATE_ROWS, STATE_CURSOR = 3, 4, 18
 ROW_DIRTY, ROW_CELLS, ROW_CELLS_RAW, ROW_Y = 1, 3, 5, 6
 CELL_STYLE, CELL_GRAPHEMES_LEN, CELL_GRAPHEMES = 2, 3, 4
 SCROLL_BOTTOM, SCROLL_DELTA = 1, 2
-POINT_VIEWPORT = 1
+POINT_VIEWPORT, GRID_ROW_WRAPS = 1, 1
 
 
 class Rgb(Structure):
@@ -136,6 +136,8 @@ _CALLS: dict[str, tuple[Any, list[Any]]] = {
     "terminal_scroll_viewport": (None, [c_void_p, ScrollTo]),
     "terminal_grid_ref": (c_int, [c_void_p, Point, POINTER(GridRef)]),
     "grid_ref_hyperlink_uri": (c_int, [POINTER(GridRef), ctypes.c_char_p, c_size_t, POINTER(c_size_t)]),
+    "grid_ref_row": (c_int, [POINTER(GridRef), POINTER(c_uint64)]),
+    "row_get": (c_int, [c_uint64, c_int, c_void_p]),
     "render_state_new": (c_int, [c_void_p, POINTER(c_void_p)]),
     "render_state_free": (None, [c_void_p]),
     "render_state_update": (c_int, [c_void_p, c_void_p]),

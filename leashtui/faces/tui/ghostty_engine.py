@@ -8,7 +8,7 @@ each reply has one of the shapes in `replies.REPLY`, so that no text an agent ch
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_bool, c_int, c_size_t, c_uint32, c_void_p
+from ctypes import byref, c_bool, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
 from typing import Any
 
@@ -349,6 +349,15 @@ class GhosttyEngine:
         if self._lib.grid_ref_hyperlink_uri(byref(place), buffer, len(buffer), byref(length)):
             return ""
         return buffer.raw[: min(length.value, 4096)].decode("utf-8", "replace")
+
+    def wraps(self, y: int) -> bool:
+        """Whether row `y` of the view goes on in the next one."""
+        place, row, found = abi.GridRef(ctypes.sizeof(abi.GridRef)), c_uint64(), c_bool()
+        if self._lib.terminal_grid_ref(self._terminal, abi.Point(abi.POINT_VIEWPORT, abi.Place(0, y, 0)), byref(place)):
+            return False
+        if self._lib.grid_ref_row(byref(place), byref(row)):
+            return False
+        return self._lib.row_get(row, abi.GRID_ROW_WRAPS, byref(found)) == 0 and found.value
 
     def replies(self) -> bytes:
         """Answers and reports since the last call."""

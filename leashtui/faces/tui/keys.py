@@ -17,6 +17,7 @@ class Situation:
     card, cards: what y, n and j/k are about; waiting: all that wait. listed: the timeline is to be seen. chosen: one of
     its rows is under the keys; reading: and open. files: changed files are listed in place of acts.
     granted: the chosen row gave a grant that still holds. team: the card can still be offered to people elsewhere.
+    watches: nothing is answered or changed from this face.
     """
 
     card: bool = False
@@ -35,6 +36,7 @@ class Situation:
     files: bool = False
     granted: bool = False
     team: bool = False
+    watches: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,19 @@ def _row(s: Situation) -> bool:
 
 
 def _granted(s: Situation) -> bool:
-    return s.granted and _row(s)
+    return s.granted and _row(s) and not s.watches
+
+
+def _answers(s: Situation) -> bool:
+    return s.card and not s.watches
+
+
+def _may(s: Situation) -> bool:
+    return not s.watches
+
+
+def _freezes(s: Situation) -> bool:
+    return not s.frozen and not s.watches
 
 
 def _lasting(s: Situation) -> bool:
@@ -62,7 +76,7 @@ def _lasting(s: Situation) -> bool:
 
 
 def _undoes(s: Situation) -> bool:
-    return not (s.granted and _row(s)) and s.listed
+    return not (s.granted and _row(s)) and s.listed and not s.watches
 
 
 def _several(s: Situation) -> bool:
@@ -73,10 +87,17 @@ KEYS = (
     Key("once", ("y",), "y", "once", "allow the act under the keys, once", lambda s: s.ready and s.once),
     Key("session", ("s",), "s", "session", "allow its like until the session ends", lambda s: s.ready and s.session),
     Key("always", ("a",), "a", "always", "allow its like here for 30 days; shown before it is kept", _lasting),
-    Key("deny", ("n",), "n", "deny", "deny it; works at once", lambda s: s.card),
-    Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", lambda s: s.card),
-    Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", lambda s: s.card),
-    Key("offer", ("o",), "o", "ask the team", "let those who review here answer it too", lambda s: s.card and s.team),
+    Key("deny", ("n",), "n", "deny", "deny it; works at once", _answers),
+    Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", _answers),
+    Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", _answers),
+    Key(
+        "offer",
+        ("o",),
+        "o",
+        "ask the team",
+        "let those who review here answer it too",
+        lambda s: _answers(s) and s.team,
+    ),
     Key("view", ("v",), "v", "more", "show the whole command and all that is known", lambda s: s.card),
     Key("next", ("j", "down"), "j/k", "choose", "the next or the previous waiting act", lambda s: s.cards > 1),
     Key("previous", ("k", "up"), "", "", "", lambda s: s.cards > 1),
@@ -90,11 +111,9 @@ KEYS = (
     Key("pane", ("tab",), "tab", "timeline", "j and k move in the timeline, or among waiting acts", _several),
     Key("files", ("t",), "t", "files", "files changed in this session, or the timeline again", lambda s: s.listed),
     Key("trace", ("T", "shift+t", "upper_t"), "T", "trace", "one view of the session: asked, used, changed, refused"),
-    Key(
-        "freeze", ("f",), "f", "freeze", "stop every process where it is; again: let all go on", lambda s: not s.frozen
-    ),
-    Key("resume", ("f",), "f", "resume", "", lambda s: s.frozen),
-    Key("kill", ("K", "shift+k", "upper_k"), "K", "kill", "end the session and all it started; asks once more"),
+    Key("freeze", ("f",), "f", "freeze", "stop every process where it is; again: let all go on", _freezes),
+    Key("resume", ("f",), "f", "resume", "", lambda s: s.frozen and not s.watches),
+    Key("kill", ("K", "shift+k", "upper_k"), "K", "kill", "end the session and all it started; asks once more", _may),
     Key("filter", ("slash", "/"), "/", "filter", "show only matching rows of the timeline"),
     Key("older", ("pageup",), "PgUp/PgDn", "", "scroll the timeline, or the whole view of an act"),
     Key("newer", ("pagedown",), "", "", ""),
@@ -108,8 +127,9 @@ KEYS = (
 
 
 DO_IT = Key("", (), "!", "do it", "")
+CHOOSES = Key("", (), "enter", "do it", "")
 CLOSES = Key("", (), "esc", "close", "")
-"""What works while a report is read, besides scrolling."""
+"""What works while a report is read, or the palette is open."""
 IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 

@@ -17,6 +17,7 @@ from leashtui.faces.tui.engine import Engine
 MOST = 256 << 10
 """Characters that one copy may hold."""
 _URL = re.compile(r"(?:https?|ftp|file)://[^\s<>\"'`{}|\\^\[\]]+[^\s<>\"'`{}|\\^\[\].,;:!?)]")
+_WORD = re.compile(r"[^\s\"'`()\[\]{}<>|,;│┃]+")
 Spot = tuple[int, int]
 
 
@@ -59,16 +60,10 @@ class Lookback:
         while True:
             order = range(at - 1, -1, -1) if step < 0 else range(at + 1, rows)
             for y in order:
-                text = self.row(y)
-                found = text.lower().find(self.wanted.lower())
-                if found >= 0:
-                    start = cell_len(text[:found])
-                    end = start + max(1, cell_len(text[found : found + len(self.wanted)])) - 1
-                    self.open, self.selected = True, ((start, y), (end, y))
-                    self._fresh()
+                if self._found_in(y):
                     return True
             before = engine.below()
-            engine.scroll(step * rows)
+            engine.scroll(step * max(1, rows - 1))  # what goes on in the next row is seen as well
             moved = abs(engine.below() - before)
             if moved == 0:
                 break
@@ -79,6 +74,33 @@ class Lookback:
             engine.scroll(-came)
         self._fresh()
         return False
+
+    def _found_in(self, y: int) -> bool:
+        """Select the first place in row `y` where what is wanted begins, if there is one."""
+        row = self.row(y)
+        text = row + (self.row(y + 1) if self.engine.wraps(y) else "")
+        at = text.lower().find(self.wanted.lower())
+        if not 0 <= at < len(row):
+            return False
+        start = cell_len(text[:at])
+        self.open, self.selected = True, self._spots(y, start, start + cell_len(text[at : at + len(self.wanted)]))
+        self._fresh()
+        return True
+
+    def _spots(self, y: int, start: int, end: int) -> tuple[Spot, Spot]:
+        """First and last cell of what lies from `start` up to `end`, counted in cells from the beginning of row `y`."""
+        cols = self.engine.cols
+        last = max(start, end - 1)
+        return (start % cols, y + start // cols), (last % cols, y + last // cols)
+
+    def _whole(self, y: int) -> tuple[int, str]:
+        """The line that row `y` is part of, as far as it is in view: its first row, and its cells as text."""
+        first = last = y
+        while first > 0 and self.engine.wraps(first - 1):
+            first -= 1
+        while last + 1 < self.engine.rows and self.engine.wraps(last):
+            last += 1
+        return first, "".join(self.row(at) for at in range(first, last + 1))
 
     def row(self, y: int) -> str:
         """The text of a row of the view."""
@@ -124,14 +146,33 @@ class Lookback:
             return self.text()
         return self.link(x, y) if pressed == (x, y) else ""
 
+    def take_word(self, x: int, y: int) -> None:
+        """Select the word at a cell; it may go on in other rows."""
+        first, text = self._whole(y)
+        self._from = None
+        if (found := self._at(_WORD, x, y)) is not None:
+            self.mark(*self._spots(first, cell_len(text[: found.start()]), cell_len(text[: found.end()])))
+
+    def take_line(self, y: int) -> None:
+        """Select the whole line that row `y` is part of."""
+        first, text = self._whole(y)
+        self._from = None
+        if text.strip():
+            self.mark(*self._spots(first, 0, cell_len(text.rstrip())))
+
+    def _at(self, pattern: re.Pattern[str], x: int, y: int) -> re.Match[str] | None:
+        """What `pattern` finds at a cell."""
+        first, text = self._whole(y)
+        at = (y - first) * self.engine.cols + x
+        return next(
+            (m for m in pattern.finditer(text) if cell_len(text[: m.start()]) <= at < cell_len(text[: m.end()])), None
+        )
+
     def link(self, x: int, y: int) -> str:
         """The target of the link at a cell, or the address written there."""
         target = self.engine.link(x, y)
-        if not target:
-            text = self.row(y)
-            for found in _URL.finditer(text):
-                if cell_len(text[: found.start()]) <= x < cell_len(text[: found.end()]):
-                    target = found.group()
+        if not target and (found := self._at(_URL, x, y)) is not None:
+            target = found.group()
         return "".join(c for c in target if c.isprintable())
 
     def span(self, y: int) -> tuple[int, int] | None:
@@ -144,11 +185,11 @@ class Lookback:
         return (x1 if y == y1 else 0), (x2 if y == y2 else self.engine.cols - 1)
 
     def text(self) -> str:
-        """The selected text, which may reach beyond the view, or the whole page without one."""
+        """The selected text, which may reach beyond the view, or the whole page without one; wrapped lines in one."""
         engine = self.engine
         (x1, y1), (x2, y2) = self._ends()
         lines: list[str] = []
-        length, moved = 0, 0
+        length, moved, goes_on = 0, 0, False
         if y1 < 0:  # what lies outside is shown for a moment
             before = engine.above()
             engine.scroll(y1)
@@ -165,8 +206,14 @@ class Lookback:
             row = self.row(at)
             head = set_cell_size(row, x1) if y == y1 else ""
             end = x2 + 1 if y == y2 else engine.cols
-            lines.append(set_cell_size(row, end)[len(head) :].rstrip())
-            length += len(lines[-1]) + 1
+            part = set_cell_size(row, end)[len(head) :]
+            if not goes_on:
+                lines.append("")
+            elif cell_len(row[:1]) == 2:
+                lines[-1] = lines[-1].removesuffix(" ")  # the free cell before a wide character that did not fit
+            goes_on = y < y2 and engine.wraps(at)
+            lines[-1] += part if goes_on else part.rstrip()
+            length += len(part) + 1
         if moved:
             engine.scroll(-moved)
         self._fresh()

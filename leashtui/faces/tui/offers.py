@@ -33,7 +33,8 @@ class Setting:
     """All that drawing depends on besides the card. waited: seconds. home: shown as ~.
 
     told: in a replay, what it was answered; no key answers it then. lasting: what is confirmed is to hold on. left:
-    seconds until the agent's own limit, None where it waits.
+    seconds until the agent's own limit, None where it waits. watches: nothing is answered here. barred: why it cannot
+    be allowed here, '' where it can.
     """
 
     width: int
@@ -51,6 +52,8 @@ class Setting:
     lasting: bool = False
     left: float | None = None
     told: str | None = None
+    watches: bool = False
+    barred: str = ""
 
 
 def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: bool) -> list[Text]:
@@ -69,10 +72,14 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
     if setting.typing:
         enter = Text(end="").append(" enter ", look.key).append(" deny, with these words", look.strong)
         return [enter, Text(end="").append(" esc ", look.key).append(" take it back", look.text)]
-    offered = {o.choice: o for o in card.options}
+    offered = {} if setting.barred else {o.choice: o for o in card.options}
     live, approving = setting.focused, setting.focused and setting.ready
     shown = setting.keymap.shown
     keys: list[Text] = []
+    if setting.barred:
+        lines += _wrapped(setting.barred, look.strong, width)
+    elif card.approvers > 1:
+        lines.append(one(cut(say.HOW_MANY.format(count=card.approvers), width), look.strong))
     if Choice.ONCE in offered:
         keys.append(_key(shown("once"), say.ONCE + (", then !" if second else ""), approving, look))
     if Choice.SESSION in offered:
@@ -87,10 +94,15 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
     keys = []
     because = say.DENY_BECAUSE if width >= _ROOMY else say.BECAUSE
     for action, words in (("deny", say.DENY), ("because", because), ("edit", say.EDIT_KEY), ("view", "more")):
+        if setting.watches and action != "view":
+            continue
         keys.append(_key(shown(action), words, live, look))
     lines += _flowed(keys, width)
     if not setting.focused:
-        lines.append(one(say.TO_ANSWER.format(leader=setting.leader), look.asked))
+        to = say.TO_SEE if setting.watches else say.TO_ANSWER
+        lines.append(one(to.format(leader=setting.leader), look.asked))
+    elif setting.barred:
+        lines.append(Text(end=""))
     elif not setting.ready:
         lines.append(one(cut(say.REST, width), look.muted))
     elif Choice.SESSION not in offered and card.no_wider:

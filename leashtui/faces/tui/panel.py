@@ -13,9 +13,9 @@ from dataclasses import replace
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.card import needs_second_key
-from leashtui.faces.tui.deeds import Deeds, Palette, Run
+from leashtui.faces.tui.deeds import Deeds, Palette, Report, Run
 from leashtui.faces.tui.editor import LIMIT, LineEditor
-from leashtui.faces.tui.keys import CLOSES, DO_IT, Key, Keymap, Situation
+from leashtui.faces.tui.keys import CHOOSES, CLOSES, DO_IT, Key, Keymap, Situation
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.queue import Queue
@@ -45,7 +45,10 @@ STEP = 5
 
 
 class Panel:
-    """State of one face. send: to the desk. type_: bytes to the agent. leave: detach. wall: us since the epoch."""
+    """State of one face. send: to the desk. type_: bytes to the agent. leave: detach. wall: us since the epoch.
+
+    watches: nothing is answered from here. me: who sits here.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,13 @@ class Panel:
         run: Run = lambda words, hear: None,
         keymap: Keymap = DEFAULT_KEYS,
         watches: bool = False,
+        me: str = "",
     ) -> None:
         self.welcome = welcome
         self.leader = leader
         self.keymap = keymap
         self.watches = watches
+        self._me = me
         self.queue = Queue()
         self.timeline = Timeline()
         self.reading = Reading(self.timeline)
@@ -79,6 +84,7 @@ class Panel:
         self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
         self.query: Query | None = None
+        self._tried = ""  # a query that could not be read
         self.card_width = 58
         self._hint = ""
         self._hint_until = 0.0
@@ -120,10 +126,16 @@ class Panel:
         """Whether nothing of the panel covers the card."""
         return not (self.help or self.reading.open or self.deeds.report or self.palette)
 
+    def barred(self, card: Card) -> str:
+        """Why this card cannot be allowed from here, '' where it can."""
+        if self.watches:
+            return say.ONLY_LOOK
+        return say.MUST_BE_OTHER.format(who=self._me) if card.other and self._me == self.welcome.user else ""
+
     def situation(self, now: float) -> Situation:
         """What decides which keys work."""
         card = self.queue.card
-        offered = {o.choice for o in card.options} if card else set()
+        offered = {o.choice for o in card.options} if card and not self.barred(card) else set()
         reading = self.reading.open
         return Situation(
             card=card is not None and not reading and self.deeds.report is None,
@@ -142,6 +154,7 @@ class Panel:
             help=self.help,
             frozen=self.frozen,
             filtered=self.query is not None,
+            watches=self.watches,
         )
 
     def working(self, now: float) -> list[Key]:
@@ -150,6 +163,8 @@ class Panel:
         if report is not None and self.palette is None and not self.help:
             scroll = next(key for key in self.keymap.rows if key.id == "older")
             return [*([DO_IT] if report.deed else []), CLOSES, replace(scroll, effect="scroll")]
+        if self.palette is not None:
+            return [*([CHOOSES] if self.palette.rows() else []), CLOSES]
         return self.keymap.working(self.situation(now))
 
     def hear(self, message: DeskMessage, now: float) -> bool:
@@ -192,7 +207,7 @@ class Panel:
         elif self.queue.confirming is not None or self.killing:
             self._second(name, character, ready, now)
         else:
-            self._first(name, ready, now)
+            self._first(name, ready, now, character)
         return False
 
     def paste(self, text: str) -> bool:
@@ -221,7 +236,7 @@ class Panel:
         self.reading.open = False
         self._hint_until = now
 
-    def _first(self, name: str, ready: bool, now: float) -> None:
+    def _first(self, name: str, ready: bool, now: float, character: str | None = None) -> None:
         situation = self.situation(now)
         key = self.keymap.find(name, situation)
         action = key.id if key else ""
@@ -229,7 +244,11 @@ class Panel:
         if approving and self.queue.card is not None and not self.reading.open and self.deeds.report is None:
             self._approve(Choice.ONCE if approving == "once" else Choice.SESSION, ready, now, approving == "always")
         elif approving or action == "":
-            self.say("" if self.keymap.known(name) else f"{name} does nothing here: ? shows the keys", now)
+            if self.watches and self.keymap.known(name):
+                self.say(say.ONLY_WATCHES, now)
+                return
+            shown = character if character and character.isprintable() else name
+            self.say("" if self.keymap.known(name) else f"{shown} does nothing here: ? shows the keys", now)
         else:
             getattr(self, f"_do_{action}")(now)
 
@@ -247,7 +266,9 @@ class Panel:
         card = self.queue.card
         if card is None:
             return
-        if choice not in {o.choice for o in card.options}:
+        if barred := self.barred(card):
+            self.say(barred, now)
+        elif choice not in {o.choice for o in card.options}:
             self.say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
         elif not ready:
             self.say(say.NOT_ARMED, now)
@@ -324,8 +345,10 @@ class Panel:
         try:
             self.query = parse(text, now=self._wall()) if text.strip() else None
             self.reading.matches = None if self.query is None else self.query.match
+            self._tried = ""
         except QueryError as error:
-            self.say(f"{error.message}; {error.hint}", now)
+            self._tried = text
+            self.deeds.report = Report(say.NO_QUERY, [error.message, error.hint, "", say.AGAIN])
 
     def say(self, words: str, now: float) -> None:
         """A sentence for the footer, for a few seconds."""
@@ -384,7 +407,7 @@ class Panel:
         self.killing = True
 
     def _do_filter(self, now: float) -> None:
-        self.editor = LineEditor(say.FILTER, "filter", text=self.query.text if self.query else "")
+        self.editor = LineEditor(say.FILTER, "filter", text=self._tried or (self.query.text if self.query else ""))
 
     def _do_row_next(self, now: float) -> None:
         self.reading.move(1)

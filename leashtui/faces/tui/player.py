@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
@@ -209,6 +210,9 @@ def draw_footer(
     """Where the tape stands, and the keys."""
     state = "end" if position >= length else "play" if playing else "pause"
     line = Text(end="").append(f" {state:<5} {duration(position)} / {duration(length)}  x{speed:g} ", look.strong)
-    for key, effect in (*more, *_KEYS):
+    keys = [*more, *_KEYS]
+    while len(keys) > 1 and cell_len(line.plain) + sum(len(key) + len(effect) + 5 for key, effect in keys) > width + 2:
+        keys.pop(-2)  # how to leave stays
+    for key, effect in keys:
         line.append(f" {key} ", look.key).append(f" {effect}  ", look.text)
     return clip(line, width)

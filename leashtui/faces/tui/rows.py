@@ -17,7 +17,9 @@ from leashtui.faces.tui.spelled import cut
 
 _ROOMY = 56
 _WORD = 7
-_MARKS = {"allow": "✓", "deny": "✗", "ask": "?", "gone": "~", "note": "·", "file": "+", "alarm": "!", "quiet": "·"}
+_MARKS = {"allow": "✓", "deny": "✗", "ask": "?", "gone": "–", "note": "·", "file": "~", "alarm": "!", "quiet": "·"}
+_CHANGES = {"new": "+", "removed": "-"}
+"""Marks of files that came or went."""
 
 
 def draw_rows(
@@ -53,10 +55,11 @@ def draw_row(row: Row, look: Look, width: int, time: str, chosen: bool = False) 
     column = 8 if width >= _ROOMY else 5
     line = Text(end="", no_wrap=True).append(f"{time:<{column}}", look.muted)
     line.append("▶" if chosen else " ", look.title)
-    line.append(f"{_MARKS[row.kind]} {row.word[:_WORD]:<{_WORD}} ", style)
+    mark = _CHANGES.get(row.word, _MARKS[row.kind]) if row.kind == "file" else _MARKS[row.kind]
+    line.append(f"{mark} {row.word[:_WORD]:<{_WORD}} ", style)
     room = max(0, width - cell_len(line.plain))
     tail, tone = _tail(row), look.refused if row.exit else look.muted
-    tail = cut(tail, max(8, room // 3)) if room > 16 else ""
+    tail = cut(tail, max(8, room // 3, room - cell_len(row.text) - 1)) if room > 16 else ""
     words = cut(row.text, room - (cell_len(tail) + 1 if tail else 0))
     line.append(words, look.strong if chosen else look.muted if row.kind == "quiet" else look.text)
     if tail:

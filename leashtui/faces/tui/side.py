@@ -77,6 +77,8 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         keymap=panel.keymap,
         lasting=panel.lasting,
         left=(card.deadline - wall) / 1e6 if card.deadline else None,
+        watches=panel.watches,
+        barred=panel.barred(card),
         told=None if panel.told is None else panel.told.get(card.id, "nobody"),
     )
     return draw(card, look, setting)

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from leashtui.agents import registry
 from leashtui.faces.tui.files import WORDS, Files
 from leashtui.faces.tui.row import Row
+from leashtui.faces.tui.series import Series
 from leashtui.model.event import (
     ActEnded,
+    AgentTold,
     Answered,
     Asked,
     Braked,
@@ -56,6 +58,8 @@ class Timeline:
         self._asks: dict[str, str] = {}
         self._acts: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
+        self._faces: dict[str, tuple[str, str]] = {}
+        self._series = Series()
         self.files = Files()
         self.grants: set[str] = set()
         self.acts = 0
@@ -64,6 +68,7 @@ class Timeline:
         self.records = 0
         self.head = ""
         self.frozen: bool | None = None
+        self.frozen_by = ""
         self.seen: Counter[str] = Counter()
 
     def add(self, message: Recorded) -> None:
@@ -95,20 +100,24 @@ class Timeline:
 
         match record.event:
             case Decided() as event:
-                self.acts += not event.covered_by and event.request.action not in UNCOUNTED
                 self.seen[event.request.layer] += 1
+                if event.verdict is not None and event.verdict.by is By.OWN:
+                    return None
+                self.acts += not event.covered_by and event.request.action not in UNCOUNTED
                 if event.verdict is None:
                     self._pending[record.id] = record
                     return None
                 allowed = event.verdict.ruling is Ruling.ALLOW
                 if allowed and event.request.action in TOLD:
                     return None
-                self.refused += not allowed
+                habit = event.verdict.by is By.HABIT  # of the agent's, that nobody asked it for
+                self.refused += not allowed and not habit
                 if self._fold(record, event):
                     return None
                 self._acts[record.id] = record.id
                 by = "" if allowed and event.verdict.by is By.POLICY else _whose(event.verdict)
-                kind = "quiet" if allowed and event.verdict.by is By.COVERED else "allow" if allowed else "deny"
+                quiet = habit or (allowed and event.verdict.by is By.COVERED)
+                kind = "quiet" if quiet else "allow" if allowed else "deny"
                 return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
             case Asked(card=card):
                 self.asked += 1
@@ -131,7 +140,8 @@ class Timeline:
                 lines = f"+{event.plus} -{event.minus}" if event.plus or event.minus else ""
                 self.files.add(seq, record, event)
                 word = WORDS.get(event.change, event.change)
-                return row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
+                made = row("alarm" if event.protected else "file", word, event.path + moved + many, lines)
+                return self._series.add(made, record, event, next(reversed(self._rows.values()), None))
             case Notice(level=level, text=words):
                 return row("note" if level == "info" else "alarm", level, words)
             case GuardLost(guard=guard, reason=reason):
@@ -144,6 +154,7 @@ class Timeline:
                 return row("note", "revoke", grant, who)
             case Braked(what=what, who=who):
                 self.frozen = {"freeze": True, "resume": False}.get(what, self.frozen)
+                self.frozen_by = who
                 return row("alarm" if what != "resume" else "note", what, "the session", who)
             case ControlRefused(peer=peer, reason=reason):
                 return row("alarm", "turned", f"away {peer}: {reason}")
@@ -151,10 +162,16 @@ class Timeline:
                 return row("note", "start", f"{event.agent} in {_last(event.workspace)}", f"guard {event.tier}")
             case SessionEnded(code=code, reason=reason):
                 return row("note", "end", reason or "the agent ended", f"exit {code}")
-            case FaceJoined(who=who, role=role):
-                return row("quiet", "joined", f"{who} as {role}")
+            case FaceJoined(face=face, who=who, role=role):
+                known = (who, role) in self._faces.values()
+                self._faces[face] = (who, role)
+                return None if known else row("quiet", "joined", f"{who} as {role}")
             case FaceLeft(face=face):
-                return row("quiet", "left", face)
+                who, role = self._faces.pop(face, (face, ""))
+                still = (who, role) in self._faces.values()
+                return None if still else row("quiet", "left", f"{who} as {role}" if role else who)
+            case AgentTold(moment="tool" | "tool_done"):
+                return None  # its act has a row
         line = tell(record)
         return row("quiet" if line.quiet else "note", line.word, f"{line.text} {line.why}".strip())
 

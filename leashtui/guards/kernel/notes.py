@@ -19,7 +19,8 @@ from leashtui.guards.kernel.spot import Spot, spot_of
 from leashtui.guards.kernel.swift import MADE, NOTED, REMOVED
 
 MAKES = frozenset({Kind.MKDIR, Kind.MKNOD, Kind.SYMLINK, Kind.LINK})
-_EXCHANGE = 2
+_NO_REPLACE, _EXCHANGE = 1, 2
+_FRESH = os.O_CREAT | os.O_EXCL
 
 
 class Keeper(Protocol):
@@ -59,6 +60,13 @@ def adds(deed: Deed) -> bool:
     return deed.kind is Kind.OPEN and bool(deed.flags & os.O_APPEND) and not deed.flags & os.O_TRUNC
 
 
+def _only_new(deed: Deed) -> bool:
+    """Whether it is done only where its last name is free: mv tries that first."""
+    if deed.kind is Kind.RENAME:
+        return bool(deed.flags & _NO_REPLACE)
+    return deed.kind is Kind.OPEN and deed.flags & _FRESH == _FRESH
+
+
 class Notes:
     """Of one session. keeper: None keeps nothing. may_make: whether this real path may be written unasked."""
 
@@ -75,6 +83,8 @@ class Notes:
             return
         last = spots[-1]
         kind = ""
+        if last.found is not None and _only_new(deed):  # it will fail: nothing is lost or moved
+            return
         if deed.kind is Kind.RENAME and deed.flags & _EXCHANGE:
             self._keeper.before("swapped", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
             return

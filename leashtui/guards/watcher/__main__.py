@@ -48,7 +48,7 @@ def main() -> None:
     pending = Pending()
     custody = Custody(territory, args.aside) if args.ask else None
     eyes = Eyes(pending, patient=not args.ask)
-    watch = Watch(territory, eyes, pending, Snapshot(time.time_ns), send, args.fd, custody)
+    watch = Watch(territory, eyes, pending, Snapshot(time.time_ns), send, args.fd, custody, args.since)
     with contextlib.suppress(ConnectionError):  # the supervisor is gone: so are we
         if args.lock and not _lock(args.lock):
             send(shared(args.root))
@@ -84,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lock", default="", help="file that says a watcher is at work here")
     parser.add_argument("--ask", action="store_true", help="changes of protected files are asked about")
     parser.add_argument("--aside", default="", help="directory for what is put back")
+    parser.add_argument("--since", type=int, default=1 << 63, help="ns: what changed later is told at the first look")
     parser.add_argument("root")
     parser.add_argument("fd", type=int)
     parser.add_argument("ignore", nargs="*")

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -88,6 +89,7 @@ class WatchGuard:
         argv += [f"--also={path}" for path in also]
         argv += [f"--lock={lock}"] if lock is not None else []
         argv += [f"--aside={aside}"] if aside is not None else []
+        argv += [f"--since={time.time_ns()}"]
         argv += ["--ask"] if on_suspect is not None else []
         argv += ["--", str(root), str(theirs.fileno()), *ignore]
         try:

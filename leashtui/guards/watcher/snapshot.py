@@ -8,8 +8,10 @@ Invariant: `known[path]` was true of the disk at some moment after the last even
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
+import struct
 import zlib
 from collections.abc import Callable
 from hashlib import blake2b, sha256
@@ -21,6 +23,7 @@ from leashtui.guards.watcher.difference import LARGEST
 MOST_FILES = 100_000
 BUDGET = 48 << 20
 _HASHED = 8 << 20  # larger files are told apart by their metadata alone
+_HERE, _NO_FOLLOW, _BORN = -100, 0x100, 0x800  # of statx
 _RACY = 50_000_000  # ns: a file read this soon after its last change may change again without a new time stamp
 
 
@@ -94,6 +97,17 @@ class Snapshot:
         for path in sorted(self.known):
             whole.update(os.fsencode(path) + b"\0" + self.known[path].digest + b"\0")
         return whole.hexdigest()
+
+
+def born(path: str) -> int:
+    """When a file was made, in ns; 0 where that is not known."""
+    found = ctypes.create_string_buffer(256)
+    try:
+        failed = ctypes.CDLL(None).statx(_HERE, os.fsencode(path), _NO_FOLLOW, _BORN, found)
+    except (AttributeError, ValueError):
+        return 0
+    mask, seconds, ns = *struct.unpack_from("I", found), *struct.unpack_from("qI", found, 80)
+    return 0 if failed or not mask & _BORN else int(seconds) * 1_000_000_000 + int(ns)
 
 
 def digest_of(content: bytes) -> bytes:

@@ -19,7 +19,7 @@ from leashtui.guards.watcher.difference import Difference, compare
 from leashtui.guards.watcher.eyes import Eyes, Pending
 from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settle, Settled, read_orders
 from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
-from leashtui.guards.watcher.snapshot import Known, Snapshot
+from leashtui.guards.watcher.snapshot import Known, Snapshot, born
 from leashtui.guards.watcher.territory import Territory
 from leashtui.model.event import FileChanged
 from leashtui.model.facts import Place
@@ -41,7 +41,8 @@ _Change = tuple[str, Known | None, Known | None]
 class Watch:
     """send: says one message to the supervisor (may block). control: descriptor of the supervisor's orders.
 
-    custody: protected files whose changes are asked about; None where they are only told.
+    custody: protected files whose changes are asked about; None where they are only told. since: when the session
+    began, in ns: files that changed later, before they were looked at first, are told as well.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Watch:
         send: Callable[[Message], None],
         control: int,
         custody: Custody | None = None,
+        since: int = 1 << 63,
     ) -> None:
         self._territory = territory
         self._eyes = eyes
@@ -61,7 +63,9 @@ class Watch:
         self._send = send
         self._control = control
         self._custody = custody
+        self._since = since
         self._orders = bytearray()
+        self._early: list[_Change] = []
         self._read = 0.0
         self._started = False
         self._later: list[Settle] = []
@@ -79,7 +83,10 @@ class Watch:
         for index, path in enumerate(paths):
             if index % _TURN == 0:
                 self._hear(0)
-            self._snapshot.keep(path, self._snapshot.look(path, None))
+            now = self._snapshot.look(path, None)
+            self._snapshot.keep(path, now)
+            if now is not None and now.sign[4] > self._since:
+                self._early += self._since_then(path, now)
         self._say_limits()
         took = int((time.monotonic() - began) * 1e6)
         self._send(Ready(files=len(self._snapshot.known), directories=len(self._eyes), us=took))
@@ -87,6 +94,8 @@ class Watch:
     def run(self) -> None:
         """Until the supervisor's end of the socket closes: then ConnectionError."""
         self._meet([], everything=True)
+        self._tell(self._early)
+        self._early = []
         self._started = True
         for order in self._later:
             self._obey(order)
@@ -103,6 +112,12 @@ class Watch:
             elif self._pending.wake in ready:
                 self._rest()
                 self.look()
+
+    def _since_then(self, path: str, now: Known) -> list[_Change]:
+        """That a file is new or was written since the session began; new names and permissions alone are no news."""
+        if born(path) > self._since:
+            return [(path, None, now)]
+        return [(path, Known(now.sign, b"", None, racy=False), now)] if now.sign[3] > self._since else []
 
     def _hear(self, timeout: int | None) -> None:
         """Obey what the supervisor says within so many milliseconds. Raises ConnectionError when it is gone."""

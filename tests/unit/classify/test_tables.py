@@ -119,3 +119,22 @@ def test_there_are_tables_enough_and_each_shows_what_it_means() -> None:
     silent = [s.names[0] for s in SPECS.values() if not s.hit and (s.do or any(c.do for c in s.commands))]
     assert silent == []
     assert [s.names[0] for s in SPECS.values() if not s.hit and not s.miss] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("kubectl delete ns prod", "destroys something in a cloud or cluster: kubectl delete ns prod"),
+        ("kubectl scale deploy/web --replicas=0", "changes something in a cloud or cluster: kubectl scale deploy/web"),
+        ("terraform destroy", "destroys something in a cloud or cluster: terraform destroy"),
+        ("docker volume rm data", "removes containers, images or volumes: docker volume rm data"),
+        ("docker rm -f web", "removes containers, images or volumes: docker rm web"),
+        ("gh repo delete o/r --yes", "changes a remote for good: gh repo delete o/r"),
+        ("gh release delete v1", "changes for good what is published: gh release delete v1"),
+        ("systemctl stop nginx", "changes the machine: systemctl stop nginx"),
+        ("twine upload " + "x" * 90, "publishes: twine upload " + "x" * 56 + "…"),
+    ],
+)
+def test_a_sentence_names_what_would_be_changed(command: str, sentence: str) -> None:
+    facts = ENGINE.text(command, CWD)
+    assert sentence in [e.sentence for e in facts.effects]

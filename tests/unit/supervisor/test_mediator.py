@@ -282,7 +282,16 @@ def test_the_third_spelling_of_a_refused_act_is_refused_without_a_card() -> None
         if number < 2:
             world.desk.answer(f"L-{number + 1}", Choice.DENY, who="anna", face="cli")
     assert world.verdicts[-1].by is By.LOCK
+    assert "the same act was refused before in other words" in world.verdicts[-1].feedback
     assert not world.desk.cards()
+
+
+def test_who_ends_a_session_says_nothing_of_other_words() -> None:
+    world = World()
+    world.submit("rm src")
+    world.desk.deny_all(By.LOCK, "anna ended the session")
+    assert "anna ended the session" in world.verdicts[-1].feedback
+    assert "other words" not in world.verdicts[-1].feedback
 
 
 def test_a_withdrawn_ask_is_not_a_denial_and_never_replied_to() -> None:

@@ -334,3 +334,60 @@ def test_rows_read_as_a_whole_are_those_read_cell_by_cell(make: Make, monkeypatc
     for stream, row in zip(streams, seen, strict=True):
         slow.feed(b"\x1bc" + stream)
         assert list(slow.strip(0).simplify()) == list(Strip(row).simplify()), stream
+
+
+def test_a_row_that_did_not_fit_goes_on_in_the_next(make: Make) -> None:
+    engine = make(10, 4)
+    engine.feed(b"abcdefghijklm\r\nshort\r\nexactly 10")
+    assert [engine.wraps(y) for y in (-1, 0, 1, 2, 3, 4)] == [False, True, False, False, False, False]
+
+
+def test_what_was_wrapped_is_copied_and_found_as_the_line_it_was() -> None:
+    engine = native(20, 5)
+    engine.feed(b"go to https://a.example/login?code=abcdefghijk now\r\nnext")
+    look = Lookback(engine, lambda: None)
+    for x, y in ((8, 0), (3, 1), (2, 2)):
+        look.press(x, y)
+        assert look.release(x, y) == "https://a.example/login?code=abcdefghijk"
+    look.press(0, 0)
+    look.drag(3, 3)
+    assert look.release(3, 3) == "go to https://a.example/login?code=abcdefghijk now\nnext"
+    look.close()
+    assert look.find("login?code")
+    assert look.text() == "login?code"
+    look.close()
+    engine.feed("\r\n日本語日本語日本語日本語".encode())  # the tenth does not fit: a cell stays free
+    engine.resize(21, 6)
+    assert look.find("日本語日本語日本語日")
+    look.mark((0, 4), (20, 5))
+    assert look.text() == "日本語日本語日本語日本語"
+
+
+def test_two_clicks_take_a_word_and_three_the_line() -> None:
+    engine = native(20, 5)
+    engine.feed(b"run ./tool-a --out=/tmp/some/place.txt\r\n(one) two")
+    copied: list[str] = []
+    now = [0.0]
+    look = Lookback(engine, lambda: None)
+    gaze = Gaze(engine, look, copy=copied.append, say=lambda words: None, moved=lambda: None, clock=lambda: now[0])
+
+    def click(x: int, y: int, times: int) -> None:
+        now[0] += 5
+        for _ in range(times):
+            for kind in ("press", "release"):
+                gaze.mouse(MouseAct(x, y, 0, kind))
+            now[0] += 0.1
+
+    click(6, 0, 2)
+    assert copied == ["./tool-a"]
+    click(16, 0, 2)  # the word goes on in the next row
+    assert copied[1:] == ["--out=/tmp/some/place.txt"]
+    click(2, 2, 2)
+    assert copied[2:] == ["one"]
+    copied.clear()
+    click(6, 1, 3)
+    assert copied[-1] == "run ./tool-a --out=/tmp/some/place.txt"
+    copied.clear()
+    click(6, 0, 1)
+    click(6, 0, 1)  # too late to belong together
+    assert copied == []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -20,9 +22,20 @@ from leashtui.faces.tui.bars import Line, banner, footer, header, help_page
 from leashtui.faces.tui.editor import LIMIT, LineEditor
 from leashtui.faces.tui.keys import DEFAULT, KEYS, Situation
 from leashtui.faces.tui.look import THEMES, Look, coloured, colourless, plain, theme_for
+from leashtui.faces.tui.row import Row
 from leashtui.faces.tui.rows import draw_row, draw_rows
 from leashtui.faces.tui.timeline import KEEP, Timeline
-from leashtui.model.event import AgentTold, Answered, Asked, Decided, Ticketed
+from leashtui.model.event import (
+    AgentTold,
+    Answered,
+    Asked,
+    Decided,
+    Event,
+    FaceJoined,
+    FaceLeft,
+    FileChanged,
+    Ticketed,
+)
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 
@@ -323,3 +336,85 @@ def test_every_sentence_of_the_panel_fits_a_line() -> None:
 )
 def test_a_terminal_without_colours_gets_none(term: str, none: bool) -> None:
     assert colourless(term) is none
+
+
+# many rows of one kind -----------------------------------------------------------------------------------------------
+def gone(path: str, **more: Any) -> FileChanged:
+    return FileChanged(path, "deleted", "source", more.pop("protected", False), minus=2, **more)
+
+
+def rows_of(events: Sequence[Event]) -> list[tuple[str, str, str]]:
+    timeline = Timeline()
+    for message in recorded(events):
+        timeline.add(replace(message, record=replace(message.record, t=NOON)))
+    assert sum(len(r.records) for r in timeline.rows()) == len(events)
+    return [(r.word, r.text, r.tail) for r in timeline.rows()]
+
+
+def test_many_files_that_go_at_once_do_not_push_everything_else_away() -> None:
+    many = [gone(f"data/{n % 3}/f{n}.txt") for n in range(40)]
+    rows = rows_of([*many, decided("make"), gone("data/last.txt"), gone(".envrc", protected=True)])
+    assert len(rows) == 4 + 1 + 2
+    assert rows[2] == ("removed", "data/2/f2.txt", "+0 -2")
+    assert rows[3] == ("removed", "37 more files in data/", "+0 -74")
+    assert rows[5:] == [("removed", "data/last.txt", "+0 -2"), ("removed", ".envrc", "+0 -2")]
+    assert len(rows_of(many[:4])) == 4
+    assert len(rows_of([*many[:4], FileChanged("data/new", "created", "source", False), *many[4:]])) == 4 + 1 + 4
+    assert rows_of([gone("a"), gone("b"), gone("c"), gone("d"), gone("e/f")])[3][1] == "2 more files"
+
+
+def test_what_is_only_leash_and_the_agent_at_work_fills_no_row() -> None:
+    hook = decided("python3 -IS /run/hook.py")
+    own = replace(hook, verdict=Verdict(Ruling.ALLOW, By.OWN))
+    done = AgentTold("tool_done", tool="Bash", text='{"command": "make"}')
+    housekeeping = replace(decided("git fetch plugins"), verdict=Verdict(Ruling.DENY, By.HABIT))
+    timeline = Timeline()
+    for message in recorded([own, decided("make"), own, done, AgentTold("stop", text="all done"), housekeeping]):
+        timeline.add(message)
+    assert [(r.kind, r.text) for r in timeline.rows()] == [
+        ("allow", "make"),
+        ("quiet", "its turn ended all done"),
+        ("quiet", "git fetch plugins"),
+    ]
+    assert (timeline.acts, timeline.refused) == (2, 0)
+
+
+def test_files_are_marked_by_what_became_of_them() -> None:
+    events = [FileChanged(c, c, "source", False) for c in ("created", "modified", "deleted")]
+    timeline = Timeline()
+    for message in recorded(events):
+        timeline.add(message)
+    drawn = [draw_row(r, LOOK, 60, "12:00:00").plain[9:18].strip() for r in timeline.rows()]
+    assert drawn == ["+ new", "~ changed", "- removed"]
+
+
+def test_a_person_with_several_panels_comes_and_goes_once() -> None:
+    def joined(face: str, role: str, who: str = "ada") -> FaceJoined:
+        return FaceJoined(face, role, who, 1)
+
+    again = [joined("tui:2", "owner"), FaceLeft("tui:2")]
+    rows = rows_of([joined("tui:1", "owner"), joined("tui:3", "reviewer", "bob"), FaceLeft("tui:3"), FaceLeft("tui:1")])
+    assert [r[:2] for r in rows] == [
+        ("joined", "ada as owner"),
+        ("joined", "bob as reviewer"),
+        ("left", "bob as reviewer"),
+        ("left", "ada as owner"),
+    ]
+    timeline = Timeline()
+    for message in recorded([joined("tui:1", "owner"), *again, *again]):
+        timeline.add(message)
+    assert len(timeline.rows()) == 1
+
+
+@pytest.mark.parametrize("width", [45, 78])
+def test_what_stands_on_the_right_is_whole_where_there_is_room(width: int) -> None:
+    row = Row(1, NOON, "allow", "allow", "rm -rf d", "root 0:07")
+    assert draw_row(row, LOOK, width, "12:00").plain.endswith(" root 0:07")
+    row = Row(1, NOON, "note", "start", "bash in proj", "guard strict")
+    assert draw_row(row, LOOK, width, "12:00").plain.endswith(" guard strict")
+
+
+def test_the_keys_of_the_help_page_stand_in_one_column() -> None:
+    lines = [line.plain for line in help_page(welcome(), LOOK, 78, "ctrl+]")]
+    words = ("allow the act", "scroll the timeline", "panel or agent")
+    assert len({line.index(w) for line in lines for w in words if w in line}) == 1

@@ -11,7 +11,8 @@ from tui_desk import NOON, SCREEN, StillClock, a_morning, shown
 
 from leashtui.faces.tui.bittty_engine import BitttyEngine
 from leashtui.faces.tui.export import make_page
-from leashtui.faces.tui.player import NoDesk, Player
+from leashtui.faces.tui.look import coloured
+from leashtui.faces.tui.player import NoDesk, Player, draw_footer
 from leashtui.faces.tui.tape import Tape, answers, make_tape, welcome_of
 from leashtui.model.wire import Recorded
 from leashtui.stores.recording import Moment
@@ -128,3 +129,12 @@ def test_a_page_holds_everything_and_loads_nothing() -> None:
     assert not any("later" in data["rows"][row] for row in data["frames"][0][1])
     assert [a["text"] for a in data["acts"] if a["kind"] == "deny"] == ["cat /home/ada/.aws/credentials"]
     assert [f[0] for f in data["frames"]] == sorted(f[0] for f in data["frames"])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_footer_of_a_replay_says_how_to_leave_at_any_width(width: int) -> None:
+    line = draw_footer(coloured(), width, 5.0, 65.0, 1, True, (("ctrl+]", "panel"),)).plain
+    assert "q  quit" in line
+    assert "space  pause" in line or width < 80
+    assert "…" not in line
+    assert len(line.rstrip()) <= width
