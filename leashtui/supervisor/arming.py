@@ -275,7 +275,7 @@ class Arming:
         return self._is_program(request.exe)
 
     def _is_program(self, exe: str) -> bool:
-        """Whether this file is the agent's own program; a launcher of its name may start it as `.name` or `name.exe`."""
+        """Whether this file is the agent's own program, which its launcher may know as `.name` or `name.exe`."""
         if self._exe and exe == self._exe:
             return True
         known = not self._exe or is_of(exe, package_of(self._exe))
