@@ -74,10 +74,14 @@ def _extended(text: str, event: str, added: Sequence[Any]) -> str:
     return _extended(_insert(text, there, 3, "", added[0]), event, added[1:]) if added else text
 
 
-def without(text: str, is_ours: Callable[[str], bool]) -> str:
-    """The text without those entries of `hooks` that `is_ours` knows by their text, and without what is empty then."""
+def without(text: str, is_ours: Callable[[str], bool], before: str = "") -> str:
+    """The text without those entries of `hooks` that `is_ours` knows by their text, and without what is empty then.
+
+    before: the text that ours were added to, where it is known: what was empty there is left so.
+    """
     if not text.removeprefix("\ufeff").strip():
         return text
+    empty = _empty(before)
     while True:
         root = parse(text)
         hooks = root.of("hooks")
@@ -85,17 +89,33 @@ def without(text: str, is_ours: Callable[[str], bool]) -> str:
         if hooks is None or found is None:
             return text
         event, entry = found
-        table = next(value for name, _, value in hooks.items if name == event)
+        table = hooks.items[event][2]
         if len(table.items) > 1:
             text = _without_item(text, table, entry)
+        elif (name := hooks.items[event][0]) in empty:
+            text = text[: table.start] + empty[name] + text[table.end :]
         elif len(hooks.items) > 1:
-            text = _without_item(text, hooks, [name for name, _, _ in hooks.items].index(event))
+            text = _without_item(text, hooks, event)
+        elif "" in empty:
+            text = text[: hooks.start] + empty[""] + text[hooks.end :]
         else:
-            text = _without_item(text, root, [name for name, _, _ in root.items].index("hooks"))
+            text = _without_item(text, root, max(at for at, item in enumerate(root.items) if item[0] == "hooks"))
 
 
-def _ours(text: str, hooks: Span, is_ours: Callable[[str], bool]) -> tuple[str, int] | None:
-    for event, _, table in hooks.items:
+def _empty(text: str) -> dict[str, str]:
+    """What holds nothing: the lists of `hooks` by event, and `hooks` itself as ''; how each is written."""
+    try:
+        hooks = parse(text).of("hooks")
+    except ValueError:
+        return {}
+    if hooks is None or not hooks.items:
+        return {} if hooks is None else {"": text[hooks.start : hooks.end]}
+    return {name: text[value.start : value.end] for name, _, value in hooks.items if not value.items}
+
+
+def _ours(text: str, hooks: Span, is_ours: Callable[[str], bool]) -> tuple[int, int] | None:
+    """(which event, which of its entries)."""
+    for event, (_, _, table) in enumerate(hooks.items):
         for at, (_, start, value) in enumerate(table.items if table.kind == "[" else ()):
             if is_ours(text[start : value.end]):
                 return event, at

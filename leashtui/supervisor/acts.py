@@ -219,6 +219,13 @@ class Acts:
     def _is_agent(self, process: ProcessRef) -> bool:
         return key_of(process) in self._agents
 
+    def _is_of_agent(self, request: Request) -> bool:
+        """Whether it is the agent, or its own program that it started itself; git, which it starts too, is not."""
+        if request.process is None:
+            return False
+        started = key_of(request.process) in self._kin and request.exe not in GITS
+        return self._is_agent(request.process) or (started and self._is_kin(request.exe))
+
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
         if request.layer is Layer.MCP:
@@ -361,7 +368,8 @@ class Acts:
         """Whether this file or network act is what an exec that was allowed said it would do.
 
         So is an edit that a person approved in the agent's own hook. A network act is foreseen by the process's own
-        exec, or by its being the agent, whose model is somewhere; a file act by any exec above it whose effects name
+        exec, or by its being the agent, whose model is somewhere, or the agent's own program that the agent started
+        itself (OpenCode fetches its plugins so); a file act by any exec above it whose effects name
         that path; and what git does inside the workspace was judged when git was started.
         """
         if request.process is None or request.action is Action.PROCESS_EXEC:
@@ -370,7 +378,7 @@ class Acts:
             return True
         own = self._ran.get(key_of(request.process))
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
-            if request.action is Action.NET_CONNECT and self._reaches and self._is_agent(request.process):
+            if request.action is Action.NET_CONNECT and self._reaches and self._is_of_agent(request):
                 return not any(e.verb is Verb.SERVICE for e in facts.effects)
             return (
                 own is not None

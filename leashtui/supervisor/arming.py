@@ -275,11 +275,11 @@ class Arming:
         return self._is_program(request.exe)
 
     def _is_program(self, exe: str) -> bool:
-        """Whether this file is the agent's own program."""
+        """Whether this file is the agent's own program, which its launcher may know as `.name` or `name.exe`."""
         if self._exe and exe == self._exe:
             return True
         known = not self._exe or is_of(exe, package_of(self._exe))
-        return os.path.basename(exe) in self.adapter.names and known
+        return os.path.basename(exe).removeprefix(".").removesuffix(".exe") in self.adapter.names and known
 
     def is_kin(self, exe: str) -> bool:
         """Whether a program that the agent starts itself keeps the agent's state with it: itself once more, or git, in

@@ -22,10 +22,13 @@ from conftest import World, eventually
 from model_server import Model, Step
 from tmux_rig import Tmux
 
+from leashtui.agents.adapter import before
+from leashtui.agents.registry import AGENTS
 from leashtui.model.request import TOLD
 
 PLUGIN = "@opencode-ai/plugin"
 """What OpenCode fetches at its first start where a plugin is configured, 63 MB of it."""
+PACKAGE_OF = {agent.kind: agent.footprint.package for agent in AGENTS}
 Setup = Callable[["Rig", str], list[str]]
 
 
@@ -41,6 +44,11 @@ class Rig:
     def home(self) -> Path:
         """The person's home."""
         return Path(self.world.env["HOME"])
+
+    def is_before(self, version: str) -> bool:
+        """Whether the installed agent is older than this."""
+        package = json.loads((place() / "node_modules" / PACKAGE_OF[self.kind] / "package.json").read_text())
+        return before(package["version"], version)
 
     def write(self, name: str, content: str) -> Path:
         """A file in the home."""
@@ -169,11 +177,11 @@ def _codex(rig: Rig, url: str) -> list[str]:
 
 
 def _gemini(rig: Rig, url: str) -> list[str]:
-    rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}
+    rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_TRUST_WORKSPACE": "true"}
     rig.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
     if rig.world.leash("hooks", "install", "gemini").returncode:
         raise AssertionError("leash hooks install gemini")
-    return ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
+    return ["gemini", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
 
 
 def _opencode(rig: Rig, url: str) -> list[str]:
@@ -227,7 +235,7 @@ def screen_of(setup: Setup, *argv: str) -> Setup:
 PANELS: dict[str, Setup] = {
     "claude": _claude_screen,
     "codex": _codex_screen,
-    "gemini": screen_of(_gemini, "gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
+    "gemini": screen_of(_gemini, "gemini", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"),
     "opencode": screen_of(_opencode, "opencode", "-m", "s/m", "--prompt", "do the work"),
     "mini": _mini,
 }

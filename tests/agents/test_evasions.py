@@ -16,7 +16,7 @@ SETTINGS = {
 BYPASS = {
     "claude": "claude --dangerously-skip-permissions -p 'the inner work'",
     "codex": "codex exec --dangerously-bypass-approvals-and-sandbox --skip-git-repo-check 'the inner work'",
-    "gemini": "gemini --skip-trust --yolo -p 'the inner work'",
+    "gemini": "gemini --yolo -p 'the inner work'",
     "opencode": "opencode run 'the inner work'",
 }
 UNSET = "env -u LEASH_SESSION -u LEASH_HOOK_DIRECTORY -u LEASH_MCP_DIRECTORY -u CLAUDE_CODE_SHELL"

@@ -121,8 +121,10 @@ def test_a_secret_is_not_read_nor_searched_by_its_own_tools(rig: Rig) -> None:
     assert "correct-horse" not in rig.model_saw()
     assert "a word" in rig.told()  # OpenCode and Claude Code read it; a search needs a program that is not everywhere
     assert (rig.world.workspace / "on.txt").exists()
-    refused = [e for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
-    assert len(refused) == (2 if rig.kind == "opencode" else 1)  # Claude Code has no such tool, Gemini CLI no such file
+    refused = [e["request"] for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
+    named = [r.get("path") or r["script"] for r in refused]
+    assert all(env in name for name in named)
+    assert len(named) in ({2} if rig.kind == "opencode" else {1, 2})  # some versions of the others have no such search
 
 
 def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig) -> None:
@@ -255,4 +257,5 @@ def test_a_sub_agents_commands_are_asked_like_the_agents(kind: str, world: World
     assert len(spawned) == 1
     assert "leash: REFUSED" in rig.model_saw()
     (refused,) = [e["request"] for e in rig.decided("hook") if e["verdict"]["ruling"] == "deny"]
-    assert kind == "gemini" or refused["helper"], refused  # Gemini CLI's hooks do not say who asks
+    says = kind != "gemini" and (kind != "claude" or not rig.is_before("2.1"))  # who asks
+    assert bool(refused.get("helper")) is says, refused

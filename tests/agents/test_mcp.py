@@ -40,9 +40,9 @@ def rig(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Monkey
 
 def gemini(rig: Rig, url: str) -> list[str]:
     """Gemini CLI without installed hooks."""
-    rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}
+    rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_TRUST_WORKSPACE": "true"}
     rig.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
-    return ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
+    return ["gemini", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
 
 
 def with_server(rig: Rig) -> Rig:

@@ -41,7 +41,7 @@ def rig(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Monkey
         return
     with tempfile.TemporaryDirectory(dir="/run") as place:
         world.env["LEASH_RUNTIME_DIR"] = place
-        argv = ["gemini", "--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"]
+        argv = ["gemini", "--yolo", "-m", "gemini-2.5-pro", "-i", "do the work"]
         monkeypatch.setitem(conftest.PANELS, "gemini", conftest.screen_of(gemini, *argv))
         yield made
         world.leash("kill", "--all")  # while its directory is there: a test that failed leaves a session
@@ -168,6 +168,10 @@ def test_a_person_answers_calls_and_sub_agents_and_nothing_gets_past_what_was_ki
                     refused.add(one["id"])
                     _under_keys(tmux, rig, int(one["id"].partition("-")[2]))
                     _deny(tmux, "the drafts stay")
+            if "Do you want to proceed" in tmux.screen():  # older Claude Code then asks the person itself, who says yes
+                tmux.keys("C-]")
+                tmux.keys("Enter")
+                time.sleep(1)
             return on.exists()
 
         _within(tmux, went_on)
@@ -177,7 +181,8 @@ def test_a_person_answers_calls_and_sub_agents_and_nothing_gets_past_what_was_ki
         _is_usable(rig, tmux)
         eventually(lambda: not rig.processes(), 20)
     assert all((rig.world.workspace / name / "a.txt").exists() for name in names)
-    assert not task or rig.kind == "gemini" or "general" in helper  # Gemini CLI's hooks do not say who asks
+    says = rig.kind != "gemini" and (rig.kind != "claude" or not rig.is_before("2.1"))  # who asks
+    assert not task or not says or "general" in helper
 
 
 def test_a_killed_supervisor_ends_what_runs_and_gives_the_terminal_back(world: World) -> None:

@@ -95,6 +95,8 @@ WORK = (
     " && rm -rf st2",
     'python3 -c \'import ctypes, os; t = os.open(".", os.O_TMPFILE | os.O_RDWR);'
     ' exit(ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % t, -100, b"tmp-linked", 0x400))\' && rm tmp-linked',
+    'python3 -c \'import os; c = os.path.expanduser("~/.bun/install/cache"); os.makedirs(c, exist_ok=True);'
+    " os.open(c, os.O_TMPFILE | os.O_RDWR)'",
 )
 SERVE = """
 import socket, threading

@@ -100,10 +100,16 @@ def _is_ours(entry: str) -> bool:
     return _MARK in entry
 
 
+def _before(patch: patches.Patch | None) -> str:
+    """The text that leash's entries were added to, '' where that is not known."""
+    return ((patch.original() if patch is not None else None) or b"").decode("utf-8", "replace")
+
+
 def _with(text: str, settings: Settings, path: Path) -> bytes:
     """The file with leash's hooks, once. Raises LeashError."""
+    before = _before(patches.find(path))
     try:
-        whole = settings.whole or splice.add(splice.without(text, _is_ours), settings.hooks)
+        whole = settings.whole or splice.add(splice.without(text, _is_ours, before), settings.hooks)
     except ValueError as error:
         raise LeashError(f"{path}: not JSON: {error}", "mend it, then try again") from error
     return whole.encode()
@@ -144,7 +150,7 @@ def _remove(agent: Adapter, settings: Settings, path: Path) -> int:
         print(f"leash: there are no hooks of leash in {path}", file=sys.stderr)
         return Exit.OK
     try:
-        after = None if settings.whole else splice.without(text, _is_ours).encode()
+        after = None if settings.whole else splice.without(text, _is_ours, _before(patch)).encode()
     except ValueError as error:
         raise LeashError(f"{path}: not JSON: {error}", "take leash's entries out by hand") from error
     _show(path, raw, after)

@@ -50,6 +50,8 @@ _TURNS = 10
 SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
 CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
 ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
+NAMELESS = "/#nameless"
+"""Stands for a file without a name in a folder (O_TMPFILE): what it is called later is judged then."""
 FOREIGN = "leash: REFUSED: that is another terminal of the person."
 
 Known = Callable[[Action, str], bool]
@@ -350,7 +352,8 @@ class FileGuard:
             if kind is Kind.UNLINK:
                 wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
-                wanted.append((Action.FILE_WRITE, telling(spot, kind)))
+                nameless = kind is Kind.OPEN and deed.flags & hands.O_TMPFILE == hands.O_TMPFILE and spot.is_folder
+                wanted.append((Action.FILE_WRITE, telling(spot, kind) + (NAMELESS if nameless else "")))
             if kind is Kind.SYMLINK:
                 wanted += self._moves.brings(spot.path)
             if kind is Kind.RMDIR and self._holds(spot.path):

@@ -39,6 +39,21 @@ def test_any_document_comes_back(document: dict[str, object], hooks: dict[str, l
                                                                          if k != "hooks"})  # fmt: skip
     if left == hooks and ("{}" not in text and "[]" not in text):
         assert back == text
+    assert without(made, _is_ours, text) == text
+
+
+@pytest.mark.parametrize("hooks", ["{}", "{ }", "null", '{"A": []}', '{\n  "Z": [ ],\n  "A": [\n  ]\n}', '{"B": [1]}'])
+def test_what_was_empty_stays_so_where_the_person_changed_the_rest(hooks: str) -> None:
+    text = f'{{"a": 1, "hooks": {hooks}, "b": [] }}\n'
+    made = add(text, OURS)
+    assert add(without(made, _is_ours, text), OURS) == made
+    changed = made.replace('"a": 1', '"a": 2, "c": {}')
+    assert without(changed, _is_ours, text) == text.replace('"a": 1', '"a": 2, "c": {}')
+
+
+def test_of_a_key_that_stands_twice_the_one_that_held_ours_is_taken_out() -> None:
+    text = '{"hooks": {"Z": [1]}, "a": 1, "hooks": {"A": ["MARK"]}}'
+    assert without(text, _is_ours) == '{"hooks": {"Z": [1]}, "a": 1}'
 
 
 @pytest.mark.parametrize("text", ['{"a": 1,, }', "{a: 1}", '{"a": 1} x', '{"a": "x\ny"}', "", "[" * 5000, '{"a": 01x}'])

@@ -193,3 +193,31 @@ def test_a_program_that_puts_files_in_place_may_make_room_for_them(
     assert acts.foresaw(request, lost) is expected
     hook = facts_of(Effect(Verb.DELETE, path, Place.HOOK, severity=Severity.HIGH))
     assert not acts.foresaw(request, hook)
+
+
+OWN = "/pkg/bin/.agent"
+
+
+@pytest.mark.parametrize(
+    ("parent", "exe", "then", "expected"),
+    [
+        (7, OWN, "", True),
+        (9, OWN, "", False),
+        (7, "/usr/bin/python3", "", False),
+        (7, OWN, "/usr/bin/python3", False),
+        (7, "/usr/bin/git", "", False),
+    ],
+)
+def test_the_agents_own_program_reaches_out_where_the_agent_itself_started_it(
+    parent: int, exe: str, then: str, expected: bool
+) -> None:
+    """Not where a shell did, nor what its process becomes."""
+    acts = Acts(lambda process: True, is_kin=lambda exe: exe in {OWN, "/usr/bin/git"})
+    acts.adopt_agent(AGENT, ("agent",), reaches=True)
+    for at, program in enumerate(filter(None, (exe, then)), 1):
+        process = ProcessRef(20, 100, at)
+        made = Request(Action.PROCESS_EXEC, Layer.KERNEL, "/", (program,), program, process=process,
+                       ancestry=(ProcessRef(parent, 100),))  # fmt: skip
+        acts.ran(made, facts_of())
+    connect = Request(Action.NET_CONNECT, Layer.KERNEL, "/", ("x",), then or exe, host="192.0.2.1", process=process)
+    assert acts.foresaw(connect, facts_of(Effect(Verb.NET_CONNECT, "192.0.2.1:443"))) is expected
