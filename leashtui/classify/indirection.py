@@ -13,8 +13,12 @@ from leashtui.model.facts import Severity, Verb
 _ORDINARY = frozenset(
     "less more cat most bat delta diff-so-fancy vim vi nvim nano emacs emacsclient code subl micro helix hx ed true :"
     " '' head tail pg view colordiff difft ssh open xdg-open echo false firefox chromium w3m lynx sensible-pager"
-    " sensible-editor meld vimdiff nvimdiff kdiff3 opendiff ydiff batcat riff moar ov nvimpager vimpager".split()
+    " sensible-editor meld vimdiff nvimdiff kdiff3 opendiff ydiff batcat riff moar ov nvimpager vimpager"
+    " pager lesspipe lesspipe.sh xz gzip bzip2 zstd lz4 www-browser x-www-browser sensible-browser wslview links links2"
+    " elinks iceweasel seamonkey mozilla epiphany konqueror chromium-browser google-chrome google-chrome-stable"
+    " microsoft-edge brave-browser opera vivaldi".split()
 )
+"""Pagers, editors, browsers and what unpacks a file for a pager."""
 
 
 def indirect(call: Call, text: Word) -> None:
@@ -23,7 +27,11 @@ def indirect(call: Call, text: Word) -> None:
     if not words or words == ["-"]:
         return
     first = words[0].rpartition("/")[2]
-    if first in _ORDINARY and not any(c in text for c in ";|&`$<>") and "/" not in words[0].replace("/usr/bin/", ""):
+    if (
+        _ORDINARY.issuperset(first.split(":"))
+        and not any(c in text for c in ";|&`$<>")
+        and "/" not in words[0].replace("/usr/bin/", "")
+    ):
         return
     call.sign("obfuscated")
     call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)

@@ -145,3 +145,20 @@ def test_only_git_changes_what_git_keeps(engine: Engine, path: str, exe: str, ex
 def test_a_builtin_from_where_programs_are_installed_hides_nothing(engine: Engine, library: str, hidden: bool) -> None:
     facts = run(engine, "bash", "-c", f"enable -f {library} x", exe="/bin/bash")
     assert facts.obfuscated is hidden
+
+
+@pytest.mark.parametrize(
+    ("setting", "hidden"),
+    [
+        ("PAGER=/usr/bin/pager", False),
+        ("LESSOPEN='|xz -cdfqQ -- %s'", False),
+        ("BROWSER=x-www-browser:firefox:links2", False),
+        ("BROWSER=firefox:./mine", True),
+        ("BROWSER=firefox:/tmp/x", True),
+        ("PAGER='xz -dc > x; sh x'", True),
+        ("PAGER=/tmp/pager", True),
+    ],
+)
+def test_an_ordinary_pager_or_browser_in_a_setting_hides_nothing(engine: Engine, setting: str, hidden: bool) -> None:
+    facts = run(engine, "bash", "-c", f"export {setting}; man ls", exe="/bin/bash")
+    assert facts.obfuscated is hidden
