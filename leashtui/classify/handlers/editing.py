@@ -21,6 +21,11 @@ _SED_RUN = lazy(
     r"|[;\n}])"
 )
 _SED_SUBSTITUTE = lazy(r"s(.)((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\]|\\.)*)\1([a-zA-Z0-9]*)(?:\s+([^\s;}]+))?", re.S)
+_SED_TEXT = lazy(
+    r"(?:\A|(?<=[^\\]\n)|(?<=\A\n))[ \t]*"
+    r"(?:#[^\n]*|(?:\d+|\$|/(?:[^/\\\n]|\\.)*/)?[ \t]*[aic]\\\n(?:[^\n]*\\\n)*[^\n]*)"
+)
+"""Lines that are no commands: notes, and text that is put in. One behind a backslash may be the end of a command."""
 _SED_FILE = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[wW]\s+([^\n;}]+)")
 _SED_READ = lazy(r"(?:^|[;{}\n]|\d|/|\$)\s*[rR]\s+([^\n;}]+)")
 
@@ -72,8 +77,7 @@ def _through(text: str, scripts: list[Word]) -> str | None:
 
 
 def _sed_script(call: Call, script: Word) -> None:
-    text = bare(script)
-    rest = text
+    rest = text = _SED_TEXT.sub("", bare(script))
     for found in _SED_SUBSTITUTE.finditer(text):
         flags, file = found.group(4), found.group(5)
         if "e" in flags:

@@ -162,3 +162,22 @@ def test_a_builtin_from_where_programs_are_installed_hides_nothing(engine: Engin
 def test_an_ordinary_pager_or_browser_in_a_setting_hides_nothing(engine: Engine, setting: str, hidden: bool) -> None:
     facts = run(engine, "bash", "-c", f"export {setting}; man ls", exe="/bin/bash")
     assert facts.obfuscated is hidden
+
+
+@pytest.mark.parametrize(
+    ("script", "runs"),
+    [
+        ("\n  # what to leave out, e\n  /x/d", False),
+        ("# a note; e\np", False),
+        ("s/x/id\\\n#/e", True),
+        ("# a note\ne id", True),
+        ("# a note\\\ne id", True),
+        ("1e id", True),
+        ("1i\\\n# for the size, e\nd", False),
+        ("1i\\\n# for the size\ne id", True),
+        ("s/x/;1i\\\nid/e", True),
+        ("s/x/\\\n1i\\\nid/e", True),
+    ],
+)
+def test_what_a_sed_script_says_to_people_runs_nothing(engine: Engine, script: str, runs: bool) -> None:
+    assert run(engine, "sed", script, "a.txt", exe="/usr/bin/sed").obfuscated is runs
