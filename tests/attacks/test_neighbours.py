@@ -91,6 +91,21 @@ print('all')
     assert "all" in attempt(world, text, there, guard)
 
 
+@pytest.mark.parametrize("guard", ["free", "strict", "compat"])
+def test_the_name_without_a_file_that_clients_look_for_first_is_not_taken(
+    world: World, there: Path, guard: str
+) -> None:
+    there.mkdir()
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(str(there / "s"))
+        theirs.listen()
+        text = "s = bind('\\0@there@/s'); print('ta' + 'ken')"
+        said = attempt(world, text, there, guard)
+    assert ("taken" in said) is (guard == "free"), said
+    own = "a = bind('@there@/o'); b = bind('\\0@there@/o'); c = bind('\\0leash-next'); print('a' + 'll')"
+    assert "all" in attempt(world, own, there, guard)
+
+
 MEMORY = {
     "written": "fd = os.open('@memory@', os.O_RDWR); os.write(fd, b'EVIL')",
     "emptied": "os.truncate('@memory@', 0)",

@@ -55,6 +55,8 @@ class Makers(Protocol):
 
     def may_make(self, path: str) -> bool: ...
 
+    def is_taken(self, path: str) -> bool: ...
+
     def made(self, path: str) -> None: ...
 
 
@@ -279,6 +281,8 @@ class DoorGuard:
         if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
             self._bind_unix(notice, ours, raw[2:])
             return
+        if ours.family == socket.AF_UNIX and raw[2:4] == b"\0/" and self._files.is_taken(os.fsdecode(raw[3:])):
+            raise OSError(errno.EADDRINUSE, "clients of X look for that name before the path")
 
         def then(own: socket.socket) -> None:
             code = address.bind(own, raw)
