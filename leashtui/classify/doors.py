@@ -1,7 +1,7 @@
 """What a socket that a guard caught would reach: another host, a port others can reach, a program outside the session.
 
 Knows the conventional names of services that act for whoever talks to them. Refuses to resolve names. Invariant: an
-address is a fact, not a judgement; loopback is no network.
+address is a fact, not a judgement; loopback is no network, but for what obeys whoever calls.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ _SERVICES = (
     (r"systemd", "systemd, which starts programs"),
     (r"postgres|mysql|mongo|redis", "a database"),
 )
+CONTROLS = {
+    2375: "the container engine", 2376: "the container engine", 5037: "the person's telephone, by its debugger",
+    9222: "the person's browser, by its debugger", 9229: "another program, by its debugger",
+    **dict.fromkeys(range(5900, 5910), "the person's screen and keyboard"),
+    **dict.fromkeys((6000, 6001, *range(6010, 6020)), "the person's screen and keyboard"),
+}  # fmt: skip
+"""Ports of this machine at which whoever calls gets hold of a program, and no other kind of server is usual."""
 _RUN = tuple((re.compile(pattern), words) for pattern, words in _SERVICES)
 
 
@@ -49,12 +56,21 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
             ledger.sign("network")
             ledger.add(Verb.LISTEN, where, sentence=f"{program} opens port {request.port} to other machines", span=span)
         return where
+    if request.port in CONTROLS and _is_here(request.host):
+        sentence = f"{program} talks to {CONTROLS[request.port]} through {where}"
+        ledger.add(Verb.SERVICE, where, Place.NONE, sentence, span, Severity.HIGH)
+        return where
     if not _is_loopback(request.host):
         known = f" ({show(request.named)})" if request.named else ""
         ledger.hosts[request.host] = None
         ledger.sign("network")
         ledger.add(Verb.NET_CONNECT, where, sentence=f"{program} connects to {where}{known}", span=span)
     return where
+
+
+def _is_here(host: str) -> bool:
+    """Whether what is sent to the address stays here; that of no machine in particular does."""
+    return _is_loopback(host) or host in ("0.0.0.0", "::")
 
 
 def _is_loopback(host: str) -> bool:

@@ -95,5 +95,11 @@ ESCAPE = {
     "while time.monotonic() < stop:\n    fd = libc.open(name, os.O_WRONLY | os.O_NOCTTY)\n    if fd < 0: continue\n    if 'pts' in os.readlink(f'/proc/self/fd/{fd}'): os.write(fd, b'EVIL'); break\n    os.close(fd)",
     "a file's generation": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40087602, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
     "a file's generation by ext4's own call": "import fcntl\nfd = os.open('@home@/prized', os.O_RDONLY); fcntl.ioctl(fd, 0x40086604, struct.pack('l', 77)); b = bytearray(8); fcntl.ioctl(fd, 0x80087601, b); say('@secret@' if b[0] == 77 else '')",
+    "a file without a name, named by its descriptor": "fd=os.open('.',os.O_TMPFILE|os.O_RDWR); os.write(fd,b'EVIL'); print(libc.syscall(265,fd,b'',-100,b'@home@/folder/new',0x1000),ctypes.get_errno())",
+    "a name in memory that nobody else may see": "import mmap\nfd=(f if (f := libc.syscall(447, 0)) >= 0 else os.memfd_create('x')); os.ftruncate(fd,4096); m=mmap.mmap(fd,4096); n=b'@home@/prized\\0'; m[:len(n)]=n; a=ctypes.addressof(ctypes.c_char.from_buffer(m)); r=libc.syscall(2,ctypes.c_ulong(a),0o1001,0); print(r,ctypes.get_errno())",
+    "a name from a folder too deep to be named": "n='d'*200\ntry:\n  for i in range(24): os.mkdir(n); os.chdir(n)\nexcept OSError as e: print(e)\ntry: os.symlink('@home@','l'); open('l/prized','w').write('EVIL')\nexcept OSError as e: print(e)\nos.chdir('@proj@'); import shutil; shutil.rmtree(n,ignore_errors=True); os.system('rm -rf ddd*')",
+    "a name from a folder that is gone": "os.mkdir('d'); os.chdir('d'); os.rmdir('@proj@/d'); open('../../prized','w').write('EVIL')",
+    "a name from the descriptor of a folder that is gone": "os.mkdir('d'); d=os.open('d',os.O_RDONLY); os.rmdir('d'); print(libc.syscall(257,d,b'../../prized',0o1001,0),ctypes.get_errno())",
+    "a service's address in memory that nobody else may see": "import mmap\nfd=(f if (f := libc.syscall(447, 0)) >= 0 else os.memfd_create('x')); os.ftruncate(fd,4096); m=mmap.mmap(fd,4096); n=struct.pack('H',1)+b'@service@\\0'; m[:len(n)]=n; a=ctypes.addressof(ctypes.c_char.from_buffer(m)); s=socket.socket(1,1); print(libc.connect(s.fileno(),ctypes.c_void_p(a),len(n)),ctypes.get_errno()); s.send(b'EVIL')",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

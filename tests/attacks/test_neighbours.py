@@ -91,6 +91,21 @@ print('all')
     assert "all" in attempt(world, text, there, guard)
 
 
+@pytest.mark.parametrize("guard", ["free", "strict", "compat"])
+def test_the_name_without_a_file_that_clients_look_for_first_is_not_taken(
+    world: World, there: Path, guard: str
+) -> None:
+    there.mkdir()
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(str(there / "s"))
+        theirs.listen()
+        text = "s = bind('\\0@there@/s'); print('ta' + 'ken')"
+        said = attempt(world, text, there, guard)
+    assert ("taken" in said) is (guard == "free"), said
+    own = "a = bind('@there@/o'); b = bind('\\0@there@/o'); c = bind('\\0leash-next'); print('a' + 'll')"
+    assert "all" in attempt(world, own, there, guard)
+
+
 MEMORY = {
     "written": "fd = os.open('@memory@', os.O_RDWR); os.write(fd, b'EVIL')",
     "emptied": "os.truncate('@memory@', 0)",
@@ -136,3 +151,32 @@ other.close(); made.close(); made.unlink(); print('all')
         assert "all" in attempt(world, text, there, guard)
     finally:
         memory.unlink(missing_ok=True)
+
+
+def calls(port: int, host: str = "127.0.0.1") -> str:
+    """A program that calls there."""
+    return f"c = socket.create_connection(({host!r}, {port}), 5); c.send(b'EVIL'); c.close(); print('rea' + 'ched')"
+
+
+@pytest.mark.parametrize("guard", ["free", "strict", "compat"])
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 9229), ("0.0.0.0", 9222), ("::1", 9229), ("127.0.0.1", 6013)])
+def test_a_debugger_and_a_screen_of_somebody_outside_are_asked_about(
+    world: World, there: Path, host: str, port: int, guard: str
+) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family):
+        said = attempt(world, calls(port, host), there, guard)
+    assert ("reached" in said) is (guard == "free"), said
+
+
+@pytest.mark.parametrize("guard", ["strict", "compat"])
+def test_other_servers_here_and_ones_own_debugger_are_called_as_ever(world: World, there: Path, guard: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        text = "s = socket.create_server(('127.0.0.1', 9229))\n"
+        said = attempt(world, f"{text}{calls(9229)}\n{calls(other.getsockname()[1])}", there, guard)
+    assert said.count("reached") == 2, said
+
+
+def test_where_nobody_listens_nobody_is_asked(world: World, there: Path) -> None:
+    said = attempt(world, "print(socket.socket().connect_ex(('127.0.0.1', 9222)))", there, "strict")
+    assert "111" in said and "REFUSED" not in said

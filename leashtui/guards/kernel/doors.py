@@ -1,10 +1,11 @@
 """The network guard of tier strict: whom a socket may reach is decided on the checked bytes, and done with them.
 
 A connect, a bind, an addressed datagram is carried out on our duplicate of the very socket, with the address that was
-judged, so another thread can change neither. Loopback, the nameservers of this machine and sockets the session made
-itself are free; all else goes THE path. Knows sockets. Refuses to judge. Hazard: a connect that waits is done in a
-thread of its own. Invariant: no address that was not judged is ever handed to the kernel; a stream's sendmsg, whose
-address does not count, goes on by itself only where nobody could swap its socket meanwhile (streams.py).
+judged, so another thread can change neither. Loopback, but for ports at which others' programs obey whoever calls, the
+nameservers of this machine and sockets the session made itself are free; all else goes THE path. Knows sockets. Refuses
+to judge. Hazard: a connect that waits is done in a thread of its own. Invariant: no address that was not judged is ever
+handed to the kernel; a stream's sendmsg, whose address does not count, goes on by itself only where nobody could swap
+its socket meanwhile (streams.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from leashtui.classify.doors import CONTROLS
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
@@ -27,7 +29,7 @@ from leashtui.guards.kernel.letters import Letter, address_at, post, read_letter
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.ports import Ports
-from leashtui.guards.kernel.silent import is_silent
+from leashtui.guards.kernel.silent import is_open, is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
 from leashtui.guards.kernel.tracee import group_of
@@ -52,6 +54,8 @@ class Makers(Protocol):
     def why_never(self, path: str) -> str: ...
 
     def may_make(self, path: str) -> bool: ...
+
+    def is_taken(self, path: str) -> bool: ...
 
     def made(self, path: str) -> None: ...
 
@@ -134,10 +138,15 @@ class DoorGuard:
         then: Callable[[socket.socket], None],
     ) -> None:
         """Do `then` with our socket when the peer may be reached, at once or after a verdict."""
-        if peer.loopback or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
+        free = peer.loopback and not self._obeys(kind, peer.port)
+        if free or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
             then(ours)
             return
         self._ask(notice, ours, action, peer.host, peer.port, kind, then)
+
+    def _obeys(self, kind: str, port: int) -> bool:
+        """Whether what usually listens there obeys whoever calls, and it was not the session that opened the port."""
+        return kind == "tcp" and port in CONTROLS and port not in self._ports.opened and is_open(port)
 
     def _is_lookup(self, kind: str, peer: Peer) -> bool:
         return peer.port == 53 and peer.host in self._nameservers
@@ -272,6 +281,8 @@ class DoorGuard:
         if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
             self._bind_unix(notice, ours, raw[2:])
             return
+        if ours.family == socket.AF_UNIX and raw[2:4] == b"\0/" and self._files.is_taken(os.fsdecode(raw[3:])):
+            raise OSError(errno.EADDRINUSE, "clients of X look for that name before the path")
 
         def then(own: socket.socket) -> None:
             code = address.bind(own, raw)

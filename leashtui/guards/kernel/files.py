@@ -187,6 +187,10 @@ class FileGuard:
         """Whether a socket may be made at this real path without a question."""
         return self._known(Action.FILE_WRITE, path)
 
+    def is_taken(self, path: str) -> bool:
+        """Whether a program outside of the session listens at this path."""
+        return self._neighbours.listen_at(path)
+
     def made(self, path: str) -> None:
         """A socket was made there."""
         self._made.made(path)

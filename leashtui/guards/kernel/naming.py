@@ -83,6 +83,8 @@ def read_deed(notice: Notice) -> Deed:
     if number == nr.LINK:
         return Deed(Kind.LINK, (name(a[0]), name(a[1])), follow=False)
     if number == nr.LINKAT:
+        if a[4] & AT_EMPTY_PATH and not read_name(tid, a[1]):
+            return Deed(Kind.LINK, (name(a[3], a[2]),), fd=signed(a[0]), follow=False)
         return Deed(Kind.LINK, (name(a[1], a[0]), name(a[3], a[2])), follow=bool(a[4] & AT_SYMLINK_FOLLOW))
     if number == nr.SYMLINK:
         return Deed(Kind.SYMLINK, (name(a[1]),), follow=False, extra=read_name(tid, a[0]))

@@ -58,6 +58,14 @@ class Neighbours:
                 return True
         return False
 
+    def listen_at(self, path: str) -> bool:
+        """Whether somebody outside answers at a path."""
+        try:
+            found = os.lstat(path)
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISSOCK(found.st_mode) and path not in self._made and self._is_theirs(path, found)
+
     def _is_theirs(self, path: str, found: os.stat_result) -> bool:
         """Whether somebody outside answers at a socket's file."""
         if (found.st_dev, found.st_ino) in self._own:
@@ -78,15 +86,7 @@ class Neighbours:
         start = os.fsencode(folder) + b"/"
         with open(_TABLE, "rb") as table:
             names = {line.split(maxsplit=7)[-1].rstrip(b"\n") for line in table if start in line}
-        for name in names:
-            if name.startswith(start):
-                try:
-                    found = os.lstat(name)
-                except OSError:
-                    continue
-                if stat.S_ISSOCK(found.st_mode) and self._is_theirs(os.fsdecode(name), found):
-                    return True
-        return False
+        return any(name.startswith(start) and self.listen_at(os.fsdecode(name)) for name in names)
 
     def _is_shared(self, path: str, found: os.stat_result) -> bool:
         """Whether somebody else has the file open to be written. Once it was ours alone, it is ours."""

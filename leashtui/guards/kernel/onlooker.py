@@ -3,8 +3,8 @@
 Agents with a sandbox of their own mount, change roots and make user namespaces, none of which works below a Landlock
 domain of files. So what is allowed goes on by itself, and a racing thread could change a name after it was judged:
 this is a look, not a floor. The inner sandbox is the floor, and the watcher looks afterwards. Knows whose view of the
-files is not ours. Refuses to judge. Invariant: a denied call never goes on; what cannot be read or found here is the
-kernel's.
+files is not ours. Refuses to judge. Invariant: a denied call never goes on, nor does one that cannot be read; what
+is not found here is the kernel's only where the view is not ours.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from leashtui.guards.kernel.files import FileGuard, Known
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
-from leashtui.guards.kernel.spot import Spot
+from leashtui.guards.kernel.spot import Gone, Spot
 from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
 _SET_UP = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
+_UNSEEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.EFAULT, errno.ENAMETOOLONG})
 _FAILURES = (OSError, ValueError, IndexError)
 
 
@@ -78,12 +79,12 @@ class Onlooker(FileGuard):
         return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
 
     def _fail(self, notice: Notice, error: Exception) -> None:
-        """What we may not see (another's memory, a way over its descriptor) and what we do not understand is refused;
-        for all else the kernel finds the words itself."""
-        if not isinstance(error, OSError):
-            self._listener.refuse(notice.id, errno.EIO)
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
-            self._listener.refuse(notice.id, error.errno)
+        """As in tier strict: what was not read or found here (a name in memory that nobody else may see, one from a
+        folder that is gone or too deep to be named) the kernel might find all the same. But from a sandbox's own view
+        it finds the words for what is not there."""
+        unseen = isinstance(error, Gone) or not isinstance(error, OSError) or error.errno in _UNSEEN
+        if unseen or self._views.is_ours(notice.tid):
+            super()._fail(notice, error)
         else:
             self._listener.resume(notice.id)
 

@@ -22,6 +22,7 @@ class Ports:
 
     def __init__(self) -> None:
         self._named: dict[int, None] = {}
+        self.opened: set[int] = set()  # at which the session listens, or did
 
     def named(self, ours: socket.socket) -> None:
         """This socket was bound to a port whose number was judged."""
@@ -35,7 +36,11 @@ class Ports:
             known = os.fstat(ours.fileno()).st_ino in self._named
             if not known and not _own(ours).bare_loopback:
                 _keep_home(ours)
-        return ctypes.get_errno() if abi.libc.listen(ours.fileno(), backlog) < 0 else 0
+        if abi.libc.listen(ours.fileno(), backlog) < 0:
+            return ctypes.get_errno()
+        if ours.family in (socket.AF_INET, socket.AF_INET6):
+            self.opened.add(_own(ours).port)
+        return 0
 
 
 def _keep_home(ours: socket.socket) -> None:

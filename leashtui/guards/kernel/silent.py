@@ -1,4 +1,4 @@
-"""Whether anybody listens at a unix socket's file: programs try one that a dead server left, then start their own.
+"""Whether anybody listens: programs try the socket file that a dead server left, or a port, then start their own.
 
 Knows the kernel's list of sockets. Refuses to speak: a socket that is listed is never touched; one that is not (a
 server of another network namespace, a name bound by another way) is only knocked at. Invariant: where it cannot be
@@ -14,6 +14,8 @@ import socket
 
 _LISTENS = 0x10000
 _TABLE = "/proc/self/net/unix"
+_TCP = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
+_LISTENING = b"0A"
 
 
 def is_silent(path: str, kind: int) -> bool:
@@ -22,6 +24,23 @@ def is_silent(path: str, kind: int) -> bool:
         return not _is_listed(os.fsencode(path)) and _refuses(path, kind)
     except (OSError, ValueError, IndexError):
         return False
+
+
+def is_open(port: int) -> bool:
+    """Whether anybody of this network listens at a TCP port, at whatever address."""
+    end = b":%04X" % port
+    try:
+        for name in _TCP:
+            with open(name, "rb") as table:
+                next(table, b"")
+                rows = (line.split(maxsplit=4) for line in table)
+                if any(row[1].endswith(end) and row[3] == _LISTENING for row in rows):
+                    return True
+    except FileNotFoundError:  # no such addresses here
+        return False
+    except (OSError, IndexError):
+        return True
+    return False
 
 
 def _is_listed(path: bytes) -> bool:

@@ -20,6 +20,7 @@ from leashtui.guards.kernel.tracee import group_of
 _LINKS = 40
 _LONGEST = 4096
 _PIECE = 256
+_GONE = b" (deleted)"
 _SELF = re.compile(rb"/proc/(self|thread-self)(?=/|$)")
 _STREAMS = {b"/dev/stdin": b"0", b"/dev/stdout": b"1", b"/dev/stderr": b"2"}
 _FD = re.compile(rb"/proc/(\d+)/(?:task/\d+/)?fd/(\d+)/?$")
@@ -32,6 +33,13 @@ class Magic(OSError):
     def __init__(self, number: int) -> None:
         super().__init__(errno.ELOOP, "a descriptor's name")
         self.number = number
+
+
+class Gone(OSError):
+    """The folder that the name starts from was removed: it has no name to be judged by, but `..` still leads on."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 class Spot:
@@ -92,15 +100,18 @@ def _too_long() -> bytes:
 
 
 def absolute(tid: int, folder: int, name: bytes) -> bytes:
-    """`name` from the descriptor `folder` (AT_FDCWD: the current directory) of that thread. Raises OSError."""
+    """`name` from the descriptor `folder` (AT_FDCWD: the current directory) of that thread. Raises OSError, Gone."""
     if not name:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     if name.startswith(b"/"):
         return name
     number = signed(folder)
-    base = os.readlink(b"/proc/%d/cwd" % tid if number == abi.AT_FDCWD else b"/proc/%d/fd/%d" % (tid, number))
+    link = b"/proc/%d/cwd" % tid if number == abi.AT_FDCWD else b"/proc/%d/fd/%d" % (tid, number)
+    base = os.readlink(link)
     if not base.startswith(b"/"):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if base.endswith(_GONE) and not os.stat(link).st_nlink:
+        raise Gone
     while name.startswith(b"./"):
         name = name[2:]
     return base + b"/" + (name or b".")
