@@ -415,6 +415,11 @@ class Machine(Branches):
                     self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether a text is looked at whose programs are judged as they start, by what lies there then."""
+        return self.sees_files and self.depth > 0
+
+    @property
     def sees_files(self) -> bool:
         """Whether each change of a file is judged when it is made, so that what is not known yet need not be told."""
         return self.setting.bounds.files and "privileged" not in self.ledger.signs
