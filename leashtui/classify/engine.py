@@ -141,6 +141,7 @@ class Engine:
     def _text(self, command: str, cwd: str) -> Facts:
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
+        machine.told = True
         found = hidden(command)
         clean = cleaned(command)
         if len(clean) > TEXT:

@@ -194,6 +194,8 @@ class Machine(Branches):
         """The command at hand."""
         self.calls: list[tuple[int, int]] = []
         """The functions being called, outermost first, each with the conditions its call hangs on."""
+        self.told = False
+        """Whether the request is a text that an agent tells of before it runs it."""
         self.forked = 0
         self.hollow = False
         """Whether a word of the command at hand names all of / when a variable is empty."""
@@ -417,7 +419,7 @@ class Machine(Branches):
     @property
     def is_ahead(self) -> bool:
         """Whether a text is looked at whose programs are judged as they start, by what lies there then."""
-        return self.sees_files and self.depth > 0
+        return self.sees_files and (self.told or self.depth > 0)
 
     @property
     def sees_files(self) -> bool:

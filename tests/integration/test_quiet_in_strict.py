@@ -59,6 +59,9 @@ WORK = (
     "git stash -q && git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git rebase -q HEAD~1"
     " && echo x >> src/app.py; git reset -q --hard; git reset -q --hard HEAD~2; r=$?; git stash pop -q && exit $r",
     "git branch old && git branch -m old new && git branch -D new",
+    "git stash -q; git switch -q -c f1 && echo 1 > r1 && git add r1 && git commit -qm 1 && git switch -q main"
+    " && echo 2 > r2 && git add r2 && git commit -qm 2 && git switch -q f1 && git rebase -q main && git switch -q main"
+    " && git reset -q --hard HEAD~1 && git branch -D f1; r=$?; git stash pop -q; test ! -e r2 -a ! -e r1 && exit $r",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
     "python3 - <<'E'\nimport os, socket, tempfile\np = tempfile.mkdtemp() + '/s'\n"
@@ -301,6 +304,7 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
         "git reset -q --hard",
         "git reset -q --hard HEAD~1",
         "git rebase -q HEAD~2",
+        "git commit -q --allow-empty -m own && git rebase -q -x true HEAD~1",
         "git clean -fdq",
         "git clean -fdxq build",
         "git worktree add -q tree && git -C tree branch -D main",

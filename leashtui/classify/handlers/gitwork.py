@@ -234,7 +234,8 @@ def _tag(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _rebase(call: Call, options: Options, words: list[Word]) -> None:
-    if options.args and not options.has("--root") and len(options.args) < 3:
+    runs = any(word.startswith(("-x", "--e")) for word in words)  # what a rebase that stops may still run later
+    if options.args and not runs and not options.has("--root") and len(options.args) < 3:
         tip = str(options.args[1]) if len(options.args) > 1 else "HEAD"
         if are_own_commits(call, str(options.args[0]), tip):
             return

@@ -316,12 +316,14 @@ class Repository(NoProbe):
         self.texts = {
             f"{ROOT}/HEAD": "ref: refs/heads/main\n",
             f"{ROOT}/refs/heads/main": f"{HEAD}\n",
+            f"{ROOT}/refs/tags/w": f"{HEAD}\n",
             f"{ROOT}/packed-refs": f"{HEAD} refs/heads/packed\n",
         }
 
     def exists(self, path: str) -> bool | None:
         """See Probe."""
         return path in (
+            "/home/dev/other",
             CWD,
             f"{CWD}/src",
             f"{CWD}/lib",
@@ -367,7 +369,7 @@ SEEN = Bounds(files=True)
         (f"{ROOT}/refs/heads/x", "git branch -D x", "git -C ../other branch -D x"),
         (f"{ROOT}/refs/heads/packed", "git branch -d packed", "git branch -D packed"),
         (f"{ROOT}/refs/tags/v", "git tag -d v", "git tag -d w"),
-        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D y"),
+        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D main"),
         ("", "git tag v && git tag -d v", "git tag -f v && git tag -d v"),
         ("", "git add . && git commit -m x && git commit --amend -m y", "git add . && git commit --amend -m y"),
     ],
@@ -723,6 +725,27 @@ def test_what_a_line_makes_yet_is_judged_when_git_starts(command: str, control: 
 
     assert not loses(command)
     assert loses(control)
+    told = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    assert not LOSES & {e.verb for e in told.text(command, CWD).effects}
+    assert LOSES & {e.verb for e in told.text(control, CWD).effects}
     for part in command.split(" && "):
         if part.startswith(("git reset", "git clean", "git branch -D")):
             assert loses(part, started=True)
+
+
+@pytest.mark.parametrize("exe", ["/usr/bin/git", "/usr/bin/sed"])
+def test_only_git_writes_down_what_a_rebase_will_do(exe: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    for name in ("rebase-merge/git-rebase-todo", "hooks/pre-commit"):
+        request = Request(Action.FILE_WRITE, Layer.KERNEL, CWD, (exe,), exe=exe, path=f"{ROOT}/{name}")
+        hooked = Place.HOOK in {e.place for e in engine(request).effects}
+        assert hooked is (exe != "/usr/bin/git" or name != "rebase-merge/git-rebase-todo")
+        seen = Request(Action.FILE_WRITE, Layer.WATCHER, CWD, (), path=f"{ROOT}/{name}")
+        assert Place.HOOK in {e.place for e in engine(seen).effects}
+
+
+def test_what_cmake_installs_is_judged_where_it_is_put() -> None:
+    for bounds in (SEEN, Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=bounds)
+        found = {e.place for e in engine.text("DESTDIR=x cmake --install build", CWD).effects}
+        assert (Place.OUTSIDE in found) is (bounds is not SEEN)
