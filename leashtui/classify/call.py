@@ -39,6 +39,7 @@ class Call:
         "name",
         "outward",
         "reads",
+        "spared",
         "span",
         "state",
         "stdin",
@@ -69,6 +70,8 @@ class Call:
         self.direct = False
         self.outward = False
         self.stops = ""
+        self.spared = False
+        """Whether what git would forget is the session's own."""
 
     # ---- reporting
 
@@ -78,6 +81,8 @@ class Call:
     ) -> None:  # fmt: skip
         """Note an effect of this call."""
         self.outward = self.outward or verb in _OUTWARD
+        if self.spared and verb in (Verb.DISCARD_WORK, Verb.HISTORY_REWRITE):
+            return
         if verb is Verb.PROCESS_KILL and self.is_bound:
             verb, sentence = Verb.READ, f"{sentence}, if they are of this session: others are out of its reach"
         self.ledger.add(
@@ -87,6 +92,8 @@ class Call:
     def sign(self, *names: str) -> None:
         """Raise warning signs."""
         self.outward = self.outward or "network" in names
+        if self.spared:
+            names = tuple(name for name in names if name != "destructive")
         self.ledger.sign(*names)
 
     def opaque(self, sentence: str) -> None:

@@ -141,6 +141,7 @@ class Engine:
     def _text(self, command: str, cwd: str) -> Facts:
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
+        machine.told = True
         found = hidden(command)
         clean = cleaned(command)
         if len(clean) > TEXT:
@@ -177,6 +178,9 @@ class Engine:
         made = Plumbing(stdin)
         machine.stdin = stdin
         span = (0, len(command))
+        for name, value in request.env:
+            if name.startswith("GIT_"):  # which repository is meant
+                state.assign(name, Word(cleaned(value)))
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)

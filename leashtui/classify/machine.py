@@ -194,6 +194,8 @@ class Machine(Branches):
         """The command at hand."""
         self.calls: list[tuple[int, int]] = []
         """The functions being called, outermost first, each with the conditions its call hangs on."""
+        self.told = False
+        """Whether the request is a text that an agent tells of before it runs it."""
         self.forked = 0
         self.hollow = False
         """Whether a word of the command at hand names all of / when a variable is empty."""
@@ -413,6 +415,11 @@ class Machine(Branches):
                     self.ledger.sign("obfuscated")
                     inside = text[text.find("$(") + 2 : text.rfind(")")] if "$(" in text else text.split("`")[1]
                     self.text(inside, [w.copy() for w in worlds], NOTHING, self.span(*span))
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a text is looked at whose programs are judged as they start, by what lies there then."""
+        return self.sees_files and (self.told or self.depth > 0)
 
     @property
     def sees_files(self) -> bool:

@@ -56,6 +56,14 @@ class Probe(Protocol):
         """Whether this session changed the file that lies there, and what it held and holds is kept for undo."""
         ...
 
+    def are_own(self, question: str) -> bool:
+        """Whether all that git would throw away or write anew is of this session's making. Words parted by NUL:
+
+        `repository`, a folder; `commits`, words of rev-list; `branch`, a name; `untracked` or, what git ignores too,
+        `left`, with absolute paths; `edits`, and the revision that files will be as.
+        """
+        ...
+
 
 class NoProbe:
     """Knows nothing: the workspace is a repository root about which nobody answers."""
@@ -101,5 +109,9 @@ class NoProbe:
         return False
 
     def edited(self, path: str) -> bool:
+        """See Probe."""
+        return False
+
+    def are_own(self, question: str) -> bool:
         """See Probe."""
         return False

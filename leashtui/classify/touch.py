@@ -35,6 +35,7 @@ _ABOVE_GUARD = ("/.config", "/.local", "/.local/state", "/.local/share")
 """Folders of the home in which leash keeps its policy and its log."""
 PICKED = ".picked"
 """Ends the pattern that stands for some of a folder's files, picked by something else than names."""
+_TODO = "/rebase-merge/git-rebase-todo"
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
 
 
@@ -142,6 +143,8 @@ def write(
         machine.ledger.sign("sends_secret")
     real = really(machine, path, follow=follow)
     where = place(machine, real) if real != path else place(machine, path)
+    if where is Place.HOOK and by_git and not machine.afterwards and real.endswith(_TODO):
+        where = Place.GIT  # what a rebase will do, written by git, whose words were judged; not by an editor
     ledger = machine.ledger
     if where is Place.NONE:
         return

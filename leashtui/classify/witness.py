@@ -93,3 +93,9 @@ class Witness:
         answer = self._probe.edited(path)
         self._notes.append(("edited", path, answer))
         return answer
+
+    def are_own(self, question: str) -> bool:
+        """See Probe."""
+        answer = self._probe.are_own(question)
+        self._notes.append(("are_own", question, answer))
+        return answer

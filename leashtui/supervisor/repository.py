@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from leashtui.classify.workspace import Pins
+from leashtui.supervisor.belongings import Belongings
 from leashtui.supervisor.gitaddress import address, entries, everywhere, remotes
 from leashtui.supervisor.lookalikes import Lookalikes
 from leashtui.supervisor.steers import steers
@@ -52,6 +53,7 @@ class RepositoryProbe:
     ) -> None:
         self._made = made
         self._edited = edited
+        self._belongings = Belongings(root, self.count, made, self.edited)
         self._lookalikes = Lookalikes(bins)
         self._root = root
         outside = os.pathsep.join(p for p in os.defpath.split(os.pathsep) + ["/usr/local/bin"] if os.path.isabs(p))
@@ -187,6 +189,10 @@ class RepositoryProbe:
             return stat.S_ISREG(os.lstat(real).st_mode) and self._edited(real)
         except (OSError, ValueError):
             return False
+
+    def are_own(self, question: str) -> bool:
+        """Whether all that git would throw away is of this session's making, see Probe."""
+        return self._belongings.are_own(question)
 
     def blob(self, path: str) -> str:
         """The name of a file's content in git's index, '' when it is not in there, `-` when that is not clear."""

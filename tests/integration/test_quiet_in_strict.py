@@ -52,6 +52,16 @@ WORK = (
     "echo x >> src/app.py && git checkout -q src/app.py && git diff --quiet src/app.py",
     "git commit -q --allow-empty -m x && git commit -q --amend --no-edit --allow-empty && git tag x && git tag -d x",
     "git switch -q -c x && git commit -q --allow-empty -m x && git switch -q main && git branch -q -D x",
+    "git init -q n && cd n && echo 1 > a && git add a && git commit -qm a && echo 2 > a && git reset -q --hard"
+    " && echo 3 > b && git clean -fdxq && git commit -q --allow-empty -m b && git reset -q --hard HEAD~1"
+    " && git gc -q --prune=now && cd .. && rm -rf n",
+    "mkdir left && echo 1 > left/x && git clean -fdq left && test ! -e left",
+    "git stash -q && git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git rebase -q HEAD~1"
+    " && echo x >> src/app.py; git reset -q --hard; git reset -q --hard HEAD~2; r=$?; git stash pop -q && exit $r",
+    "git branch old && git branch -m old new && git branch -D new",
+    "git stash -q; git switch -q -c f1 && echo 1 > r1 && git add r1 && git commit -qm 1 && git switch -q main"
+    " && echo 2 > r2 && git add r2 && git commit -qm 2 && git switch -q f1 && git rebase -q main && git switch -q main"
+    " && git reset -q --hard HEAD~1 && git branch -D f1; r=$?; git stash pop -q; test ! -e r2 -a ! -e r1 && exit $r",
     "perl -pi -e s/unsaved/unsaved/ notes.md",
     "touch -d yesterday src/app.py && chmod 644 src/app.py",
     "python3 - <<'E'\nimport os, socket, tempfile\np = tempfile.mkdtemp() + '/s'\n"
@@ -286,12 +296,39 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
         assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
 
 
-@pytest.mark.parametrize("line", ["git checkout -q .", "git branch -D kept", "git commit -q --amend -m x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git checkout -q .",
+        "git branch -D kept",
+        "git commit -q --amend -m x",
+        "git branch -m kept other; git branch -D other",
+        "git reset -q --hard",
+        "git reset -q --hard HEAD~1",
+        "git rebase -q HEAD~2",
+        "git commit -q --allow-empty -m own && git rebase -q -x true HEAD~1",
+        "git clean -fdq",
+        "git clean -fdxq build",
+        "git worktree add -q tree && git -C tree branch -D main",
+        "git init -q n && git -C n config core.worktree .. && git -C n clean -fdq",
+        "git init -q n; cd n && GIT_WORK_TREE=.. git clean -fdq",
+        'git init -q n; python3 -c \'import os; os.chdir("n"); os.putenv("GIT_DIR", "../.git");'
+        ' os.system("git branch -D kept; exit")\'',
+        'python3 -c \'import os; os.putenv("GIT_INDEX_FILE", "/tmp/none"); os.execlp("git", "git", "clean", "-fdq")\'',
+        "cd src && git clean -fdq :/",
+    ],
+)
 def test_what_git_kept_or_did_not_before_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
     place.git("branch", "-f", "kept")
+    place.run(
+        "sh",
+        "-c",
+        "echo 1 > theirs.txt; git add theirs.txt; git commit -qm theirs; echo 2 > theirs.txt; echo 3 > new.txt",
+    )
     place.git("commit", "-q", "--allow-empty", "-m", "theirs")
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" in done["out"], done
+    assert place.run("cat", "theirs.txt", "new.txt").stdout.split() == ["2", "3"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import shlex
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
+from leashtui.classify.handlers.gitown import are_own_leftovers, is_own_repository
 from leashtui.classify.handlers.pinned import current_branch, is_protected, leads_elsewhere
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -43,6 +44,12 @@ def subcommand(call: Call) -> tuple[str, list[Word]]:
     return "", []
 
 
+_FORGETS = frozenset(
+    "clean checkout switch restore reset rm branch tag rebase commit gc fetch pull update-ref filter-branch filter-repo"
+    " reflog prune notes read-tree checkout-index stash symbolic-ref submodule mv replace".split()
+)
+
+
 def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Options before the subcommand: -c key=value, --config-env, --exec-path, -C dir, -p."""
     for value in options.all("-c", "--config-env"):
@@ -59,6 +66,9 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
         if folder == options.last("-C"):
             call.state.cwd = path
     _repository(call, options)
+    forgetful, words = subcommand(call)
+    if forgetful in _FORGETS:
+        call.spared = is_own_repository(call) or (forgetful == "clean" and are_own_leftovers(call, words))
     if call.words[1:2] == ["--"]:  # which git refuses today
         return call.words_run([call.words[0], *call.words[2:]])
     name, rest = subcommand(call)

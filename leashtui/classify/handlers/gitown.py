@@ -9,19 +9,45 @@ from __future__ import annotations
 import re
 
 from leashtui.classify.call import Call
+from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_within
 from leashtui.classify.values import Word, is_fixed
 from leashtui.model.facts import Place
 
 _ELSEWHERE = ("--git-dir", "--work-tree", "--namespace", "--config-env", "--bare")
-_VARIABLES = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY"))
+_HARMLESS = lazy(
+    r"GIT_(?:(?:AUTHOR|COMMITTER)_\w+|(?:SEQUENCE_)?EDITOR|PAGER|MERGE_AUTOEDIT|TERMINAL_PROMPT|OPTIONAL_LOCKS"
+    r"|EXEC_PATH|REFLOG_ACTION|ASKPASS|SSH(?:_COMMAND)?|TRACE\w*)"
+)
+"""Variables that change neither which repository is meant nor what belongs to it."""
+_SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|core\.(?:pager|editor)=")
+_MEANS_MORE = lazy(r"[*?\[\\]")
+"""In a path that git is given: it stands for others."""
 _DEPTH = 32
 
 
 def _is_plain(call: Call) -> bool:
-    """Whether git finds its repository by where it is started."""
-    given = {name for name, _ in call.env} | {name for name in _VARIABLES if name in call.state.vars}
-    return not given & _VARIABLES and not any(word.startswith(_ELSEWHERE) for word in call.words[1:])
+    """Whether git finds its repository, and what belongs to it, by where it is started and by its own settings."""
+    given = [*call.env, *((name, word) for name, words in call.state.vars.items() for word in words)]
+    if any(name.startswith("GIT_") and not _says_the_same(call, name, value) for name, value in given):
+        return False
+    former = ""
+    for word in call.words[1:]:
+        if former == "-c" and _SETTING.match(word) is None:
+            return False
+        if word.startswith(_ELSEWHERE) or (word.startswith("-c") and word != "-c" and not former):
+            return False
+        if not word.startswith("-") and former not in ("-c", "-C"):
+            break
+        former = str(word) if former not in ("-c", "-C") else ""
+    return not any(word.startswith(_ELSEWHERE) for word in call.words[1:])
+
+
+def _says_the_same(call: Call, name: str, value: Word) -> bool:
+    """Whether a variable changes nothing of that: git tells its own children where they are."""
+    if name == "GIT_DIR":
+        return call.path(value) == f"{call.state.cwd}/.git"
+    return _HARMLESS.fullmatch(name) is not None
 
 
 def _repository(call: Call) -> str:
@@ -34,6 +60,57 @@ def _repository(call: Call) -> str:
             return f"{folder}/.git"
         folder = folder.rpartition("/")[0]
     return ""
+
+
+def is_own_repository(call: Call) -> bool:
+    """Whether a command is about a repository that is the session's as a whole, or that this very text makes yet."""
+    machine, folder = call.machine, call.state.cwd
+    if not _is_plain(call) or not machine.setting.bounds.files:
+        return False
+    if not is_fixed(folder) or machine.setting.probe.exists(folder) is False:
+        return machine.is_ahead
+    for _ in range(_DEPTH):
+        if machine.setting.probe.exists(f"{folder}/.git"):
+            return _are_own(call, "repository", machine.setting.probe.real(folder))
+        folder = folder.rpartition("/")[0]
+        if not folder:
+            break
+    return False
+
+
+def _are_own(call: Call, kind: str, *words: str) -> bool:
+    return all(map(is_fixed, words)) and call.machine.setting.probe.are_own("\0".join((kind, *words)))
+
+
+def _is_here(call: Call) -> bool:
+    """Whether a command is about the workspace's repository."""
+    return _repository(call) == f"{call.machine.setting.workspace.root}/.git"
+
+
+def are_own_commits(call: Call, upstream: str, tip: str = "HEAD") -> bool:
+    """Whether the session made all commits that one revision has and the other has not."""
+    if call.machine.is_ahead and call.state.vars.get("git commit") is not None:
+        return True
+    return _is_here(call) and _are_own(call, "commits", tip, "--not", upstream)
+
+
+def is_all_own(call: Call, target: str) -> bool:
+    """Whether files become as a revision has them without an edit of anybody else's being lost."""
+    return _is_here(call) and _are_own(call, "edits", target)
+
+
+def are_own_leftovers(call: Call, words: list[Word]) -> bool:
+    """Whether the session made all that `git clean` with these words would remove, in no repository of its own."""
+    flags = [word for word in words if word.startswith("-") and word != "--"]
+    short = "".join(word[1:] for word in flags if not word.startswith("--"))
+    if "e" in short or short.count("f") + flags.count(Word("--force")) > 1 or any(f.startswith("--e") for f in flags):
+        return False
+    paths = [word for word in words if word not in flags and word != "--"]
+    if any(path.startswith(":") or _MEANS_MORE.search(path) for path in paths):
+        return False
+    places = [call.path(path) for path in paths] or [call.state.cwd]
+    kind = "left" if "x" in short or "X" in short else "untracked"
+    return _is_here(call) and all(places) and _are_own(call, kind, *places)
 
 
 def are_own_edits(call: Call, paths: list[Word]) -> bool:
@@ -58,9 +135,10 @@ def is_own_name(call: Call, ref: str) -> bool:
     if f" {ref}\n" in (probe.read_text(f"{folder}/packed-refs") or ""):
         return False
     if probe.exists(place):
-        return probe.made(place)
-    here = setting.bounds.files and call.state.vars.get(f"git ref {ref}") is not None
-    return here and probe.exists(place) is False
+        branch = ref.partition("refs/heads/")[2]  # it may have had another name, with others' commits
+        return probe.made(place) and (not branch or (_is_here(call) and _are_own(call, "branch", branch)))
+    told = setting.bounds.files and call.state.vars.get(f"git ref {ref}") is not None
+    return (told or call.machine.is_ahead) and probe.exists(place) is False
 
 
 def names(call: Call, ref: str) -> None:

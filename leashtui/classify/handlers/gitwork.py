@@ -10,7 +10,15 @@ import re
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.handlers.git import VALUED, clone, run_text, subcommand
-from leashtui.classify.handlers.gitown import are_own_edits, commits, is_own_commit, is_own_name, names
+from leashtui.classify.handlers.gitown import (
+    are_own_commits,
+    are_own_edits,
+    commits,
+    is_all_own,
+    is_own_commit,
+    is_own_name,
+    names,
+)
 from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -86,7 +94,8 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
         names(call, f"refs/heads/{name}")
     forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
     if forced or options.has("-f", "--force", "--discard-changes"):
-        _discards(call, "uncommitted edits")
+        if paths or len(options.args) != 1 or not is_all_own(call, str(options.args[0])):
+            _discards(call, "uncommitted edits")
     elif options.has("--pathspec-from-file"):
         _discards(call, "uncommitted edits of listed files")
     elif options.has("-b", "-B", "--orphan", "--detach", "--ours", "--theirs", "-p", "--patch"):
@@ -95,7 +104,7 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
         named = paths or [w for w in options.args if _is_path(call, w)]
         for path in named:
             _changes(call, path)
-        if not are_own_edits(call, named):
+        if not are_own_edits(call, named) and not (len(named) == len(options.args) and is_all_own(call, "HEAD")):
             _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
 
 
@@ -148,12 +157,15 @@ def _restore(call: Call, options: Options, words: list[Word]) -> None:
         return
     for path in options.args:
         _changes(call, path)
-    if both or not are_own_edits(call, options.args):
+    plain = not both and not options.has("-s", "--source") and is_all_own(call, "HEAD")
+    if both or not (are_own_edits(call, options.args) or plain):
         _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
 
 
 def _reset(call: Call, options: Options, words: list[Word]) -> None:
-    if options.has("--hard", "--merge"):
+    target = str(options.args[0]) if options.args else "HEAD"
+    own = len(options.args) < 2 and "--" not in words and is_all_own(call, target) and are_own_commits(call, target)
+    if options.has("--hard", "--merge") and not own:
         _discards(call, "uncommitted edits, and commits the branch then no longer holds")
 
 
@@ -222,6 +234,11 @@ def _tag(call: Call, options: Options, words: list[Word]) -> None:
 
 
 def _rebase(call: Call, options: Options, words: list[Word]) -> None:
+    runs = any(word.startswith(("-x", "--e")) for word in words)  # what a rebase that stops may still run later
+    if options.args and not runs and not options.has("--root") and len(options.args) < 3:
+        tip = str(options.args[1]) if len(options.args) > 1 else "HEAD"
+        if are_own_commits(call, str(options.args[0]), tip):
+            return
     _rewrites(call, "rewrites the commits of this branch")
 
 

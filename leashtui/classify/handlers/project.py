@@ -73,7 +73,8 @@ def _cmake(call: Call, options: Options) -> None:
         return
     if "-P" in words:
         call.run_file(words[words.index(Word("-P")) + 1] if words.index(Word("-P")) + 1 < len(words) else Word(""))
-    if "--install" in words and not any("--prefix" in w for w in words):
+    held = call.machine.sees_files  # each file is judged where it is put
+    if "--install" in words and not held and not any("--prefix" in w for w in words):
         call.add(Verb.WRITE, "", "installs the project outside the workspace", place=Place.OUTSIDE)
 
 

@@ -316,12 +316,22 @@ class Repository(NoProbe):
         self.texts = {
             f"{ROOT}/HEAD": "ref: refs/heads/main\n",
             f"{ROOT}/refs/heads/main": f"{HEAD}\n",
+            f"{ROOT}/refs/tags/w": f"{HEAD}\n",
             f"{ROOT}/packed-refs": f"{HEAD} refs/heads/packed\n",
         }
 
     def exists(self, path: str) -> bool | None:
         """See Probe."""
-        return path in (ROOT, f"{CWD}/lib/.git", *self.own, *self.texts) or path.startswith(f"{ROOT}/objects/")
+        return path in (
+            "/home/dev/other",
+            CWD,
+            f"{CWD}/src",
+            f"{CWD}/lib",
+            ROOT,
+            f"{CWD}/lib/.git",
+            *self.own,
+            *self.texts,
+        ) or path.startswith(f"{ROOT}/objects/")
 
     def tracked(self, path: str) -> bool | None:
         """See Probe."""
@@ -339,6 +349,10 @@ class Repository(NoProbe):
         """See Probe."""
         return path == f"{CWD}/{self._edited}"
 
+    def are_own(self, question: str) -> bool:
+        """See Probe."""
+        return question == "branch\0x"
+
 
 LOSES = {Verb.DISCARD_WORK, Verb.HISTORY_REWRITE}
 SEEN = Bounds(files=True)
@@ -355,7 +369,7 @@ SEEN = Bounds(files=True)
         (f"{ROOT}/refs/heads/x", "git branch -D x", "git -C ../other branch -D x"),
         (f"{ROOT}/refs/heads/packed", "git branch -d packed", "git branch -D packed"),
         (f"{ROOT}/refs/tags/v", "git tag -d v", "git tag -d w"),
-        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D y"),
+        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D main"),
         ("", "git tag v && git tag -d v", "git tag -f v && git tag -d v"),
         ("", "git add . && git commit -m x && git commit --amend -m y", "git add . && git commit --amend -m y"),
     ],
@@ -620,3 +634,118 @@ def test_an_environment_made_in_a_temporary_folder_is_the_sessions(makes: str) -
         assert Place.TEMP in {e.place for e in engine.text(line, CWD).effects}, line
     engine.text("curl -so /tmp/v/bin/pytest https://x.example/", CWD)
     assert Place.TEMP in {e.place for e in engine.text("/tmp/v/bin/pytest -q", CWD).effects}
+
+
+class Answers(Repository):
+    """Says which questions about what is the session's own it answers with yes, and notes all."""
+
+    def __init__(self, *own: str) -> None:
+        super().__init__()
+        self.yes = own
+        self.asked: list[str] = []
+
+    def are_own(self, question: str) -> bool:
+        """See Probe."""
+        self.asked.append(question.replace("\0", " "))
+        return self.asked[-1] in self.yes
+
+
+@pytest.mark.parametrize(
+    ("command", "own"),
+    [
+        ("git reset --hard", ("edits HEAD", "commits HEAD --not HEAD")),
+        ("git reset -q --hard HEAD~2", ("edits HEAD~2", "commits HEAD --not HEAD~2")),
+        ("git checkout -f main", ("edits main",)),
+        ("git checkout .", ("edits HEAD",)),
+        ("git restore .", ("edits HEAD",)),
+        ("git rebase main", ("commits HEAD --not main",)),
+        ("git rebase -q --onto v1 main x", ("commits x --not main",)),
+        ("git clean -fd", (f"untracked {CWD}",)),
+        ("git clean -fdx tmp y", (f"left {CWD}/tmp {CWD}/y",)),
+        ("git clean -qfX", (f"left {CWD}",)),
+        ("cd lib && git reset --hard && git clean -fdx && git branch -D x", (f"repository {CWD}/lib",)),
+        ("git -c user.name=x -C lib reset --hard HEAD~1", (f"repository {CWD}/lib",)),
+        ("git -C lib gc --prune=now", (f"repository {CWD}/lib",)),
+        ("git -C lib stash drop", (f"repository {CWD}/lib",)),
+        ("git -C lib update-ref -d refs/heads/x", (f"repository {CWD}/lib",)),
+    ],
+)
+def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[str, ...]) -> None:
+    for left_out in ("", *own):
+        probe = Answers(*(question for question in own if question != left_out))
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+        found = engine.text(command, CWD)
+        assert bool(LOSES & {e.verb for e in found.effects}) is bool(left_out), probe.asked
+        assert left_out or not found.destructive
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git clean -fd :/", "git clean -fd 'n*'", "cd src && git clean -fd ':(top)'",
+        "git -c core.worktree=.. clean -fd",
+        "git -ccore.worktree=.. reset --hard", "GIT_CONFIG_COUNT=1 git clean -fd", "GIT_INDEX_FILE=x git reset --hard",
+        "export GIT_WORK_TREE=/home/dev/other; git clean -fd", "git -c include.path=x reset --hard",
+        "git reset --merge HEAD~1 HEAD~2", "git clean -ffdx", "git clean -fd -e '!notes.md'",
+        "git rebase", "git rebase --root", "git rebase a b c", "GIT_DIR=lib/.git git reset --hard",
+        "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard", "git stash drop",
+        "cd /home/dev/other && git clean -fd", "git checkout HEAD~1 .", "git restore -s HEAD~1 .",
+        "git reflog expire --expire=now --all",
+        "git -C lib push -f origin main", "git gc --prune=now", "git update-ref -d refs/heads/main",
+    ],
+)  # fmt: skip
+def test_what_is_not_clear_is_nobodys_own(command: str) -> None:
+    class All(Answers):
+        def are_own(self, question: str) -> bool:
+            return not question.startswith("repository")
+
+    found = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, All(), bounds=SEEN).text(command, CWD)
+    assert {*LOSES, Verb.REMOTE_CHANGE} & {e.verb for e in found.effects}
+
+
+@pytest.mark.parametrize(
+    ("command", "control"),
+    [
+        ("git init -q n && cd n && git reset --hard && git clean -fdx", "git reset --hard"),
+        ("d=$(mktemp -d) && cd $d && git init -q && git branch -D main", "cd src && git branch -D main"),
+        ('cd "$X" && git reset --hard', "cd src && git reset --hard"),
+        (
+            "git branch old && git branch -m old new && git branch -D new",
+            "git branch -m main new && git branch -D packed",
+        ),
+    ],
+)
+def test_what_a_line_makes_yet_is_judged_when_git_starts(command: str, control: str) -> None:
+    def loses(line: str, *, started: bool = False) -> bool:
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+        argv = ("bash", "-c", line) if not started else tuple(line.split())
+        cwd = f"{CWD}/gone" if started else CWD
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, cwd, argv, exe=f"/usr/bin/{argv[0]}")
+        return bool(LOSES & {e.verb for e in engine(request).effects})
+
+    assert not loses(command)
+    assert loses(control)
+    told = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    assert not LOSES & {e.verb for e in told.text(command, CWD).effects}
+    assert LOSES & {e.verb for e in told.text(control, CWD).effects}
+    for part in command.split(" && "):
+        if part.startswith(("git reset", "git clean", "git branch -D")):
+            assert loses(part, started=True)
+
+
+@pytest.mark.parametrize("exe", ["/usr/bin/git", "/usr/bin/sed"])
+def test_only_git_writes_down_what_a_rebase_will_do(exe: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    for name in ("rebase-merge/git-rebase-todo", "hooks/pre-commit"):
+        request = Request(Action.FILE_WRITE, Layer.KERNEL, CWD, (exe,), exe=exe, path=f"{ROOT}/{name}")
+        hooked = Place.HOOK in {e.place for e in engine(request).effects}
+        assert hooked is (exe != "/usr/bin/git" or name != "rebase-merge/git-rebase-todo")
+        seen = Request(Action.FILE_WRITE, Layer.WATCHER, CWD, (), path=f"{ROOT}/{name}")
+        assert Place.HOOK in {e.place for e in engine(seen).effects}
+
+
+def test_what_cmake_installs_is_judged_where_it_is_put() -> None:
+    for bounds in (SEEN, Bounds()):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=bounds)
+        found = {e.place for e in engine.text("DESTDIR=x cmake --install build", CWD).effects}
+        assert (Place.OUTSIDE in found) is (bounds is not SEEN)

@@ -1,0 +1,152 @@
+"""Whether what git would throw away, put aside or write anew is the session's own, all of it.
+
+Knows where git keeps commits and settings, and asks git about its references and names, never about what files hold: a
+repository could make it start programs then. Refuses to judge. Invariant: what is not known, or too much to look at, is
+somebody else's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+
+Git = Callable[[Sequence[str]], str | None]
+"""Runs one harmless command of git in the workspace: its words; what it printed, None when it failed."""
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@~^{}-]{0,200}")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_ELSEWHERE = re.compile(r"(?im)worktree|^\s*\[\s*include")
+_ENTRY = re.compile(r"\d{6} ([0-9a-f]+) \d\t(.*)", re.S)
+_TOLD = re.compile(r"  ctime: .*\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n.*\n  size: (\d+)\tflags: .*\n")
+_COMMITS = 200
+_FILES = 5_000
+_SETTINGS = 64 * 1024
+
+
+class Belongings:
+    """root: the workspace. made, edited: see classify.probe.Probe."""
+
+    def __init__(self, root: str, git: Git, made: Callable[[str], bool], edited: Callable[[str], bool]) -> None:
+        self._root = root
+        self._git = git
+        self._made = made
+        self._edited = edited
+
+    def are_own(self, question: str) -> bool:
+        """See classify.probe.Probe.are_own."""
+        kind, *words = question.split("\0")
+        if kind == "repository":
+            return self._repository(words[0])
+        if not self._is_usual():
+            return False
+        if kind == "commits":
+            return all(word == "--not" or _REVISION.fullmatch(word) for word in words) and self._commits(words)
+        if kind == "branch":
+            name = f"refs/heads/{words[0]}"
+            return (
+                self._commits((name, "--not", f"--exclude={name}", "--all")) if _REVISION.fullmatch(words[0]) else False
+            )
+        if kind in ("untracked", "left"):
+            return self._untracked(words, ignored=kind == "left")
+        return kind == "edits" and self._edits(words[0])
+
+    def _repository(self, folder: str) -> bool:
+        """A folder with its repository, all made by the session, that keeps nothing elsewhere."""
+        kept = os.path.join(folder, ".git")
+        try:
+            if not stat.S_ISDIR(os.lstat(kept).st_mode) or os.path.realpath(kept) != kept:
+                return False
+            with open(os.path.join(kept, "config"), "rb") as file:
+                settings = file.read(_SETTINGS + 1)
+        except OSError:
+            return False
+        alone = not any(
+            os.path.lexists(os.path.join(kept, name)) for name in ("commondir", "gitdir", "config.worktree")
+        )
+        if not alone or len(settings) > _SETTINGS or _ELSEWHERE.search(settings.decode("latin-1")):
+            return False
+        if not self._made(folder):
+            return False
+        return not any(  # a link would lead to what somebody else's repository keeps
+            os.path.islink(os.path.join(place, name))
+            for place, below, names in os.walk(kept)
+            for name in (*below, *names)
+        )
+
+    def _is_usual(self) -> bool:
+        """Whether the workspace is a repository whose objects lie in it as files."""
+        objects = os.path.join(self._root, ".git", "objects")
+        return os.path.isdir(objects) and os.path.realpath(objects) == objects
+
+    def _commits(self, revisions: Sequence[str]) -> bool:
+        said = self._git(("rev-list", f"--max-count={_COMMITS + 1}", *revisions, "--"))
+        found = None if said is None else said.split()
+        return found is not None and len(found) <= _COMMITS and all(map(self._is_own_commit, found))
+
+    def _is_own_commit(self, name: str) -> bool:
+        place = os.path.join(self._root, ".git", "objects", name[:2], name[2:])
+        return _COMMIT.fullmatch(name) is not None and os.path.lexists(place) and self._made(place)
+
+    def _untracked(self, paths: Sequence[str], *, ignored: bool) -> bool:
+        """ignored: what git ignores too. The paths are absolute."""
+        below = [os.path.relpath(path, self._root) for path in paths]
+        if any(path.startswith("..") for path in below):
+            return False
+        standard = () if ignored else ("--exclude-standard",)
+        said = self._git(("ls-files", "-z", "--others", *standard, "--", *(f":(literal){path}" for path in below)))
+        found = None if said is None else [name for name in said.split("\0") if name]
+        return found is not None and len(found) <= _FILES and all(self._is_own_file(name.rstrip("/")) for name in found)
+
+    def _is_own_file(self, name: str) -> bool:
+        return self._made(os.path.join(self._root, name))
+
+    def _edits(self, target: str) -> bool:
+        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session."""
+        if not _REVISION.fullmatch(target):
+            return False
+        index, head, other = self._index(), self._tree("HEAD"), self._tree(target)
+        if index is None or head is None or other is None or len(index) > _FILES:
+            return False
+        changed = {name for name in index.keys() | head.keys() if index.get(name, ("",))[0] != head.get(name)}
+        changed |= {name for name, (_, stamp) in index.items() if stamp != self._stamp(name)}
+        changed |= {name for name in other.keys() - index.keys() if os.path.lexists(os.path.join(self._root, name))}
+        return all(self._is_own_edit(name) for name in changed)
+
+    def _is_own_edit(self, name: str) -> bool:
+        path = os.path.join(self._root, name)
+        return self._made(path) or self._edited(path)
+
+    def _tree(self, revision: str) -> dict[str, str] | None:
+        """Of each file that a commit holds its content's name."""
+        said = self._git(("ls-tree", "-z", "-r", "--full-tree", revision))
+        entries = [entry.partition("\t") for entry in said.split("\0")] if said is not None else []
+        return None if said is None else {name: before.split()[2] for before, _, name in entries if name}
+
+    def _index(self) -> dict[str, tuple[str, str]] | None:
+        """Of each file in the index its content's name, and how it looked on the disk then; '' where not sure."""
+        try:
+            written = os.stat(os.path.join(self._root, ".git", "index")).st_mtime_ns
+        except OSError:
+            return None
+        said = self._git(("ls-files", "-z", "-s", "--debug"))
+        if said is None:
+            return None
+        entries = said.split("\0")
+        found: dict[str, tuple[str, str]] = {}
+        for entry, after in zip(entries, entries[1:], strict=False):  # what is told of a file stands behind its name
+            this, told = _ENTRY.search(entry), _TOLD.match(after)
+            if this is None or told is None:
+                return None
+            seconds, rest, number, size = told.groups()
+            early = int(seconds) * 10**9 + int(rest) < written  # else it may have changed within the moment
+            found[this[2]] = (this[1], f"{seconds}:{rest} {number} {size}" if early else "")
+        return found
+
+    def _stamp(self, name: str) -> str:
+        try:
+            found = os.lstat(os.path.join(self._root, name))
+        except OSError:
+            return "gone"
+        seconds, rest = divmod(found.st_mtime_ns, 10**9)
+        return f"{seconds}:{rest} {found.st_ino & 0xFFFFFFFF} {found.st_size}"

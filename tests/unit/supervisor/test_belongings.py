@@ -1,0 +1,197 @@
+"""What git would throw away is the session's own or not, in real repositories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from leashtui.supervisor.belongings import Belongings
+
+_ENV = {
+    "PATH": os.environ["PATH"],
+    "HOME": "/nonexistent",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    **{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+}
+
+
+class Place:
+    """A repository with a commit of the person's; from `begin` on, what comes is the session's."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.edited: set[str] = set()
+        self.git("init", "-q", "-b", "main")
+        self.write("a.txt", "1")
+        self.write("d/b.txt", "1")
+        (root / ".gitignore").write_text("*.log\n")
+        self.commit("theirs")
+        self.settle()
+        self.begin()
+
+    def settle(self) -> None:
+        """Time passes: git wrote its index well after the files."""
+        self.past = getattr(self, "past", time.time()) - 60
+        for name in self.git("ls-files").split():
+            os.utime(self.root / name, (self.past, self.past))
+        self.git("update-index", "--refresh")
+
+    def begin(self) -> None:
+        """All that is there now is the person's."""
+        self.theirs = {str(p) for p in self.root.rglob("*")}
+
+    def git(self, *words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=self.root, env=_ENV, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def commit(self, name: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", name)
+
+    def own(self, *question: str) -> bool:
+        def ask(words: Sequence[str]) -> str | None:
+            try:
+                return self.git(*words)
+            except subprocess.CalledProcessError:
+                return None
+
+        def made(path: str) -> bool:
+            below = [path, *(str(p) for p in Path(path).rglob("*"))] if os.path.isdir(path) else [path]
+            return not self.theirs.intersection(below)
+
+        return Belongings(str(self.root), ask, made, self.edited.__contains__).are_own("\0".join(question))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path.resolve())
+
+
+def test_a_clean_checkout_loses_no_edits(place: Place) -> None:
+    assert place.own("edits", "HEAD")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_an_edit_of_the_persons_is_theirs_staged_or_not(place: Place, staged: bool) -> None:
+    place.write("a.txt", "2")
+    place.git("add", "-A") if staged else None
+    assert not place.own("edits", "HEAD")
+    place.edited.add(str(place.root / "a.txt"))
+    assert place.own("edits", "HEAD")
+
+
+def test_an_edit_of_the_same_size_in_the_same_moment_counts(place: Place) -> None:
+    index = place.root / ".git/index"
+    place.write("a.txt", "2")
+    place.git("add", "-A")
+    place.git("commit", "-qm", "x")
+    found = os.stat(place.root / "a.txt")
+    os.utime(index, ns=(found.st_mtime_ns, found.st_mtime_ns))
+    assert not place.own("edits", "HEAD")
+
+
+def test_a_file_that_was_removed_or_that_is_new_to_git(place: Place) -> None:
+    (place.root / "a.txt").unlink()
+    assert not place.own("edits", "HEAD")
+    place.git("checkout", "-q", "a.txt")
+    place.settle()
+    place.write("new.txt", "1")
+    assert place.own("edits", "HEAD")
+    place.begin()
+    place.git("add", "new.txt")
+    assert not place.own("edits", "HEAD")
+
+
+def test_an_untracked_file_in_the_way_of_another_commit(place: Place) -> None:
+    place.git("switch", "-qc", "other")
+    place.write("new.txt", "1")
+    place.commit("other")
+    place.git("switch", "-q", "main")
+    place.settle()
+    assert place.own("edits", "other")
+    place.write("new.txt", "2")
+    place.begin()
+    assert not place.own("edits", "other")
+    assert place.own("edits", "HEAD")
+
+
+@pytest.mark.parametrize("name", ["--output=x", "", "-p", "HEAD --not"])
+def test_only_names_of_revisions_are_handed_to_git(place: Place, name: str) -> None:
+    assert not place.own("edits", name)
+    assert not place.own("commits", "HEAD", "--not", name)
+    assert not place.own("branch", name)
+
+
+def test_commits_are_the_sessions_when_it_made_each(place: Place) -> None:
+    assert not place.own("commits", "HEAD")
+    place.commit("own")
+    assert place.own("commits", "HEAD", "--not", "HEAD~1")
+    assert not place.own("commits", "HEAD")
+    place.begin()
+    place.commit("later")
+    assert not place.own("commits", "HEAD", "--not", "HEAD~2")
+    assert not place.own("commits", "nowhere")
+
+
+def test_a_branch_that_was_renamed_keeps_whose_it_is(place: Place) -> None:
+    place.git("switch", "-qc", "theirs")
+    place.commit("their work")
+    place.git("switch", "-q", "main")
+    place.begin()
+    place.git("branch", "-m", "theirs", "x")
+    place.git("branch", "empty")
+    assert not place.own("branch", "x")
+    assert place.own("branch", "empty")
+    place.git("tag", "kept", "x")
+    assert place.own("branch", "x")
+
+
+def test_untracked_files_are_the_sessions_or_not(place: Place) -> None:
+    root = str(place.root)
+    place.write("draft.txt", "1")
+    place.write("x.log", "1")
+    place.begin()
+    place.write("own/y.txt", "1")
+    place.write("own.log", "1")
+    assert place.own("untracked", f"{root}/own")
+    assert place.own("left", f"{root}/own", f"{root}/own.log")
+    assert not place.own("untracked", root)
+    assert not place.own("untracked", f"{root}/own", f"{root}/draft.txt")
+    assert not place.own("untracked", os.path.dirname(root))
+    (place.root / "draft.txt").unlink()
+    assert place.own("untracked", root)
+    assert not place.own("left", root)
+
+
+def test_a_repository_is_the_sessions_as_a_whole(place: Place) -> None:
+    own = place.root / "own"
+    subprocess.run(["git", "clone", "-q", str(place.root), str(own)], env=_ENV, check=True)
+    assert place.own("repository", str(own))
+    place.theirs.add(str(own / "a.txt"))
+    assert not place.own("repository", str(own))
+    place.theirs.remove(str(own / "a.txt"))
+    for change in (
+        lambda: (own / ".git/refs/heads/way").symlink_to(place.root / ".git/refs/heads/main"),
+        lambda: subprocess.run(["git", "-C", own, "config", "core.worktree", place.root], env=_ENV, check=True),
+        lambda: subprocess.run(["git", "-C", own, "config", "include.path", "x"], env=_ENV, check=True),
+        lambda: (own / ".git/commondir").write_text("../../.git"),
+    ):
+        kept = subprocess.run(["cp", "-a", own / ".git", place.root / "kept"], check=True)
+        change()
+        assert not place.own("repository", str(own))
+        subprocess.run(["rm", "-rf", own / ".git"], check=True)
+        (place.root / "kept").rename(own / ".git")
+        assert place.own("repository", str(own)), kept
+    place.git("worktree", "add", "-q", str(place.root / "tree"))
+    assert not place.own("repository", str(place.root / "tree"))
+    assert not place.own("repository", str(place.root))
