@@ -482,3 +482,19 @@ def test_a_branch_that_is_not_there_yet_is_not_moved() -> None:
 )
 def test_what_an_agent_makes_for_its_work_is_none_of_its_settings(path: str, place: Place) -> None:
     assert place_of(path, Workspace(CWD), "/home/dev") is place
+
+
+class Nothing(NoProbe):
+    """Nothing lies anywhere."""
+
+    def exists(self, path: str) -> bool | None:
+        return False
+
+
+@pytest.mark.parametrize(("probe", "how"), [(Nothing(), "makes"), (NoProbe(), "changes")])
+def test_a_file_act_says_whether_something_was_there(probe: NoProbe, how: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe)
+    facts = engine(Request(Action.FILE_WRITE, Layer.KERNEL, CWD, path=f"{CWD}/.github/workflows/x.yml"))
+    assert facts.effects[0].sentence == f"{how} .github/workflows/x.yml"
+    facts = engine(Request(Action.FILE_WRITE, Layer.KERNEL, HOME, path=f"{HOME}/.bashrc"))
+    assert facts.effects[0].sentence == "makes or changes ~/.bashrc"
