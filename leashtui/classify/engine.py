@@ -20,7 +20,7 @@ from leashtui.classify.ledger import Ledger
 from leashtui.classify.machine import TEXT, Bounds, Machine, Setting, parsed
 from leashtui.classify.normalise import cleaned, hidden
 from leashtui.classify.patterns import compile_all, lazy
-from leashtui.classify.places import is_git, package_of
+from leashtui.classify.places import is_git, is_within, package_of
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
@@ -207,6 +207,12 @@ class Engine:
                 return name if started in self._started else ""
         return ""
 
+    def _how(self, path: str) -> str:
+        """What writing to a path is called. Outside of the workspace it tells nobody whether something is there."""
+        if not is_within(path, self.workspace.root):
+            return "makes or changes"
+        return "makes" if self._setting.probe.exists(path) is False else "changes"
+
     def _file(self, request: Request) -> Facts:
         """A file act that a guard saw, or an order to leash."""
         ledger = Ledger()
@@ -236,6 +242,7 @@ class Engine:
                 Stream(0, request.script or None),
                 span,
                 append=True,
+                how="changes" if machine.afterwards else self._how(request.path),
                 follow=request.layer is not Layer.WATCHER,
                 by_git=request.layer is Layer.WATCHER or is_git(request.exe, self.workspace, self._setting.home),
             )

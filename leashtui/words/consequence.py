@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from leashtui.model.facts import Effect, Facts, Parse, Severity
 from leashtui.model.verdict import PolicyRef
+from leashtui.words.plain import count
 
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
@@ -41,7 +42,7 @@ def consequence(facts: Facts, policies: Sequence[PolicyRef]) -> str:
     effects = telling(facts)
     if effects and rank(effects[0].severity) > 0:
         more = len([e for e in effects if rank(e.severity) > 0]) - 1
-        return effects[0].sentence + (f", and {more} more" if more > 0 else "")
+        return effects[0].sentence + (f", and {count(more, 'more effect')}" if more > 0 else "")
     if policies and policies[0].reason:
         return policies[0].reason
     if facts.parse is Parse.OPAQUE:

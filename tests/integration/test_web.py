@@ -19,6 +19,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from conftest import World, eventually
 from tmux_rig import DeskServer, bash_env, until
 from tui_desk import install
 
@@ -77,6 +78,30 @@ def test_without_the_token_or_from_elsewhere_there_is_nothing(desk: DeskServer) 
         assert status(bare + "state", Cookie=cookie) == 200
         assert status(bare + "static/js/textual.js") == 403
         assert desk.faces() == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_page_outlives_the_command_that_serves_it(world: World, how: signal.Signals) -> None:
+    session = world.start("run", "--headless", "--", "sleep", "120")
+    eventually(lambda: world.leash("status").stdout.strip().startswith("2"))
+    with subprocess.Popen(
+        world.argv("web"), cwd=world.workspace, env=world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout is not None
+        url = command.stdout.readline().strip()
+        assert status(url) in {200, 302, 303}
+        command.send_signal(how)
+        command.wait(10)
+        until(lambda: _is_gone(url), "the page's end", 20)
+    session.kill()
+
+
+def _is_gone(url: str) -> bool:
+    try:
+        status(url)
+    except urllib.error.URLError:
+        return True
+    return False
 
 
 async def _drive(port: int, url: str, typed: list[dict[str, Any]], ready: Any) -> str:

@@ -19,6 +19,11 @@ HELP = (
     "!1 n             deny it; !1 n because WORDS tells the agent why",
     "!1 o             offer question 1 to the team as well",
     "!undo            show what undoing this session would do; then !undo yes",
+    "!undo WHAT       the same for a file or an act (L-3); then !undo WHAT yes",
+    "!log QUERY       what happened, or only what matches: !log verdict:deny",
+    "!files           the files that changed in this session",
+    "!trace           one view of the session: asked, used, changed, refused, spent",
+    "!grants          what was allowed for longer; !revoke GRANT takes it back",
     "!list            ask all waiting questions again",
     "!freeze  !resume stop everything the agent runs, and let it go on",
     "!kill            end the session",
@@ -28,6 +33,7 @@ HELP = (
 )
 
 _WORDS = {"list", "freeze", "resume", "kill", "detach", "help"}
+_LOOKS = {"log", "files", "trace", "grants"}
 _CHOICES = {"y": Choice.ONCE, "s": Choice.SESSION, "n": Choice.DENY}
 
 
@@ -58,9 +64,23 @@ class Offer(Struct, frozen=True):
 
 
 class Undo(Struct, frozen=True):
-    """Undo the session. really: do it, instead of showing it."""
+    """Undo the session, or a file or an act of it. really: do it, instead of showing it."""
 
     really: bool
+    what: str = ""
+
+
+class Look(Struct, frozen=True):
+    """Show one of log, files, trace, grants. query: what of the log."""
+
+    what: str
+    query: str = ""
+
+
+class Revoke(Struct, frozen=True):
+    """Take back what was allowed for the session."""
+
+    grant: str
 
 
 class Confirm(Struct, frozen=True):
@@ -81,7 +101,7 @@ class Unknown(Struct, frozen=True):
     problem: str
 
 
-Typed = ToAgent | Reply | Keep | Offer | Undo | Confirm | Order | Unknown
+Typed = ToAgent | Reply | Keep | Offer | Undo | Look | Revoke | Confirm | Order | Unknown
 
 
 def parse(line: bytes) -> Typed:
@@ -93,14 +113,27 @@ def parse(line: bytes) -> Typed:
     words = line[1:].decode(errors="replace").split(maxsplit=2)
     first = words[0].lower() if words else ""
     if first == "undo":
-        rest = [word.lower() for word in words[1:]]
-        return Undo(rest == ["yes"]) if rest in ([], ["yes"]) else Unknown("it is !undo, and then !undo yes")
+        return _undo(words[1:])
+    if first in _LOOKS:
+        query = " ".join(words[1:])
+        return Unknown(f"!{first} stands alone") if query and first != "log" else Look(first, query)
+    if first == "revoke":
+        return Revoke(words[1]) if len(words) == 2 else Unknown("say which: !revoke GRANT; !grants lists them")
     if first in _WORDS:
         return Order(first) if len(words) == 1 else Unknown(f"!{first} stands alone")
     number = first.removeprefix("l-")
     if not (number.isascii() and number.isdigit()) or len(number) > 9:
         return Unknown(f"there is no command {line[:60].decode(errors='replace')!r}")
     return _reply(int(number), words[1].lower() if len(words) > 1 else "", words[2] if len(words) > 2 else "")
+
+
+def _undo(rest: list[str]) -> Typed:
+    *what, last = rest or [""]
+    really = last.lower() == "yes"
+    named = what if really else rest
+    if len(named) > 1:
+        return Unknown("it is !undo or !undo WHAT, and then the same with yes")
+    return Undo(really, *named)
 
 
 def _reply(number: int, choice: str, rest: str) -> Typed:

@@ -10,9 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from leashtui.faces.plain.commands import HELP, Confirm, Keep, Offer, Order, Reply, ToAgent, Typed, Undo, Unknown
+from leashtui.faces.plain.commands import (
+    HELP,
+    Confirm,
+    Keep,
+    Look,
+    Offer,
+    Order,
+    Reply,
+    Revoke,
+    ToAgent,
+    Typed,
+    Undo,
+    Unknown,
+)
 from leashtui.faces.plain.paper import Paper
 from leashtui.faces.plain.question import SEVERE, ask, number_of
+from leashtui.model import wire
 from leashtui.model.card import Card, Choice
 from leashtui.model.event import Answered, Braked, ControlRefused, Decided, Event, GuardLost, Notice, Record
 from leashtui.model.verdict import Ruling
@@ -135,11 +149,22 @@ class Conversation:
                 if card is not None:
                     self._line.send(ToTeam(ask=card.id))
                     self._paper.say(f"question {number} goes to the team as well, where there is one")
-            case Undo(really=really):
-                words = ("undo", "--session", self._session)
+            case Undo(really=really, what=what):
+                words = ("undo", "--session", self._session, *(["--", what] if what else []))
                 self._line.run_leash(words if really else ("undo", "--dry-run", *words[1:]))
+            case Look(what=what, query=query):
+                self._line.run_leash(self._looks(what, query))
+            case Revoke(grant=grant):
+                self._line.send(wire.Revoke(grant))
             case Confirm(number=number):
                 self._confirm(number)
+
+    def _looks(self, what: str, query: str) -> tuple[str, ...]:
+        """The command of leash that shows it."""
+        if what == "grants":
+            return ("grants",)
+        more = {"files": ("kind:file.changed",), "trace": ("--trace",)}.get(what, ("--", query) if query else ())
+        return ("log", self._session, *more)
 
     def _order(self, what: str) -> None:
         if what == "help":

@@ -7,6 +7,7 @@ reply has one of the shapes in `replies.REPLY`, and those shapes cannot carry te
 
 from __future__ import annotations
 
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +40,9 @@ _MODEL = replace(
 _UNFINISHED = 64 << 10
 """Characters a sequence without an end may hold before its contents are dropped."""
 _TITLE = 60
+_LINES = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]|\r\n|\t|\x1b\[[0-9;]*m)*")
+"""Text that does nothing but fill lines, one after the other."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _BROKEN = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
 _WINDOW_OPS = {14, 16, 18, 22, 23}
 
@@ -116,7 +120,7 @@ class BitttyEngine:
         """Take output, cut anywhere."""
         board = self._board
         try:
-            board.parser.feed(self._decode(data))
+            board.parser.feed(self._visible_part(self._decode(data)))
         except _BROKEN:  # what the library cannot digest costs this screen, never the panel
             self.reset()
             return
@@ -127,6 +131,18 @@ class BitttyEngine:
             parser.feed(introducer)
         if (board.width, board.height) != (self.cols, self.rows):
             board.resize(self.cols, self.rows)
+
+    def _visible_part(self, text: str) -> str:
+        """What of many plain lines at once can still be seen in the end: those that scroll away are kept by nobody."""
+        board = self._board
+        screen = board.blitter
+        whole = (screen.scroll_top, screen.scroll_bottom) == (0, self.rows - 1) == (0, screen.rows - 1)
+        whole = whole and (screen.left_margin, screen.right_margin) == (0, self.cols - 1)
+        if not whole or board.parser.buffer or text.count("\r\n") < 4 * self.rows or not _LINES.fullmatch(text):
+            return text
+        gone = len(text.rsplit("\r\n", 2 * self.rows)[0])  # as many to reach the last row, as many to fill all
+        colours = _COLOURS.findall(text, 0, gone)
+        return f"{''.join(colours)}{text[gone:]}"
 
     def resize(self, cols: int, rows: int) -> None:
         """Take the size the panel has for us, in cells."""

@@ -54,7 +54,12 @@ class Deeds:
             self._lasting.discard(event.ask)
             if event.grant:
                 words = ("grants", "--keep", event.grant, "--session", self._session)
-                self._run(words, lambda code, lines: self._say(lines[-1] if lines else f"not kept ({code})"))
+                self._run(words, self._kept)
+
+    def _kept(self, code: int, lines: list[str]) -> None:
+        """Say in one line that a grant holds on, or why it does not."""
+        said = lines[-1] if lines else f"not kept ({code})"
+        self._say(f"{said.split()[0]} holds here for 30 days: leash grants lists it" if code == 0 and lines else said)
 
     def undo(self, row: Row | None) -> None:
         """Show what undoing a row, or the whole session, would do."""

@@ -55,7 +55,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._rows: OrderedDict[str, Row] = OrderedDict()
-        self._asks: dict[str, str] = {}
+        self._asks: dict[str, list[str]] = {}
         self._acts: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
         self._faces: dict[str, tuple[str, str]] = {}
@@ -121,7 +121,7 @@ class Timeline:
                 return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
             case Asked(card=card):
                 self.asked += 1
-                self._asks[card.id] = record.id
+                self._asks.setdefault(card.id, []).append(record.id)
                 made = row("ask", "ask", brief(card.command), card.id)
                 if (decided := self._pending.pop(card.act, None) or self._pending.pop(record.parent, None)) is not None:
                     made.records.append(decided)
@@ -180,6 +180,15 @@ class Timeline:
         given = (r.event.grant for r in row.records if isinstance(r.event, GrantAdded | Answered)) if row else ()
         return next((grant for grant in given if grant in self.grants), "")
 
+    def _asked(self, ask: str, act: str) -> str:
+        """The record that asked about an act, '' where there is none; several like it may share one card."""
+        asked = self._asks.get(ask, [])
+        own = self._acts.get(act, "")
+        found = own if own in asked else asked[0] if asked else ""
+        if found:
+            asked.remove(found)
+        return found
+
     def _row_of(self, act: str) -> Row | None:
         return self._rows.get(self._acts.get(act, ""))
 
@@ -206,7 +215,7 @@ class Timeline:
         self.refused += not allowed and not withdrawn
         kind, word = ("gone", "gone") if withdrawn else ("allow", "allow") if allowed else ("deny", "deny")
         tail = f"{_whose(verdict)} {duration(event.waited_us / 1e6)}"
-        found = self._rows.get(self._asks.pop(event.ask, ""))
+        found = self._rows.get(self._asked(event.ask, record.parent))
         if found is None:
             return row(kind, word, event.ask, tail)
         found.kind, found.word, found.tail = kind, word, one_line(tail, 40)

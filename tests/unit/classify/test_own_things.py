@@ -749,3 +749,19 @@ def test_what_cmake_installs_is_judged_where_it_is_put() -> None:
         engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=bounds)
         found = {e.place for e in engine.text("DESTDIR=x cmake --install build", CWD).effects}
         assert (Place.OUTSIDE in found) is (bounds is not SEEN)
+
+
+class Nothing(NoProbe):
+    """Nothing lies anywhere."""
+
+    def exists(self, path: str) -> bool | None:
+        return False
+
+
+@pytest.mark.parametrize(("probe", "how"), [(Nothing(), "makes"), (NoProbe(), "changes")])
+def test_a_file_act_says_whether_something_was_there(probe: NoProbe, how: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe)
+    facts = engine(Request(Action.FILE_WRITE, Layer.KERNEL, CWD, path=f"{CWD}/.github/workflows/x.yml"))
+    assert facts.effects[0].sentence == f"{how} .github/workflows/x.yml"
+    facts = engine(Request(Action.FILE_WRITE, Layer.KERNEL, HOME, path=f"{HOME}/.bashrc"))
+    assert facts.effects[0].sentence == "makes or changes ~/.bashrc"

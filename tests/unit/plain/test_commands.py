@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from leashtui.faces.plain.commands import HELP, Confirm, Offer, Order, Reply, ToAgent, Typed, Unknown, parse
+from leashtui.faces.plain.commands import (
+    HELP,
+    Confirm,
+    Look,
+    Offer,
+    Order,
+    Reply,
+    Revoke,
+    ToAgent,
+    Typed,
+    Undo,
+    Unknown,
+    parse,
+)
 from leashtui.model.card import Choice
 
 
@@ -25,6 +38,16 @@ from leashtui.model.card import Choice
         (b"!1 n keep my notes", Reply(1, Choice.DENY, "keep my notes")),
         (b"!1 yes", Confirm(1)),
         (b"!list", Order("list")),
+        (b"!undo", Undo(really=False)),
+        (b"!undo YES", Undo(really=True)),
+        (b"!undo src/a.py", Undo(really=False, what="src/a.py")),
+        (b"!undo L-3 yes", Undo(really=True, what="L-3")),
+        (b"!log", Look("log")),
+        (b"!log verdict:deny since:1h rm", Look("log", "verdict:deny since:1h rm")),
+        (b"!files", Look("files")),
+        (b"!trace", Look("trace")),
+        (b"!grants", Look("grants")),
+        (b"!revoke g1", Revoke("g1")),
         (b"!freeze", Order("freeze")),
         (b"!kill", Order("kill")),
     ],
@@ -43,6 +66,9 @@ def test_a_line_means(line: bytes, meaning: Typed) -> None:
         b"!1 y please",
         b"!1 o please",
         b"!kill it",
+        b"!files please",
+        b"!revoke",
+        b"!undo a b",
         b"!9999999999 y",
         "!² y".encode(),
         b"!\xff y",
@@ -55,5 +81,22 @@ def test_a_command_that_is_none_goes_nowhere(line: bytes) -> None:
 
 def test_every_command_is_in_the_help() -> None:
     told = " ".join(HELP)
-    for word in ("!1 y", "!1 s", "!1 n", "!1 yes", "!list", "!freeze", "!resume", "!kill", "!detach", "!!"):
+    for word in (
+        "!1 y",
+        "!1 s",
+        "!1 n",
+        "!1 yes",
+        "!list",
+        "!freeze",
+        "!resume",
+        "!kill",
+        "!detach",
+        "!!",
+        "!log",
+        "!files",
+        "!trace",
+        "!grants",
+        "!revoke",
+        "!undo WHAT",
+    ):
         assert word in told

@@ -13,7 +13,7 @@ from leashtui.faces.plain.question import ask
 from leashtui.model.card import Choice
 from leashtui.model.event import Answered, GrantAdded
 from leashtui.model.verdict import By, Ruling, Verdict
-from leashtui.model.wire import Answer, CardShown
+from leashtui.model.wire import Answer, CardShown, Revoke
 
 
 class Talk:
@@ -69,6 +69,23 @@ def test_an_edit_is_a_denial_with_the_wording() -> None:
     assert [(m.choice, m.feedback) for m in talk.sent] == [(Choice.DENY, "run this instead: npm ci")]
     talk.line("!13 e")
     assert "say what to run" in talk.said.getvalue()
+
+
+def test_what_the_panel_shows_can_be_asked_for_in_lines() -> None:
+    talk = Talk()
+    for line in ("!log -verdict:allow x", "!log", "!files", "!trace", "!grants", "!undo src/a.py", "!undo L-3 yes"):
+        talk.line(line)
+    assert talk.ran == [
+        ("log", "01K5Q8", "--", "-verdict:allow x"),
+        ("log", "01K5Q8"),
+        ("log", "01K5Q8", "kind:file.changed"),
+        ("log", "01K5Q8", "--trace"),
+        ("grants",),
+        ("undo", "--dry-run", "--session", "01K5Q8", "--", "src/a.py"),
+        ("undo", "--session", "01K5Q8", "--", "L-3"),
+    ]
+    talk.line("!revoke g1")
+    assert talk.sent == [Revoke("g1")]
 
 
 def test_undo_is_shown_before_it_is_done() -> None:

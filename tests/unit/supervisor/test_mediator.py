@@ -26,6 +26,7 @@ from leashtui.supervisor.breaker import Breaker
 from leashtui.supervisor.desk import MAX_WAITING, Desk
 from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.stream import Stream
+from leashtui.words.consequence import consequence
 
 
 def facts_of(command: str, *effects: Effect, **changes: object) -> Facts:
@@ -446,3 +447,8 @@ def test_what_needs_the_team_store_is_refused_without_it(command: str) -> None:
     world.submit(command, 2)
     assert (world.verdicts[-1].ruling is Ruling.ALLOW) is (command == "ls")
     assert bool(world.shown) is (command != "ls")
+
+
+def test_a_consequence_says_of_what_there_is_more() -> None:
+    for names, end in (("a", ""), ("ab", ", and 1 more effect"), ("abc", ", and 2 more effects")):
+        assert consequence(facts_of("rm", *map(delete, names)), ()) == f"removes a{end}"

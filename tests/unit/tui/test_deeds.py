@@ -58,6 +58,11 @@ def test_always_shows_what_first_and_is_kept_only_once_it_was_granted() -> None:
     for message in recorded([GrantAdded("g1", "permit(...);", ("x",), ("npm", "install"), NOON), answer]):
         person.panel.hear(message, person.at)
     assert [words for words, _ in person.ran] == [("grants", "--keep", "g1", "--session", "01K5Q8")]
+    hear = person.ran[0][1]
+    hear(0, ["permit(...);", "r1 holds in /home/ada/a/very/long/place for claude agents, until 2026-12-22 15:43, in …"])
+    assert person.panel.hint(person.at) == "r1 holds here for 30 days: leash grants lists it"
+    hear(1, ["leash: it is not in force any more"])
+    assert person.panel.hint(person.at) == "leash: it is not in force any more"
 
 
 def test_allowed_for_the_session_alone_is_not_kept() -> None:

@@ -391,3 +391,25 @@ def test_two_clicks_take_a_word_and_three_the_line() -> None:
     click(6, 0, 1)
     click(6, 0, 1)  # too late to belong together
     assert copied == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "\x1b[41m", "\x1b[3;6r", "\x1b[5;1Hx", "\x1b[4h", "\x1b[?7l", "\x1b(0", "\x1b#6", "\x1b[?69h\x1b[3;9s"],
+)
+def test_lines_that_no_one_will_see_are_left_out_and_the_screen_is_the_same(before: str) -> None:
+    chance = random.Random(7)
+    words = ["one", "two words", "日本語", "e\u0301", "\x1b[31mred\x1b[0m", "\x1b[44m", "\t", "x" * 70, "", "q\x1b[1m"]
+    lines = "\r\n".join("".join(chance.choices(words, k=3)) for _ in range(300)) + chance.choice(["", "\r\n", "tail"])
+    whole, slow = BitttyEngine(30, 8), BitttyEngine(30, 8)
+    for engine in (whole, slow):
+        engine.feed(f"first\r\n{before}".encode())
+    whole.feed(lines.encode())
+    for at in range(0, len(lines), 40):
+        slow.feed(lines[at : at + 40].encode())
+    assert [list(whole.strip(y)) for y in range(8)] == [list(slow.strip(y)) for y in range(8)]
+    assert whole.cursor() == slow.cursor()
+    assert [whole.wraps(y) for y in range(8)] == [slow.wraps(y) for y in range(8)]
+    for engine in (whole, slow):
+        engine.feed(b" and on\r\nend")
+    assert [whole.strip(y).text for y in range(8)] == [slow.strip(y).text for y in range(8)]

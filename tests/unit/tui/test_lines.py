@@ -379,6 +379,25 @@ def test_what_is_only_leash_and_the_agent_at_work_fills_no_row() -> None:
     assert (timeline.acts, timeline.refused) == (2, 0)
 
 
+def test_acts_that_share_a_card_are_each_answered_in_their_own_row() -> None:
+    timeline = Timeline()
+    held = [replace(decided(f"npm publish {n}"), verdict=None) for n in range(3)]
+    card = force_push()
+    events: list[Event] = []
+    for act in held:
+        events += [act, Asked(replace(card, command=act.facts.command, act=""))]
+    messages = recorded(events)
+    answers = recorded([*events, *(Answered("L-12", Verdict(Ruling.ALLOW, By.PERSON, who="ada")) for _ in held)])[6:]
+    for message, act in zip(answers, (messages[4], messages[0], messages[2]), strict=True):
+        messages.append(replace(message, record=replace(message.record, parent=act.record.id)))
+    for message in messages[:7]:
+        timeline.add(message)
+    assert [r.word for r in timeline.rows()] == ["ask", "ask", "allow"]
+    for message in messages[7:]:
+        timeline.add(message)
+    assert [(r.word, r.text) for r in timeline.rows()] == [("allow", f"npm publish {n}") for n in range(3)]
+
+
 def test_files_are_marked_by_what_became_of_them() -> None:
     events = [FileChanged(c, c, "source", False) for c in ("created", "modified", "deleted")]
     timeline = Timeline()
