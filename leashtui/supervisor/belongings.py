@@ -19,6 +19,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ELSEWHERE = re.compile(r"(?im)worktree|^\s*\[\s*include")
 _ENTRY = re.compile(r"\d{6} ([0-9a-f]+) \d\t(.*)", re.S)
 _TOLD = re.compile(r"  ctime: .*\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n.*\n  size: (\d+)\tflags: .*\n")
+_OTHERWISE = ("info/grafts", "shallow", "refs/replace")
+"""In a git directory: what makes git tell another history than its commits do."""
 _COMMITS = 200
 _FILES = 5_000
 _SETTINGS = 64 * 1024
@@ -75,9 +77,16 @@ class Belongings:
         )
 
     def _is_usual(self) -> bool:
-        """Whether the workspace is a repository whose objects lie in it as files."""
-        objects = os.path.join(self._root, ".git", "objects")
-        return os.path.isdir(objects) and os.path.realpath(objects) == objects
+        """Whether the workspace is a repository whose objects lie in it as files, with the history that they tell."""
+        kept = os.path.join(self._root, ".git")
+        objects = os.path.join(kept, "objects")
+        if not os.path.isdir(objects) or os.path.realpath(objects) != objects:
+            return False
+        return not any(os.path.lexists(os.path.join(kept, name)) for name in _OTHERWISE) and not self._replaces()
+
+    def _replaces(self) -> bool:
+        """Whether one commit is shown in another's place; yes where git does not say."""
+        return self._git(("for-each-ref", "--count=1", "refs/replace")) != ""
 
     def _commits(self, revisions: Sequence[str]) -> bool:
         said = self._git(("rev-list", f"--max-count={_COMMITS + 1}", *revisions, "--"))

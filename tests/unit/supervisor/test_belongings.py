@@ -195,3 +195,18 @@ def test_a_repository_is_the_sessions_as_a_whole(place: Place) -> None:
     place.git("worktree", "add", "-q", str(place.root / "tree"))
     assert not place.own("repository", str(place.root / "tree"))
     assert not place.own("repository", str(place.root))
+
+
+def test_a_history_that_is_told_otherwise_is_nobodys(place: Place) -> None:
+    place.commit("own")
+    place.commit("own again")
+    assert place.own("commits", "HEAD", "--not", "HEAD~1")
+    place.git("replace", "--graft", "HEAD", "HEAD~2")
+    assert not place.own("commits", "HEAD", "--not", "HEAD~1")
+    place.git("pack-refs", "--all")
+    assert not place.own("commits", "HEAD", "--not", "HEAD~1")
+    place.git("replace", "-d", place.git("rev-parse", "HEAD").strip())
+    (place.root / ".git/refs/replace").rmdir() if (place.root / ".git/refs/replace").exists() else None
+    assert place.own("commits", "HEAD", "--not", "HEAD~1")
+    place.write(".git/info/grafts", "")
+    assert not place.own("commits", "HEAD", "--not", "HEAD~1")
