@@ -21,5 +21,6 @@ AGENT = Adapter(
         transcripts="~/.cline/data/sessions/*/*.messages.json",
         bypasses=("--yolo", "-y"),
         package="cline",
+        weak=(("mcpServers.?.autoApprove", "*", "tools of this server are approved beforehand"),),
     ),
 )

@@ -260,6 +260,10 @@ AGENT = Codex(
             ("profiles.?.approval_policy", '"never"', "it never asks in this profile"),
             ("profiles.?.sandbox_mode", '"danger-full-access"', "its sandbox is off in this profile"),
             ("projects./.trust_level", '"trusted"', "it trusts every folder of the machine"),
+            ("projects.~.trust_level", '"trusted"', "it trusts the whole home"),
+            ("sandbox_workspace_write.network_access", "true", "its sandbox leaves the network open"),
+            ("sandbox_workspace_write.writable_roots", '"/"', "its sandbox lets every file be written"),
+            ("sandbox_workspace_write.writable_roots", '"~"', "its sandbox lets the whole home be written"),
         ),
     ),
 )

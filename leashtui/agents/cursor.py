@@ -12,5 +12,9 @@ AGENT = Adapter(
         mcp=(("~/.cursor/mcp.json", "mcpServers"), ("./.cursor/mcp.json", "mcpServers")),
         instructions=("./AGENTS.md", "./.cursor/rules"),
         bypasses=("--force", "-f"),
+        weak=(
+            ("approvalMode", '"unrestricted"', "it approves everything itself"),
+            ("permissions.allow", '"Shell(*)"', "every shell command is approved beforehand"),
+        ),
     ),
 )

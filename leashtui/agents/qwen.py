@@ -100,6 +100,7 @@ AGENT = Qwen(
             ("tools.approvalMode", '"yolo"', "it approves everything itself"),
             ("approvalMode", '"yolo"', "it approves everything itself"),
             ("tools.autoAccept", "true", "it approves tools itself"),
+            ("tools.allowed", '"run_shell_command"', "every shell command is approved beforehand"),
             ("mcpServers.?.trust", "true", "every tool of this server is approved beforehand"),
         ),
     ),

@@ -43,6 +43,15 @@ _OUTWARD = frozenset(
         Verb.DISCARD_WORK,
     }
 )
+_AGAIN = {
+    Action.FILE_READ: "try again what reads",
+    Action.FILE_WRITE: "make the very same change once more:",
+    Action.FILE_DELETE: "try again what removes",
+    Action.TOOL_CALL: "make the very same call once more:",
+    Action.NET_CONNECT: "try again what connects to",
+    Action.NET_BIND: "try again what listens at",
+}
+"""What a model is told to do after a late approval, where it is no command."""
 _CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _FOLLOWED = 512
 
@@ -161,7 +170,7 @@ class Mediator:
             verdict = Verdict(Ruling.ALLOW, By.HABIT)
         elif asks and not covered and parent is None and self._limits.forgone(request, self._acts.is_own(request)):
             verdict = Verdict(Ruling.DENY, By.HABIT)  # nobody asked for it: no card, and no refusal of anybody's act
-        digest = self._limits.tickets.digest(request) if asks and self._limits.tickets and verdict is None else ""
+        digest = self._digest(request, facts) if asks and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
         if verdict is not None and verdict.ruling is Ruling.ALLOW:
@@ -385,6 +394,10 @@ class Mediator:
         """A page from the web came before the model by a tool of the agent's own."""
         self._taint.add(WEB)
 
+    def _digest(self, request: Request, facts: Facts) -> str:
+        tickets = self._limits.tickets
+        return tickets.digest(request, facts) if tickets is not None else ""
+
     def _judged(self, request: Request) -> Facts:
         return self._classify(self._limits.plain(request, self._acts.is_own(request)))
 
@@ -394,7 +407,7 @@ class Mediator:
         if verdict.ruling is Ruling.ALLOW:
             if self._limits.tickets is not None and not granted:
                 self._limits.tickets.leave(waiting.digest, ask)
-            self._limits.told(approved_late(ask, waiting.facts.command))
+            self._limits.told(approved_late(ask, waiting.facts.command, _AGAIN.get(waiting.request.action, "")))
             self._limits.wake(ask)
         elif verdict.by is By.PERSON:
             self._limits.told(f"{ask} was refused. {verdict.feedback}")

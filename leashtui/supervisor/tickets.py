@@ -1,19 +1,22 @@
 """Late approvals: what was asked when the agent would not wait, and the one run that an approval after that is worth.
 
 Knows digests of acts. A digest covers the command as the agent's model gave it (or the file act with its text), the
-directory, the variables, the policies in force, and the contents of every small file the command names, so that a
-changed script is another act. Refuses to ask and to decide. Invariant: a pass is taken at most once, and never after
-its life or by another digest.
+directory, the variables, the policies in force, what it was found to do, and the contents of every small file that the
+command names, also in a folder that it names or by a pattern, so that a changed script is another act. Refuses to ask
+and to decide. Invariant: a pass is taken at most once, and never after its life or by another digest.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
+from leashtui.model.facts import Facts
 from leashtui.model.request import Request
 
 LIFE = 3600 * 1_000_000
@@ -21,6 +24,10 @@ LIFE = 3600 * 1_000_000
 
 _WORDS = 64
 _BYTES = 1 << 20
+_FOLDERS = 4
+_MATCHES = 256
+_MOST = 8 << 20
+"""Of all files together; of what lies behind that, size and time have to do."""
 
 
 class Pass(NamedTuple):
@@ -44,8 +51,8 @@ class Tickets:
         self._command_of = command_of
         self._passes: dict[str, Pass] = {}
 
-    def digest(self, request: Request) -> str:
-        """What exactly is asked, as hex."""
+    def digest(self, request: Request, facts: Facts | None = None) -> str:
+        """What exactly is asked, as hex. facts: what it was found to do."""
         text = self._command_of(request.argv) or (request.script if not request.argv else "")
         words = text.split() if text else request.argv
         parts = [
@@ -60,6 +67,7 @@ class Tickets:
             str(request.port),
             request.script,
             *(f"{name}={value}" for name, value in request.env),
+            *(f"{e.verb} {e.place} {e.severity} {e.target}" for e in (facts.effects if facts is not None else ())),
             *_contents([*words[:_WORDS], *([request.path] if request.path else ())], request.cwd),
         ]
         whole = hashlib.sha256()
@@ -84,21 +92,42 @@ class Tickets:
 
 
 def _contents(words: Iterable[str], cwd: str) -> list[str]:
-    """The digests of the small regular files among the words, in order."""
-    found = []
-    for word in words:
-        clean = word.strip("'\"();&|<>")
-        if not clean or clean.startswith("-") or "\0" in clean:
-            continue
-        try:
-            handle = os.open(os.path.join(cwd, clean), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        except (OSError, ValueError):
-            continue
-        try:
-            if stat.S_ISREG(os.fstat(handle).st_mode):
-                found.append(f"{clean}\0{hashlib.sha256(os.read(handle, _BYTES)).hexdigest()}")
-        except OSError:
-            continue
-        finally:
-            os.close(handle)
+    """What the small regular files among the words hold, in order; seen also from the first folders among them."""
+    names = [clean for word in words if (clean := word.strip("'\"();&|<>")) and clean[0] != "-" and "\0" not in clean]
+    inner = (place for name in names if os.path.isdir(place := os.path.join(cwd, name)))
+    places = dict.fromkeys((cwd, *islice(inner, _FOLDERS)))
+    found: list[str] = []
+    left = _MOST
+    for path in dict.fromkeys(path for place in places for name in names for path in _paths(os.path.join(place, name))):
+        digest, size = _digest(path, left)
+        left -= size
+        if digest:
+            found.append(f"{path}\0{digest}")
     return found
+
+
+def _paths(name: str) -> Iterator[str]:
+    """The file of this name, and those that it matches as the shell's pattern; one deep in patterns takes too long."""
+    yield name
+    if glob.has_magic(name) and not glob.has_magic(os.path.dirname(os.path.dirname(name))):
+        yield from sorted(islice(glob.iglob(name), _MATCHES))
+
+
+def _digest(path: str, left: int) -> tuple[str, int]:
+    """(digest of a regular file, bytes that were read for it); ('', 0) for anything else."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return "", 0
+    try:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
+            return "", 0
+        if left <= 0:
+            return f"{info.st_size} {info.st_mtime_ns}", 0
+        held = os.read(handle, min(_BYTES, left))
+        return hashlib.sha256(held).hexdigest() + (f" {info.st_size}" if len(held) < info.st_size else ""), len(held)
+    except OSError:
+        return "", 0
+    finally:
+        os.close(handle)

@@ -106,11 +106,13 @@ def in_settings(agent: Adapter, place: Callable[[str], Path], home: Path) -> Ite
             yield Finding("note", f"{path} cannot be read: {error}", "mend it")
             continue
         for dotted, wanted, meaning in agent.footprint.weak:
-            keys = (str(home),) if dotted == "~" else tuple(dotted.split("."))
+            keys = tuple(str(home) if key == "~" else key for key in dotted.split("."))
             for where, value in _all(found, keys):
                 if is_meant(value, wanted, home):
-                    what = f"{wanted} out of {where} in" if isinstance(value, list) else f"{where} out of"
-                    yield Finding("weak", f"{path}: {where} = {wanted}: {meaning}", f"take {what} {path}")
+                    one = isinstance(value, list) and wanted != "*"
+                    what = f"{wanted} out of {where} in" if one else f"{where} out of"
+                    shown = json.dumps(value, default=str)[:80] if wanted == "*" else wanted
+                    yield Finding("weak", f"{path}: {where} = {shown}: {meaning}", f"take {what} {path}")
         hooks = found.get("hooks") if isinstance(found, dict) else None
         for event, entries in hooks.items() if isinstance(hooks, dict) else ():
             for command in re.findall(r'"command": "((?:[^"\\]|\\.)*)"', json.dumps(entries)):
@@ -119,12 +121,19 @@ def in_settings(agent: Adapter, place: Callable[[str], Path], home: Path) -> Ite
 
 
 def is_meant(value: Any, wanted: str, home: Path) -> bool:
-    """Whether a setting has this value, as JSON, or holds it; `*` is any, and `"~"` the home."""
-    if value is None or wanted == "*":
-        return value is not None
+    """Whether a setting has this value, as JSON, or holds it; `*` is any but nothing, `"~"` the home."""
+    if wanted == "*":
+        return value not in (None, [], {}, "")
     meant = str(home) if wanted == '"~"' else json.loads(wanted)
-    inside = isinstance(value, list) and any(type(each) is type(meant) and each == meant for each in value)
-    return inside or (type(value) is type(meant) and bool(value == meant))
+    values = value if isinstance(value, list) else [value]
+    if wanted in {'"~"', '"/"'}:  # a folder, however it is written
+        values = [_folder(each, home) for each in values if isinstance(each, str)]
+    return any(type(each) is type(meant) and each == meant for each in values)
+
+
+def _folder(name: str, home: Path) -> str:
+    where = f"{home}{name[1:]}" if name == "~" or name.startswith("~/") else name
+    return os.path.normpath(where)
 
 
 def in_start_lines(agent: Adapter, home: Path, project: Path) -> Iterator[Finding]:

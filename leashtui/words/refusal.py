@@ -42,10 +42,10 @@ def ticket(ask: str, what: str) -> str:
     return text.encode("utf-8", "backslashreplace")[:LIMIT].decode("utf-8", "ignore")
 
 
-def approved_late(ask: str, command: str) -> str:
-    """What a model is told after a late approval."""
-    what = one_line(command, 300)
-    return f"leash: {ask} is approved now. It has not run yet: run the very same command once more: {what}"
+def approved_late(ask: str, what: str, again: str = "") -> str:
+    """What a model is told after a late approval. again: what it is to do, where that is not to run a command."""
+    again = again or "run the very same command once more:"
+    return f"leash: {ask} is approved now. It has not run yet: {again} {one_line(what, 300)}"
 
 
 def woken(ask: str) -> str:

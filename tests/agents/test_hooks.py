@@ -185,6 +185,7 @@ def test_a_held_edit_is_one_card_and_its_late_retry_happens_once(rig: Rig) -> No
         (rig.world.workspace / "approved").touch()
         out = rig.finish(leash)
     assert late.exists(), out
+    assert "L-2 is approved now. It has not run yet: make the very same change once more" in rig.model_saw()
     asked = [a["card"]["id"] for a in rig.world.events("act.asked")]  # a retry before the answer joins its card
     assert list(dict.fromkeys(asked)) == ["L-1", "L-2", "L-3"], out
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import World
+from conftest import World, eventually
 
 PEERS = Path(__file__).parents[1] / "mcp_peers"
 LEASH = str(Path(sys.executable).parent / "leash")
@@ -230,3 +233,54 @@ def test_the_agent_cannot_accept_for_the_person(peers: Peers) -> None:
     assert "REFUSED" in refused.stderr
     free = peers.world.leash("mcp", "list")
     assert "peer" in free.stdout
+
+
+@pytest.fixture
+def rich(world: World) -> Iterator[tuple[World, str]]:
+    """A workspace with the peers of the whole protocol, and the address of one that serves."""
+    shutil.copy(PEERS / "rich.py", world.workspace / "rich.py")
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port = line.getsockname()[1]
+    words = [sys.executable, "rich.py", "serve", str(port)]
+    process = subprocess.Popen(words, cwd=world.workspace, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        yield world, f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
+AGENT = """#!{python}
+import json, os, sys
+words = sys.argv
+address = json.load(open(words[words.index("--mcp-config") + 1]))["mcpServers"]["rich"]["url"]
+os.execv({python!r}, [{python!r}, "rich.py", "ask", words[-1], address])
+"""
+"""Stands in for an agent that is armed by its name: it talks to the address that its configuration names."""
+
+
+@pytest.mark.parametrize("over", ["stdio", "http"])
+def test_all_else_the_protocol_knows_passes_unchanged(over: str, rich: tuple[World, str]) -> None:
+    """Progress, resources, prompts, pings, changed lists, and what the server asks of its client; with a control."""
+    world, url = rich
+    ask, serve = [sys.executable, "rich.py", "ask"], [sys.executable, "rich.py", "serve"]
+    (world.workspace / ".mcp.json").write_text(json.dumps({"mcpServers": {"rich": {"type": "http", "url": url}}}))
+    agent = world.script("claude", AGENT.format(python=sys.executable))
+    bare, leash = (world.workspace / f"{name}.json" for name in ("bare", "leash"))
+    ways = {
+        "stdio": ([*ask, str(bare), "--", *serve], [*ask, str(leash), "--", LEASH, "mcp", "run", "rich", "--", *serve]),
+        "http": ([*ask, str(bare), url], [str(agent), "-p", str(leash)]),
+    }
+    for way in ways[over]:
+        done = world.leash("run", "--headless", "--", *way)
+        assert done.returncode == 0, done.stderr
+    heard, through = (json.loads(path.read_text()) for path in (bare, leash))
+    if over == "http":  # messages have a stream of their own there, in no order with the answers
+        heard, through = (sorted(one, key=lambda each: each[0] == "message") for one in (heard, through))
+    told = [one[0] for one in heard]
+    assert told.count("progress") == 3 and {"sampling", "elicitation", "roots"} <= {*told}
+    assert told.count("message") == 6
+    assert through == heard
+    assert world.events("mcp.answered")

@@ -357,7 +357,7 @@ class FileGuard:
                 wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
                 nameless = kind is Kind.OPEN and deed.flags & hands.O_TMPFILE == hands.O_TMPFILE and spot.is_folder
-                wanted.append((Action.FILE_WRITE, telling(spot, kind) + (NAMELESS if nameless else "")))
+                wanted.append((Action.FILE_WRITE, spot.path + NAMELESS if nameless else telling(spot, kind)))
             if kind is Kind.SYMLINK:
                 wanted += self._moves.brings(spot.path)
             if kind is Kind.RMDIR and self._holds(spot.path):

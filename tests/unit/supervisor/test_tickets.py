@@ -8,7 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from leashtui.agents.registry import adapter_for
-from leashtui.model.request import Action, Layer, Request
+from leashtui.classify import summary
+from leashtui.classify.ledger import Ledger
+from leashtui.model.facts import Effect, Place, Verb
+from leashtui.model.request import Action, Layer, Mode, Request
 from leashtui.supervisor.tickets import LIFE, Tickets
 
 
@@ -72,3 +75,44 @@ def test_a_changed_script_or_file_is_another_act(tmp_path: Path) -> None:
     script.write_text("rm -rf src\n")
     after = [tickets.digest(shell("bash ./tidy.sh", str(tmp_path))), tickets.digest(write)]
     assert not set(before) & set(after)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("cd sub && sh x.sh", "sub/x.sh"),
+        ("(cd sub; ./x.sh)", "sub/x.sh"),
+        ("cd 'sub' && for f in *.sh; do sh $f; done", "sub/y.sh"),
+        ("for f in sub/*.sh; do sh $f; done", "sub/x.sh"),
+        ("rm sub/*.sh", "sub/new.sh"),
+        ("make -C sub -f x.sh", "sub/x.sh"),
+    ],
+)
+def test_so_is_one_in_a_folder_it_goes_to_or_that_a_pattern_finds(command: str, name: str, tmp_path: Path) -> None:
+    tickets = make([0])
+    (tmp_path / "sub").mkdir()
+    for one in ("sub/x.sh", "sub/y.sh", "other.txt"):
+        (tmp_path / one).write_text("echo hi\n")
+    before = tickets.digest(shell(command, str(tmp_path)))
+    (tmp_path / "other.txt").write_text("changed\n")
+    assert tickets.digest(shell(command, str(tmp_path))) == before
+    (tmp_path / name).write_text("rm -rf ~\n")
+    assert tickets.digest(shell(command, str(tmp_path))) != before
+
+
+def test_what_is_large_tells_of_a_change_by_its_size_at_least(tmp_path: Path) -> None:
+    tickets = make([0])
+    large = tmp_path / "large"
+    large.write_bytes(bytes(3 << 20))
+    before = tickets.digest(shell("tar xf large", str(tmp_path)))
+    large.write_bytes(bytes((3 << 20) + 1))
+    assert tickets.digest(shell("tar xf large", str(tmp_path))) != before
+
+
+def test_what_it_is_found_to_do_now_is_another_act() -> None:
+    """A script that leash follows and the words do not name."""
+    tickets = make([0])
+    one, other = (Effect(Verb.DELETE, target, Place.SOURCE) for target in ("/w/a", "/w/b"))
+    facts = summary.facts_of(Ledger(), "npm run clean", Mode.KERNEL, ())
+    digests = {tickets.digest(shell("npm run clean"), replace(facts, effects=(e,))) for e in (one, other, one)}
+    assert len(digests) == 2

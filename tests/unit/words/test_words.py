@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from leashtui.model.verdict import By, PolicyRef
 from leashtui.words.plain import count, duration, one_line, visible, visible_json
-from leashtui.words.refusal import LIMIT, refusal
+from leashtui.words.refusal import LIMIT, approved_late, refusal
 
 
 @given(st.text(), st.text(), st.text(), st.sampled_from(list(By)))
@@ -52,3 +52,9 @@ def test_json_for_a_terminal_says_the_same_without_what_that_obeys() -> None:
     assert json.loads(shown) == {"x": value}
     assert visible(shown) == shown
     assert "ü \U0001f600" in shown
+
+
+def test_a_late_approval_says_what_to_do_again() -> None:
+    """A path is no command."""
+    assert approved_late("L-1", "rm x").endswith("run the very same command once more: rm x")
+    assert approved_late("L-1", "/w/x", "make the very same change once more:").endswith("change once more: /w/x")
