@@ -7,6 +7,7 @@ no one uses, or the session made, may go as ever.
 # ruff: noqa: E501 - an attack is one line, however long
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -158,25 +159,33 @@ def calls(port: int, host: str = "127.0.0.1") -> str:
     return f"c = socket.create_connection(({host!r}, {port}), 5); c.send(b'EVIL'); c.close(); print('rea' + 'ched')"
 
 
+def serve(host: str, ports: tuple[int, ...]) -> socket.socket:
+    """A server of somebody outside, at the first of these ports that nobody has."""
+    for port in ports:
+        with contextlib.suppress(OSError):
+            return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    raise AssertionError(f"all of {ports} are taken")
+
+
 @pytest.mark.parametrize("guard", ["free", "strict", "compat"])
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 9229), ("0.0.0.0", 9222), ("::1", 9229), ("127.0.0.1", 6013)])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
+@pytest.mark.parametrize("ports", [(9222, 9229, *range(5900, 5910)), tuple(range(6010, 6020))], ids=["reins", "screen"])
 def test_a_debugger_and_a_screen_of_somebody_outside_are_asked_about(
-    world: World, there: Path, host: str, port: int, guard: str
+    world: World, there: Path, ports: tuple[int, ...], host: str, guard: str
 ) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family):
-        said = attempt(world, calls(port, host), there, guard)
+    with serve(host, ports) as theirs:
+        said = attempt(world, calls(theirs.getsockname()[1], host), there, guard)
     assert ("reached" in said) is (guard == "free"), said
 
 
-@pytest.mark.parametrize("guard", ["strict", "compat"])
-def test_other_servers_here_and_ones_own_debugger_are_called_as_ever(world: World, there: Path, guard: str) -> None:
+@pytest.mark.parametrize(("guard", "port"), [("strict", 2375), ("compat", 2376)])
+def test_other_servers_here_and_ones_own_are_called_as_ever(world: World, there: Path, guard: str, port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        text = "s = socket.create_server(('127.0.0.1', 9229))\n"
-        said = attempt(world, f"{text}{calls(9229)}\n{calls(other.getsockname()[1])}", there, guard)
+        text = f"s = socket.create_server(('127.0.0.1', {port}))\n"
+        said = attempt(world, f"{text}{calls(port)}\n{calls(other.getsockname()[1])}", there, guard)
     assert said.count("reached") == 2, said
 
 
 def test_where_nobody_listens_nobody_is_asked(world: World, there: Path) -> None:
-    said = attempt(world, "print(socket.socket().connect_ex(('127.0.0.1', 9222)))", there, "strict")
+    said = attempt(world, "print(socket.socket().connect_ex(('127.0.0.1', 5037)))", there, "strict")
     assert "111" in said and "REFUSED" not in said
