@@ -319,7 +319,7 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
     ],
 )
 def test_what_git_kept_or_did_not_before_is_still_asked_about(line: str, leg: Leg, place: Arena) -> None:
-    place.git("branch", "-f", "kept")
+    place.run("sh", "-c", "git branch -f kept $(git commit-tree -m kept -p HEAD HEAD^{tree})")
     place.run(
         "sh",
         "-c",

@@ -96,7 +96,8 @@ def are_own_commits(call: Call, upstream: str, tip: str = "HEAD") -> bool:
 
 def is_all_own(call: Call, target: str) -> bool:
     """Whether files become as a revision has them without an edit of anybody else's being lost."""
-    return _is_here(call) and _are_own(call, "edits", target)
+    inside = any(word.startswith("--rec") for word in call.words)  # submodules, whose files nobody looked at
+    return not inside and _is_here(call) and _are_own(call, "edits", target)
 
 
 def are_own_leftovers(call: Call, words: list[Word]) -> bool:

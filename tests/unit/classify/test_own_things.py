@@ -686,6 +686,7 @@ def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[st
         "git -c core.worktree=.. clean -fd",
         "git -ccore.worktree=.. reset --hard", "GIT_CONFIG_COUNT=1 git clean -fd", "GIT_INDEX_FILE=x git reset --hard",
         "export GIT_WORK_TREE=/home/dev/other; git clean -fd", "git -c include.path=x reset --hard",
+        "git reset --hard --recurse-submodules", "git checkout -f --recurse-submodules main",
         "git reset --merge HEAD~1 HEAD~2", "git clean -ffdx", "git clean -fd -e '!notes.md'",
         "git rebase", "git rebase --root", "git rebase a b c", "GIT_DIR=lib/.git git reset --hard",
         "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard", "git stash drop",
