@@ -22,7 +22,8 @@ SIZE = (110, 30)
 async def draw() -> str:
     """The panel with one card, as SVG whose names do not change from run to run."""
     clock = StillClock()
-    app = app_of(FakeDesk([*a_morning()[:-1], CardShown(force_push(since=NOON - 7_000_000))], [SCREEN]), clock)
+    told = [*a_morning("strict")[:-1], CardShown(force_push(since=NOON - 7_000_000))]
+    app = app_of(FakeDesk(told, [SCREEN], tier="strict", lost=()), clock)
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(400):
             await pilot.pause(0.01)

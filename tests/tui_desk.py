@@ -125,10 +125,10 @@ def recorded(events: Sequence[Event]) -> list[Recorded]:
     return made
 
 
-def a_morning() -> list[DeskMessage]:
+def a_morning(tier: str = "exec") -> list[DeskMessage]:
     """A session as a newcomer meets it: harmless acts, a refusal, an answered ask, a protected file, a waiting card."""
     events: list[Event] = [
-        SessionStarted("claude", ("claude",), "/home/ada/proj/api", "exec", "3f2a91c4d5e6", "wait", "0.1.0"),
+        SessionStarted("claude", ("claude",), "/home/ada/proj/api", tier, "3f2a91c4d5e6", "wait", "0.1.0"),
         decided("pytest -q"),
         decided("git commit -am 'add auth'"),
         FileChanged("src/api/auth.py", "modified", Place.SOURCE, False, DIFF, plus=2, minus=1),
