@@ -12,6 +12,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.handlers import HANDLERS
 from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
+from leashtui.classify.releases import release
 from leashtui.classify.roles import play
 from leashtui.classify.spec import Rule, Spec, deed, positions
 from leashtui.classify.values import Stream, Taint, Word, bare, show
@@ -305,6 +306,8 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
             call.reads |= Taint.SECRET
         usual = _SAYS.get(what.verb, "{tool} {sub} " + what.verb)
         usual = _SAYS_LOST.get(what.verb, usual) if what.lost else usual
+        if sub.endswith("publish") and not options.args and (thing := release(call)):
+            usual = usual.replace("publishes:", f"publishes {thing}:")
         sentence = _filled(say or spec.say or usual, call, options, sub)
         target = _filled(spec.target or "{args}", call, options, sub)
         grade = Severity.CRITICAL if what.fatal else Severity.HIGH if what.lost else None
