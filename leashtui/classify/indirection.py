@@ -27,11 +27,8 @@ def indirect(call: Call, text: Word) -> None:
     if not words or words == ["-"]:
         return
     first = words[0].rpartition("/")[2]
-    if (
-        _ORDINARY.issuperset(first.split(":"))
-        and not any(c in text for c in ";|&`$<>")
-        and "/" not in words[0].replace("/usr/bin/", "")
-    ):
+    ordinary = first in _ORDINARY or _ORDINARY.issuperset(first.split(":"))  # browsers come in lists
+    if ordinary and not any(c in text for c in ";|&`$<>") and "/" not in words[0].replace("/usr/bin/", ""):
         return
     call.sign("obfuscated")
     call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)

@@ -151,6 +151,8 @@ def test_a_builtin_from_where_programs_are_installed_hides_nothing(engine: Engin
     ("setting", "hidden"),
     [
         ("PAGER=/usr/bin/pager", False),
+        ("GIT_EDITOR=:", False),
+        ("GIT_EDITOR=::/tmp/x", True),
         ("LESSOPEN='|xz -cdfqQ -- %s'", False),
         ("BROWSER=x-www-browser:firefox:links2", False),
         ("BROWSER=firefox:./mine", True),
