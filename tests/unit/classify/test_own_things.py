@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from judge import CWD, HOME, Files, judged, judged_with, verdict
+from own_repository import SEEN, Repository
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.machine import Bounds
@@ -302,112 +303,6 @@ def test_what_is_installed_is_judged_as_it_is_written_where_writes_are() -> None
         assert Place.SYSTEM in {e.place for e in engine.text("install x /usr/bin/x", CWD).effects}
 
 
-ROOT = f"{CWD}/.git"
-HEAD = "0123456789abcdef0123456789abcdef01234567"
-OBJECT = f"{ROOT}/objects/{HEAD[:2]}/{HEAD[2:]}"
-
-
-class Repository(NoProbe):
-    """The workspace's, and one in `lib`, on a branch `main`. own: what the session made, edited: and changed."""
-
-    def __init__(self, *own: str, edited: str = "") -> None:
-        self.own = own
-        self._edited = edited
-        self.texts = {
-            f"{ROOT}/HEAD": "ref: refs/heads/main\n",
-            f"{ROOT}/refs/heads/main": f"{HEAD}\n",
-            f"{ROOT}/refs/tags/w": f"{HEAD}\n",
-            f"{ROOT}/packed-refs": f"{HEAD} refs/heads/packed\n",
-        }
-
-    def exists(self, path: str) -> bool | None:
-        """See Probe."""
-        return path in (
-            "/home/dev/other",
-            CWD,
-            f"{CWD}/src",
-            f"{CWD}/lib",
-            ROOT,
-            f"{CWD}/lib/.git",
-            *self.own,
-            *self.texts,
-        ) or path.startswith(f"{ROOT}/objects/")
-
-    def tracked(self, path: str) -> bool | None:
-        """See Probe."""
-        return path == f"{CWD}/src/app.py"
-
-    def read_text(self, path: str) -> str | None:
-        """See Probe."""
-        return self.texts.get(path)
-
-    def made(self, path: str) -> bool:
-        """See Probe."""
-        return path in self.own
-
-    def edited(self, path: str) -> bool:
-        """See Probe."""
-        return path == f"{CWD}/{self._edited}"
-
-    def are_own(self, question: str) -> bool:
-        """See Probe."""
-        return question == "branch\0x"
-
-
-LOSES = {Verb.DISCARD_WORK, Verb.HISTORY_REWRITE}
-SEEN = Bounds(files=True)
-
-
-@pytest.mark.parametrize(
-    ("own", "command", "control"),
-    [
-        (OBJECT, "git commit --amend --no-edit", "git -C lib commit --amend --no-edit"),
-        (OBJECT, "git commit -qa --amend -m x", "GIT_DIR=lib/.git git commit --amend -m x"),
-        (OBJECT, "cd src && git commit --amend -m x", "cd lib && git commit --amend -m x"),
-        (OBJECT, "git commit --amend", "git --git-dir=lib/.git commit --amend"),
-        (f"{ROOT}/refs/heads/x", "git branch -D x", "git branch -D x main"),
-        (f"{ROOT}/refs/heads/x", "git branch -D x", "git -C ../other branch -D x"),
-        (f"{ROOT}/refs/heads/packed", "git branch -d packed", "git branch -D packed"),
-        (f"{ROOT}/refs/tags/v", "git tag -d v", "git tag -d w"),
-        ("", "git switch -c y && git switch main && git branch -D y", "git switch main && git branch -D main"),
-        ("", "git tag v && git tag -d v", "git tag -f v && git tag -d v"),
-        ("", "git add . && git commit -m x && git commit --amend -m y", "git add . && git commit --amend -m y"),
-    ],
-)
-def test_git_may_forget_what_the_session_made(own: str, command: str, control: str) -> None:
-    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(own), bounds=SEEN)
-    assert not LOSES & {e.verb for e in engine.text(command, CWD).effects}
-    assert LOSES & {e.verb for e in engine.text(control, CWD).effects}
-    if "packed" not in command:
-        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository())
-        assert LOSES & {e.verb for e in engine.text(command, CWD).effects}
-
-
-@pytest.mark.parametrize(
-    ("command", "control"),
-    [
-        ("git checkout src/app.py", "git checkout src/other.py"),
-        ("git checkout -q -- src/app.py", "git checkout -q -- src/app.py notes.md"),
-        ("git restore src/app.py", "git restore src"),
-        ("git checkout HEAD~1 -- src/app.py", "git checkout -f"),
-        ("cd src && git restore app.py", "git checkout ."),
-        ("git restore src/app.py", "git --work-tree=/home/dev/other restore src/app.py"),
-        ("git restore src/app.py", "git restore -SW src/app.py"),
-        ("git restore src/app.py", "git restore 'src/*.py'"),
-    ],
-)
-def test_git_may_take_back_what_the_session_changed(command: str, control: str) -> None:
-    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(edited="src/app.py"))
-    assert not LOSES & {e.verb for e in engine.text(command, CWD).effects}
-    assert LOSES & {e.verb for e in engine.text(control, CWD).effects}
-    blind = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository())
-    assert LOSES & {e.verb for e in blind.text(command, CWD).effects}
-    for bounds in (SEEN, Bounds()):
-        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=bounds)
-        found = {e.verb for e in engine.text("echo x >> src/app.py; git checkout src/app.py", CWD).effects}
-        assert bool(LOSES & found) is (bounds is not SEEN)
-
-
 @pytest.mark.parametrize("command", ["env | sort", "printenv", "export -p", "set | head", "env"])
 def test_variables_without_a_secret_may_be_shown(command: str) -> None:
     for given in (True, False):
@@ -462,20 +357,6 @@ def test_a_new_dotenv_changes_no_secret(command: str) -> None:
     assert written(Absent(), "cp ~/.aws/credentials .env") == {Place.SECRET}
     assert written(Absent(), "cp x ~/.env") == {Place.SECRET}
     assert written(Absent(), "cp x .npmrc") != {Place.SOURCE}
-
-
-def test_a_branch_that_is_not_there_yet_is_not_moved() -> None:
-    """Where the branches cannot be looked up, one of any name may be there."""
-    kept = Files({".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": "1\n"})
-    for command, said in (
-        ("git branch --force new HEAD~1", "allow"),
-        ("git branch -f main HEAD~1", "ask"),
-        ("cd ../other && git branch -f new HEAD~1", "ask"),
-        ("git --git-dir=/srv/x.git branch -f new HEAD~1", "ask"),
-        ("GIT_DIR=/srv/x.git git branch -f new HEAD~1", "ask"),
-    ):
-        assert judged_with(command, kept).decision.outcome.value == said, command
-    assert verdict("git branch -f new HEAD~1") == "ask"
 
 
 @pytest.mark.parametrize(
@@ -634,115 +515,6 @@ def test_an_environment_made_in_a_temporary_folder_is_the_sessions(makes: str) -
         assert Place.TEMP in {e.place for e in engine.text(line, CWD).effects}, line
     engine.text("curl -so /tmp/v/bin/pytest https://x.example/", CWD)
     assert Place.TEMP in {e.place for e in engine.text("/tmp/v/bin/pytest -q", CWD).effects}
-
-
-class Answers(Repository):
-    """Says which questions about what is the session's own it answers with yes, and notes all."""
-
-    def __init__(self, *own: str) -> None:
-        super().__init__()
-        self.yes = own
-        self.asked: list[str] = []
-
-    def are_own(self, question: str) -> bool:
-        """See Probe."""
-        self.asked.append(question.replace("\0", " "))
-        return self.asked[-1] in self.yes
-
-
-@pytest.mark.parametrize(
-    ("command", "own"),
-    [
-        ("git reset --hard", ("edits HEAD", "commits HEAD --not HEAD")),
-        ("git reset -q --hard HEAD~2", ("edits HEAD~2", "commits HEAD --not HEAD~2")),
-        ("git checkout -f main", ("edits main",)),
-        ("git checkout .", ("edits HEAD",)),
-        ("git restore .", ("edits HEAD",)),
-        ("git rebase main", ("commits HEAD --not main",)),
-        ("git rebase -q --onto v1 main x", ("commits x --not main",)),
-        ("git clean -fd", (f"untracked {CWD}",)),
-        ("git clean -fdx tmp y", (f"left {CWD}/tmp {CWD}/y",)),
-        ("git clean -qfX", (f"left {CWD}",)),
-        ("cd lib && git reset --hard && git clean -fdx && git branch -D x", (f"repository {CWD}/lib",)),
-        ("git -c user.name=x -C lib reset --hard HEAD~1", (f"repository {CWD}/lib",)),
-        ("git -C lib gc --prune=now", (f"repository {CWD}/lib",)),
-        ("git -C lib stash drop", (f"repository {CWD}/lib",)),
-        ("git -C lib update-ref -d refs/heads/x", (f"repository {CWD}/lib",)),
-    ],
-)
-def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[str, ...]) -> None:
-    for left_out in ("", *own):
-        probe = Answers(*(question for question in own if question != left_out))
-        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
-        found = engine.text(command, CWD)
-        assert bool(LOSES & {e.verb for e in found.effects}) is bool(left_out), probe.asked
-        assert left_out or not found.destructive
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "git clean -fd :/", "git clean -fd 'n*'", "cd src && git clean -fd ':(top)'",
-        "git -c core.worktree=.. clean -fd",
-        "git -ccore.worktree=.. reset --hard", "GIT_CONFIG_COUNT=1 git clean -fd", "GIT_INDEX_FILE=x git reset --hard",
-        "export GIT_WORK_TREE=/home/dev/other; git clean -fd", "git -c include.path=x reset --hard",
-        "git reset --hard --recurse-submodules", "git checkout -f --recurse-submodules main",
-        "git reset --merge HEAD~1 HEAD~2", "git clean -ffdx", "git clean -fd -e '!notes.md'",
-        "git rebase", "git rebase --root", "git rebase a b c", "GIT_DIR=lib/.git git reset --hard",
-        "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard", "git stash drop",
-        "cd /home/dev/other && git clean -fd", "git checkout HEAD~1 .", "git restore -s HEAD~1 .",
-        "git reflog expire --expire=now --all",
-        "git -C lib push -f origin main", "git gc --prune=now", "git update-ref -d refs/heads/main",
-    ],
-)  # fmt: skip
-def test_what_is_not_clear_is_nobodys_own(command: str) -> None:
-    class All(Answers):
-        def are_own(self, question: str) -> bool:
-            return not question.startswith("repository")
-
-    found = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, All(), bounds=SEEN).text(command, CWD)
-    assert {*LOSES, Verb.REMOTE_CHANGE} & {e.verb for e in found.effects}
-
-
-@pytest.mark.parametrize(
-    ("command", "control"),
-    [
-        ("git init -q n && cd n && git reset --hard && git clean -fdx", "git reset --hard"),
-        ("d=$(mktemp -d) && cd $d && git init -q && git branch -D main", "cd src && git branch -D main"),
-        ('cd "$X" && git reset --hard', "cd src && git reset --hard"),
-        (
-            "git branch old && git branch -m old new && git branch -D new",
-            "git branch -m main new && git branch -D packed",
-        ),
-    ],
-)
-def test_what_a_line_makes_yet_is_judged_when_git_starts(command: str, control: str) -> None:
-    def loses(line: str, *, started: bool = False) -> bool:
-        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
-        argv = ("bash", "-c", line) if not started else tuple(line.split())
-        cwd = f"{CWD}/gone" if started else CWD
-        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, cwd, argv, exe=f"/usr/bin/{argv[0]}")
-        return bool(LOSES & {e.verb for e in engine(request).effects})
-
-    assert not loses(command)
-    assert loses(control)
-    told = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
-    assert not LOSES & {e.verb for e in told.text(command, CWD).effects}
-    assert LOSES & {e.verb for e in told.text(control, CWD).effects}
-    for part in command.split(" && "):
-        if part.startswith(("git reset", "git clean", "git branch -D")):
-            assert loses(part, started=True)
-
-
-@pytest.mark.parametrize("exe", ["/usr/bin/git", "/usr/bin/sed"])
-def test_only_git_writes_down_what_a_rebase_will_do(exe: str) -> None:
-    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
-    for name in ("rebase-merge/git-rebase-todo", "hooks/pre-commit"):
-        request = Request(Action.FILE_WRITE, Layer.KERNEL, CWD, (exe,), exe=exe, path=f"{ROOT}/{name}")
-        hooked = Place.HOOK in {e.place for e in engine(request).effects}
-        assert hooked is (exe != "/usr/bin/git" or name != "rebase-merge/git-rebase-todo")
-        seen = Request(Action.FILE_WRITE, Layer.WATCHER, CWD, (), path=f"{ROOT}/{name}")
-        assert Place.HOOK in {e.place for e in engine(seen).effects}
 
 
 def test_what_cmake_installs_is_judged_where_it_is_put() -> None:
