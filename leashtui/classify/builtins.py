@@ -236,11 +236,10 @@ def _let(call: Call) -> Stream:
 def _enable(call: Call) -> Stream:
     if "-f" in call.words and len(call.words) > 2:
         library = call.words[call.words.index(Word("-f")) + 1]
-        setting = call.machine.setting
+        path, setting = call.path(library), call.machine.setting
         call.run_file(library, "loads")
-        if call.place(library) is not Place.SYSTEM and not is_installed(
-            call.path(library), setting.workspace, setting.home
-        ):
+        installed = call.place(library) is Place.SYSTEM or is_installed(path, setting.workspace, setting.home)
+        if not installed or setting.probe.made(path):
             call.sign("obfuscated")
     return NOTHING
 

@@ -138,6 +138,7 @@ def test_only_git_changes_what_git_keeps(engine: Engine, path: str, exe: str, ex
         ("/home/dev/.pyenv/libexec/pyenv-realpath.dylib", False),
         ("/tmp/libexec/x.so", True),
         ("x.so", True),
+        (".venv/bin/ls", True),  # the session's own
         ("/home/dev/proj/libexec/x.so", True),
         ("$UNKNOWN/x.so", True),
     ],
