@@ -8,11 +8,13 @@ and to decide. Invariant: a pass is taken at most once, and never after its life
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,6 +28,8 @@ _WORDS = 64
 _BYTES = 1 << 20
 _FOLDERS = 4
 _MATCHES = 256
+_LISTED = 20_000
+"""Most names that are looked at for the patterns of one command."""
 _MOST = 8 << 20
 """Of all files together; of what lies behind that, size and time have to do."""
 
@@ -52,9 +56,13 @@ class Tickets:
         self._passes: dict[str, Pass] = {}
 
     def digest(self, request: Request, facts: Facts | None = None) -> str:
-        """What exactly is asked, as hex. facts: what it was found to do."""
+        """What exactly is asked, as hex; '' where it names too much to tell. facts: what it was found to do."""
         text = self._command_of(request.argv) or (request.script if not request.argv else "")
         words = text.split() if text else request.argv
+        try:
+            held = _contents([*words[:_WORDS], *([request.path] if request.path else ())], request.cwd)
+        except _TooMuch:
+            return ""  # no pass is ever taken by it: the act is asked about again
         parts = [
             self._bundle(),
             request.action,
@@ -68,7 +76,7 @@ class Tickets:
             request.script,
             *(f"{name}={value}" for name, value in request.env),
             *(f"{e.verb} {e.place} {e.severity} {e.target}" for e in (facts.effects if facts is not None else ())),
-            *_contents([*words[:_WORDS], *([request.path] if request.path else ())], request.cwd),
+            *held,
         ]
         whole = hashlib.sha256()
         for part in parts:
@@ -78,7 +86,8 @@ class Tickets:
 
     def leave(self, digest: str, ask: str) -> None:
         """The card was approved after its agent had been sent away."""
-        self._passes[digest] = Pass(ask, self._clock() + LIFE)
+        if digest:
+            self._passes[digest] = Pass(ask, self._clock() + LIFE)
 
     def take(self, digest: str) -> str:
         """The approved card whose one run this is, '' when there is none."""
@@ -91,14 +100,23 @@ class Tickets:
             del self._passes[digest]
 
 
+class _TooMuch(Exception):
+    """The patterns of a command lead through more names than are looked at while everything else waits."""
+
+
 def _contents(words: Iterable[str], cwd: str) -> list[str]:
-    """What the small regular files among the words hold, in order; seen also from the first folders among them."""
+    """What the small regular files among the words hold, in order; seen also from the first folders among them.
+
+    Raises _TooMuch.
+    """
     names = [clean for word in words if (clean := word.strip("'\"();&|<>")) and clean[0] != "-" and "\0" not in clean]
     inner = (place for name in names if os.path.isdir(place := os.path.join(cwd, name)))
     places = dict.fromkeys((cwd, *islice(inner, _FOLDERS)))
     found: list[str] = []
     left = _MOST
-    for path in dict.fromkeys(path for place in places for name in names for path in _paths(os.path.join(place, name))):
+    budget = iter(range(_LISTED))
+    named = (path for place in places for name in names for path in _paths(os.path.join(place, name), budget))
+    for path in dict.fromkeys(named):
         digest, size = _digest(path, left)
         left -= size
         if digest:
@@ -106,11 +124,30 @@ def _contents(words: Iterable[str], cwd: str) -> list[str]:
     return found
 
 
-def _paths(name: str) -> Iterator[str]:
-    """The file of this name, and those that it matches as the shell's pattern; one deep in patterns takes too long."""
+def _paths(name: str, budget: Iterator[int]) -> Iterator[str]:
+    """The file of this name, and those that it matches as the shell's pattern; one deep in patterns takes too long.
+
+    budget: gives something for each name that may still be looked at. Raises _TooMuch.
+    """
     yield name
-    if glob.has_magic(name) and not glob.has_magic(os.path.dirname(os.path.dirname(name))):
-        yield from sorted(islice(glob.iglob(name), _MATCHES))
+    folder, last = os.path.split(name)
+    above, middle = os.path.split(folder)
+    if not glob.has_magic(name) or glob.has_magic(above):
+        return
+    folders = _listed(above, middle, budget) if glob.has_magic(middle) else [folder]
+    yield from islice((path for place in folders for path in _listed(place, last, budget)), _MATCHES)
+
+
+def _listed(folder: str, pattern: str, budget: Iterator[int]) -> list[str]:
+    """What lies in a folder and matches, sorted."""
+    found: list[str] = []
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
+        for entry in entries:
+            if next(budget, None) is None:
+                raise _TooMuch
+            if fnmatchcase(entry.name, pattern) and (pattern[:1] == "." or entry.name[0] != "."):
+                found.append(entry.path)
+    return sorted(found)
 
 
 def _digest(path: str, left: int) -> tuple[str, int]:

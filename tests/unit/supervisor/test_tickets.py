@@ -116,3 +116,16 @@ def test_what_it_is_found_to_do_now_is_another_act() -> None:
     facts = summary.facts_of(Ledger(), "npm run clean", Mode.KERNEL, ())
     digests = {tickets.digest(shell("npm run clean"), replace(facts, effects=(e,))) for e in (one, other, one)}
     assert len(digests) == 2
+
+
+def test_patterns_that_lead_through_too_much_have_no_ticket(tmp_path: Path) -> None:
+    """All else waits while they are looked through: such an act is asked about again."""
+    for number in range(400):
+        (tmp_path / f"f{number}").touch()
+    few, many = (" ".join(f"*{n}x" for n in range(count)) for count in (3, 60))
+    tickets = make([0])
+    assert tickets.digest(shell(f"cat {few}", str(tmp_path)))
+    digest = tickets.digest(shell(f"cat {many}", str(tmp_path)))
+    assert digest == ""
+    tickets.leave(digest, "L-1")
+    assert tickets.take(digest) == ""
