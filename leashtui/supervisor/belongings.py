@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 Git = Callable[[Sequence[str]], str | None]
 """Runs one harmless command of git in the workspace: its words; what it printed, None when it failed."""
@@ -23,6 +24,7 @@ _OTHERWISE = ("info/grafts", "shallow", "refs/replace")
 """In a git directory: what makes git tell another history than its commits do."""
 _COMMITS = 200
 _FILES = 5_000
+_NAMES = 20_000
 _SETTINGS = 64 * 1024
 
 
@@ -70,11 +72,9 @@ class Belongings:
             return False
         if not self._made(folder):
             return False
-        return not any(  # a link would lead to what somebody else's repository keeps
-            os.path.islink(os.path.join(place, name))
-            for place, below, names in os.walk(kept)
-            for name in (*below, *names)
-        )
+        paths = (os.path.join(place, name) for place, below, names in os.walk(kept) for name in (*below, *names))
+        found = list(islice(paths, _NAMES))
+        return len(found) < _NAMES and not any(map(os.path.islink, found))  # a link would lead to somebody else's
 
     def _is_usual(self) -> bool:
         """Whether the workspace is a repository whose objects lie in it as files, with the history that they tell."""

@@ -210,3 +210,12 @@ def test_a_history_that_is_told_otherwise_is_nobodys(place: Place) -> None:
     assert place.own("commits", "HEAD", "--not", "HEAD~1")
     place.write(".git/info/grafts", "")
     assert not place.own("commits", "HEAD", "--not", "HEAD~1")
+
+
+def test_a_repository_of_too_many_files_is_nobodys(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All else waits while they are looked at."""
+    own = place.root / "own"
+    subprocess.run(["git", "clone", "-q", str(place.root), str(own)], env=_ENV, check=True)
+    assert place.own("repository", str(own))
+    monkeypatch.setattr("leashtui.supervisor.belongings._NAMES", 10)
+    assert not place.own("repository", str(own))
