@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import shutil
@@ -97,10 +98,13 @@ def test_no_page_outlives_the_command_that_serves_it(world: World, how: signal.S
 
 
 def _is_gone(url: str) -> bool:
+    """Nobody listens: a connection that ends half way is a server that is still going."""
     try:
         status(url)
-    except urllib.error.URLError:
-        return True
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ConnectionRefusedError)
+    except (ConnectionError, http.client.HTTPException):
+        return False
     return False
 
 
