@@ -38,6 +38,11 @@ def mark(name: str) -> str:
     return f"[secret:{re.sub(r'[^A-Za-z0-9_.-]', '_', name)[:64]}]"
 
 
+_DRAFT = re.compile(r"(/tmp/cc)[A-Za-z0-9]{6}(?=\.(?:s|o|res|ld|le|c)\b)")
+"""A name that a compiler makes up anew each time: too short for anything but a value that is known."""
+_APART = "\0"
+"""Stands between strings that are looked through as one: in no encoding, and no joint of a broken value."""
+
 Scan = Callable[[str], Iterable[tuple[int, int, str]]]
 """A scanner of somebody who keeps one: (start, end, label) of each secret in a text."""
 
@@ -46,7 +51,7 @@ class Masker:
     """Masks the known `values` (name -> value, see secrets.secrets_of) and whatever looks like a secret."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._scan: Scan = lambda text: ()
+        self._scan: Scan | None = None
         self._marks: dict[str, str] = {}
         for name, value in values.items():
             for spelling in disguises(value):
@@ -78,7 +83,7 @@ class Masker:
         """The event with every string masked, and how many values were replaced in it."""
         plain = self._plain  # a scanner that comes meanwhile (`use`) starts with another set: it has seen none of these
         strings = self._strings.gather(event)
-        fresh = [text for text in strings if text not in plain]
+        fresh = [text for text in strings if text not in plain and not self._is_draft(text, plain)]
         if not fresh:
             return event, 0
         veiled = self._veiled(fresh)
@@ -93,6 +98,12 @@ class Masker:
         masked: S = self._strings.rebuild(event, work.change)
         return masked, work.count
 
+    def _is_draft(self, text: str, plain: set[str]) -> bool:
+        """Whether it differs from a string that holds nothing only in a name that a compiler made up."""
+        if "/tmp/cc" not in text or _shape(text) not in plain:
+            return False
+        return not any(spelling in text for spelling in self._known)
+
     def _suspicious(self, text: str) -> bool:
         """The first look, a few microseconds: False only when nothing can be there."""
         for spelling in self._known:
@@ -103,9 +114,10 @@ class Masker:
     def _veiled(self, strings: Iterable[str]) -> dict[str, list[Found]]:
         """What is encoded, in pieces or known to the scanner, by the string it stands in."""
         found: dict[str, list[Found]] = {}
-        for text in strings:
-            if len(text) < SHORTEST:
-                continue
+        long = [text for text in strings if len(text) >= SHORTEST]
+        if self._scan is None and next(self._under(_APART.join(long)), None) is None:
+            return found
+        for text in long:
             places = [Found(label, start, end, text[start:end]) for start, end, label in self._under(text)]
             if places:
                 found[text] = places
@@ -114,7 +126,7 @@ class Masker:
     def _under(self, text: str) -> Iterator[tuple[int, int, str]]:
         yield from hidden(text, self._label, self._empty)
         yield from broken(text, self._pieces)
-        for start, end, label in self._scan(text):
+        for start, end, label in self._scan(text) if self._scan is not None else ():
             if not text.startswith(MARK, max(0, text.rfind("[", 0, end))):
                 yield start, end, mark(label)
 
@@ -131,7 +143,14 @@ def _remember(plain: set[str], strings: Iterable[str]) -> None:
     """These hold nothing, and nothing by which a string beside them would: they come again and again."""
     if len(plain) >= _STRINGS:
         plain.clear()
-    plain.update([text for text in strings if len(text) <= _REMEMBERED])
+    short = [text for text in strings if len(text) <= _REMEMBERED]
+    plain.update(short)
+    plain.update([_shape(text) for text in short if "/tmp/cc" in text])
+
+
+def _shape(text: str) -> str:
+    """A string with the names that a compiler made up taken out."""
+    return _DRAFT.sub(rf"\1{_APART}", text)
 
 
 class _Pass:

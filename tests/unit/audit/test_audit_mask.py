@@ -316,6 +316,36 @@ def test_what_is_remembered_as_plain_hides_nothing_later() -> None:
         assert hidden not in found.text
 
 
+def test_a_name_that_a_compiler_makes_up_is_looked_for_among_known_values_only() -> None:
+    """No two are the same; what stands around them was looked at before."""
+    masker = Masker({"K": "ccSeCrEt", "LONG": VALUE})
+
+    def written(name: str, more: str = "") -> Notice:
+        return Notice(level="warn", text=f"writes /tmp/{name}.s", hint=f"--out=/tmp/{name}.s{more}")
+
+    for name in ("ccAAAAAA", "ccBBBBBB", "ccCCCCCC"):
+        assert masker.mask_event(written(name)) == (written(name), 0)
+    known, count = masker.mask_event(written("ccSeCrEt"))
+    assert count == 2
+    assert "ccSeCrEt" not in known.text + known.hint
+    for more in (f" {VALUE}", f" {base64.b64encode(VALUE.encode()).decode()}", " --password=hunter2hunter2"):
+        assert masker.mask_event(written("ccDDDDDD", more))[1] == 1, more
+    assert masker.mask_event(written("ccSECRETKEY"))[1] == 0
+    assert masker.mask_event(written("ccAAAAAA.s-token=abcdefgh1"))[1] == 2
+
+
+def test_what_is_looked_through_at_once_is_found_where_it_stands() -> None:
+    """Strings that hold nothing by themselves hold nothing beside each other, and one that does is named."""
+    masker = Masker({"K": VALUE})
+    hidden = base64.b64encode(VALUE.encode()).decode()
+    apart = Notice(level="warn", text=f"{VALUE[:9]}", hint=f"{VALUE[9:]}")
+    assert masker.mask_event(apart) == (apart, 0)
+    halves = Notice(level="warn", text=f"first {hidden[:12]}", hint=f"{hidden[12:]} second")
+    assert masker.mask_event(halves) == (halves, 0)
+    found, count = masker.mask_event(Notice(level="warn", text="first and more", hint=f"second {hidden}"))
+    assert (found.hint, count) == ("second [secret:K]", 1)
+
+
 def test_a_scanner_that_comes_during_a_look_sees_what_was_looked_at() -> None:
     """It starts in a thread of its own: what the look before it found plain is not plain to it."""
     masker = Masker({})
