@@ -307,7 +307,7 @@ WIPES = '{"scripts": {"a": "rm -rf ~"}}'
         ("app", "\x7fELF\2\1\1\0rm -rf ~\n", "./app", "allow"),
         ("package.json", "\ufeff" + WIPES, "npm run a", "deny"),
         ("package.json", WIPES.replace("}}", "},} // ours"), "bun run a", "deny"),
-        ("package.json", '{"x": ' + "[" * 3000 + "]" * 3000 + ", " + WIPES[1:], "npm run a", "ask"),
+        ("package.json", '{"x": ' + "[" * 200_000 + "]" * 200_000 + ", " + WIPES[1:], "npm run a", "ask"),
         ("package.json", WIPES[:-1], "npm run a", "ask"),
         ("composer.json", WIPES[:-1], "composer run a", "ask"),
         ("justfile", "\ufeffa:\n  rm -rf ~\n", "just a", "deny"),
