@@ -1,11 +1,12 @@
-"""Telling a person who looks elsewhere that an act waits: BEL and a notification, at most once in ten seconds.
+"""Telling a person who looks elsewhere that an act waits or all stands still: BEL, a notification, programs.
 
 Pure but for `spread`, which starts programs. Refuses to let an agent's words speak to the terminal: the command is
-spelled out and cut. Invariant: two rings are at least `EVERY` seconds apart, however many cards come.
+spelled out and cut. Invariant: two rings for cards are at least `EVERY` seconds apart, however many come.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -19,6 +20,23 @@ from leashtui.words.plain import count, one_line
 EVERY = 10.0
 _TITLE = "leash"
 _BY_PROGRAM = {"ghostty": "osc777", "kitty": "osc99", "rio": "osc777", "foot": "osc777", "WarpTerminal": "osc777"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of every face that tells of a waiting act."""
+    parser.add_argument("--no-bell", action="store_true", help="never ring")
+    parser.add_argument("--notify", choices=("auto", "osc9", "osc99", "osc777", "off"), default="auto")
+    parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
+    parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
+
+
+def chosen(arguments: argparse.Namespace, env: Mapping[str, str]) -> tuple[Bell | None, Messengers | None]:
+    """What these options ask for on this terminal; nothing at all without a bell."""
+    if arguments.no_bell:
+        return None, None
+    form = form_of(env) if arguments.notify == "auto" else arguments.notify
+    messengers = Messengers(desktop=not arguments.no_desktop, command=arguments.tell, env=env)
+    return Bell(multiplexed="TMUX" in env, form=form), messengers
 
 
 def form_of(env: Mapping[str, str]) -> str:
@@ -64,11 +82,15 @@ class Bell:
         if wait > 0:
             return "", wait
         self._last, self._owed = now, False
-        self.words = one_line(f"leash: {count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}", 120)
+        return self.call(f"{count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}"), 0.0
+
+    def call(self, words: str) -> str:
+        """The bytes that tell this now, whatever was told before."""
+        self.words = one_line(f"leash: {words}", 120)
         message = notification(self.words, self._form)
         if self._multiplexed and message:
             message = past_tmux(message)
-        return "\x07" + message, 0.0
+        return "\x07" + message
 
 
 class Messengers:

@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from leashtui.faces import bell
 from leashtui.faces.command import told_by
 from leashtui.faces.link import Link, TerminalStream
 from leashtui.faces.plain.commands import ToAgent, parse
@@ -25,6 +26,7 @@ from leashtui.faces.plain.conversation import Conversation
 from leashtui.faces.plain.paper import Paper, draw_tag, is_styled
 from leashtui.faces.plain.wash import Echo, Wash
 from leashtui.guards.pty import frames
+from leashtui.model.card import Card
 from leashtui.model.errors import Exit, LeashError, Unreachable
 from leashtui.model.wire import Done, FaceMessage
 
@@ -38,9 +40,13 @@ _SIZE = (80, 24)
 class LineFace:
     """One connected face. Its stdin and stdout may be a terminal or not."""
 
-    def __init__(self, link: Link, paper: Paper) -> None:
+    def __init__(
+        self, link: Link, paper: Paper, rings: bell.Bell | None = None, messengers: bell.Messengers | None = None
+    ) -> None:
         self._link = link
         self._paper = paper
+        self._bell = rings
+        self._messengers = messengers
         self._conversation = Conversation(paper, self, time.monotonic)
         self._wash = Wash(is_styled(1))
         self._echo = Echo()
@@ -90,6 +96,27 @@ class LineFace:
             self._stream.send(data)
         else:
             self._early += data
+
+    def ring(self, cards: tuple[Card, ...], *, fresh: bool = True) -> None:
+        """Tell somebody who looks elsewhere, at most once in ten seconds."""
+        if self._bell is None:
+            return
+        loop = asyncio.get_running_loop()
+        out, wait = self._bell.ring(cards, loop.time(), fresh=fresh)
+        self._call(out)
+        if wait and fresh:
+            loop.call_later(wait, lambda: self.ring(self._conversation.waiting(), fresh=False))
+
+    def call(self, words: str) -> None:
+        """Tell it now."""
+        if self._bell is not None:
+            self._call(self._bell.call(words))
+
+    def _call(self, out: str) -> None:
+        if out:
+            self._paper.ring(out)
+        if out and self._messengers is not None and self._bell is not None:
+            self._messengers.spread(self._bell.words)
 
     def run_leash(self, words: tuple[str, ...]) -> None:
         """A command of leash beside the session; its lines are printed."""
@@ -186,9 +213,13 @@ def _window() -> tuple[int, int]:
     return _SIZE
 
 
-async def _face(directory: Path, role: str, code: str) -> int:
-    link = await Link.connect(directory, face="plain", role=role, code=code)
-    return await LineFace(link, Paper(1, draw_tag(secrets.choice), os.isatty(1))).run()
+async def _face(arguments: argparse.Namespace, code: str) -> int:
+    link = await Link.connect(arguments.directory, face="plain", role=arguments.role, code=code)
+    columns = (lambda: _window()[0]) if os.isatty(1) else None
+    paper = Paper(1, draw_tag(secrets.choice), columns)
+    if not is_styled(1):
+        arguments.notify = "off"  # it would be printed
+    return await LineFace(link, paper, *bell.chosen(arguments, os.environ)).run()
 
 
 def main() -> int:
@@ -197,6 +228,7 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="the session's directory")
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
+    bell.add_arguments(parser)
     arguments = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     code = ""
@@ -204,7 +236,7 @@ def main() -> int:
         with open(arguments.code_fd, encoding="ascii") as pipe:
             code = pipe.readline().strip()
     try:
-        return asyncio.run(_face(arguments.directory, arguments.role, code))
+        return asyncio.run(_face(arguments, code))
     except LeashError as error:
         print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
         return int(error.code)

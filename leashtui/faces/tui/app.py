@@ -279,8 +279,11 @@ class LeashApp(App[int], inherit_bindings=False):
                     return
                 if isinstance(message, Recorded) and isinstance(message.record.event, AgentTold):
                     self.costs.add(message.record.event.transcript, message.record.event.agent_session)
+                still = self.panel.frozen
                 if self.panel.hear(message, self._clock()):
                     self._ring(fresh=True)
+                if self.panel.frozen and not still and self.panel.frozen_by != self._me:
+                    self._call(f"frozen by {self.panel.frozen_by}")
                 self._show_soon()
         except LeashError:
             pass  # said by whoever started this face, from its exit code
@@ -465,11 +468,19 @@ class LeashApp(App[int], inherit_bindings=False):
         if self._bell is None:
             return
         out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
-        self._write(out)
-        if out and self._messengers is not None:
-            self._messengers.spread(self._bell.words)
+        self._call_out(out)
         if wait and fresh:
             self.set_timer(wait, self._ring)
+
+    def _call(self, words: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        if self._bell is not None:
+            self._call_out(self._bell.call(words))
+
+    def _call_out(self, out: str) -> None:
+        self._write(out)
+        if out and self._messengers is not None and self._bell is not None:
+            self._messengers.spread(self._bell.words)
 
     def _show_soon(self) -> None:
         """Draw header, side and footer within a frame or so, however many records arrive meanwhile."""
@@ -527,7 +538,7 @@ class LeashApp(App[int], inherit_bindings=False):
             return banner(panel.waiting, self.look, width, panel.leader.shown, first, watches=self._watches)
         if panel.frozen and not panel.focused and not self._watches:
             key = self._own_keys.shown("resume")
-            return stands_still(panel.timeline.frozen_by, self.look, width, panel.leader.shown, key)
+            return stands_still(panel.frozen_by, self.look, width, panel.leader.shown, key)
         line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
         return footer(
