@@ -63,6 +63,11 @@ def past_tmux(sequence: str) -> str:
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
+def _escaped(words: str) -> str:
+    """As a desktop's notifications read it: an agent's words are no markup there either."""
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 class Bell:
     """multiplexed: whether tmux must be asked to pass the message on. form: osc9|osc99|osc777|off."""
 
@@ -99,12 +104,12 @@ class Messengers:
     def __init__(self, *, desktop: bool, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         found = dict(os.environ if env is None else env)
         self._env = found
-        self._commands: list[list[str]] = []
+        self._commands: list[tuple[list[str], bool]] = []  # and whether it reads markup in its last word
         sender = shutil.which("notify-send", path=found.get("PATH"))
         if desktop and sender and (found.get("DBUS_SESSION_BUS_ADDRESS") or found.get("WAYLAND_DISPLAY")):
-            self._commands.append([sender, "--app-name=leash", "--", _TITLE])
+            self._commands.append(([sender, "--app-name=leash", "--", _TITLE], True))
         if command:
-            self._commands.append(list(command))
+            self._commands.append((list(command), False))
         self._running: list[subprocess.Popen[bytes]] = []
 
     def spread(self, words: str) -> None:
@@ -112,10 +117,10 @@ class Messengers:
         self._running = [process for process in self._running if process.poll() is None]
         if len(self._running) > len(self._commands) * 3:
             return
-        for command in self._commands:
+        for command, markup in self._commands:
             with contextlib.suppress(OSError):
                 process = subprocess.Popen(
-                    [*command, words],
+                    [*command, _escaped(words) if markup else words],
                     env=self._env,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -181,7 +181,8 @@ def _names(sentence: str, target: str, cwd: str, home: str) -> bool:
     near = target.removeprefix(cwd.rstrip("/") + "/")
     short = f"~{target[len(home) :]}" if home and target.startswith(home + "/") else target
     words = [word.rstrip(",") for word in sentence.split()]
-    return target in sentence or near in words or short in words
+    parts = [part.lstrip(":+") for part in target.split()]
+    return target in sentence or near in words or short in words or all(part in words for part in parts)
 
 
 def _why(card: Card, look: Look, width: int, most: int) -> tuple[list[Text], list[Text]]:
