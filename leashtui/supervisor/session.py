@@ -415,6 +415,8 @@ class Session:
         records, head = self._counted()
         counts = self._mediator.counts
         summary = f"{count(counts['acts'], 'act')}, {counts['asked']} asked, {counts['refused']} refused"
+        if counts["withdrawn"]:
+            summary += f", {counts['withdrawn']} withdrawn"
         done = Done(code=code, log=self._welcome.log, records=records, head=head, summary=summary)
         if self.control is not None:
             await self.control.close(done)
