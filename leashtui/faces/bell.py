@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from leashtui.model.card import Card
 from leashtui.words.inner import brief
@@ -128,3 +128,42 @@ class Messengers:
                     start_new_session=True,
                 )
                 self._running.append(process)
+
+
+class Caller:
+    """A face's way to tell. cards: what waits. write: bytes to the terminal. later: do something after seconds."""
+
+    def __init__(
+        self,
+        chosen: tuple[Bell | None, Messengers | None],
+        *,
+        cards: Callable[[], Sequence[Card]],
+        write: Callable[[str], object],
+        later: Callable[[float, Callable[[], None]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._bell, self._messengers = chosen
+        self._cards = cards
+        self._write = write
+        self._later = later
+        self._clock = clock
+
+    def ring(self, *, fresh: bool = True) -> None:
+        """Tell what waits, at most once in ten seconds. fresh: a card came just now."""
+        if self._bell is None:
+            return
+        out, wait = self._bell.ring(self._cards(), self._clock(), fresh=fresh)
+        self._tell(out)
+        if wait and fresh:
+            self._later(wait, lambda: self.ring(fresh=False))
+
+    def call(self, words: str) -> None:
+        """Tell this now."""
+        if self._bell is not None:
+            self._tell(self._bell.call(words))
+
+    def _tell(self, out: str) -> None:
+        if out and self._bell is not None:
+            self._write(out)
+            if self._messengers is not None:
+                self._messengers.spread(self._bell.words)

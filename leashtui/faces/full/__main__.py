@@ -20,11 +20,11 @@ import termios
 import tty
 from pathlib import Path
 
-from leashtui.faces.bell import Bell, Messengers, add_arguments, chosen
+from leashtui.faces.bell import Bell, Caller, Messengers, add_arguments, chosen
 from leashtui.faces.full.keys import LeaderFinder
 from leashtui.faces.full.screen import Screen
 from leashtui.faces.full.voice import Voice
-from leashtui.faces.link import Link, TerminalStream
+from leashtui.faces.link import Link, TerminalStream, Typing
 from leashtui.guards.pty import frames
 from leashtui.model.card import Card
 from leashtui.model.errors import Exit, LeashError
@@ -35,13 +35,14 @@ CLOSED = 11
 """Exit code of a panel that was closed to go back to the agent."""
 DETACHED = 10
 _RETRY = 0.3
-_EARLY = 1 << 20
-"""Bytes typed before the terminal is there that are kept for it."""
 _PR_SET_DUMPABLE = 4
 
 
 class FullFace:
-    """link: to the desk. panel: command line of the panel. leader: its control character and its name."""
+    """link: to the desk. panel: command line of the panel. leader: its control character and its name.
+
+    rings: what tells somebody who looks elsewhere.
+    """
 
     def __init__(
         self,
@@ -49,23 +50,28 @@ class FullFace:
         panel: list[str],
         leader: tuple[str, str],
         code: str,
-        bell: Bell | None,
-        messengers: Messengers | None,
+        rings: tuple[Bell | None, Messengers | None],
     ) -> None:
         self._link = link
         self._panel = panel
         self._code = code
-        self._bell = bell
-        self._messengers = messengers
         self._finder = LeaderFinder(leader[0])
         self._voice = Voice(leader[1], link.welcome.agent)
         self._screen = Screen()
         self._cards: dict[str, Card] = {}
         self._frozen_by = link.welcome.frozen_by
         self._stream: TerminalStream | None = None
-        self._early = b""
+        self._typing = Typing()
         self._open = False
-        self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[int] = loop.create_future()
+        self._caller = Caller(
+            rings,
+            cards=lambda: () if self._open else tuple(self._cards.values()),  # whoever has the panel open sees them
+            write=self._write,
+            later=loop.call_later,
+            clock=loop.time,
+        )
         self._before = termios.tcgetattr(0)
 
     async def run(self) -> int:
@@ -121,7 +127,8 @@ class FullFace:
                     continue
                 if not self._open:
                     self._write(self._told())
-                    self._ring(fresh)
+                    if fresh:
+                        self._caller.ring()
         except LeashError:
             pass  # said by whoever started this face, from its exit code
         self._leave(int(Exit.UNREACHABLE))
@@ -132,33 +139,18 @@ class FullFace:
     def _braked(self, event: Braked) -> None:
         """It stands still, or goes on; who did it from the panel here knows that."""
         self._frozen_by = event.who if event.what == "freeze" else ""
-        if self._frozen_by and not self._open and self._bell is not None:
-            self._call(self._bell.call(f"frozen by {event.who}"))
-
-    def _call(self, out: str) -> None:
-        self._write(out)
-        if out and self._messengers is not None and self._bell is not None:
-            self._messengers.spread(self._bell.words)
-
-    def _ring(self, fresh: bool) -> None:
-        """Tell somebody who looks elsewhere, at most once in ten seconds."""
-        if self._bell is None or self._open:
-            return
-        loop = asyncio.get_running_loop()
-        out, wait = self._bell.ring(tuple(self._cards.values()), loop.time(), fresh=fresh)
-        self._call(out)
-        if wait and fresh:
-            loop.call_later(wait, self._ring, False)
+        if self._frozen_by and not self._open:
+            self._caller.call(f"frozen by {event.who}")
 
     # the agent ------------------------------------------------------------------------------------------------------
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(LeashError, frames.FrameError):
                 self._stream = await self._link.open_terminal(*os.get_terminal_size(1))
-                early, self._early = self._early, b""
-                self._stream.send(early)
+                self._typing.meet(self._stream)
                 if await self._pass_on(self._stream):
                     return
+            self._typing.part()
             await asyncio.sleep(_RETRY)
 
     async def _pass_on(self, stream: TerminalStream) -> bool:
@@ -211,10 +203,7 @@ class FullFace:
             if piece is None:
                 self._show_panel()
                 return  # what was typed behind the leader in one go is dropped, as buffered keys are
-            if self._stream is not None:
-                self._stream.send(piece)
-            elif len(self._early) < _EARLY:
-                self._early += piece
+            self._typing.send(piece)
 
     def _show_panel(self) -> None:
         loop = asyncio.get_running_loop()
@@ -295,7 +284,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     panel = [sys.executable, "-I", "-m", "leashtui.faces.tui", "--alone", "--leader", leader, *arguments.panel]
     panel += ["--no-bell", "--role", arguments.role, str(arguments.directory)]
     key = chr(ord(leader[-1].upper()) & 0x1F)
-    face = FullFace(link, panel, (key, leader), code, *chosen(arguments, os.environ))
+    face = FullFace(link, panel, (key, leader), code, chosen(arguments, os.environ))
     try:
         return await face.run()
     finally:

@@ -20,13 +20,12 @@ from pathlib import Path
 
 from leashtui.faces import bell
 from leashtui.faces.command import told_by
-from leashtui.faces.link import Link, TerminalStream
+from leashtui.faces.link import Link, TerminalStream, Typing
 from leashtui.faces.plain.commands import ToAgent, parse
 from leashtui.faces.plain.conversation import Conversation
 from leashtui.faces.plain.paper import Paper, draw_tag, is_styled
 from leashtui.faces.plain.wash import Echo, Wash
 from leashtui.guards.pty import frames
-from leashtui.model.card import Card
 from leashtui.model.errors import Exit, LeashError, Unreachable
 from leashtui.model.wire import Done, FaceMessage
 
@@ -41,21 +40,27 @@ class LineFace:
     """One connected face. Its stdin and stdout may be a terminal or not."""
 
     def __init__(
-        self, link: Link, paper: Paper, rings: bell.Bell | None = None, messengers: bell.Messengers | None = None
+        self, link: Link, paper: Paper, rings: tuple[bell.Bell | None, bell.Messengers | None] = (None, None)
     ) -> None:
         self._link = link
         self._paper = paper
-        self._bell = rings
-        self._messengers = messengers
         self._conversation = Conversation(paper, self, time.monotonic)
         self._wash = Wash(is_styled(1))
         self._echo = Echo()
         self._echoes = os.isatty(0)
         self._stream: TerminalStream | None = None
         self._beside: set[asyncio.Future[None]] = set()
-        self._early = b""
+        self._typing = Typing()
         self._buffer = b""
-        self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[int] = loop.create_future()
+        self._caller = bell.Caller(
+            rings,
+            cards=lambda: self._conversation.waiting(),
+            write=paper.ring,
+            later=loop.call_later,
+            clock=loop.time,
+        )
 
     async def run(self) -> int:
         """Until the session is over, or the person leaves. Returns the exit code."""
@@ -92,31 +97,15 @@ class LineFace:
 
     def type(self, data: bytes) -> None:
         """To the agent's terminal, as soon as it is there."""
-        if self._stream is not None:
-            self._stream.send(data)
-        else:
-            self._early += data
+        self._typing.send(data)
 
-    def ring(self, cards: tuple[Card, ...], *, fresh: bool = True) -> None:
-        """Tell somebody who looks elsewhere, at most once in ten seconds."""
-        if self._bell is None:
-            return
-        loop = asyncio.get_running_loop()
-        out, wait = self._bell.ring(cards, loop.time(), fresh=fresh)
-        self._call(out)
-        if wait and fresh:
-            loop.call_later(wait, lambda: self.ring(self._conversation.waiting(), fresh=False))
+    def ring(self) -> None:
+        """Tell somebody who looks elsewhere what waits."""
+        self._caller.ring()
 
     def call(self, words: str) -> None:
         """Tell it now."""
-        if self._bell is not None:
-            self._call(self._bell.call(words))
-
-    def _call(self, out: str) -> None:
-        if out:
-            self._paper.ring(out)
-        if out and self._messengers is not None and self._bell is not None:
-            self._messengers.spread(self._bell.words)
+        self._caller.call(words)
 
     def run_leash(self, words: tuple[str, ...]) -> None:
         """A command of leash beside the session; its lines are printed."""
@@ -184,6 +173,7 @@ class LineFace:
                 self._paper.say(f"the agent's output cannot be read: {error}")
             finally:
                 self._stream = None
+                self._typing.part()
                 stream.close()
             await asyncio.sleep(0 if closed else _REOPEN)
 
@@ -192,8 +182,7 @@ class LineFace:
         async for kind, payload in stream.frames():
             if kind == frames.HELLO:
                 self._stream = stream
-                stream.send(self._early)
-                self._early = b""
+                self._typing.meet(stream)
             elif kind == frames.OUTPUT:
                 self._paper.pass_on(self._echo.drop(self._wash.feed(payload)))
             elif kind == frames.GAP:
@@ -219,7 +208,7 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     paper = Paper(1, draw_tag(secrets.choice), columns)
     if not is_styled(1):
         arguments.notify = "off"  # it would be printed
-    return await LineFace(link, paper, *bell.chosen(arguments, os.environ)).run()
+    return await LineFace(link, paper, bell.chosen(arguments, os.environ)).run()
 
 
 def main() -> int:

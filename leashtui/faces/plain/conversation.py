@@ -59,8 +59,8 @@ class Line(Protocol):
         """A command of leash, whose lines are printed."""
         ...
 
-    def ring(self, cards: tuple[Card, ...]) -> None:
-        """Tell somebody who looks elsewhere that these wait, one of them newly."""
+    def ring(self) -> None:
+        """Tell somebody who looks elsewhere what waits; a question came just now."""
         ...
 
     def call(self, words: str) -> None:
@@ -120,7 +120,7 @@ class Conversation:
             return
         self._shown[number] = self._clock()
         self._paper.say(*ask(card))
-        self._line.ring(self.waiting())
+        self._line.ring()
 
     def _gone(self, number: int, why: str, who: str) -> None:
         self._cards.pop(number, None)

@@ -43,8 +43,8 @@ class Talk:
     def say(self, *lines: str) -> None:
         self.said.write("\n".join(lines) + "\n")
 
-    def ring(self, cards: Any) -> None:
-        self.rung.append(tuple(card.id for card in cards))
+    def ring(self) -> None:
+        self.rung.append(tuple(card.id for card in self.talk.waiting()))
 
     def call(self, words: str) -> None:
         self.rung.append((words,))
