@@ -88,7 +88,10 @@ def _normalised(words: tuple[str, ...], command: str) -> str:
 
 
 def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words a grant may name: those before the first option, or all when that is the program alone."""
+    """The words a grant may name: those before the first option, or all when that is the program alone.
+
+    All as well where rights are raised: what else such a program could be told is another matter each time.
+    """
     if (
         not words
         or ledger.parse is not Parse.FULL
@@ -96,6 +99,8 @@ def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
         or not all(is_fixed(w) for w in words)
     ):
         return ()
+    if "privileged" in ledger.signs or ledger.has(Verb.PRIVILEGE):
+        return tuple(str(word) for word in words)
     leading: list[str] = []
     for word in words:
         if word.startswith("-") or len(leading) == _PREFIX:

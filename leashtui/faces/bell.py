@@ -1,16 +1,17 @@
-"""Telling a person who looks elsewhere that an act waits: BEL and a notification, at most once in ten seconds.
+"""Telling a person who looks elsewhere that an act waits or all stands still: BEL, a notification, programs.
 
 Pure but for `spread`, which starts programs. Refuses to let an agent's words speak to the terminal: the command is
-spelled out and cut. Invariant: two rings are at least `EVERY` seconds apart, however many cards come.
+spelled out and cut. Invariant: two rings for cards are at least `EVERY` seconds apart, however many come.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from leashtui.model.card import Card
 from leashtui.words.inner import brief
@@ -19,6 +20,23 @@ from leashtui.words.plain import count, one_line
 EVERY = 10.0
 _TITLE = "leash"
 _BY_PROGRAM = {"ghostty": "osc777", "kitty": "osc99", "rio": "osc777", "foot": "osc777", "WarpTerminal": "osc777"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of every face that tells of a waiting act."""
+    parser.add_argument("--no-bell", action="store_true", help="never ring")
+    parser.add_argument("--notify", choices=("auto", "osc9", "osc99", "osc777", "off"), default="auto")
+    parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
+    parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
+
+
+def chosen(arguments: argparse.Namespace, env: Mapping[str, str]) -> tuple[Bell | None, Messengers | None]:
+    """What these options ask for on this terminal; nothing at all without a bell."""
+    if arguments.no_bell:
+        return None, None
+    form = form_of(env) if arguments.notify == "auto" else arguments.notify
+    messengers = Messengers(desktop=not arguments.no_desktop, command=arguments.tell, env=env)
+    return Bell(multiplexed="TMUX" in env, form=form), messengers
 
 
 def form_of(env: Mapping[str, str]) -> str:
@@ -45,6 +63,11 @@ def past_tmux(sequence: str) -> str:
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
+def _escaped(words: str) -> str:
+    """As a desktop's notifications read it: an agent's words are no markup there either."""
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 class Bell:
     """multiplexed: whether tmux must be asked to pass the message on. form: osc9|osc99|osc777|off."""
 
@@ -64,11 +87,15 @@ class Bell:
         if wait > 0:
             return "", wait
         self._last, self._owed = now, False
-        self.words = one_line(f"leash: {count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}", 120)
+        return self.call(f"{count(len(cards), 'act waits', 'acts wait')}: {brief(cards[-1].command)}"), 0.0
+
+    def call(self, words: str) -> str:
+        """The bytes that tell this now, whatever was told before."""
+        self.words = one_line(f"leash: {words}", 120)
         message = notification(self.words, self._form)
         if self._multiplexed and message:
             message = past_tmux(message)
-        return "\x07" + message, 0.0
+        return "\x07" + message
 
 
 class Messengers:
@@ -77,12 +104,12 @@ class Messengers:
     def __init__(self, *, desktop: bool, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         found = dict(os.environ if env is None else env)
         self._env = found
-        self._commands: list[list[str]] = []
+        self._commands: list[tuple[list[str], bool]] = []  # and whether it reads markup in its last word
         sender = shutil.which("notify-send", path=found.get("PATH"))
         if desktop and sender and (found.get("DBUS_SESSION_BUS_ADDRESS") or found.get("WAYLAND_DISPLAY")):
-            self._commands.append([sender, "--app-name=leash", "--", _TITLE])
+            self._commands.append(([sender, "--app-name=leash", "--", _TITLE], True))
         if command:
-            self._commands.append(list(command))
+            self._commands.append((list(command), False))
         self._running: list[subprocess.Popen[bytes]] = []
 
     def spread(self, words: str) -> None:
@@ -90,10 +117,10 @@ class Messengers:
         self._running = [process for process in self._running if process.poll() is None]
         if len(self._running) > len(self._commands) * 3:
             return
-        for command in self._commands:
+        for command, markup in self._commands:
             with contextlib.suppress(OSError):
                 process = subprocess.Popen(
-                    [*command, words],
+                    [*command, _escaped(words) if markup else words],
                     env=self._env,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -101,3 +128,42 @@ class Messengers:
                     start_new_session=True,
                 )
                 self._running.append(process)
+
+
+class Caller:
+    """A face's way to tell. cards: what waits. write: bytes to the terminal. later: do something after seconds."""
+
+    def __init__(
+        self,
+        chosen: tuple[Bell | None, Messengers | None],
+        *,
+        cards: Callable[[], Sequence[Card]],
+        write: Callable[[str], object],
+        later: Callable[[float, Callable[[], None]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._bell, self._messengers = chosen
+        self._cards = cards
+        self._write = write
+        self._later = later
+        self._clock = clock
+
+    def ring(self, *, fresh: bool = True) -> None:
+        """Tell what waits, at most once in ten seconds. fresh: a card came just now."""
+        if self._bell is None:
+            return
+        out, wait = self._bell.ring(self._cards(), self._clock(), fresh=fresh)
+        self._tell(out)
+        if wait and fresh:
+            self._later(wait, lambda: self.ring(fresh=False))
+
+    def call(self, words: str) -> None:
+        """Tell this now."""
+        if self._bell is not None:
+            self._tell(self._bell.call(words))
+
+    def _tell(self, out: str) -> None:
+        if out and self._bell is not None:
+            self._write(out)
+            if self._messengers is not None:
+                self._messengers.spread(self._bell.words)

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,8 @@ _LINE_LIMIT = 4 << 20
 _READ = 64 << 10
 _CHUNK = 32 << 10
 _TIMEOUT = 10.0
+_EARLY = 1 << 20
+"""Bytes typed before the agent's terminal is there that are kept for it."""
 
 
 def read_session(directory: Path) -> dict[str, Any]:
@@ -52,6 +54,12 @@ async def _dial(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWr
         writer.close()
         raise Unreachable(f"the session's socket is held by uid {uid}, not by you", "end that process")
     return reader, writer
+
+
+class Typed(Protocol):
+    """Where typed bytes go."""
+
+    def send(self, data: bytes) -> None: ...
 
 
 class Link:
@@ -179,3 +187,29 @@ class TerminalStream:
     def close(self) -> None:
         """Hang up; the agent goes on."""
         self._writer.close()
+
+
+class Typing:
+    """What is typed, on its way to the agent's terminal; it is kept while there is none."""
+
+    def __init__(self) -> None:
+        self._stream: Typed | None = None
+        self._early = b""
+
+    def meet(self, stream: Typed) -> None:
+        """The agent's terminal is there, or there again."""
+        self._stream = stream
+        early, self._early = self._early, b""
+        if early:
+            stream.send(early)
+
+    def part(self) -> None:
+        """It is gone."""
+        self._stream = None
+
+    def send(self, data: bytes) -> None:
+        """Type these bytes."""
+        if self._stream is not None:
+            self._stream.send(data)
+        elif len(self._early) < _EARLY:
+            self._early += data

@@ -112,6 +112,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     user: str
     log: str  # path of the session's database
     frozen: bool = False
+    frozen_by: str = ""  # who or what stands it still
     level: str = "L1"
     team: bool = False  # somebody elsewhere may answer here
     owned: bool = False  # another face of the session's own person is there

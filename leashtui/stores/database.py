@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS checkpoint (
 """
 """Signed notes about the first `count` records, beside the chain and no part of it (audit.checkpoint)."""
 
+_TABLES = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; {SCHEMA}; {NOTES};"
 _PRIMARY = 0xFF
 _ELSEWHERE = "make it writable, or point LEASH_STATE_DIR at a directory that is"
 
@@ -55,12 +56,34 @@ def create(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise StoreError(f"cannot create the log {path}: {error.strerror}", _ELSEWHERE) from error
     try:
-        connection = open_for_writing(path)
+        _furnish(path)
         sync_directory(path.parent)
+        connection = open_for_writing(path)
     except StoreError:
         path.unlink(missing_ok=True)
         raise
     return connection
+
+
+def _furnish(path: Path) -> None:
+    """Make an empty file that nobody else knows a log, and write it out once. Raises StoreError.
+
+    With a sync for each step a session waited for the disk a dozen times.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
+        connection.execute(f"PRAGMA page_size={_PAGE}")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=MEMORY").fetchone()
+        connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    except sqlite3.Error as error:
+        raise failure(path, error) from error
+    finally:
+        if connection is not None:
+            connection.close()
+    _sync(path, os.O_RDWR)  # before anybody opens it: to close a file gives up the locks this process has on it
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -81,10 +104,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA checkpoint_fullfsync=ON")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchone():
-            connection.execute(f"PRAGMA application_id={APPLICATION}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.execute(SCHEMA)
-            connection.execute(NOTES)
+            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
@@ -165,12 +185,16 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make a new file's name survive power loss. Raises StoreError."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
     try:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        opened = os.open(path, flags | os.O_CLOEXEC)
         try:
-            os.fsync(folder)
+            os.fsync(opened)
         finally:
-            os.close(folder)
+            os.close(opened)
     except OSError as error:
         raise StoreError(f"cannot write to {path}: {error.strerror}", _ELSEWHERE) from error
 

@@ -67,13 +67,25 @@ class Machine:
         self._clock = clock
         self._ids = ids
         self._pause = pause
+        self._keeps = False
+        self._connection: sqlite3.Connection | None = None
 
     def opened(self, session: str, *, agent: str = "", log: str = "") -> Entry:
-        """A session's log begins; the mark belongs into its first record (SessionStarted.machine)."""
+        """A session's log begins; the mark belongs into its first record (SessionStarted.machine).
+
+        The file stays open until `rest`: to close it writes it out, for which no agent need wait.
+        """
+        self._keeps = True
         return self._note(ChainOpened(session=session, agent=agent, log=log))
+
+    def rest(self) -> None:
+        """Close the file."""
+        self._keeps = False
+        self._drop()
 
     def closed(self, session: str, *, head: str, count: int, note: str = "") -> Entry:
         """A session's log is closed for good. head: hex. note: its last checkpoint. Call it after Journal.close."""
+        self._keeps = False
         return self._note(ChainClosed(session=session, head=head, count=count, note=note))
 
     def pruned(self, session: str, *, head: str, count: int, who: str) -> Entry:
@@ -115,12 +127,7 @@ class Machine:
         )
 
     def _append(self, event: Event) -> tuple[int, bytes]:
-        ensure_private(self._path.parent)
-        try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise StoreError(f"{self._path}: {error.strerror}", f"make {self._path.parent} writable") from error
-        connection = open_for_writing(self._path)
+        connection = self._connection or self._open()
         try:
             connection.execute("BEGIN IMMEDIATE")
             last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
@@ -130,7 +137,25 @@ class Machine:
             connection.execute("INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)", (seq, body, digest))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._drop()
             raise failure(self._path, error) from error
-        finally:
-            connection.close()
+        except BaseException:
+            self._drop()
+            raise
+        if not self._keeps:
+            self._drop()
         return seq, digest
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        ensure_private(self._path.parent)
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}", f"make {self._path.parent} writable") from error
+        self._connection = open_for_writing(self._path)
+        return self._connection

@@ -88,6 +88,8 @@ from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.words.consequence import telling
 
+_STARTED = 1.0
+"""Seconds until the agent has started, and what can wait for that is done."""
 _RIDE = 0.05
 """Seconds a record that explains no verdict may wait for a commit."""
 
@@ -350,6 +352,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         settings.gather(state_dir(), machine),
     )
     entry = machine.opened(session_id, agent=start.agent, log=journal.path.name)
+    loop.call_later(_STARTED, machine.rest)
     stream.append(started(start, welcome, entry.mark, exe_digest, notary, variables, around.version), durable=True)
     scanning = None
     if start.scan:

@@ -25,13 +25,15 @@ EVERY = 1.0
 _COST_EVERY = 5
 
 
-_WORDS = {
-    "acts": "{:,.0f} acts",
-    "minutes": "{:g} minutes",
-    "files": "{:,.0f} changed files",
-    "megabytes_out": "{:g} MB sent",
-    "cost": "${:g}",
-}
+_WORDS = {"acts": "act", "minutes": "minute", "files": "changed file"}
+
+
+def _said(name: str, room: float) -> str:
+    """What was used up, in words: '12 acts', '1.5 minutes', '$20'."""
+    number = f"{room:,.2f}".rstrip("0").rstrip(".")
+    if word := _WORDS.get(name):
+        return f"{number} {word}{'' if number == '1' else 's'}"
+    return f"${number}" if name == "cost" else f"{number} MB sent"
 
 
 class Budgets:
@@ -97,7 +99,7 @@ class Budgets:
         over = [name for name, room in self._rooms.items() if room and used[name] >= room]
         if over and not self._freezer.has(REASON):
             self._freezer.hold(REASON)
-            self._told(", ".join(_WORDS[name].format(self._rooms[name]) for name in over))
+            self._told(", ".join(_said(name, self._rooms[name]) for name in over))
 
     def more(self) -> bool:
         """A person lets it go on: what was spent is given once more. Whether it stood still for a budget."""

@@ -131,7 +131,7 @@ class Mediator:
         self._taint = taint or Taint()
         self._duties = duties or Duties()
         self._changed: dict[str, set[str]] = {}
-        self.counts = {"acts": 0, "asked": 0, "refused": 0}
+        self.counts = {"acts": 0, "asked": 0, "refused": 0, "withdrawn": 0}
 
     def submit(self, request: Request, reply: Reply) -> Submission:
         """Decide one request; `reply` is called exactly once unless the submission is withdrawn first."""
@@ -370,9 +370,10 @@ class Mediator:
                 self._acts.ran(waiting.request, waiting.facts)
                 self._taint.ran(waiting.facts)
                 self._announce(act, waiting.request, verdict)
-        elif verdict.by is By.PERSON:
-            self.counts["refused"] += 1
-            self._breaker.refused(waiting.facts)
+        else:
+            self.counts["withdrawn" if verdict.by is By.WITHDRAWN else "refused"] += 1
+            if verdict.by is By.PERSON:
+                self._breaker.refused(waiting.facts)
         if waiting.parked:
             self._late(waiting, verdict, granted=granted)
         elif verdict.by is not By.WITHDRAWN:

@@ -145,6 +145,7 @@ class Session:
         self.budgets: Budgets | None = None
         self._seen = asyncio.Event()
         self._stopping = ""
+        self._frozen_by = ""
         self._refused_first = False
         self._code: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,16 +171,19 @@ class Session:
     # what faces may do besides answering -----------------------------------------------------------------------
     def welcome(self) -> Welcome:
         """The first message of every face."""
-        return msgspec.structs.replace(self._welcome, frozen=self.freezer.frozen)
+        by = self._frozen_by if self.freezer.frozen else ""
+        return msgspec.structs.replace(self._welcome, frozen=self.freezer.frozen, frozen_by=by)
 
     def brake(self, what: str, who: str) -> str:
         """freeze: stop every process of the agent; resume; kill: end them. Returns '' or why not."""
         if what == "freeze":
             self.freezer.hold(_BY_HAND)
+            self._frozen_by = who
         elif what == "resume":
             more = self.budgets is not None and self.budgets.more()
             if not self.freezer.release(_BY_HAND) and not more and self.freezer.frozen:
                 return "the agent stands still until a change of a protected file is answered"
+            self._frozen_by = ""
         elif what == "kill":
             self._stopping = f"killed by {who}"
         else:
@@ -195,10 +199,12 @@ class Session:
 
     def spent(self, what: str) -> None:
         """A budget is used up, and everything stands still for it."""
-        self._try_record(Braked(what="freeze", who=f"its budget: {what}"), durable=True)
-        self.notice(
-            "alarm", f"frozen: this session has used its budget of {what}", "resume it to give it as much again"
-        )
+        self._frozen_by = f"its budget: {what}"
+        self._try_record(Braked(what="freeze", who=self._frozen_by), durable=True)
+        words, hint = f"frozen: this session has used its budget of {what}", "resume it to give it as much again"
+        self.notice("alarm", words, hint)
+        if self.screen is None:  # nobody's face will tell it
+            self._channel.tell(say=f"{words}; {hint}: leash resume {self._welcome.session}")
 
     def record(self, event: Event) -> None:
         """Record what has happened anyway."""
@@ -409,6 +415,8 @@ class Session:
         records, head = self._counted()
         counts = self._mediator.counts
         summary = f"{count(counts['acts'], 'act')}, {counts['asked']} asked, {counts['refused']} refused"
+        if counts["withdrawn"]:
+            summary += f", {counts['withdrawn']} withdrawn"
         done = Done(code=code, log=self._welcome.log, records=records, head=head, summary=summary)
         if self.control is not None:
             await self.control.close(done)

@@ -37,6 +37,12 @@ def telling(facts: Facts) -> tuple[Effect, ...]:
     return tuple(shown)
 
 
+def names(sentence: str, target: str) -> bool:
+    """Whether a sentence says its target already, in full or each of its words."""
+    words = {word.rstrip(",") for word in sentence.split()}
+    return target in sentence or all(part.lstrip(":+") in words for part in target.split())
+
+
 def consequence(facts: Facts, policies: Sequence[PolicyRef]) -> str:
     """One sentence without a full stop: what the act would do, as far as it is known."""
     effects = telling(facts)

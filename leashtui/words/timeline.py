@@ -162,6 +162,8 @@ def _answered(event: Answered) -> Line:
         return Line(Tone.ALLOW, "allow", f"{event.ask} approved by {verdict.who or 'a person'} {scope}", waited)
     said = verdict.feedback if ' said: "' in verdict.feedback else ""
     by = f" by {verdict.who or 'a person'}" if verdict.by is By.PERSON else f": {_because(verdict)}"
+    if verdict.by is By.LOCK:  # what waits is only refused so at the end
+        by = ": the session ended"
     return Line(Tone.DENY, "DENY", f"{event.ask} refused{by}", " · ".join(p for p in (waited, _quote(said)) if p))
 
 

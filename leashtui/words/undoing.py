@@ -31,5 +31,5 @@ def outlook(facts: Facts) -> str:
     if facts.sends_secret or verbs & _AWAY:
         return "what is sent cannot be taken back"
     if any(effect.sentence.startswith(_LOOSENS) for effect in facts.effects):
-        return "chmod sets permissions back"
+        return "chmod, if you know what the permissions were"
     return "not known beforehand"

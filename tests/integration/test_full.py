@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from tmux_rig import DeskServer, Tmux, bash_env, until
-from tui_desk import install
+from tui_desk import install, recorded
 
 from leashtui.faces.full.keys import LeaderFinder
 from leashtui.faces.full.screen import HELD, Screen
 from leashtui.faces.full.voice import Voice
 from leashtui.model.card import Choice
+from leashtui.model.event import Braked
 from leashtui.model.wire import Answer, CardGone, CardShown
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -77,6 +78,25 @@ def test_the_panel_answers_and_what_was_written_meanwhile_follows(scene: Scene, 
     assert "NEEDS YOU" not in screen
     scene.run("echo ag''ain")
     scene.tmux.shows("again")
+
+
+@needs_tmux
+def test_a_freeze_is_told_by_the_title_and_by_the_persons_own_command(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    words = ["--notify", "off", "--tell=sh", "--tell=-c", f'--tell=echo "$0" >> {told}']
+    with DeskServer(tmp_path, BASH, bash_env(tmp_path)) as desk:
+        command = [sys.executable, "-I", "-m", "leashtui.faces.full", *words, str(desk.directory)]
+        with Tmux(tmp_path, command) as tmux:
+            tmux.shows("$")
+            for message in recorded([Braked("freeze", "its budget: 12 acts")]):
+                desk.say(message)
+            until(lambda: tmux.value("#{pane_title}") == "leash: frozen by its budget: 12 acts (ctrl+])", "the title")
+            until(lambda: told.exists() and told.read_text() == "leash: frozen by its budget: 12 acts\n", "the command")
+            for message in recorded([Braked("resume", "ada")]):
+                desk.say(message)
+            until(lambda: "frozen" not in tmux.value("#{pane_title}"), "the title as it was")
+            desk.say(CardShown(install()))
+            until(lambda: "act waits: npm install" in told.read_text(), "the card is told as well")
 
 
 @needs_tmux

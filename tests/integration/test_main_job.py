@@ -97,8 +97,9 @@ def test_an_ask_whose_program_is_killed_is_withdrawn_not_denied(world: World) ->
     )
     leash = world.start("run", "--headless", "--on-ask", "wait", "--", "python3", str(agent))
     world.one_card()
-    out, _ = leash.communicate(timeout=30)
+    out, told = leash.communicate(timeout=30)
     assert b"gave up" in out
+    assert b"1 asked, 0 refused, 1 withdrawn; log:" in told
     assert (world.workspace / "src").exists()
     assert [a["verdict"]["by"] for a in world.events("act.answered")] == ["withdrawn"]
 
@@ -140,6 +141,16 @@ def test_freeze_resume_and_kill_from_another_terminal(world: World) -> None:
     leash.wait(20)
     assert leash.returncode == 137
     assert [e["what"] for e in world.events("session.braked")] == ["freeze", "resume", "kill"]
+
+
+def test_what_waits_when_a_session_is_killed_is_refused_and_the_summary_and_the_log_say_so(world: World) -> None:
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--", "sh", "-c", "sleep 1; rm -rf src; sleep 60")
+    world.one_card()
+    assert world.leash("kill").returncode == 0
+    _, told = leash.communicate(timeout=30)
+    assert (world.workspace / "src").exists()
+    assert b"1 asked, 1 refused; log:" in told
+    assert "refused: the session ended" in world.leash("log").stdout
 
 
 def test_nothing_of_the_agent_outlives_it(world: World) -> None:

@@ -359,3 +359,16 @@ def test_without_any_input_it_still_shows(desk: Desk, tmp_path: Path) -> None:
     desk.tell(CardShown(card=CARD), Done(code=0, log="/x", records=1, head=""))
     assert face.wait(20) == 0
     assert b"question 1" in out.read_bytes()
+
+
+def test_a_waiting_question_is_told_to_the_persons_own_command(desk: Desk, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    argv = ["-I", "-m", "leashtui.faces.plain", "--tell=sh", "--tell=-c", f'--tell=echo "$0" >> {told}']
+    env = os.environ | {"TERM": "xterm"}
+    child = pexpect.spawn(sys.executable, [*argv, str(desk.directory)], timeout=20, encoding="utf-8", env=env)
+    child.expect_exact("agent> ")
+    desk.tell(CardShown(card=CARD), CardShown(card=SEVERE))
+    child.expect_exact("\x07\x1b]9;leash: 1 act waits: git fetch origin\x07")
+    eventually(lambda: told.exists() and told.read_text() == "leash: 1 act waits: git fetch origin\n")
+    desk.tell(Done(code=0, log="/x", records=1, head=""))
+    assert leave(child) == 0

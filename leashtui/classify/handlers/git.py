@@ -183,13 +183,20 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
     if moved:
         call.sign("remote_changed")
         call.add(Verb.REMOTE_CHANGE, f"{remote} since", moved, Severity.HIGH)
-    what = "force-pushes" if force else "deletes refs" if removes else "pushes"
+    gone = refs if options.has("-d", "--delete") else [r[1:] for r in refs if r.startswith(":") and len(r) > 1]
     refs_text = " ".join(refs) or ("everything" if everything else "the current branch")
+    sentence = f"{'force-pushes' if force else 'pushes'} {refs_text} to {remote}"
+    if gone and (kept := [r for r in refs if r.lstrip(":") not in gone]):
+        sentence = f"{sentence.partition(' ')[0]} {' '.join(kept)} to {remote} and deletes {' '.join(gone)} there"
+    elif gone:
+        sentence = f"deletes {' '.join(gone)} on {remote}"
+    elif options.has("--prune"):
+        sentence += " and deletes branches there that are not here"
     grade = Severity.HIGH if force or removes else Severity.MEDIUM
     call.add(
         Verb.REMOTE_CHANGE,
         f"{remote} {' '.join(refs)}".strip(),
-        f"{what} {refs_text} {'on' if removes else 'to'} {remote}",
+        sentence,
         grade,
         lost=force or removes,
     )

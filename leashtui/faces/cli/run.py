@@ -123,18 +123,13 @@ def face_of(face: str, config: Config) -> Face | None:
     """How the keeper starts this face; None for headless."""
     if face == "headless":
         return None
-    draws = face in {"tui", "full"}
-    chosen = ["--leader", config.panel.leader, "--theme", config.panel.theme] if draws else []
+    draws, panel = face in {"tui", "full"}, config.panel
+    chosen = ["--notify", panel.notify, *(f"--tell={word}" for word in panel.command)]
+    chosen += [flag for flag, on in (("--no-bell", not panel.bell), ("--no-desktop", not panel.desktop)) if on]
     if draws:
-        panel = config.panel
-        chosen += ["--notify", panel.notify, *(f"--tell={word}" for word in panel.command)]
-        chosen += [f"--key={action}={key}" for action, key in panel.keys.items()]
-        flags = (("--no-bell", not panel.bell), ("--no-desktop", not panel.desktop), ("--still", not panel.motion))
-        chosen += [flag for flag, on in flags if on]
-
-    if face == "full":
-        bell = () if config.panel.bell else ("--no-bell",)
-        chosen = ["--leader", config.panel.leader, *bell, *(f"--panel={word}" for word in chosen[2:])]
+        looks = ["--theme", panel.theme, *(f"--key={action}={key}" for action, key in panel.keys.items())]
+        looks += [] if panel.motion else ["--still"]
+        chosen += ["--leader", panel.leader, *(looks if face == "tui" else [f"--panel={word}" for word in looks])]
 
     def command(directory: str) -> Sequence[str]:
         return [sys.executable, "-I", "-m", f"leashtui.faces.{face}", *chosen, directory]

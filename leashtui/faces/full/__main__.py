@@ -20,41 +20,58 @@ import termios
 import tty
 from pathlib import Path
 
-from leashtui.faces.bell import Bell, form_of
+from leashtui.faces.bell import Bell, Caller, Messengers, add_arguments, chosen
 from leashtui.faces.full.keys import LeaderFinder
 from leashtui.faces.full.screen import Screen
 from leashtui.faces.full.voice import Voice
-from leashtui.faces.link import Link, TerminalStream
+from leashtui.faces.link import Link, TerminalStream, Typing
 from leashtui.guards.pty import frames
 from leashtui.model.card import Card
 from leashtui.model.errors import Exit, LeashError
-from leashtui.model.wire import CardGone, CardShown, Done
+from leashtui.model.event import Braked
+from leashtui.model.wire import CardGone, CardShown, Done, Recorded
 
 CLOSED = 11
 """Exit code of a panel that was closed to go back to the agent."""
 DETACHED = 10
 _RETRY = 0.3
-_EARLY = 1 << 20
-"""Bytes typed before the terminal is there that are kept for it."""
 _PR_SET_DUMPABLE = 4
 
 
 class FullFace:
-    """link: to the desk. panel: command line of the panel. leader: its control character and its name."""
+    """link: to the desk. panel: command line of the panel. leader: its control character and its name.
 
-    def __init__(self, link: Link, panel: list[str], leader: tuple[str, str], code: str, bell: Bell | None) -> None:
+    rings: what tells somebody who looks elsewhere.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        panel: list[str],
+        leader: tuple[str, str],
+        code: str,
+        rings: tuple[Bell | None, Messengers | None],
+    ) -> None:
         self._link = link
         self._panel = panel
         self._code = code
-        self._bell = bell
         self._finder = LeaderFinder(leader[0])
         self._voice = Voice(leader[1], link.welcome.agent)
         self._screen = Screen()
         self._cards: dict[str, Card] = {}
+        self._frozen_by = link.welcome.frozen_by
         self._stream: TerminalStream | None = None
-        self._early = b""
+        self._typing = Typing()
         self._open = False
-        self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[int] = loop.create_future()
+        self._caller = Caller(
+            rings,
+            cards=lambda: () if self._open else tuple(self._cards.values()),  # whoever has the panel open sees them
+            write=self._write,
+            later=loop.call_later,
+            clock=loop.time,
+        )
         self._before = termios.tcgetattr(0)
 
     async def run(self) -> int:
@@ -62,6 +79,7 @@ class FullFace:
         loop = asyncio.get_running_loop()
         tty.setraw(0, termios.TCSANOW)  # what was typed ahead stays
         self._write(self._voice.begins())
+        self._write(self._told())
         loop.add_reader(0, self._typed)
         loop.add_signal_handler(signal.SIGWINCH, self._fit)
         loop.add_signal_handler(signal.SIGTSTP, self._stop)
@@ -103,34 +121,36 @@ class FullFace:
                     self._cards[message.card.id] = message.card
                 elif isinstance(message, CardGone):
                     self._cards.pop(message.ask, None)
+                elif isinstance(message, Recorded) and isinstance(message.record.event, Braked):
+                    self._braked(message.record.event)
                 else:
                     continue
                 if not self._open:
-                    self._write(self._voice.tell(tuple(self._cards.values())))
-                    self._ring(fresh)
+                    self._write(self._told())
+                    if fresh:
+                        self._caller.ring()
         except LeashError:
             pass  # said by whoever started this face, from its exit code
         self._leave(int(Exit.UNREACHABLE))
 
-    def _ring(self, fresh: bool) -> None:
-        """Tell somebody who looks elsewhere, at most once in ten seconds."""
-        if self._bell is None or self._open:
-            return
-        loop = asyncio.get_running_loop()
-        out, wait = self._bell.ring(tuple(self._cards.values()), loop.time(), fresh=fresh)
-        self._write(out)
-        if wait and fresh:
-            loop.call_later(wait, self._ring, False)
+    def _told(self) -> str:
+        return self._voice.tell(tuple(self._cards.values()), self._frozen_by)
+
+    def _braked(self, event: Braked) -> None:
+        """It stands still, or goes on; who did it from the panel here knows that."""
+        self._frozen_by = event.who if event.what == "freeze" else ""
+        if self._frozen_by and not self._open:
+            self._caller.call(f"frozen by {event.who}")
 
     # the agent ------------------------------------------------------------------------------------------------------
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(LeashError, frames.FrameError):
                 self._stream = await self._link.open_terminal(*os.get_terminal_size(1))
-                early, self._early = self._early, b""
-                self._stream.send(early)
+                self._typing.meet(self._stream)
                 if await self._pass_on(self._stream):
                     return
+            self._typing.part()
             await asyncio.sleep(_RETRY)
 
     async def _pass_on(self, stream: TerminalStream) -> bool:
@@ -183,10 +203,7 @@ class FullFace:
             if piece is None:
                 self._show_panel()
                 return  # what was typed behind the leader in one go is dropped, as buffered keys are
-            if self._stream is not None:
-                self._stream.send(piece)
-            elif len(self._early) < _EARLY:
-                self._early += piece
+            self._typing.send(piece)
 
     def _show_panel(self) -> None:
         loop = asyncio.get_running_loop()
@@ -224,7 +241,7 @@ class FullFace:
             self._repaint()
         else:
             self._fit()
-        self._write(self._voice.tell(tuple(self._cards.values())))
+        self._write(self._told())
         asyncio.get_running_loop().add_reader(0, self._typed)
 
     def _stop(self) -> None:
@@ -243,7 +260,7 @@ def main() -> int:
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
     parser.add_argument("--leader", default="ctrl+]", help="the key to the panel")
-    parser.add_argument("--no-bell", action="store_true", help="never ring")
+    add_arguments(parser)
     parser.add_argument("--panel", action="append", default=[], help="a word for the panel's own command line")
     arguments = parser.parse_args()
     if not (os.isatty(0) and os.isatty(1)):
@@ -266,8 +283,8 @@ async def _face(arguments: argparse.Namespace, code: str) -> int:
     leader = arguments.leader
     panel = [sys.executable, "-I", "-m", "leashtui.faces.tui", "--alone", "--leader", leader, *arguments.panel]
     panel += ["--no-bell", "--role", arguments.role, str(arguments.directory)]
-    bell = None if arguments.no_bell else Bell(multiplexed="TMUX" in os.environ, form=form_of(os.environ))
-    face = FullFace(link, panel, (chr(ord(leader[-1].upper()) & 0x1F), leader), code, bell)
+    key = chr(ord(leader[-1].upper()) & 0x1F)
+    face = FullFace(link, panel, (key, leader), code, chosen(arguments, os.environ))
     try:
         return await face.run()
     finally:

@@ -1,7 +1,7 @@
 """How leash speaks where it may not draw: the window's title, a bell, the terminal's progress mark.
 
-Pure. Refuses to let an agent's words end the sequence they stand in. Invariant: when nothing waits any more, title and
-mark are as the agent left them.
+Pure. Refuses to let an agent's words end the sequence they stand in. Invariant: when nothing waits or
+stands still any more, title and mark are as the agent left them.
 """
 
 from __future__ import annotations
@@ -39,11 +39,14 @@ class Voice:
         """What is said first: which key leads to the panel."""
         return f"\x1b]2;{self._agent} · leash: {self._leader}\x07"
 
-    def tell(self, cards: Sequence[Card]) -> str:
-        """What to write now that these cards wait."""
-        if cards:
+    def tell(self, cards: Sequence[Card], frozen_by: str = "") -> str:
+        """What to write now that these cards wait. frozen_by: who or what stands the session still, '' for nobody."""
+        if cards or frozen_by:
             self._waiting = True
-            words = f"leash: {count(len(cards), 'act waits', 'acts wait')} ({self._leader}): {brief(cards[0].command)}"
+            words = f"leash: frozen by {frozen_by} ({self._leader})"
+            if cards:
+                many = count(len(cards), "act waits", "acts wait")
+                words = f"leash: {many} ({self._leader}): {brief(cards[0].command)}"
             return f"\x1b]2;{one_line(words, 120)}\x07{_PAUSED}"
         if not self._waiting:
             return ""

@@ -18,8 +18,9 @@ import sys
 import time
 from pathlib import Path
 
+from leashtui.faces import bell
 from leashtui.faces.command import told_by
-from leashtui.faces.link import Link, TerminalStream
+from leashtui.faces.link import Link, TerminalStream, Typing
 from leashtui.faces.plain.commands import ToAgent, parse
 from leashtui.faces.plain.conversation import Conversation
 from leashtui.faces.plain.paper import Paper, draw_tag, is_styled
@@ -38,7 +39,9 @@ _SIZE = (80, 24)
 class LineFace:
     """One connected face. Its stdin and stdout may be a terminal or not."""
 
-    def __init__(self, link: Link, paper: Paper) -> None:
+    def __init__(
+        self, link: Link, paper: Paper, rings: tuple[bell.Bell | None, bell.Messengers | None] = (None, None)
+    ) -> None:
         self._link = link
         self._paper = paper
         self._conversation = Conversation(paper, self, time.monotonic)
@@ -47,9 +50,17 @@ class LineFace:
         self._echoes = os.isatty(0)
         self._stream: TerminalStream | None = None
         self._beside: set[asyncio.Future[None]] = set()
-        self._early = b""
+        self._typing = Typing()
         self._buffer = b""
-        self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[int] = loop.create_future()
+        self._caller = bell.Caller(
+            rings,
+            cards=lambda: self._conversation.waiting(),
+            write=paper.ring,
+            later=loop.call_later,
+            clock=loop.time,
+        )
 
     async def run(self) -> int:
         """Until the session is over, or the person leaves. Returns the exit code."""
@@ -86,10 +97,15 @@ class LineFace:
 
     def type(self, data: bytes) -> None:
         """To the agent's terminal, as soon as it is there."""
-        if self._stream is not None:
-            self._stream.send(data)
-        else:
-            self._early += data
+        self._typing.send(data)
+
+    def ring(self) -> None:
+        """Tell somebody who looks elsewhere what waits."""
+        self._caller.ring()
+
+    def call(self, words: str) -> None:
+        """Tell it now."""
+        self._caller.call(words)
 
     def run_leash(self, words: tuple[str, ...]) -> None:
         """A command of leash beside the session; its lines are printed."""
@@ -157,6 +173,7 @@ class LineFace:
                 self._paper.say(f"the agent's output cannot be read: {error}")
             finally:
                 self._stream = None
+                self._typing.part()
                 stream.close()
             await asyncio.sleep(0 if closed else _REOPEN)
 
@@ -165,8 +182,7 @@ class LineFace:
         async for kind, payload in stream.frames():
             if kind == frames.HELLO:
                 self._stream = stream
-                stream.send(self._early)
-                self._early = b""
+                self._typing.meet(stream)
             elif kind == frames.OUTPUT:
                 self._paper.pass_on(self._echo.drop(self._wash.feed(payload)))
             elif kind == frames.GAP:
@@ -186,9 +202,13 @@ def _window() -> tuple[int, int]:
     return _SIZE
 
 
-async def _face(directory: Path, role: str, code: str) -> int:
-    link = await Link.connect(directory, face="plain", role=role, code=code)
-    return await LineFace(link, Paper(1, draw_tag(secrets.choice), os.isatty(1))).run()
+async def _face(arguments: argparse.Namespace, code: str) -> int:
+    link = await Link.connect(arguments.directory, face="plain", role=arguments.role, code=code)
+    columns = (lambda: _window()[0]) if os.isatty(1) else None
+    paper = Paper(1, draw_tag(secrets.choice), columns)
+    if not is_styled(1):
+        arguments.notify = "off"  # it would be printed
+    return await LineFace(link, paper, bell.chosen(arguments, os.environ)).run()
 
 
 def main() -> int:
@@ -197,6 +217,7 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="the session's directory")
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
+    bell.add_arguments(parser)
     arguments = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     code = ""
@@ -204,7 +225,7 @@ def main() -> int:
         with open(arguments.code_fd, encoding="ascii") as pipe:
             code = pipe.readline().strip()
     try:
-        return asyncio.run(_face(arguments.directory, arguments.role, code))
+        return asyncio.run(_face(arguments, code))
     except LeashError as error:
         print(f"leash: {error.message}" + (f"\nleash: {error.hint}" if error.hint else ""), file=sys.stderr)
         return int(error.code)

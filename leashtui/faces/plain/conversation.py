@@ -46,7 +46,6 @@ from leashtui.words.plain import one_line, visible
 from leashtui.words.timeline import tell
 
 ARMED = 0.25
-_RING = 10.0
 
 
 class Line(Protocol):
@@ -58,6 +57,14 @@ class Line(Protocol):
 
     def run_leash(self, words: tuple[str, ...]) -> None:
         """A command of leash, whose lines are printed."""
+        ...
+
+    def ring(self) -> None:
+        """Tell somebody who looks elsewhere what waits; a question came just now."""
+        ...
+
+    def call(self, words: str) -> None:
+        """Tell somebody who looks elsewhere."""
         ...
 
 
@@ -73,7 +80,6 @@ class Conversation:
         self._half: dict[int, Choice] = {}
         self._lasting: set[str] = set()
         self._session = ""
-        self._rang = -_RING
         self.detached = False
 
     def begin(self, welcome: Welcome) -> None:
@@ -84,8 +90,12 @@ class Conversation:
             f"guard {welcome.tier}" + "".join(f"; not stopped: {visible(lost)}" for lost in welcome.lost),
             "only lines that begin like this one are leash's; all others are the agent's",
             "what you type goes to the agent; !help lists leash's own commands",
-            *(["the session is frozen: !resume lets it go on"] if welcome.frozen else []),
+            *([f"the session is frozen{_by(welcome.frozen_by)}: !resume lets it go on"] if welcome.frozen else []),
         )
+
+    def waiting(self) -> tuple[Card, ...]:
+        """What waits for an answer, the oldest first."""
+        return tuple(self._cards.values())
 
     # from the desk --------------------------------------------------------------------------------------------------
     def hear(self, message: DeskMessage) -> None:
@@ -110,15 +120,13 @@ class Conversation:
             return
         self._shown[number] = self._clock()
         self._paper.say(*ask(card))
-        if self._clock() - self._rang >= _RING:
-            self._rang = self._clock()
-            self._paper.ring()
+        self._line.ring()
 
     def _gone(self, number: int, why: str, who: str) -> None:
         self._cards.pop(number, None)
         self._shown.pop(number, None)
         self._half.pop(number, None)
-        self._paper.say(f"question {number}: {why}" + (f" by {visible(who)}" if who else ""))
+        self._paper.say(f"question {number}: {why}" + (_by(who)))
 
     def _news(self, record: Record) -> None:
         event = record.event
@@ -129,6 +137,8 @@ class Conversation:
         if _is_telling(record.event):
             line = tell(record)
             self._paper.say(f"{line.word} {line.text}" + (f" · {line.why}" if line.why else ""))
+        if isinstance(event, Braked) and event.what == "freeze":
+            self._line.call(f"frozen{_by(event.who)}")
 
     # from the person ------------------------------------------------------------------------------------------------
     def obey(self, typed: Typed) -> None:
@@ -216,6 +226,10 @@ class Conversation:
             self._paper.say(f"say what first: !{number} y, or !{number} n")
         else:
             self._line.send(Answer(ask=card.id, choice=choice))
+
+
+def _by(who: str) -> str:
+    return f" by {visible(who)}" if who else ""
 
 
 def _is_telling(event: Event) -> bool:

@@ -7,8 +7,11 @@ line of leash begins at a line's start with `leash TAG:`, where TAG was drawn at
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 
+_NARROW = 20
+"""Cells below which folding would hinder more than it helps."""
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvwz", "aeiou"
 
 
@@ -18,11 +21,12 @@ def draw_tag(choose: Callable[[str], str]) -> str:
 
 
 class Paper:
-    """fd: written blocking. terminal: it is one, so carriage returns mean something."""
+    """fd: written blocking. columns: of the terminal it is, where carriage returns mean something; None for a file."""
 
-    def __init__(self, fd: int, tag: str, terminal: bool) -> None:
+    def __init__(self, fd: int, tag: str, columns: Callable[[], int] | None) -> None:
         self._fd = fd
-        self._terminal = terminal
+        self._terminal = columns is not None
+        self._columns = columns
         self._mark = f"leash {tag}: "
         self._fresh = True
 
@@ -43,18 +47,42 @@ class Paper:
     def say(self, *lines: str) -> None:
         """Print lines of leash's own."""
         start = "" if self._fresh else "\x1b[0m\n" if self._terminal and _styled() else "\n"
-        self._write(start + "".join(f"{self._mark}{line}\n" for line in lines))
+        room = self._columns() - len(self._mark) if self._columns else 0
+        rows = (row for line in lines for row in (folded(line, room) if room >= _NARROW else [line]))
+        self._write(start + "".join(f"{self._mark}{row}\n" for row in rows))
         self._fresh = True
 
-    def ring(self) -> None:
-        """Call the person."""
+    def ring(self, out: str) -> None:
+        """Call the person with these bytes."""
         if self._terminal:
-            self._write("\a")
+            self._write(out)
 
     def _write(self, text: str) -> None:
         data = memoryview(text.encode("utf-8", "replace"))
         while data:
             data = data[os.write(self._fd, data) :]
+
+
+def folded(line: str, room: int) -> Iterator[str]:
+    """A line in rows of at most `room` cells, broken behind a space where there is one, with nothing left out.
+
+    What follows stands two cells further in than the line itself.
+    """
+    indent = " " * min(len(line) - len(line.lstrip(" ")) + 2, room // 3)
+    while line:
+        used, fits = 0, len(line)
+        for at, char in enumerate(line):
+            used += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+            if used > room and char != " ":
+                fits = at
+                break
+        if fits == len(line):
+            yield line
+            return
+        space = line.rfind(" ", len(line) - len(line.lstrip(" ")), fits) + 1
+        cut = space if space > fits // 3 else max(fits, 1)
+        yield line[:cut]
+        line = indent + line[cut:]
 
 
 def _styled() -> bool:

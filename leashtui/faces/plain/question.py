@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from leashtui.model.card import Card, Choice
 from leashtui.model.facts import Severity
+from leashtui.words.consequence import names
 from leashtui.words.inner import inner
 from leashtui.words.plain import count, visible
 
@@ -36,7 +37,9 @@ def ask(card: Card) -> list[str]:
     lines.append(f"  in: {visible(card.cwd)}, by {visible(card.agent)}, process {card.pid}{many}")
     for effect in card.evidence:
         words = effect.sentence or effect.verb.value
-        target = f": {effect.target}" if effect.target and effect.target not in words else ""
+        if effect.sentence and (card.consequence + ",").startswith(effect.sentence + ","):
+            continue  # said first
+        target = "" if names(words, effect.target) else f": {effect.target}"
         place = f" ({effect.place.value})" if effect.place else ""
         lines.append(f"  would: {visible(words + target + place)}")
     if card.said:

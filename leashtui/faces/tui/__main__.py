@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoever else imports it
+from leashtui.faces import bell
 from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.door import Door, waiting_at
@@ -79,11 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--role", choices=("owner", "reviewer", "observer"), default="owner")
     parser.add_argument("--code-fd", type=int, default=-1, help="descriptor to read the approval code from")
     parser.add_argument("--leader", default="ctrl+]", help="the key between agent and panel")
-    parser.add_argument("--no-bell", action="store_true", help="never ring")
+    bell.add_arguments(parser)
     parser.add_argument("--theme", choices=("auto", "dark", "light", "contrast"), default="auto")
-    parser.add_argument("--notify", choices=("auto", "osc9", "osc99", "osc777", "off"), default="auto")
-    parser.add_argument("--no-desktop", action="store_true", help="no notify-send")
-    parser.add_argument("--tell", action="append", default=[], help="a word of the command that is told, too")
     parser.add_argument("--key", action="append", default=[], metavar="ACTION=KEY", help="another key for an action")
     parser.add_argument("--web", action="store_true", help="drawn by a page instead of a terminal")
     parser.add_argument("--alone", action="store_true", help="without the agent's terminal")
@@ -105,7 +103,6 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
 
     connecting = asyncio.create_task(knock(directory, code)) if door is None else None
     await asyncio.sleep(0)
-    from leashtui.faces.bell import Bell, Messengers, form_of
     from leashtui.faces.tui.app import LeashApp
     from leashtui.faces.tui.desk import End, Unopened
     from leashtui.faces.tui.driver import PanelDriver
@@ -120,8 +117,7 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
 
     link = await connecting if connecting is not None else Unopened(first.get("agent", ""), first.get("workspace", ""))
     columns, rows = (80, 24) if arguments.web else os.get_terminal_size(sys.stderr.fileno())
-    form = form_of(os.environ) if arguments.notify == "auto" else arguments.notify
-    rings = not arguments.no_bell
+    rings, messengers = bell.chosen(arguments, os.environ)
     app = LeashApp(
         link,
         make_engine(columns, rows, arguments.engine),
@@ -129,8 +125,8 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
         types=role == "owner",
         driver_class=None if arguments.web else PanelDriver,
         leader=leader_of(arguments.leader),
-        bell=Bell(multiplexed="TMUX" in os.environ, form=form) if rings else None,
-        messengers=Messengers(desktop=not arguments.no_desktop, command=arguments.tell) if rings else None,
+        bell=rings,
+        messengers=messengers,
         theme=arguments.theme,
         keymap=Keymap(dict(pair.split("=", 1) for pair in arguments.key)),
         still=arguments.still,

@@ -23,9 +23,9 @@ from textual.containers import Horizontal
 from textual.driver import Driver
 from textual.timer import Timer
 
-from leashtui.faces.bell import Bell, Messengers
+from leashtui.faces.bell import Bell, Caller, Messengers
 from leashtui.faces.command import told_by
-from leashtui.faces.link import Link
+from leashtui.faces.link import Link, Typing
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.bars import Line, banner, footer, gazing, header, stands_still
 from leashtui.faces.tui.costs import costs_of
@@ -58,8 +58,6 @@ _TICK = 0.25
 _COSTS = 5.0
 _SOON = 0.02
 _RETRY = 0.3
-_EARLY = 1 << 20
-"""Bytes typed before the agent is there that are kept for it."""
 
 
 class LeashApp(App[int], inherit_bindings=False):
@@ -106,7 +104,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self.look: Look = plain() if self.no_color else coloured(THEMES.get(theme, DARK))
         self._link = link
         self._arrival = arrival
-        self._typed_early = b""
+        self._typing = Typing()
         self.trouble: LeashError | None = None
         self._engine = engine
         self._answers = answers
@@ -125,8 +123,13 @@ class LeashApp(App[int], inherit_bindings=False):
         self.costs = costs_of(link.welcome)
         self._costs_shown = ""
         self._layout = Layout(80, 24)
-        self._bell = bell
-        self._messengers = messengers
+        self._caller = Caller(
+            (bell, messengers),
+            cards=lambda: self.panel.queue.cards(),
+            write=self._write,
+            later=self.set_timer,
+            clock=self._clock,
+        )
         self._still = still
         self._alone = alone
         self._watches = watches
@@ -279,8 +282,11 @@ class LeashApp(App[int], inherit_bindings=False):
                     return
                 if isinstance(message, Recorded) and isinstance(message.record.event, AgentTold):
                     self.costs.add(message.record.event.transcript, message.record.event.agent_session)
+                still = self.panel.frozen
                 if self.panel.hear(message, self._clock()):
-                    self._ring(fresh=True)
+                    self._caller.ring()
+                if self.panel.frozen and not still and self.panel.frozen_by != self._me:
+                    self._caller.call(f"frozen by {self.panel.frozen_by}")
                 self._show_soon()
         except LeashError:
             pass  # said by whoever started this face, from its exit code
@@ -295,10 +301,10 @@ class LeashApp(App[int], inherit_bindings=False):
                 await asyncio.sleep(_RETRY)
                 continue
             self._intake = Intake(self._engine)
-            early, self._typed_early = self._typed_early, b""
-            self._to_agent(early)
+            self._typing.meet(self._stream)
             with contextlib.suppress(OSError, ValueError):
                 await follow(self._stream, self._intake, clock=get_time, draw=self.view.draw, hello=self._replay)
+            self._typing.part()
             if self._intake.closed:
                 return
             await asyncio.sleep(_RETRY)
@@ -454,22 +460,10 @@ class LeashApp(App[int], inherit_bindings=False):
         """Bytes for the agent; what was typed before it was there is kept for it."""
         if not data or not self._types:
             return
-        if self._stream is not None:
-            self._stream.send(data)
-        elif self._arrival is not None and data == b"\x03":
+        if self._arrival is not None and data == b"\x03":
             self.leave(End.GAVE_UP)
-        elif len(self._typed_early) < _EARLY:
-            self._typed_early += data
-
-    def _ring(self, *, fresh: bool = False) -> None:
-        if self._bell is None:
-            return
-        out, wait = self._bell.ring(self.panel.queue.cards(), self._clock(), fresh=fresh)
-        self._write(out)
-        if out and self._messengers is not None:
-            self._messengers.spread(self._bell.words)
-        if wait and fresh:
-            self.set_timer(wait, self._ring)
+        else:
+            self._typing.send(data)
 
     def _show_soon(self) -> None:
         """Draw header, side and footer within a frame or so, however many records arrive meanwhile."""
@@ -527,7 +521,7 @@ class LeashApp(App[int], inherit_bindings=False):
             return banner(panel.waiting, self.look, width, panel.leader.shown, first, watches=self._watches)
         if panel.frozen and not panel.focused and not self._watches:
             key = self._own_keys.shown("resume")
-            return stands_still(panel.timeline.frozen_by, self.look, width, panel.leader.shown, key)
+            return stands_still(panel.frozen_by, self.look, width, panel.leader.shown, key)
         line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
         self._hinted = bool(line.hint)
         return footer(

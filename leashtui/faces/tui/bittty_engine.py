@@ -2,14 +2,17 @@
 
 Knows bittty's insides where it must (the version is pinned). Refuses an agent the right to resize us, to read titles,
 clipboards or macros back as if the person had typed them, or to make an unfinished sequence grow. Invariant: every
-reply has one of the shapes in `replies.REPLY`, and those shapes cannot carry text an agent chose.
+reply has one of the shapes in `replies.REPLY`, and those shapes cannot carry text an agent chose. What scrolled away is
+made of the last output again, in a second board, when somebody looks back: to keep every line all the time costs most
+of the speed.
 """
 
 from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +21,8 @@ from bittty.caps import TerminalCaps
 from bittty.devices.board import Board
 from bittty.model import BITTTY
 from bittty.options import EDITING, XTERM_MODIFY_KEYS
+from bittty.terminals.base import Terminal
+from bittty.terminals.scrollback import MemoryScrollback, ScrollbackView
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -39,6 +44,9 @@ _MODEL = replace(
 )
 _UNFINISHED = 64 << 10
 """Characters a sequence without an end may hold before its contents are dropped."""
+_REMEMBERED = 256 << 10
+"""Characters of output from which what scrolled away is made again: some 4,000 lines, a fifth of a second."""
+_PIECE = 8 << 10
 _TITLE = 60
 _LINES = re.compile(r"(?:[^\x00-\x1f\x7f-\x9f]|\r\n|\t|\x1b\[[0-9;]*m)*")
 """Text that does nothing but fill lines, one after the other."""
@@ -76,6 +84,7 @@ class BitttyEngine:
         self.cols = max(1, cols)
         self.rows = max(1, rows)
         self._background: tuple[int, int, int] | None = None
+        self._moved = False
         self.reset()
 
     @property
@@ -104,6 +113,11 @@ class BitttyEngine:
         self._reversed = False
         self._limit_window_requests()
         self.background = self._background
+        self._heard: deque[str] = deque()
+        self._length, self._forgot = 0, False
+        self._past: _Past | None = None
+        self._stale = False
+        self._below = 0  # rows between the view and the present
 
     def _limit_window_requests(self) -> None:
         """Let only questions about size and the title stack through; a program may not resize our view."""
@@ -118,9 +132,25 @@ class BitttyEngine:
 
     def feed(self, data: bytes) -> None:
         """Take output, cut anywhere."""
+        text = self._decode(data)
+        self._remember(text)
+        self._take(self._visible_part(text))
+
+    def _remember(self, text: str) -> None:
+        if self._heard and len(self._heard[-1]) < _PIECE:
+            self._heard[-1] += text
+        else:
+            self._heard.append(text)
+        self._length += len(text)
+        while self._length - len(self._heard[0]) > _REMEMBERED:
+            self._length -= len(self._heard.popleft())
+            self._forgot = True
+        self._stale = True
+
+    def _take(self, text: str) -> None:
         board = self._board
         try:
-            board.parser.feed(self._visible_part(self._decode(data)))
+            board.parser.feed(text)
         except _BROKEN:  # what the library cannot digest costs this screen, never the panel
             self.reset()
             return
@@ -149,28 +179,34 @@ class BitttyEngine:
         self.cols, self.rows = max(1, cols), max(1, rows)
         self._board.resize_from_frontend(self.cols, self.rows)
         self._page = None
+        if self._past is not None:
+            self._past.resize(self.cols, self.rows)
+            self._below = min(self._below, len(self._past.lines))
 
     def changed(self) -> list[int]:
-        """Rows to draw again."""
+        """Rows to draw again; while somebody looks back the present changes nothing that is seen."""
+        if self._below or self._moved:
+            rows = list(range(self.rows)) if self._moved else []
+            self._moved, self._page = False, None
+            return rows
         page = self._board.display.page
         flipped = self._board.modes.reverse_screen
         if page is not self._page or flipped != self._reversed:
             self._page, self._reversed = page, flipped
             self._seen = page.observe()
             return list(range(self.rows))
-        rows: list[int] = page.dirty_rows(self._seen)
+        dirty: list[int] = page.dirty_rows(self._seen)
         self._seen = page.observe()
-        return rows
+        return dirty
 
     def strip(self, y: int) -> Strip:
         """Row `y` as exactly `cols` cells."""
-        page = self._board.display.page
-        if not 0 <= y < page.height:
+        row = self._row(y)
+        if row is None:
             return Strip.blank(self.cols)
         segments: list[Segment] = []
         text: list[str] = []
         current: Any = None
-        row = page.grid[y]
         last = len(row) - 1
         for x, (style, char) in enumerate(row):
             if style is not current and style != current:
@@ -184,10 +220,18 @@ class BitttyEngine:
             segments.append(Segment("".join(text), _rich(current, self._reversed)))
         return Strip(segments, self.cols) if len(row) == self.cols else Strip(segments).adjust_cell_length(self.cols)
 
+    def _row(self, y: int) -> Sequence[Any] | None:
+        """The cells of a row of the view."""
+        if self._below and self._past is not None:
+            return self._past.seen(y - self._below)
+        page = self._board.display.page
+        row: Sequence[Any] | None = page.grid[y] if 0 <= y < page.height else None
+        return row
+
     def cursor(self) -> tuple[int, int] | None:
-        """(x, y), or None while hidden."""
+        """(x, y), or None while hidden or scrolled away."""
         found = self._board.display.cursor
-        return None if found is None else (min(found[0], self.cols - 1), min(found[1], self.rows - 1))
+        return None if found is None or self._below else (min(found[0], self.cols - 1), min(found[1], self.rows - 1))
 
     def modes(self) -> Modes:
         """What the agent's program asked for."""
@@ -205,23 +249,39 @@ class BitttyEngine:
         return one_line(self._board.title.title, _TITLE)
 
     def scroll(self, lines: int) -> int:
-        """This engine keeps no lines that scrolled away."""
-        return 0
+        """Move the view by `lines` (negative: back); 0 returns to the present. Returns how many lines lie below."""
+        if not lines or self._board.blitter.in_alt_screen:
+            self._below = 0
+        else:
+            self._below = min(max(0, self._below - lines), len(self._recalled().lines))
+        self._moved = True
+        return self._below
 
     def below(self) -> int:
-        """Nothing lies below."""
-        return 0
+        """How many lines lie below the view."""
+        return self._below
 
     def above(self) -> int:
-        """Nothing lies above."""
-        return 0
+        """How many lines lie above the view."""
+        return 0 if self._board.blitter.in_alt_screen else len(self._recalled().lines) - self._below
+
+    def _recalled(self) -> _Past:
+        """What scrolled away, as of now, or of when looking back began."""
+        if self._past is None or (self._stale and not self._below):
+            self._past, self._stale = _Past(self.cols, self.rows), False
+            text = "".join(self._heard)
+            self._past.take(text.partition("\n")[2] if self._forgot else text)
+        return self._past
 
     def link(self, x: int, y: int) -> str:
-        """Links are not kept."""
-        return ""
+        """The target of the link at a cell of the view, '' where there is none."""
+        row = self._row(y)
+        return (row[x][0].hyperlink or "") if row is not None and 0 <= x < len(row) else ""
 
     def wraps(self, y: int) -> bool:
         """Whether row `y` goes on in the next one."""
+        if self._below and self._past is not None:
+            return self._past.goes_on(y - self._below)
         lines = self._board.display.page.wrapped_lines
         return 0 <= y < len(lines) and bool(lines[y])
 
@@ -238,6 +298,37 @@ class BitttyEngine:
         sent = bytes(self._line.sent)
         self._line.sent.clear()
         return sent
+
+
+class _Past(BitttyEngine):
+    """The same terminal with every line that scrolled away, as of one moment."""
+
+    def reset(self) -> None:
+        """See BitttyEngine."""
+        super().reset()
+        self._chrome = Terminal(self._board, MemoryScrollback())
+        self._chrome.attach()
+
+    def take(self, text: str) -> None:
+        """The output of all that time."""
+        for at in range(0, len(text), _PIECE):
+            self._take(text[at : at + _PIECE])
+
+    @property
+    def lines(self) -> ScrollbackView:
+        """Rows of the width this has now, the oldest first."""
+        view: ScrollbackView = self._chrome.scrollback.width(self.cols)
+        return view
+
+    def seen(self, y: int) -> Sequence[Any] | None:
+        """The cells of row `y`, counted from the top of the screen, negative above it."""
+        above = len(self.lines) + y
+        return self._row(y) if y >= 0 else self.lines[above] if above >= 0 else None
+
+    def goes_on(self, y: int) -> bool:
+        """Whether this row does in the next one."""
+        row = len(self.lines) + y
+        return self.wraps(y) if y >= 0 else self.lines.line_at(row)[0] == self.lines.line_at(row + 1)[0]
 
 
 @lru_cache(4096)

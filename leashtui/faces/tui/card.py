@@ -18,6 +18,7 @@ from leashtui.faces.tui.offers import MAX_LINES, Setting, draw_keys, one
 from leashtui.faces.tui.queue import SEVERE
 from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
 from leashtui.model.card import Card, Choice
+from leashtui.words.consequence import names
 from leashtui.words.inner import inner, spans_in
 from leashtui.words.plain import count, duration, one_line, visible
 
@@ -66,7 +67,7 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     lines = [_heading("what it would do", look), *_severity(card, look, width, 99)]
     for effect in card.evidence:
         place = f" ({effect.place})" if effect.place else ""
-        target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
+        target = "" if names(effect.sentence, effect.target) else f": {effect.target}"
         lines += _listed(f"{effect.sentence or effect.verb}{target}{place}", look, width)
     for hidden in card.hidden:
         lines += _listed(f"hidden character {hidden}", look, width)
@@ -181,7 +182,7 @@ def _names(sentence: str, target: str, cwd: str, home: str) -> bool:
     near = target.removeprefix(cwd.rstrip("/") + "/")
     short = f"~{target[len(home) :]}" if home and target.startswith(home + "/") else target
     words = [word.rstrip(",") for word in sentence.split()]
-    return target in sentence or near in words or short in words
+    return names(sentence, target) or near in words or short in words
 
 
 def _why(card: Card, look: Look, width: int, most: int) -> tuple[list[Text], list[Text]]:

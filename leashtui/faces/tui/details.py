@@ -15,6 +15,7 @@ from leashtui.faces.tui.look import Look
 from leashtui.faces.tui.row import Row
 from leashtui.faces.tui.spelled import fold
 from leashtui.model.event import Answered, Asked, Decided, FileChanged, Notice, Record
+from leashtui.words.consequence import names
 from leashtui.words.inner import inner
 from leashtui.words.plain import count, duration
 from leashtui.words.timeline import tell
@@ -100,7 +101,7 @@ class _Page:
             source = f" ({policy.file}:{policy.line})" if policy.file else ""
             self.labelled("policy", f"{policy.id}{': ' if policy.reason else ''}{policy.reason}{source}")
         for effect in facts.effects:
-            target = f": {effect.target}" if effect.target and effect.target not in effect.sentence else ""
+            target = "" if names(effect.sentence, effect.target) else f": {effect.target}"
             self.labelled("effect", (effect.sentence or str(effect.verb)) + target)
         self.labelled("undo", facts.undo)
         if verdict is not None and verdict.feedback:

@@ -95,7 +95,8 @@ header,footer{padding:.5em 1em;background:#262626}h1{font-size:1em;display:inlin
 main{flex:1;display:flex;min-height:0}pre{margin:0;white-space:pre}
 #screen{padding:1em;overflow:auto;flex:3;font-size:clamp(6px,calc(57vw/var(--cols)/.61),14px)}#acts{flex:2;overflow:auto;list-style:none;margin:0;padding:1em;
 border-left:1px solid #6c6c6c;min-width:20em}
-#acts button{all:unset;cursor:pointer;display:block;width:100%;padding:.1em .3em;box-sizing:border-box}
+#acts button{all:unset;cursor:pointer;display:block;width:100%;box-sizing:border-box;
+padding:.1em .3em .1em calc(.3em + 8ch);text-indent:-8ch;overflow-wrap:anywhere}#acts b,#acts i{text-indent:0}
 #acts button:focus-visible,footer :focus-visible{outline:2px solid #ffaf5f}
 .past{opacity:1}.ahead{opacity:.8}[aria-current]{background:#262626}
 .allow b{color:#87d787}.deny b{color:#ff8787}.ask b,.alarm b{color:#ffaf5f}.file b,.note b{color:#87afff}

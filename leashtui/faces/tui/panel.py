@@ -108,6 +108,11 @@ class Panel:
         return self.welcome.frozen if self.timeline.frozen is None else self.timeline.frozen
 
     @property
+    def frozen_by(self) -> str:
+        """Who or what stands the session still."""
+        return self.welcome.frozen_by if self.timeline.frozen is None else self.timeline.frozen_by
+
+    @property
     def waiting(self) -> int:
         """How many acts wait."""
         return len(self.queue)

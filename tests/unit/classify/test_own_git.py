@@ -8,6 +8,7 @@ from own_repository import LOSES, OBJECT, ROOT, SEEN, Repository
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.machine import Bounds
+from leashtui.classify.probe import NoProbe
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
@@ -184,3 +185,19 @@ def test_only_git_writes_down_what_a_rebase_will_do(exe: str) -> None:
         assert hooked is (exe != "/usr/bin/git" or name != "rebase-merge/git-rebase-todo")
         seen = Request(Action.FILE_WRITE, Layer.WATCHER, CWD, (), path=f"{ROOT}/{name}")
         assert Place.HOOK in {e.place for e in engine(seen).effects}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("git push origin :main", "deletes main on origin"),
+        ("git push origin --delete one two", "deletes one two on origin"),
+        ("git push origin main :old", "pushes main to origin and deletes old there"),
+        ("git push --prune origin", "pushes the current branch to origin and deletes branches there that are not here"),
+        ("git push -f origin main", "force-pushes main to origin"),
+    ],
+)
+def test_what_a_push_deletes_is_named_as_a_person_would(command: str, said: str) -> None:
+    engine = Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    found = [e.sentence for e in engine.text(command, "/home/dev/proj").effects if e.verb is Verb.REMOTE_CHANGE]
+    assert found == [said]

@@ -138,3 +138,17 @@ def test_there_are_tables_enough_and_each_shows_what_it_means() -> None:
 def test_a_sentence_names_what_would_be_changed(command: str, sentence: str) -> None:
     facts = ENGINE.text(command, CWD)
     assert sentence in [e.sentence for e in facts.effects]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("docker run --rm alpine ls", "docker run"),
+        ("docker run --rm -v /:/host alpine ls", "docker run --rm -v /:/host alpine ls"),
+        ("docker run --privileged alpine ls", "docker run --privileged alpine ls"),
+        ("chmod -R 777 site", "chmod -R 777 site"),
+    ],
+)
+def test_a_grant_that_raises_rights_names_the_whole_command(command: str, words: str) -> None:
+    engine = Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
+    assert " ".join(engine.text(command, "/home/dev/proj").grant_prefix) == words

@@ -11,7 +11,7 @@ from leashtui.faces.plain.commands import parse
 from leashtui.faces.plain.conversation import Conversation
 from leashtui.faces.plain.question import ask
 from leashtui.model.card import Choice
-from leashtui.model.event import Answered, GrantAdded
+from leashtui.model.event import Answered, Braked, GrantAdded
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Answer, CardShown, Revoke
 
@@ -23,6 +23,7 @@ class Talk:
         self.sent: list[Any] = []
         self.ran: list[tuple[str, ...]] = []
         self.said = StringIO()
+        self.rung: list[tuple[str, ...]] = []
         self.now = 0.0
         self.talk = Conversation(self, self, lambda: self.now)  # type: ignore[arg-type]
         self.talk.begin(welcome())
@@ -42,7 +43,11 @@ class Talk:
     def say(self, *lines: str) -> None:
         self.said.write("\n".join(lines) + "\n")
 
-    def ring(self) -> None: ...
+    def ring(self) -> None:
+        self.rung.append(tuple(card.id for card in self.talk.waiting()))
+
+    def call(self, words: str) -> None:
+        self.rung.append((words,))
 
     def line(self, text: str) -> None:
         self.talk.obey(parse(text.encode()))
@@ -104,3 +109,17 @@ def test_a_question_has_all_a_card_has() -> None:
     assert "!13 a" in text
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_a_freeze_names_who_did_it_and_calls_the_person() -> None:
+    talk = Talk()
+    talk.talk.begin(welcome(frozen=True, frozen_by="its budget: 6 acts"))
+    assert "the session is frozen by its budget: 6 acts: !resume lets it go on" in talk.said.getvalue()
+    for message in recorded([Braked("freeze", "its budget: 12 acts"), Braked("resume", "ada")]):
+        talk.talk.hear(message)
+    assert talk.rung == [("frozen by its budget: 12 acts",)]
+
+
+def test_each_new_question_rings_with_all_that_wait() -> None:
+    talk = Talk(install(), force_push())
+    assert talk.rung == [("L-13",), ("L-13", "L-12")]

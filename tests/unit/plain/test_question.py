@@ -62,3 +62,12 @@ def test_a_mild_question_is_short() -> None:
 
 def test_numbers() -> None:
     assert [number_of(i) for i in ("L-12", "7", "L-", "L-x", "")] == [12, 7, -1, -1, -1]
+
+
+def test_nothing_is_said_twice() -> None:
+    effects = (
+        Effect(Verb.REMOTE_CHANGE, "origin main", sentence="force-pushes main to origin"),
+        Effect(Verb.REMOTE_CHANGE, "origin :old", sentence="deletes old on origin"),
+    )
+    lines = ask(msgspec.structs.replace(CARD, consequence="force-pushes main to origin, and 1 more", evidence=effects))
+    assert [line for line in lines if "would:" in line] == ["  would: deletes old on origin"]

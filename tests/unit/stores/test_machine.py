@@ -44,6 +44,19 @@ def test_beginnings_and_ends_are_chained(tmp_path: Path) -> None:
     assert events == [ChainOpened("a", "bash", "a.db"), ChainClosed("a", "ab" * 32, 7)]
 
 
+def test_a_beginning_does_not_wait_for_the_file_to_be_written_out(tmp_path: Path) -> None:
+    path = tmp_path / "machine.db"
+    wal, mine, other = tmp_path / "machine.db-wal", machine(path), machine(path)
+    assert mine.opened("a").mark.startswith("1:")
+    assert wal.stat().st_size
+    assert other.opened("b").mark.startswith("2:"), "others write meanwhile"
+    other.rest()
+    mine.rest()
+    assert mine.closed("a", head="ab" * 32, count=7).mark.startswith("3:")
+    assert not wal.exists()
+    assert verify(list(read(path)), session="machine").count == 3
+
+
 def test_many_supervisors_write_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "machine.db"
     command = [sys.executable, "-c", WRITER, str(path)]

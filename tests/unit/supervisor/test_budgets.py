@@ -82,11 +82,21 @@ def test_minutes_and_cost(tmp_path: Path) -> None:
     room.budgets.check()
     room.now = 61
     room.budgets.check()
-    assert room.told == ["1 minutes"]
+    assert room.told == ["1 minute"]
     transcript = tmp_path / "t.jsonl"
     transcript.write_text('{"type":"cost-state","totalCostUSD":0.7}\n')
     room.hear(AgentTold("stop", transcript=str(transcript)))
     assert room.budgets._read_cost() == pytest.approx(0.7)
+
+
+def test_what_was_used_is_said_in_round_numbers() -> None:
+    room = Room(Budget(minutes=0.5, files=1))
+    room.now = 44.4
+    room.hear(changed("a"))
+    assert room.budgets.more()
+    room.now = 80
+    room.budgets.check()
+    assert room.told == ["0.5 minutes, 1 changed file", "1.24 minutes"]
 
 
 def test_nothing_is_limited_by_default_and_nothing_negative() -> None:

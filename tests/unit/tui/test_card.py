@@ -210,3 +210,8 @@ def test_a_place_of_the_home_is_named_once() -> None:
     key = Effect(Verb.KEY_USE, "/home/ada/.ssh", sentence="opens ~/.ssh, closed here, until this ends")
     shown = text(force_push(evidence=(key,)), home="/home/ada")
     assert "until this ends" in shown and "/home/ada/.ssh" not in shown
+
+
+def test_a_target_whose_words_are_in_the_sentence_is_not_said_again() -> None:
+    gone = Effect(Verb.REMOTE_CHANGE, "origin :main", sentence="deletes main on origin")
+    assert ": origin" not in text(force_push(evidence=(gone,)))

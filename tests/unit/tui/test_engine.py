@@ -216,8 +216,8 @@ def native(cols: int, rows: int) -> Engine:
     return engine
 
 
-def test_what_scrolled_away_can_be_seen_searched_and_copied() -> None:
-    engine = native(30, 4)
+def test_what_scrolled_away_can_be_seen_searched_and_copied(make: Make) -> None:
+    engine = make(30, 4)
     engine.feed(b"\r\n".join(b"line %d" % n for n in range(500)))
     look = Lookback(engine, lambda: None)
     look.scroll(-10)
@@ -231,8 +231,31 @@ def test_what_scrolled_away_can_be_seen_searched_and_copied() -> None:
     assert look.row(3).rstrip() == "line 499"
 
 
-def test_the_keyboard_alone_selects_and_copies_across_pages() -> None:
-    engine = native(30, 4)
+def test_looking_back_stands_still_while_the_agent_goes_on_and_follows_a_new_width(make: Make) -> None:
+    engine = make(30, 4)
+    engine.feed(b"\r\n".join(b"line %d" % n for n in range(100)))
+    engine.scroll(-10)
+    assert (row(engine), engine.cursor()) == ("line 86", None)
+    engine.changed()
+    engine.feed(b"\r\nmore\r\nand more")
+    assert row(engine) == "line 86"
+    engine.scroll(0)
+    assert engine.changed() == [0, 1, 2, 3]
+    assert (row(engine, 3), engine.below()) == ("and more", 0)
+    engine.feed(b"\r\n" + b"w" * 40 + b"\r\n1\r\n2\r\n3\r\n4\r\n5")
+    engine.scroll(-4)
+    assert [row(engine, y) for y in (0, 1)] == ["and more", "w" * 30] or row(engine, 0) == "w" * 30
+    engine.scroll(0)
+    engine.resize(50, 4)
+    engine.scroll(-2)
+    assert "w" * 40 in [row(engine, y) for y in range(4)]
+    engine.scroll(0)
+    engine.feed(b"\x1b[?1049h\x1b[2Jfull screen")
+    assert (engine.above(), engine.scroll(-3)) == (0, 0)
+
+
+def test_the_keyboard_alone_selects_and_copies_across_pages(make: Make) -> None:
+    engine = make(30, 4)
     engine.feed(b"\r\n".join(b"line %d" % n for n in range(50)))
     copied: list[str] = []
     look = Lookback(engine, lambda: None)
@@ -253,8 +276,8 @@ def test_the_keyboard_alone_selects_and_copies_across_pages() -> None:
     assert engine.below() == 0
 
 
-def test_a_selection_is_text_and_a_link_its_target() -> None:
-    engine = native(60, 4)
+def test_a_selection_is_text_and_a_link_its_target(make: Make) -> None:
+    engine = make(60, 4)
     engine.feed("日本語 wide\r\n\x1b]8;;https://a.example/x\x07here\x1b]8;;\x07 https://b.example/y.".encode())
     look = Lookback(engine, lambda: None)
     look.press(7, 0)
@@ -342,8 +365,8 @@ def test_a_row_that_did_not_fit_goes_on_in_the_next(make: Make) -> None:
     assert [engine.wraps(y) for y in (-1, 0, 1, 2, 3, 4)] == [False, True, False, False, False, False]
 
 
-def test_what_was_wrapped_is_copied_and_found_as_the_line_it_was() -> None:
-    engine = native(20, 5)
+def test_what_was_wrapped_is_copied_and_found_as_the_line_it_was(make: Make) -> None:
+    engine = make(20, 5)
     engine.feed(b"go to https://a.example/login?code=abcdefghijk now\r\nnext")
     look = Lookback(engine, lambda: None)
     for x, y in ((8, 0), (3, 1), (2, 2)):
@@ -355,7 +378,12 @@ def test_what_was_wrapped_is_copied_and_found_as_the_line_it_was() -> None:
     look.close()
     assert look.find("login?code")
     assert look.text() == "login?code"
-    look.close()
+
+
+def test_a_line_that_was_laid_out_anew_is_still_one_line() -> None:
+    engine = native(20, 5)
+    engine.feed(b"go to https://a.example/login?code=abcdefghijk now\r\nnext")
+    look = Lookback(engine, lambda: None)
     engine.feed("\r\n日本語日本語日本語日本語".encode())  # the tenth does not fit: a cell stays free
     engine.resize(21, 6)
     assert look.find("日本語日本語日本語日")

@@ -241,6 +241,22 @@ def test_the_bell_keeps_silent_when_the_card_is_gone_meanwhile() -> None:
     assert bell.ring([], 10.0, fresh=False) == ("", 0.0)
 
 
+def test_a_desktop_gets_no_markup_and_the_persons_command_the_words_as_they_are(tmp_path: Path) -> None:
+    sender, told = tmp_path / "notify-send", tmp_path / "told"
+    sender.write_text(f'#!/bin/sh\nfor word; do :; done\necho "desktop $word" >> {told}\n')
+    sender.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    messengers = Messengers(desktop=True, command=["sh", "-c", f'echo "own $0" >> {told}'], env=env)
+    messengers.spread("leash: 1 act waits: a <b>x</b> && c")
+    deadline = time.monotonic() + 20
+    while not (told.exists() and told.read_text().count("\n") == 2) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert sorted(told.read_text().splitlines()) == [
+        "desktop leash: 1 act waits: a &lt;b&gt;x&lt;/b&gt; &amp;&amp; c",
+        "own leash: 1 act waits: a <b>x</b> && c",
+    ]
+
+
 def test_an_agents_words_cannot_speak_through_the_bell() -> None:
     out, _ = Bell(multiplexed=True).ring([install(command="a\x07\x1b]0;evil\x07;x\u202e" * 30)], 0.0, fresh=True)
     body = out.removeprefix("\x07\x1bPtmux;\x1b\x1b]9;").removesuffix("\x07\x1b\\")
