@@ -129,6 +129,30 @@ def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path, text:
     assert settings.read_text() == text
 
 
+def test_what_was_installed_over_somebodys_change_goes_again(world: World, settings: Path) -> None:
+    """Of leash's entries too: one was taken out by hand, the rest was put in anew."""
+    settings.write_bytes(b'{\n  "theme": "dark"\n}\n')
+    assert world.leash("hooks", "install", "gemini").returncode == 0
+    changed = json.loads(settings.read_text().replace("dark", "light"))
+    del changed["hooks"]["SessionEnd"]
+    settings.write_text(json.dumps(changed, indent=2) + "\n")
+    assert world.leash("hooks", "install", "gemini").returncode == 0
+    assert "SessionEnd" in settings.read_text()
+    assert world.leash("hooks", "remove", "gemini").returncode == 0
+    assert settings.read_bytes() == b'{\n  "theme": "light"\n}\n'
+
+
+def test_a_writer_that_was_killed_leaves_nothing(world: World, settings: Path) -> None:
+    """What somebody else put there stays."""
+    draft = settings.with_name(".settings.json.leash-draft-4194305-0a0b0c0d")  # no process has this number
+    mine = settings.with_name(".settings.json.0a0b0c0d")
+    for command in ("install", "install", "status", "remove", "remove"):
+        for file in (draft, mine):
+            file.write_text("half")
+        assert world.leash("hooks", command, "gemini").returncode == 0
+        assert (draft.exists(), mine.exists()) == (False, True), command
+
+
 def test_a_project_has_settings_of_its_own(world: World) -> None:
     assert world.leash("hooks", "install", "claude", "--project").returncode == 0
     assert (world.workspace / ".claude" / "settings.local.json").exists()
