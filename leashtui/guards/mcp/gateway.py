@@ -183,7 +183,7 @@ class Route:
         """One that is open, or a new one."""
         while self._idle:
             found = self._idle.pop()
-            if found.sock is not None and not select.select([found.sock], [], [], 0)[0]:
+            if _is_open(found):
                 return found
             found.close()
         host, port = self.parts.hostname or "", self.parts.port
@@ -217,6 +217,11 @@ class Route:
         if (at.scheme, at.netloc) != (self.parts.scheme, self.parts.netloc):
             return None
         return at.path + (f"?{at.query}" if at.query else "")
+
+
+def _is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether its server did not hang up, and says nothing that nobody asked for."""
+    return connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -284,6 +289,9 @@ class Handler(BaseHTTPRequestHandler):
             self._called = _called(body)
             passes, said = exchange.hear(self.connection) if body else (True, [])
             if passes:
+                if ready.sock is not None and not _is_open(ready):  # it waited longer for a person than the server does
+                    ready.close()
+                    ready = self._ready(route, path, body)
                 self._forward(route, path, body, exchange, parts[2], ready)
             else:
                 ready.close()
