@@ -194,6 +194,32 @@ def test_the_inventory_names_what_is_there_and_what_is_weak(world: World) -> Non
     assert look()["changed"] == {str(world.workspace / "CLAUDE.md"): "changed"}
 
 
+def test_the_inventory_names_the_servers_that_plugins_and_extensions_bring_along(world: World) -> None:
+    home, folder = Path(world.env["HOME"]), world.root / "bin"
+    folder.mkdir()
+    world.env["PATH"] = f"{folder}:{world.env['PATH']}"
+    for name in ("claude", "gemini", "qwen"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    plugins = home / ".claude/plugins/cache/market"
+    table = {"one": {"command": "one"}}
+    for path, text in (
+        (plugins / "flat/1.0/.mcp.json", json.dumps(table)),
+        (plugins / "deep/1.0/.claude-plugin/plugin.json", json.dumps({"name": "deep", "mcpServers": table})),
+        (plugins / "named/1.0/.claude-plugin/plugin.json", json.dumps({"mcpServers": "./servers.json"})),
+        (home / ".gemini/extensions/x/gemini-extension.json", json.dumps({"mcpServers": table})),
+        (home / ".gemini/extensions/y/gemini-extension.json", "{bad"),
+        (home / ".qwen/extensions/[x]/qwen-extension.json", json.dumps({"mcpServers": table})),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    rows = [json.loads(line) for line in world.leash("inventory", "--json").stdout.splitlines()]
+    found = {row["agent"]: row for row in rows if row.get("agent")}
+    counted = {kind: [server["name"] for server in found[kind]["servers"]] for kind in ("claude", "gemini", "qwen")}
+    assert counted == {"claude": ["one", "one"], "gemini": ["one"], "qwen": ["one"]}
+    assert "extensions/y/gemini-extension.json cannot be read" in json.dumps(found["gemini"]["findings"])
+
+
 def test_the_inventory_names_models_and_providers_and_no_secret(world: World) -> None:
     home, folder = Path(world.env["HOME"]), world.root / "bin"
     folder.mkdir()
