@@ -53,6 +53,7 @@ class Footprint(Struct, frozen=True):
     """Where an agent keeps things, '~/' for the home and './' for the project; for the inventory, read only.
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
+    bundled: the same for what plugins and extensions bring along, `*` for any name.
     skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
     bypasses: arguments that switch its own prompts off, a value behind a space. package: its name on npm or PyPI.
     weak: (dotted key, value as JSON or '*' for any, what it means) of settings under which it asks nobody; `?` is any
@@ -61,6 +62,7 @@ class Footprint(Struct, frozen=True):
 
     settings: tuple[str, ...] = ()
     mcp: tuple[tuple[str, str], ...] = ()
+    bundled: tuple[tuple[str, str], ...] = ()
     skills: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     transcripts: str = ""

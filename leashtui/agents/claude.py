@@ -281,6 +281,10 @@ AGENT = Claude(
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
         mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),
+        bundled=(
+            ("~/.claude/plugins/cache/*/*/*/.mcp.json", "mcpServers"),
+            ("~/.claude/plugins/cache/*/*/*/.claude-plugin/plugin.json", "mcpServers"),
+        ),
         skills=("~/.claude/skills", "./.claude/skills", "~/.claude/plugins", "~/.claude/agents", "./.claude/agents"),
         instructions=("~/.claude/CLAUDE.md", "./CLAUDE.md", "./CLAUDE.local.md", "./AGENTS.md"),
         transcripts="~/.claude/projects/*/*.jsonl",

@@ -159,6 +159,10 @@ AGENT = Gemini(
     footprint=Footprint(
         settings=("~/.gemini/settings.json", "./.gemini/settings.json", "~/.gemini/trustedFolders.json", _SYSTEM),
         mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),
+        bundled=(
+            ("~/.gemini/extensions/*/gemini-extension.json", "mcpServers"),
+            ("./.gemini/extensions/*/gemini-extension.json", "mcpServers"),
+        ),
         skills=("~/.gemini/extensions", "~/.gemini/skills", "./.gemini/skills", "./.gemini/extensions"),
         instructions=("~/.gemini/GEMINI.md", "./GEMINI.md", "./AGENTS.md"),
         transcripts="~/.gemini/tmp/*/chats/session-*.jsonl",

@@ -91,6 +91,7 @@ AGENT = Qwen(
     footprint=Footprint(
         settings=("~/.qwen/settings.json", "./.qwen/settings.json", _SYSTEM),
         mcp=(("~/.qwen/settings.json", "mcpServers"), ("./.qwen/settings.json", "mcpServers")),
+        bundled=(("~/.qwen/extensions/*/qwen-extension.json", "mcpServers"),),
         skills=("~/.qwen/extensions", "~/.qwen/skills", "./.qwen/skills"),
         instructions=("~/.qwen/QWEN.md", "./QWEN.md", "./AGENTS.md"),
         transcripts="~/.qwen/projects/*/chats/*.jsonl",

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.S)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _WORD = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+_NEW_LINE = re.compile(r"[ \t\r]*\n")
 _INDENT = re.compile(r"\n([ \t]+)\S")
 _DEPTH = 200
 
@@ -129,8 +131,14 @@ def _without_item(text: str, outer: Span, at: int) -> str:
     followed = text[behind] == ","
     if at:
         before = outer.items[at - 1][2].end
-        gap = text[before:start].rstrip()
-        return text[:before] + (gap if followed else _uncommaed(gap)) + text[behind + 1 if followed else value.end :]
+        gap, rest = text[before:start], text[behind + 1 if followed else value.end :]
+        bare = gap.rstrip()
+        last = max(_COMMENT.finditer(bare), key=re.Match.end, default=None)
+        if (
+            last and last[0][1] == "/" and last.end() == len(bare) and not _NEW_LINE.match(rest)
+        ):  # it would swallow that
+            bare = gap[: gap.index("\n", len(bare)) + 1]
+        return text[:before] + (bare if followed else _uncommaed(bare)) + rest
     if followed and len(outer.items) > 1:
         return text[:start] + text[outer.items[1][1] :]
     left, right = text[outer.start + 1 : start], text[behind + 1 if followed else value.end : outer.end - 1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import hashlib
 import os
 import secrets
@@ -19,6 +20,8 @@ import msgspec
 
 from leashtui.model.errors import LeashError
 from leashtui.stores.directories import ensure_private, state_dir
+
+_DRAFT = "leash-draft"
 
 
 class Patch(msgspec.Struct, frozen=True):
@@ -68,9 +71,12 @@ def is_ours(path: Path, patch: Patch) -> bool:
     return _digest(read(path)) == patch.after
 
 
-def apply(path: Path, after: bytes) -> Patch:
-    """Write `after` to the file; what stood there before the first patch is kept. Raises LeashError."""
-    before = read(path)
+def apply(path: Path, after: bytes, before: bytes | None) -> Patch:
+    """Write `after` to the file; what stood there before the first patch is kept. Raises LeashError.
+
+    before: the file without anything of ours, which is what stood there where somebody changed it since, or no patch
+    is known any more.
+    """
     standing = find(path)
     original = before if standing is None or not is_ours(path, standing) else standing.original()
     kept = None if original is None else base64.b64encode(original).decode()
@@ -136,8 +142,19 @@ def _write(path: Path, content: bytes) -> None:
         raise LeashError(f"{path}: {error.strerror}", "make it writable") from error
 
 
+def tidy(path: Path) -> None:
+    """Take away what writers of this file left beside it that were killed before they were done."""
+    real = Path(os.path.realpath(path))
+    for draft in real.parent.glob(glob.escape(f".{real.name}.") + f"{_DRAFT}-*"):
+        writer = draft.name.rsplit("-", 2)[1]
+        if writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
 def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None = None) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    tidy(path)
+    draft = path.with_name(f".{path.name}.{_DRAFT}-{os.getpid()}-{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -148,6 +165,6 @@ def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None 
             file.flush()
             os.fsync(handle)
         draft.replace(path)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)
         raise

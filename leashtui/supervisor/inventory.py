@@ -90,6 +90,11 @@ class Places:
             return self.home / pattern[2:]
         return self.project / pattern[2:] if pattern.startswith("./") else Path(pattern)
 
+    def every(self, pattern: str) -> list[Path]:
+        """The files that a pattern of `at` with `*` in it names, the first 2,000."""
+        folder, _, rest = pattern.partition("/*")
+        return sorted(islice(self.at(folder).glob("*" + rest), _FILES))
+
     def program(self, name: str) -> Path | None:
         """The first program of this name."""
         for folder in self.path:
@@ -112,6 +117,7 @@ def look(agent: Adapter, places: Places) -> Found | None:
     real = Path(os.path.realpath(program))
     version = version_of(real, agent.footprint.package)
     findings = [*in_settings(agent, places.at, places.home), *in_start_lines(agent, places.home, places.project)]
+    findings += _unread(agent, places)
     if agent.tried and version and version != agent.tried:
         findings.append(Finding("note", f"version {version}; leash was tried with {agent.tried}", "leash doctor"))
     if not agent.tried:
@@ -216,12 +222,15 @@ def _digest(path: Path) -> str:
 
 
 def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
-    for pattern, key in agent.footprint.mcp:
-        path = places.at(pattern)
+    bundled = [(path, key) for pattern, key in agent.footprint.bundled for path in places.every(pattern)]
+    for path, key in (*((places.at(pattern), key) for pattern, key in agent.footprint.mcp), *bundled):
         try:
-            table = at(document(path), key)
+            whole = document(path)
         except ValueError:
-            continue  # said by in_settings where it is a settings file
+            continue  # said by in_settings where it is a settings file, and among the findings where it came along
+        table = at(whole, key)
+        if table is None and (path, key) in bundled and path.name == ".mcp.json":
+            table = whole  # a plugin's may hold its servers and nothing else
         for name, entry in table.items() if isinstance(table, dict) else ():
             if not isinstance(entry, dict):
                 continue
@@ -230,6 +239,15 @@ def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
             words = [*command] if isinstance(command, list) else [command, *(args if isinstance(args, list) else ())]
             shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
             yield Server(name, shown, str(path))
+
+
+def _unread(agent: Adapter, places: Places) -> Iterator[Finding]:
+    """What plugins and extensions bring along and nobody can read."""
+    for path in (path for pattern, _ in agent.footprint.bundled for path in places.every(pattern)):
+        try:
+            document(path)
+        except ValueError as error:
+            yield Finding("note", f"{path} cannot be read: {error}", "mend it")
 
 
 def _models(agent: Adapter, places: Places) -> Iterator[str]:

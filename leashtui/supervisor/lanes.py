@@ -107,6 +107,8 @@ class Lanes:
 
     def knows_agents(self, action: Action, path: str) -> bool:
         """Whether this file act is about the agent's own state, which its own program may change without a question."""
+        if action is Action.FILE_WRITE and path + "/" in self._agents and path.startswith(self._kept):
+            path += "/"  # the folder of its own within the person's: it sets its mode at each start
         return action in self._by_class and path.isprintable() and self._is_agents(path)
 
     def is_shared(self, path: str) -> bool:

@@ -34,7 +34,7 @@ _SOCKETS = (
 _RAISES = frozenset("sudo wheel admin".split())
 _READS = frozenset("adm disk shadow".split())
 _PROJECT = 400
-_ANY_HOST = "any host; the agent's own process is recorded, not asked: its model is somewhere"
+_ANY_HOST = "any host; the agent's own process is only recorded"
 
 
 class Held(StrEnum):

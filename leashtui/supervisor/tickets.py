@@ -2,8 +2,9 @@
 
 Knows digests of acts. A digest covers the command as the agent's model gave it (or the file act with its text), the
 directory, the variables, the policies in force, what it was found to do, and the contents of every small file that the
-command names, also in a folder that it names or by a pattern, so that a changed script is another act. Refuses to ask
-and to decide. Invariant: a pass is taken at most once, and never after its life or by another digest.
+command names, also in a folder that it names or by a pattern, so that a changed script is another act; not those of a
+file that it only adds lines to, as another approved act may have done meanwhile. Refuses to ask and to decide.
+Invariant: a pass is taken at most once, and never after its life or by another digest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -30,6 +32,7 @@ _FOLDERS = 4
 _MATCHES = 256
 _LISTED = 20_000
 """Most names that are looked at for the patterns of one command."""
+_ADDS = re.compile(r"[\d&]?>>([^>]*)")
 _MOST = 8 << 20
 """Of all files together; of what lies behind that, size and time have to do."""
 
@@ -58,7 +61,7 @@ class Tickets:
     def digest(self, request: Request, facts: Facts | None = None) -> str:
         """What exactly is asked, as hex; '' where it names too much to tell. facts: what it was found to do."""
         text = self._command_of(request.argv) or (request.script if not request.argv else "")
-        words = text.split() if text else request.argv
+        words = _heeded(text.split()) if text else request.argv
         try:
             held = _contents([*words[:_WORDS], *([request.path] if request.path else ())], request.cwd)
         except _TooMuch:
@@ -98,6 +101,17 @@ class Tickets:
         """The act of this card has run after all: its pass is used up."""
         for digest in [d for d, p in self._passes.items() if p.ask == ask]:
             del self._passes[digest]
+
+
+def _heeded(words: list[str]) -> list[str]:
+    """The words without the names of files that are nothing but added to."""
+    added: list[int] = []
+    for at, word in enumerate(words):
+        found = _ADDS.fullmatch(word)
+        if found is not None:
+            added.append(at if found[1] else at + 1)
+    others = {word for at, word in enumerate(words) if at not in added}
+    return [word for at, word in enumerate(words) if at not in added or word in others]
 
 
 class _TooMuch(Exception):

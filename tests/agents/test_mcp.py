@@ -42,6 +42,7 @@ def gemini(rig: Rig, url: str) -> list[str]:
     """Gemini CLI without installed hooks."""
     rig.world.env |= {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_TRUST_WORKSPACE": "true"}
     rig.write(".gemini/settings.json", json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}))
+    rig.write(".gemini/trustedFolders.json", json.dumps({str(rig.world.workspace): "TRUST_FOLDER"}))  # older versions
     return ["gemini", "--yolo", "-m", "gemini-2.5-pro", "-p", "do the work"]
 
 

@@ -40,6 +40,8 @@ def test_an_agents_first_and_second_run_ask_nothing(kind: str, home: World) -> N
     rig = make_rig(kind, home)
     for name in ("x.txt", "y.txt"):
         (rig.home / ".config/opencode/node_modules").unlink(missing_ok=True)
-        out = rig.run({"shell": f"echo hi > {name}; cat {name}"})
+        out = rig.run(
+            {"shell": f"echo hi > {name}; cat {name}"}, {"shell": "sleep 3"}
+        )  # what it does in the background
         assert (home.workspace / name).read_text() == "hi\n", out
         assert refused(rig) == []

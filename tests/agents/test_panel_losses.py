@@ -168,7 +168,9 @@ def test_a_person_answers_calls_and_sub_agents_and_nothing_gets_past_what_was_ki
                     refused.add(one["id"])
                     _under_keys(tmux, rig, int(one["id"].partition("-")[2]))
                     _deny(tmux, "the drafts stay")
-            if "Do you want to proceed" in tmux.screen():  # older Claude Code then asks the person itself, who says yes
+            if any(
+                asks in tmux.screen() for asks in ("Do you want to proceed", "Allow execution of")
+            ):  # older ones ask
                 tmux.keys("C-]")
                 tmux.keys("Enter")
                 time.sleep(1)

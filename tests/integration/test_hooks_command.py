@@ -129,6 +129,30 @@ def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path, text:
     assert settings.read_text() == text
 
 
+def test_what_was_installed_over_somebodys_change_goes_again(world: World, settings: Path) -> None:
+    """Of leash's entries too: one was taken out by hand, the rest was put in anew."""
+    settings.write_bytes(b'{\n  "theme": "dark"\n}\n')
+    assert world.leash("hooks", "install", "gemini").returncode == 0
+    changed = json.loads(settings.read_text().replace("dark", "light"))
+    del changed["hooks"]["SessionEnd"]
+    settings.write_text(json.dumps(changed, indent=2) + "\n")
+    assert world.leash("hooks", "install", "gemini").returncode == 0
+    assert "SessionEnd" in settings.read_text()
+    assert world.leash("hooks", "remove", "gemini").returncode == 0
+    assert settings.read_bytes() == b'{\n  "theme": "light"\n}\n'
+
+
+def test_a_writer_that_was_killed_leaves_nothing(world: World, settings: Path) -> None:
+    """What somebody else put there stays."""
+    draft = settings.with_name(".settings.json.leash-draft-4194305-0a0b0c0d")  # no process has this number
+    mine = settings.with_name(".settings.json.0a0b0c0d")
+    for command in ("install", "install", "status", "remove", "remove"):
+        for file in (draft, mine):
+            file.write_text("half")
+        assert world.leash("hooks", command, "gemini").returncode == 0
+        assert (draft.exists(), mine.exists()) == (False, True), command
+
+
 def test_a_project_has_settings_of_its_own(world: World) -> None:
     assert world.leash("hooks", "install", "claude", "--project").returncode == 0
     assert (world.workspace / ".claude" / "settings.local.json").exists()
@@ -168,6 +192,32 @@ def test_the_inventory_names_what_is_there_and_what_is_weak(world: World) -> Non
     look("--accept")
     (world.workspace / "CLAUDE.md").write_text("be quick\n")
     assert look()["changed"] == {str(world.workspace / "CLAUDE.md"): "changed"}
+
+
+def test_the_inventory_names_the_servers_that_plugins_and_extensions_bring_along(world: World) -> None:
+    home, folder = Path(world.env["HOME"]), world.root / "bin"
+    folder.mkdir()
+    world.env["PATH"] = f"{folder}:{world.env['PATH']}"
+    for name in ("claude", "gemini", "qwen"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    plugins = home / ".claude/plugins/cache/market"
+    table = {"one": {"command": "one"}}
+    for path, text in (
+        (plugins / "flat/1.0/.mcp.json", json.dumps(table)),
+        (plugins / "deep/1.0/.claude-plugin/plugin.json", json.dumps({"name": "deep", "mcpServers": table})),
+        (plugins / "named/1.0/.claude-plugin/plugin.json", json.dumps({"mcpServers": "./servers.json"})),
+        (home / ".gemini/extensions/x/gemini-extension.json", json.dumps({"mcpServers": table})),
+        (home / ".gemini/extensions/y/gemini-extension.json", "{bad"),
+        (home / ".qwen/extensions/[x]/qwen-extension.json", json.dumps({"mcpServers": table})),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    rows = [json.loads(line) for line in world.leash("inventory", "--json").stdout.splitlines()]
+    found = {row["agent"]: row for row in rows if row.get("agent")}
+    counted = {kind: [server["name"] for server in found[kind]["servers"]] for kind in ("claude", "gemini", "qwen")}
+    assert counted == {"claude": ["one", "one"], "gemini": ["one"], "qwen": ["one"]}
+    assert "extensions/y/gemini-extension.json cannot be read" in json.dumps(found["gemini"]["findings"])
 
 
 def test_the_inventory_names_models_and_providers_and_no_secret(world: World) -> None:

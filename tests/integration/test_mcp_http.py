@@ -38,12 +38,13 @@ class Ticket:
 
 
 class House:
-    """Judges by the tool's name: `touch` is refused, `slow` waits for ever."""
+    """Judges by the tool's name: `touch` is refused, `slow` waits."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
         self.results: list[tuple[str, int]] = []
         self.withdrawn: list[str] = []
+        self.waiting: list[Callable[[Verdict], None]] = []
 
     def admit(self, key: str, words: tuple[str, ...]) -> str:
         return "" if key == "peer" else "no"
@@ -58,7 +59,9 @@ class House:
         self.calls.append((key, tool, arguments))
         if tool == "touch":
             reply(Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: not here."))
-        elif tool != "slow":
+        elif tool == "slow":
+            self.waiting.append(reply)
+        else:
             reply(Verdict(Ruling.ALLOW, By.POLICY, act="A"))
         return Ticket(self)
 
@@ -72,13 +75,23 @@ class House:
         self.calls.append((key, method, ""))
 
 
+class Counting(McpGuard):
+    """met: connections so far."""
+
+    met = 0
+
+    def welcomes(self, line: Any, user: int) -> bool:
+        self.met += 1
+        return super().welcomes(line, user)
+
+
 class Room:
     """The guard and its endpoint; `address` leads to `url`."""
 
     def __init__(self, directory: Path, url: str) -> None:
         self.house = House()
         self.tasks: list[asyncio.Task[None]] = []
-        self.guard = McpGuard(
+        self.guard = Counting(
             directory, self.house, os.getuid(), lambda work: self.tasks.append(asyncio.ensure_future(work))
         )
         self.endpoint = Endpoint(directory)
@@ -271,16 +284,52 @@ async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged
     server = HTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     room = rooms(f"http://127.0.0.1:{server.server_address[1]}/mcp")
-    for number, name in enumerate(("echo", "touch", "echo", "touch", "echo")):
+    names = ("echo", "touch", "echo", "touch", "echo") * 4
+    for number, name in enumerate(names):
         params = {"name": name, "arguments": {"text": f"{name} {number}"}}
         status, said = await asyncio.to_thread(post, room.address, {**CALL, "params": params})
         assert status == 200
         expected = {"said": f"{name} {number}"} if name == "echo" else None
         assert said["id"] == 3 and ("REFUSED" in json.dumps(said) if expected is None else said["result"] == expected)
     server.shutdown()
-    assert reached == ["echo 0", "echo 2", "echo 4"]
-    assert [call[1] for call in room.house.calls] == ["echo", "touch", "echo", "touch", "echo"]
-    assert len(room.guard._lines) < 5  # one that answers while the next one asks already needs a second
+    assert reached == [f"echo {number}" for number, name in enumerate(names) if name == "echo"]
+    assert [call[1] for call in room.house.calls] == list(names)
+    assert room.guard.met < 5  # one that answers while the next one asks already needs a second
+
+
+async def test_a_call_that_waits_for_a_person_longer_than_its_server_arrives(rooms: Callable[[str], Room]) -> None:
+    """The server hangs up on what is idle, and the connection was kept from the call before."""
+    reached: list[str] = []
+
+    class Impatient(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 0.5
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            reached.append(asked["params"]["name"])
+            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Impatient)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    room = rooms(f"http://127.0.0.1:{server.server_address[1]}/mcp")
+    await asyncio.to_thread(post, room.address, CALL)
+    held = asyncio.create_task(asyncio.to_thread(post, room.address, {**CALL, "params": {"name": "slow"}}))
+    while not room.house.waiting:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.5)
+    room.house.waiting.pop()(Verdict(Ruling.ALLOW, By.PERSON, act="A"))
+    status, said = await held
+    server.shutdown()
+    assert (status, said["result"], reached) == (200, {}, ["echo", "slow"])
 
 
 async def test_only_the_answer_to_its_own_call_goes_on_without_waiting(rooms: Callable[[str], Room]) -> None:

@@ -105,14 +105,17 @@ def _before(patch: patches.Patch | None) -> str:
     return ((patch.original() if patch is not None else None) or b"").decode("utf-8", "replace")
 
 
-def _with(text: str, settings: Settings, path: Path) -> bytes:
-    """The file with leash's hooks, once. Raises LeashError."""
-    before = _before(patches.find(path))
+def _with(raw: bytes | None, text: str, settings: Settings, path: Path) -> tuple[bytes | None, bytes]:
+    """(the file without leash's hooks, the file with them, once). Raises LeashError."""
+    patch = patches.find(path)
+    if settings.whole:
+        return patch.original() if patch is not None else None, settings.whole.encode()
     try:
-        whole = settings.whole or splice.add(splice.without(text, _is_ours, before), settings.hooks)
+        bare = splice.without(text, _is_ours, _before(patch))
+        whole = splice.add(bare, settings.hooks)
     except ValueError as error:
         raise LeashError(f"{path}: not JSON: {error}", "mend it, then try again") from error
-    return whole.encode()
+    return None if raw is None else bare.encode(), whole.encode()
 
 
 def _show(path: Path, before: bytes | None, after: bytes | None) -> None:
@@ -125,12 +128,13 @@ def _install(agent: Adapter, settings: Settings, path: Path) -> int:
     raw, text = _load(path)
     if settings.whole and raw is not None and _MARK not in text:
         raise LeashError(f"{path} is somebody else's", "move it, then try again")
-    after = _with(text, settings, path)
+    bare, after = _with(raw, text, settings, path)
     if raw == after:
+        patches.tidy(path)
         print(f"leash: the hooks are in {path} already", file=sys.stderr)
         return Exit.OK
     _show(path, raw, after)
-    patches.apply(path, after)
+    patches.apply(path, after, bare)
     print(f"leash: {agent.kind} asks leash from now on; `leash hooks remove {agent.kind}` undoes it", file=sys.stderr)
     if agent.kind == "codex":
         print("leash: codex asks you to review new hooks at its next start; say yes there", file=sys.stderr)
@@ -138,6 +142,7 @@ def _install(agent: Adapter, settings: Settings, path: Path) -> int:
 
 
 def _remove(agent: Adapter, settings: Settings, path: Path) -> int:
+    patches.tidy(path)
     patch = patches.find(path)
     raw, text = _load(path)
     if patch is not None and patches.is_ours(path, patch):
@@ -179,6 +184,7 @@ def _row(agent: Adapter) -> dict[str, Any]:
     found = []
     for pattern in (settings.user, settings.project) if settings is not None else ():
         path = place(pattern)
+        patches.tidy(path)
         raw = patches.read(path)
         if raw is not None and _MARK.encode() in raw:
             found.append(str(path))

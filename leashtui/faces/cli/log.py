@@ -25,7 +25,7 @@ from leashtui.audit.chain import Row
 from leashtui.audit.query import Query, parse
 from leashtui.faces.cli.columns import Paper, fit, json_line, width
 from leashtui.faces.cli.extra import load
-from leashtui.faces.cli.trace import Account, Trace, lines_of
+from leashtui.faces.cli.trace import Account, Telling, Trace, lines_of
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError, StoreError
 from leashtui.stores.directories import runtime_dir, sessions_dir, state_dir
@@ -125,10 +125,11 @@ def _print_traces(chosen: Sequence[SessionInfo], *, as_json: bool) -> int:
     """One view a session. Raises LeashError."""
     for session in chosen:
         trace, account = Trace(session=session.id), Account(os.environ)
+        telling = Telling(trace)
         for row in _rows(session, follow=False):
             with contextlib.suppress(msgspec.DecodeError):  # a kind that a newer leash wrote
                 record = codec.decode_record(row.body if isinstance(row.body, bytes) else b"")
-                trace.add(record.event)
+                telling.add(record)
                 account.add(record)
         account.settle(trace)
         if as_json:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from leashtui.agents.adapter import Run, Spent
 from leashtui.agents.registry import adapter_of
@@ -23,6 +24,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    Ticketed,
     ToolAnswered,
     ToolsListed,
 )
@@ -32,6 +34,8 @@ from leashtui.supervisor.ledger import Ledger
 from leashtui.words.plain import count, one_line
 
 _SHOWN = 8
+_NO_REFUSALS = frozenset({By.WITHDRAWN, By.HABIT})
+"""Whose no is no answer to what was asked: it was taken back, or the agent does without by itself."""
 _CHANGES = {Action.FILE_WRITE: "written", Action.FILE_DELETE: "deleted"}
 
 
@@ -101,7 +105,8 @@ class Trace(Struct):
         for origin in request.taint:
             _once(self.outside, origin)
         if verdict is not None and verdict.ruling is Ruling.DENY:
-            self.refused.append(facts.command)
+            if verdict.by not in _NO_REFUSALS:
+                self.refused.append(facts.command)
             return
         if request.action is Action.TOOL_CALL:
             if request.layer is Layer.MCP:
@@ -110,11 +115,10 @@ class Trace(Struct):
             self.files.setdefault(self._place(request.path), _CHANGES[request.action])
         elif request.action is Action.PROCESS_EXEC and request.layer is not Layer.HOOK and not _is_own(verdict):
             self.programs.update(facts.programs)
-        if verdict is not None:
-            for package in facts.packages:
-                _once(self.packages, package)
-            for host in facts.hosts:
-                _once(self.hosts, host)
+        for package in facts.packages:
+            _once(self.packages, package)
+        for host in facts.hosts:
+            _once(self.hosts, host)
 
 
 def _is_own(verdict: Verdict | None) -> bool:
@@ -125,6 +129,30 @@ def _is_own(verdict: Verdict | None) -> bool:
 def _once(found: list[str], item: str) -> None:
     if item not in found:
         found.append(item)
+
+
+class Telling:
+    """Makes a trace of a session's records: what was asked counts as it was answered, and late if not at all."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._waiting: dict[str, Decided] = {}
+        self._sent_away: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        """One record, in order."""
+        event = record.event
+        if isinstance(event, Decided) and event.verdict is None:
+            self._waiting[record.id] = event
+            return
+        if isinstance(event, Ticketed):
+            self._sent_away.add(record.parent)
+        elif isinstance(event, Answered):
+            asked = self._waiting.pop(record.parent, None)
+            allowed = event.verdict.ruling is Ruling.ALLOW
+            if asked is not None and not (allowed and record.parent in self._sent_away):  # its retry is another record
+                self._trace.add(replace(asked, verdict=event.verdict))
+        self._trace.add(event)
 
 
 class Account:

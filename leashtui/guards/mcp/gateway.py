@@ -39,6 +39,8 @@ _PAUSE = 0.05
 _PLAIN = 1 << 16  # bytes of a message that is looked at here
 _HEADERS = 200
 _LINE = 1 << 16
+_OVER = b"\x00\x00\x00\x05F"  # how the frame begins that forgets a request; its number follows
+_END = 9
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
 
 
@@ -127,11 +129,19 @@ class Exchange:
 
     def done(self) -> None:
         """It ended well: another one may use the connection."""
-        open_still = self._line.fileno() >= 0
-        if open_still and (self._welcome or self._unsent) and not self._data and len(self._idle) < _IDLE:
+        open_still = self._line.fileno() >= 0 and self._has_only_ends()
+        if open_still and (self._welcome or self._unsent) and len(self._idle) < _IDLE:
             self._idle.append((self._line, self._number, self._who if self._welcome else ("", "")))
         else:
             self.close()
+
+    def _has_only_ends(self) -> bool:
+        """Whether nothing came behind the last order but words that requests are over, which are dropped."""
+        while self._data:
+            if len(self._data) < _END or self._data[:5] != _OVER:
+                return False
+            self._data = self._data[_END:]
+        return True
 
     def close(self) -> None:
         """Hang up."""
@@ -173,7 +183,7 @@ class Route:
         """One that is open, or a new one."""
         while self._idle:
             found = self._idle.pop()
-            if found.sock is not None and not select.select([found.sock], [], [], 0)[0]:
+            if _is_open(found):
                 return found
             found.close()
         host, port = self.parts.hostname or "", self.parts.port
@@ -207,6 +217,11 @@ class Route:
         if (at.scheme, at.netloc) != (self.parts.scheme, self.parts.netloc):
             return None
         return at.path + (f"?{at.query}" if at.query else "")
+
+
+def _is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether its server did not hang up, and says nothing that nobody asked for."""
+    return connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -274,6 +289,9 @@ class Handler(BaseHTTPRequestHandler):
             self._called = _called(body)
             passes, said = exchange.hear(self.connection) if body else (True, [])
             if passes:
+                if ready.sock is not None and not _is_open(ready):  # it waited longer for a person than the server does
+                    ready.close()
+                    ready = self._ready(route, path, body)
                 self._forward(route, path, body, exchange, parts[2], ready)
             else:
                 ready.close()

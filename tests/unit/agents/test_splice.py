@@ -60,3 +60,19 @@ def test_of_a_key_that_stands_twice_the_one_that_held_ours_is_taken_out() -> Non
 def test_what_is_not_json_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"line|deep"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"hooks": {"Other": [1], // mine\n}}',
+        '{"hooks": {"Other": [1] /* a *//* b */}}',
+        '{"hooks": {\n  "Other": [1], // mine\n}, "a": 1, // too\n}',
+        '{"a": 1, // too\n}',
+    ],
+)
+def test_what_is_taken_out_behind_a_comment_leaves_what_follows(text: str) -> None:
+    """One after the other, as where the person changed the file since."""
+    made = add(text, {"PreToolUse": [{"mark": "ours"}], "Stop": [{"mark": "ours"}]})
+    parse(made)
+    assert without(made, lambda entry: "ours" in entry, text) == text

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from leashtui.agents.adapter import Run, Spent
 from leashtui.agents.registry import adapter_of
 from leashtui.agents.spending import counted
-from leashtui.faces.cli.trace import Account, Trace, lines_of
+from leashtui.faces.cli.trace import Account, Telling, Trace, lines_of
 from leashtui.model.event import (
     AgentTold,
+    Answered,
     Asked,
     Decided,
     Event,
@@ -23,6 +24,7 @@ from leashtui.model.event import (
     Record,
     SessionEnded,
     SessionStarted,
+    Ticketed,
     ToolAnswered,
 )
 from leashtui.model.request import Action, Layer, Request
@@ -158,3 +160,37 @@ def told(home: Path, *transcripts: str) -> Trace:
         account.add(Record(1, "r", 1, "s1", event))
     account.settle(trace)
     return trace
+
+
+def test_what_was_asked_counts_as_it_was_answered() -> None:
+    """Refused by a person, approved, withdrawn, approved too late, refused too late, done without."""
+    made = Trace(session="s1", agent="claude", workspace="/w", tier="strict")
+    telling = Telling(made)
+
+    def tell(event: Event, name: str = "x", parent: str = "") -> None:
+        telling.add(Record(1, name, 0, "s1", event, parent))
+
+    def asked(name: str, *argv: str, package: str = "") -> None:
+        packages = (package,) if package else ()
+        tell(replace(decided(run(*argv), packages=packages), verdict=None), name)
+
+    def answered(name: str, ruling: Ruling, by: By = By.PERSON) -> None:
+        tell(Answered("L-1", Verdict(ruling, by)), parent=name)
+
+    for name, ruling, by in (
+        ("rm", Ruling.DENY, By.PERSON),
+        ("npm", Ruling.ALLOW, By.PERSON),
+        ("git", Ruling.DENY, By.WITHDRAWN),
+    ):
+        asked(name, name, "x", package=f"npm:{name}")
+        answered(name, ruling, by)
+    for name, ruling in (("late", Ruling.ALLOW), ("no", Ruling.DENY)):
+        asked(name, name, package=f"npm:{name}")
+        tell(Ticketed("L-2", "d"), parent=name)
+        answered(name, ruling)
+    tell(decided(run("late"), by=By.TICKET, packages=("npm:late",)))
+    tell(decided(Request(Action.FILE_WRITE, Layer.KERNEL, "/w", path="/w/s.json"), Ruling.DENY, By.HABIT))
+    asked("waits", "waits", package="npm:waits")
+    assert made.refused == ["rm x", "no"]
+    assert (made.programs, made.packages) == ({"npm": 1, "late": 1}, ["npm:npm", "npm:late"])
+    assert made.files == {}

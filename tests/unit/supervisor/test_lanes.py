@@ -131,6 +131,8 @@ def test_the_longer_beginning_tells_an_agents_state_from_what_is_the_persons(pat
     lanes = Lanes(path.submit, Workspace("/home/u/w"), "/home/u", by_class=(W, D), own=own)
     assert lanes.knows_agents(W, "/home/u/.claude/history.jsonl")
     assert lanes.knows_agents(W, "/home/u/.claude/plugins/store/x.json")
+    assert lanes.knows_agents(W, "/home/u/.claude/plugins/store") and not lanes.knows_agents(W, "/home/u/.claude")
+    assert not lanes.knows_agents(D, "/home/u/.claude/plugins/store")
     assert not lanes.knows_agents(W, "/home/u/.claude/plugins/evil/hooks.json")
     assert not lanes.knows_agents(W, "/home/u/.claude/plugins")
     assert not lanes.knows_agents(W, "/home/u/elsewhere")

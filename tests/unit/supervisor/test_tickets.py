@@ -100,6 +100,20 @@ def test_so_is_one_in_a_folder_it_goes_to_or_that_a_pattern_finds(command: str, 
     assert tickets.digest(shell(command, str(tmp_path))) != before
 
 
+@pytest.mark.parametrize("command", ["make clean >> log.txt", "make clean >>log.txt 2>> log.txt; true"])
+def test_what_it_only_adds_lines_to_may_have_got_others_meanwhile(command: str, tmp_path: Path) -> None:
+    """Control: one that it runs as well, replaces or reads."""
+    log = tmp_path / "log.txt"
+    others = [command + "\nsh log.txt", "sh log.txt >> log.txt", command.replace(">>", ">"), "sort '>>' log.txt"]
+    tickets = make([0])
+    found = []
+    for text in ("one\n", "one\ntwo\n"):
+        log.write_text(text)
+        found.append([tickets.digest(shell(words, str(tmp_path))) for words in (command, *others)])
+    assert found[0][0] == found[1][0]
+    assert not set(found[0][1:]) & set(found[1][1:])
+
+
 def test_what_is_large_tells_of_a_change_by_its_size_at_least(tmp_path: Path) -> None:
     tickets = make([0])
     large = tmp_path / "large"
