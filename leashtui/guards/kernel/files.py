@@ -19,6 +19,7 @@ from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.checkouts import is_no_checkout
 from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
@@ -276,7 +277,7 @@ class FileGuard:
                 Layer.KERNEL,
                 os.path.dirname(path),
                 argv=who.argv,
-                exe="" if self._is_no_checkout(deed, path, who.exe) else who.exe,
+                exe="" if is_no_checkout(deed, path, who.exe, self._is_git) else who.exe,
                 path=path,
                 script=text if path in self._shown else "",
                 process=who.process,
@@ -294,13 +295,6 @@ class FileGuard:
                 self._fail(notice, error)
 
         self._holding.ask(notice, requests, then)
-
-    def _is_no_checkout(self, deed: Deed, path: str, exe: str) -> bool:
-        """Whether this is none of what git brings out of a history: it adds to no file that matters, and gives no file
-        of the work tree another name but when it is told to."""
-        if "/.git/" in path:
-            return adds(deed)
-        return deed.kind is Kind.RENAME and self._is_git(exe)
 
     def _arriving(self, deed: Deed, spots: list[Spot]) -> str:
         """The text of a small file that is about to take the place of a shown one, '' for anything else."""
