@@ -1,9 +1,11 @@
-"""The file guard of tier compat: judges every change of a file or a name that it can see, and lets the kernel make it.
+"""The file guard of tier compat: judges every change of a file or a name that it can see.
 
 Agents with a sandbox of their own mount, change roots and make user namespaces, none of which works below a Landlock
-domain of files. So what is allowed goes on by itself, and a racing thread could change a name after it was judged:
-this is a look, not a floor. The inner sandbox is the floor, and the watcher looks afterwards. Knows whose view of the
-files is not ours. Refuses to judge. Invariant: a denied call never goes on, nor does one that cannot be read; what
+domain of files. Whoever has no sandbox is served as in tier strict: what is judged is what is done. From within one,
+what is allowed goes on by itself, as the sandbox allows it, and a racing thread could change a name after it was
+judged: there this is a look, not a floor. The inner sandbox is the floor, and the watcher looks afterwards. Knows whose
+view of the files is not ours. Refuses to judge. Hazard: who sets up a sandbox writes of itself in /proc as its own
+kernel checks it, so that goes on too. Invariant: a denied call never goes on, nor does one that cannot be read; what
 is not found here is the kernel's only where the view is not ours.
 """
 
@@ -13,16 +15,21 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
+from leashtui.guards.kernel import hands
+from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.files import FileGuard, Known
+from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
-from leashtui.guards.kernel.spot import Gone, Spot
+from leashtui.guards.kernel.spot import Gone, Spot, locate
+from leashtui.guards.kernel.terminals import terminal_of
 from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
@@ -32,8 +39,7 @@ _FAILURES = (OSError, ValueError, IndexError)
 
 
 class Onlooker(FileGuard):
-    """See FileGuard, whose judgement it is; nothing is done in anybody's stead. inside: whether a process is of the
-    session."""
+    """See FileGuard, whose judgement it is. inside: whether a process is of the session."""
 
     def __init__(
         self,
@@ -88,7 +94,38 @@ class Onlooker(FileGuard):
         else:
             self._listener.resume(notice.id)
 
+    def _go_on(self, notice: Notice, deed: Deed) -> None:
+        """No floor holds here, so a device is opened here for whoever has no sandbox."""
+        bare, name = self._views.is_bare(notice.tid), deed.names[0]
+        if bare and name == b"/dev/tty":
+            name = terminal_of(notice.tid)
+        if not (bare and name):
+            super()._go_on(notice, deed)
+            return
+        spot = locate(notice.tid, name, True)
+        try:
+            if spot.found is None or not stat.S_ISCHR(spot.found.st_mode):
+                raise fail(errno.ENXIO)
+            with borrowed(notice.tid, self._masks):
+                made = hands.open_at(deed, spot)
+        finally:
+            spot.close()
+        try:
+            self._listener.hand(notice.id, made, deed.flags)
+        finally:
+            os.close(made)
+
+    def _is_ours_to_do(self, notice: Notice, deed: Deed, spots: list[Spot]) -> bool:
+        if any(spot.path.startswith("/proc/") for spot in spots):
+            return False
+        strange = deed.kind is Kind.CHOWN and not self._views.knows_users_of(notice.tid)
+        return not strange and self._views.is_bare(notice.tid)
+
     def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot], *, lossy: bool = False) -> None:
+        if self._is_ours_to_do(notice, deed, spots):
+            self._masks.tidy()  # nobody tells of a change here
+            super()._do(notice, deed, fd, spots, lossy=lossy)
+            return
         with contextlib.suppress(*_FAILURES):
             if fd >= 0:
                 self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)

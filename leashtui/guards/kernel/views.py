@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.procfs import field, status_of
 
 _IN_ROOT = 0x10 | abi.NO_MAGICLINKS
 _ESCAPES = {b"\\040": b" ", b"\\011": b"\t", b"\\012": b"\n", b"\\134": b"\\"}
@@ -33,10 +34,20 @@ class Views:
 
     def __init__(self, agent: int) -> None:
         self._own = {os.readlink(f"/proc/{pid}/ns/mnt") for pid in ("self", agent)}
+        self._users = os.readlink(f"/proc/{agent}/ns/user")
+        self._filters = 1 + _filters(os.getpid())
 
     def is_ours(self, tid: int) -> bool:
         """Whether the thread sees files by the names we do. Raises OSError when that cannot be known."""
         return os.readlink(f"/proc/{tid}/ns/mnt") in self._own and os.readlink(f"/proc/{tid}/root") == "/"
+
+    def is_bare(self, tid: int) -> bool:
+        """Whether the thread has no sandbox but the session's: our names, and no filter of its own. Raises OSError."""
+        return self.is_ours(tid) and _filters(tid) <= self._filters
+
+    def knows_users_of(self, tid: int) -> bool:
+        """Whether numbers of users mean to the thread what they mean to the agent. Raises OSError."""
+        return os.readlink(f"/proc/{tid}/ns/user") == self._users
 
     @contextlib.contextmanager
     def held(self, tid: int, name: bytes) -> Iterator[int]:
@@ -95,6 +106,11 @@ def _held(top: int, name: bytes, flags: int) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def _filters(tid: int) -> int:
+    """How many filters a thread has (0 before Linux 5.9, which does not say)."""
+    return int(field(status_of(tid), b"Seccomp_filters") or b"0")
 
 
 def _mounts(place: bytes) -> list[_Mount]:
