@@ -328,7 +328,7 @@ class FileGuard:
         """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
         wanted: list[tuple[Action, str]] = []
         if fd >= 0 and not (deed.kind is Kind.OPEN and hands.gives_no_more(deed, fd)):
-            path = os.readlink(f"/proc/self/fd/{fd}")
+            path = self._behind(notice, fd)
             if path.startswith("/") and not path.startswith("/memfd:") and not path.endswith(" (deleted)"):
                 wanted.append((Action.FILE_WRITE, path))
         kind = deed.kind
@@ -358,6 +358,10 @@ class FileGuard:
                 raise fail(errno.ENOTEMPTY)
         return wanted
 
+    def _behind(self, notice: Notice, fd: int) -> str:
+        """The name of what our duplicate of the caller's descriptor holds, '' for what is nobody's. Raises OSError."""
+        return os.readlink(f"/proc/self/fd/{fd}")
+
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
         whole = path + "/"
@@ -378,7 +382,7 @@ class FileGuard:
             return True
         path = spots[0].path if len(spots) > 1 else os.readlink(f"/proc/self/fd/{fd}")
         if "/.git/" in path:
-            return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
+            return not self._is_git(self._holding.program(notice.tid))
         return path.startswith("/") and path not in self._made and not self._fleeting(path) and os.path.lexists(path)
 
     def _is_free(self, action: Action, path: str) -> bool:
@@ -392,7 +396,7 @@ class FileGuard:
         adding = adds(deed)
         if self._adds(path):
             new = bool(spots) and spots[-1].found is None
-            return not (adding or new) or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
+            return not (adding or new) or not self._keeps(path, self._holding.program(notice.tid))
         if not spots or spots[-1].found is None:
             return False
         if "/.git/" not in path:
@@ -401,7 +405,7 @@ class FileGuard:
             return False  # an empty one says no more than none (uv puts it into its cache, for git to look no further)
         if adding and "/logs/" not in path:
             return True
-        return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
+        return not self._is_git(self._holding.program(notice.tid))
 
     @staticmethod
     def _is_own_proc(notice: Notice, spot: Spot) -> bool:

@@ -46,7 +46,7 @@ NOT_IN_EXEC = (
 NOT_IN_COMPAT = (
     "from a sandbox of the agent's own, file changes are judged by name, and a program that races may change another"
     " file than it named (protected ones are looked at again afterwards)",
-    "what a program does to files that only its own sandbox has is not judged; there it may give any file any name",
+    "what a program does to files that only its own sandbox has is not judged, nor which program such a file is",
     "a key that is opened for an act stays closed inside a sandbox of the agent's own",
 )
 NOT_IN_STRICT = (
