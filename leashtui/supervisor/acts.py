@@ -10,7 +10,6 @@ covers an effect that was not shown.
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -21,6 +20,7 @@ from msgspec.structs import replace
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.supervisor.histories import brings_out
 from leashtui.supervisor.origins import Origins, starter_of
 from leashtui.supervisor.owners import Owners
 from leashtui.supervisor.tree import stat_of
@@ -39,8 +39,6 @@ _ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
 _REPLACERS = frozenset("tar bsdtar unzip cpio bsdcpio install cp ln".split())
 """What removes a file only to put another there, which is as good as writing it."""
 _REPLACED = frozenset({Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE})
-_PATCHES = re.compile(r"\b(?:apply|am)\b")
-"""Git commands that write what a text says which anybody may have written, not what a history holds."""
 _STEERING = frozenset({Place.AGENT_CONFIG, Place.SHELL_RC, Place.HOOK, Place.GUARD, Place.SECRET})
 GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-core/git", "/usr/local/bin/git"})
 
@@ -145,7 +143,8 @@ def foretold(effect: Effect, shown: Effect) -> bool:
 
 
 class Acts:
-    """The living acts of one session. is_kin: whether a program keeps the agent's state with it (by its file)."""
+    """The living acts of one session. is_kin: whether a program keeps the agent's state with it (by its file).
+    root: of the workspace."""
 
     def __init__(
         self,
@@ -153,8 +152,10 @@ class Acts:
         command_of: Callable[[tuple[str, ...]], str] = lambda argv: "",
         maker: Callable[[str], int] = lambda path: 0,
         is_kin: Callable[[str], bool] = lambda exe: False,
+        root: str = "",
     ) -> None:
         self.owners = Owners()
+        self._root = root
         self._origins = Origins(maker)
         self._alive = alive
         self._command_of = command_of
@@ -386,7 +387,7 @@ class Acts:
                 and not any(e.verb is Verb.SERVICE for e in facts.effects)
             )
         if own is not None and own.programs == ("git",) and facts.in_workspace and request.exe in GITS:
-            if any(e.place in _STEERING for e in facts.effects) and _PATCHES.search(" ".join(request.argv[1:])):
+            if any(e.place in _STEERING for e in facts.effects) and not brings_out(request, self._root):
                 return False
             hook = request.path.rpartition("/.git/")[2].partition("hooks/")[2]
             return not facts.guard_tamper and not facts.reads_secret and (not hook or hook.endswith(".sample"))

@@ -205,7 +205,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     arming = Arming(
         start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing, env=start.env
     )
-    acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin)
+    acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin, start.workspace)
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -39,6 +40,10 @@ NO_WAY_OUT = {
     "GIT_OPTIONAL_LOCKS": "0",
 }  # fmt: skip
 """For our own git: no repository may make it fetch, and so start a program that the repository names."""
+
+
+_OWN = re.compile(r"/dev/std(?:in|out|err)|/dev/fd/\d+|/proc/(?:thread-)?self/fd/(\d+)")
+"""Names of whatever descriptors one has oneself: ours are others."""
 
 
 class RepositoryProbe:
@@ -82,7 +87,10 @@ class RepositoryProbe:
             return None
 
     def real(self, path: str) -> str:
-        """`path` with links resolved as far as they exist."""
+        """`path` with links resolved as far as they exist, but for names of the caller's own descriptors."""
+        own = _OWN.fullmatch(path)
+        if own is not None:
+            return f"/dev/fd/{own[1]}" if own[1] else path
         try:
             return _real(path)
         except (OSError, ValueError):

@@ -23,6 +23,7 @@ from leashtui.guards.kernel.execguard import Rest
 from leashtui.guards.kernel.files import FileGuard
 from leashtui.guards.kernel.floor import HISTORIES, Floor, floor_for
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.image import program_of
 from leashtui.guards.kernel.listener import Listener
 from leashtui.guards.kernel.lookout import Lookout
 from leashtui.guards.kernel.made import Made
@@ -181,7 +182,8 @@ def effects(
         return lanes.knows_agents(action, path) and ((new and lanes.is_shared(path)) or runs_agent(tid))
 
     def build(listener: Listener) -> Rest:
-        holding = Holding(listener, lanes.submit, top)
+        views = Views(agent) if looks_on else None
+        holding = Holding(listener, lanes.submit, top, views.program if views is not None else program_of)
         room: dict[str, Any] = {
             "sealed": sealed_places(workspace),
             "closed": closed,
@@ -210,10 +212,11 @@ def effects(
             "stays": stays,
         }
         steering = Steering(listener, inside)
-        if looks_on:
-            views = Views(agent)
+        if views is not None:
             looker = Onlooker(listener, holding, lanes.knows, views, inside, **room)
-            return EffectGuard(listener, holding, looker, Lookout(views, files=looker, **entrance), steering)
+            return EffectGuard(
+                listener, holding, looker, Lookout(views, files=looker, **entrance), steering, views=views
+            )
         files = FileGuard(listener, holding, lanes.knows, **room, ways=lanes)
         lanes.changed.append(files.forget)
         guard = DoorGuard(files=files, **entrance)

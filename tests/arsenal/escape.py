@@ -5,6 +5,17 @@ _MINE = "open('@home@/prized', 'w').write('EVIL')"
 _APART = "import threading\nopen('mine', 'w').close(); n = os.open('mine', os.O_RDWR)\ndef go():\n    "
 _THEN = "; os.dup2(os.open('@home@/prized', os.O_RDONLY), n); "
 _GO = "\nt = threading.Thread(target=go); t.start(); t.join()"
+_NS = """
+def apart(flags=0x10020000):
+    u, g = os.getuid(), os.getgid()
+    if libc.unshare(flags): raise OSError(ctypes.get_errno(), 'unshare')
+    for n, t in (('setgroups', 'deny'), ('uid_map', f'0 {u} 1'), ('gid_map', f'0 {g} 1')): open('/proc/self/' + n, 'w').write(t)
+def bind(a, b, kind=None, flags=4096, more=None):
+    a, b, kind, more = (x.encode() if isinstance(x, str) else x for x in (a, b, kind, more))
+    if libc.mount(a, b, kind, flags, more): raise OSError(ctypes.get_errno(), 'mount')
+"""
+_TOOL = "'delete', 'ns', 'prod'])"
+_SENT = "import array\na, b = socket.socketpair()\nif not os.fork():\n    apart(); bind('@home@/folder', 'src'); f = os.open('src', os.O_RDONLY); b.sendmsg([b'x'], [(1, 1, array.array('i', [f]))]); time.sleep(0.5); os._exit(0)\nf = array.array('i'); f.frombytes(a.recvmsg(1, 64)[1][0][2][:4])\n"
 ESCAPE = {
     "a signal": "os.kill(@victim@, 10)",
     "a signal by kill": "#!/bin/bash\nkill -USR1 @victim@",
@@ -101,5 +112,21 @@ ESCAPE = {
     "a name from a folder that is gone": "os.mkdir('d'); os.chdir('d'); os.rmdir('@proj@/d'); open('../../prized','w').write('EVIL')",
     "a name from the descriptor of a folder that is gone": "os.mkdir('d'); d=os.open('d',os.O_RDONLY); os.rmdir('d'); print(libc.syscall(257,d,b'../../prized',0o1001,0),ctypes.get_errno())",
     "a service's address in memory that nobody else may see": "import mmap\nfd=(f if (f := libc.syscall(447, 0)) >= 0 else os.memfd_create('x')); os.ftruncate(fd,4096); m=mmap.mmap(fd,4096); n=struct.pack('H',1)+b'@service@\\0'; m[:len(n)]=n; a=ctypes.addressof(ctypes.c_char.from_buffer(m)); s=socket.socket(1,1); print(libc.connect(s.fileno(),ctypes.c_void_p(a),len(n)),ctypes.get_errno()); s.send(b'EVIL')",
+    "a tool bound over another": _NS + "apart(); bind('@root@/tools/kubectl', '/usr/bin/true'); subprocess.run(['/usr/bin/true', " + _TOOL,
+    "a tool bound over a file": _NS + "open('x', 'w'); apart(); bind('@root@/tools/kubectl', 'x'); subprocess.run(['./x', " + _TOOL,
+    "tools bound elsewhere": _NS + "apart(); bind('@root@/tools', 'src'); subprocess.run(['src/kubectl', " + _TOOL,
+    "a tool by a descriptor of a bind": _NS + "apart(); bind('@root@/tools', 'src'); f = os.open('src/kubectl', os.O_RDONLY); os.set_inheritable(f, True); os.execv(f'/proc/self/fd/{f}', ['x', " + _TOOL,
+    "a shell bound over another program": _NS + "apart(); bind('/bin/sh', '/usr/bin/true'); subprocess.run(['/usr/bin/true', '@root@/tools/kubectl', " + _TOOL,
+    "a tool in a changed root": _NS + "os.mkdir('r'); apart(); bind('/', 'r', None, 20480); bind('@root@/tools', 'r/opt'); os.chroot('r'); subprocess.run(['/opt/kubectl', " + _TOOL,
+    "a tool in an overlay": _NS + "[os.mkdir(n) for n in 'uwm']; apart(); bind('o', 'm', 'overlay', 0, 'lowerdir=@root@/tools,upperdir=u,workdir=w,userxattr'); subprocess.run(['m/kubectl', " + _TOOL + "; os.chmod('w/work', 0o700)",
+    "a tool by bubblewrap under another name": "#!/bin/sh\nbwrap --dev-bind / / --bind @root@/tools/kubectl /usr/bin/true true delete ns prod",
+    "an overlay over the person's folder": _NS + "[os.mkdir(n) for n in 'lwm']; apart(); bind('o', 'm', 'overlay', 0, 'lowerdir=l,upperdir=@home@/folder,workdir=w,userxattr'); open('m/new', 'w').write('EVIL'); os.chmod('w/work', 0o700)",
+    "a root that shows all": _NS + "os.mkdir('r'); apart(); bind('/', 'r', None, 20480); os.chroot('r'); os.chdir('/'); " + _MINE,
+    "a folder outside of one's root": _NS + "apart(0x10000000); os.chroot('src'); open('../prized', 'w').write('EVIL')",
+    "a folder outside of one's root, by its descriptor": _NS + "f = os.open('@home@', os.O_RDONLY); apart(0x10000000); os.chroot('src'); os.fchdir(f); open('prized', 'w').write('EVIL')",
+    "a folder that something lies over": _NS + "apart(); bind('@home@/folder', 'src'); os.chdir('src'); bind('t', '@proj@/src', 'tmpfs', 0); open('new', 'w').write('EVIL')",
+    "a folder out of another sandbox": _NS + _SENT + "apart(); os.fchdir(f[0]); open('new', 'w').write('EVIL')",
+    "a file bound over what is one's own in /proc": _NS + "apart(); bind('@home@/prized', '/proc/self/uid_map'); open('/proc/self/uid_map', 'w').write('EVIL')",
+    "one's own root in a /proc of one's own": _NS + "apart(0x30020000)\nif not os.fork():\n    bind('p', '/proc', 'proc', 0); open('/proc/self/root@home@/prized', 'w').write('EVIL'); os._exit(0)\nos.wait()",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -207,5 +207,17 @@ WRITE = {
     "by somebody who cannot be read": "libc.prctl(4, 0); open('@home@/prized', 'w').write('EVIL')",
     "git's traces over a branch": "#!/bin/sh\nGIT_TRACE=$PWD/.git/refs/heads/side git status",
     "git's traces elsewhere": "#!/bin/sh\nGIT_TRACE=@home@/prized git status",
+    "git's events over settings": "#!/bin/sh\nGIT_TRACE2_EVENT=$PWD/.envrc git status -s",
+    "git's packets over settings": "#!/bin/sh\nGIT_TRACE_PACKET=$PWD/.envrc git ls-remote .",
+    "settings by a mailbox": "#!/bin/sh\nmkdir .husky; printf 'From x Mon Sep 17 00:00:00 2001\\nFrom: a <a@b>\\n\\nEVIL\\n' > x.mbox; git mailsplit -o.husky x.mbox",
+    "settings by a mailbox under a dashed name": "#!/bin/bash\nmkdir .husky; printf 'From x Mon Sep 17 00:00:00 2001\\nFrom: a <a@b>\\n\\nEVIL\\n' > x.mbox; exec -a git-mailsplit git -o.husky x.mbox checkout",
+    "settings by git's report": "#!/bin/sh\nGIT_EDITOR=true git bugreport -o .vscode -s x",
+    "settings by git's marks": "#!/bin/sh\ngit fast-export --export-marks=.envrc HEAD > x",
+    "settings by git's index, elsewhere": "#!/bin/sh\nprintf EVIL > tasks.json; git add tasks.json; git checkout-index --prefix=.vscode/ tasks.json",
+    "settings by a further work tree": "#!/bin/sh\nprintf EVIL > x; t=$(printf '100644 blob %s\\ttasks.json\\n' $(git hash-object -w x) | git mktree); git worktree add -q --detach .vscode $(git commit-tree -m x $t)",
+    "a repository's settings by a template": "#!/bin/sh\nmkdir x; echo EVIL > x/config; git init -q --template=$PWD/x y; grep -q EVIL y/.git/config && echo @secret@ > said",
+    "a repository's settings by a template's link": "#!/bin/sh\nmkdir x; echo EVIL > z; ln -s $PWD/z x/config; git init -q --template=$PWD/x y; grep -q EVIL y/.git/config && echo @secret@ > said",
+    "a repository's hooks by a template's link": "#!/bin/sh\nmkdir x z; echo EVIL > z/pre-commit; ln -s $PWD/z x/hooks; git init -q --template=$PWD/x y; grep -q EVIL y/.git/hooks/pre-commit && echo @secret@ > said",
+    "where a repository's settings are, by a template": "#!/bin/sh\nmkdir x; echo ../../z > x/commondir; git init -q --bare z; git init -q --template=$PWD/x y; grep -q z y/.git/commondir && echo @secret@ > said",
 }  # fmt: skip
 OPEN: dict[str, str] = {}

@@ -1,8 +1,7 @@
 """Every attack of the arsenal works where nobody watches and does nothing in tier strict, and none in tier compat.
 
 Three legs side by side: free, strict, which a session has by default, and what agents with a sandbox have. One process
-in one session runs all cases of a leg; what each did is looked at from outside and repaired before the next. In tier
-compat the watcher would put back what such a repair changes, so cases that change the workspace are not run there.
+in one session runs all cases of a leg; what each did is looked at from outside and repaired before the next.
 """
 
 from __future__ import annotations
@@ -31,10 +30,7 @@ def outcomes(request: pytest.FixtureRequest) -> dict[str, dict[str, Outcome]]:
     chosen = {item.callspec.params["case"].key for item in request.session.items if _is_ours(item)}  # type: ignore[attr-defined]
     cases = [case for case in CASES if case.key in chosen]
     with ProcessPoolExecutor(len(LEGS), multiprocessing.get_context("spawn")) as pool:
-        apart = [case for case in cases if case.family not in ("write", "exec")]
-        running = {
-            name: pool.submit(run_all, options, apart if name == "compat" else cases) for name, options in LEGS.items()
-        }
+        running = {name: pool.submit(run_all, options, cases) for name, options in LEGS.items()}
         return {name: leg.result() for name, leg in running.items()}
 
 
@@ -44,13 +40,12 @@ def _is_ours(item: pytest.Item) -> bool:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
 def test_it_works_free_and_does_nothing_leashed(case: Case, outcomes: dict[str, dict[str, Outcome]]) -> None:
-    free, strict = (outcomes[leg][case.key] for leg in ("free", "strict"))
-    compat = outcomes["compat"].get(case.key)
+    free, strict, compat = (outcomes[leg][case.key] for leg in ("free", "strict", "compat"))
     assert free.changes, f"the attack does nothing even without leash: {free.done}"
     if case.needs_cover and not SUPPORT.covers:
         pytest.skip("no mount namespaces here, so nothing is covered")
     assert not strict.changes, strict
-    assert compat is None or not compat.changes, compat
+    assert not compat.changes, compat
 
 
 def test_there_are_enough_of_every_kind() -> None:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import errno
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.reads import ReadGuard
+from leashtui.guards.kernel.spot import read_name
 from leashtui.guards.kernel.steering import Steering
+from leashtui.guards.kernel.views import Views
+from leashtui.model.request import Request
 
 _FILES = nr.NAMING | {nr.OPEN, nr.OPENAT, nr.UMASK}
 _DOORS = frozenset({nr.CONNECT, nr.BIND, nr.LISTEN, nr.SENDTO, nr.SENDMSG, nr.SENDMMSG})
@@ -22,6 +27,12 @@ NO_TRACING = (
     " do what nobody judged [kernel guard]. Print or log what you need, use the language's own debugger (pdb, node"
     " inspect), or ask the person to run it in a terminal outside the session."
 )
+NO_OVERLAYS = (
+    "leash: REFUSED: mounts an overlay, in which a file is written under another name than its own [kernel guard]. Bind"
+    " the folders that are needed instead."
+)
+_FIRST = 8
+"""Words among which a script's name is sought."""
 NO_SHARING = (
     "leash: REFUSED: starts a process that shares its open files, as LeakSanitizer does to trace what it looks at —"
     " which file a number means could then change while it is judged [kernel guard]. Run it with"
@@ -48,7 +59,9 @@ class EffectGuard:
         doors: Kindred,
         steering: Steering,
         reads: ReadGuard | None = None,
+        views: Views | None = None,
     ) -> None:
+        self._views = views
         self._listener = listener
         self._holding = holding
         self._files = files
@@ -66,6 +79,8 @@ class EffectGuard:
             self._doors.meet(notice)
         elif notice.number in nr.STEERING:
             self._steering.meet(notice)
+        elif notice.number == nr.MOUNT:
+            self._mount(notice)
         elif notice.number in nr.TRACING:
             self._holding.refuse(notice, NO_TRACING, errno.EPERM)
         elif notice.number == nr.CLONE:
@@ -73,11 +88,35 @@ class EffectGuard:
         else:
             self._listener.refuse(notice.id, errno.ENOSYS)
 
+    def named(self, request: Request) -> Request:
+        """An exec by our names of its program and its script, which its own sandbox may call otherwise. OSError."""
+        if self._views is None or request.process is None or self._views.is_ours(request.process.pid):
+            return request
+        pid, words = request.process.pid, list(request.argv)
+        at = next((i for i, word in enumerate(words[:_FIRST]) if i and not word.startswith("-")), 0)
+        if at:
+            words[at] = self._views.script(pid, words[at])
+        cwd = self._views.script(pid, request.cwd)
+        cwd = request.cwd if cwd.startswith("/proc/") else cwd
+        return replace(request, exe=self._views.program(pid), argv=tuple(words), cwd=cwd)
+
     def poll_held(self) -> None:
         """Look after what waits."""
         self._holding.poll()
         self._files.poll()
         self._doors.poll()
+
+    def _mount(self, notice: Notice) -> None:
+        """Sandboxes bind and make; what is written to an overlay the kernel writes elsewhere, by no name of ours."""
+        try:
+            kind = read_name(notice.tid, notice.args[2]) if notice.args[2] else b""
+        except OSError as error:
+            self._listener.refuse(notice.id, error.errno or errno.EIO)
+            return
+        if kind.startswith(b"overlay"):
+            self._holding.refuse(notice, NO_OVERLAYS, errno.EPERM)
+        else:
+            self._listener.resume(notice.id)
 
     def close(self) -> None:
         """Refuse what waits."""

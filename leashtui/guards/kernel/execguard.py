@@ -29,7 +29,7 @@ from leashtui.guards.kernel.image import Lineage, request_of, stat_of
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import is_on_terminal, say
 from leashtui.model.ports import Submit, Ticket
-from leashtui.model.request import ProcessRef, Tier
+from leashtui.model.request import ProcessRef, Request, Tier
 from leashtui.model.variables import carries_code
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.words.refusal import WAITS
@@ -63,6 +63,8 @@ class Rest(Protocol):
     """Who meets the calls that are no execs (effects.EffectGuard)."""
 
     def meet(self, notice: Notice) -> None: ...
+
+    def named(self, request: Request) -> Request: ...
 
     def poll_held(self) -> None: ...
 
@@ -246,6 +248,8 @@ class ExecGuard:
             parent, start = stat_of(pid)
             process = ProcessRef(pid, start, self._count(pid, start))
             request = request_of(process, self._lineage.above(parent), self._base)
+            if self._rest is not None:
+                request = self._rest.named(request)
         except (OSError, ValueError, IndexError) as error:
             self._unread(f"process {pid} became a program that cannot be read ({error}): it is ended")
             self._refuse(pid, "leash: REFUSED: this program cannot be read, so it cannot be judged. Nothing was run.")

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.checkouts import is_no_checkout
 from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.express import Express, Lessons, Ways
 from leashtui.guards.kernel.folders import Folders
@@ -276,7 +277,7 @@ class FileGuard:
                 Layer.KERNEL,
                 os.path.dirname(path),
                 argv=who.argv,
-                exe="" if self._is_no_checkout(deed, path, who.exe) else who.exe,
+                exe="" if is_no_checkout(deed, path, who.exe, self._is_git) else who.exe,
                 path=path,
                 script=text if path in self._shown else "",
                 process=who.process,
@@ -294,13 +295,6 @@ class FileGuard:
                 self._fail(notice, error)
 
         self._holding.ask(notice, requests, then)
-
-    def _is_no_checkout(self, deed: Deed, path: str, exe: str) -> bool:
-        """Whether this is none of what git brings out of a history: it adds to no file that matters, and gives no file
-        of the work tree another name but when it is told to."""
-        if "/.git/" in path:
-            return adds(deed)
-        return deed.kind is Kind.RENAME and self._is_git(exe)
 
     def _arriving(self, deed: Deed, spots: list[Spot]) -> str:
         """The text of a small file that is about to take the place of a shown one, '' for anything else."""
@@ -334,7 +328,7 @@ class FileGuard:
         """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
         wanted: list[tuple[Action, str]] = []
         if fd >= 0 and not (deed.kind is Kind.OPEN and hands.gives_no_more(deed, fd)):
-            path = os.readlink(f"/proc/self/fd/{fd}")
+            path = self._behind(notice, fd)
             if path.startswith("/") and not path.startswith("/memfd:") and not path.endswith(" (deleted)"):
                 wanted.append((Action.FILE_WRITE, path))
         kind = deed.kind
@@ -364,6 +358,10 @@ class FileGuard:
                 raise fail(errno.ENOTEMPTY)
         return wanted
 
+    def _behind(self, notice: Notice, fd: int) -> str:
+        """The name of what our duplicate of the caller's descriptor holds, '' for what is nobody's. Raises OSError."""
+        return os.readlink(f"/proc/self/fd/{fd}")
+
     def _barred(self, action: Action, path: str) -> str:
         """Why nobody may do this, whatever a policy says; '' when somebody may."""
         whole = path + "/"
@@ -384,7 +382,7 @@ class FileGuard:
             return True
         path = spots[0].path if len(spots) > 1 else os.readlink(f"/proc/self/fd/{fd}")
         if "/.git/" in path:
-            return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
+            return not self._is_git(self._holding.program(notice.tid))
         return path.startswith("/") and path not in self._made and not self._fleeting(path) and os.path.lexists(path)
 
     def _is_free(self, action: Action, path: str) -> bool:
@@ -398,7 +396,7 @@ class FileGuard:
         adding = adds(deed)
         if self._adds(path):
             new = bool(spots) and spots[-1].found is None
-            return not (adding or new) or not self._keeps(path, os.readlink(f"/proc/{notice.tid}/exe"))
+            return not (adding or new) or not self._keeps(path, self._holding.program(notice.tid))
         if not spots or spots[-1].found is None:
             return False
         if "/.git/" not in path:
@@ -407,7 +405,7 @@ class FileGuard:
             return False  # an empty one says no more than none (uv puts it into its cache, for git to look no further)
         if adding and "/logs/" not in path:
             return True
-        return not self._is_git(os.readlink(f"/proc/{notice.tid}/exe"))
+        return not self._is_git(self._holding.program(notice.tid))
 
     @staticmethod
     def _is_own_proc(notice: Notice, spot: Spot) -> bool:

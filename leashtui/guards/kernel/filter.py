@@ -112,6 +112,7 @@ def _rules(tier: Tier) -> dict[int, _Block]:
     rules[nr.CLOSE_RANGE] = _when_any(2, _CLOSE_UNSHARE, _ERRNO | errno.ENOSYS)
     rules |= _sockets() | {number: _about_others(*which) for number, which in nr.STEERING.items()}
     if tier is Tier.COMPAT:
+        rules[nr.MOUNT] = _answer(_NOTIFY)  # an overlay shows files under names of nobody's
         return rules | {number: _fail(errno.ENOSYS) for number in NEW_MOUNTS}
     rules |= {number: _fail(errno.EPERM) for number in REFUSED_STRICT}
     rules[nr.UMASK] = _answer(_NOTIFY)  # files are made in its maker's stead, with a mask that is remembered

@@ -8,13 +8,12 @@ Invariant: `then` runs once, after every request was allowed, and only while the
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from leashtui.guards.kernel import tracee
-from leashtui.guards.kernel.image import ancestors_of, stat_of, words_of
+from leashtui.guards.kernel.image import ancestors_of, program_of, stat_of, words_of
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import say
 from leashtui.model.ports import Submit, Ticket
@@ -50,10 +49,13 @@ class Caller(NamedTuple):
 
 
 class Holding:
-    """submit: THE path. top: our own pid, above which nobody is an ancestor."""
+    """submit: THE path. top: our own pid, above which nobody is an ancestor. program: names what a process runs."""
 
-    def __init__(self, listener: Listener, submit: Submit, top: int) -> None:
+    def __init__(
+        self, listener: Listener, submit: Submit, top: int, program: Callable[[int], str] = program_of
+    ) -> None:
         self._listener = listener
+        self.program = program
         self._submit = submit
         self._top = top
         self._waiting: dict[int, _Wait] = {}
@@ -65,7 +67,7 @@ class Holding:
         group = tracee.group_of(tid)
         parent, start = stat_of(group)
         try:
-            exe = os.readlink(f"/proc/{group}/exe")
+            exe = self.program(group)
             words = words_of(group)[:_WORDS]
         except (OSError, ValueError):
             exe, words = "", ()

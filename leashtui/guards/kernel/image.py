@@ -34,6 +34,11 @@ def stat_of(pid: int) -> tuple[int, int]:
     return int(fields[1]), int(fields[19])
 
 
+def program_of(pid: int) -> str:
+    """The name of the file that a process runs. Raises OSError when it is gone."""
+    return os.readlink(f"/proc/{pid}/exe")
+
+
 def words_of(pid: int) -> tuple[str, ...]:
     """The command line, a word an element. Raises OSError, ValueError when it is longer than LIMIT."""
     return tuple(os.fsdecode(read_proc(pid, "cmdline", LIMIT).removesuffix(b"\0")).split("\0"))
@@ -154,7 +159,7 @@ def request_of(process: ProcessRef, ancestry: tuple[ProcessRef, ...], base: froz
         layer=Layer.KERNEL,
         cwd=os.readlink(f"/proc/{pid}/cwd"),
         argv=words,
-        exe=os.readlink(f"/proc/{pid}/exe"),
+        exe=program_of(pid),
         env=tuple([v for v in variables if v not in base]) if variables else (),
         process=process,
         ancestry=ancestry,

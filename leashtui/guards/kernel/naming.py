@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -58,12 +59,16 @@ class Deed(Struct, frozen=True):
     value: bytes = b""
 
 
-def read_deed(notice: Notice) -> Deed:
+Whole = Callable[[int, int, bytes], bytes]
+"""Makes a name absolute: the thread, the descriptor of the folder it starts from, the name."""
+
+
+def read_deed(notice: Notice, whole: Whole = absolute) -> Deed:
     """What the call says. Raises OSError as the kernel would (EFAULT, ENOENT, EBADF)."""
     a, number, tid = notice.args, notice.number, notice.tid
 
     def name(address: int, folder: int = _CWD) -> bytes:
-        return absolute(tid, folder, read_name(tid, address))
+        return whole(tid, folder, read_name(tid, address))
 
     if number in (nr.OPEN, nr.OPENAT, nr.CREAT):
         if number == nr.OPENAT:
@@ -98,7 +103,7 @@ def read_deed(notice: Notice) -> Deed:
         return Deed(Kind.MKNOD, (name(address, folder),), mode=mode & 0xFFFF, follow=False, numbers=(device,))
     if number == nr.TRUNCATE:
         return Deed(Kind.TRUNCATE, (name(a[0]),), numbers=(a[1] - (1 << 64) if a[1] >> 63 else a[1],))
-    return _of_what_is_there(notice)
+    return _of_what_is_there(notice, whole)
 
 
 def _opened(name: bytes, flags: int, mode: int) -> Deed:
@@ -107,12 +112,12 @@ def _opened(name: bytes, flags: int, mode: int) -> Deed:
     return Deed(Kind.OPEN, (name,), flags=flags, mode=mode & 0o7777, follow=not (once or flags & os.O_NOFOLLOW))
 
 
-def _of_what_is_there(notice: Notice) -> Deed:
+def _of_what_is_there(notice: Notice, whole: Whole) -> Deed:
     """Changes of owner, mode and attributes."""
     a, number, tid = notice.args, notice.number, notice.tid
 
     def name(address: int, folder: int = _CWD) -> tuple[bytes, ...]:
-        return (absolute(tid, folder, read_name(tid, address)),)
+        return (whole(tid, folder, read_name(tid, address)),)
 
     if number == nr.CHMOD:
         return Deed(Kind.CHMOD, name(a[0]), mode=a[1] & 0o7777)

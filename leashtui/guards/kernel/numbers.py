@@ -71,6 +71,7 @@ SENDTO, SENDMSG, SENDMMSG = of("sendto sendmsg sendmmsg")
 SETPRIORITY, IOPRIO_SET = of("setpriority ioprio_set")
 SCHED_SETPARAM, SCHED_SETSCHEDULER = of("sched_setparam sched_setscheduler")
 SCHED_SETAFFINITY, SCHED_SETATTR = of("sched_setaffinity sched_setattr")
+(MOUNT,) = of("mount")
 PIDFD_GETFD, LANDLOCK_CREATE = of("pidfd_getfd landlock_create_ruleset")
 SETFSUID, SETFSGID = of("setfsuid setfsgid")
 STEERING = {

@@ -44,9 +44,9 @@ NOT_IN_EXEC = (
     "secret files are not hidden; a program that may run can read them",
 )
 NOT_IN_COMPAT = (
-    "file changes are judged by name, and a program that races may change another file than it named (protected ones"
-    " are looked at again afterwards)",
-    "what a program does to files that only its own sandbox has is not judged; there it may give any file any name",
+    "from a sandbox of the agent's own, file changes are judged by name, and a program that races may change another"
+    " file than it named (protected ones are looked at again afterwards)",
+    "what a program does to files that only its own sandbox has is not judged, nor which program such a file is",
     "a key that is opened for an act stays closed inside a sandbox of the agent's own",
 )
 NOT_IN_STRICT = (

@@ -131,7 +131,7 @@ def descriptor_path(tid: int, number: int) -> bytes:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
 
 
-def _in_own_words(tid: int, text: bytes) -> bytes:
+def in_own_words(tid: int, text: bytes) -> bytes:
     """`text` with what means the caller itself spelled out. Raises Magic for a descriptor of its own, OSError."""
     text = b"/proc/" + text[6:].lstrip(b"/") if text.startswith(b"/proc//") else text
     if text.startswith(b"/dev/"):
@@ -160,7 +160,7 @@ def locate(tid: int, text: bytes, follow: bool, folders: Folders | None = None) 
     its spot is good until that is tidied. Raises OSError, Magic."""
     way = way_to if folders is None else folders.open
     for _ in range(_LINKS):
-        text = _in_own_words(tid, text)
+        text = in_own_words(tid, text)
         bare = text.rstrip(b"/")
         head, _, name = bare.rpartition(b"/")
         if name in (b"", b".", b".."):

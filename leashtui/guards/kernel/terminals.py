@@ -8,8 +8,11 @@ whose other end nobody of the session was seen to hold is the person's, whenever
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator
+
+from leashtui.guards.kernel.procfs import read_proc
 
 _PTMX = ("/dev/ptmx", "/dev/pts/ptmx")
 _REMEMBERED = 256
@@ -41,6 +44,17 @@ class Terminals:
 
     def _pids(self) -> Iterator[int]:
         yield from (int(name) for name in os.listdir("/proc") if name.isdigit() and self._inside(int(name)))
+
+
+def terminal_of(tid: int) -> bytes:
+    """The terminal that /dev/tty is for a thread, b"" where it is no common one. Raises OSError: ENXIO for none."""
+    number = int(read_proc(tid, "stat").rpartition(b")")[2].split()[4])
+    if not number:
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+    major, minor = os.major(number), os.minor(number)
+    if 136 <= major < 144:
+        return b"/dev/pts/%d" % ((major - 136 << 8) + minor)
+    return b"/dev/tty%d" % minor if major == 4 and 0 < minor < 64 else b""
 
 
 def _holds(pid: int, number: str) -> bool:

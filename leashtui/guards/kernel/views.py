@@ -3,20 +3,25 @@
 A sandbox shows its programs other names for the same files. A name is looked up as its caller would, from its root;
 what is found there is then sought among our own mounts, and counts only when device and inode are the same. Knows
 mountinfo. Refuses to judge. Hazard: a file system that exists in the sandbox alone (its tmpfs) has no name here: that
-is None.
+is None. What a mount shows of other file systems (overlay), or is out of its bearer's reach, cannot be told apart: that
+fails. Invariant: None is only ever said of a mount that was found and whose files nobody here has.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.procfs import field, status_of
 
 _IN_ROOT = 0x10 | abi.NO_MAGICLINKS
+_PROCESS = re.compile(rb"/proc/(?:\d+|self|thread-self)(?:/|$)")
 _ESCAPES = {b"\\040": b" ", b"\\011": b"\t", b"\\012": b"\n", b"\\134": b"\\"}
 
 
@@ -25,6 +30,7 @@ class _Mount(NamedTuple):
     device: bytes
     root: bytes
     point: bytes
+    kind: bytes
 
 
 class Views:
@@ -33,57 +39,144 @@ class Views:
 
     def __init__(self, agent: int) -> None:
         self._own = {os.readlink(f"/proc/{pid}/ns/mnt") for pid in ("self", agent)}
+        self._agent = agent
+        self._first = {m.number for m in _mounts(b"/proc/%d/mountinfo" % agent)}
+        self._proc = os.stat("/proc").st_dev
+        self._users = os.readlink(f"/proc/{agent}/ns/user")
+        self._filters = 1 + _filters(os.getpid())
 
     def is_ours(self, tid: int) -> bool:
         """Whether the thread sees files by the names we do. Raises OSError when that cannot be known."""
         return os.readlink(f"/proc/{tid}/ns/mnt") in self._own and os.readlink(f"/proc/{tid}/root") == "/"
 
+    def shows_own_proc(self, tid: int) -> bool:
+        """Whether the thread's /proc shows its own process as it is. Raises OSError."""
+        mounts = _mounts(b"/proc/%d/mountinfo" % tid)
+        return not any(_PROCESS.match(m.point) or (m.point == b"/proc" and m.kind != b"proc") for m in mounts)
+
+    def is_bare(self, tid: int) -> bool:
+        """Whether the thread has no sandbox but the session's: our names, and no filter of its own. Raises OSError."""
+        return self.is_ours(tid) and _filters(tid) <= self._filters
+
+    def knows_users_of(self, tid: int) -> bool:
+        """Whether numbers of users mean to the thread what they mean to the agent. Raises OSError."""
+        return os.readlink(f"/proc/{tid}/ns/user") == self._users
+
     @contextlib.contextmanager
     def held(self, tid: int, name: bytes) -> Iterator[int]:
         """A descriptor that only names what `name` leads to for the thread. Raises OSError."""
-        top = os.open(f"/proc/{tid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with _held(top, name, 0) as fd:
-                yield fd
-        finally:
-            os.close(top)
+        with _root(tid) as top, _held(top, name, 0) as fd:
+            yield fd
 
     def ours(self, tid: int, name: bytes, *, follow: bool) -> bytes | None:
         """Our name of the thread's absolute `name`, None when there is none. follow: a link in the last place too.
 
-        Raises OSError when it leads nowhere.
+        Raises OSError when it leads nowhere, or to where nobody can tell.
         """
-        top = os.open(f"/proc/{tid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with _root(tid) as top:
             if follow:
                 with contextlib.suppress(FileNotFoundError), _held(top, name, 0) as whole:
-                    return self._name(tid, whole)
+                    return self._name(tid, whole, top)
             head, _, last = name.rstrip(b"/").rpartition(b"/")
             with _held(top, head or b"/", os.O_DIRECTORY) as folder:
-                found = self._name(tid, folder)
-        finally:
-            os.close(top)
+                found = self._name(tid, folder, top)
         return None if found is None else found.rstrip(b"/") + b"/" + last
 
-    def _name(self, tid: int, fd: int) -> bytes | None:
-        path, found = os.readlink(b"/proc/self/fd/%d" % fd), os.fstat(fd)
-        for name in (path, *self._elsewhere(tid, fd, path)):
+    def behind(self, tid: int, fd: int) -> bytes | None:
+        """Our name of what our descriptor holds, which is a thread's, as `ours`."""
+        with _root(tid) as top:
+            return self._name(tid, fd, top)
+
+    def program(self, pid: int) -> str:
+        """Our name of what a process runs; what only its sandbox has is named through its root. Raises OSError."""
+        inside = os.readlink(f"/proc/{pid}/exe")
+        if self.is_ours(pid):
+            return inside
+        fd = os.open(f"/proc/{pid}/exe", os.O_PATH | os.O_CLOEXEC)
+        try:
+            found = self.behind(pid, fd)
+        except PermissionError:
+            found = None
+        finally:
+            os.close(fd)
+        return os.fsdecode(found) if found is not None else f"/proc/{pid}/root{inside}"
+
+    def script(self, pid: int, name: str) -> str:
+        """Our name of a file or folder that a process calls `name`, which is as it stands where both mean the same.
+        Raises OSError where the process is gone."""
+        if self.is_ours(pid):
+            return name
+        whole = os.path.join(os.readlink(f"/proc/{pid}/cwd"), name)
+        try:
+            found = self.ours(pid, os.fsencode(whole), follow=True)
+        except PermissionError:
+            found = None
+        except OSError:
+            return name  # no file
+        if found == os.fsencode(os.path.normpath(whole)):
+            return name
+        return os.fsdecode(found) if found is not None else f"/proc/{pid}/root{whole}"
+
+    def standing(self, tid: int, link: bytes) -> bytes:
+        """The thread's own name of the folder behind a link of its /proc (cwd, fd/3). Raises OSError where that name
+        leads elsewhere for it: what was mounted over, is out of its root, or came from another sandbox."""
+        way = b"/proc/%d/%s" % (tid, link)
+        there = os.stat(way)
+        if there.st_dev == self._proc:
+            return os.readlink(way)  # of the /proc that is ours too: who sets up a sandbox keeps it open
+        with _root(tid) as top:
+            base = _within(os.readlink(b"/proc/self/fd/%d" % top), os.readlink(way))
+            with _held(top, base, 0) as fd:
+                same = os.fstat(fd)
+        if (there.st_dev, there.st_ino) != (same.st_dev, same.st_ino):
+            raise OSError(errno.EACCES, "a folder that its name does not lead to")
+        return base
+
+    def _name(self, tid: int, fd: int, top: int) -> bytes | None:
+        path, number = os.readlink(b"/proc/self/fd/%d" % fd), _field(b"/proc/self/fdinfo/%d" % fd, b"mnt_id:")
+        if not path.startswith(b"/") or number in self._numbers():
+            return path
+        found = os.fstat(fd)
+        for name in (path, *self._elsewhere(tid, number, path, os.readlink(b"/proc/self/fd/%d" % top))):
             with contextlib.suppress(OSError):
                 here = os.stat(name)
                 if (here.st_dev, here.st_ino) == (found.st_dev, found.st_ino):
                     return name
         return None
 
-    def _elsewhere(self, tid: int, fd: int, path: bytes) -> Iterator[bytes]:
-        """Names that our mounts give what their mount holds there."""
-        number = _field(b"/proc/self/fdinfo/%d" % fd, b"mnt_id:")
+    def _numbers(self) -> set[bytes]:
+        """Of the mounts that lie where their paths say for us: ours, and the agent's as long as it shows them all."""
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{self._agent}/root") == "/":
+                self._first = {m.number for m in _mounts(b"/proc/%d/mountinfo" % self._agent)}
+        return self._first | {m.number for m in _mounts(b"/proc/self/mountinfo")}
+
+    def _elsewhere(self, tid: int, number: bytes, path: bytes, root: bytes) -> Iterator[bytes]:
+        """Names that our mounts give what their mount holds there. root: theirs, which their list leaves out."""
         theirs = next((m for m in _mounts(b"/proc/%d/mountinfo" % tid) if m.number == number), None)
-        if theirs is None or not _is_below(path, theirs.point):
-            return
-        inside = _joined(theirs.root, path[len(theirs.point.rstrip(b"/")) :])
+        seen = _within(root, path)
+        if theirs is None or theirs.kind == b"overlay" or not _is_below(seen, theirs.point):
+            raise OSError(errno.EACCES, "a file that cannot be named")
+        inside = _joined(theirs.root, seen[len(theirs.point.rstrip(b"/")) :])
         for mount in _mounts(b"/proc/self/mountinfo"):
             if mount.device == theirs.device and _is_below(inside, mount.root):
                 yield _joined(mount.point, inside[len(mount.root.rstrip(b"/")) :])
+
+
+@contextlib.contextmanager
+def _root(tid: int) -> Iterator[int]:
+    top = os.open(f"/proc/{tid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield top
+    finally:
+        os.close(top)
+
+
+def _within(root: bytes, path: bytes) -> bytes:
+    """A path without the root it lies in, as its bearer would say it. Raises OSError when it lies outside."""
+    if not _is_below(path, root):
+        raise OSError(errno.EACCES, "a file outside of the root")
+    return path if root == b"/" else path[len(root) :] or b"/"
 
 
 @contextlib.contextmanager
@@ -97,10 +190,19 @@ def _held(top: int, name: bytes, flags: int) -> Iterator[int]:
         os.close(fd)
 
 
+def _filters(tid: int) -> int:
+    """How many filters a thread has (0 before Linux 5.9, which does not say)."""
+    return int(field(status_of(tid), b"Seccomp_filters") or b"0")
+
+
 def _mounts(place: bytes) -> list[_Mount]:
     with open(place, "rb") as file:
         rows = (line.split(b" ", 5) for line in file)
-        return [_Mount(r[0], r[2], _plain(r[3]), _plain(r[4])) for r in rows]
+        return [_Mount(r[0], r[2], _plain(r[3]), _plain(r[4]), _kind(r[5])) for r in rows]
+
+
+def _kind(rest: bytes) -> bytes:
+    return rest.partition(b" - ")[2].partition(b" ")[0]
 
 
 def _plain(text: bytes) -> bytes:

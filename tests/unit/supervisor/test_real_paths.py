@@ -33,9 +33,7 @@ def test_as_python_finds_it(tmp_path: Path, name: str) -> None:
     assert probe.real(path) == os.path.realpath(path)
 
 
-@pytest.mark.parametrize(
-    "path", ["/dev/null", "/dev/fd/0", "/dev/stdin", "/proc/self/exe", "/", "relative", "//tmp", "/tmp/\0"]
-)
+@pytest.mark.parametrize("path", ["/dev/null", "/proc/self/exe", "/", "relative", "//tmp", "/tmp/\0"])
 def test_elsewhere_too(tmp_path: Path, path: str) -> None:
     expected = path if "\0" in path else os.path.realpath(path)
     assert RepositoryProbe(str(tmp_path)).real(path) == expected
@@ -48,3 +46,11 @@ def test_a_folder_nobody_may_enter(tmp_path: Path) -> None:
         assert RepositoryProbe(str(tmp_path)).real(f"{closed}/x/../y") == os.path.realpath(f"{closed}/x/../y")
     finally:
         closed.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/dev/stderr", "/dev/stderr"), ("/dev/fd/2", "/dev/fd/2"), ("/proc/self/fd/1", "/dev/fd/1")],
+)
+def test_a_descriptor_is_the_callers_not_ours(tmp_path: Path, path: str, expected: str) -> None:
+    assert RepositoryProbe(str(tmp_path)).real(path) == expected
