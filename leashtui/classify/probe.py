@@ -60,7 +60,8 @@ class Probe(Protocol):
         """Whether all that git would throw away or write anew is of this session's making. Words parted by NUL:
 
         `repository`, a folder; `commits`, words of rev-list; `branch`, a name; `untracked` or, what git ignores too,
-        `left`, with absolute paths; `edits`, and the revision that files will be as.
+        `left`, with absolute paths; `edits`, the revision that files will be as, and the absolute paths of those
+        files where only some are meant.
         """
         ...
 

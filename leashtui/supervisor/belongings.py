@@ -53,7 +53,7 @@ class Belongings:
             )
         if kind in ("untracked", "left"):
             return self._untracked(words, ignored=kind == "left")
-        return kind == "edits" and self._edits(words[0])
+        return kind == "edits" and self._edits(*words)
 
     def _repository(self, folder: str) -> bool:
         """A folder with its repository, all made by the session, that keeps nothing elsewhere."""
@@ -110,8 +110,11 @@ class Belongings:
     def _is_own_file(self, name: str) -> bool:
         return self._made(os.path.join(self._root, name))
 
-    def _edits(self, target: str) -> bool:
-        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session."""
+    def _edits(self, target: str, *paths: str) -> bool:
+        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session.
+
+        paths: absolute, then only what lies there and below.
+        """
         if not _REVISION.fullmatch(target):
             return False
         index, head, other = self._index(), self._tree("HEAD"), self._tree(target)
@@ -120,7 +123,10 @@ class Belongings:
         changed = {name for name in index.keys() | head.keys() if index.get(name, ("",))[0] != head.get(name)}
         changed |= {name for name, (_, stamp) in index.items() if stamp != self._stamp(name)}
         changed |= {name for name in other.keys() - index.keys() if os.path.lexists(os.path.join(self._root, name))}
-        return all(self._is_own_edit(name) for name in changed)
+        tops = [os.path.relpath(path, self._root) for path in paths]
+        if any(top.startswith("..") for top in tops):
+            return False
+        return all(self._is_own_edit(name) for name in changed if not tops or _is_below(name, tops))
 
     def _is_own_edit(self, name: str) -> bool:
         path = os.path.join(self._root, name)
@@ -159,3 +165,7 @@ class Belongings:
             return "gone"
         seconds, rest = divmod(found.st_mtime_ns, 10**9)
         return f"{seconds}:{rest} {found.st_ino & 0xFFFFFFFF} {found.st_size}"
+
+
+def _is_below(name: str, tops: Sequence[str]) -> bool:
+    return any(top == "." or name == top or name.startswith(f"{top}/") for top in tops)

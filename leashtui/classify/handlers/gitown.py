@@ -21,6 +21,8 @@ _HARMLESS = lazy(
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
 _SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|core\.(?:pager|editor)=")
+_ASIDE = lazy(r"-[pP]|--(?:no-pager|paginate|no-optional-locks|literal-pathspecs|no-advice|exec-path=.*)")
+"""Options before the subcommand that change nothing of that; a path may mean others by what is not among them."""
 _MEANS_MORE = lazy(r"[*?\[\\]")
 """In a path that git is given: it stands for others."""
 _DEPTH = 32
@@ -39,6 +41,8 @@ def _is_plain(call: Call) -> bool:
             return False
         if not word.startswith("-") and former not in ("-c", "-C"):
             break
+        if former not in ("-c", "-C") and word not in ("-c", "-C") and _ASIDE.fullmatch(word) is None:
+            return False
         former = str(word) if former not in ("-c", "-C") else ""
     return not any(word.startswith(_ELSEWHERE) for word in call.words[1:])
 
@@ -94,10 +98,19 @@ def are_own_commits(call: Call, upstream: str, tip: str = "HEAD") -> bool:
     return _is_here(call) and _are_own(call, "commits", tip, "--not", upstream)
 
 
-def is_all_own(call: Call, target: str) -> bool:
-    """Whether files become as a revision has them without an edit of anybody else's being lost."""
-    inside = any(word.startswith("--rec") for word in call.words)  # submodules, whose files nobody looked at
-    return not inside and _is_here(call) and _are_own(call, "edits", target)
+def is_all_own(call: Call, target: str, *paths: Word) -> bool:
+    """Whether files become as a revision has them without an edit of anybody else's being lost. paths: only those."""
+    if any(word.startswith(("--rec", "--pathspec-")) for word in call.words):
+        return False  # submodules, whose files nobody looked at, or paths that are listed elsewhere
+    if any(_means_more(path) or not call.path(path) for path in paths) or not _is_here(call):
+        return False
+    if call.machine.is_ahead and call.state.vars.get("git stash") is not None:
+        return True
+    return _are_own(call, "edits", target, *map(call.path, paths))
+
+
+def _means_more(path: Word) -> bool:
+    return path.startswith(":") or _MEANS_MORE.search(path) is not None
 
 
 def are_own_leftovers(call: Call, words: list[Word]) -> bool:
@@ -107,7 +120,7 @@ def are_own_leftovers(call: Call, words: list[Word]) -> bool:
     if "e" in short or short.count("f") + flags.count(Word("--force")) > 1 or any(f.startswith("--e") for f in flags):
         return False
     paths = [word for word in words if word not in flags and word != "--"]
-    if any(path.startswith(":") or _MEANS_MORE.search(path) for path in paths):
+    if any(map(_means_more, paths)):
         return False
     places = [call.path(path) for path in paths] or [call.state.cwd]
     kind = "left" if "x" in short or "X" in short else "untracked"
@@ -140,6 +153,33 @@ def is_own_name(call: Call, ref: str) -> bool:
         return probe.made(place) and (not branch or (_is_here(call) and _are_own(call, "branch", branch)))
     told = setting.bounds.files and call.state.vars.get(f"git ref {ref}") is not None
     return (told or call.machine.is_ahead) and probe.exists(place) is False
+
+
+def is_own_tree(call: Call, words: list[Word]) -> bool:
+    """Whether the work tree that `git worktree remove` is given was made in this session, with all that is in it."""
+    paths = [word for word in words if not word.startswith("-")]
+    if len(paths) != 1 or not _is_here(call):
+        return False
+    setting, path = call.machine.setting, call.path(paths[0])
+    if not is_fixed(path) or not is_within(path, setting.workspace.root):
+        return False
+    told = call.state.vars.get(f"git worktree {path}") is not None
+    if call.machine.is_ahead and told and setting.probe.exists(path) is False:
+        return True
+    kept = (setting.probe.read_text(f"{path}/.git") or "").partition("gitdir: ")[2].strip()
+    below = kept.rpartition("/")[0] == f"{setting.workspace.root}/.git/worktrees"  # else another is meant by that name
+    known = below and (setting.probe.read_text(f"{kept}/gitdir") or "").strip() == f"{path}/.git"
+    return known and setting.probe.made(setting.probe.real(path))
+
+
+def makes_tree(call: Call, path: Word) -> None:
+    """A work tree is made by this command."""
+    call.state.assign(f"git worktree {call.path(path)}", path)
+
+
+def stashes(call: Call) -> None:
+    """Edits are put aside by this command: what is left then, git will be asked about when it starts."""
+    call.state.assign("git stash", Word("made"))
 
 
 def names(call: Call, ref: str) -> None:

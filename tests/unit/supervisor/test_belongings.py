@@ -125,6 +125,19 @@ def test_an_untracked_file_in_the_way_of_another_commit(place: Place) -> None:
     assert place.own("edits", "HEAD")
 
 
+def test_only_edits_below_the_paths_that_are_meant_count(place: Place) -> None:
+    place.write("a.txt", "2")
+    root = place.root
+    assert not place.own("edits", "HEAD") and not place.own("edits", "HEAD", str(root))
+    assert place.own("edits", "HEAD", str(root / "d")) and place.own("edits", "HEAD", str(root / "a"))
+    assert not place.own("edits", "HEAD", str(root / "d"), str(root / "a.txt"))
+    assert not place.own("edits", "HEAD", str(root.parent))
+    place.write("d/b.txt", "2")
+    assert not place.own("edits", "HEAD", str(root / "d")) and not place.own("edits", "HEAD", str(root / "d/b.txt"))
+    place.edited.add(str(root / "d/b.txt"))
+    assert place.own("edits", "HEAD", str(root / "d"))
+
+
 @pytest.mark.parametrize("name", ["--output=x", "", "-p", "HEAD --not"])
 def test_only_names_of_revisions_are_handed_to_git(place: Place, name: str) -> None:
     assert not place.own("edits", name)
