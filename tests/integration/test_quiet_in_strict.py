@@ -209,6 +209,28 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
         assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
 
 
+def test_a_browser_that_rolls_dice_for_its_port_is_not_asked_about(leg: Leg) -> None:
+    """Nor where it asks for a way to IPv6, and sends nothing. Control: the same by another name."""
+    lines = (
+        "import errno, socket",
+        "def said(act, to, family=socket.AF_INET):",
+        "    with socket.socket(family, socket.SOCK_DGRAM) as line:",
+        "        try: getattr(line, act)(to)",
+        "        except OSError as error: return errno.errorcode[error.errno]",
+        "        return 'done'",
+        "print(said('bind', ('0.0.0.0', 21541)), said('bind', ('0.0.0.0', 0)),"
+        " said('connect', ('2001:4860:4860::8888', 443), socket.AF_INET6))",
+    )
+    code = "\n".join(lines)
+    python = os.path.realpath("/usr/bin/python3")
+    told = "EADDRINUSE done ENETUNREACH\n"
+    done = leg.run(["sh", "-c", 'mkdir -p b && cp "$0" b/chromium && exec b/chromium -c "$1"', python, code], 30)
+    assert done["out"] == told, done
+    done = leg.run([python, "-c", code], 30)
+    assert "REFUSED" in done["out"] and "EACCES done ENETUNREACH" in done["out"], done
+    leg.run(["rm", "-r", "b"], 30)
+
+
 @pytest.mark.parametrize(
     "line",
     [
