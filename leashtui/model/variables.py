@@ -1,4 +1,5 @@
-"""Which environment variables can make some program run code, another program or in another repository (`Request.env`).
+"""Which environment variables can make some program run code or another program, in another repository or at another
+server (`Request.env`).
 
 Knows names only. Refuses to say whether a value is dangerous (the classifier does). Invariant: the kernel guard and the
 shell shim report the same variables, because both ask here.
@@ -13,7 +14,8 @@ JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS LUA_INIT PAGER MANPAGER LESSOPE
 GIT_SSH GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_PAGER GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS GIT_PROXY_COMMAND
 GIT_EXEC_PATH GIT_TEMPLATE_DIR GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_NAMESPACE
 SSH_ASKPASS SUDO_ASKPASS RSYNC_RSH CVS_RSH TAR_OPTIONS MAKEFLAGS
-MAKEFILES CC CXX RUSTC_WRAPPER CARGO_HOME DOCKER_HOST KUBECONFIG
+MAKEFILES CC CXX RUSTC_WRAPPER CARGO_HOME DOCKER_HOST KUBECONFIG GNUPGHOME
+PGHOST PGPORT PGHOSTADDR PGSERVICE PGSERVICEFILE
 """
 NAMES = frozenset(_NAMES.split())
 PREFIXES = ("LD_", "GIT_CONFIG", "BASH_FUNC_", "npm_config_")

@@ -17,7 +17,7 @@ Git = Callable[[Sequence[str]], str | None]
 """Runs one harmless command of git in the workspace: its words; what it printed, None when it failed."""
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@~^{}-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_ELSEWHERE = re.compile(r"(?im)worktree|^\s*\[\s*include")
+_ELSEWHERE = re.compile(r"(?im)worktree|denycurrentbranch|^\s*\[\s*include")
 _ENTRY = re.compile(r"\d{6} ([0-9a-f]+) \d\t(.*)", re.S)
 _TOLD = re.compile(r"  ctime: .*\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n.*\n  size: (\d+)\tflags: .*\n")
 _OTHERWISE = ("info/grafts", "shallow", "refs/replace")
@@ -41,7 +41,9 @@ class Belongings:
         """See classify.probe.Probe.are_own."""
         kind, *words = question.split("\0")
         if kind == "repository":
-            return self._repository(words[0])
+            return self._repository(words[0], os.path.join(words[0], ".git"))
+        if kind == "bare":
+            return self._repository(words[0], words[0])
         if not self._is_usual():
             return False
         if kind == "commits":
@@ -55,9 +57,8 @@ class Belongings:
             return self._untracked(words, ignored=kind == "left")
         return kind == "edits" and self._edits(*words)
 
-    def _repository(self, folder: str) -> bool:
-        """A folder with its repository, all made by the session, that keeps nothing elsewhere."""
-        kept = os.path.join(folder, ".git")
+    def _repository(self, folder: str, kept: str) -> bool:
+        """A folder with its repository, all made by the session, that keeps nothing elsewhere. kept: git's own."""
         try:
             if not stat.S_ISDIR(os.lstat(kept).st_mode) or os.path.realpath(kept) != kept:
                 return False

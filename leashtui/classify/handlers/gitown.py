@@ -155,6 +155,70 @@ def is_own_name(call: Call, ref: str) -> bool:
     return (told or call.machine.is_ahead) and probe.exists(place) is False
 
 
+_PLAIN_WAY = lazy(r"[^:\s][^:\n]*")
+"""An address that is a folder's path."""
+_REMOTE = lazy(r'(?m)^\[remote "origin"\]\n(?:\t(?:fetch|tagopt) = [^\n]*\n)*?\turl = (/[^\n"\\]*)\n')
+
+
+def is_own_remote(call: Call, remote: str) -> bool:
+    """Whether what git pushes to is a repository in a folder that this session made, with nothing else of anybody's."""
+    if not _is_plain(call):
+        return False
+    if not is_fixed(call.state.cwd) or call.machine.setting.probe.exists(call.state.cwd) is False:
+        return call.machine.is_ahead
+    address = _address(call, remote)
+    if not address:
+        return False
+    return _is_own_bare(call, address)
+
+
+def is_own_address(call: Call, address: str) -> bool:
+    """Whether a remote's address is such a folder."""
+    return is_fixed(address) and _PLAIN_WAY.fullmatch(address) is not None and _is_own_bare(call, call.path(address))
+
+
+def is_own_source(call: Call, address: Word) -> bool:
+    """Whether `git submodule add` takes over a repository of the session's making.
+
+    Its way must be told in full: `./x` begins where the remote of the repository lies.
+    """
+    path = call.path(address) if address.startswith("/") and _PLAIN_WAY.fullmatch(address) else ""
+    if not path or not is_fixed(path) or not is_within(path, call.machine.setting.workspace.root):
+        return False
+    if call.machine.setting.probe.exists(path) is False:
+        return call.machine.is_ahead
+    real = call.machine.setting.probe.real(path)
+    return _are_own(call, "repository", real) or _are_own(call, "bare", real)
+
+
+def _is_own_bare(call: Call, path: str) -> bool:
+    """Whether a path is a bare repository of the session's making, or one that a text makes yet."""
+    probe = call.machine.setting.probe
+    real = probe.real(path) if path else ""
+    if not real or probe.exists(real) is False:
+        return bool(real) and call.machine.is_ahead
+    return _are_own(call, "bare", real)
+
+
+def _address(call: Call, remote: str) -> str:
+    """The folder that a push goes to, '' where it is none or not known."""
+    setting, root = call.machine.setting, call.machine.setting.workspace.root
+    changed = call.state.vars.get(f"git remote {remote}")
+    if changed is not None:
+        told = str(changed[0]) if len(changed) == 1 else ""
+    elif _is_here(call):
+        told = setting.probe.remote_address(remote) or ""
+    elif is_own_repository(call) and remote == "origin":
+        config = setting.probe.read_text(f"{call.state.cwd}/.git/config") or ""
+        found = _REMOTE.search(config) if config.count("url") == 1 and "nclude" not in config else None
+        told = found[1] if found is not None else ""
+    else:
+        return ""
+    if not is_fixed(told) or _PLAIN_WAY.fullmatch(told) is None:
+        return ""
+    return told if told.startswith("/") else call.path(Word(f"{root if _is_here(call) else call.state.cwd}/{told}"))
+
+
 def is_own_tree(call: Call, words: list[Word]) -> bool:
     """Whether the work tree that `git worktree remove` is given was made in this session, with all that is in it."""
     paths = [word for word in words if not word.startswith("-")]
@@ -170,6 +234,12 @@ def is_own_tree(call: Call, words: list[Word]) -> bool:
     below = kept.rpartition("/")[0] == f"{setting.workspace.root}/.git/worktrees"  # else another is meant by that name
     known = below and (setting.probe.read_text(f"{kept}/gitdir") or "").strip() == f"{path}/.git"
     return known and setting.probe.made(setting.probe.real(path))
+
+
+def is_own_remote_name(call: Call, name: str) -> bool:
+    """Whether a remote was not there when the session began."""
+    pins = call.machine.setting.workspace.pins
+    return _is_here(call) and pins is not None and is_fixed(name) and name not in dict(pins.remotes)
 
 
 def makes_tree(call: Call, path: Word) -> None:

@@ -15,8 +15,10 @@ from leashtui.classify.handlers.gitown import (
     are_own_edits,
     commits,
     is_all_own,
+    is_own_address,
     is_own_commit,
     is_own_name,
+    is_own_remote_name,
     makes_tree,
     names,
     stashes,
@@ -191,7 +193,8 @@ def _rm(call: Call, options: Options, words: list[Word]) -> None:
         if not options.has("--cached"):
             _changes(call, path)
     if options.has("-f", "--force") and not options.has("--cached"):
-        _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
+        if not options.args or not is_all_own(call, "HEAD", *options.args):
+            _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
     elif (
         options.has("-r")
         and any(w in (".", "./", "*", ":/") or is_pattern(w) and w.strip("*./\x00") == "" for w in options.args)
@@ -422,6 +425,8 @@ def remote(call: Call, spec: Spec, options: Options) -> Stream | None:
     name = show(options.args[0]) if options.args else ""
     if act in ("add", "set-url", "rename") and options.args:
         renamed(call, name=bare(options.args[1 if act == "rename" else 0]) if len(options.args) > 1 else "", url=url)
+    if (act == "add" and is_own_address(call, url)) or (act in ("remove", "rm") and is_own_remote_name(call, name)):
+        return None
     verbs = {"add": "adds the remote", "set-url": "changes where the remote", "rename": "renames the remote"}
     tail = f" leads: {show(url)}" if act == "set-url" else f", {show(url)}" if url else ""
     call.add(Verb.REMOTE_CHANGE, url or name, f"{verbs.get(act, 'removes the remote')} {name}{tail}")
