@@ -89,4 +89,15 @@ WORK = (
     ' exit(ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % t, -100, b"tmp-linked", 0x400))\' && rm tmp-linked',
     'python3 -c \'import os; c = os.path.expanduser("~/.bun/install/cache"); os.makedirs(c, exist_ok=True);'
     " os.open(c, os.O_TMPFILE | os.O_RDWR)'",
+    "git worktree add -q tree -b w && cd tree && echo 1 > n && cd .. && git worktree remove --force tree"
+    " && git branch -D w",
+    "git init -q --bare r.git && git remote add t r.git && git push -q t HEAD:refs/heads/x && git push -qf t HEAD:x"
+    " && git remote remove t && rm -rf r.git",
+    "git init -q lib && git -C lib commit -q --allow-empty -m x && git -c protocol.file.allow=always submodule --quiet"
+    " add $PWD/lib sub && git rm -qf sub && git rm -q --cached .gitmodules; rm -rf lib .gitmodules; test ! -e sub",
+    "rm -f q.*; for n in 1 2; do echo $n > q.$n; done; rm q.*; seq 2 | xargs -I{} sh -c 'echo {} > p{}; rm p{}'",
+    "printf 'a\\r\\n' | sed \"s/$(printf '\\r')//\" | cat -A | grep -qx 'a\\$'",
+    "command -v gpg > /dev/null || exit 0; export GNUPGHOME=$PWD/keys; mkdir -m 700 keys && gpg --batch -q --passphrase"
+    " '' --quick-gen-key x ed25519 sign 1d 2> log; echo x > m && gpg --batch -q --detach-sign m; r=$?;"
+    " gpgconf --kill all; sleep .2; rm -r m m.sig log; exit $r",
 )

@@ -21,6 +21,7 @@ _HARMLESS = lazy(
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
 _SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|core\.(?:pager|editor)=")
+_PARAMETERS = lazy(r"(?:'(?:user|commit|tag|advice|color|init|protocol)\.[\w.-]+'='[^']*' ?)+")
 _ASIDE = lazy(r"-[pP]|--(?:no-pager|paginate|no-optional-locks|literal-pathspecs|no-advice|exec-path=.*)")
 """Options before the subcommand that change nothing of that; a path may mean others by what is not among them."""
 _MEANS_MORE = lazy(r"[*?\[\\]")
@@ -51,6 +52,8 @@ def _says_the_same(call: Call, name: str, value: Word) -> bool:
     """Whether a variable changes nothing of that: git tells its own children where they are."""
     if name == "GIT_DIR":
         return call.path(value) == f"{call.state.cwd}/.git"
+    if name == "GIT_CONFIG_PARAMETERS":  # what `-c` said to the git that starts this one
+        return _PARAMETERS.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None
 
 

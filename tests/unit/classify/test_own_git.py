@@ -113,6 +113,10 @@ class Answers(Repository):
         ("cd lib && git reset --hard && git clean -fdx && git branch -D x", (f"repository {CWD}/lib",)),
         ("git -c user.name=x -C lib reset --hard HEAD~1", (f"repository {CWD}/lib",)),
         ("git -C lib gc --prune=now", (f"repository {CWD}/lib",)),
+        (
+            "export GIT_CONFIG_PARAMETERS=\"'protocol.file.allow'='always' 'tag.x'='y'\"; git -C lib gc --prune=now",
+            (f"repository {CWD}/lib",),
+        ),
         ("git -C lib stash drop", (f"repository {CWD}/lib",)),
         ("git -C lib update-ref -d refs/heads/x", (f"repository {CWD}/lib",)),
     ],
@@ -143,6 +147,7 @@ def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[st
         "git --glob-pathspecs restore src", "git checkout -- ':(icase)notes.md'", "git worktree remove -f src",
         "git worktree remove -f tree", "git checkout --recurse-submodules -- lib",
         "git reflog expire --expire=now --all",
+        "export GIT_CONFIG_PARAMETERS=\"'user.name'='x' 'core.worktree'='..'\"; git reset --hard",
         "git -C lib push -f origin main", "git gc --prune=now", "git update-ref -d refs/heads/main",
     ],
 )  # fmt: skip

@@ -168,3 +168,62 @@ def test_a_key_may_be_made_in_a_folder_of_the_sessions_own(path: str) -> None:
         engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Machine(own, there=(folder,)), bounds=SEEN)
         facts = engine(Request(Action.FILE_WRITE, Layer.KERNEL, CWD, ("x",), exe="/usr/bin/x", path=path))
         assert (Place.SECRET in {e.place for e in facts.effects}) is not bool(own)
+
+
+MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site1.settings')\n"
+SETTINGS = """from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "settings", "own"),
+    [
+        ("cd dj && python manage.py migrate", SETTINGS, True),
+        ("python3 dj/manage.py flush --noinput", SETTINGS, True),
+        ("python other/manage.py migrate", SETTINGS, None),
+        ("cd dj && DJANGO_SETTINGS_MODULE=prod python manage.py migrate", SETTINGS, False),
+        ("cd dj && export DJANGO_SETTINGS_MODULE=prod; python manage.py migrate", SETTINGS, False),
+        ("cd dj && python manage.py migrate --settings=prod", SETTINGS, False),
+        ("cd dj && python manage.py migrate --database replica", SETTINGS, False),
+        ("cd dj && python manage.py migrate", SETTINGS + "from .local import *\n", False),
+        ("cd dj && python manage.py migrate", SETTINGS + "DATABASES['default']['NAME'] = '/srv/x'\n", False),
+        ("cd dj && python manage.py migrate", SETTINGS + "BASE_DIR = Path('/srv')\n", False),
+        ("cd dj && python manage.py migrate", SETTINGS.replace('sqlite3",', 'postgresql",'), False),
+        ("cd dj && python manage.py migrate", SETTINGS.replace("BASE_DIR /", "HOME /"), False),
+        ("cd dj && python manage.py migrate", SETTINGS + "globals()['DATA' + 'BASES'] = 1\n", False),
+        ("cd dj && python manage.py migrate", "syntax error", False),
+    ],
+)
+def test_a_projects_database_is_the_sessions_where_it_says_so(line: str, settings: str, own: bool | None) -> None:
+    """own: None where the project is not there yet."""
+    database = f"{CWD}/dj/db.sqlite3"
+    for made in (database, ""):
+        machine = Machine(made, there=(f"{CWD}/dj/manage.py", database))
+        machine.texts |= {f"{CWD}/dj/manage.py": MANAGE, f"{CWD}/dj/site1/settings.py": settings}
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, machine, bounds=SEEN)
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, ("bash", "-c", line), exe="/usr/bin/bash")
+        changes = Verb.DATA_CHANGE in {e.verb for e in engine(request).effects}
+        assert changes is not (own is None or (own and bool(made)))
+
+
+@pytest.mark.parametrize(
+    ("line", "variable"),
+    [
+        ("psql -h localhost -p 5999 -c drop", ("PGHOSTADDR", "192.0.2.1")),
+        ("psql -h localhost -p 5999 -c drop", ("PGSERVICE", "prod")),
+        ("python dj/manage.py migrate", ("DJANGO_SETTINGS_MODULE", "prod")),
+        ("gpg --quick-gen-key x", ("GNUPGHOME", "/home/dev/.gnupg")),
+    ],
+)
+def test_variables_say_which_is_meant(line: str, variable: tuple[str, str]) -> None:
+    machine = Machine("tcp:5999", there=(f"{CWD}/dj/manage.py", "/home/dev/.gnupg"))
+    machine.texts |= {f"{CWD}/dj/manage.py": MANAGE, f"{CWD}/dj/site1/settings.py": SETTINGS}
+    machine.own = (*machine.own, f"{CWD}/dj/db.sqlite3")
+    argv = (*line.split(), "table") if line.startswith("psql") else tuple(line.split())
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, machine, bounds=SEEN)
+    for env in ((), (variable,)):
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, argv, exe=f"/usr/bin/{argv[0]}", env=env)
+        asked = bool(TELLING & {e.verb for e in engine(request).effects})
+        assert asked is bool(env) or argv[0] == "gpg"
