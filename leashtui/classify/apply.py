@@ -111,8 +111,8 @@ def apply(call: Call, spec: Spec) -> Stream:
         call.sign("dry_run")
         call.direct = True
         return call.out()
-    if chosen is not spec and spec.handler.startswith("*"):
-        _handler(call, spec, options, spec.handler[1:])
+    if spec.handler.startswith("*"):
+        _handler(call, spec, options, spec.handler[1:].partition(" ")[0])
     if spec.reaches or chosen.reaches:
         call.ledger.sign("network")
     return _finish(call, chosen, options, sub, spec)
@@ -227,7 +227,8 @@ def _finish(call: Call, spec: Spec, options: Options, sub: str, whole: Spec | No
         if role:
             play(call, spec, options, role, value)
     arguments(call, spec, options, args)
-    out = _handler(call, spec, options, spec.handler) if spec.handler and spec.handler[0] != "*" else None
+    handler = spec.handler.rpartition(" ")[2]
+    out = _handler(call, spec, options, handler) if handler and handler[0] != "*" else None
     if out is not None:
         return out
     if spec.output == "quiet":

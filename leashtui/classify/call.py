@@ -39,6 +39,7 @@ class Call:
         "name",
         "outward",
         "reads",
+        "harmless",
         "spared",
         "span",
         "state",
@@ -72,6 +73,8 @@ class Call:
         self.stops = ""
         self.spared = False
         """Whether what git would forget is the session's own."""
+        self.harmless: frozenset[Verb] = frozenset()
+        """What it does to nothing but what is the session's own: a database, a folder of keys."""
 
     # ---- reporting
 
@@ -83,6 +86,8 @@ class Call:
         self.outward = self.outward or verb in _OUTWARD
         if self.spared and verb in (Verb.DISCARD_WORK, Verb.HISTORY_REWRITE):
             return
+        if verb in self.harmless:
+            return
         if verb is Verb.PROCESS_KILL and self.is_bound:
             verb, sentence = Verb.READ, f"{sentence}, if they are of this session: others are out of its reach"
         self.ledger.add(
@@ -92,7 +97,7 @@ class Call:
     def sign(self, *names: str) -> None:
         """Raise warning signs."""
         self.outward = self.outward or "network" in names
-        if self.spared:
+        if self.spared or self.harmless:
             names = tuple(name for name in names if name != "destructive")
         self.ledger.sign(*names)
 

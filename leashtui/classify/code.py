@@ -79,6 +79,8 @@ def _from_file(call: Call, language: str, stdin: Stream) -> None:
 _CONSOLES = frozenset(
     ("artisan", "manage.py", "rails", "rake", "console", "wp", "wp-cli.phar", "spark", "craft", "setup.py")
 )
+CONSOLE = "console script"
+"""The state's name for the script that a framework's console was started as."""
 _LEASH = frozenset(("leash", "leashtui"))
 _SUFFIX = lazy(r"(?:-cli)?\.(?:[cm]?js|py|pyz?|rb|pl|phar)$")
 
@@ -105,6 +107,7 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
         return None
     if name in _CONSOLES:
         call.run_file(script)
+        call.state.assign(CONSOLE, Word(call.path(script)))
     call.direct = False
     out = call.words_run([Word(name), *rest])
     return None if path else out  # what the session wrote itself may be anything else besides

@@ -34,6 +34,7 @@ from leashtui.classify.workspace import Workspace
 from leashtui.model.errors import LeashError
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import TOLD, Action, Layer, Mode, Request
+from leashtui.model.variables import WHICH
 
 _SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
 _ANY: frozenset[str] = frozenset()
@@ -60,6 +61,9 @@ _TOO_DEEP = (
 )  # fmt: skip
 _TRACES = "LD_TRACE_LOADED_OBJECTS"
 _LOADER = lazy(r"(?:/usr)?/lib(?:32|64|x32)?/(?:[\w-]+/)?ld-linux[\w-]*\.so\.\d")
+_FILTERS = frozenset("sed tr grep".split())
+_RETURN = "U+000D CONTROL CHARACTER"
+"""What configure scripts have these take out of lines, written as it is; where it is shown it is spelt out."""
 _LAUNCHERS = 4
 _ACTS_ITSELF = lazy(r"/dev/(?:tcp|udp)/|\bleash|(?<![<>&\d=-])>{1,2}\|?\s*(?!/dev/null|&|\()[\w~/$.\"']")
 """What a shell does by itself in a text that leash cannot read."""
@@ -173,13 +177,15 @@ class Engine:
             words.insert(1, Word("--list"))  # as `ldd` calls it: it prints what would be loaded, and runs nothing
         command = shlex.join(request.argv)
         found = hidden(" ".join(request.argv)) if not command.isascii() or not command.isprintable() else ()
+        if words[0] in _FILTERS and request.exe.startswith("/usr/bin/"):
+            found = tuple(name for name in found if name != _RETURN)
         state = State(request.cwd)
         stdin = Stream(0, request.script) if request.script else TERMINAL
         made = Plumbing(stdin)
         machine.stdin = stdin
         span = (0, len(command))
         for name, value in request.env:
-            if name.startswith("GIT_"):  # which repository is meant
+            if name.startswith("GIT_") or name in WHICH:  # which repository, server or keys are meant
                 state.assign(name, Word(cleaned(value)))
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:

@@ -28,7 +28,11 @@ def indirect(call: Call, text: Word) -> None:
         return
     first = words[0].rpartition("/")[2]
     ordinary = first in _ORDINARY or _ORDINARY.issuperset(first.split(":"))  # browsers come in lists
-    if ordinary and not any(c in text for c in ";|&`$<>") and "/" not in words[0].replace("/usr/bin/", ""):
+    if (
+        ordinary
+        and not any(c in text for c in ";|&`$<>")
+        and "/" not in words[0].removeprefix("/usr").removeprefix("/bin/")
+    ):
         return
     call.sign("obfuscated")
     call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)

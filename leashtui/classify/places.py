@@ -26,6 +26,8 @@ SYSTEM_TOPS = _names(
     "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys usr var System Library"
     " Applications Users Volumes private cores nix snap"
 )
+_SCREENS = lazy(r"/(?:var/)?run/screen/S-[\w.-]+/.")
+"""Where screen keeps the sockets of one account's sessions, as others do in /tmp."""
 TEMPS = ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp", "/dev/shm", "/var/folders", "/private/var/folders")
 _HARMLESS_DEVICES = _names("null zero full random urandom tty stdin stdout stderr fd ptmx pts console")
 _GENERATED_DIRS = _names(
@@ -384,6 +386,8 @@ def _outside(path: str, workspace: Workspace, home: str) -> Place:
     if path == "/" or path == home or workspace.root.startswith(path + "/"):
         return Place.ROOT
     temps = (*TEMPS, *workspace.temps)
+    if _SCREENS.match(path):
+        return Place.TEMP
     if any(is_within(path, t) and not (is_within(home, t) and is_within(path, home)) for t in temps):
         return Place.TEMP
     if path.startswith("/dev/"):

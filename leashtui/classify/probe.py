@@ -24,6 +24,15 @@ class Probe(Protocol):
         """The path with links resolved as far as they exist; the path itself when not known."""
         ...
 
+    def names(self, path: str) -> tuple[str, ...] | None:
+        """What a path with a shell's pattern in its last part stands for, hidden files too. None: not known."""
+        ...
+
+    def serves(self, address: str) -> bool | None:
+        """Whether a database server that this session started, on data of its own making, answers at `tcp:PORT` of this
+        machine or `unix:PATH`. False: somebody else, or not known. None: nobody."""
+        ...
+
     def tracked(self, path: str) -> bool | None:
         """Whether git tracks it, or something below it. None: not known."""
         ...
@@ -59,8 +68,9 @@ class Probe(Protocol):
     def are_own(self, question: str) -> bool:
         """Whether all that git would throw away or write anew is of this session's making. Words parted by NUL:
 
-        `repository`, a folder; `commits`, words of rev-list; `branch`, a name; `untracked` or, what git ignores too,
-        `left`, with absolute paths; `edits`, and the revision that files will be as.
+        `repository`, a folder; `bare`, one that is itself what git keeps; `commits`, words of rev-list; `branch`, a
+        name; `untracked` or, what git ignores too, `left`, with absolute paths; `edits`, the revision that files will
+        be as, and the absolute paths of those files where only some are meant.
         """
         ...
 
@@ -79,6 +89,14 @@ class NoProbe:
     def real(self, path: str) -> str:
         """See Probe."""
         return path
+
+    def names(self, path: str) -> tuple[str, ...] | None:
+        """See Probe."""
+        return None
+
+    def serves(self, address: str) -> bool | None:
+        """See Probe."""
+        return False
 
     def tracked(self, path: str) -> bool | None:
         """See Probe."""

@@ -46,7 +46,9 @@ _CHANGES = lazy(
 
 _SHARED = lazy(r"(?:(?:multiprocessing\.)?shared_memory\.)?SharedMemory(?:\(\))?\.unlink")
 """Gives memory back that a program shares with its own children; it is no file of anybody's."""
-_OPENS = ("sqlite3.connect", "sqlite3.dbapi2.connect", "sqlite3.Connection")
+_OPENS = ("sqlite3.connect", "sqlite3.dbapi2.connect", "sqlite3.Connection", "duckdb.connect")
+_AT_HOME = sys.stdlib_module_names | {"duckdb", "numpy"}
+"""Modules that bring statements to no database but those that are opened by the names above."""
 _TOO_DEEP = (RecursionError, MemoryError, SystemError)
 """What Python's own parser raises at code that nests further than its stack reaches; which one, the thread decides."""
 
@@ -350,7 +352,7 @@ class _Reader(Names):
     def _is_scratch(self) -> bool:
         """Whether every database that is opened is an SQLite file of nobody's: nothing else here speaks to one."""
         files = [name for name in self.databases if name is not None and own_file(self.call, name)]
-        plain = self.modules <= sys.stdlib_module_names and not self.runs
+        plain = self.modules <= _AT_HOME and not self.runs
         return plain and bool(files) and len(files) == len(self.databases)
 
     def close(self, code: str) -> None:

@@ -35,6 +35,7 @@ _WRITES = lazy(
     r"(?im)^[^\S\n]*(?:\\o|\.output|\.once|\.backup|\.save|\.dump\s+>|\\copy\b.{0,4000}\bto|tee)\s+'?([^\s'|;]+)"
     r"|\binto\s+(?:outfile|dumpfile)\s+'([^']+)'|\bcopy\b.{0,4000}\bto\s+'([^']+)'|vacuum\s+into\s+'([^']+)'"
 )
+_ADDRESS = lazy(r"[A-Za-z][\w+.-]*:")
 _OPENS = lazy(r"(?i)\battach\b|(?:^|\n)\s*\.(?:open|restore|clone|connection)\b")
 _READS_FILE = lazy(
     r"(?im)\b(?:pg_read_file|pg_read_binary_file|load_file|readfile)\s*\(\s*'([^']+)'|\bcopy\b.{0,4000}\bfrom\s+'([^']+)'"
@@ -111,7 +112,7 @@ def own_file(call: Call, name: str) -> bool:
     if name in ("", ":memory:"):
         return True
     path = call.path(name)
-    if name.startswith("file:") or not is_fixed(path):  # an address that names the file in its own way
+    if _ADDRESS.match(name) or not is_fixed(path):  # it names the file in its own way, or a service
         return False
     path = call.machine.setting.probe.real(path)
     where = place(call.machine, path)

@@ -13,6 +13,7 @@ from leashtui.classify.machine import Machine
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import (
     SYSTEM_DIRS,
+    TEMPS,
     VITAL_FILES,
     covered_folder,
     is_disk,
@@ -25,7 +26,7 @@ from leashtui.classify.places import (
 from leashtui.classify.secrets import has_secret_value
 from leashtui.classify.standing import place, really, short, target
 from leashtui.classify.state import State
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, is_fixed, is_pattern, show
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, bare, is_fixed, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
@@ -174,7 +175,8 @@ def write(
         ledger.sign("destructive")
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
-    if where is Place.SECRET and _is_new_dotenv(machine, real) and not content.taint & Taint.SECRET:
+    fresh = where is Place.SECRET and not content.taint & Taint.SECRET
+    if fresh and (_is_new_dotenv(machine, real) or _is_in_own_folder(machine, real)):
         ledger.add(Verb.WRITE, show(real), Place.SOURCE, f"makes {shown}, which was not there", span)
         return
     grade = Severity.LOW
@@ -289,6 +291,10 @@ def delete(
         where = Place.SOURCE if where is Place.SECRET else where
         ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, which this session made", span)
         return
+    if machine.is_ahead and (UNKNOWN in real or _is_missing(machine, real)):
+        return  # what lies there when its program starts is judged then
+    if is_pattern(real) and _means_own(machine, real, where):
+        return  # its program is judged by the names that the pattern comes to
     if _regenerable(machine, real, where):
         ledger.add(
             Verb.DELETE,
@@ -317,6 +323,29 @@ def is_ours(machine: Machine, path: str, where: Place) -> bool:
     """Whether what lies there is the session's own work, as far as the guard of its files knows."""
     own = where in (Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE)
     return own and is_fixed(path) and machine.setting.probe.made(path)
+
+
+def _is_in_own_folder(machine: Machine, path: str) -> bool:
+    """Whether a file that looks like a key would lie in a folder that the session made, with all that is in it."""
+    folder, probe = path.rpartition("/")[0], machine.setting.probe
+    tops = (machine.setting.workspace.root, *TEMPS, *machine.setting.workspace.temps)
+    inside = is_fixed(path) and any(is_within(folder, top) and folder != top for top in tops)
+    return inside and bool(probe.exists(folder)) and probe.made(folder)
+
+
+def _is_missing(machine: Machine, path: str) -> bool:
+    """Whether nothing lies at a path outside the workspace; inside it that is the session's to make and remove."""
+    within = is_within(path, machine.setting.workspace.root)
+    return not within and is_fixed(path) and machine.setting.probe.exists(path) is False
+
+
+def _means_own(machine: Machine, path: str, where: Place) -> bool:
+    """Whether a pattern stands for nothing yet, or for what the session made, in a text whose programs are judged."""
+    folder, _, last = path.rpartition("/")
+    if not machine.is_ahead or not is_fixed(folder) or UNKNOWN in last:
+        return False
+    names = machine.setting.probe.names(f"{folder}/{bare(last)}")
+    return names is not None and all(is_ours(machine, name, where) for name in names)
 
 
 def _wrote_out(machine: Machine, path: str) -> bool:

@@ -46,6 +46,18 @@ class Witness:
         self._notes.append(("real", path, answer))
         return answer
 
+    def names(self, path: str) -> tuple[str, ...] | None:
+        """See Probe."""
+        answer = self._probe.names(path)
+        self._notes.append(("names", path, answer))
+        return answer
+
+    def serves(self, address: str) -> bool | None:
+        """See Probe."""
+        answer = self._probe.serves(address)
+        self._notes.append(("serves", address, answer))
+        return answer
+
     def tracked(self, path: str) -> bool | None:
         """See Probe."""
         answer = self._probe.tracked(path)

@@ -1,4 +1,5 @@
-"""Which environment variables can make some program run code, another program or in another repository (`Request.env`).
+"""Which environment variables can make some program run code or another program, in another repository or at another
+server (`Request.env`).
 
 Knows names only. Refuses to say whether a value is dangerous (the classifier does). Invariant: the kernel guard and the
 shell shim report the same variables, because both ask here.
@@ -15,7 +16,9 @@ GIT_EXEC_PATH GIT_TEMPLATE_DIR GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FI
 SSH_ASKPASS SUDO_ASKPASS RSYNC_RSH CVS_RSH TAR_OPTIONS MAKEFLAGS
 MAKEFILES CC CXX RUSTC_WRAPPER CARGO_HOME DOCKER_HOST KUBECONFIG
 """
-NAMES = frozenset(_NAMES.split())
+WHICH = frozenset("GNUPGHOME PGHOST PGPORT PGHOSTADDR PGSERVICE PGSERVICEFILE DJANGO_SETTINGS_MODULE".split())
+"""Say which keys, server or settings are meant: told of each program, the person's own too."""
+NAMES = frozenset(_NAMES.split()) | WHICH
 PREFIXES = ("LD_", "GIT_CONFIG", "BASH_FUNC_", "npm_config_")
 
 

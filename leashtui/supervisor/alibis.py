@@ -62,12 +62,16 @@ class _Alibi:
 
 
 class Alibis:
-    """A subscriber of the session's stream. clock: us since the epoch."""
+    """A subscriber of the session's stream. clock: us since the epoch. gone: whether the session removed what it had
+    made itself, which is judged as it happens and stands in no record."""
 
-    def __init__(self, watch: Watch, clock: Callable[[], int], index: Index) -> None:
+    def __init__(
+        self, watch: Watch, clock: Callable[[], int], index: Index, gone: Callable[[str], bool] = lambda path: False
+    ) -> None:
         self._watch = watch
         self._clock = clock
         self._index = index
+        self._gone = gone
         self._asked: dict[str, Decided] = {}
         self._known: deque[_Alibi] = deque(maxlen=_MOST)
 
@@ -88,9 +92,11 @@ class Alibis:
         elif isinstance(event, AgentTold) and event.moment in _OVER:
             self._over(event.call if event.moment == Moment.TOOL_DONE else None)
 
-    def explain(self, path: str, facts: Facts, moment: int, content: str, added: str) -> bool:
+    def explain(self, path: str, facts: Facts, moment: int, content: str, added: str, *, deleted: bool = False) -> bool:
         """Whether this change, judged as `facts`, last made at `moment`, was answered for. content: git's name of it;
         added: its new lines."""
+        if deleted and self._gone(path):
+            return True
         now = self._clock()
         while self._known and self._known[0].end and self._known[0].end < now - _FORGOTTEN:
             self._known.popleft()

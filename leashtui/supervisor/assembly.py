@@ -76,6 +76,7 @@ from leashtui.supervisor.peers import sandbox_of
 from leashtui.supervisor.recall import Recall
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.scripts import digest_of_scripts
+from leashtui.supervisor.services import Services
 from leashtui.supervisor.session import Session, microseconds
 from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
@@ -83,7 +84,7 @@ from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tiers import bounds_of
-from leashtui.supervisor.tree import alive
+from leashtui.supervisor.tree import alive, descendants
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.words.consequence import telling
@@ -132,7 +133,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     bundle = policies.bundle
     layers.check_role(bundle, start.role)
     bins, made = _bins(start.env), Made()
-    probe = RepositoryProbe(start.workspace, bins, made.is_whole, lambda path: made.kept(path))
+    services = Services(made.is_whole, lambda: descendants(os.getpid()))
+    probe = RepositoryProbe(start.workspace, bins, made.is_whole, lambda path: made.kept(path), services.serves)
     people, around = layers.people(), _around(start, probe, tier)
     who = Principal(session_id, start.agent, start.agent, user, start.role, people.of(user), people.org)
     lasting = KeptGrants(config_dir()).living(start.workspace, microseconds())

@@ -17,7 +17,8 @@ Git = Callable[[Sequence[str]], str | None]
 """Runs one harmless command of git in the workspace: its words; what it printed, None when it failed."""
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@~^{}-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_ELSEWHERE = re.compile(r"(?im)worktree|^\s*\[\s*include")
+_ELSEWHERE = re.compile(r"(?im)worktree|denycurrentbranch|^\s*\[\s*include")
+_WORKTREE = re.compile(rb"(?m)^\tworktree = ([^\n]*)$")
 _ENTRY = re.compile(r"\d{6} ([0-9a-f]+) \d\t(.*)", re.S)
 _TOLD = re.compile(r"  ctime: .*\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n.*\n  size: (\d+)\tflags: .*\n")
 _OTHERWISE = ("info/grafts", "shallow", "refs/replace")
@@ -41,7 +42,9 @@ class Belongings:
         """See classify.probe.Probe.are_own."""
         kind, *words = question.split("\0")
         if kind == "repository":
-            return self._repository(words[0])
+            return self._repository(words[0], os.path.join(words[0], ".git"))
+        if kind == "bare":
+            return self._repository(words[0], words[0])
         if not self._is_usual():
             return False
         if kind == "commits":
@@ -53,28 +56,40 @@ class Belongings:
             )
         if kind in ("untracked", "left"):
             return self._untracked(words, ignored=kind == "left")
-        return kind == "edits" and self._edits(words[0])
+        return kind == "edits" and self._edits(*words)
 
-    def _repository(self, folder: str) -> bool:
-        """A folder with its repository, all made by the session, that keeps nothing elsewhere."""
-        kept = os.path.join(folder, ".git")
+    def _repository(self, folder: str, kept: str) -> bool:
+        """A folder with its repository, all made by the session, that keeps nothing elsewhere. kept: git's own."""
         try:
+            if stat.S_ISREG(os.lstat(kept).st_mode):
+                kept = self._module(kept)
             if not stat.S_ISDIR(os.lstat(kept).st_mode) or os.path.realpath(kept) != kept:
                 return False
             with open(os.path.join(kept, "config"), "rb") as file:
                 settings = file.read(_SETTINGS + 1)
-        except OSError:
+        except (OSError, ValueError):
             return False
+        if kept not in (folder, os.path.join(folder, ".git")):
+            settings = _WORKTREE.sub(lambda m: b"" if _leads(kept, m[1], folder) else m[0], settings, count=1)
         alone = not any(
             os.path.lexists(os.path.join(kept, name)) for name in ("commondir", "gitdir", "config.worktree")
         )
         if not alone or len(settings) > _SETTINGS or _ELSEWHERE.search(settings.decode("latin-1")):
             return False
-        if not self._made(folder):
+        if not self._made(folder) or not self._made(kept):
             return False
         paths = (os.path.join(place, name) for place, below, names in os.walk(kept) for name in (*below, *names))
         found = list(islice(paths, _NAMES))
         return len(found) < _NAMES and not any(map(os.path.islink, found))  # a link would lead to somebody else's
+
+    def _module(self, link: str) -> str:
+        """Where git keeps a submodule of the workspace, told by the file in its place. Raises OSError, ValueError."""
+        with open(link, encoding="utf-8") as file:
+            told = file.read(_SETTINGS).removeprefix("gitdir: ").rstrip("\n")
+        kept = os.path.realpath(os.path.join(os.path.dirname(link), told))
+        if not kept.startswith(os.path.join(self._root, ".git", "modules", "")):
+            raise ValueError("kept elsewhere")
+        return kept
 
     def _is_usual(self) -> bool:
         """Whether the workspace is a repository whose objects lie in it as files, with the history that they tell."""
@@ -110,8 +125,11 @@ class Belongings:
     def _is_own_file(self, name: str) -> bool:
         return self._made(os.path.join(self._root, name))
 
-    def _edits(self, target: str) -> bool:
-        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session."""
+    def _edits(self, target: str, *paths: str) -> bool:
+        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session.
+
+        paths: absolute, then only what lies there and below.
+        """
         if not _REVISION.fullmatch(target):
             return False
         index, head, other = self._index(), self._tree("HEAD"), self._tree(target)
@@ -120,7 +138,10 @@ class Belongings:
         changed = {name for name in index.keys() | head.keys() if index.get(name, ("",))[0] != head.get(name)}
         changed |= {name for name, (_, stamp) in index.items() if stamp != self._stamp(name)}
         changed |= {name for name in other.keys() - index.keys() if os.path.lexists(os.path.join(self._root, name))}
-        return all(self._is_own_edit(name) for name in changed)
+        tops = [os.path.relpath(path, self._root) for path in paths]
+        if any(top.startswith("..") for top in tops):
+            return False
+        return all(self._is_own_edit(name) for name in changed if not tops or _is_below(name, tops))
 
     def _is_own_edit(self, name: str) -> bool:
         path = os.path.join(self._root, name)
@@ -159,3 +180,11 @@ class Belongings:
             return "gone"
         seconds, rest = divmod(found.st_mtime_ns, 10**9)
         return f"{seconds}:{rest} {found.st_ino & 0xFFFFFFFF} {found.st_size}"
+
+
+def _is_below(name: str, tops: Sequence[str]) -> bool:
+    return any(top == "." or name == top or name.startswith(f"{top}/") for top in tops)
+
+
+def _leads(kept: str, way: bytes, folder: str) -> bool:
+    return os.path.realpath(os.path.join(kept, os.fsdecode(way))) == folder

@@ -171,7 +171,9 @@ class Changes:
         if judged is None or judged[1].outcome is not Outcome.ASK:
             return False
         added = _request_of(suspect).script
-        return self._alibis.explain(suspect.path, judged[0], suspect.at, suspect.content, added)
+        return self._alibis.explain(
+            suspect.path, judged[0], suspect.at, suspect.content, added, deleted=suspect.change == "deleted"
+        )
 
     def _submit(self, case: _Case, request: Request) -> None:
         for suspect in case.suspects:

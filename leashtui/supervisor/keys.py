@@ -216,6 +216,8 @@ class Keys:
                 continue
             if program == "ssh-keygen" and "-Y" not in request.argv:
                 continue
+            if KEYS_OF.get(program) == (".gnupg",) and self._keeps_elsewhere(request):
+                continue
             wanted += KEYS_OF.get(program, ())
             if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
                 if facts.remotes and all(_is_folder(self._leads(remote) or remote) for remote in facts.remotes):
@@ -226,6 +228,13 @@ class Keys:
         paths = [os.path.realpath(os.path.join(self._home, name)) for name in wanted]
         paths += self._spelled(request, facts)
         return [path for path in dict.fromkeys(paths) if self._cover_of(path)]
+
+    def _keeps_elsewhere(self, request: Request) -> bool:
+        """Whether gpg is told of another folder of keys; where a text does that, its programs are judged again."""
+        told = dict(request.env).get("GNUPGHOME", "")
+        if told and self._cover_of(os.path.realpath(os.path.join(request.cwd, told))):
+            return False
+        return bool(told) or any("GNUPGHOME" in word or "--homedir" in word for word in request.argv[1:])
 
     def _in_netrc(self, request: Request, facts: Facts) -> bool:
         """Whether a host that the command speaks to has a line in ~/.netrc, if that is covered."""

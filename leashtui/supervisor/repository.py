@@ -15,6 +15,8 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 from leashtui.classify.workspace import Pins
@@ -24,6 +26,7 @@ from leashtui.supervisor.lookalikes import Lookalikes
 from leashtui.supervisor.steers import steers
 
 _LIMIT = 256 * 1024
+_ENTRIES = 2000
 _FRESH = 2.0
 _PATIENCE = 2.0
 _MAGIC = ("/proc/", "/dev/")
@@ -47,7 +50,8 @@ _OWN = re.compile(r"/dev/std(?:in|out|err)|/dev/fd/\d+|/proc/(?:thread-)?self/fd
 
 
 class RepositoryProbe:
-    """Looks at `root` (the workspace, absolute). bins: real paths of folders of programs. made, edited: see Probe."""
+    """Looks at `root` (the workspace, absolute). bins: real paths of folders of programs. made, edited, serves: see
+    Probe."""
 
     def __init__(
         self,
@@ -55,7 +59,9 @@ class RepositoryProbe:
         bins: Sequence[str] = (),
         made: Callable[[str], bool] = lambda path: False,
         edited: Callable[[str], bool] = lambda path: False,
+        serves: Callable[[str], bool | None] = lambda address: False,
     ) -> None:
+        self.serves = serves
         self._made = made
         self._edited = edited
         self._belongings = Belongings(root, self.count, made, self.edited)
@@ -95,6 +101,20 @@ class RepositoryProbe:
             return _real(path)
         except (OSError, ValueError):
             return path
+
+    def names(self, path: str) -> tuple[str, ...] | None:
+        """What a path with a shell's pattern in its last part stands for, hidden files too. None: not known."""
+        folder, _, pattern = path.rpartition("/")
+        if "[:" in pattern:
+            return None
+        try:
+            with os.scandir(folder) as entries:
+                there = list(islice(entries, _ENTRIES + 1))
+        except (OSError, ValueError):
+            return None if os.path.lexists(folder) else ()
+        if len(there) > _ENTRIES:
+            return None
+        return tuple(entry.path for entry in there if fnmatchcase(entry.name, pattern.replace("[^", "[!")))
 
     def tracked(self, path: str) -> bool | None:
         """Whether git tracks the file, or anything below the directory. None: not known."""

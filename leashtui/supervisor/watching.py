@@ -83,7 +83,7 @@ def _changes(start: Start, parts: Parts, agent: int) -> Changes:
     session = parts.session
     endings = Endings(asyncio.get_running_loop(), microseconds)
     session.at_end(endings.close)
-    alibis = Alibis(endings.watch, microseconds, RepositoryProbe(start.workspace).blob)
+    alibis = Alibis(endings.watch, microseconds, RepositoryProbe(start.workspace).blob, parts.made.has_gone)
     parts.stream.subscribe(alibis.heard)
 
     def order(what: Keep | Restore) -> None:

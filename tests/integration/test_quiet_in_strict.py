@@ -15,99 +15,12 @@ from pathlib import Path
 
 import pytest
 from arena import Arena, Leg, arena
+from everyday import WORK
 
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
 
 pytestmark = pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
-WORK = (
-    "mkdir f && for i in 1 2 3; do echo $i > f/$i; done",
-    "rm f/1",
-    "rm -r f",
-    'python3 -c \'import os; os.makedirs("g/a"); open("g/a/b", "w").write("1")\'',
-    "rm -rf g",
-    "mkdir t && echo 1 > t/a && tar cf t.tar t && tar xf t.tar && tar xf t.tar && rm -rf t t.tar",
-    "tar cf e.tar notes.md && tar xf e.tar && rm e.tar",
-    "cp notes.md copy.md && install -m 644 copy.md notes.md && rm copy.md",
-    "stdbuf -oL echo hi",
-    "echo 'int f() { return 0; }' > f.c && echo 'int f(); int main() { return f(); }' > m.c"
-    " && cc -O2 -flto=2 -c f.c m.c && cc -O2 -flto=2 f.o m.o -o m && ./m && rm f.c m.c f.o m.o m",
-    "mkdir -p ~/.cache/uv/sdists && touch ~/.cache/uv/sdists/.git && touch ~/.cache/uv/sdists/.git",
-    "mkdir -p ~/.cache/cc/tmp && echo 'int x;' > x.c && cc -E x.c -o ~/.cache/cc/tmp/x.i && rm -r ~/.cache/cc x.c",
-    "git stash -q && git stash pop -q",
-    "cp -r src src2 && mv src2 src3 && rm -rf src3",
-    "git checkout -q -b feature && git commit -q --allow-empty -m x && git checkout -q main",
-    "sed -i 's/mine/mine/' src/dirty.py",
-    "d=$(mktemp -d) && echo x > $d/y && rm -rf $d",
-    "mv notes.md notes2.md && mv notes2.md notes.md",
-    "mv notes.md notes.md.bak && mv notes.md.bak notes.md && sed -i.bak s/a/a/ notes.md && rm notes.md.bak",
-    "ln -s src/app.py way && rm way",
-    "git clone -q . clone && rm -rf clone",
-    "git clone -q . c1 && mv c1 c2 && rm -rf c2",
-    "git worktree add -q tree && git worktree remove tree",
-    "git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git bisect start HEAD HEAD~2 > log"
-    " && git bisect run test -f notes.md > log; r=$?; git bisect reset > log 2>&1; rm log; exit $r",
-    "git worktree add -q --detach tree HEAD && git worktree remove tree",
-    "printf 'install:\\n\\tinstall -D notes.md $(P)/x/n.md\\n' > m.mk; make -f m.mk install P=x; rm -r x m.mk",
-    "echo x >> src/app.py && git checkout -q src/app.py && git diff --quiet src/app.py",
-    "git commit -q --allow-empty -m x && git commit -q --amend --no-edit --allow-empty && git tag x && git tag -d x",
-    "git switch -q -c x && git commit -q --allow-empty -m x && git switch -q main && git branch -q -D x",
-    "git init -q n && cd n && echo 1 > a && git add a && git commit -qm a && echo 2 > a && git reset -q --hard"
-    " && echo 3 > b && git clean -fdxq && git commit -q --allow-empty -m b && git reset -q --hard HEAD~1"
-    " && git gc -q --prune=now && cd .. && rm -rf n",
-    "mkdir left && echo 1 > left/x && git clean -fdq left && test ! -e left",
-    "git stash -q && git commit -q --allow-empty -m x && git commit -q --allow-empty -m y && git rebase -q HEAD~1"
-    " && echo x >> src/app.py; git reset -q --hard; git reset -q --hard HEAD~2; r=$?; git stash pop -q && exit $r",
-    "git branch old && git branch -m old new && git branch -D new",
-    "git stash -q; git switch -q -c f1 && echo 1 > r1 && git add r1 && git commit -qm 1 && git switch -q main"
-    " && echo 2 > r2 && git add r2 && git commit -qm 2 && git switch -q f1 && git rebase -q main && git switch -q main"
-    " && git reset -q --hard HEAD~1 && git branch -D f1; r=$?; git stash pop -q; test ! -e r2 -a ! -e r1 && exit $r",
-    "perl -pi -e s/unsaved/unsaved/ notes.md",
-    "touch -d yesterday src/app.py && chmod 644 src/app.py",
-    "python3 - <<'E'\nimport os, socket, tempfile\np = tempfile.mkdtemp() + '/s'\n"
-    "s = socket.socket(socket.AF_UNIX)\ns.bind(p)\ns.listen()\nc = socket.socket(s.family); c.connect(p)"
-    "\nc.send(b'x'); os.remove(p)"
-    "\nos.rmdir(os.path.dirname(p))\nE",
-    "echo x > d.txt && echo d.txt > list && rm $(cat list) list",
-    "python3 - <<'E'\nimport sqlite3, os\nc = sqlite3.connect('x.db'); c.execute('create table t(i)')\n"
-    "c.execute('drop table t')\nc.close(); os.remove('x.db')\nE",
-    "python3 -c 'import os, time; p = os.fork() or time.sleep(60); os.kill(p, 9); os.wait()'",
-    "echo A=1 > .env.test && cat .env.test && rm .env.test",
-    "ssh-keygen -q -t ed25519 -N '' -f id_x && rm id_x id_x.pub",
-    "d=$(mktemp -d) && cd $d && python3 -m venv --without-pip v && ./v/bin/python -c 1 && . v/bin/activate && rm -r $d",
-    "gzip -k notes.md && gunzip -c notes.md.gz > /dev/null && rm notes.md.gz",
-    "script -qec 'echo hi' /dev/null",
-    "flock lock echo x && rm lock",
-    "mkdir build/out && echo x > build/out/x && mv build/out build/in && rm -rf build/in",
-    "mkdir -p node_modules/.x/.github && echo x > node_modules/.x/.github/f.yml && mv node_modules/.x node_modules/x",
-    "rm -rf node_modules",
-    "mkdir '文書 ü' && echo x > '文書 ü/日本.tmp' && mv '文書 ü/日本.tmp' '文書 ü/ï.c' && mv '文書 ü' й && rm -rf й",
-    "printf x > $(printf '\\377.o') && mv $(printf '\\377.o') $(printf '\\376.o') && rm $(printf '\\376.o')",
-    "mkdir -p node_modules/y && python3 -c 'import ctypes, mmap, os; libc = ctypes.CDLL(None); m = mmap.mmap(-1, 8192);"
-    ' a = ctypes.addressof(ctypes.c_char.from_buffer(m)); names = [b"node_modules/y/f%04d.js" % n for n in range(40)];'
-    " [(m.seek(4076 + n), m.write(s + bytes(1)), os.close(libc.open(ctypes.c_void_p(a + 4076 + n), 65, 0o644)))"
-    ' for n, s in enumerate(names)]; assert sorted(map(os.fsencode, os.listdir("node_modules/y"))) =='
-    " [s[15:] for s in names]' && rm -r node_modules",
-    "n=7012; sleep ${n}3 & sleep ${n}4 & sleep .3; pkill -f sleep.${n}3; pgrep -f sleep.${n}4 | xargs kill -9; wait",
-    "tmux -L q new -d 'sleep 60' && tmux -L q send-keys -t 0 x && tmux -L q kill-server",
-    "d=/tmp/quiet-$$; mkdir $d; printf 'echo hi\\n' > $d/x.sh; chmod +x $d/x.sh; $d/x.sh; sh $d/x.sh; rm -r $d",
-    "mkdir /tmp/quiet; cat > /tmp/quiet/x.py <<'EOF'\nprint(1)\nEOF\npython3 /tmp/quiet/x.py && rm -r /tmp/quiet",
-    "d=/tmp/quiet && mkdir $d; echo 'int main() { return 0; }' > $d/x.c && cc $d/x.c -o $d/x && $d/x && rm -r $d",
-    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & sleep 2; curl -sf localhost:18761 > x; r=$?; kill %1;"
-    " rm x log; exit $r",
-    'node -e \'const s = require("http").createServer((q, r) => r.end()).listen(18762, "localhost", () =>'
-    ' require("http").get({port: 18762, host: "localhost"}, () => process.exit()))\'',
-    "git add -A && git commit -q -m all && git gc -q",
-    "git rm -q --cached notes.md && git add notes.md",
-    "printf 'exit\\n' | script -qec 'bash --norc -i' /dev/null",
-    'python3 -c \'import os, socket; os.mkdir("st"); s = socket.socket(socket.AF_UNIX); s.bind("st/s"); s.listen()\''
-    " && mv st st2 && python3 -c 'import socket; print(socket.socket(socket.AF_UNIX).connect_ex(\"st2/s\"))' | grep 111"
-    " && rm -rf st2",
-    'python3 -c \'import ctypes, os; t = os.open(".", os.O_TMPFILE | os.O_RDWR);'
-    ' exit(ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % t, -100, b"tmp-linked", 0x400))\' && rm tmp-linked',
-    'python3 -c \'import os; c = os.path.expanduser("~/.bun/install/cache"); os.makedirs(c, exist_ok=True);'
-    " os.open(c, os.O_TMPFILE | os.O_RDWR)'",
-)
 SERVE = """
 import socket, threading
 for family, host, to in ((socket.AF_INET, "0.0.0.0", "127.0.0.1"), (socket.AF_INET6, "::", "127.0.0.1"),
@@ -294,6 +207,28 @@ def test_a_program_that_tries_one_datagram_port_after_the_other_is_asked_about_o
     for _ in range(2):
         done = leg.run(["python3", "-c", "\n".join(lines)], 30)
         assert "['EACCES', 'EADDRINUSE', 'EADDRINUSE', 'bound']" in done["out"], done
+
+
+def test_a_browser_that_rolls_dice_for_its_port_is_not_asked_about(leg: Leg) -> None:
+    """Nor where it asks for a way to IPv6, and sends nothing. Control: the same by another name."""
+    lines = (
+        "import errno, socket",
+        "def said(act, to, family=socket.AF_INET):",
+        "    with socket.socket(family, socket.SOCK_DGRAM) as line:",
+        "        try: getattr(line, act)(to)",
+        "        except OSError as error: return errno.errorcode[error.errno]",
+        "        return 'done'",
+        "print(said('bind', ('0.0.0.0', 21541)), said('bind', ('0.0.0.0', 0)),"
+        " said('connect', ('2001:4860:4860::8888', 443), socket.AF_INET6))",
+    )
+    code = "\n".join(lines)
+    python = os.path.realpath("/usr/bin/python3")
+    told = "EADDRINUSE done ENETUNREACH\n"
+    done = leg.run(["sh", "-c", 'mkdir -p b && cp "$0" b/chromium && exec b/chromium -c "$1"', python, code], 30)
+    assert done["out"] == told, done
+    done = leg.run([python, "-c", code], 30)
+    assert "REFUSED" in done["out"] and "EACCES done ENETUNREACH" in done["out"], done
+    leg.run(["rm", "-r", "b"], 30)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ as reading is reported as a change.
 from __future__ import annotations
 
 from leashtui.classify.call import Call
+from leashtui.classify.handlers.dbserver import is_own_server, leads_on
 from leashtui.classify.indirection import indirect
 from leashtui.classify.marks import judge_marks
 from leashtui.classify.options import Options
@@ -44,6 +45,7 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
             for statement in statements:
                 judge(call, statement)
             return Stream(call.reads, None)
+    _judge_server(call, options, statements)
     for file in options.all("-f", "--file", "-i", "--init"):
         stream = call.read(file)
         if stream.text is None and options.has("-f", "--file"):
@@ -60,6 +62,18 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(Taint.LOCAL | call.reads, None)
 
 
+def _judge_server(call: Call, options: Options, words: list[Word]) -> None:
+    """At a server of the session's own nothing is lost, unless the statements are not known or lead on to another."""
+    files = options.all("-f", "--file", "-i", "--init") if call.name not in ("redis-cli", "valkey-cli") else []
+    texts = [call.read(file).text for file in files]
+    if not words and not files:
+        texts.append(call.stdin.text)
+    known = [text for text in texts if text is not None]
+    stays = len(known) == len(texts) and not any(map(leads_on, [*words, *known]))
+    if stays and is_own_server(call, options, ahead=bool(words or files)):
+        call.harmless = frozenset({Verb.DATA_CHANGE})
+
+
 def _piped(call: Call) -> None:
     stream = call.stdin
     if stream.text is not None and stream.text.strip():
@@ -72,6 +86,7 @@ def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
     """redis-cli and its kin."""
     if options.has("--scan", "--stat", "--latency", "--bigkeys", "--memkeys", "--hotkeys", "--raw-x"):
         return None
+    _judge_server(call, options, options.args)
     words = [bare(w).lower() for w in options.args]
     if not words:
         _redis_input(call)

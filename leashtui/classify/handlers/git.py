@@ -11,7 +11,13 @@ import shlex
 
 from leashtui.classify.call import Call, host_of
 from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
-from leashtui.classify.handlers.gitown import are_own_leftovers, is_own_repository
+from leashtui.classify.handlers.gitown import (
+    are_own_leftovers,
+    is_own_remote,
+    is_own_repository,
+    is_own_source,
+    is_own_tree,
+)
 from leashtui.classify.handlers.pinned import current_branch, is_protected, leads_elsewhere
 from leashtui.classify.indirection import indirect
 from leashtui.classify.options import Options
@@ -69,6 +75,11 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     forgetful, words = subcommand(call)
     if forgetful in _FORGETS:
         call.spared = is_own_repository(call) or (forgetful == "clean" and are_own_leftovers(call, words))
+    elif forgetful == "worktree" and words[:1] == ["remove"]:
+        call.spared = is_own_tree(call, words[1:])
+    adds = forgetful == "submodule" and [word for word in words if word not in ("-q", "--quiet")][:1] == ["add"]
+    if adds and options.args and is_own_source(call, options.args[0]):
+        call.harmless = frozenset({Verb.PACKAGE_ADD})
     if call.words[1:2] == ["--"]:  # which git refuses today
         return call.words_run([call.words[0], *call.words[2:]])
     name, rest = subcommand(call)
@@ -169,6 +180,8 @@ def push(call: Call, spec: Spec, options: Options) -> Stream | None:
     for value in options.all("--receive-pack", "--exec"):
         if value not in ("git-receive-pack",):
             indirect(call, value)
+    if is_own_remote(call, remote):
+        return Stream(0, None)
     call.ledger.remotes[remote] = None
     call.sign("network")
     host = host_of(remote) if "://" in remote or "@" in remote else ""

@@ -21,6 +21,9 @@ _HARMLESS = lazy(
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
 _SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|core\.(?:pager|editor)=")
+_PARAMETERS = lazy(r"(?:'(?:user|commit|tag|advice|color|init|protocol)\.[\w.-]+'='[^']*' ?)+")
+_ASIDE = lazy(r"-[pP]|--(?:no-pager|paginate|no-optional-locks|literal-pathspecs|no-advice|exec-path=.*)")
+"""Options before the subcommand that change nothing of that; a path may mean others by what is not among them."""
 _MEANS_MORE = lazy(r"[*?\[\\]")
 """In a path that git is given: it stands for others."""
 _DEPTH = 32
@@ -39,6 +42,8 @@ def _is_plain(call: Call) -> bool:
             return False
         if not word.startswith("-") and former not in ("-c", "-C"):
             break
+        if former not in ("-c", "-C") and word not in ("-c", "-C") and _ASIDE.fullmatch(word) is None:
+            return False
         former = str(word) if former not in ("-c", "-C") else ""
     return not any(word.startswith(_ELSEWHERE) for word in call.words[1:])
 
@@ -47,6 +52,8 @@ def _says_the_same(call: Call, name: str, value: Word) -> bool:
     """Whether a variable changes nothing of that: git tells its own children where they are."""
     if name == "GIT_DIR":
         return call.path(value) == f"{call.state.cwd}/.git"
+    if name == "GIT_CONFIG_PARAMETERS":  # what `-c` said to the git that starts this one
+        return _PARAMETERS.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None
 
 
@@ -94,10 +101,19 @@ def are_own_commits(call: Call, upstream: str, tip: str = "HEAD") -> bool:
     return _is_here(call) and _are_own(call, "commits", tip, "--not", upstream)
 
 
-def is_all_own(call: Call, target: str) -> bool:
-    """Whether files become as a revision has them without an edit of anybody else's being lost."""
-    inside = any(word.startswith("--rec") for word in call.words)  # submodules, whose files nobody looked at
-    return not inside and _is_here(call) and _are_own(call, "edits", target)
+def is_all_own(call: Call, target: str, *paths: Word) -> bool:
+    """Whether files become as a revision has them without an edit of anybody else's being lost. paths: only those."""
+    if any(word.startswith(("--rec", "--pathspec-")) for word in call.words):
+        return False  # submodules, whose files nobody looked at, or paths that are listed elsewhere
+    if any(_means_more(path) or not call.path(path) for path in paths) or not _is_here(call):
+        return False
+    if call.machine.is_ahead and call.state.vars.get("git stash") is not None:
+        return True
+    return _are_own(call, "edits", target, *map(call.path, paths))
+
+
+def _means_more(path: Word) -> bool:
+    return path.startswith(":") or _MEANS_MORE.search(path) is not None
 
 
 def are_own_leftovers(call: Call, words: list[Word]) -> bool:
@@ -107,7 +123,7 @@ def are_own_leftovers(call: Call, words: list[Word]) -> bool:
     if "e" in short or short.count("f") + flags.count(Word("--force")) > 1 or any(f.startswith("--e") for f in flags):
         return False
     paths = [word for word in words if word not in flags and word != "--"]
-    if any(path.startswith(":") or _MEANS_MORE.search(path) for path in paths):
+    if any(map(_means_more, paths)):
         return False
     places = [call.path(path) for path in paths] or [call.state.cwd]
     kind = "left" if "x" in short or "X" in short else "untracked"
@@ -140,6 +156,103 @@ def is_own_name(call: Call, ref: str) -> bool:
         return probe.made(place) and (not branch or (_is_here(call) and _are_own(call, "branch", branch)))
     told = setting.bounds.files and call.state.vars.get(f"git ref {ref}") is not None
     return (told or call.machine.is_ahead) and probe.exists(place) is False
+
+
+_PLAIN_WAY = lazy(r"[^:\s][^:\n]*")
+"""An address that is a folder's path."""
+_REMOTE = lazy(r'(?m)^\[remote "origin"\]\n(?:\t(?:fetch|tagopt) = [^\n]*\n)*?\turl = (/[^\n"\\]*)\n')
+
+
+def is_own_remote(call: Call, remote: str) -> bool:
+    """Whether what git pushes to is a repository in a folder that this session made, with nothing else of anybody's."""
+    if not _is_plain(call):
+        return False
+    if not is_fixed(call.state.cwd) or call.machine.setting.probe.exists(call.state.cwd) is False:
+        return call.machine.is_ahead
+    address = _address(call, remote)
+    if not address:
+        return False
+    return _is_own_bare(call, address)
+
+
+def is_own_address(call: Call, address: str) -> bool:
+    """Whether a remote's address is such a folder."""
+    return is_fixed(address) and _PLAIN_WAY.fullmatch(address) is not None and _is_own_bare(call, call.path(address))
+
+
+def is_own_source(call: Call, address: Word) -> bool:
+    """Whether `git submodule add` takes over a repository of the session's making.
+
+    Its way must be told in full: `./x` begins where the remote of the repository lies.
+    """
+    path = call.path(address) if address.startswith("/") and _PLAIN_WAY.fullmatch(address) else ""
+    if not path or not is_fixed(path) or not is_within(path, call.machine.setting.workspace.root):
+        return False
+    if call.machine.setting.probe.exists(path) is False:
+        return call.machine.is_ahead
+    real = call.machine.setting.probe.real(path)
+    return _are_own(call, "repository", real) or _are_own(call, "bare", real)
+
+
+def _is_own_bare(call: Call, path: str) -> bool:
+    """Whether a path is a bare repository of the session's making, or one that a text makes yet."""
+    probe = call.machine.setting.probe
+    real = probe.real(path) if path else ""
+    if not real or probe.exists(real) is False:
+        return bool(real) and call.machine.is_ahead
+    return _are_own(call, "bare", real)
+
+
+def _address(call: Call, remote: str) -> str:
+    """The folder that a push goes to, '' where it is none or not known."""
+    setting, root = call.machine.setting, call.machine.setting.workspace.root
+    changed = call.state.vars.get(f"git remote {remote}")
+    if changed is not None:
+        told = str(changed[0]) if len(changed) == 1 else ""
+    elif _is_here(call):
+        told = setting.probe.remote_address(remote) or ""
+    elif is_own_repository(call) and remote == "origin":
+        config = setting.probe.read_text(f"{call.state.cwd}/.git/config") or ""
+        found = _REMOTE.search(config) if config.count("url") == 1 and "nclude" not in config else None
+        told = found[1] if found is not None else ""
+    else:
+        return ""
+    if not is_fixed(told) or _PLAIN_WAY.fullmatch(told) is None:
+        return ""
+    return told if told.startswith("/") else call.path(Word(f"{root if _is_here(call) else call.state.cwd}/{told}"))
+
+
+def is_own_tree(call: Call, words: list[Word]) -> bool:
+    """Whether the work tree that `git worktree remove` is given was made in this session, with all that is in it."""
+    paths = [word for word in words if not word.startswith("-")]
+    if len(paths) != 1 or not _is_here(call):
+        return False
+    setting, path = call.machine.setting, call.path(paths[0])
+    if not is_fixed(path) or not is_within(path, setting.workspace.root):
+        return False
+    told = call.state.vars.get(f"git worktree {path}") is not None
+    if call.machine.is_ahead and told and setting.probe.exists(path) is False:
+        return True
+    kept = (setting.probe.read_text(f"{path}/.git") or "").partition("gitdir: ")[2].strip()
+    below = kept.rpartition("/")[0] == f"{setting.workspace.root}/.git/worktrees"  # else another is meant by that name
+    known = below and (setting.probe.read_text(f"{kept}/gitdir") or "").strip() == f"{path}/.git"
+    return known and setting.probe.made(setting.probe.real(path))
+
+
+def is_own_remote_name(call: Call, name: str) -> bool:
+    """Whether a remote was not there when the session began."""
+    pins = call.machine.setting.workspace.pins
+    return _is_here(call) and pins is not None and is_fixed(name) and name not in dict(pins.remotes)
+
+
+def makes_tree(call: Call, path: Word) -> None:
+    """A work tree is made by this command."""
+    call.state.assign(f"git worktree {call.path(path)}", path)
+
+
+def stashes(call: Call) -> None:
+    """Edits are put aside by this command: what is left then, git will be asked about when it starts."""
+    call.state.assign("git stash", Word("made"))
 
 
 def names(call: Call, ref: str) -> None:

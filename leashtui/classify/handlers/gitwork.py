@@ -15,9 +15,13 @@ from leashtui.classify.handlers.gitown import (
     are_own_edits,
     commits,
     is_all_own,
+    is_own_address,
     is_own_commit,
     is_own_name,
+    is_own_remote_name,
+    makes_tree,
     names,
+    stashes,
 )
 from leashtui.classify.handlers.pinned import judge_checkout, renamed
 from leashtui.classify.indirection import indirect
@@ -104,8 +108,21 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
         named = paths or [w for w in options.args if _is_path(call, w)]
         for path in named:
             _changes(call, path)
-        if not are_own_edits(call, named) and not (len(named) == len(options.args) and is_all_own(call, "HEAD")):
+        if not are_own_edits(call, named) and not _are_own_at(call, options.args, paths):
             _discards(call, f"uncommitted edits of {show(' '.join(paths or options.args))[:80]}")
+
+
+def _are_own_at(call: Call, args: list[Word], paths: list[Word]) -> bool:
+    """Whether nobody else's edit is lost where `git checkout` has the files of a revision, if one is named, at paths.
+
+    paths: those after `--`; without it the first of several words that is no file's name may be a revision.
+    """
+    if paths:
+        others = args[: len(args) - len(paths)]
+        return len(others) < 2 and is_all_own(call, str(others[0]) if others else "HEAD", *paths)
+    if len(args) > 1 and not call.machine.setting.probe.exists(call.path(args[0])):
+        return is_all_own(call, str(args[0]), *args[1:])
+    return bool(args) and is_all_own(call, "HEAD", *args)
 
 
 def _changes(call: Call, path: Word) -> None:
@@ -157,8 +174,9 @@ def _restore(call: Call, options: Options, words: list[Word]) -> None:
         return
     for path in options.args:
         _changes(call, path)
-    plain = not both and not options.has("-s", "--source") and is_all_own(call, "HEAD")
-    if both or not (are_own_edits(call, options.args) or plain):
+    sources = options.all("-s", "--source") or [Word("HEAD")]
+    plain = len(sources) == 1 and bool(options.args) and is_all_own(call, str(sources[0]), *options.args)
+    if not (plain or (not both and are_own_edits(call, options.args))):
         _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80] or 'files'}")
 
 
@@ -175,7 +193,8 @@ def _rm(call: Call, options: Options, words: list[Word]) -> None:
         if not options.has("--cached"):
             _changes(call, path)
     if options.has("-f", "--force") and not options.has("--cached"):
-        _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
+        if not options.args or not is_all_own(call, "HEAD", *options.args):
+            _discards(call, f"uncommitted edits of {show(' '.join(options.args))[:80]}")
     elif (
         options.has("-r")
         and any(w in (".", "./", "*", ":/") or is_pattern(w) and w.strip("*./\x00") == "" for w in options.args)
@@ -283,11 +302,14 @@ def _from_address(call: Call, options: Options, word: Word) -> None:
 
 def _stash(call: Call, options: Options, words: list[Word]) -> None:
     """Stashing keeps work; `drop` and `clear` have a table of their own."""
+    if not words or words[0] in ("push", "save") or words[0].startswith("-"):
+        stashes(call)
 
 
 def _worktree(call: Call, options: Options, words: list[Word]) -> None:
     if words[:1] == ["add"] and options.args:
         call.write(options.args[0], Stream(0, None), append=True, how="checks out a worktree in")
+        makes_tree(call, options.args[0])
 
 
 def _init(call: Call, options: Options, words: list[Word]) -> None:
@@ -403,6 +425,8 @@ def remote(call: Call, spec: Spec, options: Options) -> Stream | None:
     name = show(options.args[0]) if options.args else ""
     if act in ("add", "set-url", "rename") and options.args:
         renamed(call, name=bare(options.args[1 if act == "rename" else 0]) if len(options.args) > 1 else "", url=url)
+    if (act == "add" and is_own_address(call, url)) or (act in ("remove", "rm") and is_own_remote_name(call, name)):
+        return None
     verbs = {"add": "adds the remote", "set-url": "changes where the remote", "rename": "renames the remote"}
     tail = f" leads: {show(url)}" if act == "set-url" else f", {show(url)}" if url else ""
     call.add(Verb.REMOTE_CHANGE, url or name, f"{verbs.get(act, 'removes the remote')} {name}{tail}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from leashtui.classify.call import Call
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
-from leashtui.classify.values import Stream, Taint, Word
+from leashtui.classify.values import Stream, Taint, Word, is_fixed
 from leashtui.model.facts import Verb
 
 
@@ -56,5 +56,20 @@ def seal(call: Call, spec: Spec, options: Options) -> Stream | None:
     return Stream(source, None)
 
 
-HANDLERS = {"seal": seal, "ssh_keygen": keygen, "ssh_agent": agent}
+def own_keys(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """gpg with a folder of keys that this session made; one that a text makes yet is looked at when gpg starts."""
+    variable = dict(call.env).get("GNUPGHOME") or next(iter(call.state.vars.get("GNUPGHOME") or ()), None)
+    folder = options.last("--homedir") or variable
+    if folder is None or options.has("--options", "--keyring", "--secret-keyring", "--card-edit", "--card-status"):
+        return None
+    path, probe = call.path(folder), call.machine.setting.probe
+    if not path or not is_fixed(path) or probe.exists(path) is False:
+        own = call.machine.is_ahead
+    else:
+        own = bool(probe.exists(path)) and probe.made(probe.real(path))
+    call.harmless = frozenset({Verb.PERSIST, Verb.SECRET_READ}) if own else call.harmless
+    return None
+
+
+HANDLERS = {"own_keys": own_keys, "seal": seal, "ssh_keygen": keygen, "ssh_agent": agent}
 """See handlers/__init__.py."""

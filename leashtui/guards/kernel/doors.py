@@ -36,6 +36,9 @@ from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
 
 _SO_PROTOCOL = 38
+_BROWSERS = frozenset("chrome chromium headless_shell chrome-headless-shell msedge brave electron opera".split())
+_SOUNDING = ("2001:4860:4860::8888", 443)
+"""Where each Chromium asks the kernel for a way when it starts, to know of IPv6; it sends nothing there."""
 TOP_ABSTRACT = b"\0leashtui/"
 SERVICES = frozenset(
     {
@@ -142,6 +145,8 @@ class DoorGuard:
         if free or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
             then(ours)
             return
+        if kind == "udp" and action is Action.NET_CONNECT and (peer.host, peer.port) == _SOUNDING:
+            raise OSError(errno.ENETUNREACH, "nothing would be sent there")
         self._ask(notice, ours, action, peer.host, peer.port, kind, then)
 
     def _obeys(self, kind: str, port: int) -> bool:
@@ -301,7 +306,7 @@ class DoorGuard:
                     then(ours)
                 elif self._stays is not None and peer.loopback and is_tcp(ours):
                     self._stay(notice, ours, raw, peer.port)
-                elif kind == "udp" and group in self._heard:
+                elif kind == "udp" and (group in self._heard or self._takes_any(notice)):
                     raise OSError(errno.EADDRINUSE, "one port of this process was asked about")
                 else:
                     if kind == "udp":
@@ -309,6 +314,11 @@ class DoorGuard:
                     self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
                 return
         then(ours)
+
+    def _takes_any(self, notice: Notice) -> bool:
+        """Whether a program means no port in particular: browsers roll dice for each look-up, and where those are in
+        use they leave it to the kernel."""
+        return os.path.basename(self._holding.who(notice.tid).exe) in _BROWSERS
 
     def _stay(self, notice: Notice, ours: socket.socket, raw: bytes, port: int) -> None:
         """Bound, and not named: as with a port of the kernel's choice, who listens at it stays on this machine."""

@@ -1,4 +1,4 @@
-"""Which file acts the kernel would refuse the person anyway, so that nobody is asked about them.
+"""Which file acts the kernel would refuse the person anyway, so that nobody is asked about them, nor they remembered.
 
 Knows permissions of files and folders, and whose they are. Refuses to judge: what could work is left to others. Root is
 refused nothing here. Invariant: an act that would have worked is never called futile; one that fails for another reason
@@ -16,6 +16,7 @@ from leashtui.guards.kernel.spot import Spot
 
 _OF_THE_OWNER = frozenset({Kind.CHMOD, Kind.CHOWN})
 _LEAVES = frozenset({Kind.UNLINK, Kind.RMDIR, Kind.RENAME})
+_NO_REPLACE, _EXCHANGE = 1, 2
 _MODES = {os.O_WRONLY: os.W_OK, os.O_RDWR: os.R_OK | os.W_OK}
 
 
@@ -35,6 +36,36 @@ def why_futile(deed: Deed, fd: int, spots: list[Spot]) -> int:
         if not needs_folder and place == 0 and not _opens(deed, spot):
             return _closed(spot.fd)
     return 0
+
+
+def is_vain(deed: Deed, spots: list[Spot]) -> bool:
+    """Whether a name will stay as it is, for what lies there now: a folder that is not empty, nothing at all."""
+    if deed.kind not in _LEAVES or not spots:
+        return False
+    old, new = spots[0], spots[-1]
+    if old.found is None or old.dotted or deed.kind is not Kind.RENAME:
+        right = old.is_folder is (deed.kind is Kind.RMDIR)
+        return old.found is None or old.dotted or not right or (old.is_folder and _holds(old))
+    if new.found is None:
+        return bool(deed.flags & _EXCHANGE)
+    if deed.flags:
+        return bool(deed.flags & _NO_REPLACE)
+    return old.is_folder is not new.is_folder or (new.is_folder and _holds(new))
+
+
+def _holds(spot: Spot) -> bool:
+    """Whether there is something in a folder, or it cannot be told."""
+    try:
+        folder = os.open(spot.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=spot.fd)
+    except OSError:
+        return True
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return True
+    finally:
+        os.close(folder)
 
 
 def changes_nothing(deed: Deed, spots: list[Spot]) -> bool:

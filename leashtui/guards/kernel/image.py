@@ -15,7 +15,7 @@ import select
 
 from leashtui.guards.kernel.procfs import read_proc
 from leashtui.model.request import Action, Layer, ProcessRef, Request
-from leashtui.model.variables import NAMES, PREFIXES
+from leashtui.model.variables import NAMES, PREFIXES, WHICH
 
 LIMIT = 8 << 20
 """Bytes; the kernel itself allows 6 MiB of words and variables together (three quarters of the stack's 8)."""
@@ -160,7 +160,7 @@ def request_of(process: ProcessRef, ancestry: tuple[ProcessRef, ...], base: froz
         cwd=os.readlink(f"/proc/{pid}/cwd"),
         argv=words,
         exe=program_of(pid),
-        env=tuple([v for v in variables if v not in base]) if variables else (),
+        env=tuple([v for v in variables if v not in base or v[0] in WHICH]) if variables else (),
         process=process,
         ancestry=ancestry,
     )

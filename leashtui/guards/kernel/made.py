@@ -23,6 +23,7 @@ class Made:
         self.kept: Callable[[str], bool] = lambda path: False  # whether undo has what the session changed there
         self._names: dict[str, int] = {}  # and the thread that made it, 0 for none that is known
         self._former: dict[str, int] = {}
+        self._past: dict[str, int] = {}
         self.aside: dict[str, str] = {}  # names under which somebody else's files were put aside, and their own
 
     def __contains__(self, path: str) -> bool:
@@ -45,6 +46,13 @@ class Made:
         """What lay there was removed."""
         if self._names.pop(path, None) is None:
             _put(self._former, path)
+            self._past.pop(path, None)
+        else:
+            _put(self._past, path)
+
+    def has_gone(self, path: str) -> bool:
+        """Whether what had this name last was the session's own, and was removed or moved by it."""
+        return path in self._past and path not in self._names
 
     def moved(self, source: str, target: str, *, replaced: bool, folder: bool) -> None:
         """What lay at `source` has the name `target` now. replaced: something else had it before."""
@@ -56,6 +64,7 @@ class Made:
         if own and before:
             _put(self._names, target, tid)
         for old in inside:
+            _put(self._past, old)
             self.made(target + old[len(source) :], self._names.pop(old))
 
     def put_aside(self, old: str, new: str, *, itself: bool) -> None:

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel.credentials import borrowed
 from leashtui.guards.kernel.files import FileGuard, Known
+from leashtui.guards.kernel.futile import is_vain, why_futile
 from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
@@ -144,5 +145,6 @@ class Onlooker(FileGuard):
             if fd >= 0:
                 self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
             self._notes.keep(deed, spots, notice.tid, lossy=lossy)
-            self._notes.remember(deed, spots, notice.tid)
+            if not is_vain(deed, spots) and not why_futile(deed, fd, spots):
+                self._notes.remember(deed, spots, notice.tid)
         self._listener.resume(notice.id)

@@ -98,8 +98,14 @@ class Answers(Repository):
         ("git reset --hard", ("edits HEAD", "commits HEAD --not HEAD")),
         ("git reset -q --hard HEAD~2", ("edits HEAD~2", "commits HEAD --not HEAD~2")),
         ("git checkout -f main", ("edits main",)),
-        ("git checkout .", ("edits HEAD",)),
-        ("git restore .", ("edits HEAD",)),
+        ("git checkout .", (f"edits HEAD {CWD}",)),
+        ("git restore .", (f"edits HEAD {CWD}",)),
+        ("git checkout -q -- src", (f"edits HEAD {CWD}/src",)),
+        ("git --no-pager checkout HEAD~1 -- src notes.md", (f"edits HEAD~1 {CWD}/src {CWD}/notes.md",)),
+        ("git checkout HEAD~1 .", (f"edits HEAD~1 {CWD}",)),
+        ("git checkout rel.a .", (f"edits rel.a {CWD}",)),
+        ("git restore -SW src", (f"edits HEAD {CWD}/src",)),
+        ("git restore --staged --worktree -s v1 src", (f"edits v1 {CWD}/src",)),
         ("git rebase main", ("commits HEAD --not main",)),
         ("git rebase -q --onto v1 main x", ("commits x --not main",)),
         ("git clean -fd", (f"untracked {CWD}",)),
@@ -108,6 +114,10 @@ class Answers(Repository):
         ("cd lib && git reset --hard && git clean -fdx && git branch -D x", (f"repository {CWD}/lib",)),
         ("git -c user.name=x -C lib reset --hard HEAD~1", (f"repository {CWD}/lib",)),
         ("git -C lib gc --prune=now", (f"repository {CWD}/lib",)),
+        (
+            "export GIT_CONFIG_PARAMETERS=\"'protocol.file.allow'='always' 'tag.x'='y'\"; git -C lib gc --prune=now",
+            (f"repository {CWD}/lib",),
+        ),
         ("git -C lib stash drop", (f"repository {CWD}/lib",)),
         ("git -C lib update-ref -d refs/heads/x", (f"repository {CWD}/lib",)),
     ],
@@ -132,8 +142,13 @@ def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[st
         "git reset --merge HEAD~1 HEAD~2", "git clean -ffdx", "git clean -fd -e '!notes.md'",
         "git rebase", "git rebase --root", "git rebase a b c", "GIT_DIR=lib/.git git reset --hard",
         "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard", "git stash drop",
-        "cd /home/dev/other && git clean -fd", "git checkout HEAD~1 .", "git restore -s HEAD~1 .",
+        "cd /home/dev/other && git clean -fd", "git checkout a b -- src", "git checkout -- :/", "git restore '*.py'",
+        "git --icase-pathspecs clean -fd src", "git --icase-pathspecs checkout -- notes.md",
+        "git restore --pathspec-from-file=x",
+        "git --glob-pathspecs restore src", "git checkout -- ':(icase)notes.md'", "git worktree remove -f src",
+        "git worktree remove -f tree", "git checkout --recurse-submodules -- lib",
         "git reflog expire --expire=now --all",
+        "export GIT_CONFIG_PARAMETERS=\"'user.name'='x' 'core.worktree'='..'\"; git reset --hard",
         "git -C lib push -f origin main", "git gc --prune=now", "git update-ref -d refs/heads/main",
     ],
 )  # fmt: skip
@@ -152,6 +167,9 @@ def test_what_is_not_clear_is_nobodys_own(command: str) -> None:
         ("git init -q n && cd n && git reset --hard && git clean -fdx", "git reset --hard"),
         ("d=$(mktemp -d) && cd $d && git init -q && git branch -D main", "cd src && git branch -D main"),
         ('cd "$X" && git reset --hard', "cd src && git reset --hard"),
+        ("git worktree add -b w tree && git worktree remove -f tree", "git worktree remove -f tree"),
+        ("git stash && git restore .", "git stash list && git restore ."),
+        ("git stash -q; git checkout -- notes.md", "git stash pop; git checkout -- notes.md"),
         (
             "git branch old && git branch -m old new && git branch -D new",
             "git branch -m main new && git branch -D packed",
@@ -174,6 +192,22 @@ def test_what_a_line_makes_yet_is_judged_when_git_starts(command: str, control: 
     for part in command.split(" && "):
         if part.startswith(("git reset", "git clean", "git branch -D")):
             assert loses(part, started=True)
+
+
+@pytest.mark.parametrize("spoilt", ["", "made", ".git", "gitdir", "elsewhere"])
+def test_a_work_tree_of_the_sessions_own_may_be_removed_by_force(spoilt: str) -> None:
+    """The last part of a work tree's path names it too: a folder that is none may stand for the person's elsewhere."""
+    tree = f"{CWD}/tree"
+    probe = Repository(*() if spoilt == "made" else (tree,))
+    kept = f"{ROOT}/worktrees/tree" if spoilt != "elsewhere" else "/home/dev/other/.git/worktrees/tree"
+    probe.texts |= {f"{tree}/.git": f"gitdir: {kept}\n", f"{kept}/gitdir": f"{tree}/.git\n"}
+    if spoilt == ".git":
+        del probe.texts[f"{tree}/.git"]
+    if spoilt == "gitdir":
+        probe.texts[f"{kept}/gitdir"] = "/home/dev/other/tree/.git\n"
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)
+    found = engine.text("git worktree remove --force tree", CWD)
+    assert bool(LOSES & {e.verb for e in found.effects}) is bool(spoilt)
 
 
 @pytest.mark.parametrize("exe", ["/usr/bin/git", "/usr/bin/sed"])

@@ -32,6 +32,20 @@ def test_a_name_that_the_person_had_is_never_own(made: Made) -> None:
     assert "/w/theirs" not in made
 
 
+def test_only_what_was_own_last_has_gone(made: Made) -> None:
+    assert not made.has_gone("/w/own")
+    made.made("/w/own/x")
+    made.moved("/w/own", "/w/new", replaced=False, folder=True)
+    made.gone("/w/theirs")
+    assert made.has_gone("/w/own") and made.has_gone("/w/own/x")
+    assert not made.has_gone("/w/theirs") and not made.has_gone("/w/new/x")
+    made.made("/w/own")
+    assert not made.has_gone("/w/own")
+    made.gone("/w/own")
+    made.gone("/w/own")  # somebody else put something there meanwhile
+    assert not made.has_gone("/w/own")
+
+
 @pytest.mark.parametrize("replaced", [True, False])
 def test_what_is_the_persons_stays_so_wherever_it_is_moved(made: Made, replaced: bool) -> None:
     made.moved("/w/theirs", "/w/own" if replaced else "/w/new", replaced=replaced, folder=False)

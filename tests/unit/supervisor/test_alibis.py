@@ -30,8 +30,9 @@ class Session:
         self.now = 100 * SECOND
         self.ends: list[Callable[[], None]] = []
         self.seen = 0
+        self.gone: set[str] = set()
         held = index or {}
-        self.alibis = Alibis(self._watch, lambda: self.now, lambda path: held.get(path, ""))
+        self.alibis = Alibis(self._watch, lambda: self.now, lambda path: held.get(path, ""), self.gone.__contains__)
 
     def _watch(self, process: ProcessRef, told: Callable[[], None]) -> bool:
         self.ends.append(told)
@@ -67,6 +68,14 @@ def test_a_command_explains_what_it_said_while_it_runs() -> None:
     assert session.explains(at=101)
     assert not session.explains(at=99) and not session.explains(at=103)
     assert not session.explains(at=101, path=f"{ROOT}/.mcp.json")
+
+
+def test_what_the_session_had_made_it_may_have_removed() -> None:
+    session = Session()
+    session.gone.add(FILE)
+    assert session.alibis.explain(FILE, change(FILE), 0, "", "", deleted=True)
+    assert not session.alibis.explain(FILE, change(FILE), 0, "", "x")
+    assert not session.alibis.explain(f"{ROOT}/.mcp.json", change(FILE), 0, "", "", deleted=True)
 
 
 def test_an_answer_explains_from_when_it_was_given() -> None:

@@ -125,6 +125,19 @@ def test_an_untracked_file_in_the_way_of_another_commit(place: Place) -> None:
     assert place.own("edits", "HEAD")
 
 
+def test_only_edits_below_the_paths_that_are_meant_count(place: Place) -> None:
+    place.write("a.txt", "2")
+    root = place.root
+    assert not place.own("edits", "HEAD") and not place.own("edits", "HEAD", str(root))
+    assert place.own("edits", "HEAD", str(root / "d")) and place.own("edits", "HEAD", str(root / "a"))
+    assert not place.own("edits", "HEAD", str(root / "d"), str(root / "a.txt"))
+    assert not place.own("edits", "HEAD", str(root.parent))
+    place.write("d/b.txt", "2")
+    assert not place.own("edits", "HEAD", str(root / "d")) and not place.own("edits", "HEAD", str(root / "d/b.txt"))
+    place.edited.add(str(root / "d/b.txt"))
+    assert place.own("edits", "HEAD", str(root / "d"))
+
+
 @pytest.mark.parametrize("name", ["--output=x", "", "-p", "HEAD --not"])
 def test_only_names_of_revisions_are_handed_to_git(place: Place, name: str) -> None:
     assert not place.own("edits", name)
@@ -219,3 +232,37 @@ def test_a_repository_of_too_many_files_is_nobodys(place: Place, monkeypatch: py
     assert place.own("repository", str(own))
     monkeypatch.setattr("leashtui.supervisor.belongings._NAMES", 10)
     assert not place.own("repository", str(own))
+
+
+def test_a_bare_repository_of_the_sessions_keeps_nothing_elsewhere(place: Place) -> None:
+    bare = place.root / "r.git"
+    place.git("init", "-q", "--bare", "r.git")
+    assert place.own("bare", str(bare))
+    place.git("-C", "r.git", "config", "receive.denyCurrentBranch", "updateInstead")
+    assert not place.own("bare", str(bare))
+    place.git("-C", "r.git", "config", "--unset", "receive.denyCurrentBranch")
+    assert place.own("bare", str(bare))
+    (bare / "refs" / "heads").rmdir()
+    (bare / "refs" / "heads").symlink_to(place.root / ".git/refs/heads")
+    assert not place.own("bare", str(bare))
+    assert not place.own("bare", str(place.root / ".git")) and not place.own("bare", str(place.root))
+
+
+def test_a_submodule_is_the_sessions_where_it_made_both_its_folders(place: Place) -> None:
+    root, sub = place.root, place.root / "vendor" / "lib"
+    place.git("init", "-q", "lib")
+    place.git("-C", "lib", "commit", "-q", "--allow-empty", "-m", "x")
+    place.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(root / "lib"), "vendor/lib")
+    assert place.own("repository", str(sub))
+    kept = root / ".git/modules/vendor/lib"
+    settings = (kept / "config").read_text()
+    for other in ("worktree = ../../../..", "worktree = ../../../../vendor/lib\n\tworktree = /home", "worktree=/home"):
+        (kept / "config").write_text(settings.replace("worktree = ../../../../vendor/lib", other))
+        assert not place.own("repository", str(sub)), other
+    (kept / "config").write_text(settings)
+    assert place.own("repository", str(sub))
+    (sub / ".git").write_text(f"gitdir: {root}/lib/.git\n")
+    assert not place.own("repository", str(sub))
+    (sub / ".git").write_text(f"gitdir: {kept}\n")
+    place.theirs.add(str(kept / "HEAD"))
+    assert not place.own("repository", str(sub))

@@ -43,3 +43,28 @@ def test_a_push_into_a_folder_works_with_no_key(tmp_path: Path, remote: str, add
     request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=("git", "push", remote, "main"))
     facts = keys.judged(request, engine(request))
     assert (Verb.KEY_USE in facts.verbs()) is needed
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable", "needed"),
+    [
+        (("gpg", "--detach-sign", "m"), "", True),
+        (("gpg", "--detach-sign", "m"), "keys", False),
+        (("gpg", "--homedir", "keys", "--detach-sign", "m"), "", False),
+        (("bash", "-c", "export GNUPGHOME=keys; gpg --detach-sign m"), "", False),
+        (("gpg", "--detach-sign", "m"), "../.gnupg", True),
+        (("gpg", "--homedir", "keys", "--detach-sign", "m"), "../.gnupg", True),
+        (("gpg", "--homedir", "../.gnupg", "--detach-sign", "m"), "", True),
+    ],
+)
+def test_keys_of_another_folder_are_no_closed_ones(
+    tmp_path: Path, argv: tuple[str, ...], variable: str, needed: bool
+) -> None:
+    home, workspace = tmp_path / "home", tmp_path / "home" / "work"
+    workspace.mkdir(parents=True)
+    keys = Keys(str(home), lambda path, *, away: None, lambda process, then: True, lambda text, hint: None)
+    keys.cover([str(home / ".gnupg")])
+    engine = Engine(Workspace(str(workspace)), str(home), "ada", Mode.KERNEL, RepositoryProbe(str(workspace)))
+    env = (("GNUPGHOME", variable),) if variable else ()
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=argv, env=env)
+    assert (Verb.KEY_USE in keys.judged(request, engine(request)).verbs()) is needed
