@@ -47,7 +47,8 @@ _SHOWS = frozenset(
     " has key map filter foreach select reject each include? start_with? end_with? match? equal? eql? key? empty?"
     " message: warn! info! error! debug! println! print! eprintln! format! panic! assert_eq assert_equal"
     " assertequals assertin equal eql same strictequal notequal deepequal deepstrictequal notstrictequal throws"
-    " rejects displayln abort exit croak confess carp cerr quit todo fixme comment".split()
+    " rejects displayln abort exit croak confess carp cerr quit todo fixme comment path purepath add_argument"
+    " add_parser mkdir mkdirsync mkdirp makedirs mkfifo mknod os.open".split()
 )
 _SQL = lazy(
     r"(?i)\s*(?:drop\s+(?:table|database|schema|index|view|user|role|keyspace|collection)|delete\s+from|truncate\s+\S"
