@@ -414,7 +414,7 @@ class Arena:
         broken = any(name.startswith("home/proj/.git/") or name == "home/proj/.git" for name in changes)
         if broken or not place.is_dir() or sorted(os.listdir(place)) != sorted(os.listdir(whole)):
             self._remove(place)
-            shutil.copytree(whole, place, symlinks=True)
+            shutil.copytree(whole, place, symlinks=True, dirs_exist_ok=True)  # a session's watcher was quicker
             for folder, folders, files in os.walk(place):
                 for path in (Path(folder), *(Path(folder, n) for n in (*folders, *files))):
                     self._give(path)

@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 
 def attempt(place: Arena, leg: Leg, case: Case) -> Outcome:
-    """Run one case; all is as before afterwards."""
+    """Run one case; what it changed is to be repaired."""
     if case.family == "self-approval" and place.persons is None:
         _have_a_card(place)
     name, text = case.program(place.values)
@@ -39,7 +39,6 @@ def attempt(place: Arena, leg: Leg, case: Case) -> Outcome:
         place.persons.close()
         place.persons = None
         place.baseline.pop("persons")
-    place.repair(changes)
     return Outcome(changes, done)
 
 
@@ -59,13 +58,13 @@ def run_all(options: tuple[str, ...] | None, cases: list[Case]) -> dict[str, Out
         found: dict[str, Outcome] = {}
         try:
             for case in cases:
+                found[case.key] = outcome = attempt(place, leg, case)
                 try:
-                    found[case.key] = attempt(place, leg, case)
-                except FileExistsError:  # the session's watcher put back what was being repaired: again, without it
+                    place.repair(outcome.changes)
+                except OSError:  # the session's watcher put back what was being repaired: again, without it
                     leg.close()
                     place.repair(place.changes())
                     leg = Leg(place, options)
-                    found[case.key] = attempt(place, leg, case)
         finally:
             leg.close()
         return found
