@@ -25,6 +25,7 @@ from leashtui.words.refusal import refusal
 
 _LONGEST = 4096
 _GIT = (".git-credentials", ".config/git/credentials")
+_SSH, _WEB, _UNKNOWN = (".ssh",), _GIT, (".ssh", *_GIT)
 _AUTH = frozenset(
     "install i ci add publish unpublish view info login logout whoami access owner dist-tag audit outdated update up"
     " upgrade token deprecate team org star profile".split()
@@ -94,11 +95,16 @@ _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
 _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew dart flutter".split())
 
 
-def _is_folder(remote: str) -> bool:
-    """Whether an address of git is a folder of this machine, for which no key is needed; as git itself tells."""
-    if remote.startswith("file://"):
-        return True
-    return "/" in remote.partition(":")[0] and "://" not in remote
+def _way(remote: str) -> tuple[str, ...]:
+    """What git shows who is meant with at an address: nothing for a folder of this machine, as git itself tells one;
+    all of it where that is a name which leads nobody knows where."""
+    kind, apart, _ = remote.partition("://")
+    if apart:
+        return {"file": (), "ssh": _SSH, "git+ssh": _SSH, "https": _WEB, "http": _WEB}.get(kind, _UNKNOWN)
+    head, apart, rest = remote.partition(":")
+    if "/" in head:
+        return ()
+    return _SSH if apart and not rest.startswith(":") else _UNKNOWN
 
 
 def _names(facts: Facts, path: str) -> bool:
@@ -220,9 +226,10 @@ class Keys:
                 continue
             wanted += KEYS_OF.get(program, ())
             if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
-                if facts.remotes and all(_is_folder(self._leads(remote) or remote) for remote in facts.remotes):
-                    continue
-                wanted += (".ssh", *_GIT)
+                ways = [_way(self._leads(remote) or remote) for remote in facts.remotes] or [_UNKNOWN]
+                if any(word.startswith("--signed") for word in request.argv):  # with a key of ssh, perhaps
+                    ways.append(_SSH)
+                wanted += [key for way in ways for key in way]
         if not _NETRC.isdisjoint(facts.programs) and self._in_netrc(request, facts):
             wanted.append(".netrc")
         paths = [os.path.realpath(os.path.join(self._home, name)) for name in wanted]

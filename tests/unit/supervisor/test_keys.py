@@ -17,17 +17,21 @@ from leashtui.supervisor.repository import RepositoryProbe
 @pytest.mark.parametrize(
     ("remote", "address", "needed"),
     [
-        ("origin", "git@example.com:a/b.git", True),
-        ("origin", "ssh://example.com/a/b.git", True),
-        ("origin", "https://example.com/a/b.git", True),
-        ("origin", "", True),  # made during the session: nobody knows where it leads
-        ("origin", "../b.git", False),
-        ("origin", "/srv/git/b.git", False),
-        ("../b.git", "", False),
-        ("file:///srv/git/b.git", "", False),
+        ("origin", "git@example.com:a/b.git", {".ssh"}),
+        ("origin", "ssh://example.com/a/b.git", {".ssh"}),
+        ("origin", "https://example.com/a/b.git", {".git-credentials"}),
+        ("https://example.com/a/b.git", "", {".git-credentials"}),
+        ("--signed https://example.com/a/b.git", "", {".git-credentials", ".ssh"}),
+        ("origin", "", {".git-credentials", ".ssh"}),  # made during the session: nobody knows where it leads
+        ("origin", "ext::sh -c x", {".git-credentials", ".ssh"}),
+        ("origin", "s3://bucket/b", {".git-credentials", ".ssh"}),
+        ("origin", "../b.git", set()),
+        ("origin", "/srv/git/b.git", set()),
+        ("../b.git", "", set()),
+        ("file:///srv/git/b.git", "", set()),
     ],
 )
-def test_a_push_into_a_folder_works_with_no_key(tmp_path: Path, remote: str, address: str, needed: bool) -> None:
+def test_a_push_opens_what_its_way_needs(tmp_path: Path, remote: str, address: str, needed: set[str]) -> None:
     workspace = tmp_path / "home" / "work"
     workspace.mkdir(parents=True)
     keys = Keys(
@@ -37,12 +41,13 @@ def test_a_push_into_a_folder_works_with_no_key(tmp_path: Path, remote: str, add
         lambda text, hint: None,
         leads=lambda name: address if name == "origin" else "",
     )
-    keys.cover([str(tmp_path / "home" / ".ssh")])
+    keys.cover([str(tmp_path / "home" / name) for name in (".ssh", ".git-credentials")])
     probe = RepositoryProbe(str(workspace))
     engine = Engine(Workspace(str(workspace)), str(tmp_path / "home"), "ada", Mode.KERNEL, probe)
-    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=("git", "push", remote, "main"))
+    argv = ("git", "push", *remote.split(), "main")
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=argv)
     facts = keys.judged(request, engine(request))
-    assert (Verb.KEY_USE in facts.verbs()) is needed
+    assert {Path(e.target).name for e in facts.effects if e.verb is Verb.KEY_USE} == needed
 
 
 @pytest.mark.parametrize(
