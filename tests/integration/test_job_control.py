@@ -110,14 +110,17 @@ def test_no_face_stays_when_its_terminal_is_gone_in_the_middle_of_much(world: Wo
     argv = world.argv("run", "--guard", "exec", *face, "--", "bash", str(agent))
     env = world.env | {"TERM": "xterm-256color"}
     person = pexpect.spawn(argv[0], argv[1:], cwd=str(world.workspace), env=env, timeout=60, dimensions=(24, 80))
-    person.expect_exact("flood")
-    faces = _faces(person.pid)
-    assert len(faces) == 2
-    time.sleep(1)  # the terminal's buffer fills, and what stands before it
-    os.close(person.child_fd)
-    eventually(lambda: not any(map(_lives, faces)))
-    assert _children_of(str(agent))
-    assert world.leash("kill").returncode == 0
+    try:
+        person.expect_exact("flood")
+        faces = _faces(person.pid)
+        assert len(faces) == 2
+        time.sleep(1)  # the terminal's buffer fills, and what stands before it
+        os.close(person.child_fd)
+        eventually(lambda: not any(map(_lives, faces)))
+        assert _children_of(str(agent))
+    finally:
+        killed = world.leash("kill")  # else it would flood whatever is tested next
+    assert killed.returncode == 0
     eventually(lambda: not _children_of(str(agent)))
     person.closed = True
     with contextlib.suppress(ChildProcessError):
