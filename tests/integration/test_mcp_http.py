@@ -262,6 +262,16 @@ async def test_a_redirect_to_another_host_is_not_followed(rooms: Callable[[str],
     server.shutdown()
 
 
+def answer(server: BaseHTTPRequestHandler, number: int, result: dict[str, str]) -> None:
+    """As an MCP server does that has no stream."""
+    body = json.dumps({"jsonrpc": "2.0", "id": number, "result": result}).encode()
+    server.send_response(200)
+    server.send_header("content-type", "application/json")
+    server.send_header("content-length", str(len(body)))
+    server.end_headers()
+    server.wfile.write(body)
+
+
 async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged_by_itself(
     rooms: Callable[[str], Room],
 ) -> None:
@@ -271,12 +281,7 @@ async def test_one_connection_to_the_supervisor_serves_many_requests_each_judged
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             reached.append(asked["params"]["arguments"]["text"])
-            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {"said": reached[-1]}}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            answer(self, asked["id"], {"said": reached[-1]})
 
         def log_message(self, *args: object) -> None:
             pass
@@ -308,12 +313,7 @@ async def test_a_call_that_waits_for_a_person_longer_than_its_server_arrives(roo
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             reached.append(asked["params"]["name"])
-            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            answer(self, asked["id"], {})
 
         def log_message(self, *args: object) -> None:
             pass

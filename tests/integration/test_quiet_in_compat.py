@@ -1,4 +1,4 @@
-"""The same day's work in tier compat, where the kernel makes each change after it was judged: nothing is asked either.
+"""The same day's work in tier compat: nothing is asked either.
 
 Controls: the person's own files are still asked about, and put back by the watcher, in the same session.
 """
