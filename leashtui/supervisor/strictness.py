@@ -213,7 +213,8 @@ def effects(
         }
         steering = Steering(listener, inside)
         if views is not None:
-            looker = Onlooker(listener, holding, lanes.knows, views, inside, **room)
+            looker = Onlooker(listener, holding, lanes.knows, views, inside, ways=lanes, **room)
+            lanes.changed.append(looker.forget)
             return EffectGuard(
                 listener, holding, looker, Lookout(views, files=looker, **entrance), steering, views=views
             )

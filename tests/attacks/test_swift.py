@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from arena import Arena, Leg, arena
@@ -65,8 +66,31 @@ def place() -> Iterator[Arena]:
         yield made
 
 
+BOX = "bwrap --dev-bind / / --unshare-user --unshare-pid --proc /proc --".split()
+
+
+class Boxed(Leg):
+    """Each program in a sandbox of its own, which shows everything by the names that it has."""
+
+    def run(self, argv: list[str], timeout: float = 30, env: dict[str, str] | None = None) -> dict[str, Any]:
+        """See Leg."""
+        return super().run([*BOX, *argv], timeout, env)
+
+
+@pytest.fixture(scope="module", params=["strict", "compat", "sandbox"])
+def leg(place: Arena, request: pytest.FixtureRequest) -> Iterator[Leg]:
+    if request.param == "sandbox" and os.geteuid() == 0:
+        pytest.skip("root in a session has no user namespaces for bwrap")
+    made = (Boxed if request.param == "sandbox" else Leg)(
+        place, ("--guard", request.param.replace("sandbox", "compat"))
+    )
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
-def leg(place: Arena) -> Iterator[Leg]:
+def outer(place: Arena) -> Iterator[Leg]:
+    """Where whoever runs has no sandbox."""
     made = Leg(place, ("--guard", "strict"))
     yield made
     made.close()

@@ -1,6 +1,7 @@
-"""What tier strict costs whole programs, journal included: python tests/bench/bench_strict.py [--rounds N] [--json].
+"""What a guard costs whole programs, journal included: python tests/bench/bench_strict.py [--rounds N] [--json].
 
-Two workers stay up, one in a real session in tier strict, one free; they do the same work in turn, so that a noisy host
+--tier: strict, compat or exec. --only: words that the title of what is measured begins with.
+Two workers stay up, one in a real session in that tier, one free; they do the same work in turn, so that a noisy host
 hits both. Prints medians in ms and the median of the ratios; last, microseconds of one notified open.
 """
 
@@ -48,13 +49,13 @@ WORK = {
 class Worker:
     """A process that runs shell lines and says how long each took."""
 
-    def __init__(self, place: Path, leashed: bool) -> None:
+    def __init__(self, place: Path, tier: str) -> None:
         script = place / "worker.py"
         script.write_text(WORKER)
         argv = [sys.executable, "-S", str(script)]
         env = dict(os.environ)
-        if leashed:
-            argv = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--guard", "strict", "--", *argv]
+        if tier:
+            argv = [sys.executable, "-I", "-m", "leashtui", "run", "--headless", "--guard", tier, "--", *argv]
             env |= {f"LEASH_{n}_DIR": str(place.parent / n) for n in ("RUNTIME", "STATE", "CONFIG")}
         self._process = subprocess.Popen(
             argv, cwd=place, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -118,30 +119,35 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tier", choices=("strict", "compat", "exec"), default="strict")
+    parser.add_argument("--only", default="")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="leash-bench-", dir=os.path.expanduser("~")) as name:
-        place = Path(name, "work")
-        prepare(place)
-        if shutil.which("npm"):
-            prepare_npm(place)
-        free, strict = Worker(place, False), Worker(place, True)
+        places = [Path(name, "free"), Path(name, "work")]  # a watcher asks about what others do in its workspace
+        for place in places:
+            prepare(place)
+            if shutil.which("npm") and "npm".startswith(options.only[:3]):
+                prepare_npm(place)
+        free, guarded = Worker(places[0], ""), Worker(places[1], options.tier)
         for title, line in WORK.items():
+            if not title.startswith(options.only):
+                continue
             if line.split()[0] in ("git", "npm") and not shutil.which(line.split()[0]):
                 continue
-            pairs = [(free.run(line)[0], strict.run(line)[0]) for _ in range(options.rounds + 1)][1:]
+            pairs = [(free.run(line)[0], guarded.run(line)[0]) for _ in range(options.rounds + 1)][1:]
             ratio = statistics.median(b / a for a, b in pairs)
             one, two = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-            figures[title] = {"free_ms": round(one, 1), "strict_ms": round(two, 1), "ratio": round(ratio, 2)}
-        opens = {"free": free.run("opens"), "strict": strict.run("opens")}
+            figures[title] = {"free_ms": round(one, 1), "guarded_ms": round(two, 1), "ratio": round(ratio, 2)}
+        opens = {"free": free.run("opens"), "guarded": guarded.run("opens")}
         free.close()
-        strict.close()
+        guarded.close()
     if options.json:
         print(json.dumps({"figures": figures, "open_us": {k: [x * 1e6 for x in v] for k, v in opens.items()}}))
         return
     for title, row in figures.items():
-        print(f"{title:26} {row['free_ms']:9.1f} {row['strict_ms']:9.1f}  x{row['ratio']:.2f}")
+        print(f"{title:26} {row['free_ms']:9.1f} {row['guarded_ms']:9.1f}  x{row['ratio']:.2f}")
     for who, (middle, late) in opens.items():
         print(f"open for writing, {who:7} p50 {middle * 1e6:6.1f} us  p99 {late * 1e6:6.1f} us")
 

@@ -1,4 +1,4 @@
-"""Tier compat: sandboxes that agents bring along run, what they change is judged by our names, the watcher looks after.
+"""Tier compat: sandboxes that agents bring along run, what they change is judged by our names and changed by theirs.
 
 Each refusal has a control: the same program unguarded, or the same act where nothing is protected. Needs bubblewrap.
 Root loses the capability that a user namespace of root's needs, so sandboxes are an ordinary user's here.
@@ -233,14 +233,117 @@ def test_nobody_wins_a_race_without_a_sandbox(place: World) -> None:
 
 
 @ORDINARY
-def test_who_wins_the_race_in_a_sandbox_is_put_back_afterwards(place: World) -> None:
-    """There the kernel does it, by memory that does not hold still."""
-    text = RACE.replace("BEFORE", "assert libc.unshare(0x10020000) == 0").replace("LONG", "20")
-    text += f"while open('.envrc').read() != {BEFORE!r}:\n    time.sleep(0.02)\n"
+def test_nobody_wins_a_race_in_a_sandbox_either(place: World) -> None:
+    """Leash makes the change by the sandbox's own mounts, and not by memory that does not hold still."""
+    text = RACE.replace("BEFORE", "assert libc.unshare(0x10020000) == 0").replace("LONG", "3")
     done = compat(place, sys.executable, "-S", str(place.script("agent.py", text)))
-    assert done.stdout == "won\n", done.stderr
+    assert done.stdout == "lost\n", done.stderr
+    assert (place.workspace / "src/a.txt").read_text().startswith("evil")
     assert (place.workspace / ".envrc").read_text() == BEFORE
-    assert "PUT BACK: .envrc" in done.stderr
+
+
+WAYS = """
+import ctypes, os, sys, threading, time
+libc = ctypes.CDLL(None)
+if os.getpid() != os.getsid(0):
+    os.setsid()
+if sys.argv[1] == "sandbox":
+    uid, gid = os.getuid(), os.getgid()
+    assert libc.unshare(0x10020000) == 0
+    for kind, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{kind}", "w") as file:
+            file.write(text)
+    assert libc.mount(b"none", b"/", None, 1 << 18 | 1 << 14, None) == 0
+    assert libc.mount(b"x", b"/mnt", b"tmpfs", 0, None) == 0
+    open("/mnt/own", "w").close()
+name = ctypes.create_string_buffer(64)
+here = b".envrc"
+stop = time.monotonic() + float(sys.argv[3])
+def swap():
+    while time.monotonic() < stop:
+        name.value = here
+        name.value = os.fsencode(sys.argv[2])
+sys.setswitchinterval(1e-6)
+threading.Thread(target=swap, daemon=True).start()
+won, opened = False, 0
+while time.monotonic() < stop and not won:
+    fd = libc.open(name, os.O_WRONLY)
+    if fd >= 0:
+        opened += 1
+        won = os.readlink(f'/proc/self/fd/{fd}').endswith('.envrc')
+        os.close(fd)
+print('won' if won else 'lost', bool(opened), flush=True)
+"""
+
+
+@ORDINARY
+@pytest.mark.parametrize(
+    ("where", "way", "opens"),
+    [
+        ("here", "/proc/self/setgroups", True),
+        ("here", "/proc/self/comm", True),
+        ("here", "/dev/tty", False),
+        ("here", "/dev/null", True),
+        ("sandbox", "/mnt/own", True),
+        ("sandbox", "/proc/self/uid_map", True),
+        ("sandbox", "/dev/null", True),
+    ],
+)
+def test_no_name_that_needs_no_verdict_may_become_another(place: World, where: str, way: str, opens: bool) -> None:
+    script = place.script("agent.py", WAYS)
+    done = compat(place, sys.executable, "-S", str(script), where, way, "1.5")
+    assert done.stdout == f"lost {opens}\n", done.stderr
+    won = subprocess.run(
+        [sys.executable, "-S", str(script), where, way, "20"], cwd=place.workspace, capture_output=True, text=True
+    )
+    assert won.stdout.startswith("won"), won
+
+
+MAPPED = """
+import ctypes, os
+uid, gid = os.getuid(), os.getgid()
+assert ctypes.CDLL(None).unshare(0x10000000) == 0
+for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+print(os.getuid(), os.getgid())
+again = os.open("/proc/self/uid_map", os.O_WRONLY)
+try:
+    os.write(again, b"0 0 1")
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@ORDINARY
+def test_a_sandbox_says_who_its_users_are_as_the_kernel_lets_it(place: World) -> None:
+    script = place.script("agent.py", MAPPED)
+    free = subprocess.run([sys.executable, "-S", str(script)], capture_output=True, text=True, check=True)
+    done = compat(place, sys.executable, "-S", str(script))
+    assert done.stdout == free.stdout == "0 0\n1\n", done.stderr
+
+
+INJECTS = """
+import os, subprocess, sys, time
+victim = subprocess.Popen(["sleep", "60"])
+time.sleep(0.3)
+for name in ("mem", "attr/exec", "oom_score_adj"):
+    try:
+        os.close(os.open(f"/proc/{victim.pid}/{name}", os.O_RDWR))
+        print(name, "opened")
+    except OSError as error:
+        print(name, error.errno)
+victim.kill()
+"""
+
+
+@ORDINARY
+def test_no_program_is_written_into_by_a_proc_of_the_sandboxs_own(place: World) -> None:
+    (place.workspace / "i.py").write_text(INJECTS)
+    words = bwrap(place, sys.executable, "/mnt/i.py")
+    assert "mem opened\n" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    done = compat(place, *words)
+    assert done.stdout == "mem 13\nattr/exec 13\noom_score_adj opened\n", done.stderr
 
 
 REACHES = """

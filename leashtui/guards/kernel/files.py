@@ -35,7 +35,7 @@ from leashtui.guards.kernel.neighbours import NEIGHBOUR, Neighbours
 from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds
 from leashtui.guards.kernel.precious import in_repository
 from leashtui.guards.kernel.spot import Magic, Spot, locate
-from leashtui.guards.kernel.swift import FREE
+from leashtui.guards.kernel.swift import FREE, Sight
 from leashtui.guards.kernel.terminals import Terminals
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
@@ -81,7 +81,7 @@ class FileGuard:
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
     known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
-    takes their place. steered: what git's settings name."""
+    takes their place. steered: what git's settings name. sight: whom alone LuaJIT serves, None for everybody."""
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class FileGuard:
         owns: Owns = _nobodys,
         ways: Ways | None = None,
         steered: Sequence[str] = (),
+        sight: Sight | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -131,7 +132,7 @@ class FileGuard:
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
-        swift = listener.hasten(self._notes.noted) if ways is not None else None
+        swift = listener.hasten(self._notes.noted, sight) if ways is not None else None
         guarded = (*sealed, *closed)
         if ways is not None and swift is not None:
             self._notes.lessons = Lessons(swift, ways, self._notes.tape, guarded)
@@ -442,24 +443,35 @@ class FileGuard:
             self._listener.resume(notice.id)
 
     # doing --------------------------------------------------------------------------------------------------------
-    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot], *, lossy: bool = False) -> None:
-        """What was allowed. Raises OSError; Lost before anything was done, unless it may be lossy."""
+    def _do(
+        self,
+        notice: Notice,
+        deed: Deed,
+        fd: int,
+        spots: list[Spot],
+        *,
+        lossy: bool = False,
+        by: tuple[int, list[Spot]] | None = None,
+    ) -> None:
+        """What was allowed. by: what to take hold of instead of `fd` and `spots`, the same by another way. Raises
+        OSError; Lost before anything was done, unless it may be lossy."""
         if fd >= 0:
             self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
+        held, places = by or (fd, spots)
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN or fd < 0:
                 self._notes.keep(deed, spots, notice.tid, lossy=lossy)
             if deed.kind is not Kind.OPEN:
-                hands.do_at(deed, spots, fd)
+                hands.do_at(deed, places, held)
                 self._notes.remember(deed, spots, notice.tid)
                 self._listener.answer(notice.id)
                 self._notes.teach(deed, spots)
                 return
             try:
-                if fd >= 0:
-                    made = hands.reopen(deed, fd)
+                if held >= 0:
+                    made = hands.reopen(deed, held, patient=by is not None)
                 else:
-                    made = hands.open_at(deed, spots[0])
+                    made = hands.open_at(deed, places[0])
                     self._notes.remember(deed, spots, notice.tid)
             except WouldWait:
                 self._patient[notice.id] = (notice, deed)

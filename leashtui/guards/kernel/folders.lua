@@ -2,7 +2,8 @@
 --
 -- Knows that a directory still has the path it was judged by, and whose judgement holds for a folder inside it. Refuses
 -- to make or remove anything. Invariant: what is given out by a path lies there now, and stays open for the whole turn:
--- within one nobody in the session can move it, for every change of a name is made by this thread.
+-- within one nobody in the session can move it, for every change of a name is made by this thread (but in sandboxes of
+-- tier compat: there each is looked at anew).
 
 local ffi = require("ffi")
 local setting, names = ...
@@ -61,7 +62,7 @@ local function keep(path, fd)
 end
 
 local function lies_there(folder)
-  if folder.seen ~= turn then
+  if folder.seen ~= turn or setting.look then
     if link_text(folder.self) ~= folder.path then return false end
     folder.seen, folder.used = turn, true
   end

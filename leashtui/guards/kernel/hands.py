@@ -54,6 +54,10 @@ def _is_pipe(spot: Spot) -> bool:
     return spot.found is not None and stat.S_ISFIFO(spot.found.st_mode)
 
 
+def _lacks_a_reader(error: OSError, fd: int) -> bool:
+    return error.errno == errno.ENXIO and stat.S_ISFIFO(os.fstat(fd).st_mode)
+
+
 def gives_no_more(deed: Deed, fd: int) -> bool:
     """Whether opening our duplicate `fd` of the caller's descriptor again gives no right that it does not give."""
     has = fcntl.fcntl(fd, fcntl.F_GETFL)
@@ -62,12 +66,18 @@ def gives_no_more(deed: Deed, fd: int) -> bool:
     return bool(has & os.O_ACCMODE in (os.O_RDWR, deed.flags & os.O_ACCMODE))
 
 
-def reopen(deed: Deed, fd: int) -> int:
-    """A fresh description of what our descriptor `fd` is, with the caller's flags. Raises OSError."""
+def reopen(deed: Deed, fd: int, *, patient: bool = False) -> int:
+    """A fresh description of what our descriptor `fd` is, with the caller's flags. patient: it may wait for the other
+    end of a pipe, if the caller would. Raises OSError, WouldWait."""
     flags = deed.flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
-    patient = not flags & os.O_NONBLOCK
-    made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    if patient:
+    waits = not flags & os.O_NONBLOCK
+    try:
+        made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        if patient and waits and (error.errno == errno.EAGAIN or _lacks_a_reader(error, fd)):
+            raise WouldWait from error
+        raise
+    if waits:
         fcntl.fcntl(made, fcntl.F_SETFL, flags)
     return made
 

@@ -1,12 +1,11 @@
-"""The file guard of tier compat: judges every change of a file or a name that it can see.
+"""The file guard of tier compat: every change of a file or a name is decided here, and made here, in sandboxes too.
 
 Agents with a sandbox of their own mount, change roots and make user namespaces, none of which works below a Landlock
-domain of files. Whoever has no sandbox is served as in tier strict: what is judged is what is done. From within one,
-what is allowed goes on by itself, as the sandbox allows it, and a racing thread could change a name after it was
-judged: there this is a look, not a floor. The inner sandbox is the floor, and the watcher looks afterwards. Knows whose
-view of the files is not ours. Refuses to judge. Hazard: who sets up a sandbox writes of itself in /proc as its own
-kernel checks it, so that goes on too. Invariant: a denied call never goes on, nor does one that cannot be read or whose
-name is not found here.
+domain of files: there is no floor. So nothing that is allowed goes on by itself, where a thread could change its name
+meanwhile. Whoever has no sandbox is served as in tier strict. In one, a name is judged by ours for the same file, and
+what was judged is taken hold of by the sandbox's own mounts, which may allow less; what only the sandbox has is judged
+by nobody, once it is sure to be that. Knows whose view of the files is not ours. Refuses to judge. Invariant: no call
+that opens a file to be written or changes a name is let through unmade.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from leashtui.guards.kernel import abi, hands
+from leashtui.guards.kernel import abi, hands, maps
 from leashtui.guards.kernel.credentials import borrowed
-from leashtui.guards.kernel.files import FileGuard, Known
-from leashtui.guards.kernel.futile import is_vain, why_futile
+from leashtui.guards.kernel.files import ELSEWHERE, FileGuard, Known
 from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.listener import Listener, Notice
@@ -36,6 +34,7 @@ from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Action
 
 _SET_UP = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
+_TRIFLES = ("comm", "oom_score_adj", "oom_adj", "coredump_filter", "timerslack_ns")
 _FAILURES = (OSError, ValueError, IndexError)
 
 
@@ -51,20 +50,34 @@ class Onlooker(FileGuard):
         inside: Callable[[int], bool],
         **more: Any,
     ) -> None:
-        super().__init__(listener, holding, known, **more)
+        super().__init__(listener, holding, known, sight=views.sight, **more)
         self._views = views
         self._inside = inside
+        self._said: dict[int, Deed] = {}  # by the caller's own names, while it waits
 
     def meet(self, notice: Notice) -> None:
         """A call that would change a file."""
         try:
-            deed = self._as_ours(notice, read_deed(notice, self._whole))
+            if self._views.is_bare(notice.tid):
+                self._masks.tidy()  # nobody tells of a change here
+                super().meet(notice)
+                return
+            said = read_deed(notice, self._whole)
+            deed = self._as_ours(notice, said)
             if deed is None:
-                self._listener.resume(notice.id)
-            else:
-                self._weigh(notice, deed, frozenset())
+                self._do_its_own(notice, said)
+                return
+            self._said[notice.id] = said
+            self._weigh(notice, deed, frozenset())
         except _FAILURES as error:
             self._fail(notice, error)
+
+    def poll(self) -> None:
+        """As FileGuard; forget others' views."""
+        super().poll()
+        self._views.tidy()
+        for number in [number for number in self._said if not self._listener.waits(number)]:
+            del self._said[number]
 
     def _whole(self, tid: int, folder: int, name: bytes) -> bytes:
         """A name as its caller would say it from its root. Raises OSError where a folder is not where it says."""
@@ -75,13 +88,15 @@ class Onlooker(FileGuard):
         return base.rstrip(b"/") + b"/" + name
 
     def _as_ours(self, notice: Notice, deed: Deed) -> Deed | None:
-        """The deed by our names; None when it is about files that only the caller's own sandbox has."""
+        """The deed by our names; None when it is about files that only the caller's own sandbox has. Raises OSError."""
         if self._views.is_ours(notice.tid):
             return deed
         follows = deed.follow or deed.kind is Kind.OPEN
         names = [self._seen(notice.tid, n, follow=follows and i == 0) for i, n in enumerate(deed.names)]
         known = tuple(name for name in names if name is not None)
-        return replace(deed, names=known) if len(known) == len(names) else None
+        if known and len(known) != len(names):
+            raise fail(errno.EXDEV)
+        return replace(deed, names=known) if known or not names else None
 
     def _seen(self, tid: int, name: bytes, *, follow: bool) -> bytes | None:
         """Our name; a descriptor's, and what the caller says of itself in /proc, stay as they are. Raises OSError."""
@@ -110,13 +125,8 @@ class Onlooker(FileGuard):
         return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
 
     def _go_on(self, notice: Notice, deed: Deed) -> None:
-        """No floor holds here, so a device is opened here for whoever has no sandbox."""
-        bare, name = self._views.is_bare(notice.tid), deed.names[0]
-        if bare and name == b"/dev/tty":
-            name = terminal_of(notice.tid)
-        if not (bare and name):
-            super()._go_on(notice, deed)
-            return
+        """No floor holds here, so a device is opened here."""
+        name = terminal_of(notice.tid) if deed.names[0] == b"/dev/tty" else deed.names[0]
         spot = locate(notice.tid, name, True)
         try:
             if spot.found is None or not stat.S_ISCHR(spot.found.st_mode):
@@ -125,26 +135,121 @@ class Onlooker(FileGuard):
                 made = hands.open_at(deed, spot)
         finally:
             spot.close()
+        self._give(notice, deed, made)
+
+    def _give(self, notice: Notice, deed: Deed, made: int) -> None:
         try:
             self._listener.hand(notice.id, made, deed.flags)
         finally:
             os.close(made)
 
-    def _is_ours_to_do(self, notice: Notice, deed: Deed, spots: list[Spot]) -> bool:
-        if any(spot.path.startswith("/proc/") for spot in spots):
-            return False
-        strange = deed.kind is Kind.CHOWN and not self._views.knows_users_of(notice.tid)
-        return not strange and self._views.is_bare(notice.tid)
+    def _teach(self, deed: Deed, spots: list[Spot]) -> None:
+        """The next file of its kind need not be thought about where this one was made by policy alone."""
+        spot = spots[-1]
+        makes = deed.kind is Kind.OPEN and deed.flags & os.O_CREAT and spot.found is None
+        if makes and self._lessons is not None and self._may_make(spot.path):
+            self._lessons.made(os.fsdecode(spot.folder), spot.fd, os.fsdecode(spot.name))
 
-    def _do(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot], *, lossy: bool = False) -> None:
-        if self._is_ours_to_do(notice, deed, spots):
-            self._masks.tidy()  # nobody tells of a change here
+    def _is_kernels(self, notice: Notice, deed: Deed) -> bool:
+        """Whether only the kernel can do it for this caller: by numbers of users that mean others to us. It gives a
+        file to nobody but the caller itself."""
+        return deed.kind is Kind.CHOWN and not self._views.knows_users_of(notice.tid)
+
+    def _do(
+        self,
+        notice: Notice,
+        deed: Deed,
+        fd: int,
+        spots: list[Spot],
+        *,
+        lossy: bool = False,
+        by: tuple[int, list[Spot]] | None = None,
+    ) -> None:
+        self._masks.tidy()
+        if self._is_kernels(notice, deed):
+            self._listener.resume(notice.id)
+            return
+        if deed.kind is Kind.OPEN and spots and maps.PATH.match(spots[0].path):
+            self._give(notice, deed, maps.open_map(notice.tid, spots[0].path, deed.flags))
+            return
+        said = self._said.get(notice.id)
+        if said is None or not spots or any(spot.path.startswith("/proc/") for spot in spots):
             super()._do(notice, deed, fd, spots, lossy=lossy)
             return
-        with contextlib.suppress(*_FAILURES):
-            if fd >= 0:
-                self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
-            self._notes.keep(deed, spots, notice.tid, lossy=lossy)
-            if not is_vain(deed, spots) and not why_futile(deed, fd, spots):
-                self._notes.remember(deed, spots, notice.tid)
-        self._listener.resume(notice.id)
+        with contextlib.ExitStack() as stack:
+            by = self._through(notice.tid, deed, fd, spots, said, stack)
+            super()._do(notice, deed, fd, spots, lossy=lossy, by=by)
+            self._teach(deed, spots)
+        if notice.id not in self._patient:
+            self._said.pop(notice.id, None)
+
+    def _through(
+        self, tid: int, deed: Deed, fd: int, spots: list[Spot], said: Deed, stack: contextlib.ExitStack
+    ) -> tuple[int, list[Spot]]:
+        """What was judged, taken hold of by the caller's own mounts, which may allow less. Raises OSError where that is
+        something else by now."""
+        held, places = fd, list[Spot]()
+        for spot, name in zip(spots, said.names[-len(spots) :], strict=True):
+            follow = deed.follow and not places and fd < 0
+            found, last = self._reach(tid, name, stack, follow=follow)
+            if spot.dotted and last:
+                places.append(spot)  # nothing is done to such a name
+                continue
+            theirs = os.fstat(found)
+            ours = os.fstat(spot.fd) if last else spot.found
+            if ours is None or (last or spot.name) != spot.name or not os.path.samestat(theirs, ours):
+                raise fail(errno.EACCES)
+            if not last:
+                held = found
+            places.append(Spot(found, spot.folder, spot.name, spot.found, lent=True) if last else spot)
+        return held, places
+
+    def _reach(self, tid: int, name: bytes, stack: contextlib.ExitStack, *, follow: bool) -> tuple[int, bytes]:
+        found, last = self._views.reached(tid, name, follow=follow)
+        stack.callback(os.close, found)
+        return found, last
+
+    def _do_its_own(self, notice: Notice, deed: Deed) -> None:
+        """Files that only the caller's own sandbox has: what is made sure to be one of those is changed."""
+        self._masks.tidy()
+        held, places = -1, list[Spot]()
+        with contextlib.ExitStack() as stack:
+            for place, name in enumerate(deed.names):
+                found, last = self._reach(notice.tid, name, stack, follow=deed.follow and not place)
+                if self._views.behind(notice.tid, found) is not None:
+                    raise fail(errno.EACCES)
+                if self._views.is_proc(notice.tid, found):
+                    self._do_in_its_proc(notice, deed, found, os.fsdecode(os.path.basename(name)))
+                    return
+                if not last:
+                    held = found
+                elif last in (b".", b".."):
+                    raise fail(errno.EINVAL)
+                there = _lstat(found, last) if last else os.fstat(found)
+                places.append(Spot(found, b"", last, there, lent=True))
+            if self._is_kernels(notice, deed):
+                self._listener.resume(notice.id)
+                return
+            with borrowed(notice.tid, self._masks):
+                if deed.kind is not Kind.OPEN:
+                    hands.do_at(deed, places, held)
+                    self._listener.answer(notice.id)
+                    return
+                try:
+                    made = hands.reopen(deed, held, patient=True) if held >= 0 else hands.open_at(deed, places[0])
+                except hands.WouldWait:
+                    raise fail(errno.ENXIO) from None
+            self._give(notice, deed, made)
+
+    def _do_in_its_proc(self, notice: Notice, deed: Deed, found: int, name: str) -> None:
+        """In a /proc that a sandbox mounted: what sandboxes write there, and nothing that reaches into a program."""
+        if deed.kind is not Kind.OPEN or name not in (*maps.NAMES, *_TRIFLES):
+            self._holding.refuse(notice, ELSEWHERE)
+            return
+        self._give(notice, deed, maps.open_map(notice.tid, f"/proc/self/fd/{found}", deed.flags))
+
+
+def _lstat(folder: int, name: bytes) -> os.stat_result | None:
+    with contextlib.suppress(FileNotFoundError):
+        return os.lstat(name, dir_fd=folder)
+    return None

@@ -44,8 +44,7 @@ NOT_IN_EXEC = (
     "secret files are not hidden; a program that may run can read them",
 )
 NOT_IN_COMPAT = (
-    "from a sandbox of the agent's own, file changes are judged by name, and a program that races may change another"
-    " file than it named (protected ones are looked at again afterwards)",
+    "where the agent's own sandbox is one by Landlock, its rules for writing do not count: leash's do",
     "what a program does to files that only its own sandbox has is not judged, nor which program such a file is",
     "a key that is opened for an act stays closed inside a sandbox of the agent's own",
 )

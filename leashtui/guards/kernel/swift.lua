@@ -32,6 +32,7 @@ int unlinkat(int, const char *, int);
 int statx(int, const char *, int, unsigned, void *);
 unsigned umask(unsigned);
 int close(int);
+long syscall(long, ...);
 int fcntl(int, int, int);
 long lseek(int, long, int);
 int pthread_sigmask(int, const void *, void *);
@@ -48,6 +49,7 @@ local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
 local NO_FOLLOW, KIND, SOCKET = 0x100, 1, 0xc000
+local EMPTY, INODE = 0x1000, 0x100
 local kinds = ffi.new("uint16_t[128]")  -- struct statx: its mode is the fifteenth
 local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
@@ -62,11 +64,16 @@ local ROOM = 1024
 local text, here, there = ffi.new("char[?]", ROOM + 1), ffi.new("leash_span[1]"), ffi.new("leash_span[1]")
 local STATUS = 4096
 local status = ffi.new("char[?]", STATUS)
+local how = ffi.new("uint64_t[3]")  -- struct open_how: below where it starts, by no link
+how[0], how[2] = setting.path, 0x08 + 0x04 + 0x02
+local first, second = ffi.new("uint64_t[32]"), ffi.new("uint64_t[32]")  -- struct statx: its fifth is the inode
 local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]")
 local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
 local masks, settled, made = {}, true, {}
+local boxed, through = false, -1  -- whether the caller has a sandbox of its own; its directory that it means
+local look, seen_mask = setting.look, nil  -- tier compat: whose view of the files is ours; nil: everybody's
 local free = {}
 for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
@@ -106,9 +113,38 @@ local function read_text(tid, address)
   return #found < count + more and found or nil
 end
 
--- (folder as it was learned, last component): nil unless that directory lies there now.
+-- Whether two descriptors name the same directory.
+local function is_same(one, other)
+  local well = C.statx(one, "", EMPTY, INODE, first) == 0 and C.statx(other, "", EMPTY, INODE, second) == 0
+  return well and first[4] == second[4] and first[17] == second[17]
+end
+
+-- As `find`, for a thread with a sandbox of its own: by its own ways, none of them a link, and by its own mounts. That
+-- it is the same directory is seen by its inode, whatever either calls it.
+local function find_within(tid, number, name)
+  local head, last = name:match("^(.*)/([^/]*)$")
+  if not head then head, last = "", name end
+  local base = "/proc/" .. tid .. (name:byte(1) == 47 and "/root" or number == CWD and "/cwd" or "/fd/" .. number)
+  local fd = C.openat(CWD, base, bit.bor(setting.O_PATH, CLOEXEC), 0)
+  if fd < 0 then return nil end
+  head = head:gsub("^/+", "")
+  if head ~= "" then
+    local from = fd
+    fd = tonumber(C.syscall(numbers.openat2, ffi.cast("long", from), head, how, ffi.cast("long", 24)))
+    C.close(from)
+    if fd < 0 then return nil end
+  end
+  through = fd
+  local path = link_text("/proc/self/fd/" .. fd)
+  local folder = path and folders.at(path)
+  if not folder or folder.but[last] or not is_same(fd, folder.fd) then return nil end
+  return folder, last, fd
+end
+
+-- (folder as it was learned, last component, what names the folder): nil unless that directory lies there now.
 local function find(tid, number, name)
   if not name then return nil end
+  if boxed then return find_within(tid, number, name) end
   if name:byte(1) ~= 47 then
     local base = link_text(number == CWD and "/proc/" .. tid .. "/cwd" or "/proc/" .. tid .. "/fd/" .. number)
     if not base then return nil end
@@ -119,7 +155,7 @@ local function find(tid, number, name)
   while cut > 0 and name:byte(cut) ~= 47 do cut = cut - 1 end
   local folder, last = folders.at(name:sub(1, cut - 1)), name:sub(cut + 1)
   if not folder or folder.but[last] then return nil end
-  return folder, last
+  return folder, last, folder.fd
 end
 
 local function status_of(tid)
@@ -137,9 +173,17 @@ local function as_we_are(tid)
   return said and said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
 end
 
+-- Whether the thread has no sandbox but the session's (views.is_bare), and what its umask is: nobody tells of changes.
+local function is_bare(tid)
+  local said = status_of(tid)
+  seen_mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
+  local ours = look[link_text("/proc/" .. tid .. "/ns/mnt")] and link_text("/proc/" .. tid .. "/root") == "/"
+  return ours and seen_mask and tonumber(said:match("\nSeccomp_filters:\t(%d+)\n") or "0") <= look.filters
+end
+
 -- The caller's umask, remembered while no thread changes its own.
 local function mask_of(tid)
-  local mask = masks[tid]
+  local mask = look and seen_mask or masks[tid]
   if not mask then
     local said = status_of(tid)
     mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
@@ -219,10 +263,11 @@ end
 local function new_file(tid, number, address, flags, mode)
   if bit.band(flags, SPECIAL) ~= 0 or bit.band(mode, 0xc00) ~= 0 then return false end
   local called = read_text(tid, address)
+  if free[called] and look then return false end  -- no floor holds
   if free[called] and (bit.band(flags, TRUNC) == 0 or bit.band(flags, 3) % 3 ~= 0) then return go_on() end
-  local folder, name = find(tid, number, called)
+  local folder, name, at = find(tid, number, called)
   if not folder then return false end
-  if own[folder.path .. "/" .. name] and bit.band(flags, EXCL) == 0 then
+  if not boxed and own[folder.path .. "/" .. name] and bit.band(flags, EXCL) == 0 then
     return as_we_are(tid) and own_file(folder, name, flags)
   end
   local tape = bit.band(flags, CREAT) ~= 0 and note_for(folder, name)
@@ -231,7 +276,7 @@ local function new_file(tid, number, address, flags, mode)
   if not mask then return false end
   local ours = bit.bor(flags, EXCL, NOCTTY, CLOEXEC)
   put_on(mask)
-  local fd = C.openat(folder.fd, name, ours, bit.band(mode, 0x3ff))
+  local fd = C.openat(at, name, ours, bit.band(mode, 0x3ff))
   if fd < 0 then return false end
   remember(folder, name, tape, tid)
   return hand(fd, flags)
@@ -243,7 +288,7 @@ local function is_there(folder, name)
 end
 
 local function new_folder(tid, number, address, mode)
-  local folder, name = find(tid, number, read_text(tid, address))
+  local folder, name, at = find(tid, number, read_text(tid, address))
   if not folder then return false end
   if #name > 0 and is_there(folder, name) then return as_we_are(tid) and say(EEXIST) end
   local tape = folders.note_for_folder(folder, name)
@@ -251,7 +296,7 @@ local function new_folder(tid, number, address, mode)
   local mask = mask_of(tid)
   if not mask then return false end
   put_on(mask)
-  if C.mkdirat(folder.fd, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
+  if C.mkdirat(at, name, bit.band(mode, 0x3ff)) ~= 0 then return false end
   remember(folder, name, tape, tid)
   folders.made(folder, name)
   return say(0)
@@ -278,14 +323,14 @@ end
 -- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be, or
 -- where the session made it.
 local function removal(tid, number, address, flags)
-  local folder, name = find(tid, number, read_text(tid, address))
+  local folder, name, at = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
   local path = folder.path .. "/" .. name
   local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
   if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end
   if ours or folder.removes and is_any(folder, name) then
     if not as_we_are(tid) or not own[path] and is_socket(folder, name) then return false end
-    if C.unlinkat(folder.fd, name, flags) == 0 then
+    if C.unlinkat(at, name, flags) == 0 then
       leave(path)
       made[#made + 1] = GONE_MARK .. path
       return say(0)
@@ -325,8 +370,15 @@ local function no_program(tid, address)
   return error and say(error) or false
 end
 
+local BOXED = {}  -- what is served for whoever has a sandbox: nothing of two names, no programs
+for _, name in ipairs({ "open", "openat", "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir" }) do
+  BOXED[numbers[name] or -1] = true
+end
+
 local function done()
   local number, tid, a = notice.number, notice.pid, notice.args
+  boxed = look and not is_bare(tid)
+  if boxed and not BOXED[number] then return false end
   if number == numbers.execve then
     return no_program(tid, a[0])
   elseif number == numbers.openat then
@@ -353,6 +405,17 @@ end
 
 local api = {}
 
+local function let_go()
+  if through >= 0 then C.close(through) end
+  through = -1
+end
+
+local function serve()
+  local well = done()
+  let_go()
+  return well
+end
+
 -- Serve what can be served here. wait: how long for the first, ms; linger: for each that follows. NONE: nothing waits;
 -- ASK: the notice lies in the buffer; GONE: nobody is guarded any more; and 4 more where `made` has something to say.
 -- Negative: the errno of a listener that failed.
@@ -368,7 +431,7 @@ local function take(wait, linger)
       local error = ffi.errno()
       if error ~= EINTR and error ~= ENOENT then return -error end
       served = served + 1
-    elseif not done() then
+    elseif not serve() then
       return ASK
     else
       served = served + 1
@@ -388,6 +451,7 @@ function api.take(wait, linger)
     mask_before, mask_now = -1, -1
   end
   C.pthread_sigmask(2, before, nil)
+  let_go()
   if not well then error(state, 0) end
   if state < 0 or #made == 0 then return state end
   return state + 4

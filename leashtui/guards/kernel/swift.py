@@ -14,7 +14,7 @@ import re
 import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel import numbers as nr
@@ -58,6 +58,13 @@ LEADS = (
 """Names of folders below which, or words in them with which, things may mean something else."""
 
 
+class Sight(NamedTuple):
+    """Who has no sandbox: its mount namespace is one of `spaces`, and it has no more than so many `filters`."""
+
+    spaces: frozenset[str]
+    filters: int
+
+
 class Unwell(Exception):
     """It failed in the middle of something: the call it was serving has no answer yet."""
 
@@ -67,9 +74,17 @@ class Swift:
 
     descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
     (NOTED: made, and undo has a line of it; MADE; REMOVED), path and thread (0 for a removal); before anything else of
-    the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows."""
+    the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows.
+    look: whom alone to serve, None for everybody."""
 
-    def __init__(self, descriptor: int, notice: int, told: Callable[[str, str, int], None], folders: int = 0) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        notice: int,
+        told: Callable[[str, str, int], None],
+        folders: int = 0,
+        look: Sight | None = None,
+    ) -> None:
         from lupa.luajit21 import LuaError, LuaRuntime
 
         lua = LuaRuntime(register_eval=False, register_builtins=False, encoding="latin-1")
@@ -81,11 +96,13 @@ class Swift:
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
                 "means": MEANS, "leads": LEADS,
+                "look": lua.table_from({**dict.fromkeys(look.spaces, True), "filters": look.filters}) if look else None,
                 "free": " ".join(sorted(FREE)), "O_NONBLOCK": os.O_NONBLOCK, "O_NOFOLLOW": os.O_NOFOLLOW,
+                "O_PATH": os.O_PATH,
                 "numbers": lua.table_from({
                     "execve": nr.EXECVE, "open": nr.OPEN, "openat": nr.OPENAT, "mkdir": nr.MKDIR,
                     "mkdirat": nr.MKDIRAT, "link": nr.LINK, "linkat": nr.LINKAT, "unlink": nr.UNLINK,
-                    "unlinkat": nr.UNLINKAT, "rmdir": nr.RMDIR,
+                    "unlinkat": nr.UNLINKAT, "rmdir": nr.RMDIR, "openat2": nr.OPENAT2,
                 }),
             }
         )  # fmt: skip

@@ -47,14 +47,14 @@ class Terminals:
 
 
 def terminal_of(tid: int) -> bytes:
-    """The terminal that /dev/tty is for a thread, b"" where it is no common one. Raises OSError: ENXIO for none."""
+    """The terminal that /dev/tty is for a thread. Raises OSError: ENXIO for none."""
     number = int(read_proc(tid, "stat").rpartition(b")")[2].split()[4])
     if not number:
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
     major, minor = os.major(number), os.minor(number)
     if 136 <= major < 144:
         return b"/dev/pts/%d" % ((major - 136 << 8) + minor)
-    return b"/dev/tty%d" % minor if major == 4 and 0 < minor < 64 else b""
+    return b"/dev/tty%d" % minor if major == 4 and 0 < minor < 64 else b"/dev/char/%d:%d" % (major, minor)
 
 
 def _holds(pid: int, number: str) -> bool:

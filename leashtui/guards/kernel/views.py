@@ -13,24 +13,17 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from leashtui.guards.kernel import abi
 from leashtui.guards.kernel import numbers as nr
+from leashtui.guards.kernel.mounts import Mount, Mounts
 from leashtui.guards.kernel.procfs import field, status_of
+from leashtui.guards.kernel.swift import Sight
 
 _IN_ROOT = 0x10 | abi.NO_MAGICLINKS
 _PROCESS = re.compile(rb"/proc/(?:\d+|self|thread-self)(?:/|$)")
-_ESCAPES = {b"\\040": b" ", b"\\011": b"\t", b"\\012": b"\n", b"\\134": b"\\"}
-
-
-class _Mount(NamedTuple):
-    number: bytes
-    device: bytes
-    root: bytes
-    point: bytes
-    kind: bytes
+_VIEWS = 8
 
 
 class Views:
@@ -40,10 +33,18 @@ class Views:
     def __init__(self, agent: int) -> None:
         self._own = {os.readlink(f"/proc/{pid}/ns/mnt") for pid in ("self", agent)}
         self._agent = agent
-        self._first = {m.number for m in _mounts(b"/proc/%d/mountinfo" % agent)}
+        self._ours, self._agents = Mounts("self"), Mounts(agent)
+        self._first = self._agents.now()
+        self._theirs: dict[tuple[object, ...], Mounts] = {}
+        self._used: set[tuple[object, ...]] = set()
         self._proc = os.stat("/proc").st_dev
         self._users = os.readlink(f"/proc/{agent}/ns/user")
         self._filters = 1 + _filters(os.getpid())
+
+    @property
+    def sight(self) -> Sight:
+        """Whom `is_bare` holds for, in a form to be asked quickly."""
+        return Sight(frozenset(self._own), self._filters)
 
     def is_ours(self, tid: int) -> bool:
         """Whether the thread sees files by the names we do. Raises OSError when that cannot be known."""
@@ -51,12 +52,19 @@ class Views:
 
     def shows_own_proc(self, tid: int) -> bool:
         """Whether the thread's /proc shows its own process as it is. Raises OSError."""
-        mounts = _mounts(b"/proc/%d/mountinfo" % tid)
+        with _root(tid) as top:
+            mounts = self._list_of(tid, top)
         return not any(_PROCESS.match(m.point) or (m.point == b"/proc" and m.kind != b"proc") for m in mounts)
 
     def is_bare(self, tid: int) -> bool:
         """Whether the thread has no sandbox but the session's: our names, and no filter of its own. Raises OSError."""
         return self.is_ours(tid) and _filters(tid) <= self._filters
+
+    def is_proc(self, tid: int, fd: int) -> bool:
+        """Whether our descriptor of a thread's lies in a /proc that it mounted. Raises OSError."""
+        number = _mount_of(fd)
+        with _root(tid) as top:
+            return any(m.kind == b"proc" for m in self._list_of(tid, top) if m.number == number)
 
     def knows_users_of(self, tid: int) -> bool:
         """Whether numbers of users mean to the thread what they mean to the agent. Raises OSError."""
@@ -81,6 +89,17 @@ class Views:
             with _held(top, head or b"/", os.O_DIRECTORY) as folder:
                 found = self._name(tid, folder, top)
         return None if found is None else found.rstrip(b"/") + b"/" + last
+
+    def reached(self, tid: int, name: bytes, *, follow: bool) -> tuple[int, bytes]:
+        """By the thread's own ways and mounts: the folder of its absolute `name` and the last component, or where
+        `follow` and it is there, the thing itself and b"". The descriptor is yours and only names it. Raises OSError.
+        """
+        with _root(tid) as top:
+            if follow:
+                with contextlib.suppress(FileNotFoundError):
+                    return _found(top, name, 0), b""
+            head, _, last = name.rstrip(b"/").rpartition(b"/")
+            return _found(top, head or b"/", os.O_DIRECTORY), last
 
     def behind(self, tid: int, fd: int) -> bytes | None:
         """Our name of what our descriptor holds, which is a thread's, as `ours`."""
@@ -133,32 +152,50 @@ class Views:
         return base
 
     def _name(self, tid: int, fd: int, top: int) -> bytes | None:
-        path, number = os.readlink(b"/proc/self/fd/%d" % fd), _field(b"/proc/self/fdinfo/%d" % fd, b"mnt_id:")
-        if not path.startswith(b"/") or number in self._numbers():
+        path, number = os.readlink(b"/proc/self/fd/%d" % fd), _mount_of(fd)
+        if not path.startswith(b"/") or number in self._ours.now() or number in self._seen_by_agent():
             return path
         found = os.fstat(fd)
-        for name in (path, *self._elsewhere(tid, number, path, os.readlink(b"/proc/self/fd/%d" % top))):
+        for name in (path, *self._elsewhere(tid, number, path, top)):
             with contextlib.suppress(OSError):
                 here = os.stat(name)
                 if (here.st_dev, here.st_ino) == (found.st_dev, found.st_ino):
                     return name
         return None
 
-    def _numbers(self) -> set[bytes]:
-        """Of the mounts that lie where their paths say for us: ours, and the agent's as long as it shows them all."""
+    def _seen_by_agent(self) -> dict[bytes, Mount]:
+        """The agent's mounts as long as it shows them all: they lie where their paths say for us too."""
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{self._agent}/root") == "/":
-                self._first = {m.number for m in _mounts(b"/proc/%d/mountinfo" % self._agent)}
-        return self._first | {m.number for m in _mounts(b"/proc/self/mountinfo")}
+                self._first = self._agents.now()
+        return self._first
 
-    def _elsewhere(self, tid: int, number: bytes, path: bytes, root: bytes) -> Iterator[bytes]:
-        """Names that our mounts give what their mount holds there. root: theirs, which their list leaves out."""
-        theirs = next((m for m in _mounts(b"/proc/%d/mountinfo" % tid) if m.number == number), None)
-        seen = _within(root, path)
+    def _list_of(self, tid: int, top: int) -> Iterable[Mount]:
+        """What a thread of another view has mounted below its root `top`. Raises OSError."""
+        root = os.fstat(top)
+        way = os.readlink(b"/proc/self/fd/%d" % top)
+        key = (os.readlink(f"/proc/{tid}/ns/mnt"), way, root.st_dev, root.st_ino, _mount_of(top))
+        if key not in self._theirs:
+            while len(self._theirs) >= _VIEWS:
+                self._theirs.pop(next(iter(self._theirs))).close()
+            self._theirs[key] = Mounts(tid)
+        self._used.add(key)
+        return self._theirs[key].now().values()
+
+    def tidy(self) -> None:
+        """Let go of views that nobody used since the last call: what is mounted there stays as long as we look."""
+        for key in [key for key in self._theirs if key not in self._used]:
+            self._theirs.pop(key).close()
+        self._used.clear()
+
+    def _elsewhere(self, tid: int, number: bytes, path: bytes, top: int) -> Iterator[bytes]:
+        """Names that our mounts give what their mount holds there. top: their root, which their list leaves out."""
+        theirs = next((m for m in self._list_of(tid, top) if m.number == number), None)
+        seen = _within(os.readlink(b"/proc/self/fd/%d" % top), path)
         if theirs is None or theirs.kind == b"overlay" or not _is_below(seen, theirs.point):
             raise OSError(errno.EACCES, "a file that cannot be named")
         inside = _joined(theirs.root, seen[len(theirs.point.rstrip(b"/")) :])
-        for mount in _mounts(b"/proc/self/mountinfo"):
+        for mount in self._ours.now().values():
             if mount.device == theirs.device and _is_below(inside, mount.root):
                 yield _joined(mount.point, inside[len(mount.root.rstrip(b"/")) :])
 
@@ -182,12 +219,16 @@ def _within(root: bytes, path: bytes) -> bytes:
 @contextlib.contextmanager
 def _held(top: int, name: bytes, flags: int) -> Iterator[int]:
     """`name` as it is found from the root `top`. Raises OSError."""
-    how = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC | flags, 0, _IN_ROOT)
-    fd = abi.call_text(nr.OPENAT2, top, name, how, len(how))
+    fd = _found(top, name, flags)
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _found(top: int, name: bytes, flags: int) -> int:
+    how = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC | flags, 0, _IN_ROOT)
+    return int(abi.call_text(nr.OPENAT2, top, name, how, len(how)))
 
 
 def _filters(tid: int) -> int:
@@ -195,25 +236,10 @@ def _filters(tid: int) -> int:
     return int(field(status_of(tid), b"Seccomp_filters") or b"0")
 
 
-def _mounts(place: bytes) -> list[_Mount]:
-    with open(place, "rb") as file:
-        rows = (line.split(b" ", 5) for line in file)
-        return [_Mount(r[0], r[2], _plain(r[3]), _plain(r[4]), _kind(r[5])) for r in rows]
-
-
-def _kind(rest: bytes) -> bytes:
-    return rest.partition(b" - ")[2].partition(b" ")[0]
-
-
-def _plain(text: bytes) -> bytes:
-    for escape, meant in _ESCAPES.items():
-        text = text.replace(escape, meant)
-    return text
-
-
-def _field(place: bytes, name: bytes) -> bytes:
-    with open(place, "rb") as file:
-        return next((line.split()[1] for line in file if line.startswith(name)), b"")
+def _mount_of(fd: int) -> bytes:
+    """The number of the mount that what a descriptor names was reached by. Raises OSError."""
+    with open(b"/proc/self/fdinfo/%d" % fd, "rb", buffering=0) as file:
+        return next((line.split()[1] for line in file.read().split(b"\n") if line.startswith(b"mnt_id:")), b"")
 
 
 def _is_below(path: bytes, folder: bytes) -> bool:
