@@ -18,6 +18,7 @@ from tui_desk import force_push, install, welcome
 from leashtui.faces import link
 from leashtui.faces.bell import EVERY, Bell, Caller
 from leashtui.faces.link import Typing
+from leashtui.faces.plain.question import ask
 from leashtui.model import codec
 from leashtui.model.card import Card
 
@@ -104,3 +105,9 @@ def test_a_face_that_has_long_work_after_its_hello_is_not_turned_away(
         listener.listen()
         Thread(target=desk, daemon=True).start()
         assert asyncio.run(face()) == "claude"
+
+
+def test_who_is_asked_in_lines_hears_that_somebody_else_has_to_allow_it() -> None:
+    other = "  somebody else than the session's person has to allow it"
+    assert other in ask(force_push(other=True))
+    assert other not in ask(force_push())
