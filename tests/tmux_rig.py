@@ -80,7 +80,9 @@ class DeskServer:
 
     def _serve(self, connection: socket.socket) -> None:
         lines = connection.makefile("rb", buffering=0)
-        first = codec.decode_face(lines.readline())
+        if not (said := lines.readline()):  # who only looks whether somebody is there
+            return
+        first = codec.decode_face(said)
         if isinstance(first, Terminal):
             control.hand_over(self._line, connection, first.cols, first.rows)
             connection.close()

@@ -79,6 +79,13 @@ class Masker:
             return text
         return _Pass(self._marks, text, veiled).change(text)
 
+    def places(self, text: str) -> list[tuple[int, int, str]]:
+        """(start, end, what stands there instead) of each secret in `text`; none overlap."""
+        veiled = self._veiled([text])
+        if not veiled and not self._suspicious(text):
+            return []
+        return _Pass(self._marks, text, veiled).spans(text)
+
     def mask_event(self, event: S) -> tuple[S, int]:
         """The event with every string masked, and how many values were replaced in it."""
         plain = self._plain  # a scanner that comes meanwhile (`use`) starts with another set: it has seen none of these
@@ -177,25 +184,30 @@ class _Pass:
 
     def change(self, text: str) -> str:
         """One string of the record, masked."""
-        if text in self._whole:
+        out: list[str] = []
+        at = 0
+        for start, end, label in self.spans(text):
+            out += (text[at:start], label)
             self.count += 1
-            return self._whole[text]
+            at = end
+        return "".join((*out, text[at:])) if out else text
+
+    def spans(self, text: str) -> list[tuple[int, int, str]]:
+        """What is to be replaced in one string of the record; places that overlap are one, named after the first."""
+        if text in self._whole:
+            return [(0, len(text), self._whole[text])]
         places = [Found(self._marks[m[0]], *m.span(), m[0]) for m in self._known(text)]
         if self._whole:
             places += [Found(mark(f.label), f.start, f.end, f.value) for f in find(text)]
         places += self._veiled.get(text, ())
-        return self._paint(text, places) if places else text
+        merged: list[tuple[int, int, str]] = []
+        for place in sorted(places, key=lambda f: (f.start, -f.end)):
+            if merged and place.start < merged[-1][1]:
+                start, end, label = merged[-1]
+                merged[-1] = (start, max(end, place.end), label)
+            else:
+                merged.append((place.start, place.end, place.label))
+        return merged
 
     def _known(self, text: str) -> Iterator[re.Match[str]]:
         return self._pattern.finditer(text) if self._pattern is not None else iter(())
-
-    def _paint(self, text: str, places: list[Found]) -> str:
-        """Every place replaced by its mark; places that overlap become one, named after the first."""
-        out: list[str] = []
-        at = 0
-        for place in sorted(places, key=lambda f: (f.start, -f.end)):
-            if place.start >= at:
-                out += (text[at : place.start], place.label)
-                self.count += 1
-            at = max(at, place.end)
-        return "".join((*out, text[at:]))

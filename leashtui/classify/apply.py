@@ -325,7 +325,7 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
 
 
 def _filled(template: str, call: Call, options: Options, sub: str) -> str:
-    """A sentence with {tool}, {sub}, {args}, {1} and {last} put in; {call} is the first three."""
+    """A sentence with {tool}, {sub}, {args}, {1} and {last} put in; {call}: the first three; {rest}: less the verb."""
     if "{" not in template:
         return template
     args = [show(w) for w in options.args]
@@ -333,6 +333,7 @@ def _filled(template: str, call: Call, options: Options, sub: str) -> str:
     shown = _cut(joined, 80)
     return (
         template.replace("{call}", _cut(" ".join(part for part in (call.name, sub, joined) if part), 70))
+        .replace("{rest}", _cut(" ".join((*sub.split()[1:], *args)), 70) or "what its options name")
         .replace("{tool}", call.name)
         .replace("{sub}", sub)
         .replace("{args}", shown)

@@ -41,6 +41,7 @@ CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.S
 _FACE_LEAVES = 10.0
 _FACE_OBEYS = 2.0
 _FACE_STOPS = 1.0
+_FACE_HEARS = 0.3
 _WARDEN_ENDS = 10.0
 _NEWS = 2.0
 """Seconds in which the end of the session must follow a face that left because it saw the end."""
@@ -90,6 +91,7 @@ class Keeper:
         self._unsaid: list[str] = []
         self._face_pid = 0
         self._face_stopped = False
+        self._suspending = False
         self._deaths = 0
         self._crashes = 0
         self._news_due: float | None = None
@@ -105,7 +107,8 @@ class Keeper:
         signals.setblocking(False)
         wake.setblocking(False)
         with signals, wake:
-            before = {number: signal.signal(number, lambda *_: None) for number in _HEARD}
+            heard = _HEARD if self._face is None else (*_HEARD, signal.SIGTSTP)
+            before = {number: signal.signal(number, _noted) for number in heard}
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
             self._selector.register(signals, selectors.EVENT_READ, lambda: self._signalled(signals))
             try:
@@ -206,6 +209,8 @@ class Keeper:
             self._reap()
         elif number == signal.SIGCONT:
             self._continue()
+        elif number == signal.SIGTSTP:
+            self._suspend(_FACE_HEARS)
         elif number == signal.SIGHUP and self._face:
             self._end = self._end or {"hangup": True}
         elif number == signal.SIGINT and self._door is not None and not self._directory:
@@ -237,17 +242,29 @@ class Keeper:
         if self._line is not None:
             self._hang_up()
 
-    def _suspend(self) -> None:
-        """The agent stopped itself (Ctrl-Z): so do the face and we, and the shell has its prompt."""
+    def _suspend(self, patience: float = 0) -> None:
+        """The agent stopped itself (Ctrl-Z), or somebody stops our job: so do the face and we, and the shell goes on.
+
+        The face gives the terminal back first: a shell that has it already cannot be kept from drawing over it.
+        patience: seconds in which the face may stop by itself, because it heard what we heard.
+        """
+        if self._suspending:
+            return
+        self._suspending = True
         if self._face_pid:
-            self._face_stopped = False
-            os.kill(self._face_pid, signal.SIGTSTP)
+            self._face_stopped = _stands_still(self._face_pid)
+            if not self._loop(lambda: self._face_stopped or not self._face_pid, patience) and self._face_pid:
+                os.kill(self._face_pid, signal.SIGTSTP)
             obeyed = self._loop(lambda: self._face_stopped or not self._face_pid, _FACE_STOPS)
             if not obeyed:
                 os.kill(self._face_pid, signal.SIGSTOP)
+            self._face_stopped = bool(self._face_pid)
             self._restore(died=not obeyed)
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.killpg(0, signal.SIGTSTP)
         # Here again after SIGCONT, or at once where no shell could ever continue us (an orphaned process group).
+        signal.signal(signal.SIGTSTP, before)
+        self._suspending = False
         self._continue()
 
     def _continue(self) -> None:
@@ -421,6 +438,19 @@ def _sealed(text: str) -> int:
     os.write(fd, text.encode() + b"\n")
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
+
+
+def _noted(*_: object) -> None:
+    """A signal's handler that does nothing: the signal is read from the wakeup descriptor."""
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether a child of ours is stopped already."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 def _die_with(parent: int) -> None:

@@ -87,20 +87,15 @@ class Link:
 
         Raises Unreachable when nobody answers, LeashError with the desk's reason when it turns us away.
         """
+        return await (await cls.knock(directory, face=face, role=role, backlog=backlog, code=code)).opened()
+
+    @staticmethod
+    async def knock(directory: Path, *, face: str, role: str = "reviewer", backlog: int = 0, code: str = "") -> Knock:
+        """The first half of `connect`: hello is said. Who has long work to do meanwhile keeps nobody waiting for it."""
         reader, writer = await _dial(directory)
         hello = Hello(face=face, role=role, backlog=backlog, code=code, pid=os.getpid())
         writer.write(codec.encode(hello) + b"\n")
-        try:
-            first = codec.decode_desk(await asyncio.wait_for(reader.readline(), _TIMEOUT))
-        except (OSError, ValueError, TimeoutError, msgspec.DecodeError) as error:
-            writer.close()
-            raise Unreachable("the supervisor does not answer: nothing runs on", "see `leash status`") from error
-        if isinstance(first, Welcome):
-            return cls(directory, first, reader, writer, code)
-        writer.close()
-        if isinstance(first, Refused):
-            raise LeashError(first.reason, first.hint)
-        raise Unreachable("the session is over", "see `leash log`")
+        return Knock(directory, reader, writer, code)
 
     async def __aiter__(self) -> AsyncIterator[DeskMessage]:
         """Messages in order. Ends after Done; raises Unreachable when the supervisor is gone without a Done."""
@@ -137,6 +132,30 @@ class Link:
     def close(self) -> None:
         """Hang up; the session goes on."""
         self._writer.close()
+
+
+class Knock:
+    """A hello that was said and not answered yet."""
+
+    def __init__(self, directory: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: str) -> None:
+        self._directory = directory
+        self._reader = reader
+        self._writer = writer
+        self._code = code
+
+    async def opened(self) -> Link:
+        """The second half of `Link.connect`; its time begins now."""
+        try:
+            first = codec.decode_desk(await asyncio.wait_for(self._reader.readline(), _TIMEOUT))
+        except (OSError, ValueError, TimeoutError, msgspec.DecodeError) as error:
+            self._writer.close()
+            raise Unreachable("the supervisor does not answer: nothing runs on", "see `leash status`") from error
+        if isinstance(first, Welcome):
+            return Link(self._directory, first, self._reader, self._writer, self._code)
+        self._writer.close()
+        if isinstance(first, Refused):
+            raise LeashError(first.reason, first.hint)
+        raise Unreachable("the session is over", "see `leash log`")
 
 
 class TerminalStream:

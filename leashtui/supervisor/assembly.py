@@ -193,7 +193,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         lambda message: room["control"].show(message),
         grants.refusal,
         user,
-        lambda facts: shown(facts, counted(facts, probe.count, probe.has), telling(facts)),
+        lambda facts, cwd: shown(facts, counted(facts, cwd, probe), telling(facts)),
         lambda ask, who: council.offer(ask, who),
         stream.together,
         loop.call_soon,

@@ -1,12 +1,13 @@
 """Whether what git would throw away, put aside or write anew is the session's own, all of it.
 
 Knows where git keeps commits and settings, and asks git about its references and names, never about what files hold: a
-repository could make it start programs then. Refuses to judge. Invariant: what is not known, or too much to look at, is
-somebody else's.
+repository could make it start programs then; such a file is read here. Refuses to judge. Invariant: what is not known,
+or too much to look at, is somebody else's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -27,6 +28,8 @@ _COMMITS = 200
 _FILES = 5_000
 _NAMES = 20_000
 _SETTINGS = 64 * 1024
+_LOOKED, _LARGE = 200, 4 << 20
+"""Files that are compared with what git has, and the bytes of each; more count as edited."""
 
 
 class Belongings:
@@ -142,6 +145,44 @@ class Belongings:
         if any(top.startswith("..") for top in tops):
             return False
         return all(self._is_own_edit(name) for name in changed if not tops or _is_below(name, tops))
+
+    def edits(self, paths: Sequence[str], *, staged: bool) -> tuple[int, bool] | None:
+        """How many files hold what git would throw away, and whether it may be fewer. None: not known.
+
+        paths: absolute, then only what lies there and below. staged: what the index holds as well.
+        """
+        index, head = self._index(), self._tree("HEAD") if staged else {}
+        tops = [os.path.relpath(os.path.realpath(path), os.path.realpath(self._root)) for path in paths]
+        if index is None or head is None or len(index) > _FILES or any(top.startswith("..") for top in tops):
+            return None
+        attributes = os.path.join(self._root, ".gitattributes")
+        unsure = os.path.lexists(attributes) or self._git(("config", "--get", "core.autocrlf")) not in (None, "")
+        number = looked = 0
+        for name, (blob, stamp) in index.items():
+            if tops and not _is_below(name, tops):
+                continue
+            if staged and blob != head.get(name):
+                number += 1
+            elif stamp != self._stamp(name):
+                looked += 1
+                number += looked > _LOOKED or self._differs(name, blob)
+        return number, unsure or looked > _LOOKED
+
+    def _differs(self, name: str, blob: str) -> bool:
+        """Whether a file holds something else than git's index says; one that is gone holds nothing."""
+        path = os.path.join(self._root, name)
+        try:
+            if os.path.islink(path):
+                content = os.fsencode(os.readlink(path))
+            elif os.lstat(path).st_size > _LARGE:
+                return True
+            else:
+                with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                    content = file.read(_LARGE + 1)
+        except OSError:
+            return False
+        kind = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
+        return kind(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() != blob
 
     def _is_own_edit(self, name: str) -> bool:
         path = os.path.join(self._root, name)

@@ -1,15 +1,13 @@
-"""How much an act would take away, counted when its card is made: files, those git does not have, commits, rows.
+"""How much an act would take away or reach, counted when its card is made: files, those git does not have, hosts.
 
-Knows the workspace as it lies there and git's references. Refuses to judge: what is counted changes no answer. It never
-has git look into files, for a repository could make it start programs then. Invariant: a count takes at most PATIENCE
+Knows the files as they lie there, and whom to ask about commits, edits and rows. Refuses to judge: what is counted
+changes no answer. Invariant: a count takes at most PATIENCE
 seconds and MOST entries, and one that was cut short says so.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,31 +17,24 @@ from itertools import islice
 
 from leashtui.classify.touch import PICKED
 from leashtui.model.facts import Effect, Facts, Verb
+from leashtui.supervisor.losses import Repository, losses
 from leashtui.supervisor.rows import rows
 from leashtui.words.plain import count
 
 MOST = 20_000
 PATIENCE = 0.1
-_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@~^-]{0,200}")
-_DROPPED = re.compile(r"drops the branch (\S+)")
-_FORCED = re.compile(r"force-pushes (\S+) to (\S+)")
-_CLEANS = ("removes untracked files", "removes what git ignores")
-
-Git = Callable[[Sequence[str]], str | None]
-"""Runs one harmless command of git in the workspace: its words; what it printed, None when it failed."""
 
 
 def counted(
-    facts: Facts, git: Git, tracked: Callable[[str], bool | None], clock: Callable[[], float] = time.monotonic
+    facts: Facts, cwd: str, repository: Repository, clock: Callable[[], float] = time.monotonic
 ) -> tuple[str, ...]:
-    """Sentences for a card, most telling first. tracked: whether git has a file."""
-    found = [_files(facts, tracked, clock() + PATIENCE, clock), *_commits(facts, git), *rows(facts)]
-    for effect in facts.effects:
-        if effect.sentence.startswith(_CLEANS):
-            listed = git(("ls-files", "--others", "--directory", "-z"))
-            if listed is not None:
-                found.append(f"{count(listed.count(chr(0)), 'file or folder', 'files and folders')} git does not have")
-            break
+    """Sentences for a card, most telling first. cwd: where the command runs."""
+    found = [
+        _files(facts, repository.has, clock() + PATIENCE, clock),
+        _permissions(facts, clock() + PATIENCE, clock),
+        *losses(facts, cwd, repository),
+        *rows(facts),
+    ]
     hosts = sorted({e.target for e in facts.effects if e.verb is Verb.NET_SEND and e.target})
     if len(hosts) > 1:
         found.append(f"sends to {count(len(hosts), 'host')}: {', '.join(hosts)}")
@@ -103,55 +94,20 @@ def _below(targets: Sequence[str]) -> Iterator[str]:
                 yield from (os.path.join(folder, name) for name in names)
 
 
-def _commits(facts: Facts, git: Git) -> Iterator[str]:
-    for effect in facts.effects:
-        if dropped := _DROPPED.match(effect.sentence):
-            name = dropped[1]
-            number = _number(git, name, "--not", f"--exclude={name}", "--branches", "--remotes", "--tags")
-            if number:
-                yield f"{count(number, 'commit')} of {name} are on no other branch"
-        elif forced := _FORCED.match(effect.sentence):
-            branch, remote = forced[1], forced[2]
-            there = f"{remote}/{branch}"
-            lost = _known(git, there, "--not", branch)
-            if lost:
-                yield f"{count(lost, 'commit')} of {there}, as last fetched, would be gone"
-            elif lost == 0:
-                yield f"no commit of {there} known here would be gone; newer ones would"
-            else:
-                yield f"which commits of {there} would be gone is not known here"
-    if any(e.verb is Verb.DISCARD_WORK and "commits" in e.sentence for e in facts.effects):
-        revision = _reset_to(facts)
-        number = _number(git, "HEAD", "--not", revision) if revision else 0
-        if number:
-            yield f"{count(number, 'commit')} would no longer be on this branch"
-
-
-def _number(git: Git, first: str, *more: str) -> int:
-    """How many commits, 0 also where that cannot be known."""
-    return _known(git, first, *more) or 0
-
-
-def _known(git: Git, first: str, *more: str) -> int | None:
-    """How many commits, None where that cannot be known: no such branch, or a name that is no branch's."""
-    if not all(_REVISION.fullmatch(word) for word in (first, *more) if not word.startswith("--")):
-        return None
-    if any(word.startswith("--exclude=") and not _REVISION.fullmatch(word[10:]) for word in more):
-        return None
-    text = git(("rev-list", "--count", first, *more))
-    return int(text) if text and text.strip().isdigit() else None
-
-
-def _reset_to(facts: Facts) -> str:
-    """The revision of a `git reset --hard REV` that is a single simple command."""
-    try:
-        words = shlex.split(facts.normalised or facts.command)
-    except ValueError:
-        return ""
-    if words[:1] != ["git"] or "reset" not in words:
-        return ""
-    named = [word for word in words[words.index("reset") + 1 :] if not word.startswith("-")]
-    return named[0] if len(named) == 1 and _REVISION.fullmatch(named[0]) else ""
+def _permissions(facts: Facts, until: float, clock: Callable[[], float]) -> str:
+    """How much a change of owners or permissions reaches, where it goes below a folder."""
+    targets = list(
+        dict.fromkeys(
+            e.target for e in facts.effects if e.verb is Verb.PRIVILEGE and e.recursive and os.path.isdir(e.target)
+        )
+    )
+    found = 0
+    for target in targets:
+        for _, folders, names in os.walk(target):
+            found += len(folders) + len(names)
+            if found >= MOST or clock() > until:
+                return f"at least {count(found, 'file or folder', 'files and folders')} below"
+    return f"{count(found, 'file or folder', 'files and folders')} below" if targets else ""
 
 
 def shown(facts: Facts, sentences: Sequence[str], telling: Sequence[Effect]) -> tuple[Effect, ...]:

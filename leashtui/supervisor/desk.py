@@ -62,9 +62,9 @@ class Desk:
     """The queue of one session. clock: microseconds since the epoch. notify: called with every card message.
 
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
-    owner: the session's person. evidence: what a card shows of an act, worst first. offer: records that a person
-    (its second word) offers a card to the team; returns why it cannot be. together: what ends within it is recorded
-    at once. later: calls a function when others had their turn; without it a long card ends in one go.
+    owner: the session's person. evidence: what a card shows of an act in a folder, worst first. offer: records that a
+    person (its second word) offers a card to the team; returns why it cannot be. together: what ends within it is
+    recorded at once. later: calls a function when others had their turn; without it a long card ends in one go.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Desk:
         notify: Callable[[CardShown | CardGone], None],
         no_grant: Callable[[Facts, Decision], str] = lambda facts, decision: "no standing grants here",
         owner: str = "",
-        evidence: Callable[[Facts], tuple[Effect, ...]] = telling,
+        evidence: Callable[[Facts, str], tuple[Effect, ...]] = lambda facts, cwd: telling(facts),
         offer: Callable[[str, str], str] = lambda ask, who: "nobody elsewhere may answer here: leash invite",
         together: Callable[[], AbstractContextManager[None]] = nullcontext,
         later: Callable[[Callable[[], None]], object] | None = None,
@@ -143,7 +143,7 @@ class Desk:
             agent=f"{self._agent} › {waiting.request.helper}" if waiting.request.helper else self._agent,
             severity=worst(facts, decision.policies),
             consequence=consequence(facts, decision.policies),
-            evidence=self._evidence(facts)[:8],
+            evidence=self._evidence(facts, waiting.request.cwd)[:8],
             why=decision.policies[:4],
             undo=outlook(facts),
             options=tuple(options),

@@ -243,6 +243,15 @@ class RepositoryProbe:
         names, relative = self._names(), self._relative(path)
         return None if names is None or relative is None else relative in names
 
+    @property
+    def root(self) -> str:
+        """The workspace."""
+        return self._root
+
+    def edits(self, paths: Sequence[str], *, staged: bool) -> tuple[int, bool] | None:
+        """See losses.Repository."""
+        return self._belongings.edits(paths, staged=staged)
+
     def _relative(self, path: str) -> str | None:
         try:
             relative = os.path.relpath(path, self._root)

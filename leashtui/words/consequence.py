@@ -14,6 +14,9 @@ from leashtui.words.plain import count
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 
+OTHER_EYES = "somebody else than the session's person has to allow it"
+
+
 def rank(severity: Severity) -> int:
     """0 for low up to 3 for critical."""
     return _RANK[severity]

@@ -482,6 +482,32 @@ def test_ctrl_z_gives_the_shell_its_prompt_and_fg_brings_all_back(world: World) 
     shell.expect_exact("code 0")
 
 
+SLOW = "def slowly(*_):\n    time.sleep(0.15)\n    suspend()\nsignal.signal(signal.SIGTSTP, slowly)\ntime.sleep(600)"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "keeper"])
+def test_a_job_that_somebody_stops_gives_the_terminal_back_before_the_shell_has_it(world: World, whole: bool) -> None:
+    command = world.argv("tell(ready='/run/S-1')\nwhile not os.path.exists(tmp + '/end'): time.sleep(0.02)", SLOW)
+    (world.tmp / "run.sh").write_text(f"exec {shlex.join(command)}")
+    shell = pexpect.spawn(
+        "bash", ["--norc", "--noprofile", "-i"], timeout=20, encoding="utf-8", env=os.environ | {"PS1": "ready> "}
+    )
+    world.spawned.append(shell)
+    shell.expect_exact("ready> ")
+    shell.sendline(f"sh {world.tmp}/run.sh")
+    shell.expect_exact("<panel /run/S-1>")
+    for _ in range(2):
+        keeper = os.getpgid(world.face())
+        os.killpg(keeper, signal.SIGTSTP) if whole else os.kill(keeper, signal.SIGTSTP)
+        shell.expect_exact("Stopped")
+        assert "\x1b[?1049l" in shell.before
+        shell.expect_exact("ready> ")
+        shell.sendline("echo is$(stty -a | grep -o ' icanon')")
+        shell.expect_exact("is icanon")
+        shell.sendline("fg")
+        shell.expect_exact("<panel again>")
+
+
 def test_ctrl_z_where_no_shell_could_continue_us_passes_on(world: World) -> None:
     child = world.terminal(
         STOPS + "while 'cont' not in hear(): pass\ntell(done=4)", WAITS + "time.sleep(0.5); leave(0)"

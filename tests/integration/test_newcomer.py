@@ -16,7 +16,14 @@ from leashtui.model.wire import Answer, CardGone, CardShown
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 
-FACES = (((80, 24), ()), ((120, 40), ("NO_COLOR=1",)), ((200, 60), ()))
+FACES = (
+    ((80, 24), ()),
+    ((120, 40), ("NO_COLOR=1",)),
+    ((200, 60), ()),
+    ((80, 24), ("NO_COLOR=1",)),
+    ((120, 40), ("TERM=linux",)),
+    ((200, 60), ("TERM=vt100",)),
+)
 
 
 HIGH, CRITICAL, MEDIUM = Severity.HIGH, Severity.CRITICAL, Severity.MEDIUM

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import pexpect
 import pytest
+from conftest import World
 from pump_rig import Rig
 
 from leashtui.guards.pty import control
@@ -372,3 +373,16 @@ def test_a_waiting_question_is_told_to_the_persons_own_command(desk: Desk, tmp_p
     eventually(lambda: told.exists() and told.read_text() == "leash: 1 act waits: git fetch origin\n")
     desk.tell(Done(code=0, log="/x", records=1, head=""))
     assert leave(child) == 0
+
+
+def test_what_there_is_nothing_of_is_said(world: World) -> None:
+    """Who hears the lines cannot tell an empty answer from one that is still to come."""
+    argv = world.argv("run", "--plain", "--", "sh", "-c", "echo begun; exec cat")
+    person = pexpect.spawn(argv[0], argv[1:], cwd=str(world.workspace), env=world.env, timeout=30, encoding="utf-8")
+    person.expect_exact("begun")
+    for look in ("!files", "!log verdict:deny"):
+        person.sendline(look)
+        person.expect_exact("there is nothing of it")
+    person.sendline("!kill")
+    person.expect(pexpect.EOF)
+    person.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -109,3 +110,57 @@ def test_no_cut_shows_a_part_of_a_secret(size: int, rests: bool) -> None:
     assert SECRET[12:] not in kept.shown
     assert kept.shown.startswith("first [secret:API_TOKEN] then\n-----BEGIN")
     assert kept.shown.endswith("-----END RSA PRIVATE KEY-----\nlast\n")
+
+
+TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+HALVES = TOKEN[:15], TOKEN[15:]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [f"\x1b[10;1H{HALVES[0]}\x1b[10;16H{HALVES[1]}\n"],
+        [f"\x1b[10;1H{HALVES[0]}", f"\x1b[10;16H{HALVES[1]}\n"],
+        [f"in {HALVES[0]}\x1b[31m{HALVES[1][:9]}\x1b[0m{HALVES[1][9:]} red\n"],
+        [f"$ curl {HALVES[0]} \r{HALVES[1]} wrapped\n"],
+        ["$ ", *TOKEN, " typed\r\n"],
+        [*(f"\x1b[5;3H\x1b[K> {TOKEN[:length]}\x1b[7m \x1b[0m" for length in range(1, 41)), "\n"],
+        [f"\x1b]2;in {HALVES[0]}", f"{HALVES[1]}\x07\n"],
+        [f"\x1b]8;;https://e.example/?t={TOKEN}\x07link\x1b]8;;\x07\n"],
+    ],
+    ids=["moved", "moved-later", "coloured", "wrapped", "typed", "redrawn", "title", "link"],
+)
+@pytest.mark.parametrize("slowly", [False, True])
+def test_a_secret_that_is_shown_in_pieces_is_not_kept(shown: list[str], slowly: bool) -> None:
+    kept, now = _Kept(), 0.0
+    recorder = Recorder(kept, Masker({}), lambda connection: None, lambda: now, lambda why: None)  # type: ignore[arg-type]
+    for piece in shown:
+        recorder._take(frames.OUTPUT, piece.encode())
+        now += 0.5
+        if slowly and not piece.startswith("\x1b"):
+            recorder._rest()
+    recorder._flush()
+    assert not any(TOKEN[at : at + 9] in kept.shown for at in range(len(TOKEN) - 8))
+    assert "[secret:github-token]" in kept.shown
+    assert kept.shown.endswith("\n")
+    silent = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+    assert silent.findall(kept.shown) == silent.findall("".join(shown))
+
+
+def test_what_is_shown_is_kept_as_it_was_and_when() -> None:
+    moments: list[Moment] = []
+    now = 0.0
+    kept = _Kept()
+    kept.add = moments.append  # type: ignore[method-assign]
+    recorder = Recorder(kept, Masker({}), lambda connection: None, lambda: now, lambda why: None)  # type: ignore[arg-type]
+    for number in range(400):
+        recorder._take(frames.OUTPUT, f"{number} \x1b[1mword\x1b[0m ".encode() * 20)
+        now += 0.1
+    recorder._rest()
+    assert "".join(m.data for m in moments) == "".join(f"{n} \x1b[1mword\x1b[0m " * 20 for n in range(400))
+    assert len({m.t for m in moments}) == 400
+    recorder._take(frames.OUTPUT, b"half")
+    recorder._rest()
+    assert "half" not in moments[-1].data
+    recorder._flush()
+    assert moments[-1] == Moment(now, "o", "half")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -440,3 +441,32 @@ def outer_shell(root: Path) -> Iterator[tuple[DeskServer, Tmux]]:
         tmux.shows(" leash ")
         tmux.shows("\n$")
         yield desk, tmux
+
+
+def test_an_attached_panel_stops_like_any_job_and_tells_of_a_dead_supervisor(tmp_path: Path) -> None:
+    running = tmp_path / "run"
+    (running / "01K5Q8").mkdir(parents=True)
+    running.chmod(0o700)
+    outer = {"PS1": "outer$ ", "LEASH_RUNTIME_DIR": str(running), "LEASH_CONFIG_DIR": str(tmp_path / "config")}
+    with DeskServer(tmp_path, BASH, bash_env(tmp_path)) as desk, Tmux(tmp_path, BASH, 80, 24, **outer) as tmux:
+        found = json.loads((desk.directory / "session.json").read_text()) | {"pid": os.getpid()}
+        (running / "01K5Q8" / "session.json").write_text(json.dumps(found))
+        tmux.shows("outer$")
+        tmux.type(f"{sys.executable} -I -m leashtui attach")
+        tmux.keys("Enter")
+        tmux.shows(" leash ", "\n$")
+        shell = tmux.pid()
+        for whole in (True, False):
+            job = int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
+            os.killpg(job, signal.SIGTSTP) if whole else os.kill(job, signal.SIGTSTP)
+            tmux.shows("Stopped")
+            assert tmux.value("#{alternate_on} #{mouse_any_flag}") == "0 0"
+            tmux.type("fg")
+            tmux.keys("Enter")
+            tmux.shows("every other key goes to the agent", " leash ")
+        desk.vanish()
+        screen = tmux.shows("leash: supervisor gone: nothing runs on")
+        assert "goes on" not in screen
+        tmux.type("echo co''de=$?")
+        tmux.keys("Enter")
+        tmux.shows("code=4")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
+import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
 
-from tui_desk import force_push, install
+import pytest
+from tmux_rig import until
+from tui_desk import force_push, install, welcome
 
+from leashtui.faces import link
 from leashtui.faces.bell import EVERY, Bell, Caller
 from leashtui.faces.link import Typing
+from leashtui.faces.plain.question import ask
+from leashtui.model import codec
 from leashtui.model.card import Card
 
 
@@ -66,3 +78,36 @@ def test_cards_that_come_together_ring_once_and_the_rest_is_told_when_its_time_c
     assert len(written) == 3
     Caller((None, None), cards=lambda: cards, write=written.append, later=lambda *_: None, clock=lambda: 0.0).ring()
     assert len(written) == 3
+
+
+def test_a_face_that_has_long_work_after_its_hello_is_not_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panel loads itself meanwhile: on a busy machine that takes longer than either side waits for the other."""
+    monkeypatch.setattr(link, "_TIMEOUT", 0.2)
+    name = f"leash-test-{uuid.uuid4().hex}"
+    (tmp_path / "session.json").write_text(json.dumps({"socket": name}))
+    heard: list[bytes] = []
+
+    def desk() -> None:
+        connection, _ = listener.accept()
+        heard.append(connection.makefile("rb").readline())
+        connection.sendall(codec.encode(welcome()) + b"\n")
+
+    async def face() -> str:
+        knocked = await link.Link.knock(tmp_path, face="tui")
+        until(lambda: heard, "hello", 5)
+        time.sleep(0.5)  # noqa: ASYNC251 - nobody serves the loop, as while something is imported
+        return (await knocked.opened()).welcome.agent
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0" + name)
+        listener.listen()
+        Thread(target=desk, daemon=True).start()
+        assert asyncio.run(face()) == "claude"
+
+
+def test_who_is_asked_in_lines_hears_that_somebody_else_has_to_allow_it() -> None:
+    other = "  somebody else than the session's person has to allow it"
+    assert other in ask(force_push(other=True))
+    assert other not in ask(force_push())

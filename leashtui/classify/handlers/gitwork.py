@@ -184,7 +184,8 @@ def _reset(call: Call, options: Options, words: list[Word]) -> None:
     target = str(options.args[0]) if options.args else "HEAD"
     own = len(options.args) < 2 and "--" not in words and is_all_own(call, target) and are_own_commits(call, target)
     if options.has("--hard", "--merge") and not own:
-        _discards(call, "uncommitted edits, and commits the branch then no longer holds")
+        moves = target not in ("HEAD", "@")
+        _discards(call, f"uncommitted edits{', and commits the branch then no longer holds' if moves else ''}")
 
 
 def _rm(call: Call, options: Options, words: list[Word]) -> None:

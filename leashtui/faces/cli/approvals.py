@@ -10,6 +10,7 @@ from leashtui.faces.cli.complaint import complain
 from leashtui.faces.cli.sessions import choose, live_sessions
 from leashtui.model import codec
 from leashtui.model.errors import Exit
+from leashtui.words.consequence import OTHER_EYES
 from leashtui.words.inner import inner
 from leashtui.words.plain import duration, one_line
 
@@ -45,5 +46,7 @@ def run(args: argparse.Namespace) -> int:
         name = card.id if len(sessions) == 1 else f"{live.session}/{card.id}"
         print(f"{name}  {card.severity}  {age}  {one_line(inner(card.command).text, 200)}")
         print(f"    {one_line(card.consequence, 200)}")
+        if card.other:
+            print(f"    {OTHER_EYES}")
     print("answer: leash approve ID, or leash deny ID --because 'what to do instead'")
     return code

@@ -15,11 +15,14 @@ from leashtui.faces.cli.call import ask_code
 from leashtui.faces.cli.options import add_face
 from leashtui.faces.cli.run import choose_face, face_of
 from leashtui.faces.cli.sessions import choose, directory_of, live_sessions
-from leashtui.faces.keeper import CRASHES, DETACHED
+from leashtui.faces.keeper import CRASHES, DETACHED, GONE
 from leashtui.faces.outer import OuterTerminal
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir
 from leashtui.supervisor.config import load
+
+_THEIRS = (signal.SIGINT, signal.SIGTSTP)
+"""What a terminal's keys and a shell send to the whole job: the face does it. Not SIG_IGN: that is inherited."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
             break
     if end in {0, DETACHED}:
         return Exit.OK
+    if end == GONE and all(other.session != live.session for other in live_sessions()):
+        return Exit.UNREACHABLE  # the face has said so
     raise LeashError(
         f"the panel died ({end}); session {live.session} goes on",
         f"again: leash attach {live.session}, or with --plain",
@@ -65,17 +70,29 @@ def _show(command: list[str], code: str, paints: bool) -> int:
         fds.append(_hide(code))
         command += ["--code-fd", str(fds[0])]
     terminal = OuterTerminal()
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the panel's; not SIG_IGN: it is inherited
+    before = {number: signal.signal(number, lambda *_: None) for number in _THEIRS}
     end = -1
     try:
-        with subprocess.Popen(command, pass_fds=fds) as process:
-            end = process.wait()
+        process = subprocess.Popen(command, pass_fds=fds)
+        signal.signal(signal.SIGTSTP, lambda *_: process.send_signal(signal.SIGTSTP))
+        while os.WIFSTOPPED(status := os.waitpid(process.pid, os.WUNTRACED)[1]):
+            _stand_still(process.pid)
+        end = process.returncode = os.waitstatus_to_exitcode(status)
     finally:
         for fd in fds:
             os.close(fd)
-        signal.signal(signal.SIGINT, before)
-        terminal.restore(painted=paints, died=end not in {0, DETACHED})
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        terminal.restore(painted=paints, died=end not in {0, DETACHED, GONE})
     return end
+
+
+def _stand_still(face: int) -> None:
+    """The face was stopped and has given the terminal back: so do we, until the shell has us go on."""
+    ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, ours)
+    os.kill(face, signal.SIGCONT)
 
 
 def _hide(code: str) -> int:

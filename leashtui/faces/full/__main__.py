@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 import tty
 from pathlib import Path
 
@@ -35,6 +36,8 @@ CLOSED = 11
 """Exit code of a panel that was closed to go back to the agent."""
 DETACHED = 10
 _RETRY = 0.3
+_SAME = 0.3
+"""Seconds after coming back in which another stop is the one that was obeyed."""
 _PR_SET_DUMPABLE = 4
 
 
@@ -73,6 +76,7 @@ class FullFace:
             clock=loop.time,
         )
         self._before = termios.tcgetattr(0)
+        self._here_since = float("-inf")
 
     async def run(self) -> int:
         """Until the session is over, the link is lost or the person leaves. Returns the exit code."""
@@ -246,9 +250,12 @@ class FullFace:
 
     def _stop(self) -> None:
         """Ctrl-Z of the agent: stand still with it, with the terminal as it was, and paint anew afterwards."""
+        if time.monotonic() < self._here_since + _SAME:
+            return
         ours = termios.tcgetattr(0)
         termios.tcsetattr(0, termios.TCSANOW, self._before)
         os.kill(os.getpid(), signal.SIGSTOP)
+        self._here_since = time.monotonic()
         termios.tcsetattr(0, termios.TCSANOW, ours)
         self._repaint()
 

@@ -112,7 +112,7 @@ class LineFace:
 
         async def work() -> None:
             _, lines = await told_by(words)
-            self._paper.say(*lines)
+            self._paper.say(*(lines or ["there is nothing of it"]))
 
         task = asyncio.ensure_future(work())
         self._beside.add(task)

