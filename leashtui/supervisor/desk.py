@@ -127,7 +127,8 @@ class Desk:
 
     def _card(self, ask: str, waiting: Waiting) -> Card:
         facts, decision = waiting.facts, waiting.decision
-        options = [Option("y", Choice.ONCE, "allow once")]
+        once = "allow this address for the session" if waiting.request.host else "allow once"
+        options = [Option("y", Choice.ONCE, once)]
         no_wider = self._no_grant(facts, decision)
         if not no_wider:
             options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))

@@ -3,7 +3,8 @@
 A build writes thousands of files into the same kinds of places. The first write to a kind of place goes THE path and is
 recorded; while no policy looks at names, the answer for the next one cannot differ, so it is not asked again. Knows
 places and what was allowed. Refuses to decide. Invariant: nothing is known here that a policy alone did not allow in
-this session; what a person allowed once is known for that one host only, and a denial is never known.
+this session; of what a person allowed, hosts alone are known, each for itself as its card says: a program that acts for
+the person at a socket file is asked about again; and a denial is never known.
 """
 
 from __future__ import annotations
@@ -207,7 +208,7 @@ class Lanes:
                 if place is not Place.NONE:
                     if verdict.by is By.POLICY and place in _SHORT[request.action]:
                         self._allowed.add(key)
-                elif verdict.by in (By.POLICY, By.PERSON):
+                elif verdict.by is By.POLICY or (verdict.by is By.PERSON and request.host):
                     self._doors.add((request.action, request.host or request.path, request.port))
             reply(verdict)
 

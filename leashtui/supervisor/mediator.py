@@ -274,7 +274,9 @@ class Mediator:
             return True
         if self._acts.made_itself(request, facts):
             return True
-        return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
+        if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):
+            return True
+        return self._acts.foresaw(request, facts)
 
     def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:
         """The same verdict once what policies oblige to before the act was done; a denial when it could not be."""
@@ -366,7 +368,7 @@ class Mediator:
             self._breaker.forgive(waiting.facts)
             self._await_end(waiting.act, waiting.request)
             if not waiting.parked:
-                act.approve(waiting.facts)
+                self._acts.approved(act, waiting.request, waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
                 self._taint.ran(waiting.facts)
                 self._announce(act, waiting.request, verdict)
