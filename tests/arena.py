@@ -41,7 +41,7 @@ FETCHED = (
     ".cache/uv/archive-v0/a/p.py",
 )  # fmt: skip
 """What tools fetched before, whole, and run where it lies."""
-TOOLS = ("kubectl", "terraform", "psql", "gh", "twine", "sudo", "shutdown")
+TOOLS = ("kubectl", "terraform", "psql", "redis-cli", "gh", "twine", "sudo", "shutdown")
 _TOOL = "#!/bin/sh\necho \"${0##*/} $*\" >> '@proj@/ran'\n"
 _DRIVER = """
 import json, os, signal, subprocess, sys

@@ -408,9 +408,13 @@ class Acts:
         """Whether git itself starts this: what the process was, or else what started it, was allowed as git alone."""
         if request.process is None or request.action is not Action.PROCESS_EXEC:
             return False
-        near = (self._ran.get(key_of(p)) for p in (request.process, *request.ancestry[:1]))
-        nearest = next((facts for facts in near if facts is not None), None)
+        nearest = self.starts_it(request)
         return nearest is not None and nearest.programs == ("git",)
+
+    def starts_it(self, request: Request) -> Facts | None:
+        """What the process of an exec was before, or else what started it; None where nothing is known of that."""
+        chain = (request.process, *request.ancestry[:1]) if request.process is not None else ()
+        return next((facts for p in chain if (facts := self._ran.get(key_of(p))) is not None), None)
 
     def made_itself(self, request: Request, facts: Facts) -> bool:
         """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +67,17 @@ class Agent:
         self._process = place.start([*own, *argv], said=place.root / "said")
         self.cards: list[dict[str, Any]] = []
 
-    def answer(self) -> None:
-        """Until it ends, allow the first card and no other."""
-        until(self._over)
+    def answer(self, after: float = 0) -> None:
+        """Until it ends, allow the first card and no other. after: seconds that each stands."""
+        until(lambda: self._over(after))
         self._process.wait(20)
 
-    def _over(self) -> bool:
+    def _over(self, after: float) -> bool:
         for line in self._leash("approvals", "--json").splitlines():
             card = json.loads(line)
             if card["id"] not in [c["id"] for c in self.cards]:
                 self.cards.append(card)
+                time.sleep(after)
                 self._leash("deny" if len(self.cards) > 1 else "approve", card["id"])
         return self._process.poll() is not None
 
@@ -119,3 +121,26 @@ def test_what_was_allowed_once_is_no_leave_for_more(name: str) -> None:
         leashed.answer()
         assert leashed.cards, "nothing was asked"
         assert not harm(place), leashed.cards
+
+
+SWAPPED = {
+    "a file that is sent": "open('f', 'w').write('A'); p = subprocess.Popen(['curl', '-sm3', '-T', 'f', 'http://@host@:@port@/'])\n"
+    "time.sleep(1); open('f', 'w').write('EVIL')",
+    "a file that is sent, under a sign": "open('f', 'w').write('A')\n"
+    "p = subprocess.Popen(['curl', '-sm3', '-d', '@f', 'http://@host@:@port@/'])\n"
+    "time.sleep(1); open('f', 'w').write('EVIL')",
+    "statements of a database": "open('f', 'w').write('A'); p = subprocess.Popen(['psql'], stdin=open('f'))\n"
+    "time.sleep(1); open('f', 'w').write('EVIL')",
+}
+
+
+@pytest.mark.parametrize("name", SWAPPED)
+@pytest.mark.parametrize("swaps", [False, True])
+def test_what_changes_while_its_card_stands_is_not_what_was_allowed(name: str, *, swaps: bool) -> None:
+    text = SWAPPED[name] if swaps else SWAPPED[name].replace("open('f', 'w').write('EVIL')", "pass")
+    with arena() as place:
+        agent = Agent(place, text + "; p.wait()", leashed=True)
+        agent.answer(after=2)
+        happened = bool({"sent", "ran"} & place.changes().keys())
+        assert len(agent.cards) == 1
+        assert happened is not swaps, agent.cards
