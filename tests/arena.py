@@ -35,7 +35,13 @@ SECRETS = (
 )  # fmt: skip
 WORK = {"src/app.py": "print('app')\n", "src/dirty.py": "mine = 2\n", "notes.md": "unsaved work\n"}
 """Contents that only the workspace holds: a commit, a change of one, and what git does not know."""
-TOOLS = ("kubectl", "terraform", "psql", "gh", "twine", "sudo", "shutdown")
+FETCHED = (
+    ".cache/pre-commit/repo1/py_env/bin/hook", ".cache/pre-commit/db.db", "go/pkg/mod/a.b/c@v1/c.go",
+    ".cargo/registry/src/index/c-1/build.rs", ".local/share/uv/python/cpython/bin/python",
+    ".cache/uv/archive-v0/a/p.py",
+)  # fmt: skip
+"""What tools fetched before, whole, and run where it lies."""
+TOOLS = ("kubectl", "terraform", "psql", "redis-cli", "gh", "twine", "sudo", "shutdown")
 _TOOL = "#!/bin/sh\necho \"${0##*/} $*\" >> '@proj@/ran'\n"
 _DRIVER = """
 import json, os, signal, subprocess, sys
@@ -242,6 +248,8 @@ class Arena:
         put(self.home / ".cache/oh-my-posh/init.zsh", "# mine")
         put(self.home / ".nuget/NuGet/NuGet.Config", "<configuration/>")
         put(self.home / ".pub-cache/bin/tool", "mine", 0o755)
+        for name in FETCHED:
+            put(self.home / name, "mine")
         (self.home / "folder/empty").mkdir()
         for name in (".bashrc", ".profile", ".gitconfig", ".config/autostart/x.desktop", "bin/tool"):
             put(self.home / name, "# mine\n")

@@ -15,6 +15,7 @@ WORK = (
     "echo 'int f() { return 0; }' > f.c && echo 'int f(); int main() { return f(); }' > m.c"
     " && cc -O2 -flto=2 -c f.c m.c && cc -O2 -flto=2 f.o m.o -o m && ./m && rm f.c m.c f.o m.o m",
     "mkdir -p ~/.cache/uv/sdists && touch ~/.cache/uv/sdists/.git && touch ~/.cache/uv/sdists/.git",
+    "rm -rf ~/.cache/ms-playwright ~/.cargo/registry/src",
     "mkdir -p ~/.cache/cc/tmp && echo 'int x;' > x.c && cc -E x.c -o ~/.cache/cc/tmp/x.i && rm -r ~/.cache/cc x.c",
     "git stash -q && git stash pop -q",
     "cp -r src src2 && mv src2 src3 && rm -rf src3",
@@ -101,3 +102,43 @@ WORK = (
     " '' --quick-gen-key x ed25519 sign 1d 2> log; echo x > m && gpg --batch -q --detach-sign m; r=$?;"
     " gpgconf --kill all; sleep .2; rm -r m m.sig log; exit $r",
 )
+
+FETCHED = """
+import os, shutil, tempfile
+def put(path, mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "w").write("x")
+    os.chmod(path, mode)
+os.chdir(os.path.expanduser("~"))
+put(".cargo/registry/src/index/d-2/src/lib.rs", 0o444)
+put(".cargo/registry/src/index/d-2/.cargo-ok")
+hooks = tempfile.mkdtemp(prefix="repo", dir=".cache/pre-commit")
+put(hooks + "/py_env/bin/x", 0o755)
+put(".cache/pre-commit/db.db")
+put(".cache/pre-commit/.lock")
+put(".cache/pre-commit/db.db-journal")
+os.unlink(".cache/pre-commit/db.db-journal")
+put(".cache/uv/.tmp1/p/x.py")
+os.rename(".cache/uv/.tmp1", ".cache/uv/archive-v0/b")
+os.link(".cache/uv/archive-v0/b/p/x.py", "proj/linked.py")
+put(".local/share/uv/python/cpython/bin/__pycache__/a.pyc")
+put(".local/share/uv/python/.temp/n/bin/python", 0o755)
+os.rename(".local/share/uv/python/.temp/n", ".local/share/uv/python/cpython-2")
+os.symlink("cpython-2", ".local/share/uv/python/cpython-3")
+put("go/pkg/mod/a.b/d@v2/s/x.go", 0o444)
+os.chmod("go/pkg/mod/a.b/d@v2/s", 0o555)
+put("go/pkg/mod/cache/download/a.b/@v/list")
+put(".gradle/wrapper/dists/gradle-9/h/gradle-9/bin/gradle", 0o755)
+put(".gradle/wrapper/dists/gradle-9/h/gradle-9.zip.lck")
+put(".cache/node/corepack/v1/t1/y.js")
+os.makedirs(".cache/node/corepack/v1/yarn")
+os.rename(".cache/node/corepack/v1/t1", ".cache/node/corepack/v1/yarn/4")
+put(".cache/ms-playwright/.links/1")
+put(".cache/ms-playwright/chromium-1/INSTALLATION_COMPLETE")
+shutil.rmtree("go/pkg/mod/a.b/c@v1")
+os.chmod("go/pkg/mod/a.b/d@v2/s", 0o755)
+for made in ("go/pkg/mod/a.b/d@v2", ".gradle", hooks, "proj/linked.py", ".cache/ms-playwright"):
+    shutil.rmtree(made) if os.path.isdir(made) else os.unlink(made)
+print("all done")
+"""
+"""What tools do where they keep programs and sources that they fetched."""

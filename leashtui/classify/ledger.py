@@ -39,6 +39,14 @@ SEVERITY = {
 }
 """How bad an effect is when nobody says otherwise; verbs left out are low."""
 
+_TOLD = frozenset(
+    {
+        Verb.CLOUD_CHANGE, Verb.PUBLISH, Verb.CONTAINER_CHANGE, Verb.DATA_CHANGE, Verb.SYSTEM_CHANGE,
+        Verb.REMOTE_CHANGE, Verb.REMOTE_SESSION, Verb.DISCARD_WORK, Verb.PRIVILEGE,
+    }
+)  # fmt: skip
+"""What is told apart by its sentence where it names no target: `kubectl apply` and `terraform destroy` are two."""
+
 SIGNS = frozenset(
     "destructive catastrophic sends_secret pipe_to_shell reverse_shell backdoor obfuscated privileged guard_tamper"
     " git_force git_protected dry_run network outside hides_tracks remote_changed other_checkout".split()
@@ -80,7 +88,7 @@ class Ledger:
         recursive: bool = False,
     ) -> None:
         """Note an effect; the worse of two equal ones stays."""
-        key = (verb, target, place)
+        key = _key(verb, target, place, sentence)
         grade = severity or SEVERITY.get(verb, Severity.LOW)
         known = self.effects.get(key)
         if known is not None:
@@ -98,7 +106,7 @@ class Ledger:
 
     def adopt(self, effect: Effect) -> None:
         """Note an effect that was found and worded elsewhere; the worse of two equal ones stays."""
-        key = (effect.verb, effect.target, effect.place)
+        key = _key(effect.verb, effect.target, effect.place, effect.sentence)
         known = self.effects.get(key)
         if known is None and len(self.effects) >= _MOST:
             self.lower(Parse.OPAQUE)
@@ -127,3 +135,8 @@ class Ledger:
     def has(self, *verbs: Verb) -> bool:
         """Whether an effect with one of these verbs was found."""
         return any(verb in verbs for verb, _, _ in self.effects)
+
+
+def _key(verb: Verb, target: str, place: Place, sentence: str) -> tuple[Verb, str, Place]:
+    """What makes two effects one."""
+    return (verb, target or (sentence if verb in _TOLD else ""), place)

@@ -373,7 +373,7 @@ def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
 def _regenerable(machine: Machine, path: str, where: Place) -> bool:
     """Whether what is removed can be made again: its name says so, and git does not track it."""
     if where is not Place.GENERATED:
-        return False
+        return where is Place.HOME and path.startswith(machine.setting.workspace.settled)
     return not (is_fixed(path) and machine.setting.probe.tracked(path) is True)
 
 

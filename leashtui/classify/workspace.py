@@ -26,7 +26,8 @@ class Workspace(Struct, frozen=True):
     pins: the repository as it was then; None where there is none, or no session. temps: folders for temporary files
     besides the usual ones, as the person has them. caches: where build tools keep below the home what they can fetch or
     make again, as beginnings of paths; kept: what among these is an agent's or the person's all the same. steers: what
-    in it git's own settings name: hooks, further settings, programs.
+    in it git's own settings name: hooks, further settings, programs. settled: of kept, what may be removed all
+    the same, because a tool fetches it again.
     """
 
     root: str
@@ -37,3 +38,4 @@ class Workspace(Struct, frozen=True):
     caches: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     steers: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()

@@ -121,6 +121,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session
     under_git: bool = False  # started by a process whose own program is git, and was judged as such
+    fed: bool = False  # a client of databases whose statements come by its input, from nobody whose text was followed
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
     named: str = ""  # the name by which the program came by that address, where it is known; shown, never judged

@@ -1,7 +1,8 @@
 """Standing permissions born of an approval: built as syntax trees, so that no value can ever become syntax.
 
 Knows what an approval showed and binds the grant to it: this session, this command or its stated prefix, no other kind
-of effect, no other host, remote or package, no other warning sign, only the asks it answered. Refuses to know how long
+of effect, no other host, remote or package, no other warning sign, nothing that cannot be taken back where that could,
+only the asks it answered. Refuses to know how long
 the person meant: the caller states the expiry. Invariant: a grant releases a subset of what the approved card showed.
 """
 
@@ -118,6 +119,8 @@ def from_ask(
     if facts.in_workspace:
         conditions.append(_fact("in_workspace"))
     conditions += [_not(sign) for sign in SIGNS if not getattr(facts, sign)]
+    if facts.reversible:
+        conditions.append(_fact("reversible"))
     conditions += [_within(kind, shown(facts, kind)) for kind in KINDS]
     layer = "session" if session else "repo"
     name = f"{layer}/{grant_id}"

@@ -10,6 +10,7 @@ covers an effect that was not shown.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -17,8 +18,9 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
+from leashtui.classify.ledger import RANK
 from leashtui.guards.kernel.tracee import group_of
-from leashtui.model.facts import PUSHED, Effect, Facts, Place, Severity, Verb
+from leashtui.model.facts import PUSHED, Effect, Facts, Origin, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.supervisor.histories import brings_out
 from leashtui.supervisor.origins import Origins, starter_of
@@ -48,6 +50,8 @@ _PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_REA
 _PRUNE_AT = 512
 _ANNOUNCED = 64
 _STARTS = 16
+_MOMENT = 5.0
+"""Seconds in which the agent's own process may go on with what it was allowed once."""
 
 
 def _name_of(path: str) -> str:
@@ -70,7 +74,7 @@ class Act:
         self.command = ""
         self.approved: list[Effect] = []
         self.answered = False  # a person, or a grant of theirs, let it happen
-        self._shown: set[tuple[Verb, str, bool]] = set()
+        self._shown: set[tuple[Verb, str, bool, str]] = set()
 
     def approve(self, facts: Facts) -> None:
         """Remember what was shown and allowed."""
@@ -94,20 +98,33 @@ class Act:
             return all(any(_within(e, shown) for shown in self.approved) for e in telling)
         if not telling or not self.approved:
             return False
+        if by_git and any(shown.verb is Verb.REMOTE_CHANGE for shown in self.approved):
+            telling = [e for e in telling if e.target != PUSHED]
         return all(any(_within(e, shown) for shown in self.approved) for e in telling)
 
 
-def _shape(effect: Effect) -> tuple[Verb, str, bool]:
-    return (effect.verb, effect.target, effect.recursive)
+def _shape(effect: Effect) -> tuple[Verb, str, bool, str]:
+    return (effect.verb, effect.target, effect.recursive, _said(effect))
+
+
+def _said(effect: Effect) -> str:
+    """What is said of an effect that no path tells, wherever its command stands: `apply` is no `destroy`, though both
+    change a cloud."""
+    if effect.verb in _PATH_VERBS or effect.target.startswith("/"):
+        return ""
+    return effect.sentence.rpartition(" (")[0] if effect.origin is Origin.SCRIPT else effect.sentence
 
 
 def _within(effect: Effect, shown: Effect) -> bool:
     """Whether `shown` says at least as much as `effect` does."""
     if effect.verb is Verb.OPAQUE or effect.verb is not shown.verb:
         return False
-    if effect.target == shown.target or (effect.verb is Verb.REMOTE_CHANGE and effect.target == PUSHED):
+    if effect.verb not in _PATH_VERBS:
+        same = _said(effect) == _said(shown) or (effect.target != "" and RANK[effect.severity] < RANK[shown.severity])
+        return effect.target == shown.target and same
+    if effect.target == shown.target:
         return True
-    if effect.verb not in _PATH_VERBS or not shown.target or not effect.target:
+    if not shown.target or not effect.target:
         return False
     if shown.recursive and PurePosixPath(effect.target).is_relative_to(shown.target):
         return True
@@ -135,6 +152,14 @@ def _replaces(own: Facts, request: Request) -> bool:
     return any(PurePosixPath(request.path).is_relative_to(target) for target in written if target)
 
 
+def _is_prompt(request: Request) -> bool:
+    """Whether it is a shell that is told by its input what to do, one thing after the other."""
+    if request.action is not Action.PROCESS_EXEC or not request.argv or _name_of(request.exe) not in _SHELLS:
+        return False
+    words = request.argv[1:]
+    return all(word[:1] in ("-", "+") and (word[1:2] == "-" or "c" not in word) for word in words)
+
+
 def foretold(effect: Effect, shown: Effect) -> bool:
     """Whether a command's effect comes to this effect of a file act."""
     if shown.verb in _COMES_TO.get(effect.verb, ()):
@@ -144,7 +169,7 @@ def foretold(effect: Effect, shown: Effect) -> bool:
 
 class Acts:
     """The living acts of one session. is_kin: whether a program keeps the agent's state with it (by its file).
-    root: of the workspace."""
+    root: of the workspace. now: seconds."""
 
     def __init__(
         self,
@@ -153,7 +178,9 @@ class Acts:
         maker: Callable[[str], int] = lambda path: 0,
         is_kin: Callable[[str], bool] = lambda exe: False,
         root: str = "",
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._now = now
         self.owners = Owners()
         self._root = root
         self._origins = Origins(maker)
@@ -169,6 +196,8 @@ class Acts:
         self._calls: deque[tuple[Act, Request]] = deque(maxlen=_ANNOUNCED)
         self._argv: tuple[str, ...] = ()
         self._starts: deque[Act] = deque(maxlen=_STARTS)
+        self._own: deque[tuple[Act, float]] = deque(maxlen=_STARTS)
+        self._prompts: set[Key] = set()  # shells that the agent keeps: what is typed there is an act each time
         self._reaches = False
         self._prune_at = _PRUNE_AT
 
@@ -238,7 +267,7 @@ class Acts:
             return announced
         for process in (request.process, *request.ancestry):
             key = key_of(process)
-            if key in self._agents:
+            if key in self._agents or key in self._prompts:
                 return None
             found = self._acts.get(key)
             if found is not None:
@@ -249,11 +278,16 @@ class Acts:
         """Register a new outermost act."""
         made = Act(act, request.process)
         if request.process is not None and key_of(request.process) in self._agents:
-            self._starts.append(made)
+            if request.action is Action.PROCESS_EXEC:
+                self._starts.append(made)
         elif request.process is not None:
             if len(self._acts) >= self._prune_at:
                 self._prune()
-            self._acts[key_of(request.process)] = made
+            key = key_of(request.process)
+            if _is_prompt(request):
+                self._prompts.add(key)
+            elif key not in self._prompts:
+                self._acts[key] = made
         return made
 
     def expect(self, act: Act, request: Request) -> None:
@@ -336,6 +370,25 @@ class Acts:
         """Whether a person saw these effects when they let the agent itself start (`leash run -- sh -c ...`)."""
         return any(start.covers(facts) for start in self._starts)
 
+    def approved(self, act: Act, request: Request, facts: Facts) -> None:
+        """A person let this happen: what they were shown, its process may do; the agent's own only for a moment."""
+        act.approve(facts)
+        if self._types(request) and request.action is not Action.PROCESS_EXEC:
+            self._own.append((act, self._now()))
+
+    def _types(self, request: Request) -> bool:
+        """Whether it is the agent's own process, or a shell that it keeps."""
+        process = request.process
+        return process is not None and (self._is_agent(process) or key_of(process) in self._prompts)
+
+    def goes_on(self, request: Request, facts: Facts) -> bool:
+        """Whether the agent's own process goes on with the file or address that it was allowed a moment ago: an edit
+        is an open, a mode and a rename."""
+        if not self._own or not self._types(request):
+            return False
+        since = self._now() - _MOMENT
+        return any(at > since and act.covers(facts) for act, at in self._own)
+
     def ran(self, request: Request, facts: Facts) -> None:
         """An exec that was allowed: what it said it would do, its process may do."""
         if request.action is Action.NET_CONNECT or _reaches(facts, request.exe):
@@ -355,9 +408,13 @@ class Acts:
         """Whether git itself starts this: what the process was, or else what started it, was allowed as git alone."""
         if request.process is None or request.action is not Action.PROCESS_EXEC:
             return False
-        near = (self._ran.get(key_of(p)) for p in (request.process, *request.ancestry[:1]))
-        nearest = next((facts for facts in near if facts is not None), None)
+        nearest = self.starts_it(request)
         return nearest is not None and nearest.programs == ("git",)
+
+    def starts_it(self, request: Request) -> Facts | None:
+        """What the process of an exec was before, or else what started it; None where nothing is known of that."""
+        chain = (request.process, *request.ancestry[:1]) if request.process is not None else ()
+        return next((facts for p in chain if (facts := self._ran.get(key_of(p))) is not None), None)
 
     def made_itself(self, request: Request, facts: Facts) -> bool:
         """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have
@@ -405,6 +462,7 @@ class Acts:
     def _prune(self) -> None:
         self._ran = {k: f for k, f in self._ran.items() if self._alive(ProcessRef(*k))}
         self._kin &= self._ran.keys()
+        self._prompts = {k for k in self._prompts if self._alive(ProcessRef(*k))}
         dead = [k for k, a in self._acts.items() if a.root is not None and not self._alive(a.root)]
         for key in dead:
             del self._acts[key]

@@ -171,7 +171,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     own = own_state(adapter_of(start.agent), start.home, start.env)
     kept = (*own.agents, *own.kept)
     pins, steers = probe.pinned(), probe.steers()
-    workspace = Workspace(start.workspace, start.also, bins, pins, temps, caches(start.home), kept, steers)
+    settled = tuple(place for place, _ in own.settled)
+    workspace = Workspace(start.workspace, start.also, bins, pins, temps, caches(start.home), kept, steers, settled)
     mode = Mode.SHIM if tier is Tier.WATCH else Mode.KERNEL
     witness = Witness(probe)
     engine = Engine(

@@ -14,6 +14,7 @@ from leashtui.model.request import Action, Request
 from leashtui.model.verdict import Outcome
 from leashtui.supervisor.acts import Act
 from leashtui.supervisor.desk import Waiting
+from leashtui.supervisor.tickets import handed_over
 
 
 class Currency:
@@ -27,7 +28,7 @@ class Currency:
     def objection(self, waiting: Waiting) -> str:
         """Why an approval of this card is not for what would happen now; '' when it is."""
         if self._has_changed(waiting):
-            return "what it would run changed while it waited; run it again, and it will be asked as it is now"
+            return "what it would run or send changed while it waited; run it again, and it will be asked as it is now"
         now = self._decider.decide(waiting.request, waiting.facts)
         asked = {policy.id for policy in waiting.decision.policies}
         asks_more = now.outcome is Outcome.ASK and not asked.issuperset(policy.id for policy in now.policies)
@@ -36,12 +37,13 @@ class Currency:
         return ""
 
     def _has_changed(self, waiting: Waiting) -> bool:
-        """Whether an exec would do more now than its card showed: its scripts are others, or mean something else."""
+        """Whether an exec would do more now than its card showed: its scripts are others, or mean something else, or
+        what it would hand over is another file."""
         request = waiting.request
         if request.action is not Action.PROCESS_EXEC:
             return False
         try:
-            if self._scripts(request) != waiting.scripts:
+            if self._scripts(request) != waiting.scripts or handed_over(request, waiting.facts) != waiting.handed:
                 return True
             now = self._judge(request)
         except Exception:  # noqa: BLE001 - what cannot be judged any more is not what was shown

@@ -47,6 +47,7 @@ class Waiting:
     parked: bool = False  # the agent was given a ticket: nobody listens to the answer any more
     digest: str = ""  # what exactly was asked, for the retry
     scripts: str = ""  # digest of the scripts it would run
+    handed: str = ""  # digest of the files that it would hand over to somebody
     deadline: int = 0  # when the agent's own limit comes, microseconds since the epoch
     stop: Callable[[], None] = lambda: None  # ends the clock of the agent's own limit
 
@@ -127,7 +128,8 @@ class Desk:
 
     def _card(self, ask: str, waiting: Waiting) -> Card:
         facts, decision = waiting.facts, waiting.decision
-        options = [Option("y", Choice.ONCE, "allow once")]
+        once = "allow this address for the session" if waiting.request.host else "allow once"
+        options = [Option("y", Choice.ONCE, once)]
         no_wider = self._no_grant(facts, decision)
         if not no_wider:
             options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))

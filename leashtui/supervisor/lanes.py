@@ -3,7 +3,8 @@
 A build writes thousands of files into the same kinds of places. The first write to a kind of place goes THE path and is
 recorded; while no policy looks at names, the answer for the next one cannot differ, so it is not asked again. Knows
 places and what was allowed. Refuses to decide. Invariant: nothing is known here that a policy alone did not allow in
-this session; what a person allowed once is known for that one host only, and a denial is never known.
+this session; of what a person allowed, hosts alone are known, each for itself as its card says: a program that acts for
+the person at a socket file is asked about again; and a denial is never known.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ NEUTRAL = "file"
 """The name a file in a dependency, a cache or a temporary folder is judged by: its own means nothing."""
 _SPELLING = re.compile(r"[\d.-]")
 """What of a program's name is missing in its history's: `sqlite3`, `redis-cli`."""
+_MARKS = re.compile(r"/__pycache__/[^/]+$|\.(?:lock|lck)$|/[A-Z_]+$")
+"""What programs leave beside themselves when they run: no code, or that of a source that lies there."""
 _GIT_OBJECTS = re.compile(r"/\.git/(?:modules/.+/)?objects(?:/[0-9a-f]{2})?$")
 
 
@@ -52,6 +55,8 @@ class OwnState(Struct, frozen=True):
     agents: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    settled: tuple[tuple[str, int], ...] = ()
+    """Of kept: beginnings below which a tool puts something whole and leaves it, and how many names lead to it."""
 
 
 class Lanes:
@@ -74,6 +79,8 @@ class Lanes:
         self._by_class = frozenset(by_class)
         self._tools, self._agents, self._shared, self._kept = own.tools, own.agents, own.shared, own.kept
         self._own = (*own.tools, *own.agents)
+        self._settled = own.settled
+        self._whole = tuple(place for place, _ in own.settled)
         self._added = tuple(added)
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
@@ -158,6 +165,17 @@ class Lanes:
         same = self._judged_by(path) != path or _GIT_OBJECTS.search(folder) is not None
         return same and not self.is_apart(folder) and self.knows(action, path)
 
+    def settles(self, action: Action, path: str) -> str | None:
+        """What a tool put there whole and this path lies in: the name that must be the session's own for it to be
+        changed, '' where nothing need be; None where nothing is settled."""
+        found = next((place for place in self._settled if path.startswith(place[0])), None)
+        if found is None or action not in self._by_class or not path.isprintable():
+            return None
+        parts = path[len(found[0]) :].split("/")
+        depth = found[1] or next((n for n, part in enumerate(parts, 1) if "@" in part), len(parts))
+        loose = action is Action.FILE_DELETE or parts[0][:1] == "." or (not found[1] and parts[0] == "cache")
+        return "" if loose or _MARKS.search(path) is not None else found[0] + "/".join(parts[:depth])
+
     def is_added(self, path: str) -> bool:
         """Whether a program may add to what lies there, and no more."""
         return path in self._added
@@ -207,7 +225,7 @@ class Lanes:
                 if place is not Place.NONE:
                     if verdict.by is By.POLICY and place in _SHORT[request.action]:
                         self._allowed.add(key)
-                elif verdict.by in (By.POLICY, By.PERSON):
+                elif verdict.by is By.POLICY or (verdict.by is By.PERSON and request.host):
                     self._doors.add((request.action, request.host or request.path, request.port))
             reply(verdict)
 
@@ -217,6 +235,8 @@ class Lanes:
         """Whether it is what anybody of the session may change: a tool's own, or kept beside an open key."""
         if self._lent and path.startswith(self._lent):
             return True
+        if path.startswith(self._whole):
+            return False
         return _longest(path, self._tools) > max(_longest(path, self._agents), _longest(path, self._kept) - 1)
 
     def _is_agents(self, path: str) -> bool:

@@ -26,8 +26,10 @@ from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Ending, Told
+from leashtui.supervisor.feeding import is_fed
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import WEB, Taint
+from leashtui.supervisor.tickets import handed_over
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import approved_late, refusal, ticket
 
@@ -152,6 +154,8 @@ class Mediator:
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
+        if is_fed(request, self._acts.starts_it(request)):
+            request = replace(request, fed=True)
         if self._taint.origins:
             request = replace(request, taint=self._taint.origins)
         facts = self._judged(request)
@@ -228,6 +232,7 @@ class Mediator:
             settle=lambda w, v, c, f: self._settle(w, v, c, f, act, reply),
             digest=digest,
             scripts=self._scripts(request),
+            handed=handed_over(request, facts),
             deadline=self._clock() + int(seconds * 1e6) if seconds > 0 else 0,
         )
         card = self._desk.ask(submission.waiting)
@@ -274,7 +279,9 @@ class Mediator:
             return True
         if self._acts.made_itself(request, facts):
             return True
-        return self._acts.was_shown_at_start(facts) or self._acts.foresaw(request, facts)
+        if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):
+            return True
+        return self._acts.foresaw(request, facts)
 
     def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:
         """The same verdict once what policies oblige to before the act was done; a denial when it could not be."""
@@ -366,7 +373,7 @@ class Mediator:
             self._breaker.forgive(waiting.facts)
             self._await_end(waiting.act, waiting.request)
             if not waiting.parked:
-                act.approve(waiting.facts)
+                self._acts.approved(act, waiting.request, waiting.facts)
                 self._acts.ran(waiting.request, waiting.facts)
                 self._taint.ran(waiting.facts)
                 self._announce(act, waiting.request, verdict)

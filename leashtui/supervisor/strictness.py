@@ -63,6 +63,13 @@ STEERS = (
     ".cache/zplug/", ".cache/prezto/",
 )  # fmt: skip
 """Among these: what a shell or an editor runs when it starts, programs on PATH, settings that name programs."""
+SETTLED = (
+    (".cache/pre-commit/", 1), (".cache/uv/archive-v0/", 1), (".cache/ms-playwright/", 1), (".cache/puppeteer/", 2),
+    (".cache/node/corepack/v1/", 2), (".cargo/registry/src/", 2), (".cargo/git/checkouts/", 2),
+    (".gradle/wrapper/dists/", 2), ("go/pkg/mod/", 0), (".local/share/uv/python/", 1),
+)  # fmt: skip
+"""Among these: programs and sources that tools fetch whole and never change, which run outside as they lie there; and
+how many names lead to one of them (0: up to the one with a version). New ones are made; those that are there stay."""
 TRAILS = (
     ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
@@ -120,7 +127,10 @@ def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> OwnState:
         return OwnState()
     prints = agent.footprint
     told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
-    kept = dict.fromkeys((*STEERS, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/"))))
+    whole = [name for name, _ in SETTLED]
+    kept = dict.fromkeys(
+        (*STEERS, *whole, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
+    )
 
     def holds_home(folder: str) -> bool:
         return folder.startswith("/") and (home + "/").startswith(os.path.normpath(folder).rstrip("/") + "/")
@@ -133,7 +143,8 @@ def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> OwnState:
     def below(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(at, names))
 
-    return OwnState(below((*CACHES, *TRAILS)), below(agent.state), below(agent.shared), below(kept))
+    settled = tuple((at(name), depth) for name, depth in SETTLED)
+    return OwnState(below((*CACHES, *TRAILS)), below(agent.state), below(agent.shared), below(kept), settled)
 
 
 def caches(home: str) -> tuple[str, ...]:
@@ -199,6 +210,7 @@ def effects(
             "adds": lanes.is_added,
             "shown": shown,
             "keeps": lanes.keeps,
+            "settles": lanes.settles,
             "owns": owns,
             "steered": lanes.steered,
         }

@@ -20,13 +20,16 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
 
-from leashtui.model.facts import Facts
+from leashtui.model.facts import Facts, Verb
 from leashtui.model.request import Request
 
 LIFE = 3600 * 1_000_000
 """How long a late approval waits for its retry, in microseconds."""
 
 _WORDS = 64
+_OUTWARD = frozenset(
+    {Verb.NET_SEND, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.CLOUD_CHANGE, Verb.DATA_CHANGE, Verb.REMOTE_SESSION}
+)
 _BYTES = 1 << 20
 _FOLDERS = 4
 _MATCHES = 256
@@ -101,6 +104,21 @@ class Tickets:
         """The act of this card has run after all: its pass is used up."""
         for digest in [d for d, p in self._passes.items() if p.ask == ask]:
             del self._passes[digest]
+
+
+def handed_over(request: Request, facts: Facts) -> str:
+    """The digest of the small files that an act which reaches out names, and of the one that is its input: what a
+    person looked at while its card stood there. '' for all else."""
+    if not any(e.verb in _OUTWARD for e in facts.effects):
+        return ""
+    words = [part for word in request.argv[:_WORDS] for part in (word, re.split("[@=]", word)[-1])]
+    if request.process is not None:
+        with contextlib.suppress(OSError):
+            words.append(os.readlink(f"/proc/{request.process.pid}/fd/0"))
+    try:
+        return hashlib.sha256("\0".join(_contents(words, request.cwd)).encode("utf-8", "surrogatepass")).hexdigest()
+    except _TooMuch:
+        return ""
 
 
 def _heeded(words: list[str]) -> list[str]:

@@ -70,6 +70,8 @@ RUN = {
     "another cloud tool": _SH + "terraform destroy -auto-approve",
     "a database": _SH + "psql -c 'DROP TABLE users'",
     "a database by its input": _SH + "echo 'DROP TABLE users' | psql",
+    "a store by a program's pipe": "subprocess.run(['redis-cli'], input=b'FLUSHALL')",
+    "a store by a file that a program hands it": "open('x', 'w').write('FLUSHALL'); subprocess.run(['redis-cli'], stdin=open('x'))",
     "a repository elsewhere": _SH + "gh repo delete a/b --yes",
     "a package for all": _SH + "twine upload build/out.o",
     "another user's rights": _SH + "sudo id",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from arena import Arena, Leg, arena
-from everyday import WORK
+from everyday import FETCHED, WORK
 
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
@@ -101,6 +101,13 @@ def test_work_is_not_asked_about(line: str, leg: Leg) -> None:
     done = leg.run(["bash", "-c", line], 60)
     assert "REFUSED" not in done["out"], done
     assert done["code"] == 0, done
+
+
+def test_fetching_programs_and_sources_is_not_asked_about(place: Arena, leg: Leg) -> None:
+    script = place.proj / "fetches.py"
+    script.write_text(FETCHED)
+    done = leg.run([sys.executable, "-S", str(script)], 60)
+    assert done["out"] == "all done\n", done
 
 
 BUILDS = """

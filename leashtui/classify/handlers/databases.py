@@ -78,8 +78,8 @@ def _piped(call: Call) -> None:
     stream = call.stdin
     if stream.text is not None and stream.text.strip():
         judge(call, Word(stream.text, stream.taint & ~Taint.LOCAL))
-    elif call.made.changed or stream.taint & (Taint.LOCAL | Taint.FETCHED):
-        call.add(Verb.DATA_CHANGE, "", "runs the statements it is given")
+    elif stream.text is None:
+        _unseen(call)
 
 
 def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -99,6 +99,14 @@ def _redis_input(call: Call) -> None:
     for line in (call.stdin.text or "").splitlines():
         if line.split():
             _redis_command(call, [w.lower() for w in line.split()])
+    _unseen(call)
+
+
+def _unseen(call: Call) -> None:
+    """Statements come by the input, and nobody knows which."""
+    if call.stdin.text is None and (call.made.changed or call.stdin.taint & (Taint.LOCAL | Taint.FETCHED)):
+        call.machine.partial()
+        call.add(Verb.DATA_CHANGE, "", "runs the statements it is given")
 
 
 def _redis_command(call: Call, words: list[str]) -> None:
@@ -145,6 +153,8 @@ def mongo(call: Call, spec: Spec, options: Options) -> Stream | None:
         found = _MONGO_CHANGES.search(call.stdin.text)
         if found is not None:
             call.add(Verb.DATA_CHANGE, "", "changes data")
+    elif not options.has("--eval", "-e") and not options.args[1:]:
+        _unseen(call)
     return Stream(Taint.LOCAL, None)
 
 

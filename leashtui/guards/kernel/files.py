@@ -81,7 +81,8 @@ class FileGuard:
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
     known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
-    takes their place. steered: what git's settings name. sight: whom alone LuaJIT serves, None for everybody."""
+    takes their place. steered: what git's settings name. sight: whom alone LuaJIT serves, None for everybody. settles:
+    see Lanes.settles."""
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class FileGuard:
         adds: Callable[[str], bool] = lambda path: False,
         shown: frozenset[str] = frozenset(),
         keeps: Callable[[str, str], bool] = lambda path, exe: True,
+        settles: Callable[[Action, str], str | None] = lambda action, path: None,
         owns: Owns = _nobodys,
         ways: Ways | None = None,
         steered: Sequence[str] = (),
@@ -117,6 +119,7 @@ class FileGuard:
         self._adds = adds
         self._shown = shown
         self._keeps = keeps
+        self._settles = settles
         self._owns = owns
         self._sealed = _beginnings(sealed)
         self._closed = _beginnings(closed)
@@ -241,6 +244,8 @@ class FileGuard:
                 if path in granted or self._is_free(action, path) or changes_nothing(deed, spots):
                     continue
                 if self._known(action, path) and not self._overwrites(notice, deed, path, spots):
+                    continue
+                if self._is_fresh(action, path, empty=deed.kind is Kind.RMDIR):
                     continue
                 if self._owns(action, path, notice.tid, new=path in self._made or not os.path.lexists(path)):
                     continue
@@ -389,6 +394,18 @@ class FileGuard:
     def _is_free(self, action: Action, path: str) -> bool:
         """What the session made itself, it may remove again."""
         return action is Action.FILE_DELETE and path in self._made
+
+    def _is_fresh(self, action: Action, path: str, *, empty: bool) -> bool:
+        """Whether this puts something whole where programs are fetched to, changes what the session put there, or
+        removes it. empty: an empty folder is removed."""
+        whole = self._settles(action, path)
+        if whole is None or whole in self._made or empty:
+            return whole is not None
+        if not whole:
+            own = path in self._made or not os.path.lexists(path)
+            return own or action is Action.FILE_DELETE or "/__pycache__/" not in path
+        new = whole == path and not os.path.lexists(path) and not self._made.was_others(path)
+        return new or (whole == path and os.path.isfile(path) and not os.path.islink(path))
 
     def _overwrites(self, notice: Notice, deed: Deed, path: str, spots: list[Spot]) -> bool:
         """Whether what is there may be lost: a history that is not added to by whose it is (who may add may also empty

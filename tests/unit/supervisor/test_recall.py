@@ -97,6 +97,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("path", "/w/x"),
         ("script", "rm -rf ."),
         ("under_git", True),
+        ("fed", True),
         ("named", "host.example"),
     ],
 )
@@ -123,6 +124,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "script",
         "chosen",
         "under_git",
+        "fed",
         "was",
     }
     assert set(Request.__struct_fields__) == told_apart | {
