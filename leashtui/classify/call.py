@@ -121,8 +121,9 @@ class Call:
         return self.machine.setting.bounds.signals and "privileged" not in self.ledger.signs
 
     def listen(self, target: str, sentence: str) -> None:
-        """A port is opened by sockets of this program's own."""
-        if self.machine.setting.bounds.ports:
+        """A port is opened by sockets of this program's own. target: the address its words name, if they do."""
+        bounds = self.machine.setting.bounds
+        if bounds.ports or (bounds.sockets and not target):  # which address a program takes by itself is seen then
             self.add(Verb.READ, target, "listens for connections of this machine; others are asked about as it opens")
         else:
             self.add(Verb.LISTEN, target, sentence)

@@ -98,6 +98,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("script", "rm -rf ."),
         ("under_git", True),
         ("named", "host.example"),
+        ("late", True),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -124,6 +125,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "chosen",
         "under_git",
         "was",
+        "late",
     }
     assert set(Request.__struct_fields__) == told_apart | {
         "process",
