@@ -161,11 +161,20 @@ class Call:
         return self.made.fds.get(found[1]) or self.state.fds.get(found[1]) or Stream(Taint.LOCAL, None)
 
     def write(
-        self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False, how: str = ""
+        self,
+        path: str,
+        content: Stream | None = None,
+        *,
+        append: bool = False,
+        empties: bool = False,
+        how: str = "",
+        by_git: bool = False,
     ) -> None:
-        """A file is written. how: in words, '' for the usual ones."""
+        """A file is written. how: in words, '' for the usual ones. by_git: as git itself would."""
         stream = Stream(self.reads | self.stdin.taint, None) if content is None else content
-        touch.write(self.machine, self.state, path, stream, self.span, append=append, empties=empties, how=how)
+        touch.write(
+            self.machine, self.state, path, stream, self.span, append=append, empties=empties, how=how, by_git=by_git
+        )
 
     def delete(self, path: str, *, recursive: bool = False, how: str = "removes") -> None:
         """A file is removed."""
