@@ -98,6 +98,16 @@ WORK = (
     " add $PWD/lib sub && git rm -qf sub && git rm -q --cached .gitmodules; rm -rf lib .gitmodules; test ! -e sub",
     "rm -f q.*; for n in 1 2; do echo $n > q.$n; done; rm q.*; seq 2 | xargs -I{} sh -c 'echo {} > p{}; rm p{}'",
     "printf 'a\\r\\n' | sed \"s/$(printf '\\r')//\" | cat -A | grep -qx 'a\\$'",
+    'node -e \'const net = require("net"); const probe = h => new Promise(r => { const s = net.createServer();'
+    ' s.once("error", () => process.exit(1)); s.listen(18763, h, () => s.close(r)) }); (async () => {'
+    ' for (const h of ["0.0.0.0", "::", "127.0.0.1", undefined]) await probe(h) })()\'',
+    "git stash -q; for i in 1 2 3; do echo $i > w$i; git add w$i; git commit -qm w$i; done; GIT_EDITOR=true"
+    " GIT_SEQUENCE_EDITOR=\"sed -i '2s/pick/squash/;3s/pick/drop/'\" git rebase -q -i HEAD~3 && test -e w2 -a ! -e w3;"
+    " r=$?; git reset -q --hard HEAD~1; git stash pop -q; test ! -e w1 && exit $r",
+    "printf '#!/bin/sh\\necho said > $1\\n' > ed.sh; chmod +x ed.sh; EDITOR=./ed.sh git commit -q --allow-empty;"
+    " rm ed.sh; git log -1 --format=%s | grep -qx said",
+    "echo shorty > /proc/$$/comm && echo 100 > /proc/self/oom_score_adj",
+    "cd /usr/include && echo 'int x;' | gcc -Wall -Werror -E - > /dev/null",
     "command -v gpg > /dev/null || exit 0; export GNUPGHOME=$PWD/keys; mkdir -m 700 keys && gpg --batch -q --passphrase"
     " '' --quick-gen-key x ed25519 sign 1d 2> log; echo x > m && gpg --batch -q --detach-sign m; r=$?;"
     " gpgconf --kill all; sleep .2; rm -r m m.sig log; exit $r",

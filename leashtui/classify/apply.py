@@ -120,12 +120,12 @@ def apply(call: Call, spec: Spec) -> Stream:
 
 def _inert(words: list[Word], spec: Spec) -> bool:
     """Whether it only prints its help or version."""
-    if len(words) == 1 and words[0] in _HELP_ALONE and spec.style != "nohelp":
+    if len(words) == 1 and words[0] in _HELP_ALONE and spec.style not in ("nohelp", "joined"):
         return True
     if spec.posix:
         return bool(words) and words[0] in _HELP
     if any(w in _HELP for w in words):
-        return spec.style != "nohelp" and _asks_help(words, spec)
+        return spec.style not in ("nohelp", "joined") and _asks_help(words, spec)
     if not spec.inert or not words:
         return False
     inert = spec.inert.split()

@@ -121,8 +121,9 @@ class Call:
         return self.machine.setting.bounds.signals and "privileged" not in self.ledger.signs
 
     def listen(self, target: str, sentence: str) -> None:
-        """A port is opened by sockets of this program's own."""
-        if self.machine.setting.bounds.ports:
+        """A port is opened by sockets of this program's own. target: the address its words name, if they do."""
+        bounds = self.machine.setting.bounds
+        if bounds.ports or (bounds.sockets and not target):  # which address a program takes by itself is seen then
             self.add(Verb.READ, target, "listens for connections of this machine; others are asked about as it opens")
         else:
             self.add(Verb.LISTEN, target, sentence)
@@ -160,11 +161,20 @@ class Call:
         return self.made.fds.get(found[1]) or self.state.fds.get(found[1]) or Stream(Taint.LOCAL, None)
 
     def write(
-        self, path: str, content: Stream | None = None, *, append: bool = False, empties: bool = False, how: str = ""
+        self,
+        path: str,
+        content: Stream | None = None,
+        *,
+        append: bool = False,
+        empties: bool = False,
+        how: str = "",
+        by_git: bool = False,
     ) -> None:
-        """A file is written. how: in words, '' for the usual ones."""
+        """A file is written. how: in words, '' for the usual ones. by_git: as git itself would."""
         stream = Stream(self.reads | self.stdin.taint, None) if content is None else content
-        touch.write(self.machine, self.state, path, stream, self.span, append=append, empties=empties, how=how)
+        touch.write(
+            self.machine, self.state, path, stream, self.span, append=append, empties=empties, how=how, by_git=by_git
+        )
 
     def delete(self, path: str, *, recursive: bool = False, how: str = "removes") -> None:
         """A file is removed."""

@@ -23,6 +23,7 @@ from leashtui.model.facts import Place
 SHELL_LIKE = frozenset(("shell", "sh", "bash"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _DEADLY = frozenset("rm git dd find shred chmod chown mkfs wipefs truncate".split())
+_SYSTEM = lazy(r"/(?:usr/)?(?:s?bin|lib(?:exec|64)?|share|games)/")
 _PACKAGED = lazy(r"/(?:node_modules|site-packages|dist-packages|vendor/bundle)/")
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
@@ -151,7 +152,12 @@ def run_script(call: Call, language: str, word: Word) -> None:
 
 
 def run_own(call: Call, path: str, language: str = "") -> None:
-    """A file that was there before is started: what is written in it is what runs. language: '' when its text says."""
+    """A file that was there before is started: what is written in it is what runs. language: '' when its text says.
+
+    A script of the system is a program like any other where each thing it comes to is judged: most of it may never run.
+    """
+    if call.machine.sees_files and _is_systems(call, path):
+        return
     text = text_of(call, path)
     if text is None:
         known = call.state.files.get(path)
@@ -169,6 +175,14 @@ def run_own(call: Call, path: str, language: str = "") -> None:
         return  # a package that the project declares: its size says nothing
     elif is_readable(call, path, text):
         run_code(call, path, text, language)
+
+
+def _is_systems(call: Call, path: str) -> bool:
+    """Whether a file came with the system, and nobody of this session wrote it."""
+    if not is_fixed(path) or path in call.state.files:
+        return False
+    real = call.machine.setting.probe.real(path)
+    return _SYSTEM.match(real) is not None and not call.machine.setting.probe.made(real)
 
 
 def _is_zsh(call: Call, text: str, path: str) -> bool:

@@ -54,7 +54,10 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
     if request.action is Action.NET_BIND:
         if not _is_loopback(request.host):
             ledger.sign("network")
-            ledger.add(Verb.LISTEN, where, sentence=f"{program} opens port {request.port} to other machines", span=span)
+            sentence = f"{program} opens port {request.port} to other machines"
+            if request.late:
+                sentence += "; it is open to this machine, and to others from its next start on"
+            ledger.add(Verb.LISTEN, where, sentence=sentence, span=span)
         return where
     if request.port in CONTROLS and _is_here(request.host):
         sentence = f"{program} talks to {CONTROLS[request.port]} through {where}"

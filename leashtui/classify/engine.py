@@ -42,6 +42,7 @@ _MULTI = {
     **dict.fromkeys(("busybox", "toybox", "coreutils", "uutils", "git"), _ANY),
     **dict.fromkeys(("bash", "sh", "dash"), _SHELLS),
     "pgrep": frozenset({"pkill", "pidwait"}),
+    "at": frozenset({"atq", "atrm", "batch"}),
     "systemctl": frozenset("halt poweroff reboot shutdown runlevel telinit init".split()),
     "kmod": frozenset("insmod rmmod modprobe lsmod modinfo depmod".split()),
 }

@@ -33,6 +33,7 @@ _COMMANDS = frozenset(
     " MAKESHELL SHELL"
     " TERRAFORM_EDITOR CONFIG_SHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split()
 )
+_EDITORS = frozenset(("EDITOR", "VISUAL", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR"))
 _SHELLS = frozenset("SHELL CONFIG_SHELL MAKESHELL npm_config_script_shell NPM_CONFIG_SCRIPT_SHELL".split())
 """Those of them that name a shell."""
 _SHELL = lazy(r"(?:(?:/usr(?:/local)?|/opt/homebrew)?/bin/)?(?:ba|da|k|z|fi)?sh")
@@ -152,7 +153,7 @@ def _judge(call: Call, name: str, value: Word) -> None:
             text = text.lstrip("|-")
         if name in _SHELLS and _SHELL.fullmatch(text):
             return
-        indirect(call, Word(text, value.taint))
+        indirect(call, Word(text, value.taint), edits=name in _EDITORS)
     elif name in _LIBRARIES:
         _library(call, name, value)
     elif name in _FILES and text:

@@ -81,7 +81,7 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
         return
     command = Word(text.lstrip("!"), value.taint)
     if once:
-        indirect(call, command)
+        indirect(call, command, edits=low in ("core.editor", "sequence.editor"))
         return
     call.add(Verb.PERSIST, key, f"sets git's {key}, which names a program to run", place=Place.GIT)
     if wide and (

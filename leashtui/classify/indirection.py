@@ -7,7 +7,7 @@ is not ordinary is judged as the command it is, and said to be hidden.
 from __future__ import annotations
 
 from leashtui.classify.call import Call
-from leashtui.classify.values import Word, show
+from leashtui.classify.values import Word, is_fixed, show
 from leashtui.model.facts import Severity, Verb
 
 _ORDINARY = frozenset(
@@ -21,8 +21,12 @@ _ORDINARY = frozenset(
 """Pagers, editors, browsers and what unpacks a file for a pager."""
 
 
-def indirect(call: Call, text: Word) -> None:
-    """A command line that an option or variable smuggles in. Pagers and editors are ordinary there."""
+def indirect(call: Call, text: Word, *, edits: bool = False) -> None:
+    """A command line that an option or variable smuggles in. Pagers and editors are ordinary there.
+
+    edits: it stands where git is told its editor, so that a script there is a usual way to edit; where every program is
+    judged again as it starts, it is judged as what it is and hides nothing.
+    """
     words = text.split()
     if not words or words == ["-"]:
         return
@@ -33,6 +37,9 @@ def indirect(call: Call, text: Word) -> None:
         and not any(c in text for c in ";|&`$<>")
         and "/" not in words[0].removeprefix("/usr").removeprefix("/bin/")
     ):
+        return
+    if edits and call.machine.setting.bounds.files and not call.shim and is_fixed(text) and not text.taint:
+        call.shell(text)
         return
     call.sign("obfuscated")
     call.add(Verb.EXEC, words[0], f"starts {show(text)[:80]} through a setting of {call.name}", Severity.HIGH)

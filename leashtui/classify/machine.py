@@ -194,6 +194,8 @@ class Machine(Branches):
         """The command at hand."""
         self.calls: list[tuple[int, int]] = []
         """The functions being called, outermost first, each with the conditions its call hangs on."""
+        self.does: set[str] = set()
+        """What git is told to do somewhere in the text, whether or not it comes to that."""
         self.told = False
         """Whether the request is a text that an agent tells of before it runs it."""
         self.forked = 0

@@ -77,7 +77,7 @@ def split(words: list[Word], spec: Spec, command: Spec | None = None, limit: int
                 found.args.extend(words[at:])
                 break
             continue
-        at, ended = _cluster(word, words, at, takes, ends, found)
+        at, ended = _cluster(word, words, at, takes, ends, found, 2 if style == "joined" else len(word))
         if ended:
             found.args.extend(words[at:])
             break
@@ -85,9 +85,10 @@ def split(words: list[Word], spec: Spec, command: Spec | None = None, limit: int
 
 
 def _cluster(
-    word: Word, words: list[Word], at: int, takes: frozenset[str], ends: frozenset[str], found: Options
+    word: Word, words: list[Word], at: int, takes: frozenset[str], ends: frozenset[str], found: Options, letters: int
 ) -> tuple[int, bool]:
-    """`-rf`, `-ofile`, `-o file`; also `-name` where a table knows it whole. Gives where to go on."""
+    """`-rf`, `-ofile`, `-o file`; also `-name` where a table knows it whole. letters: how many may be options, the dash
+    counted. Gives where to go on."""
     whole = word.partition("=")[0]
     if whole in takes and len(whole) > 2:
         found.given.add(whole)
@@ -100,7 +101,7 @@ def _cluster(
         return at, whole in ends
     found.given.add(str(word))
     ended = False
-    for index in range(1, len(word)):
+    for index in range(1, min(letters, len(word))):
         name = "-" + word[index]
         found.given.add(name)
         found.order.append(name)

@@ -36,6 +36,10 @@ _ABOVE_GUARD = ("/.config", "/.local", "/.local/state", "/.local/share")
 """Folders of the home in which leash keeps its policy and its log."""
 PICKED = ".picked"
 """Ends the pattern that stands for some of a folder's files, picked by something else than names."""
+_OWN_PROC = lazy(
+    r"/proc/(?:self|thread-self|4194305)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)"
+)
+"""What each process may set of itself; a shell's own number is not known before it runs."""
 _TODO = "/rebase-merge/git-rebase-todo"
 _FOLDERS_WITH_SECRETS = ("/.config", "/.local/share", "/etc", "/root", "/var/lib", "/home")
 
@@ -134,6 +138,9 @@ def write(
     """
     path = target(machine, state, word)
     if not path and not word:
+        return
+    if _OWN_PROC.fullmatch(path):
+        machine.ledger.add(Verb.READ, show(path), Place.PROC, f"sets {path} of its own process", span)
         return
     if is_own(word, path):
         _own_program(machine, path, "overwrites", span)

@@ -135,4 +135,5 @@ class Request(Struct, frozen=True, omit_defaults=True):
     diff: str = ""  # of a file act: what would change, as a unified diff
     was: str = ""  # of a file act: the name that the file loses by it, where a hook told of a rename
     said: str = ""  # why, in the agent's own words, where a hook told them
+    late: bool = False  # done already as far as it may without a yes: nobody waits for the answer
     grants: tuple[str, ...] = ()  # of a session's start: names of the secret variables that the agent is handed

@@ -438,6 +438,8 @@ class Acts:
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):
             if request.action is Action.NET_CONNECT and self._reaches and self._is_of_agent(request):
                 return not any(e.verb is Verb.SERVICE for e in facts.effects)
+            if request.action is Action.NET_BIND and own is not None:
+                return any(e.verb is Verb.LISTEN for e in own.effects)
             return (
                 own is not None
                 and _reaches(own, request.exe)

@@ -222,7 +222,8 @@ class Mediator:
             return
         self.counts["asked"] += 1
         submission.desk = self._desk
-        seconds = self._limits.patience(request) if self._limits.tickets is not None else 0
+        waits = self._limits.tickets is not None and not request.late
+        seconds = self._limits.patience(request) if waits else 0
         submission.waiting = Waiting(
             act=record.id,
             request=request,
@@ -393,6 +394,17 @@ class Mediator:
         request = replace(request, taint=self._taint.origins)
         facts = self._classify(request)
         return facts, self._decider.decide(request, facts)
+
+    def asks(self, request: Request) -> bool:
+        """Whether a person's yes is what it would need, without asking, recording or remembering anything."""
+        try:
+            facts = self._judged(request)
+            outcome = self._decider.decide(request, facts).outcome
+        except Exception:  # noqa: BLE001 - whoever asks then meets the same, and is refused for it
+            return True
+        if outcome is not Outcome.ASK or self._posture is Posture.OBSERVE:
+            return False
+        return not self._is_covered(request, facts, self._acts.find(request))
 
     def enforce(self, posture: Posture) -> None:
         """Answer acts so from now on."""

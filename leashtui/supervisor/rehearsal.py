@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.classify.engine import Engine
+from leashtui.classify.machine import Bounds
 from leashtui.classify.probe import NoProbe, Probe
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.workspace import Pins, Workspace
@@ -49,11 +50,21 @@ class Rehearsal:
     """mode: how deep the guard would see. config: `stores.directories.config_dir()`. user: the account's name.
 
     look: what the classifier may see of a workspace (its root in, a Probe out). workspace: whose project policies
-    count. Raises PolicyError.
+    count. bounds: what the session would be kept from anyway, nothing where only the words are judged.
+    Raises PolicyError.
     """
 
-    def __init__(self, mode: Mode, config: Path, user: str, look: Callable[[str], Probe], workspace: str = "") -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        config: Path,
+        user: str,
+        look: Callable[[str], Probe],
+        workspace: str = "",
+        bounds: Bounds = Bounds(),  # noqa: B008
+    ) -> None:
         self._mode = mode
+        self._bounds = bounds
         self._user = user
         self._look = look
         self._tools = Toolbox()
@@ -85,6 +96,7 @@ class Rehearsal:
             if len(self._engines) >= _ENGINES:
                 self._engines.clear()
             place = Workspace(workspace, also)
-            found = Engine(place, home, self._user, self._mode, self._look(workspace), self._tools)
+            look = self._look(workspace)
+            found = Engine(place, home, self._user, self._mode, look, self._tools, bounds=self._bounds)
             self._engines[workspace, home] = found
         return found

@@ -247,6 +247,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         looks_on=looks_on,
         shown=parts.arming.shown(start.home, start.env),
         runs_agent=parts.acts.runs_agent,
+        asks=parts.mediator.asks,
         stays=_teller(parts) if start.listen == "here" else None,
     )
 

@@ -29,12 +29,13 @@ from leashtui.guards.kernel.lookout import Lookout
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.notes import Keeper
 from leashtui.guards.kernel.onlooker import Onlooker
+from leashtui.guards.kernel.openings import Openings
 from leashtui.guards.kernel.owned import copies, included
 from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.guards.kernel.steering import Steering
 from leashtui.guards.kernel.terminals import Terminals
 from leashtui.guards.kernel.views import Views
-from leashtui.model.request import Action, Tier
+from leashtui.model.request import Action, Request, Tier
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.lanes import Lanes, OwnState
 from leashtui.supervisor.peers import sandbox_of
@@ -173,12 +174,13 @@ def effects(
     shown: frozenset[str] = frozenset(),
     runs_agent: Callable[[int], bool] = lambda tid: False,
     stays: Callable[[int], None] | None = None,
+    asks: Callable[[Request], bool] = lambda request: False,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now.
     watched: names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors:
     sockets of this session's other guards. made: where to note what the session makes. looks_on: it makes its
     changes itself. shown: files whose new text is asked about where another file takes their place. runs_agent: whether
-    a thread is of the agent's own program. stays: see DoorGuard."""
+    a thread is of the agent's own program. stays: see DoorGuard. asks: see Openings."""
     top, own = os.getpid(), sandbox_of("self")
 
     def inside(pid: int) -> bool:
@@ -222,6 +224,7 @@ def effects(
             "nameservers": nameservers(),
             "open": doors,
             "stays": stays,
+            "openings": Openings(lanes.submit, asks),
         }
         steering = Steering(listener, inside)
         if views is not None:

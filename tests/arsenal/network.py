@@ -74,6 +74,10 @@ NETWORK = {
     "def swap():\n    while not over: os.dup2(s.fileno(), fd); os.dup2(u.fileno(), fd)\nt = threading.Thread(target=swap); t.start()\n"
     "for _ in range(200): libc.listen(fd, 5)\nover = True; t.join()\nif not s.getsockopt(1, 30): s.listen()\n@served@",
     "listening by node": "#!/bin/sh\nnode -e 'const s = require(\"net\").createServer(c => { require(\"fs\").writeFileSync(\"ran\", \"reached\"); process.exit() }); s.listen(0, \"0.0.0.0\", () => require(\"fs\").writeFileSync(\"port\", \"tcp \" + s.address().port)); setTimeout(() => process.exit(), 900)'",
+    "listening once more where one was closed at once": "[socket.create_server(('0.0.0.0', @free@)).close() for _ in range(3)]; s = socket.create_server(('0.0.0.0', @free@)); @served@",
+    "listening again after letting go": "s = socket.create_server(('0.0.0.0', @free@)); libc.connect(s.fileno(), struct.pack('H', 0) + bytes(14), 16)\ntry: s.setsockopt(1, 25, b'')\nexcept OSError: pass\ns.listen(); @served@",
+    "listening by a socket bound beside another": "s = socket.socket(); s.setsockopt(1, 15, 1); s.bind(('0.0.0.0', @free@)); t = socket.socket(); t.setsockopt(1, 15, 1); t.bind(('127.0.0.1', @free@)); t.listen(); s.listen(); @served@",
+    "listening by a child who is given the socket": "s = socket.socket(); s.bind(('0.0.0.0', @free@))\nif os.fork(): os.wait(); os._exit(0)\ns.listen(); @served@",
     "opening fast": "socket.socket().sendto(b'EVIL', 0x20000000, ('@host@', @port@))",
     "opening fast by sendmsg": "socket.socket().sendmsg([b'EVIL'], [], 0x20000000, ('@host@', @port@))",
     "code loaded into a tool": "#!/bin/sh\necho 'require(\"net\").connect(@port@, \"@host@\").end(\"EVIL\"); setTimeout(() => process.exit(), 900)' > x.js\nNODE_OPTIONS='-r ./x.js' timeout 6 npm view x",

@@ -6,6 +6,10 @@ The tools are stand-ins on the person's PATH that note in the workspace that the
 # ruff: noqa: E501 - an attack is one line, however long
 _SH = "#!/bin/sh\n"
 _BASH = "#!/bin/bash\n"
+_OWN = (
+    _SH
+    + "git init -q n; cd n; git commit -q --allow-empty -m 1; git commit -q --allow-empty -m 2; export GIT_EDITOR=true\n"
+)
 RUN = {
     "a cloud tool": _SH + "kubectl delete ns prod",
     "by its path": _SH + "@root@/tools/kubectl delete ns prod",
@@ -42,6 +46,12 @@ RUN = {
     "through git's pager": _SH + "script -qec \"git -c core.pager='kubectl delete ns prod;cat' -p log -1\" /dev/null",
     "through git's fsmonitor": _SH + "git -c core.fsmonitor='kubectl delete ns prod;true' status",
     "through git's editor": _SH + "GIT_EDITOR='kubectl delete ns prod;true' git commit --allow-empty",
+    "through git's editor in its settings": _SH + "git -c core.editor='kubectl delete ns prod #' commit --allow-empty",
+    "through a script that is git's editor": _SH + "printf '#!/bin/sh\\nkubectl delete ns prod\\n' > x; chmod +x x; EDITOR=./x git commit --allow-empty",
+    "through a step that sed puts in": _OWN + "GIT_SEQUENCE_EDITOR=\"sed -i '1i exec kubectl delete ns prod'\" git rebase -q -i HEAD~1",
+    "through a step that sed makes of another": _OWN + "GIT_SEQUENCE_EDITOR=\"sed -i 's/^pick .*/&\\nx kubectl delete ns prod/'\" git rebase -q -i HEAD~1",
+    "through a step that a script puts in": _OWN + "printf '#!/bin/sh\\necho exec kubectl delete ns prod >> $1\\n' > e; chmod +x e; git -c sequence.editor=./e rebase -q -i HEAD~1",
+    "through a step beside harmless ones": _OWN + "GIT_SEQUENCE_EDITOR=\"sed -i -e 's/pick/edit/' -e '2a x kubectl delete ns prod'\" git rebase -q -i HEAD~1; git rebase --continue",
     "through git's ssh": _SH + "GIT_SSH_COMMAND='kubectl delete ns prod;true' git ls-remote ssh://x/y",
     "through git's external diff": _SH + "GIT_EXTERNAL_DIFF='kubectl delete ns prod;true' git diff",
     "through tar": _SH + "tar cf x.tar src --checkpoint=1 --checkpoint-action='exec=kubectl delete ns prod'",

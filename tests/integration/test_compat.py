@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 from conftest import World
@@ -476,4 +477,39 @@ for host, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6), ("127
             "run", "--headless", "--guard", tier, "--", sys.executable, str(place.workspace / "serve.py")
         )
         said.append(done.stdout.split())
-    assert said == [["lo", "lo", "free"], ["EACCES", "EACCES", "free"]]
+    assert said == [["lo", "lo", "free"]] * 2
+
+
+SERVES = """
+import socket, sys, time
+def opened():
+    s = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+    print(s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\\0").decode() or "free", flush=True)
+    return s
+opened().close()
+s = opened()
+sys.stdin.readline()
+s.close()
+s = opened()
+"""
+
+
+@pytest.mark.parametrize("tier", ["compat", "strict"])
+@pytest.mark.parametrize("answer", ["approve", "deny"])
+def test_a_server_that_stays_is_asked_about_once_and_opened_from_its_next_start_on(
+    place: World, tier: str, answer: str
+) -> None:
+    """One that closes its port at once is no question; meanwhile this machine is served."""
+    port = "18793" if tier == "strict" else "18795"
+    (place.workspace / "serve.py").write_text(SERVES)
+    words = (sys.executable, str(place.workspace / "serve.py"), port)
+    leash = place.start("run", "--headless", "--on-ask", "wait", "--guard", tier, "--", *words, stdin=subprocess.PIPE)
+    card = place.one_card()
+    assert "opens port " + port in str(card)
+    with socket.create_connection(("127.0.0.1", int(port)), 5):
+        pass
+    assert place.leash(answer, card["id"]).returncode == 0
+    time.sleep(0.5)
+    out, said = leash.communicate(b"\n", timeout=60)
+    assert out.split() == [b"lo", b"lo", b"free" if answer == "approve" else b"lo"], said
+    assert len(place.events("act.asked")) == 1

@@ -330,6 +330,22 @@ def test_a_running_session_changes_its_mode_and_both_logs_say_so(world: World) -
 
 def test_an_agent_cannot_change_the_mode_of_its_session(world: World) -> None:
     assert "DENY" in world.leash("explain", "--", "leash mode observe").stdout
+
+
+@pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+def test_a_rehearsal_says_where_a_session_would_answer_otherwise(world: World) -> None:
+    def said(command: str) -> tuple[str, str]:
+        found = json.loads(world.leash("explain", "--json", "--", command).stdout)
+        return found["verdict"], found["session"]["verdict"]
+
+    assert said("python3 -m http.server") == ("ask", "allow")
+    assert said("python3 -m http.server -b 0.0.0.0") == ("ask", "ask")
+    assert said("ls") == ("allow", "allow")
+    line = "in a session here, tier strict"
+    assert line in world.leash("explain", "--", "python3 -m http.server").stdout
+    assert line not in world.leash("explain", "--", "ls").stdout
+    world.config('guard = "exec"\n')
+    assert line not in world.leash("explain", "--", "python3 -m http.server").stdout
     ask = "import sys; from leashtui.faces.cli.main import main; sys.exit(main(['mode', sys.argv[1]]))"
     script = world.script("inside", f"#!{sys.executable}\n{ask}\n")
     for mode in ("observe", "lockdown"):

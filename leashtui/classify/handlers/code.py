@@ -30,6 +30,7 @@ _LANGUAGE = {
     "gawk": "awk", "raku": "perl", "coffee": "node", "kotlin": "kotlin", "jshell": "java", "ghc": "haskell",
     "ghci": "haskell", "runghc": "haskell", "sage": "python",
 }  # fmt: skip
+_HERE = re.compile(r"127\.|localhost\b|\[?::1\b")
 _MODULES = {"webbrowser": "xdg-open", "venv": "python-venv", "ensurepip": "python-venv"}
 """Modules that stand for a program of another name."""
 _LOADS = frozenset(("-m", "--require", "--import", "--loader", "--experimental-loader"))
@@ -141,8 +142,9 @@ def interpreter(call: Call, spec: Spec, options: Options) -> Stream | None:
         if loads and value.startswith((".", "/")):
             call.run_file(value, "loads")
     if language == "ruby" and "-run" in call.words and any("httpd" in w for w in call.words):
-        if not re.search(r"--bind-address[= ]?(?:127\.|localhost|::1)", " ".join(call.words)):
-            call.listen("", "serves files to everybody who can reach this machine")
+        named = re.search(r"--bind-address[= ]?(\S+)", " ".join(call.words))
+        if not (named and _HERE.match(named[1])):
+            call.listen(named[1] if named else "", "serves files to everybody who can reach this machine")
         return Stream(0, None)
     if language == "python" and options.has("-m"):
         return _module(call, options)
@@ -193,11 +195,9 @@ def _module(call: Call, options: Options) -> Stream | None:
     module = bare(options.last("-m") or "")
     tail = list(options.args)
     if module in _SERVERS or module == "http.server":
-        words = " ".join(tail)
-        if module in ("http.server", "SimpleHTTPServer") and not re.search(
-            r"(-b|--bind)[= ]?(127\.|localhost|::1)", words
-        ):
-            call.listen("", "serves files to everybody who can reach this machine")
+        named = re.search(r"(?:-b|--bind)[= ]?(\S+)", " ".join(tail))
+        if module in ("http.server", "SimpleHTTPServer") and not (named and _HERE.match(named[1])):
+            call.listen(named[1] if named else "", "serves files to everybody who can reach this machine")
             return Stream(0, None)
     program = _MODULES.get(module, module.partition(".")[0] if module.startswith("coverage") else module)
     if call.machine.setting.tools.find(program) is not None and program not in (

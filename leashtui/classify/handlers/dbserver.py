@@ -43,6 +43,26 @@ def is_own_server(call: Call, options: Options, *, ahead: bool) -> bool:
     return serves is True or (serves is None and ahead and call.machine.is_ahead)
 
 
+def is_own_address(call: Call, url: str) -> bool:
+    """Whether an address of PostgreSQL, as settings hold it, is that of such a server."""
+    told = _told(url) if is_fixed(url) and re.match(r"postgres(?:ql)?://", url) else None
+    if told is None or told.keys() - {"host", "port"}:
+        return False
+    return is_own_place(call, told.get("host", ""), told.get("port", ""))
+
+
+def is_own_place(call: Call, host: str, port: str) -> bool:
+    """Whether a PostgreSQL that settings name by host, or folder of its socket, and port is such a server."""
+    if _variables(call).keys() & {"hostaddr", "service"}:
+        return False  # the library would go there instead
+    if host.startswith("/"):
+        address = _unix(call, f"{host}{_SOCKET}{port or 5432}") if is_fixed(host) else ""
+    else:
+        address = _tcp(host, port)
+    serves = call.machine.setting.probe.serves(address) if address else False
+    return serves is True or (serves is None and call.machine.is_ahead)
+
+
 def leads_on(text: str) -> bool:
     """Whether statements may reach another server than the one they are given to."""
     return _REACHES.search(text) is not None

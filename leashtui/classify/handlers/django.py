@@ -1,7 +1,7 @@
 """Which database a Django project's settings name, and whether it is the session's own.
 
-Knows settings as `startproject` writes them. Refuses to run them. Invariant: settings that say anything of databases in
-another way, in another file or by a variable, name a database of the person's.
+Knows settings as `startproject` writes them, and those of a PostgreSQL. Refuses to run them. Invariant: settings that
+say anything of databases in another way, in another file or by a variable, name a database of the person's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 
 from leashtui.classify.call import Call
 from leashtui.classify.code import CONSOLE
+from leashtui.classify.handlers.dbserver import is_own_place
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
@@ -22,6 +23,8 @@ _NAMED = lazy(
 )
 _VARIABLE = "DJANGO_SETTINGS_MODULE"
 _SQLITE = "django.db.backends.sqlite3"
+_POSTGRES = "django.db.backends.postgresql"
+_KEYS = frozenset({"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT"})
 _ROOT = "Path(__file__).resolve().parent.parent"
 
 
@@ -51,14 +54,17 @@ def _is_own(call: Call, folder: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     name = _database(tree)
+    if isinstance(name, tuple):
+        return is_own_place(call, *name)
     if name is None:
         return False
     base = place.rpartition("/")[0].rpartition("/")[0]
     return own_file(call, name if name.startswith("/") else f"{base}/{name}")
 
 
-def _database(tree: ast.Module) -> str | None:
-    """The SQLite file that these settings name, below BASE_DIR unless absolute; None for anything else."""
+def _database(tree: ast.Module) -> str | tuple[str, str] | None:
+    """The SQLite file that these settings name, below BASE_DIR unless absolute, or host and port of their PostgreSQL;
+    None for anything else."""
     values: dict[str, ast.expr] = {}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
@@ -74,6 +80,11 @@ def _database(tree: ast.Module) -> str | None:
     entries = _entries(whole)
     found = _entries(entries.get("default")) if entries.keys() == {"default"} else {}
     engine, name = found.get("ENGINE"), found.get("NAME")
+    if isinstance(engine, ast.Constant) and engine.value == _POSTGRES and found.keys() <= _KEYS:
+        told = [
+            node.value if isinstance(node, ast.Constant) else None for node in (found.get("HOST"), found.get("PORT"))
+        ]
+        return (str(told[0]), str(told[1])) if all(isinstance(value, str | int) for value in told) else None
     if not isinstance(engine, ast.Constant) or engine.value != _SQLITE or found.keys() != {"ENGINE", "NAME"}:
         return None
     if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Div) and base is not None:

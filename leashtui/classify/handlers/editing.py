@@ -16,6 +16,11 @@ from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, Word
 from leashtui.model.facts import Place
 
 _LONGEST = 64 * 1024
+_PICKS = lazy(
+    r"(?:(?:\A|[;\n])\s*(?:(?:\d+|\$|/[^/\\\n]*/)(?:,(?:\d+|\$))?\s*!?)?\s*(?:d|s([/|,#])\^?(?:pick|p)( ?)\1"
+    r"(?:p|pick|r|reword|e|edit|s|squash|f|fixup|d|drop)\2\1g?)\s*)+"
+)
+"""What is done to the steps of a rebase without putting one in: a commit is dropped, or taken otherwise."""
 _SED_RUN = lazy(
     r"(?:^|[;{}\n]|(?:^|[;{}\n\s])(?:\d+|\$|/(?:[^/\\\n]|\\.)*/|\d+,(?:\d+|\$))[IM]?\s*!?)\s*e(?:\s+([^\n;}]*))?(?=$"
     r"|[;\n}])"
@@ -34,7 +39,8 @@ def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
     """sed."""
     scripts = options.all("-e", "--expression")
     files = list(options.args)
-    for file in options.all("-f", "--file"):
+    loads = options.all("-f", "--file")
+    for file in loads:
         loaded = call.stdin if file == "-" else call.read(file)
         call.judge_source("", loaded.taint & ~Taint.LOCAL)
         if loaded.text is not None:
@@ -56,7 +62,8 @@ def sed(call: Call, spec: Spec, options: Options) -> Stream | None:
         out = out.joined(call.read(file))
         if in_place:
             content, whole = _left(call, file, scripts)
-            call.write(file, Stream(0, content), append=not empties, empties=empties)
+            picks = not loads and all(_PICKS.fullmatch(bare(script)) for script in scripts)
+            call.write(file, Stream(0, content), append=not empties, empties=empties, by_git=picks)
             if whole:
                 call.state.wrote(call.path(file), Stream(0, content), append=False)
     return NOTHING if in_place else Stream(out.taint, None if out.text is None else _through(out.text, scripts))

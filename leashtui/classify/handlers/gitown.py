@@ -20,8 +20,10 @@ _HARMLESS = lazy(
     r"|EXEC_PATH|REFLOG_ACTION|ASKPASS|SSH(?:_COMMAND)?|TRACE\w*)"
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
-_SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|core\.(?:pager|editor)=")
-_PARAMETERS = lazy(r"(?:'(?:user|commit|tag|advice|color|init|protocol)\.[\w.-]+'='[^']*' ?)+")
+_SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|(?:core\.(?:pager|editor)|sequence\.editor)=")
+_PARAMETERS = lazy(
+    r"(?:'(?:(?:user|commit|tag|advice|color|init|protocol)\.[\w.-]+|(?:core|sequence)\.editor)'='[^']*' ?)+"
+)
 _ASIDE = lazy(r"-[pP]|--(?:no-pager|paginate|no-optional-locks|literal-pathspecs|no-advice|exec-path=.*)")
 """Options before the subcommand that change nothing of that; a path may mean others by what is not among them."""
 _MEANS_MORE = lazy(r"[*?\[\\]")
@@ -96,7 +98,7 @@ def _is_here(call: Call) -> bool:
 
 def are_own_commits(call: Call, upstream: str, tip: str = "HEAD") -> bool:
     """Whether the session made all commits that one revision has and the other has not."""
-    if call.machine.is_ahead and call.state.vars.get("git commit") is not None:
+    if call.machine.is_ahead and "commit" in call.machine.does:
         return True
     return _is_here(call) and _are_own(call, "commits", tip, "--not", upstream)
 
@@ -107,7 +109,7 @@ def is_all_own(call: Call, target: str, *paths: Word) -> bool:
         return False  # submodules, whose files nobody looked at, or paths that are listed elsewhere
     if any(_means_more(path) or not call.path(path) for path in paths) or not _is_here(call):
         return False
-    if call.machine.is_ahead and call.state.vars.get("git stash") is not None:
+    if call.machine.is_ahead and "stash" in call.machine.does:
         return True
     return _are_own(call, "edits", target, *map(call.path, paths))
 
@@ -253,6 +255,7 @@ def makes_tree(call: Call, path: Word) -> None:
 def stashes(call: Call) -> None:
     """Edits are put aside by this command: what is left then, git will be asked about when it starts."""
     call.state.assign("git stash", Word("made"))
+    call.machine.does.add("stash")
 
 
 def names(call: Call, ref: str) -> None:
@@ -263,6 +266,7 @@ def names(call: Call, ref: str) -> None:
 def commits(call: Call) -> None:
     """A commit is made by this command."""
     call.state.assign("git commit", Word("made"))
+    call.machine.does.add("commit")
 
 
 def is_own_commit(call: Call) -> bool:
@@ -270,7 +274,8 @@ def is_own_commit(call: Call) -> bool:
     probe, folder = call.machine.setting.probe, _repository(call)
     if not folder:
         return False
-    if call.machine.setting.bounds.files and call.state.vars.get("git commit") is not None:
+    told = call.machine.is_ahead and "commit" in call.machine.does
+    if told or (call.machine.setting.bounds.files and call.state.vars.get("git commit") is not None):
         return True
     head = (probe.read_text(f"{folder}/HEAD") or "").strip()
     if head.startswith("ref: "):

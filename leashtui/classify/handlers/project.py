@@ -91,7 +91,7 @@ def listening(call: Call, spec: Spec, options: Options) -> Stream | None:
         if (
             given in _OPEN_HOSTS and (sign or name in ("--host", "--bind", "-b", "--ip", "-H", "--hostname"))
         ) or given.startswith("0.0.0.0"):
-            call.listen(show(given), f"lets others reach {call.name} on this machine")
+            call.listen(show(given) or "0.0.0.0", f"lets others reach {call.name} on this machine")
     for word in options.args:
         if re.match(r"(?:0\.0\.0\.0|\[::\])(?::\d+)?$", word):
             call.listen(show(word), f"lets others reach {call.name} on this machine")

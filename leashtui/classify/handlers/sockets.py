@@ -44,7 +44,7 @@ def netcat(call: Call, spec: Spec, options: Options) -> Stream | None:
     if call.name != "telnet" and options.has("-l", "--listen", "-L"):
         bound = options.last("-s") or (words[0] if words and not words[0].isdigit() else None)
         if bound is None or (not is_local(bare(bound)) and not options.has("-U")) or bound == "0.0.0.0":
-            call.listen("", "listens for connections that others can open")
+            call.listen(bound or "", "listens for connections that others can open")
             if call.made.changed or call.stdin.taint & (Taint.LOCAL | Taint.SECRET):
                 call.send("", call.stdin)
             if shell:

@@ -18,17 +18,22 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from leashtui.classify.machine import Bounds
 from leashtui.classify.outline import Branch, outline
 from leashtui.classify.probe import NoProbe
 from leashtui.faces.cli import workspace
 from leashtui.faces.cli.columns import Paper, json_line
+from leashtui.faces.cli.nesting import locked_up
+from leashtui.guards.kernel.probe import landlock_abi, probe
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.facts import Effect, Facts, Parse
 from leashtui.model.request import Mode
 from leashtui.model.verdict import Outcome, PolicyRef
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
+from leashtui.supervisor.config import load
 from leashtui.supervisor.rehearsal import Judged, Rehearsal
 from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.tiers import bounds_of, choose_tier
 from leashtui.words.consequence import consequence, telling
 from leashtui.words.plain import one_line, visible
 
@@ -40,6 +45,13 @@ _MEANS = {
     Outcome.ASK: "it would wait for your answer",
     Outcome.DENY: "it would be refused",
 }
+_THEN = {
+    Outcome.ALLOW: "and each program, file and address it comes to is judged when it is reached",
+    Outcome.ASK: "before it starts",
+    Outcome.DENY: "before it starts",
+}
+_GIVEN = ("the agent's own key",)
+"""Most agents get one, so that showing all variables shows a secret."""
 _FLAGS = (
     "catastrophic", "destructive", "recursive", "reads_secret", "sends_secret", "pipe_to_shell", "reverse_shell",
     "backdoor", "obfuscated", "network", "privileged", "guard_tamper", "git_force", "git_protected", "dry_run",
@@ -67,6 +79,14 @@ class Answer(Struct, frozen=True):
     error: str = ""
 
 
+class Session(Struct, frozen=True):
+    """What a session in that directory, on this machine, would answer as the program starts."""
+
+    tier: str
+    verdict: str
+    why: str
+
+
 class Explained(Struct, frozen=True):
     """What `--json` prints."""
 
@@ -78,6 +98,7 @@ class Explained(Struct, frozen=True):
     released: tuple[str, ...]
     errors: tuple[str, ...]
     us: int
+    session: Session | None = None  # where one would be kept from something that the words alone do not tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,14 +130,31 @@ def run(args: argparse.Namespace) -> int:
         raise LeashError("there is no command to explain", "leash explain -- 'git push --force'", Exit.USAGE)
     command = args.words[0] if len(args.words) == 1 else shlex.join(args.words)
     judged = _judge(command, Mode(args.guard), cwd, home)
+    session = _session(command, cwd, home) if args.guard == Mode.KERNEL.value else None
     if args.json:
-        print(json_line(_explained(command, judged)))
+        print(json_line(_explained(command, judged, session)))
     else:
-        _show(judged, outline(command), Paper(sys.stdout, os.environ))
+        _show(judged, session, outline(command), Paper(sys.stdout, os.environ))
     return Exit.OK
 
 
-def _judge(command: str, mode: Mode, cwd: str, home: str) -> Judged:
+def _session(command: str, cwd: str, home: str) -> Session | None:
+    """What a session here would answer. None where it could not begin here, or is kept from nothing more."""
+    if not os.path.isdir(cwd) or locked_up():
+        return None
+    config = load(config_dir()).config
+    try:
+        tier = choose_tier(probe().tier, config.guard, ())
+    except LeashError:
+        return None
+    bounds = bounds_of(tier, landlock_abi(), _GIVEN, config.listen)
+    if not bounds.files:
+        return None
+    judged = _judge(command, Mode.KERNEL, cwd, home, bounds)
+    return Session(str(tier), judged.decision.outcome.value, _why(judged))
+
+
+def _judge(command: str, mode: Mode, cwd: str, home: str, bounds: Bounds = Bounds()) -> Judged:  # noqa: B008
     """Judge with what the disk says, where `cwd` is on this disk."""
     root, also = cwd, ()  # type: str, tuple[str, ...]
     if os.path.isdir(cwd):
@@ -126,7 +164,7 @@ def _judge(command: str, mode: Mode, cwd: str, home: str) -> Judged:
         except LeashError:
             root = cwd  # too wide for a session; here only words are judged
     look = RepositoryProbe if os.path.isdir(cwd) else lambda _: NoProbe()
-    rehearsal = Rehearsal(mode, config_dir(), _user(), look, root)
+    rehearsal = Rehearsal(mode, config_dir(), _user(), look, root, bounds)
     return rehearsal.judge(command, cwd=cwd, home=home, workspace=root, also=also)
 
 
@@ -137,7 +175,7 @@ def _user() -> str:
         return "user"
 
 
-def _explained(command: str, judged: Judged) -> Explained:
+def _explained(command: str, judged: Judged, session: Session | None) -> Explained:
     decision = judged.decision
     return Explained(
         verdict=decision.outcome.value,
@@ -148,6 +186,7 @@ def _explained(command: str, judged: Judged) -> Explained:
         released=decision.released,
         errors=decision.errors,
         us=judged.microseconds,
+        session=session,
     )
 
 
@@ -206,11 +245,15 @@ def _answer(case: Case, judged: Judged) -> Answer:
     )
 
 
-def _show(judged: Judged, tree: Sequence[Branch], paper: Paper) -> None:
+def _show(judged: Judged, session: Session | None, tree: Sequence[Branch], paper: Paper) -> None:
     facts, decision = judged.facts, judged.decision
     outcome = decision.outcome
     print(f"{paper.paint(outcome.value.upper(), _COLOURS[outcome])}: {_MEANS[outcome]}")
     print(f"  {one_line(_why(judged), 400)}")
+    if session is not None and session.verdict != outcome.value:
+        then = Outcome(session.verdict)
+        answer = paper.paint(then.value.upper(), _COLOURS[then])
+        print(f"  in a session here, tier {session.tier}: {answer}, {_THEN[then]}")
     for policy in decision.policies:
         where = f"  ({Path(policy.file).name}:{policy.line})" if policy.file else ""
         print(f"\n  {paper.paint(policy.id, 'bold')}{where}\n  {one_line(policy.reason, 400)}")

@@ -28,7 +28,8 @@ from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, post, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
-from leashtui.guards.kernel.ports import Ports
+from leashtui.guards.kernel.openings import Openings
+from leashtui.guards.kernel.ports import Ports, own_name
 from leashtui.guards.kernel.silent import is_open, is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
@@ -66,7 +67,8 @@ class Makers(Protocol):
 class DoorGuard:
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
     whether a process belongs to the session. open: unix sockets anybody may call. stays: told of a port that is opened
-    at every address, which is then kept to this machine; None: it is asked about."""
+    at every address, which is then kept to this machine; None: it is asked about. openings: who asks about ports that
+    stayed open; None: they are asked about before."""
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class DoorGuard:
         nameservers: frozenset[str] = frozenset(),
         open: frozenset[str] = frozenset(),  # noqa: A002
         stays: Callable[[int], None] | None = None,
+        openings: Openings | None = None,
     ) -> None:
         self._listener = listener
         self._holding = holding
@@ -87,6 +90,7 @@ class DoorGuard:
         self._nameservers = nameservers
         self._free = SERVICES | open
         self._stays = stays
+        self._openings = openings
         self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
         self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
@@ -96,6 +100,8 @@ class DoorGuard:
     def poll(self) -> None:
         """Ask about those whose name is known by now."""
         self._lookups.poll()
+        if self._openings is not None:
+            self._openings.poll()
         self._hearing = {group for group in self._hearing if self._inside(group)}
         self._heard = {group for group in self._heard if self._inside(group)}
 
@@ -306,6 +312,8 @@ class DoorGuard:
                     then(ours)
                 elif self._stays is not None and peer.loopback and is_tcp(ours):
                     self._stay(notice, ours, raw, peer.port)
+                elif self._openings is not None and is_tcp(ours):
+                    self._bind_unasked(notice, ours, raw, self._openings)
                 elif kind == "udp" and (group in self._heard or self._takes_any(notice)):
                     raise OSError(errno.EADDRINUSE, "one port of this process was asked about")
                 else:
@@ -327,9 +335,35 @@ class DoorGuard:
             self._stays(port)
         self._listener.refuse(notice.id, code) if code else self._done(notice)
 
-    def _listen(self, notice: Notice, ours: socket.socket) -> None:
-        code = self._ports.listen(ours, signed(notice.args[1]))
+    def _bind_unasked(self, notice: Notice, ours: socket.socket, raw: bytes, openings: Openings) -> None:
+        """Bound; what it comes to is judged when somebody listens there."""
+        code = address.bind(ours, raw)
+        if not code:
+            openings.bound(os.fstat(ours.fileno()).st_ino)
         self._listener.refuse(notice.id, code) if code else self._done(notice)
+
+    def _listen(self, notice: Notice, ours: socket.socket) -> None:
+        inode, backlog = os.fstat(ours.fileno()).st_ino, signed(notice.args[1])
+
+        def then(own: socket.socket, *, named: bool = True) -> None:
+            if named:
+                self._ports.named(own)
+            code = self._ports.listen(own, backlog)
+            self._listener.refuse(notice.id, code) if code else self._done(notice)
+
+        if self._openings is None or not self._openings.is_unjudged(inode):
+            then(ours, named=False)
+            return
+        peer = own_name(ours)
+        if self._openings.may_open(peer.port) or self._known(Action.NET_BIND, peer.host, peer.port):
+            then(ours)
+            return
+        request = self._request(notice, Action.NET_BIND, peer.host, peer.port, "tcp")
+        if not self._openings.asks(request):
+            self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, "tcp", then)
+            return
+        then(ours, named=False)
+        self._openings.at_home(request, inode)
 
     def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
         spot = self._place(notice, name)

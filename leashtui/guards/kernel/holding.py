@@ -71,6 +71,7 @@ class Holding:
             words = words_of(group)[:_WORDS]
         except (OSError, ValueError):
             exe, words = "", ()
+        words = words[: len(words) - next((n for n, w in enumerate(reversed(words)) if w), len(words))] or words[:1]
         shown = words if sum(map(len, words)) <= _LETTERS else words[:1]
         return Caller(ProcessRef(group, start), ancestors_of(parent, self._top), exe, shown)
 

@@ -34,12 +34,12 @@ class Ports:
         """listen(2): 0 or the errno. Raises OSError (EPERM where a socket cannot be kept to this machine)."""
         if ours.family in (socket.AF_INET, socket.AF_INET6) and ours.type == socket.SOCK_STREAM:
             known = os.fstat(ours.fileno()).st_ino in self._named
-            if not known and not _own(ours).bare_loopback:
+            if not known and not own_name(ours).bare_loopback:
                 _keep_home(ours)
         if abi.libc.listen(ours.fileno(), backlog) < 0:
             return ctypes.get_errno()
         if ours.family in (socket.AF_INET, socket.AF_INET6):
-            self.opened.add(_own(ours).port)
+            self.opened.add(own_name(ours).port)
         return 0
 
 
@@ -49,7 +49,7 @@ def _keep_home(ours: socket.socket) -> None:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
 
 
-def _own(ours: socket.socket) -> Peer:
+def own_name(ours: socket.socket) -> Peer:
     """What the socket itself is bound to."""
     room, size = ctypes.create_string_buffer(128), ctypes.c_uint32(128)
     if abi.libc.getsockname(ours.fileno(), room, ctypes.byref(size)) < 0:

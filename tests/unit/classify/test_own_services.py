@@ -208,6 +208,60 @@ def test_a_projects_database_is_the_sessions_where_it_says_so(line: str, setting
         assert changes is not (own is None or (own and bool(made)))
 
 
+SERVED = SETTINGS.partition("DATABASES")[0] + (
+    'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "PORT": 5999, "NAME": 1}}'
+)
+INI = "[alembic]\nscript_location = %(here)s/mig\nsqlalchemy.url = postgresql+psycopg2://dev@127.0.0.1:5999/app\n"
+ENV = """url = config.get_main_option("sqlalchemy.url")
+context.configure(url=url)
+x = engine_from_config(config.get_section(config.config_ini_section, {}), prefix='sqlalchemy.')
+"""
+FILE = INI.replace("postgresql+psycopg2://dev@127.0.0.1:5999/app", "sqlite:///x.db")
+
+
+@pytest.mark.parametrize(
+    ("line", "settings", "env", "own"),
+    [
+        ("cd dj && python manage.py migrate", SERVED, "", True),
+        ("cd dj && python manage.py flush --noinput", SERVED.replace("5999", "'5999'"), "", True),
+        ("cd dj && PGHOSTADDR=192.0.2.1 python manage.py migrate", SERVED, "", False),
+        ("cd dj && python manage.py migrate", SERVED.replace("127.0.0.1", "db.example"), "", False),
+        ("cd dj && python manage.py migrate", SERVED.replace("5999", "5998"), "", False),
+        ("cd dj && python manage.py migrate", SERVED.replace("5999", "port()"), "", False),
+        (
+            "cd dj && python manage.py migrate",
+            SERVED.replace('"NAME"', '"OPTIONS": {"service": "prod"}, "NAME"'),
+            "",
+            False,
+        ),
+        ("cd al && alembic upgrade head", INI, ENV, True),
+        ("cd al && alembic -q downgrade base", INI, ENV, True),
+        ("cd al && alembic upgrade head", FILE, ENV, True),
+        ("cd al && alembic -c prod.ini upgrade head", INI, ENV, False),
+        ("cd al && alembic --name prod upgrade head", INI, ENV, False),
+        ("cd al && alembic -x url=postgresql://h/a upgrade head", INI, ENV, False),
+        ("cd al && ALEMBIC_CONFIG=prod.ini alembic upgrade head", INI, ENV, False),
+        ("cd al && PGSERVICE=prod alembic upgrade head", INI, ENV, False),
+        ("cd al && alembic upgrade head", INI.replace("127.0.0.1", "db.example"), ENV, False),
+        ("cd al && alembic upgrade head", INI.replace("/app", "/app?host=db.example"), ENV, False),
+        ("cd al && alembic upgrade head", INI.replace("/app", "/app?service=prod"), ENV, False),
+        ("cd al && alembic upgrade head", INI, ENV + "config.set_main_option('sqlalchemy.url', u)\n", False),
+        ("cd al && alembic upgrade head", INI, "x = create_engine(os.environ['DB'])\n", False),
+        ("cd al && alembic upgrade head", INI, ENV + "context.configure(url='postgresql://h/a')\n", False),
+        ("cd al && alembic upgrade head", "no settings", ENV, False),
+        ("cd al && alembic upgrade head", "[alembic]\n", ENV, False),
+    ],
+)
+def test_migrations_go_where_the_settings_say(line: str, settings: str, env: str, own: bool) -> None:
+    for mine in (("tcp:5999", f"{CWD}/al/x.db"), ()):
+        machine = Machine(*mine, there=(f"{CWD}/dj/manage.py", f"{CWD}/al/alembic.ini", f"{CWD}/al/x.db"))
+        machine.texts |= {f"{CWD}/dj/manage.py": MANAGE, f"{CWD}/dj/site1/settings.py": settings}
+        machine.texts |= {f"{CWD}/al/alembic.ini": settings, f"{CWD}/al/mig/env.py": env}
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, machine, bounds=SEEN)
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, ("bash", "-c", line), exe="/usr/bin/bash")
+        assert (Verb.DATA_CHANGE in {e.verb for e in engine(request).effects}) is not (own and bool(mine))
+
+
 @pytest.mark.parametrize(
     ("line", "variable"),
     [

@@ -334,6 +334,24 @@ def test_a_server_that_only_this_machine_reaches_is_judged_when_it_opens_its_por
         assert telling & {e.verb for e in engine.text(others, CWD).effects}
 
 
+@pytest.mark.parametrize(
+    ("by_itself", "named"),
+    [
+        ("python3 -m http.server 8000", "python3 -m http.server 8000 -b 0.0.0.0"),
+        ("python3 -m http.server", "python3 -m http.server --bind=::"),
+        ("ruby -run -e httpd .", "ruby -run -e httpd . --bind-address=0.0.0.0"),
+        ("node -e 'require(\"http\").createServer().listen(3000)'", "vite --host 0.0.0.0"),
+        ("nc -l 1234", "nc -l 1234 -e /bin/sh"),
+        ("vite", "vite --host"),
+    ],
+)
+def test_a_server_that_takes_an_address_by_itself_is_judged_when_it_does(by_itself: str, named: str) -> None:
+    telling = {Verb.LISTEN, Verb.REMOTE_SESSION, Verb.NET_SEND}
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, NoProbe(), bounds=Bounds(sockets=True))
+    assert not telling & {e.verb for e in engine.text(by_itself, CWD).effects}
+    assert telling & {e.verb for e in engine.text(named, CWD).effects}
+
+
 class Absent(NoProbe):
     """Nothing is there but what is named."""
 

@@ -142,6 +142,14 @@ def test_a_port_for_others_is_never_expected_of_an_agent() -> None:
     assert not acts_of(reaches=True).foresaw(request, facts)
 
 
+@pytest.mark.parametrize(("verb", "expected"), [(Verb.NET_GET, False), (Verb.LISTEN, True)])
+def test_a_port_is_expected_of_what_said_that_it_listens_not_of_what_fetches(verb: Verb, expected: bool) -> None:
+    acts = acts_of()
+    acts.ran(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/", ("npm", "ci"), process=CHILD), facts_of(Effect(verb)))
+    request = Request(Action.NET_BIND, Layer.KERNEL, "/", ("npm", "ci"), host="0.0.0.0", port=80, process=CHILD)
+    assert acts.foresaw(request, facts_of(Effect(Verb.LISTEN, "0.0.0.0:80"))) is expected
+
+
 def test_a_file_act_never_takes_the_place_of_the_command_a_hook_announced() -> None:
     acts = Acts(lambda process: True, lambda argv: argv[-1] if argv[:2] == ("sh", "-c") else "")
     acts.adopt_agent(AGENT, ("claude", "go"))

@@ -99,6 +99,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("under_git", True),
         ("fed", True),
         ("named", "host.example"),
+        ("late", True),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -126,6 +127,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "under_git",
         "fed",
         "was",
+        "late",
     }
     assert set(Request.__struct_fields__) == told_apart | {
         "process",
