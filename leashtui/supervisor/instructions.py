@@ -25,8 +25,9 @@ _SHOWN = 12
 _TEXT = 1 << 18
 _TEXTS = 50
 _FILES = 4000
-_BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$")
-"""What agents themselves write among their plugins at almost every start; a plugin in use lies elsewhere."""
+_BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$|/\.?codex/skills/\.system$")
+"""What agents themselves write among their plugins at almost every start, where a plugin in use lies elsewhere; and the
+skills that Codex unpacks from its own program, by whose version and bytes it is known."""
 
 
 def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:
@@ -53,6 +54,16 @@ def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Noti
             yield Notice(
                 level="warn", text=text, hint="leash inventory --diff shows it, leash inventory --accept accepts it"
             )
+
+
+def trusted(agent: Adapter, places: Places, accepted: Accepted) -> frozenset[str]:
+    """Real paths of its skills, plugins and extensions that were as they were accepted when `compare` looked.
+
+    Raises LeashError."""
+    known = accepted.known()
+    folders = tuple(f"{places.at(pattern)}/" for pattern in agent.footprint.skills)
+    same = (path for path, digest in known.items() if known.get(f"look {path}", "").endswith(f" {digest}"))
+    return frozenset(os.path.realpath(path) for path in same if path.startswith(folders))
 
 
 def around(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:

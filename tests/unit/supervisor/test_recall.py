@@ -98,6 +98,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("script", "rm -rf ."),
         ("under_git", True),
         ("named", "host.example"),
+        ("unled", "far"),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -120,6 +121,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "host",
         "port",
         "named",
+        "unled",
         "script",
         "chosen",
         "under_git",
