@@ -22,7 +22,7 @@ from leashtui.agents.settled import only_settles
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.guards.kernel.voice import is_on_terminal
-from leashtui.guards.mcp import McpGuard
+from leashtui.guards.mcp.guard import McpGuard
 from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import GITS, Acts
