@@ -131,7 +131,7 @@ def test_a_held_call_is_one_card_and_arrives_once_approved(rig: Rig) -> None:
 
 def test_the_model_may_ask_before_it_tries(rig: Rig) -> None:
     if rig.kind == "gemini" and os.geteuid():
-        pytest.xfail("an ordinary user's Gemini CLI takes no settings for a session, so leash's own server is not there")
+        pytest.xfail("an ordinary user's Gemini CLI takes no settings for a session: leash's own server is not there")
     name = OWN[rig.kind].format("leash_check")
     (rig.world.workspace / "notes").mkdir()
     (rig.world.workspace / "notes" / "a.txt").write_text("mine\n")
