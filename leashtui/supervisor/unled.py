@@ -3,7 +3,7 @@
 A plugin's server, one of an ordinary user's Gemini CLI, one that was added meanwhile: their files say how they are
 started, so that a program is known by its words where it starts, and leash's relay is there in its place. One behind an
 address is known by that: it cannot be led, so it is told at the start, and decided. Refuses to judge. Invariants: only
-what the agent itself starts, with pipes to it, is taken for a server; what the files cannot say is never guessed.
+what an agent itself starts, with pipes to it, is taken for a server; what the files cannot say is never guessed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from leashtui.agents.adapter import Adapter
+from leashtui.agents.registry import adapter_for
 from leashtui.agents.servers import served_of
+from leashtui.guards.kernel.image import words_of
 from leashtui.model.errors import GuardError
 from leashtui.model.facts import Facts, Severity, Verb
 from leashtui.model.mcp import Served
@@ -60,21 +62,21 @@ class Unled:
         self._trusted = trusted
         self._clock = clock
         self._started: dict[tuple[int, int], tuple[str, ...]] = {}
-        self._read = -_FRESH
-        self._known: list[Served] = []
+        self._known: dict[str, tuple[float, list[Served]]] = {}
         self._doors: dict[tuple[str, int], str] = {}
 
     def instead(self, request: Request) -> tuple[str, ...]:
-        """The relay's command line where the agent itself starts one of its servers, () for any other program."""
-        if not self._acts.is_own(request) or request.process is None or not _has_pipes(request.process.pid):
+        """The relay's command line where an agent itself starts one of its servers, () for any other program."""
+        if request.process is None or request.process.execs > 1 or not _has_pipes(request.process.pid):
             return ()
-        found = self._find(request.argv)
-        if found is None:
-            if self._clock() - self._read < _FRESH:
-                return ()
-            self._known = list(self._configured())
-            self._read = self._clock()
-            found = self._find(request.argv)
+        agent, argv = (self._agent, self._argv) if self._acts.is_own(request) else _starter(request)
+        if agent is None:
+            return ()
+        read, known = self._known.get(agent.kind, (-_FRESH, []))
+        found = self._find(known, request.argv)
+        if found is None and self._clock() - read >= _FRESH:
+            known = self._look(agent, argv)
+            found = self._find(known, request.argv)
         if found and len(self._started) < _MOST:
             self._started[request.process.pid, request.process.start] = found
         return found or ()
@@ -100,8 +102,8 @@ class Unled:
         hooks: whether the agent asks about each of their calls; where it does not, reaching them is asked from now on.
         """
         led = {(one.name, one.url) for one in self._relays.served.values() if one.url}
-        self._known, self._read = list(self._configured()), self._clock()
-        left = {(one.name, one.url): one for one in self._known if one.url and (one.name, one.url) not in led}
+        known = self._look(self._agent, self._argv)
+        left = {(one.name, one.url): one for one in known if one.url and (one.name, one.url) not in led}
         for one in () if hooks else left.values():
             at = urlsplit(one.url)
             self._doors[at.hostname or "", at.port or _PORTS.get(at.scheme, 0)] = one.name
@@ -122,18 +124,22 @@ class Unled:
             return request
         return replace(request, unled=found)
 
-    def _configured(self) -> Iterator[Served]:
+    def _look(self, agent: Adapter, argv: tuple[str, ...]) -> list[Served]:
+        """What its files name now."""
+        found: list[Served] = []
         for places in self._places:
-            for name, entry, source in configured(self._agent, places, self._argv):
+            for name, entry, source in configured(agent, places, argv):
                 off = entry.get("disabled") is True or entry.get("enabled") is False
-                off = off or self._agent.is_off(name, self._argv, places.env, str(places.project))
+                off = off or agent.is_off(name, argv, places.env, str(places.project))
                 served = None if off else served_of(name, entry, source, places.env)
                 if served is not None:
-                    yield served
+                    found.append(served)
+        self._known[agent.kind] = (self._clock(), found)
+        return found
 
-    def _find(self, argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    def _find(self, known: list[Served], argv: tuple[str, ...]) -> tuple[str, ...] | None:
         """The relay's command line for a server that is started so; None where none is."""
-        for one in self._known:
+        for one in known:
             at = _begins(one.words, argv)
             if at >= 0:
                 try:
@@ -142,6 +148,16 @@ class Unled:
                     return None
                 return led.words if led is not None else None
         return None
+
+
+def _starter(request: Request) -> tuple[Adapter | None, tuple[str, ...]]:
+    """An agent that was started within the session and starts this itself, with its words; None for anything else."""
+    try:
+        words = words_of(request.ancestry[0].pid) if request.ancestry else ()
+    except (OSError, ValueError):
+        words = ()
+    found = (adapter_for(word) for word in words[:_SHEBANG])
+    return next((agent for agent in found if agent.names), None), words
 
 
 def _ends(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:
