@@ -58,7 +58,8 @@ class Footprint(Struct, frozen=True):
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
     bundled: the same for what plugins and extensions bring along, `*` for any name.
-    skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
+    skills: directories of skills, plugins, extensions. unpacked: what of them is a part of its own program, which it
+    writes there itself. instructions: files its model obeys. transcripts: a glob.
     bypasses: arguments that switch its own prompts off, a value behind a space. package: its name on npm or PyPI.
     weak: (dotted key, value as JSON or '*' for any, what it means) of settings under which it asks nobody; `?` is any
     key, `~` the home.
@@ -68,6 +69,7 @@ class Footprint(Struct, frozen=True):
     mcp: tuple[tuple[str, str], ...] = ()
     bundled: tuple[tuple[str, str], ...] = ()
     skills: tuple[str, ...] = ()
+    unpacked: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     transcripts: str = ""
     bypasses: tuple[str, ...] = ()

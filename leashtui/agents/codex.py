@@ -268,6 +268,7 @@ AGENT = Codex(
             ("~/.codex/plugins/cache/*/*/*/.codex-plugin/plugin.json", "mcpServers"),
         ),
         skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills", "~/.codex/plugins/cache"),
+        unpacked=("~/.codex/skills/.system",),
         instructions=("~/.codex/AGENTS.md", "./AGENTS.md", "./AGENTS.override.md"),
         transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",
         bypasses=(

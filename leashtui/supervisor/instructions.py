@@ -25,9 +25,8 @@ _SHOWN = 12
 _TEXT = 1 << 18
 _TEXTS = 50
 _FILES = 4000
-_BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$|/\.?codex/skills/\.system$")
-"""What agents themselves write among their plugins at almost every start, where a plugin in use lies elsewhere; and the
-skills that Codex unpacks from its own program, by whose version and bytes it is known."""
+_BUSY = re.compile(r"/plugins/(?:marketplaces|store|[^/]*\.json)$")
+"""What agents themselves write among their plugins at almost every start; a plugin in use lies elsewhere."""
 
 
 def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:
@@ -35,7 +34,9 @@ def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Noti
     known = accepted.known()
     looks: dict[str, str] = {}
     digest = _remembering(known, looks)
-    now = {thing.path: thing.digest for thing in obeyed(agent, places, digest) if not _BUSY.search(thing.path)}
+    own = {str(places.at(pattern)) for pattern in agent.footprint.unpacked}
+    found = (thing for thing in obeyed(agent, places, digest) if thing.path not in own)
+    now = {thing.path: thing.digest for thing in found if not _BUSY.search(thing.path)}
     met = {f"met {agent.kind} in {root}": "yes" for root in (places.home, places.project)}
     fresh = {key.rpartition(" in ")[2] for key in met if key not in known}
     first = {path: digest for path, digest in now.items() if path not in known and _root(path, places) in fresh}
