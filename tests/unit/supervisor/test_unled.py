@@ -65,6 +65,8 @@ class Machine:
         if above:
             parent = subprocess.Popen([above, "60"], executable="/bin/sleep")
             self.running.append(parent)
+            while not Path(f"/proc/{parent.pid}/cmdline").read_bytes():  # its words come last of an exec
+                pass
             ancestry = (ProcessRef(parent.pid, 1),)
         if own:
             self.tree.own.add(process.pid)
