@@ -1,9 +1,10 @@
 """Runs a program under the real exec guard with a rule instead of a policy; a process of its own, for tests.
 
 `python guarded.py REPORT RULES PROGRAM ARGS...` where RULES is JSON {deny: [...], hold: [...], seconds: n, pty: bool,
-linger: n, base: bool, beat: n}: an exec whose command line holds a denied word is refused, one with a held word is
-allowed after `seconds`; the first exec is always allowed. `linger` more seconds are served after the end. `base`: the
-environment counts as the person's own. `beat`: see ExecGuard. REPORT is one JSON object, see `watch`.
+linger: n, base: bool, beat: n, instead: {word: [...]}}: an exec whose command line holds a denied word is refused, one
+with a held word is allowed after `seconds`; the first exec is always allowed; in place of one with a word of `instead`
+those words are run, and its own behind them. `linger` more seconds are served after the end. `base`: the environment
+counts as the person's own. `beat`: see ExecGuard. REPORT is one JSON object, see `watch`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from leashtui.model.request import Request
 from leashtui.model.verdict import By, Ruling, Verdict
 
 _WALL = 0x40000000
-_RULES = {"deny": [], "hold": [], "seconds": 1.0, "pty": False, "linger": 0, "base": True, "beat": 0.0}
+_RULES = {"deny": [], "hold": [], "seconds": 1.0, "pty": False, "linger": 0, "base": True, "beat": 0.0, "instead": {}}
 ALLOW = Verdict(Ruling.ALLOW, By.POLICY)
 DENY = Verdict(Ruling.DENY, By.POLICY, "leash: REFUSED: by the test")
 
@@ -65,6 +66,12 @@ class Judge:
         return _Ticket(self.withdrawn)
 
 
+def _instead(others: dict[str, list[str]], request: Request) -> tuple[str, ...]:
+    """The other program's words with those of the request behind them, unless they are that already."""
+    found = next((words for word, words in others.items() if word in " ".join(request.argv)), [])
+    return () if not found or list(request.argv[: len(found)]) == found else (*found, *request.argv)
+
+
 def start(argv: list[str], pty: bool) -> Launched:
     """A launcher that waits, on our own descriptors or in a PTY."""
     return launch(
@@ -90,6 +97,7 @@ async def watch(rules: dict[str, Any], argv: list[str]) -> dict[str, object]:
     base = dict(os.environ) if rules["base"] else {}
     guard = ExecGuard(agent.listener, judge.submit, base, lost.append, unread.append)
     guard.beat = rules["beat"]
+    guard.instead = lambda request: _instead(rules["instead"], request)
     ended: asyncio.Future[int] = loop.create_future()
 
     def reap() -> None:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -18,6 +19,9 @@ from msgspec import Struct
 from leashtui.model.hook import Answer, Happening, Moment, Reply
 from leashtui.model.mcp import Served
 from leashtui.model.request import Tier
+
+Named = tuple[str, tuple[str, ...]]
+"""Where MCP servers are named: a file, by a footprint's pattern, and the keys of its table of them."""
 
 
 class Armory(Struct, frozen=True):
@@ -54,7 +58,8 @@ class Footprint(Struct, frozen=True):
 
     settings: files with hooks, providers and permissions. mcp: (file, dotted key of its table of servers).
     bundled: the same for what plugins and extensions bring along, `*` for any name.
-    skills: directories of skills, plugins, extensions. instructions: files its model obeys. transcripts: a glob.
+    skills: directories of skills, plugins, extensions. unpacked: what of them is a part of its own program, which it
+    writes there itself. instructions: files its model obeys. transcripts: a glob.
     bypasses: arguments that switch its own prompts off, a value behind a space. package: its name on npm or PyPI.
     weak: (dotted key, value as JSON or '*' for any, what it means) of settings under which it asks nobody; `?` is any
     key, `~` the home.
@@ -64,6 +69,7 @@ class Footprint(Struct, frozen=True):
     mcp: tuple[tuple[str, str], ...] = ()
     bundled: tuple[tuple[str, str], ...] = ()
     skills: tuple[str, ...] = ()
+    unpacked: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     transcripts: str = ""
     bypasses: tuple[str, ...] = ()
@@ -259,6 +265,26 @@ class Adapter(Struct, frozen=True):
     def forgoes(self, argv: Sequence[str], path: str, text: bytes) -> bool:
         """Whether its program, started so, would only add a trifle to this file of its settings, which holds `text`,
         and goes on where it cannot."""
+        return False
+
+    def files(self, argv: Sequence[str], folder: str, env: Mapping[str, str]) -> tuple[Named, ...]:
+        """Further files of settings that name MCP servers where it is started so, there."""
+        return ()
+
+    def typed(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """The entries of MCP servers that its arguments hold, by name."""
+        return {}
+
+    def brought(self, argv: Sequence[str], find: Callable[[str], list[Path]]) -> tuple[Path, ...]:
+        """Further files of plugins and extensions that name MCP servers. find: the files of a pattern."""
+        return ()
+
+    def called(self, name: str, path: Path) -> str:
+        """How it calls the MCP server of this name that a plugin's or extension's file brings along."""
+        return name
+
+    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str) -> bool:
+        """Whether the person switched this MCP server off, or its plugin, or all by an argument."""
         return False
 
     def tally(self, run: Run) -> Tally:

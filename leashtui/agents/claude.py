@@ -16,9 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leashtui.agents import dialect, servers, spending
-from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Form, Run, Settings, Tally, shell_text
-from leashtui.model.errors import LeashError
+from leashtui.agents import claude_mcp, dialect, spending
+from leashtui.agents.adapter import Adapter, Armed, Armory, Footprint, Form, Named, Run, Settings, Tally, shell_text
 from leashtui.model.hook import Answer, Happening, Kind, Moment, Reply, ToolUse
 
 
@@ -83,21 +82,37 @@ class Claude(Adapter, frozen=True):
             if word == "--":
                 break
             if word == "--settings" and at + 1 < len(words):
-                given = _settings(words[at + 1])
+                given = claude_mcp.settings_in(words[at + 1])
                 del words[at : at + 2]
                 break
             if word.startswith("--settings="):
-                given = _settings(word.partition("=")[2])
+                given = claude_mcp.settings_in(word.partition("=")[2])
                 del words[at]
                 break
         hooks = dialect.table(_EVENTS, self.hold, armory.command, onFailure="block")
         path = armory.write("claude.json", json.dumps(dialect.merge({**_QUIET, **given}, hooks)).encode())
-        words, servers, notes = _served(words, env, armory, given)
-        if servers:  # before --settings: the option takes every word up to the next one
-            mine = armory.write("claude-mcp.json", json.dumps({"mcpServers": servers}).encode())
+        words, served = claude_mcp.served(words, env, armory, given)
+        if served:  # before --settings: the option takes every word up to the next one
+            mine = armory.write("claude-mcp.json", json.dumps({"mcpServers": served}).encode())
             words[1:1] = ["--mcp-config", mine]
-        at = 3 if servers else 1
-        return Armed([*words[:at], "--settings", path, *words[at:]], dict(env), notes)
+        at = 3 if served else 1
+        return Armed([*words[:at], "--settings", path, *words[at:]], dict(env))
+
+    def files(self, argv: Sequence[str], folder: str, env: Mapping[str, str]) -> tuple[Named, ...]:
+        """What the person keeps for this project alone."""
+        return (("~/.claude.json", ("projects", folder, "mcpServers")),)
+
+    def brought(self, argv: Sequence[str], find: Callable[[str], list[Path]]) -> tuple[Path, ...]:
+        """See Adapter."""
+        return tuple(path for root in claude_mcp.roots(argv, find) for path in claude_mcp.files_of(root))
+
+    def called(self, name: str, path: Path) -> str:
+        """See Adapter."""
+        return claude_mcp.called(name, path)
+
+    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str) -> bool:
+        """See Adapter."""
+        return "--strict-mcp-config" in argv or claude_mcp.is_off(name, env, folder)
 
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
@@ -141,97 +156,6 @@ class Claude(Adapter, frozen=True):
         except ValueError:
             return text
         return words[0] if len(words) == 1 else text
-
-
-def _served(
-    argv: list[str], env: Mapping[str, str], armory: Armory, settings: Mapping[str, Any]
-) -> tuple[list[str], dict[str, Any], tuple[str, ...]]:
-    """(words without --mcp-config, every server led through leash, what a person should know).
-
-    A server of this name given on the command line counts before those of the files, so that each file stays as it is.
-    """
-    if not armory.own:
-        return argv, {}, ()
-    words, given, strict = _without_servers(argv)
-    folder = Path(env.get("CLAUDE_CONFIG_DIR") or env.get("HOME", "/"))
-    made: dict[str, Any] = {}
-    waiting: list[str] = []
-    if not strict:
-        user = folder / ".claude.json"
-        made |= servers.led(servers.table_of(user, "mcpServers"), str(user), armory.relay, env)
-        asked = _approved(folder, words, settings, armory)
-        for place in servers.above(armory.cwd, armory.top):
-            file = place / ".mcp.json"
-            table = servers.table_of(file, "mcpServers")
-            waiting += [name for name in table if not asked(name)]
-            table = {name: entry for name, entry in table.items() if asked(name)}
-            made |= servers.led(table, str(file), armory.relay, env)
-        for root in dict.fromkeys((armory.top, armory.cwd)):
-            local = servers.table_of(user, "projects", root, "mcpServers")
-            made |= servers.led(local, f"{user} for {root}", armory.relay, env)
-            for name in servers.table_of(user, "projects", root).get("disabledMcpServers") or ():
-                made.pop(name, None)
-    for word in given:
-        inline = word.lstrip().startswith("{")
-        path = Path(armory.cwd, word)
-        theirs = servers.below(_settings(word), "mcpServers") if inline else servers.table_of(path, "mcpServers")
-        led = servers.led(theirs, "the command line" if inline else str(path), armory.relay, env)
-        made |= {name: led.get(name, entry) for name, entry in theirs.items()}
-    notes: tuple[str, ...] = ()
-    if waiting:
-        notes = (
-            f"claude asks about {', '.join(waiting)} of .mcp.json itself; leash is between them from the next session",
-        )
-    if servers.OWN not in made:
-        made[servers.OWN] = servers.own_entry(armory.own)
-    if strict:
-        words[1:1] = ["--strict-mcp-config"]
-    return words, made, notes
-
-
-def _without_servers(argv: list[str]) -> tuple[list[str], list[str], bool]:
-    """(the words without --mcp-config and its values, those values, whether only they count)."""
-    words, given, at = list(argv[:1]), [], 1
-    while at < len(argv) and argv[at] != "--":
-        word = argv[at]
-        at += 1
-        if word.startswith("--mcp-config="):
-            given.append(word.partition("=")[2])
-        elif word == "--mcp-config":
-            while at < len(argv) and not argv[at].startswith("-"):
-                given.append(argv[at])
-                at += 1
-        elif word != "--strict-mcp-config":
-            words.append(word)
-    return [*words, *argv[at:]], given, "--strict-mcp-config" in argv
-
-
-def _approved(folder: Path, words: Sequence[str], settings: Mapping[str, Any], armory: Armory) -> Callable[[str], bool]:
-    """Whether Claude Code would start a server of .mcp.json without asking the person: headless it always does."""
-    headless = not {"-p", "--print"}.isdisjoint(words)
-    tables: list[Mapping[str, Any]] = [settings, *(servers.table_of(folder / ".claude.json", "projects", root)
-              for root in (armory.top, armory.cwd))]  # fmt: skip
-    tables += [servers.table_of(place) for place in (
-        folder / "settings.json", folder / ".claude/settings.json", Path(armory.cwd, ".claude/settings.json"),
-        Path(armory.cwd, ".claude/settings.local.json"))]  # fmt: skip
-    every = any(table.get("enableAllProjectMcpServers") is True for table in tables)
-    yes = {name for table in tables for name in table.get("enabledMcpjsonServers") or ()}
-    no = {name for table in tables for name in table.get("disabledMcpjsonServers") or ()}
-    return lambda name: name not in no and (headless or every or name in yes)
-
-
-def _settings(word: str) -> dict[str, Any]:
-    """What `--settings WORD` holds: a JSON text or a file. Raises LeashError."""
-    try:
-        text = word if word.lstrip().startswith("{") else Path(word).read_text(encoding="utf-8")
-        document = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise LeashError(
-            f"claude --settings {word[:60]}: {error}", "mend that file, or leave the option out"
-        ) from error
-    if not isinstance(document, dict):
-        raise LeashError(f"claude --settings {word[:60]}: not a JSON object", "mend that file, or leave the option out")
-    return document
 
 
 AGENT = Claude(
@@ -280,7 +204,7 @@ AGENT = Claude(
     moved=(("CLAUDE_CONFIG_DIR", "~/.claude/", ""), ("CLAUDE_CONFIG_DIR", "~/.claude.json", ".claude.json")),
     footprint=Footprint(
         settings=("~/.claude/settings.json", "./.claude/settings.json", "./.claude/settings.local.json"),
-        mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers")),
+        mcp=(("~/.claude.json", "mcpServers"), ("./.mcp.json", "mcpServers"), (claude_mcp.MANAGED, "mcpServers")),
         bundled=(
             ("~/.claude/plugins/cache/*/*/*/.mcp.json", "mcpServers"),
             ("~/.claude/plugins/cache/*/*/*/.claude-plugin/plugin.json", "mcpServers"),

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from leashtui.agents.adapter import (
     Armory,
     Footprint,
     Form,
+    Named,
     Run,
     Settings,
     Tally,
@@ -136,6 +138,29 @@ class Codex(Adapter, frozen=True):
         note = "codex runs every hook of its own configuration without asking for trust in this session"
         return Armed([*argv[:at], *added, *argv[at:]], dict(env), (*left, *((note,) if _TRUST not in argv else ())))
 
+    def files(self, argv: Sequence[str], folder: str, env: Mapping[str, str]) -> tuple[Named, ...]:
+        """A profile's own layer, and the machine's."""
+        at = next((at for at, word in enumerate(argv[:-1]) if word in ("-p", "--profile")), -1)
+        name = argv[at + 1] if at >= 0 else next((w[10:] for w in argv if w.startswith("--profile=")), "")
+        own = (f"~/.codex/{name}.config.toml", "~/.codex/managed_config.toml") if "/" not in name else ()
+        named = (*own, "/etc/codex/config.toml", "/etc/codex/managed_config.toml")
+        return tuple((path, ("mcp_servers",)) for path in named)
+
+    def typed(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """Those of `-c mcp_servers.NAME.KEY=VALUE`."""
+        made: dict[str, Any] = {}
+        for at, word in enumerate(argv):
+            given = argv[at + 1] if word in ("-c", "--config") and at + 1 < len(argv) else ""
+            key, _, value = given.partition("=")
+            if key.startswith("mcp_servers."):
+                try:
+                    read = tomllib.loads(f"{key}={value}")
+                except ValueError:  # no TOML: the value is the text as it stands
+                    read = tomllib.loads(f"{key}={json.dumps(value)}")
+                for name, entry in servers.below(read, "mcp_servers").items():
+                    made[name] = {**made.get(name, {}), **entry} if isinstance(entry, dict) else entry
+        return made
+
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
         return Settings("~/.codex/hooks.json", "./.codex/hooks.json", dialect.table(_EVENTS, self.hold, command))
@@ -238,7 +263,12 @@ AGENT = Codex(
     footprint=Footprint(
         settings=("~/.codex/config.toml", "~/.codex/hooks.json", "./.codex/config.toml"),
         mcp=(("~/.codex/config.toml", "mcp_servers"), ("./.codex/config.toml", "mcp_servers")),
-        skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills"),
+        bundled=(
+            ("~/.codex/plugins/cache/*/*/*/.mcp.json", "mcpServers"),
+            ("~/.codex/plugins/cache/*/*/*/.codex-plugin/plugin.json", "mcpServers"),
+        ),
+        skills=("~/.codex/skills", "~/.codex/prompts", "./.codex/skills", "~/.codex/plugins/cache"),
+        unpacked=("~/.codex/skills/.system",),
         instructions=("~/.codex/AGENTS.md", "./AGENTS.md", "./AGENTS.override.md"),
         transcripts="~/.codex/sessions/*/*/*/rollout-*.jsonl",
         bypasses=(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,12 @@ class Gemini(Adapter, frozen=True):
         document = servers.joined(document, _SYSTEM, files, armory, env)
         path = armory.write("gemini.json", json.dumps(dialect.merge(document, hooks)).encode())
         return Armed(list(argv), {**env, SETTINGS: path})
+
+    def brought(self, argv: Sequence[str], find: Callable[[str], list[Path]]) -> tuple[Path, ...]:
+        """Extensions that are only linked to where they are made."""
+        told = [servers.table_of(path) for path in find("~/.gemini/extensions/*/.gemini-extension-install.json")]
+        sources = [one.get("source") for one in told if one.get("type") == "link"]
+        return tuple(Path(source, "gemini-extension.json") for source in sources if isinstance(source, str))
 
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
@@ -158,7 +164,12 @@ AGENT = Gemini(
     moved=(("GEMINI_CLI_HOME", "~/.gemini/", ".gemini/"),),
     footprint=Footprint(
         settings=("~/.gemini/settings.json", "./.gemini/settings.json", "~/.gemini/trustedFolders.json", _SYSTEM),
-        mcp=(("~/.gemini/settings.json", "mcpServers"), ("./.gemini/settings.json", "mcpServers")),
+        mcp=(
+            ("~/.gemini/settings.json", "mcpServers"),
+            ("./.gemini/settings.json", "mcpServers"),
+            (_SYSTEM, "mcpServers"),
+            ("/etc/gemini-cli/system-defaults.json", "mcpServers"),
+        ),
         bundled=(
             ("~/.gemini/extensions/*/gemini-extension.json", "mcpServers"),
             ("./.gemini/extensions/*/gemini-extension.json", "mcpServers"),

@@ -22,6 +22,7 @@ from leashtui.agents.adapter import (
     Armory,
     Footprint,
     Form,
+    Named,
     Run,
     Settings,
     Tally,
@@ -55,6 +56,8 @@ _OWN = frozenset(
     "bash read write edit multiedit patch apply_patch task webfetch websearch glob grep list todowrite todoread"
     " question skill lsp batch codesearch invalid plan_enter plan_exit".split()
 )
+_NAMES = ("opencode.json", "opencode.jsonc")
+_MANAGED = tuple(Path("/etc/opencode", name) for name in _NAMES)
 _SETTINGS = frozenset({"opencode.json", "opencode.jsonc", "config.json"})
 _CHANGERS = frozenset({"mcp", "plugin", "plug", "auth", "providers", "agent"})
 _CLEANUP = (
@@ -182,6 +185,11 @@ class OpenCode(Adapter, frozen=True):
             return False
         return isinstance(document, dict) and "$schema" not in document
 
+    def files(self, argv: Sequence[str], folder: str, env: Mapping[str, str]) -> tuple[Named, ...]:
+        """Every layer of its settings that lies in a file."""
+        near = [place for inner in (Path(folder), *Path(folder).parents) for place in _in_project(inner)]
+        return tuple((str(path), ("mcp",)) for path in (*_own_files(env), *near, *_MANAGED))
+
     def tally(self, run: Run) -> Tally:
         """See Adapter."""
         return spending.OpenCode(run.since)
@@ -212,14 +220,21 @@ def _own_files(env: Mapping[str, str]) -> list[Path]:
     """The person's own settings."""
     home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "opencode")
     files = [home / "config.json", home / "opencode.json", home / "opencode.jsonc"]
-    return files + ([Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else [])
+    files += [Path(env["OPENCODE_CONFIG"])] if env.get("OPENCODE_CONFIG") else []
+    folders = [Path(env.get("HOME", "/"), ".opencode")]
+    folders += [Path(env["OPENCODE_CONFIG_DIR"])] if env.get("OPENCODE_CONFIG_DIR") else []
+    return files + [place / name for place in folders for name in _NAMES]
+
+
+def _in_project(place: Path) -> list[Path]:
+    return [folder / name for folder in (place, place / ".opencode") for name in _NAMES]
 
 
 def _served(env: Mapping[str, str], armory: Armory) -> dict[str, Any]:
     """Every server of its files led through leash; a nearer file counts before a farther one, as it does there."""
     files = _own_files(env)
     for place in servers.above(armory.cwd, armory.top):
-        files += [place / "opencode.json", place / "opencode.jsonc"]
+        files += _in_project(place)
     made: dict[str, Any] = {}
     for file in files:
         made |= servers.led(servers.table_of(file, "mcp"), str(file), armory.relay, env)

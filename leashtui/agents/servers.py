@@ -11,6 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}|\{env:(\w+)\}|\$(\w+
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.S)
 _COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,\s*([}\]])')
 _LIMIT = 8 << 20
+_PLUGINS = 500
 
 
 def table_of(path: Path, *keys: str) -> Table:
@@ -62,6 +64,11 @@ def above(folder: str, top: str) -> Iterator[Path]:
     places = [Path(folder), *Path(folder).parents]
     inside = [place for place in places if place == Path(top) or Path(top) in place.parents]
     yield from reversed(inside or places[:1])
+
+
+def plugins_of(market: Path) -> list[Path]:
+    """The folders of the plugins of a marketplace on this machine."""
+    return sorted(islice((p.parent.parent for p in market.glob("**/.claude-plugin/plugin.json")), _PLUGINS))
 
 
 def led(table: Table, source: str, relay: Relay, env: Mapping[str, str]) -> dict[str, dict[str, Any]]:

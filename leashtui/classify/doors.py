@@ -59,6 +59,10 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
                 sentence += "; it is open to this machine, and to others from its next start on"
             ledger.add(Verb.LISTEN, where, sentence=sentence, span=span)
         return where
+    if request.unled:
+        sentence = f"{program} calls the MCP server {show(request.unled)} at {where}, which leash does not stand before"
+        ledger.add(Verb.SERVICE, where, Place.NONE, sentence, span, Severity.MEDIUM)
+        return where
     if request.port in CONTROLS and _is_here(request.host):
         sentence = f"{program} talks to {CONTROLS[request.port]} through {where}"
         ledger.add(Verb.SERVICE, where, Place.NONE, sentence, span, Severity.HIGH)

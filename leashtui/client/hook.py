@@ -17,7 +17,7 @@ import time
 VERSION = b"leash-hook/1"
 LIMIT = 16 << 20  # bytes of one hook's input
 REFUSED = 2
-SPOOL = 1 << 16  # bytes of lines about agents without a session
+SPOOL = 1 << 16  # bytes of lines that wait for leash
 
 
 class Refusal(Exception):
@@ -80,8 +80,18 @@ def main(directory: str, args: list[str]) -> None:
         try:
             if gate:
                 _write(2, line.encode("utf-8", "backslashreplace"))
+                unanswered(directory, args[0] if args else "", why)
         finally:
             os._exit(REFUSED if gate else 0)
+
+
+def unanswered(directory: str, event: str, why: str) -> None:
+    """Leave a line for the machine's log about a refusal that no supervisor knows of, where files may be written."""
+    session = os.path.basename(os.path.dirname(directory))
+    words = ["".join(c if c.isprintable() and c != " " else "_" for c in w[:200]) or "_" for w in (session, event, why)]
+    handle = _spool("unanswered")
+    if os.fstat(handle).st_size < SPOOL:
+        os.write(handle, " ".join([str(time.time_ns() // 1000), *words]).encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _write(handle: int, data: bytes) -> None:
@@ -98,13 +108,18 @@ def unsupervised() -> None:
         if name not in ("sh", "bash", "dash"):
             break
         pid = int(rest.split()[1])
-    home = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "") + "/.local/state"
-    state = os.environ.get("LEASH_STATE_DIR") or home + "/leashtui"
-    handle = os.open(state + "/unsupervised", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    handle = _spool("unsupervised")
     size, mark = os.fstat(handle).st_size, f" {pid} {rest.split()[19]} ".encode()
     if size < SPOOL and mark not in os.pread(handle, SPOOL, 0):
         safe = "".join(c if c.isprintable() and c != " " else "_" for c in name)
         os.write(handle, str(time.time_ns() // 1000).encode() + mark + safe.encode() + b"\n")
+
+
+def _spool(name: str) -> int:
+    """A file of leash's state for lines."""
+    home = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "") + "/.local/state"
+    state = os.environ.get("LEASH_STATE_DIR") or home + "/leashtui"
+    return os.open(state + "/" + name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def installed(args: list[str]) -> None:

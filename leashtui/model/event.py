@@ -341,6 +341,15 @@ class AgentUnsupervised(_Event, frozen=True, tag="agent.unsupervised"):
     at: int
 
 
+class HookUnanswered(_Event, frozen=True, tag="hook.unanswered"):
+    """In the machine chain: a hook refused because no supervisor answered it. event: the hook's; at: when (us)."""
+
+    session: str
+    event: str
+    why: str
+    at: int
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -375,6 +384,7 @@ Event = (
     | ChainPruned
     | SettingsChanged
     | AgentUnsupervised
+    | HookUnanswered
 )
 
 

@@ -77,6 +77,7 @@ class Pin(StrEnum):
     PINNED = "pinned"
     NEW = "new"  # came to a server whose tools were accepted before
     CHANGED = "changed"  # its words, its arguments or its server's command are not what was accepted
+    UNLED = "unled"  # of a server that leash does not stand before: nothing of it can be compared
     SHADOWED = "shadowed"  # another server's tool had this name first
 
 
@@ -125,6 +126,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     host: str = ""  # address of the other end, or the one bound to
     port: int = 0
     named: str = ""  # the name by which the program came by that address, where it is known; shown, never judged
+    unled: str = ""  # the agent's MCP server at that address, which leash does not stand before
     script: str = ""  # text handed to a shell by file or stdin, or written to `path`, where a guard could read it
     tool: str = ""  # the agent's tool, where a hook told it
     call: str = ""  # the agent's id of that tool call

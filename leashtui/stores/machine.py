@@ -25,6 +25,7 @@ from leashtui.model.event import (
     ChainPruned,
     Event,
     GrantKept,
+    HookUnanswered,
     ModeChanged,
     Notice,
     PolicyTrusted,
@@ -102,7 +103,7 @@ class Machine:
         if entry.notice is not None:
             raise StoreError(entry.notice.text, entry.notice.hint)
 
-    def learned(self, event: SettingsChanged | AgentUnsupervised) -> Notice | None:
+    def learned(self, event: SettingsChanged | AgentUnsupervised | HookUnanswered) -> Notice | None:
         """What happened between sessions; returns why it could not be written."""
         return self._note(event).notice
 

@@ -15,12 +15,14 @@ import msgspec
 
 from leashtui.model import codec
 from leashtui.model.errors import LeashError
-from leashtui.model.event import AgentUnsupervised, Notice, SettingsChanged
+from leashtui.model.event import AgentUnsupervised, HookUnanswered, Notice, SettingsChanged
 from leashtui.stores.database import open_for_reading
 from leashtui.stores.machine import FILE, Machine
 
 SPOOL = "unsupervised"
 """Below the state directory: a line an agent, written by client.hook."""
+UNANSWERED = "unanswered"
+"""The same for hooks that refused because nobody answered them."""
 
 _MOST = 2000
 _LAST = "SELECT body FROM event WHERE instr(body, ?) ORDER BY seq DESC LIMIT 1"
@@ -72,19 +74,30 @@ def _known(state: Path) -> Mapping[str, str]:
 
 
 def gather(state: Path, machine: Machine) -> Notice | None:
-    """Enter the agents that ran without a session. Returns why that could not be done."""
-    spool, taken = state / SPOOL, state / f".{SPOOL}.{os.getpid()}"
+    """Enter the agents that ran without a session, and hooks that nobody answered. Returns why that failed."""
+    events: list[AgentUnsupervised | HookUnanswered] = []
+    for name in (SPOOL, UNANSWERED):
+        try:
+            lines = _taken(state, name)
+        except OSError as error:
+            return Notice(level="warn", text=f"{state / name} cannot be read: {error.strerror}", hint="remove it")
+        for words in (line.split(" ") for line in lines):
+            if len(words) != 4 or not words[0].isdigit():
+                continue
+            if name == UNANSWERED:
+                events.append(HookUnanswered(words[1], words[2], words[3].replace("_", " "), int(words[0])))
+            elif words[1].isdigit():
+                events.append(AgentUnsupervised(words[3], int(words[1]), int(words[0])))
+    return next((notice for event in events if (notice := machine.learned(event)) is not None), None)
+
+
+def _taken(state: Path, name: str) -> list[str]:
+    """The lines of a spool, which is gone then. Raises OSError."""
+    taken = state / f".{name}.{os.getpid()}"
     try:
-        spool.rename(taken)
-        lines = taken.read_text("utf-8", "replace").splitlines()
-        taken.unlink()
+        (state / name).rename(taken)
     except FileNotFoundError:
-        return None
-    except OSError as error:
-        return Notice(level="warn", text=f"{spool} cannot be read: {error.strerror}", hint="remove it")
-    for words in (line.split(" ") for line in lines):
-        if len(words) == 4 and words[0].isdigit() and words[1].isdigit():
-            notice = machine.learned(AgentUnsupervised(words[3], int(words[1]), int(words[0])))
-            if notice is not None:
-                return notice
-    return None
+        return []
+    lines = taken.read_text("utf-8", "replace").splitlines()
+    taken.unlink()
+    return lines

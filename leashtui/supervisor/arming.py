@@ -16,17 +16,18 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from leashtui.agents.adapter import Adapter, Armed, Armory
+from leashtui.agents.adapter import HOOK_DIRECTORY, Adapter, Armed, Armory
 from leashtui.agents.registry import adapter_for, placed
 from leashtui.agents.settled import only_settles
 from leashtui.classify.places import is_of, package_of
 from leashtui.guards.hook import HookDirectory, HookGuard
 from leashtui.guards.kernel.voice import is_on_terminal
-from leashtui.guards.mcp import McpGuard
+from leashtui.guards.mcp.guard import McpGuard
+from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Layer, Request
 from leashtui.supervisor.acts import GITS, Acts
 from leashtui.supervisor.hooks import Hooks
-from leashtui.supervisor.inventory import version_of
+from leashtui.supervisor.inventory import Places, version_of
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import DIRECTORY, Relays
@@ -34,6 +35,7 @@ from leashtui.supervisor.mediator import Mediator
 from leashtui.supervisor.session import Session
 from leashtui.supervisor.stream import Stream
 from leashtui.supervisor.tickets import Tickets
+from leashtui.supervisor.unled import Unled
 from leashtui.words.refusal import woken
 
 _MARGIN = 60.0
@@ -85,6 +87,8 @@ class Arming:
         self._mcp = mcp
         self._wake = wake
         self._relays = Relays(self._directory.path)
+        self._unled: Unled | None = None
+        self._trusted: frozenset[str] = frozenset()
 
     @property
     def window(self) -> str:
@@ -110,6 +114,7 @@ class Arming:
             own=self._is_own,
             habit=self._is_habit,
             settled=self._is_settled,
+            served=self._is_served,
             forgone=self._is_forgone,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
@@ -147,8 +152,14 @@ class Arming:
             armed = self.adapter.arm(argv, env, self._armory(env, where))
             session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())
         if servers is not None:
+            here = dict.fromkeys(where)
+            places = tuple(Places(env.get("HOME", "/"), place, env.get("PATH", ""), env) for place in here)
+            self._unled = Unled(self._relays, self.adapter, places, tuple(argv), acts, self._trusted)
             session.mcp = McpGuard(self._directory.path, servers, os.getuid(), session.spawn)
             armed = replace(armed, env={**armed.env, DIRECTORY: os.fspath(self._directory.path)})
+            asks = self.wanted and (HOOK_DIRECTORY not in armed.env or self._is_installed(env))
+            for text in self._unled.far(hooks=asks):
+                session.notice("warn", text, "start it with `leash mcp run`, or deny what is asked")
             if self._relays.endpoint is not None:
                 self._relays.endpoint.start(env)
                 session.endpoint = self._relays.endpoint
@@ -205,6 +216,21 @@ class Arming:
         clean = all(name in _HARMLESS_NAMES or name.startswith(_HARMLESS) for name, _ in request.env)
         return clean and not request.script and self._directory.is_client(request.argv, request.exe)
 
+    def instead(self, request: Request) -> tuple[str, ...]:
+        """The words of leash's relay where the agent starts an MCP server without it, () for any other program."""
+        return self._unled.instead(request) if self._unled is not None and not self._is_own(request) else ()
+
+    def calls_past(self, tid: int, port: int) -> bool:
+        """Whether the agent's own program calls one of its MCP servers on this machine past leash."""
+        return self._unled is not None and self._unled.is_past(tid, port)
+
+    def _is_served(self, request: Request, facts: Facts) -> bool:
+        return self._unled is not None and self._unled.is_accepted(request, facts)
+
+    def trust(self, folders: frozenset[str]) -> None:
+        """Plugins and extensions that are as they were accepted: what they bring along may be started."""
+        self._trusted = folders
+
     def _is_habit(self, request: Request) -> bool:
         """Whether the agent program does this by itself; what it starts in turn is judged again."""
         if request.layer is not Layer.KERNEL or request.action is not Action.PROCESS_EXEC:
@@ -247,6 +273,8 @@ class Arming:
     def _plain(self, request: Request, own: bool) -> Request:
         """The request as its model meant it. own: whether the agent itself starts it; what git starts for it in turn
         has its settings as well."""
+        if request.action is Action.NET_CONNECT and self._unled is not None:
+            return self._unled.marked(request)
         if request.action is not Action.PROCESS_EXEC or not request.argv:
             return request
         plain = self.adapter.plain(request.argv) if own else request.argv

@@ -34,7 +34,9 @@ def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Noti
     known = accepted.known()
     looks: dict[str, str] = {}
     digest = _remembering(known, looks)
-    now = {thing.path: thing.digest for thing in obeyed(agent, places, digest) if not _BUSY.search(thing.path)}
+    own = {str(places.at(pattern)) for pattern in agent.footprint.unpacked}
+    found = (thing for thing in obeyed(agent, places, digest) if thing.path not in own)
+    now = {thing.path: thing.digest for thing in found if not _BUSY.search(thing.path)}
     met = {f"met {agent.kind} in {root}": "yes" for root in (places.home, places.project)}
     fresh = {key.rpartition(" in ")[2] for key in met if key not in known}
     first = {path: digest for path, digest in now.items() if path not in known and _root(path, places) in fresh}
@@ -53,6 +55,16 @@ def compare(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Noti
             yield Notice(
                 level="warn", text=text, hint="leash inventory --diff shows it, leash inventory --accept accepts it"
             )
+
+
+def trusted(agent: Adapter, places: Places, accepted: Accepted) -> frozenset[str]:
+    """Real paths of its skills, plugins and extensions that were as they were accepted when `compare` looked.
+
+    Raises LeashError."""
+    known = accepted.known()
+    folders = tuple(f"{places.at(pattern)}/" for pattern in agent.footprint.skills)
+    same = (path for path, digest in known.items() if known.get(f"look {path}", "").endswith(f" {digest}"))
+    return frozenset(os.path.realpath(path) for path in same if path.startswith(folders))
 
 
 def around(agent: Adapter, places: Places, accepted: Accepted) -> Iterator[Notice]:

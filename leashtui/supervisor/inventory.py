@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter, Form
 from leashtui.agents.registry import AGENTS, placed
+from leashtui.agents.servers import Table
 from leashtui.supervisor.providers import named
-from leashtui.supervisor.weaknesses import Finding, at, document, in_settings, in_start_lines
+from leashtui.supervisor.weaknesses import Finding, document, every, in_settings, in_start_lines
 
 _LIMIT = 4 << 20
 _PIECE = 1 << 20
@@ -28,6 +29,7 @@ _DEPENDENCIES = frozenset(
     ".git node_modules .venv venv site-packages __pycache__ target dist build vendor .tox .nox .cache".split()
 )
 
+_BROUGHT = "mcpServers"
 _EDITS = "are seen in tier strict alone"
 
 
@@ -78,14 +80,14 @@ class Places:
     agents' files."""
 
     def __init__(self, home: str, project: str, path: str, env: Mapping[str, str] | None = None) -> None:
-        self._env = env or {}
+        self.env = env or {}
         self.home = Path(home)
         self.project = Path(project)
         self.path = tuple(folder for folder in path.split(os.pathsep) if folder.startswith("/"))
 
     def at(self, pattern: str) -> Path:
         """Where '~/x', './x' and '/x' are."""
-        pattern = placed(pattern, self._env)
+        pattern = placed(pattern, self.env)
         if pattern.startswith("~/"):
             return self.home / pattern[2:]
         return self.project / pattern[2:] if pattern.startswith("./") else Path(pattern)
@@ -221,24 +223,50 @@ def _digest(path: Path) -> str:
     return whole.hexdigest()
 
 
+def configured(agent: Adapter, places: Places, argv: tuple[str, ...] = ()) -> Iterator[tuple[str, Table, str]]:
+    """(name as the agent says it, entry, file) of every MCP server that is named to the agent. argv: as started."""
+    mine = [(places.at(pattern), tuple(key.split("."))) for pattern, key in agent.footprint.mcp]
+    mine += [(places.at(pattern), keys) for pattern, keys in agent.files(argv, str(places.project), places.env)]
+    for path, keys in dict.fromkeys(mine):
+        for name, entry in _entries(path, keys):
+            yield name, entry, str(path)
+    bundled = [path for pattern, _ in agent.footprint.bundled for path in places.every(pattern)]
+    for path in dict.fromkeys((*bundled, *agent.brought(argv, places.every))):
+        for name, entry in _entries(path, (_BROUGHT,)):
+            yield agent.called(name, path), entry, str(path)
+    for name, entry in agent.typed(argv).items():
+        if isinstance(entry, dict):
+            yield name, entry, "the command line"
+
+
+def _entries(path: Path, keys: tuple[str, ...]) -> Iterator[tuple[str, Table]]:
+    """The servers of one file; of a plugin's manifest also those of the files that it names."""
+    try:
+        whole = document(path)
+    except ValueError:
+        return  # said by in_settings where it is a settings file, and among the findings where it came along
+    tables = [table for _, table in every(whole, keys)]
+    if path.name == ".mcp.json" and not tables:
+        tables = [whole]  # a plugin's may hold its servers and nothing else
+    root = path.parent.parent if path.parent.name.endswith("-plugin") else path.parent
+    for table in tables:
+        for name in [table] if isinstance(table, str) else table if isinstance(table, list) else ():
+            if isinstance(name, str) and name.endswith(".json") and root / name != path:
+                with contextlib.suppress(ValueError):
+                    said = document(root / name)
+                    inner = said.get(_BROUGHT, said) if isinstance(said, dict) else {}
+                    yield from ((n, e) for n, e in inner.items() if isinstance(e, dict))
+        if isinstance(table, dict):
+            yield from ((name, entry) for name, entry in table.items() if isinstance(entry, dict))
+
+
 def _servers(agent: Adapter, places: Places) -> Iterator[Server]:
-    bundled = [(path, key) for pattern, key in agent.footprint.bundled for path in places.every(pattern)]
-    for path, key in (*((places.at(pattern), key) for pattern, key in agent.footprint.mcp), *bundled):
-        try:
-            whole = document(path)
-        except ValueError:
-            continue  # said by in_settings where it is a settings file, and among the findings where it came along
-        table = at(whole, key)
-        if table is None and (path, key) in bundled and path.name == ".mcp.json":
-            table = whole  # a plugin's may hold its servers and nothing else
-        for name, entry in table.items() if isinstance(table, dict) else ():
-            if not isinstance(entry, dict):
-                continue
-            command = entry.get("command")
-            args = entry.get("args")
-            words = [*command] if isinstance(command, list) else [command, *(args if isinstance(args, list) else ())]
-            shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
-            yield Server(name, shown, str(path))
+    for name, entry, path in configured(agent, places):
+        command = entry.get("command")
+        args = entry.get("args")
+        words = [*command] if isinstance(command, list) else [command, *(args if isinstance(args, list) else ())]
+        shown = " ".join(str(w) for w in words if w) or str(entry.get("url") or entry.get("httpUrl") or "")
+        yield Server(name, shown, path)
 
 
 def _unread(agent: Adapter, places: Places) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from leashtui.model.facts import Facts
 from leashtui.model.request import Request
 from leashtui.supervisor.tickets import Tickets
 
@@ -18,6 +19,7 @@ class Limits:
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
     the agent program itself. settled: whether it only keeps in its settings what it found out itself.
+    served: whether it only starts an MCP server out of a plugin or extension that is as it was accepted.
     forgone: whether it is a trifle that the program does without, and whether the agent itself makes it. plain: the
     request, and the same, without the agent's own wrapping. tickets: late approvals. told: called with a sentence for
     the model when a parked act was answered. wake: called with the card that was approved so.
@@ -31,6 +33,7 @@ class Limits:
         own: Callable[[Request], bool] = lambda request: False,
         habit: Callable[[Request], bool] = lambda request: False,
         settled: Callable[[Request], bool] = lambda request: False,
+        served: Callable[[Request, Facts], bool] = lambda request, facts: False,
         forgone: Callable[[Request, bool], bool] = lambda request, own: False,
         plain: Callable[[Request, bool], Request] = lambda request, own: request,
         tickets: Tickets | None = None,
@@ -42,6 +45,7 @@ class Limits:
         self.own = own
         self.habit = habit
         self.settled = settled
+        self.served = served
         self.forgone = forgone
         self.plain = plain
         self.tickets = tickets

@@ -145,7 +145,7 @@ class Servers:
         """A tool call that a hook announced, with what is known of the tool; None for leash's own tools."""
         found = self._locate(request)
         if found is None:
-            return request
+            return replace(request, pin=Pin.UNLED)
         key, tool = found
         if key == OWN:
             return None

@@ -169,6 +169,7 @@ class Mediator:
             verdict = Verdict(Ruling.ALLOW, By.OWN)
         elif asks and (
             self._limits.settled(request)
+            or self._limits.served(request, facts)
             or (parent is None and self._acts.is_own(request) and self._limits.habit(request))
         ):
             verdict = Verdict(Ruling.ALLOW, By.HABIT)

@@ -38,7 +38,7 @@ from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.door import open_door
-from leashtui.supervisor.instructions import around, compare
+from leashtui.supervisor.instructions import around, compare, trusted
 from leashtui.supervisor.inventory import Places
 from leashtui.supervisor.modes import starting
 from leashtui.supervisor.outside import Readings
@@ -147,6 +147,7 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         places = Places(start.home, start.workspace, start.env.get("PATH", ""), start.env)
         agent, accepted = parts.arming.adapter, Accepted(state_dir())
         notices = [*compare(agent, places, accepted), *around(agent, places, accepted)]
+        parts.arming.trust(trusted(agent, places, accepted))
     except LeashError as error:
         notices = [
             Notice(level="warn", text=f"what the agent obeys was not compared: {error.message}", hint=error.hint)
@@ -190,6 +191,7 @@ async def _surround(
             None if floor.tier is Tier.EXEC else _effects(start, parts, launched.pid, floor),
         )
         guard.beat = parts.arming.adapter.beats
+        guard.instead = parts.arming.instead
     if launched.master >= 0:
         session.screen = Terminal(launched.master, lambda back: _pump_died(session, back))
         if start.record:
@@ -249,6 +251,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         runs_agent=parts.acts.runs_agent,
         asks=parts.mediator.asks,
         stays=_teller(parts) if start.listen == "here" else None,
+        asked=parts.arming.calls_past,
     )
 
 

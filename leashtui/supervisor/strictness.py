@@ -175,12 +175,13 @@ def effects(
     runs_agent: Callable[[int], bool] = lambda tid: False,
     stays: Callable[[int], None] | None = None,
     asks: Callable[[Request], bool] = lambda request: False,
+    asked: Callable[[int, int], bool] = lambda tid, port: False,
 ) -> Callable[[Listener], Rest]:
     """Makes the guard of all calls but execs around a listener. opened: whether a covered place is open now.
     watched: names of files in the workspace whose reads are asked. agent: pid of the waiting launcher. doors:
     sockets of this session's other guards. made: where to note what the session makes. looks_on: it makes its
     changes itself. shown: files whose new text is asked about where another file takes their place. runs_agent: whether
-    a thread is of the agent's own program. stays: see DoorGuard. asks: see Openings."""
+    a thread is of the agent's own program. stays, asked: see DoorGuard. asks: see Openings."""
     top, own = os.getpid(), sandbox_of("self")
 
     def inside(pid: int) -> bool:
@@ -225,6 +226,7 @@ def effects(
             "open": doors,
             "stays": stays,
             "openings": Openings(lanes.submit, asks),
+            "asked": asked,
         }
         steering = Steering(listener, inside)
         if views is not None:

@@ -85,13 +85,13 @@ def at(found: Any, dotted: str) -> Any:
     return found
 
 
-def _all(found: Any, keys: tuple[str, ...], above: str = "") -> Iterator[tuple[str, Any]]:
+def every(found: Any, keys: tuple[str, ...], above: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of every place that the keys mean; `?` is any key."""
     if not keys:
         yield above, found
     elif isinstance(found, dict):
         for key in found if keys[0] == "?" else [keys[0]] if keys[0] in found else ():
-            yield from _all(found[key], keys[1:], f"{above}.{key}" if above else str(key))
+            yield from every(found[key], keys[1:], f"{above}.{key}" if above else str(key))
 
 
 def in_settings(agent: Adapter, place: Callable[[str], Path], home: Path) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def in_settings(agent: Adapter, place: Callable[[str], Path], home: Path) -> Ite
             continue
         for dotted, wanted, meaning in agent.footprint.weak:
             keys = tuple(str(home) if key == "~" else key for key in dotted.split("."))
-            for where, value in _all(found, keys):
+            for where, value in every(found, keys):
                 if is_meant(value, wanted, home):
                     one = isinstance(value, list) and wanted != "*"
                     what = f"{wanted} out of {where} in" if one else f"{where} out of"

@@ -32,6 +32,7 @@ from leashtui.model.event import (
     GrantKept,
     GrantRevoked,
     GuardLost,
+    HookUnanswered,
     ModeChanged,
     Notice,
     OutsideRead,
@@ -307,6 +308,9 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     ),
     AgentUnsupervised: lambda e: Line(
         Tone.ALARM, "alone", f"{e.agent or 'an agent'} ran without leash", f"pid {e.pid}"
+    ),
+    HookUnanswered: lambda e: Line(
+        Tone.ALARM, "dead", f"the hook {e.event} of session {e.session} was refused: nobody answered it", e.why
     ),
     ChainClosed: lambda e: Line(Tone.FRAME, "end", f"session {e.session}, {count(e.count, 'record')}", e.head[:16]),
 }

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from agents.conftest import Rig
-from conftest import eventually
+import pytest
+from agents import conftest
+from agents.conftest import Rig, make_rig
+from conftest import World, eventually
 from model_server import Step
 
 SETTINGS = {
     "claude": ".claude/settings.json", "codex": ".codex/hooks.json", "gemini": ".gemini/settings.json",
-    "opencode": ".config/opencode/plugins/leash.js",
+    "opencode": ".config/opencode/plugins/leash.js", "mini": ".config/mini-swe-agent/.env",
 }  # fmt: skip
 BYPASS = {
     "claude": "claude --dangerously-skip-permissions -p 'the inner work'",
     "codex": "codex exec --dangerously-bypass-approvals-and-sandbox --skip-git-repo-check 'the inner work'",
     "gemini": "gemini --yolo -p 'the inner work'",
     "opencode": "opencode run 'the inner work'",
+    "mini": "mini -m openai/m -y --exit-immediately -t 'the inner work' < /dev/null",
 }
 UNSET = "env -u LEASH_SESSION -u LEASH_HOOK_DIRECTORY -u LEASH_MCP_DIRECTORY -u CLAUDE_CODE_SHELL"
 PLACES = (
@@ -25,6 +28,13 @@ PLACES = (
     ".opencode/plugins/x.js", ".gemini/settings.json", ".git/hooks/pre-commit", ".vscode/tasks.json",
 )  # fmt: skip
 HOME = (".bashrc", ".profile", ".claude/settings.json", ".config/systemd/user/x.service", ".config/autostart/x.desktop")
+
+
+@pytest.fixture(params=sorted(BYPASS))
+def rig(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Each agent in turn, that without hooks too."""
+    monkeypatch.setattr(conftest, "SETUPS", conftest.PANELS | conftest.SETUPS)
+    return make_rig(request.param, world)
 
 
 def _note(rig: Rig, name: str) -> Path:

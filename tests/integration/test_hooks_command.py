@@ -216,7 +216,7 @@ def test_the_inventory_names_the_servers_that_plugins_and_extensions_bring_along
     rows = [json.loads(line) for line in world.leash("inventory", "--json").stdout.splitlines()]
     found = {row["agent"]: row for row in rows if row.get("agent")}
     counted = {kind: [server["name"] for server in found[kind]["servers"]] for kind in ("claude", "gemini", "qwen")}
-    assert counted == {"claude": ["one", "one"], "gemini": ["one"], "qwen": ["one"]}
+    assert counted == {"claude": ["plugin:flat:one", "plugin:deep:one"], "gemini": ["one"], "qwen": ["one"]}
     assert "extensions/y/gemini-extension.json cannot be read" in json.dumps(found["gemini"]["findings"])
 
 

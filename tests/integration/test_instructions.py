@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import World
@@ -113,6 +114,23 @@ def test_what_is_new_in_a_known_place_is_told(run: Run, world: World) -> None:
     assert "new since you accepted it" in told
     assert "AGENTS.md" in told
     assert "CLAUDE.md" not in told
+
+
+@pytest.mark.parametrize("place", ["home", "project"])
+def test_skills_that_an_agent_unpacks_from_its_own_program_are_no_news(run: Run, world: World, place: str) -> None:
+    """In the home, where it does; the same name in a project is the project's."""
+    agent = world.script("codex", "#!/bin/sh\nexit 0\n")
+    top = Path(world.env["HOME"]) if place == "home" else world.workspace
+
+    def go() -> str:
+        return world.leash("run", "--headless", "--", str(agent)).stderr
+
+    go()
+    for text in ("One.\n", "Two.\n"):
+        skill = top / ".codex/skills/.system/imagegen/SKILL.md"
+        skill.parent.mkdir(parents=True, exist_ok=True)
+        skill.write_text(text)
+        assert ("obeys what is new" in go()) is (place == "project")
 
 
 def test_what_cannot_be_compared_is_said_and_the_agent_starts(run: Run, world: World) -> None:

@@ -51,6 +51,27 @@ def test_execs_of_one_process_are_counted(tmp_path: Path) -> None:
     assert len({(p["pid"], p["start"]) for p in processes}) == 1
 
 
+@pytest.mark.parametrize("word", ["1", "9" * 120_000])
+def test_another_program_is_there_in_place_of_one_and_is_met_like_any_other(tmp_path: Path, word: str) -> None:
+    """With the words, variables, folder and open files of the first, which never runs; too many words end it."""
+    script = tmp_path / "first"
+    script.write_text("#!/bin/sh\ntouch ran\n")
+    script.chmod(0o755)
+    (tmp_path / "d").mkdir()
+    other = ["/bin/sh", "-c", 'printf "%s|" "$@" "$MARK" "$PWD"; cat; echo; exit 7', "other"]
+    text = f"exec 2>&-; cd d; echo in | MARK=m ../first 'a b' '' {word}; echo $?; /bin/true first; echo $?"
+    (tmp_path / "case").write_text(text)
+    rules = {"/first a": other, "true first": ["/nowhere"]}
+    report, done = under_guard("/bin/bash", "case", cwd=tmp_path, instead=rules)
+    requests = [r["argv"] for r in report["requests"]]
+    assert not (tmp_path / "d/ran").exists()
+    if len(word) > 1:
+        assert done.stdout == f"137\n{128 + signal.SIGSEGV}\n"
+        return
+    assert [*other, "/bin/sh", "../first", "a b", "", "1"] in requests
+    assert done.stdout == f"/bin/sh|../first|a b||1|m|{tmp_path}/d|in\n\n7\n{128 + signal.SIGSEGV}\n"  # no such program
+
+
 def test_path_search_goes_on_and_errors_are_the_kernels_own(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

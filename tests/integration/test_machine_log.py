@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import World
 
 import leashtui.client.hook as client
-from leashtui.stores.settings import SPOOL
+from leashtui.stores.settings import SPOOL, UNANSWERED
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBIRqMqBMHXPGk3nXU0dSXUgMDUYUXGZcx1QgmZr7bQ4 bob"
 
@@ -63,3 +64,21 @@ def test_an_agent_with_hooks_and_without_a_session_is_entered_once(world: World)
     assert not (Path(world.env["LEASH_STATE_DIR"]) / SPOOL).exists()
     session(world)
     assert len(told(world, "agent.unsupervised")) == 1
+
+
+@pytest.mark.parametrize("role", ["gate", "news"])
+def test_a_hook_that_nobody_answers_refuses_and_is_known_afterwards(world: World, role: str) -> None:
+    """As with a supervisor that was killed; what only tells is no refusal, and is not entered."""
+    session(world)
+    directory = world.root / "run/20260101-000000-dead/hook"
+    directory.mkdir(parents=True)
+    env = {**world.env, "LEASH_HOOK_DIRECTORY": str(directory)}
+    hook = [sys.executable, "-IS", client.__file__, "PreToolUse", "5", role]
+    done = subprocess.run(hook, env=env, input=b"{}", capture_output=True)
+    assert done.returncode == (2 if role == "gate" else 0)
+    session(world)
+    found = told(world, "hook.unanswered")
+    assert [(e["session"], e["event"]) for e in found] == [("20260101-000000-dead", "PreToolUse")] * (role == "gate")
+    assert not (Path(world.env["LEASH_STATE_DIR"]) / UNANSWERED).exists()
+    for e in found:
+        assert "No such file" in e["why"]

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from leashtui.guards.mcp import McpGuard
 from leashtui.guards.mcp.endpoint import Endpoint
+from leashtui.guards.mcp.guard import McpGuard
 from leashtui.guards.mcp.rpc import Message
 from leashtui.model.verdict import By, Ruling, Verdict
 

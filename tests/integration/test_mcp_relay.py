@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from leashtui.guards.mcp import McpGuard
+from leashtui.guards.mcp.guard import McpGuard
 from leashtui.guards.mcp.rpc import Message
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.mcparming import relay_words

@@ -68,7 +68,8 @@ class DoorGuard:
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
     whether a process belongs to the session. open: unix sockets anybody may call. stays: told of a port that is opened
     at every address, which is then kept to this machine; None: it is asked about. openings: who asks about ports that
-    stayed open; None: they are asked about before."""
+    stayed open; None: they are asked about before. asked: whether a thread may come to this port of this machine only
+    after a verdict."""
 
     def __init__(
         self,
@@ -81,7 +82,9 @@ class DoorGuard:
         open: frozenset[str] = frozenset(),  # noqa: A002
         stays: Callable[[int], None] | None = None,
         openings: Openings | None = None,
+        asked: Callable[[int, int], bool] = lambda tid, port: False,
     ) -> None:
+        self._asked = asked
         self._listener = listener
         self._holding = holding
         self._known = known
@@ -147,7 +150,7 @@ class DoorGuard:
         then: Callable[[socket.socket], None],
     ) -> None:
         """Do `then` with our socket when the peer may be reached, at once or after a verdict."""
-        free = peer.loopback and not self._obeys(kind, peer.port)
+        free = peer.loopback and not self._obeys(kind, peer.port) and not self._asked(notice.tid, peer.port)
         if free or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
             then(ours)
             return

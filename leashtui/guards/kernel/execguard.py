@@ -78,7 +78,8 @@ class ExecGuard:
     variables are the person's own choice. lost: told when nothing is guarded any more. unread: told in a sentence of an
     exec that was refused although nobody could judge it, because it could not be traced or read. rest: makes the guard
     of whatever else the filter asks about; without one it is refused. beat: seconds after which a held program says on
-    its terminal that it waits, again and again, for callers that count from the last output; 0 for never.
+    its terminal that it waits, again and again, for callers that count from the last output; 0 for never. instead: the
+    words of a program that is to be there in place of one that arrived, () for none: it is met as an exec of its own.
     """
 
     name = "kernel"
@@ -99,6 +100,7 @@ class ExecGuard:
         self.fd = self._listener.fd
         self.met = 0
         self.beat = 0.0
+        self.instead: Callable[[Request], tuple[str, ...]] = lambda request: ()
         self._submit = submit
         self._lineage = Lineage(os.getpid())
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
@@ -107,7 +109,7 @@ class ExecGuard:
         self._waiting: dict[int, list[tuple[int, int]]] = {}
         self._held: dict[int, _Held] = {}
         self._turn: list[int] = []
-        self._leaving: dict[int, int] = {}
+        self._leaving: dict[int, int | tuple[str, ...]] = {}
         self._execs: dict[tuple[int, int], int] = {}
 
     # what the loop calls -----------------------------------------------------------------------------------------
@@ -146,7 +148,11 @@ class ExecGuard:
             self._gone(pid)
             return False
         if pid in self._leaving:
-            tracee.make_exit(pid, self._leaving.pop(pid))
+            end = self._leaving.pop(pid)
+            if isinstance(end, int):
+                tracee.make_exit(pid, end)
+            else:
+                tracee.make_become(pid, end)
             return True
         if status >> 16 == abi.EVENT_EXEC:
             self._arrived(pid)
@@ -254,6 +260,10 @@ class ExecGuard:
             self._unread(f"process {pid} became a program that cannot be read ({error}): it is ended")
             self._refuse(pid, "leash: REFUSED: this program cannot be read, so it cannot be judged. Nothing was run.")
             return
+        other = self.instead(request)
+        if other:
+            self._end(pid, other)
+            return
         held = self._held[pid] = _Held()
         ticket = self._submit(request, lambda verdict: self._settle(pid, held, verdict))
         if self._held.get(pid) is held:
@@ -286,7 +296,8 @@ class ExecGuard:
             say(pid, sentence)
         self._end(pid, code)
 
-    def _end(self, pid: int, code: int) -> None:
+    def _end(self, pid: int, code: int | tuple[str, ...]) -> None:
+        """code: what it exits with, or the words of what it becomes instead."""
         self._leaving[pid] = code
         if not tracee.to_end_of_exec(pid):
             self._leaving.pop(pid, None)

@@ -13,11 +13,12 @@ from leashtui.guards.kernel import abi
 from leashtui.guards.kernel import numbers as nr
 
 _PRSTATUS = 1
-_RAX, _RDI, _ORIG_RAX, _RIP, _CS, _RSP = 10, 14, 15, 16, 17, 19
+_RAX, _RDX, _RSI, _RDI, _ORIG_RAX, _RIP, _CS, _RSP = 10, 12, 13, 14, 15, 16, 17, 19
 _CS_64 = 0x33
 _X0, _X8, _LR, _SP, _PC, _PSTATE = 0, 8, 30, 31, 32, 33
 _MODE_32 = 0x10
 _ARM = nr.MACHINE == "aarch64"
+_ARGUMENTS = (_X0, _X0 + 1, _X0 + 2) if _ARM else (_RDI, _RSI, _RDX)
 _SET = struct.Struct("34Q" if _ARM else "27Q")
 _CALL, _STEP = (b"\x01\x00\x00\xd4", 4) if _ARM else (b"\x0f\x05", 1)
 
@@ -35,17 +36,25 @@ def find_call(text: bytes) -> int:
     return at
 
 
-def call_next(pid: int, place: int, number: int, argument: int) -> bool:
-    """Make a stopped 64-bit image go on at `place`, which makes a call, with this one. False for any other image.
-    Raises OSError."""
+def stack_of(pid: int) -> int:
+    """Where the stack of a stopped 64-bit image ends, 0 for any other image. Raises OSError."""
+    values = _read(pid)
+    return values[_SP if _ARM else _RSP] if values is not None else 0
+
+
+def call_next(pid: int, place: int, number: int, *arguments: int) -> bool:
+    """Make a stopped 64-bit image go on at `place`, which makes a call, with this one of up to three arguments. False
+    for any other image. Raises OSError."""
     values = _read(pid)
     if values is None:
         return False
+    for at, argument in zip(_ARGUMENTS, arguments, strict=False):
+        values[at] = argument
     if _ARM:
-        values[_X0], values[_X8], values[_PC], values[_PSTATE] = argument, number, place, 0
+        values[_X8], values[_PC], values[_PSTATE] = number, place, 0
         values[_SP] = values[_LR] = 0
     else:
-        values[_RDI], values[_RAX], values[_RIP] = argument, number, place
+        values[_RAX], values[_RIP] = number, place
         values[_ORIG_RAX] = (1 << 64) - 1
         values[_RSP] = 0  # a filter of its own may let the call fail: whatever follows in the vdso faults then
     text = ctypes.create_string_buffer(_SET.pack(*values), _SET.size)

@@ -2,7 +2,7 @@
 
 Knows ptrace requests. Refuses to know verdicts. Hazards: a request on a thread that is gone fails with ESRCH, which is
 never an error here; PTRACE_SEIZE of a thread waits while another thread of its process execs, see execguard.
-Invariant: an image that `make_exit` or `kill` was called on never runs an instruction of its own.
+Invariant: an image that `make_exit`, `make_become` or `kill` was called on never runs an instruction of its own.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
+from collections.abc import Sequence
 
 from leashtui.guards.kernel import abi, registers
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.procfs import field, status_of
 
 _VDSO_LIMIT = 1 << 20
+_WORD = 8
+_RED_ZONE = 128
+_BELOW = 96 << 10
+"""Bytes: a new image's stack has 128 KiB below what the kernel laid there."""
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
 _ENDING_MASK = sum(1 << (s - 1) for s in _ENDING)
 
@@ -83,6 +89,40 @@ def make_exit(pid: int, code: int) -> None:
         abi.ptrace(abi.PTRACE_DETACH, pid)
     except OSError:
         kill(pid)
+
+
+def make_become(pid: int, words: Sequence[str]) -> None:
+    """At the end of its execve: make it exec another program at once, with these words and its own variables.
+
+    words: the program's path first. That exec is met like any other. What cannot be done so is killed.
+    """
+    try:
+        place, stack = _call_of_vdso(pid), registers.stack_of(pid)
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            count = int.from_bytes(os.pread(memory.fileno(), _WORD, stack), sys.byteorder)
+            low, text = _laid_out(stack - _RED_ZONE, [os.fsencode(word) for word in words])
+            if not place or len(text) > _BELOW or os.pwrite(memory.fileno(), text, low) != len(text):
+                kill(pid)
+                return
+        variables = stack + _WORD * (count + 2)  # behind the words it was started with, and the end of them
+        if not registers.call_next(pid, place, nr.EXECVE, low + _WORD * (len(words) + 1), low, variables):
+            kill(pid)
+            return
+        abi.ptrace(abi.PTRACE_DETACH, pid)
+    except OSError:
+        kill(pid)
+
+
+def _laid_out(top: int, words: Sequence[bytes]) -> tuple[int, bytes]:
+    """(address, bytes) of pointers to words, a null and the words themselves, which end below `top`."""
+    texts = [word + b"\0" for word in words]
+    size = _WORD * (len(texts) + 1) + sum(map(len, texts))
+    low = (top - size) & ~15
+    at, pointers = low + _WORD * (len(texts) + 1), b""
+    for text in texts:
+        pointers += at.to_bytes(_WORD, sys.byteorder)
+        at += len(text)
+    return low, pointers + bytes(_WORD) + b"".join(texts)
 
 
 def kill(pid: int) -> None:

@@ -4,7 +4,3 @@ Knows JSON-RPC, the frames of the relay and of the HTTP endpoint, and which mess
 Refuses to decide and to know any agent's configuration. Invariant: a message that was not understood is never passed
 to a server; what passes, passes byte for byte.
 """
-
-from leashtui.guards.mcp.guard import McpGuard
-
-__all__ = ["McpGuard"]

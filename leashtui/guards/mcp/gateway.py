@@ -10,20 +10,19 @@ import json
 import os
 import select
 import socket
-import ssl
 import sys
 import threading
 import time
-import urllib.parse
-import urllib.request
 from _thread import start_new_thread
 from collections import deque
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import BinaryIO
 
-VERSION = "leash-mcp/1"
-LIMIT = 64 << 20
+if not __package__:  # started by its path: what it needs of ours lies behind everything else
+    sys.path.append(os.path.abspath(__file__ + "/../../../.."))
+
+from leashtui.guards.mcp.exchange import IDLE, Exchange, Gone
+from leashtui.guards.mcp.transport import LIMIT, PLAIN, Route, called, events, headers, is_open, is_same
+
 GONE = (
     "leash: REFUSED: leash's supervisor of this session is gone, so nothing can be judged and nothing was run."
     " End this session and start it again with leash."
@@ -33,195 +32,8 @@ _HOP = frozenset(
     " content-length accept-encoding".split()
 )
 _REDIRECTS = 3
-_IDLE = 8  # connections that wait to be used again, to the supervisor and to a server each; threads that wait for one
-_PIECE = 1 << 16
 _PAUSE = 0.05
-_PLAIN = 1 << 16  # bytes of a message that is looked at here
-_HEADERS = 200
-_LINE = 1 << 16
-_OVER = b"\x00\x00\x00\x05F"  # how the frame begins that forgets a request; its number follows
-_END = 9
 _STREAMED = "stream"  # the one scope of a server that answers on its event stream
-
-
-class Gone(Exception):
-    """The supervisor is gone, or does not want this."""
-
-
-class Exchange:
-    """One HTTP request, shown to the supervisor over a connection that is nobody else's meanwhile.
-
-    A connection is used again once its request ended well: the next one says who it is anew, unless it is of the same
-    session of the same server. Numbers are never used
-    twice on it, so that an order for an earlier request is not taken for one for this. Whether it is welcome shows with
-    the first answer.
-    """
-
-    def __init__(
-        self, idle: "deque[tuple[socket.socket, int, tuple[str, str]]]", directory: str, key: str, scope: str
-    ) -> None:
-        try:
-            self._line, last, met = idle.pop()
-        except IndexError:
-            self._line, last, met = _connected(directory), 0, ("", "")
-        self._idle = idle
-        self._data = b""
-        self._who = (key, scope)
-        self._hello = self._number = last + 1
-        self._unsent, self._welcome = b"", True
-        if not scope or met != self._who:
-            hello = json.dumps({"v": VERSION, "key": key, "words": [], "scope": scope}).encode()
-            self._unsent, self._welcome = _frame(b"H", self._hello, hello), False
-
-    def _take(self) -> "tuple[bytes, int, bytes]":
-        """The next frame; what came with it is kept for the next time."""
-        while (size := int.from_bytes(self._data[:4], "big")) + 4 > len(self._data) or len(self._data) < 4:
-            self._read()
-        if size < 5:
-            raise Gone
-        frame, self._data = self._data[4 : size + 4], self._data[size + 4 :]
-        return frame[:1], int.from_bytes(frame[1:5], "big"), frame[5:]
-
-    def _read(self) -> None:
-        try:
-            piece = self._line.recv(_PIECE)
-        except OSError as error:
-            raise Gone from error
-        if not piece:
-            raise Gone
-        self._data += piece
-
-    def ask(self, kind: bytes, data: bytes, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
-        """(whether it may go on, what is said instead). caller: hanging up there takes it back."""
-        self.show(kind, data)
-        return self.hear(caller)
-
-    def show(self, kind: bytes, data: bytes) -> None:
-        """Show a message; what becomes of it is to be heard before the next one."""
-        self._number += 1
-        try:
-            self._line.sendall(self._unsent + _frame(kind, self._number, data))
-        except OSError as error:
-            raise Gone from error
-        self._unsent = b""
-
-    def hear(self, caller: "socket.socket | None" = None) -> "tuple[bool, list[bytes]]":
-        """What becomes of the message that was shown last, as `ask` says it."""
-        number = self._number
-        said: list[bytes] = []
-        while True:
-            while caller is not None and not self._data:
-                ready = select.select([self._line, caller], [], [])[0]
-                if self._line in ready:
-                    break
-                if not caller.recv(1, socket.MSG_PEEK):
-                    raise ConnectionResetError
-                caller = None  # it sends the next request already; that can wait
-            order, about, words = self._take()
-            if order in (b"N", b"Q"):
-                raise Gone
-            if not self._welcome:
-                self._welcome = order == b"G" and about == self._hello
-            elif order == b"C":
-                said.append(words)
-            elif about == number and order in (b"S", b"A", b"F"):
-                return order != b"F", said
-
-    def done(self) -> None:
-        """It ended well: another one may use the connection."""
-        open_still = self._line.fileno() >= 0 and self._has_only_ends()
-        if open_still and (self._welcome or self._unsent) and len(self._idle) < _IDLE:
-            self._idle.append((self._line, self._number, self._who if self._welcome else ("", "")))
-        else:
-            self.close()
-
-    def _has_only_ends(self) -> bool:
-        """Whether nothing came behind the last order but words that requests are over, which are dropped."""
-        while self._data:
-            if len(self._data) < _END or self._data[:5] != _OVER:
-                return False
-            self._data = self._data[_END:]
-        return True
-
-    def close(self) -> None:
-        """Hang up."""
-        self._line.close()
-
-
-def _frame(kind: bytes, number: int, data: bytes) -> bytes:
-    return (len(data) + 5).to_bytes(4, "big") + kind + number.to_bytes(4, "big") + data
-
-
-def _connected(directory: str) -> socket.socket:
-    """A new connection to the supervisor. Raises Gone."""
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path = directory + "/mcp.sock"
-    try:
-        if len(os.fsencode(path)) <= 100:
-            line.connect(path)
-        else:
-            handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-            try:
-                line.connect(f"/proc/self/fd/{handle}/mcp.sock")
-            finally:
-                os.close(handle)
-    except OSError as error:
-        line.close()
-        raise Gone from error
-    return line
-
-
-class Route:
-    """One configured server, and connections to it that can be used again."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.parts = urllib.parse.urlsplit(url)
-        self._idle: deque[http.client.HTTPConnection] = deque()
-
-    def connection(self) -> http.client.HTTPConnection:
-        """One that is open, or a new one."""
-        while self._idle:
-            found = self._idle.pop()
-            if _is_open(found):
-                return found
-            found.close()
-        host, port = self.parts.hostname or "", self.parts.port
-        if self.parts.scheme == "http":
-            return http.client.HTTPConnection(host, port)
-        proxy = urllib.request.getproxies().get("https")
-        if proxy and not urllib.request.proxy_bypass(host):
-            at = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-            made = http.client.HTTPSConnection(at.hostname or "", at.port or 80, context=ssl.create_default_context())
-            made.set_tunnel(host, port or 443)
-            return made
-        return http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
-
-    def give_back(self, connection: http.client.HTTPConnection) -> None:
-        """Its answer was read to the end."""
-        if connection.sock is not None and len(self._idle) < _IDLE:
-            self._idle.append(connection)
-        else:
-            connection.close()
-
-    def path(self, rest: str, query: str) -> str:
-        """What to ask for: the configured address, or another path of the same host that the server itself named."""
-        if rest:
-            return rest + (f"?{query}" if query else "")
-        path = self.parts.path or "/"
-        return path + (f"?{self.parts.query}" if self.parts.query else "")
-
-    def within(self, location: str, path: str) -> "str | None":
-        """A redirect's path, None when it leads to another host."""
-        at = urllib.parse.urlsplit(urllib.parse.urljoin(urllib.parse.urljoin(self.url, path), location))
-        if (at.scheme, at.netloc) != (self.parts.scheme, self.parts.netloc):
-            return None
-        return at.path + (f"?{at.query}" if at.query else "")
-
-
-def _is_open(connection: http.client.HTTPConnection) -> bool:
-    """Whether its server did not hang up, and says nothing that nobody asked for."""
-    return connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -286,10 +98,10 @@ class Handler(BaseHTTPRequestHandler):
                 exchange.show(b"c", body)
             path = route.path(rest, query)
             ready = self._ready(route, path, body)  # while the supervisor thinks about it
-            self._called = _called(body)
+            self._called = called(body)
             passes, said = exchange.hear(self.connection) if body else (True, [])
             if passes:
-                if ready.sock is not None and not _is_open(ready):  # it waited longer for a person than the server does
+                if ready.sock is not None and not is_open(ready):  # it waited longer for a person than the server does
                     ready.close()
                     ready = self._ready(route, path, body)
                 self._forward(route, path, body, exchange, parts[2], ready)
@@ -364,18 +176,18 @@ class Handler(BaseHTTPRequestHandler):
     def _is_result(self, data: bytes) -> bool:
         """Whether this answers the tool call that was let go on: it is shown to the supervisor, which never keeps one
         back, and need not wait for its word."""
-        if self._called is None or len(data) > _PLAIN:
+        if self._called is None or len(data) > PLAIN:
             return False
         try:
             message = json.loads(data)
         except (ValueError, RecursionError):
             return False
-        return isinstance(message, dict) and "method" not in message and _is_same(message.get("id"), self._called)
+        return isinstance(message, dict) and "method" not in message and is_same(message.get("id"), self._called)
 
     def _stream(self, answer: http.client.HTTPResponse, exchange: Exchange, key: str, route: Route) -> None:
         self._head(answer.status, answer, {"transfer-encoding": "chunked"})
         self.wfile.flush()
-        for event in _events(answer):
+        for event in events(answer):
             data = b"\n".join(line[5:].removeprefix(b" ") for line in event if line.startswith(b"data:"))
             named = next((line[6:].strip() for line in event if line.startswith(b"event:")), b"message")
             if named == b"endpoint":
@@ -484,7 +296,7 @@ class Gateway(ThreadingHTTPServer):
                     self._waiting = 1
             self.process_request_thread(connection, address)
             with self._lock:
-                if self._waiting >= _IDLE:
+                if self._waiting >= IDLE:
                     return
                 self._waiting += 1
 
@@ -500,62 +312,11 @@ class Gateway(ThreadingHTTPServer):
         """An agent that hung up is no news."""
 
 
-def _called(body: bytes) -> object:
-    """The id of the tool call that a message is; None for anything else."""
-    if len(body) > _PLAIN or b"tools/call" not in body:
-        return None
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    called = isinstance(message, dict) and message.get("method") == "tools/call"
-    return message.get("id") if called else None
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Whether two ids are one: 1 and true are not."""
-    return type(one) is type(other) and one == other
-
-
-def _events(answer: http.client.HTTPResponse) -> "Iterator[list[bytes]]":
-    """The events of a stream, as their lines."""
-    event: list[bytes] = []
-    begun: list[bytes] = []  # of a line
-    size = 0
-    while piece := answer.read1(_PIECE):  # a whole chunk: line by line the library looks at each four times
-        size += len(piece)
-        if size > LIMIT:
-            return
-        first, *others = piece.split(b"\n")
-        begun.append(first)
-        for next_one in others:
-            line, begun = b"".join(begun).rstrip(b"\r"), [next_one]
-            if line:
-                event.append(line)
-            elif event:
-                yield event
-                event, size = [], len(piece)
-
-
-def _headers(file: BinaryIO, _class: object = None, **_more: object) -> http.client.HTTPMessage:
-    """The lines of a head, one header each: the library's parser for mail takes 28 us, this 5."""
-    message = http.client.HTTPMessage()
-    for _ in range(_HEADERS):
-        line = file.readline(_LINE)
-        if line in (b"\r\n", b"\n", b""):
-            return message
-        name, colon, value = line.decode("iso-8859-1").removesuffix("\n").removesuffix("\r").partition(":")
-        if not colon or not name or name != name.strip() or "\r" in value or len(line) == _LINE:
-            raise http.client.HTTPException("a header that can be read in two ways")
-        message.set_raw(name, value.strip())
-    raise http.client.HTTPException("too many headers")
-
-
 def main() -> None:
     """Routes on stdin, the listening socket as descriptor 3; ends with the supervisor."""
     told = json.loads(sys.stdin.buffer.read())
     gateway = Gateway(socket.socket(fileno=3), told["directory"], told["token"], told["routes"])
-    http.client.parse_headers = _headers  # type: ignore[assignment]  # for both sides
+    http.client.parse_headers = headers  # type: ignore[assignment]  # for both sides
     start_new_thread(gateway.serve, ())
     while os.getppid() == told["parent"]:
         select.select([], [], [], 1)

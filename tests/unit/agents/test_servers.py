@@ -90,12 +90,11 @@ def test_claude_gets_every_file_and_the_nearest_wins(world: World) -> None:
 def test_claude_asks_about_a_projects_servers_itself_before_leash_names_them(world: World) -> None:
     world.put("proj/.mcp.json", {"mcpServers": {"forge": FORGE, "known": FORGE}})
     world.put("proj/.claude/settings.local.json", {"enabledMcpjsonServers": ["known"]})
-    armed = world.arm("claude", "claude")
+    world.arm("claude", "claude")
     made = json.loads(world.written["claude-mcp.json"])["mcpServers"]
     assert set(made) == {"known", "leash"}
     assert made["known"]["env"] == {"A": "b"}
     assert made["known"]["timeout"] == 9
-    assert "forge" in armed.notes[0]
 
 
 def test_claude_keeps_what_the_person_said_on_the_command_line(world: World) -> None:

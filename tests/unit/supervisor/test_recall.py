@@ -100,6 +100,7 @@ def test_a_script_that_changed_is_read_again(machine: Machine, remembering: Reca
         ("fed", True),
         ("named", "host.example"),
         ("late", True),
+        ("unled", "far"),
     ],
 )
 def test_any_other_field_makes_another_request(
@@ -122,6 +123,7 @@ def test_every_field_of_a_request_is_told_apart_or_declared_irrelevant() -> None
         "host",
         "port",
         "named",
+        "unled",
         "script",
         "chosen",
         "under_git",
