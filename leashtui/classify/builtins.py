@@ -239,7 +239,9 @@ def _enable(call: Call) -> Stream:
         path, setting = call.path(library), call.machine.setting
         call.run_file(library, "loads")
         installed = call.place(library) is Place.SYSTEM or is_installed(path, setting.workspace, setting.home)
-        if not installed or setting.probe.made(path):
+        inside = path.startswith(setting.workspace.root + "/")
+        absent = not inside and setting.probe.exists(path) is False  # pyenv tries it; what is put there is asked about
+        if not installed or (setting.probe.made(path) and not absent):
             call.sign("obfuscated")
     return NOTHING
 

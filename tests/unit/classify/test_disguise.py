@@ -30,7 +30,7 @@ class Known(NoProbe):
 
     def made(self, path: str) -> bool:
         """See Probe."""
-        return path.startswith((f"{ROOT}/own", f"{ROOT}/.venv/bin/ls"))
+        return path.startswith((f"{ROOT}/own", f"{ROOT}/.venv/bin/ls", f"{HOME}/.pyenv/libexec/none"))
 
 
 @pytest.fixture
@@ -136,6 +136,7 @@ def test_only_git_changes_what_git_keeps(engine: Engine, path: str, exe: str, ex
     [
         ("/usr/lib/bash/realpath", False),
         ("/home/dev/.pyenv/libexec/pyenv-realpath.dylib", False),
+        ("/home/dev/.pyenv/libexec/none.so", False),  # nothing is there, so all of it were the session's
         ("/tmp/libexec/x.so", True),
         ("x.so", True),
         (".venv/bin/ls", True),  # the session's own
