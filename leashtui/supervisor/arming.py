@@ -327,10 +327,9 @@ class Arming:
             return value
         return "" if any(re.fullmatch(pattern, value) for pattern in self.adapter.files_of_git) else value
 
-    def tell(self, sentence: str) -> None:
-        """Something for the model to read, where the agent has hooks that can carry it."""
-        if self._hooks is not None:
-            self._hooks.tell(sentence)
+    def tell(self, sentence: str) -> bool:
+        """Something for the model to read; returns whether the agent has hooks that carry it."""
+        return self._hooks is not None and self._hooks.tell(sentence)
 
     def wake(self, ask: str) -> None:
         """A card was approved late: an agent that stands idle at its prompt is woken, where the person agreed."""

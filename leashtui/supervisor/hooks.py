@@ -94,17 +94,20 @@ class Hooks:
         self._known = known or (lambda request: request)
         self._read = read
         self._notes: list[str] = []
+        self._called = False
         self._clock = clock
         self._begun = clock()
         self.idle_since = 0.0
         self._answered: OrderedDict[str, tuple[bool, bool]] = OrderedDict()
 
-    def tell(self, sentence: str) -> None:
-        """Something for the model to read at the next moment that can carry it."""
+    def tell(self, sentence: str) -> bool:
+        """Something for the model to read at the next moment that can carry it; returns whether hooks ever called."""
         self._notes.append(sentence)
+        return self._called
 
     def hear(self, event: str, data: bytes, pid: int, reply: Callable[[Reply], None]) -> _Gate | None:
         """A hook called (guards.hook.guard.Hear)."""
+        self._called = True
         try:
             happening = self._adapter.hear(event, data)
         except (ValueError, RecursionError) as error:

@@ -21,8 +21,9 @@ class Limits:
     the agent program itself. settled: whether it only keeps in its settings what it found out itself.
     served: whether it only starts an MCP server out of a plugin or extension that is as it was accepted.
     forgone: whether it is a trifle that the program does without, and whether the agent itself makes it. plain: the
-    request, and the same, without the agent's own wrapping. tickets: late approvals. told: called with a sentence for
-    the model when a parked act was answered. wake: called with the card that was approved so.
+    request, and the same, without the agent's own wrapping. tickets: late answers. told: called with a sentence for
+    the model when a parked act was answered; returns whether it can hear it. wake: called with the card that was
+    approved so.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Limits:
         forgone: Callable[[Request, bool], bool] = lambda request, own: False,
         plain: Callable[[Request, bool], Request] = lambda request, own: request,
         tickets: Tickets | None = None,
-        told: Callable[[str], None] = lambda sentence: None,
+        told: Callable[[str], bool] = lambda sentence: False,
         wake: Callable[[str], None] = lambda ask: None,
     ) -> None:
         self.patience = patience

@@ -178,6 +178,8 @@ class Mediator:
         digest = self._digest(request, facts) if asks and verdict is None else ""
         if self._limits.tickets and digest and (late := self._limits.tickets.take(digest)):
             verdict = Verdict(Ruling.ALLOW, By.TICKET, late, policies=tuple(p.id for p in decision.policies))
+        repeats = self._limits.tickets.refused(digest) if self._limits.tickets and digest and verdict is None else None
+        verdict = verdict or repeats
         if verdict is not None and verdict.ruling is Ruling.ALLOW:
             verdict = self._dutiful(verdict, decision, facts)
         event = Decided(
@@ -208,6 +210,7 @@ class Mediator:
             if verdict.ruling is Ruling.DENY:
                 if verdict.by is not By.HABIT:
                     self.counts["refused"] += 1
+                if verdict.by is not By.HABIT and repeats is None:
                     self._breaker.refused(facts)
             else:
                 if parent is not None and request.action in _CHANGES and parent.id in self._changed:
@@ -423,7 +426,7 @@ class Mediator:
         return self._classify(self._limits.plain(request, self._acts.is_own(request)))
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
-        """Nobody waits for this answer: leave a pass for the retry, and a word for the model."""
+        """Nobody waits for this answer: leave a pass or a refusal for the retry, and a word for the model."""
         ask = waiting.card.id if waiting.card else ""
         if verdict.ruling is Ruling.ALLOW:
             if self._limits.tickets is not None and not granted:
@@ -431,7 +434,9 @@ class Mediator:
             self._limits.told(approved_late(ask, waiting.facts.command, _AGAIN.get(waiting.request.action, "")))
             self._limits.wake(ask)
         elif verdict.by is By.PERSON:
-            self._limits.told(f"{ask} was refused. {verdict.feedback}")
+            heard = self._limits.told(f"{ask} was refused. {verdict.feedback}")
+            if self._limits.tickets is not None and not heard:
+                self._limits.tickets.refuse(waiting.digest, verdict)
 
     def _await_end(self, act: str, request: Request, *, spare: bool = False) -> None:
         """Record how an act that was allowed came out; a log that cannot be written says so elsewhere."""

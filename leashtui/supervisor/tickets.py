@@ -1,4 +1,5 @@
-"""Late approvals: what was asked when the agent would not wait, and the one run that an approval after that is worth.
+"""Late answers: what was asked when the agent would not wait, the one run that an approval after that is worth, and the
+refusal that an agent without hooks hears of at its retry.
 
 Knows digests of acts. A digest covers the command as the agent's model gave it (or the file act with its text), the
 directory, the variables, the policies in force, what it was found to do, and the contents of every small file that the
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.request import Request
+from leashtui.model.verdict import Verdict
 
 LIFE = 3600 * 1_000_000
 """How long a late approval waits for its retry, in microseconds."""
@@ -60,6 +62,7 @@ class Tickets:
         self._clock = clock
         self._command_of = command_of
         self._passes: dict[str, Pass] = {}
+        self._refused: dict[str, tuple[Verdict, int]] = {}
 
     def digest(self, request: Request, facts: Facts | None = None) -> str:
         """What exactly is asked, as hex; '' where it names too much to tell. facts: what it was found to do."""
@@ -94,6 +97,16 @@ class Tickets:
         """The card was approved after its agent had been sent away."""
         if digest:
             self._passes[digest] = Pass(ask, self._clock() + LIFE)
+
+    def refuse(self, digest: str, verdict: Verdict) -> None:
+        """The card was refused after its agent had been sent away, and nothing but a retry can say so."""
+        if digest:
+            self._refused[digest] = (verdict, self._clock() + LIFE)
+
+    def refused(self, digest: str) -> Verdict | None:
+        """What the person said to this act, once; None where its model heard of it, or nobody refused."""
+        verdict, until = self._refused.pop(digest, (None, 0))
+        return verdict if self._clock() < until else None
 
     def take(self, digest: str) -> str:
         """The approved card whose one run this is, '' when there is none."""

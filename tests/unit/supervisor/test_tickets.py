@@ -12,6 +12,7 @@ from leashtui.classify import summary
 from leashtui.classify.ledger import Ledger
 from leashtui.model.facts import Effect, Place, Verb
 from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.tickets import LIFE, Tickets
 
 
@@ -41,6 +42,19 @@ def test_a_pass_has_an_end_and_is_spent_by_another_run() -> None:
     tickets.leave("d", "L-2")
     tickets.spend("L-2")
     assert tickets.take("d") == ""
+
+
+def test_a_late_refusal_is_said_once_and_not_for_ever() -> None:
+    now = [0]
+    tickets = make(now)
+    no = Verdict(Ruling.DENY, By.PERSON, "leash: REFUSED: not this")
+    tickets.refuse("d", no)
+    assert tickets.refused("e") is None
+    assert tickets.refused("d") == no
+    assert tickets.refused("d") is None
+    tickets.refuse("d", no)
+    now[0] = LIFE
+    assert tickets.refused("d") is None
 
 
 def test_the_agents_changing_wrapping_does_not_matter() -> None:
