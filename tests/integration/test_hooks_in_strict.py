@@ -152,3 +152,11 @@ def test_a_known_agent_reaches_its_model_and_its_children_do_not(world: World) -
 
 def _session(world: World) -> str:
     return world.records()[0].get("record", world.records()[0])["session"]
+
+
+def test_a_hook_that_cannot_ask_says_so_and_nothing_else(world: World) -> None:
+    """What it cannot leave for the machine's log in here is no sentence to the model."""
+    body = 'done = edit("PreToolUse", "c1", "a.txt", "x" * (17 << 20))\nprint(done.returncode, done.stderr.decode())\n'
+    said = _run(world, body)
+    assert "2 leash: REFUSED: this could not be judged (this tool call is larger" in said
+    assert "leash's own files" not in said
