@@ -85,15 +85,15 @@ def _call(step: Step, offered: set[str]) -> tuple[str, dict[str, Any]]:
     if "patch" in step:
         return _patch(offered, step["patch"])
     if "task" in step:
-        name = _choose(offered, "Agent", "Task", "task", "invoke_agent", "collaboration.spawn_agent")
-        if name == "collaboration.spawn_agent":
+        name = _choose(offered, "Agent", "Task", "task", "invoke_agent", "collaboration.spawn_agent", "spawn_agent")
+        if name.endswith("spawn_agent"):
             return name, {"task_name": "part", "message": step["task"], "fork_turns": "none"}
         if name == "invoke_agent":
             return name, {"agent_name": "generalist", "prompt": step["task"]}
         kind = "general" if name == "task" else "general-purpose"
         return name, {"description": "a part", "prompt": step["task"], "subagent_type": kind}
     if "wait" in step:  # for sub-agents that work beside their agent
-        return "collaboration.wait_agent", {"timeout_ms": 60000}
+        return _choose(offered, "collaboration.wait_agent", "wait_agent"), {"timeout_ms": 60000}
     raise ValueError(f"a step nobody knows: {step}")
 
 
