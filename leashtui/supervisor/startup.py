@@ -33,6 +33,7 @@ from leashtui.stores.accepted import Accepted
 from leashtui.stores.digests import Digest
 from leashtui.stores.directories import config_dir, state_dir, undo_dir
 from leashtui.stores.recording import Header, Recording, path_of
+from leashtui.stores.settings import UNANSWERED
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
@@ -227,6 +228,11 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
 
     def touched(path: str, tid: int) -> None:
         name = path.encode("utf-8", "backslashreplace").decode()
+        if path == os.path.realpath(state_dir() / UNANSWERED):
+            parts.session.notice(
+                "warning", f"process {tid}, a hook, got no answer", "it refused what it was asked about"
+            )
+            return
         parts.session.notice("alarm", f"process {tid} tried to change leash's own {name}", "it was refused")
 
     lanes, added = parts.lanes, {os.path.realpath(path) for path in histories(start.home)}

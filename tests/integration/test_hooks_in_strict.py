@@ -160,3 +160,6 @@ def test_a_hook_that_cannot_ask_says_so_and_nothing_else(world: World) -> None:
     said = _run(world, body)
     assert "2 leash: REFUSED: this could not be judged (this tool call is larger" in said
     assert "leash's own files" not in said
+    notices = [(n["level"], n["text"]) for n in world.events("notice")]
+    assert not [text for level, text in notices if level == "alarm"], notices
+    assert any(text.endswith("a hook, got no answer") for _, text in notices)
