@@ -324,6 +324,14 @@ def test_a_sandbox_says_who_its_users_are_as_the_kernel_lets_it(place: World) ->
     assert done.stdout == free.stdout == "0 0\n1\n", done.stderr
 
 
+@ORDINARY
+def test_a_terminal_of_the_sandboxs_own_is_opened_by_the_name_of_all_terminals(place: World) -> None:
+    words = bwrap(place, "script", "-qec", "echo here > /dev/tty", "/dev/null")
+    free = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = compat(place, *words)
+    assert free.stdout.strip() == done.stdout.strip() == "here", (free, done)
+
+
 INJECTS = """
 import os, subprocess, sys, time
 victim = subprocess.Popen(["sleep", "60"])

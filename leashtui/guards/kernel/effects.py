@@ -90,7 +90,7 @@ class EffectGuard:
 
     def named(self, request: Request) -> Request:
         """An exec by our names of its program and its script, which its own sandbox may call otherwise. OSError."""
-        if self._views is None or request.process is None or self._views.is_ours(request.process.pid):
+        if self._views is None or request.process is None or self._views.runs_ours(request.process.pid):
             return request
         pid, words = request.process.pid, list(request.argv)
         at = next((i for i, word in enumerate(words[:_FIRST]) if i and not word.startswith("-")), 0)

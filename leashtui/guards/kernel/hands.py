@@ -72,7 +72,7 @@ def reopen(deed: Deed, fd: int, *, patient: bool = False) -> int:
     flags = deed.flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
     waits = not flags & os.O_NONBLOCK
     try:
-        made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        made = os.open(f"/proc/self/fd/{fd}", flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, deed.mode)
     except OSError as error:
         if patient and waits and (error.errno == errno.EAGAIN or _lacks_a_reader(error, fd)):
             raise WouldWait from error

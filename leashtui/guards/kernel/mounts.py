@@ -6,10 +6,13 @@ mounted in it, until it is closed. Invariant: `now` is what was mounted when it 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from typing import NamedTuple
 
+_MOST = 4 << 20
+"""Bytes of a list; a sandbox may mount a hundred thousand things, and each change of one has all read again."""
 _ESCAPES = {b"\\040": b" ", b"\\011": b"\t", b"\\012": b"\n", b"\\134": b"\\"}
 
 
@@ -48,9 +51,12 @@ class Mounts:
 
     def _read(self) -> bytes:
         os.lseek(self._file, 0, os.SEEK_SET)
-        pieces = []
+        pieces, size = [], 0
         while piece := os.read(self._file, 1 << 16):
             pieces.append(piece)
+            size += len(piece)
+            if size > _MOST:
+                raise OSError(errno.E2BIG, "more mounts than anybody would look through")
         return b"".join(pieces)
 
 

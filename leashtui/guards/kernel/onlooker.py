@@ -35,6 +35,9 @@ from leashtui.model.request import Action
 
 _SET_UP = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:uid_map|gid_map|projid_map|setgroups|oom_score_adj|comm)$")
 _TRIFLES = ("comm", "oom_score_adj", "oom_adj", "coredump_filter", "timerslack_ns")
+_IN_PROC = re.compile(rf"/\d+/(?:task/\d+/)?(?:{'|'.join((*maps.NAMES, *_TRIFLES))})$")
+_TO_WHAT_IS_THERE = (Kind.OPEN, Kind.TRUNCATE, Kind.CHMOD, Kind.CHOWN, Kind.SETXATTR, Kind.DELXATTR)
+_TAKES_THE_NAME = (Kind.UNLINK, Kind.RMDIR, Kind.RENAME)
 _FAILURES = (OSError, ValueError, IndexError)
 
 
@@ -91,14 +94,16 @@ class Onlooker(FileGuard):
         """The deed by our names; None when it is about files that only the caller's own sandbox has. Raises OSError."""
         if self._views.is_ours(notice.tid):
             return deed
-        follows = deed.follow or deed.kind is Kind.OPEN
-        names = [self._seen(notice.tid, n, follow=follows and i == 0) for i, n in enumerate(deed.names)]
+        names = [
+            self._seen(notice.tid, n, follow=deed.follow and i == 0, itself=_is_to_itself(deed) and i == 0)
+            for i, n in enumerate(deed.names)
+        ]
         known = tuple(name for name in names if name is not None)
         if known and len(known) != len(names):
             raise fail(errno.EXDEV)
         return replace(deed, names=known) if known or not names else None
 
-    def _seen(self, tid: int, name: bytes, *, follow: bool) -> bytes | None:
+    def _seen(self, tid: int, name: bytes, *, follow: bool, itself: bool) -> bytes | None:
         """Our name; a descriptor's, and what the caller says of itself in /proc, stay as they are. Raises OSError."""
         try:
             text = in_own_words(tid, name)
@@ -108,7 +113,7 @@ class Onlooker(FileGuard):
             if not self._views.shows_own_proc(tid):
                 raise fail(errno.EACCES)
             return text
-        return self._views.ours(tid, text, follow=follow)
+        return self._views.ours(tid, text, follow=follow, itself=itself)
 
     def _behind(self, notice: Notice, fd: int) -> str:
         """By our name of it: a descriptor that came out of a sandbox says another."""
@@ -126,16 +131,42 @@ class Onlooker(FileGuard):
 
     def _go_on(self, notice: Notice, deed: Deed) -> None:
         """No floor holds here, so a device is opened here."""
-        name = terminal_of(notice.tid) if deed.names[0] == b"/dev/tty" else deed.names[0]
+        own = deed.names[0] == b"/dev/tty"
+        name = terminal_of(notice.tid) if own else deed.names[0]
+        if own and not self._views.is_ours(notice.tid) and self._open_its_terminal(notice, deed, name):
+            return
         spot = locate(notice.tid, name, True)
         try:
             if spot.found is None or not stat.S_ISCHR(spot.found.st_mode):
                 raise fail(errno.ENXIO)
+            if own and not self._is_session_s(spot.path, spot.found):
+                raise fail(errno.ENXIO)  # one of a sandbox's own that has the number of the person's
             with borrowed(notice.tid, self._masks):
                 made = hands.open_at(deed, spot)
         finally:
             spot.close()
         self._give(notice, deed, made)
+
+    def _open_its_terminal(self, notice: Notice, deed: Deed, name: bytes) -> bool:
+        """Whether the caller's sandbox has terminals of its own, and among them this one: opened then."""
+        try:
+            found, last = self._views.reached(notice.tid, name, follow=True)
+        except OSError:
+            return False
+        try:
+            there = os.fstat(found)
+            of_pts = not last and stat.S_ISCHR(there.st_mode) and 136 <= os.major(there.st_rdev) < 144
+            if of_pts and self._views.behind(notice.tid, found) is None:
+                self._give(notice, deed, hands.reopen(deed, found))
+                return True
+        except PermissionError:
+            return False
+        finally:
+            os.close(found)
+        return False
+
+    def _is_session_s(self, path: str, found: os.stat_result) -> bool:
+        return self._terminals is None or self._terminals.is_own(path) or self._terminals.is_made(path, found)
 
     def _give(self, notice: Notice, deed: Deed, made: int) -> None:
         try:
@@ -178,6 +209,7 @@ class Onlooker(FileGuard):
             return
         with contextlib.ExitStack() as stack:
             by = self._through(notice.tid, deed, fd, spots, said, stack)
+            deed = _new_if_none(deed, spots)
             super()._do(notice, deed, fd, spots, lossy=lossy, by=by)
             self._teach(deed, spots)
         if notice.id not in self._patient:
@@ -190,11 +222,13 @@ class Onlooker(FileGuard):
         something else by now."""
         held, places = fd, list[Spot]()
         for spot, name in zip(spots, said.names[-len(spots) :], strict=True):
-            follow = deed.follow and not places and fd < 0
-            found, last = self._reach(tid, name, stack, follow=follow)
+            first = not places and fd < 0
+            found, last = self._reach(tid, deed, name, stack, first=first)
             if spot.dotted and last:
                 places.append(spot)  # nothing is done to such a name
                 continue
+            if deed.kind in _TAKES_THE_NAME and self._views.is_mounted_on(found, last):
+                raise fail(errno.EBUSY)
             theirs = os.fstat(found)
             ours = os.fstat(spot.fd) if last else spot.found
             if ours is None or (last or spot.name) != spot.name or not os.path.samestat(theirs, ours):
@@ -204,8 +238,15 @@ class Onlooker(FileGuard):
             places.append(Spot(found, spot.folder, spot.name, spot.found, lent=True) if last else spot)
         return held, places
 
-    def _reach(self, tid: int, name: bytes, stack: contextlib.ExitStack, *, follow: bool) -> tuple[int, bytes]:
-        found, last = self._views.reached(tid, name, follow=follow)
+    def _reach(
+        self, tid: int, deed: Deed, name: bytes, stack: contextlib.ExitStack, *, first: bool
+    ) -> tuple[int, bytes]:
+        """first: it is the name of what something is done to. Never by a name alone where that is there: something else
+        may be mounted over it meanwhile."""
+        with contextlib.suppress(Magic):
+            name = in_own_words(tid, name)
+        follow, itself = first and deed.follow, first and _is_to_itself(deed)
+        found, last = self._views.reached(tid, name, follow=follow, itself=itself)
         stack.callback(os.close, found)
         return found, last
 
@@ -215,16 +256,19 @@ class Onlooker(FileGuard):
         held, places = -1, list[Spot]()
         with contextlib.ExitStack() as stack:
             for place, name in enumerate(deed.names):
-                found, last = self._reach(notice.tid, name, stack, follow=deed.follow and not place)
+                found, last = self._reach(notice.tid, deed, name, stack, first=not place)
                 if self._views.behind(notice.tid, found) is not None:
                     raise fail(errno.EACCES)
-                if self._views.is_proc(notice.tid, found):
-                    self._do_in_its_proc(notice, deed, found, os.fsdecode(os.path.basename(name)))
+                of_proc = self._views.in_proc(notice.tid, found)
+                if of_proc is not None:
+                    self._do_in_its_proc(notice, deed, found, of_proc)
                     return
                 if not last:
                     held = found
                 elif last in (b".", b".."):
                     raise fail(errno.EINVAL)
+                elif deed.kind in _TAKES_THE_NAME and self._views.is_mounted_on(found, last):
+                    raise fail(errno.EBUSY)
                 there = _lstat(found, last) if last else os.fstat(found)
                 places.append(Spot(found, b"", last, there, lent=True))
             if self._is_kernels(notice, deed):
@@ -236,17 +280,36 @@ class Onlooker(FileGuard):
                     self._listener.answer(notice.id)
                     return
                 try:
-                    made = hands.reopen(deed, held, patient=True) if held >= 0 else hands.open_at(deed, places[0])
+                    if held < 0:
+                        made = hands.open_at(_new_if_none(deed, places), places[0])
+                    else:
+                        made = hands.reopen(deed, held, patient=True)
                 except hands.WouldWait:
                     raise fail(errno.ENXIO) from None
             self._give(notice, deed, made)
 
     def _do_in_its_proc(self, notice: Notice, deed: Deed, found: int, name: str) -> None:
-        """In a /proc that a sandbox mounted: what sandboxes write there, and nothing that reaches into a program."""
-        if deed.kind is not Kind.OPEN or name not in (*maps.NAMES, *_TRIFLES):
+        """In a /proc that a sandbox mounted: what sandboxes write there, and nothing that reaches into a program.
+        name: what it is called there, whatever the caller says."""
+        if deed.kind is not Kind.OPEN or not _IN_PROC.match(name):
             self._holding.refuse(notice, ELSEWHERE)
             return
         self._give(notice, deed, maps.open_map(notice.tid, f"/proc/self/fd/{found}", deed.flags))
+
+
+def _is_to_itself(deed: Deed) -> bool:
+    """Whether it is done to what bears the name, if that is there, and not to the name or what it leads to."""
+    once = deed.flags & os.O_CREAT and deed.flags & os.O_EXCL
+    return deed.kind in _TO_WHAT_IS_THERE and not (deed.kind is Kind.OPEN and once)
+
+
+def _new_if_none(deed: Deed, spots: list[Spot]) -> Deed:
+    """To make a file where none was: never to open what came there since. Raises OSError where none is to be made."""
+    if deed.kind is not Kind.OPEN or not spots or spots[0].found is not None:
+        return deed
+    if not deed.flags & os.O_CREAT:
+        raise fail(errno.ENOENT)
+    return replace(deed, flags=deed.flags | os.O_EXCL)
 
 
 def _lstat(folder: int, name: bytes) -> os.stat_result | None:

@@ -49,7 +49,7 @@ local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
 local NO_FOLLOW, KIND, SOCKET = 0x100, 1, 0xc000
-local EMPTY, INODE = 0x1000, 0x100
+local EMPTY, INODE, MOUNT_ID, MOUNTED = 0x1000, 0x100, 0x1000, 0x2000
 local kinds = ffi.new("uint16_t[128]")  -- struct statx: its mode is the fifteenth
 local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
@@ -177,7 +177,9 @@ end
 local function is_bare(tid)
   local said = status_of(tid)
   seen_mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
-  local ours = look[link_text("/proc/" .. tid .. "/ns/mnt")] and link_text("/proc/" .. tid .. "/root") == "/"
+  local root = "/proc/" .. tid .. "/root"
+  local ours = look[link_text("/proc/" .. tid .. "/ns/mnt")] and link_text(root) == "/"
+    and C.statx(CWD, root, 0, MOUNT_ID, first) == 0 and look.roots[tonumber(first[18])]
   return ours and seen_mask and tonumber(said:match("\nSeccomp_filters:\t(%d+)\n") or "0") <= look.filters
 end
 
@@ -320,11 +322,17 @@ local function is_socket(folder, name)
   return C.statx(folder.fd, name, NO_FOLLOW, KIND, kinds) == 0 and bit.band(kinds[14], 0xf000) == SOCKET
 end
 
+-- Whether the caller's view has something mounted over that name.
+local function is_mounted_on(at, name)
+  return C.statx(at, name, NO_FOLLOW, 0, first) == 0 and bit.band(tonumber(first[1]), MOUNTED) ~= 0
+end
+
 -- What is not there cannot be removed, whoever asks: git asks before each link. What is, only where anything may be, or
 -- where the session made it.
 local function removal(tid, number, address, flags)
   local folder, name, at = find(tid, number, read_text(tid, address))
   if not folder or #name == 0 or name == "." or name == ".." then return false end
+  if boxed and is_mounted_on(at, name) then return false end
   local path = folder.path .. "/" .. name
   local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
   if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end

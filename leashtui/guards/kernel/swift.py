@@ -59,10 +59,12 @@ LEADS = (
 
 
 class Sight(NamedTuple):
-    """Who has no sandbox: its mount namespace is one of `spaces`, and it has no more than so many `filters`."""
+    """Who has no sandbox: its mount namespace is one of `spaces`, its root is one of the mounts `roots`, and it has no
+    more than so many `filters`."""
 
     spaces: frozenset[str]
     filters: int
+    roots: frozenset[int]
 
 
 class Unwell(Exception):
@@ -96,7 +98,10 @@ class Swift:
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
                 "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
                 "means": MEANS, "leads": LEADS,
-                "look": lua.table_from({**dict.fromkeys(look.spaces, True), "filters": look.filters}) if look else None,
+                "look": lua.table_from({
+                    **dict.fromkeys(look.spaces, True), "filters": look.filters,
+                    "roots": lua.table_from(dict.fromkeys(look.roots, True)),
+                }) if look else None,
                 "free": " ".join(sorted(FREE)), "O_NONBLOCK": os.O_NONBLOCK, "O_NOFOLLOW": os.O_NOFOLLOW,
                 "O_PATH": os.O_PATH,
                 "numbers": lua.table_from({

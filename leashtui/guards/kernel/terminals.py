@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 
+from leashtui.guards.kernel import abi
 from leashtui.guards.kernel.procfs import read_proc
 
 _PTMX = ("/dev/ptmx", "/dev/pts/ptmx")
 _REMEMBERED = 256
+_PEER = 0x5441
+"""TIOCGPTPEER"""
 
 
 class Terminals:
@@ -36,7 +40,7 @@ class Terminals:
     def is_made(self, path: str, found: os.stat_result) -> bool:
         """Whether a process of the session made it. found: what lies at `path` now."""
         key = (path, found.st_ctime_ns)
-        if key not in self._made and any(_holds(pid, path.rpartition("/")[2]) for pid in self._pids()):
+        if key not in self._made and any(_holds(pid, path.rpartition("/")[2], found) for pid in self._pids()):
             if len(self._made) >= _REMEMBERED:
                 self._made.clear()
             self._made.add(key)
@@ -57,15 +61,31 @@ def terminal_of(tid: int) -> bytes:
     return b"/dev/tty%d" % minor if major == 4 and 0 < minor < 64 else b"/dev/char/%d:%d" % (major, minor)
 
 
-def _holds(pid: int, number: str) -> bool:
-    """Whether the process has the other end of terminal `number` open."""
+def _holds(pid: int, number: str, terminal: os.stat_result) -> bool:
+    """Whether the process has the other end of this terminal open; a sandbox may have others of the same number."""
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/fd/{fd}") in _PTMX:
                     with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
-                        if any(line.split() == ["tty-index:", number] for line in info):
-                            return True
+                        named = any(line.split() == ["tty-index:", number] for line in info)
+                    if named and _is_other_end(pid, int(fd), terminal):
+                        return True
     except OSError:
         return False
     return False
+
+
+def _is_other_end(pid: int, number: int, terminal: os.stat_result) -> bool:
+    """Raises OSError."""
+    held = abi.take_fd(pid, number)
+    try:
+        there = fcntl.ioctl(
+            held, _PEER, os.O_PATH | os.O_CLOEXEC
+        )  # names it: who opened it would hang it up by closing
+        try:
+            return os.path.samestat(os.fstat(there), terminal)
+        finally:
+            os.close(there)
+    finally:
+        os.close(held)

@@ -10,6 +10,7 @@ fails. Invariant: None is only ever said of a mount that was found and whose fil
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import re
@@ -23,7 +24,9 @@ from leashtui.guards.kernel.swift import Sight
 
 _IN_ROOT = 0x10 | abi.NO_MAGICLINKS
 _PROCESS = re.compile(rb"/proc/(?:\d+|self|thread-self)(?:/|$)")
+_GONE = " (deleted)"
 _VIEWS = 8
+_MOUNT_ID = 0x1000
 
 
 class Views:
@@ -40,15 +43,19 @@ class Views:
         self._proc = os.stat("/proc").st_dev
         self._users = os.readlink(f"/proc/{agent}/ns/user")
         self._filters = 1 + _filters(os.getpid())
+        self._roots = {_mount_at("/"), _mount_at(f"/proc/{agent}/root")}
 
     @property
     def sight(self) -> Sight:
         """Whom `is_bare` holds for, in a form to be asked quickly."""
-        return Sight(frozenset(self._own), self._filters)
+        return Sight(frozenset(self._own), self._filters, frozenset(self._roots))
 
     def is_ours(self, tid: int) -> bool:
-        """Whether the thread sees files by the names we do. Raises OSError when that cannot be known."""
-        return os.readlink(f"/proc/{tid}/ns/mnt") in self._own and os.readlink(f"/proc/{tid}/root") == "/"
+        """Whether the thread sees files by the names we do: a root that came out of a sandbox is called `/` too. Raises
+        OSError when that cannot be known."""
+        way = f"/proc/{tid}/root"
+        known = os.readlink(f"/proc/{tid}/ns/mnt") in self._own and os.readlink(way) == "/"
+        return known and _mount_at(way) in self._roots
 
     def shows_own_proc(self, tid: int) -> bool:
         """Whether the thread's /proc shows its own process as it is. Raises OSError."""
@@ -60,11 +67,14 @@ class Views:
         """Whether the thread has no sandbox but the session's: our names, and no filter of its own. Raises OSError."""
         return self.is_ours(tid) and _filters(tid) <= self._filters
 
-    def is_proc(self, tid: int, fd: int) -> bool:
-        """Whether our descriptor of a thread's lies in a /proc that it mounted. Raises OSError."""
-        number = _mount_of(fd)
+    def in_proc(self, tid: int, fd: int) -> str | None:
+        """The name within its /proc of what our descriptor holds; None where that is no /proc of the thread's. What is
+        bound elsewhere, or has a link to it, has the name that it has in /proc. Raises OSError."""
+        path, number = os.readlink(b"/proc/self/fd/%d" % fd), _mount_of(fd)
         with _root(tid) as top:
-            return any(m.kind == b"proc" for m in self._list_of(tid, top) if m.number == number)
+            found = next((m for m in self._list_of(tid, top) if m.number == number and m.kind == b"proc"), None)
+            seen = _within(os.readlink(b"/proc/self/fd/%d" % top), path) if found else b""
+        return os.fsdecode(_joined(found.root, seen[len(found.point.rstrip(b"/")) :])) if found else None
 
     def knows_users_of(self, tid: int) -> bool:
         """Whether numbers of users mean to the thread what they mean to the agent. Raises OSError."""
@@ -76,30 +86,55 @@ class Views:
         with _root(tid) as top, _held(top, name, 0) as fd:
             yield fd
 
-    def ours(self, tid: int, name: bytes, *, follow: bool) -> bytes | None:
+    def ours(self, tid: int, name: bytes, *, follow: bool, itself: bool = False) -> bytes | None:
         """Our name of the thread's absolute `name`, None when there is none. follow: a link in the last place too.
+        itself: of what bears the name for the thread, which may have mounted something over it.
 
         Raises OSError when it leads nowhere, or to where nobody can tell.
         """
         with _root(tid) as top:
-            if follow:
-                with contextlib.suppress(FileNotFoundError), _held(top, name, 0) as whole:
+            if follow or itself:
+                flags = 0 if follow else os.O_NOFOLLOW
+                with contextlib.suppress(FileNotFoundError), _held(top, name, flags) as whole:
                     return self._name(tid, whole, top)
             head, _, last = name.rstrip(b"/").rpartition(b"/")
             with _held(top, head or b"/", os.O_DIRECTORY) as folder:
                 found = self._name(tid, folder, top)
         return None if found is None else found.rstrip(b"/") + b"/" + last
 
-    def reached(self, tid: int, name: bytes, *, follow: bool) -> tuple[int, bytes]:
-        """By the thread's own ways and mounts: the folder of its absolute `name` and the last component, or where
-        `follow` and it is there, the thing itself and b"". The descriptor is yours and only names it. Raises OSError.
+    def reached(self, tid: int, name: bytes, *, follow: bool, itself: bool) -> tuple[int, bytes]:
+        """By the thread's own ways and mounts: the folder of its absolute `name` and the last component, or where it is
+        there and `itself` (or `follow`, also by a link in the last place) asks for it, the very thing and b"". The
+        descriptor is yours and only names it. Raises OSError.
         """
         with _root(tid) as top:
-            if follow:
+            if follow or itself:
                 with contextlib.suppress(FileNotFoundError):
-                    return _found(top, name, 0), b""
+                    return _found(top, name, 0 if follow else os.O_NOFOLLOW), b""
             head, _, last = name.rstrip(b"/").rpartition(b"/")
             return _found(top, head or b"/", os.O_DIRECTORY), last
+
+    @staticmethod
+    def is_mounted_on(folder: int, name: bytes) -> bool:
+        """Whether something is mounted over this name of the folder that a descriptor of a thread's view names."""
+        with contextlib.suppress(FileNotFoundError):
+            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                return _mount_of(fd) != _mount_of(folder)
+            finally:
+                os.close(fd)
+        return False
+
+    def runs_ours(self, pid: int) -> bool:
+        """Whether what a process runs lies where its name says for us: it may have been started out of a sandbox.
+        Raises OSError."""
+        way = f"/proc/{pid}/exe"
+        if not self.is_ours(pid):
+            return False
+        name = os.readlink(way)
+        with contextlib.suppress(FileNotFoundError):
+            return name.endswith(_GONE) or os.path.samestat(os.stat(way), os.stat(name))
+        return False
 
     def behind(self, tid: int, fd: int) -> bytes | None:
         """Our name of what our descriptor holds, which is a thread's, as `ours`."""
@@ -109,7 +144,7 @@ class Views:
     def program(self, pid: int) -> str:
         """Our name of what a process runs; what only its sandbox has is named through its root. Raises OSError."""
         inside = os.readlink(f"/proc/{pid}/exe")
-        if self.is_ours(pid):
+        if self.runs_ours(pid):
             return inside
         fd = os.open(f"/proc/{pid}/exe", os.O_PATH | os.O_CLOEXEC)
         try:
@@ -156,11 +191,14 @@ class Views:
         if not path.startswith(b"/") or number in self._ours.now() or number in self._seen_by_agent():
             return path
         found = os.fstat(fd)
-        for name in (path, *self._elsewhere(tid, number, path, top)):
+        theirs = next((m for m in self._list_of(tid, top) if m.number == number), None)
+        for name in (path, *self._elsewhere(theirs, path, top)):
             with contextlib.suppress(OSError):
-                here = os.stat(name)
+                here = os.lstat(name)
                 if (here.st_dev, here.st_ino) == (found.st_dev, found.st_ino):
                     return name
+        if found.st_nlink and theirs is not None and any(m.device == theirs.device for m in self._ours.now().values()):
+            raise OSError(errno.EACCES, "a file of ours by no name of ours")  # or its mount moved meanwhile
         return None
 
     def _seen_by_agent(self) -> dict[bytes, Mount]:
@@ -188,9 +226,8 @@ class Views:
             self._theirs.pop(key).close()
         self._used.clear()
 
-    def _elsewhere(self, tid: int, number: bytes, path: bytes, top: int) -> Iterator[bytes]:
+    def _elsewhere(self, theirs: Mount | None, path: bytes, top: int) -> Iterator[bytes]:
         """Names that our mounts give what their mount holds there. top: their root, which their list leaves out."""
-        theirs = next((m for m in self._list_of(tid, top) if m.number == number), None)
         seen = _within(os.readlink(b"/proc/self/fd/%d" % top), path)
         if theirs is None or theirs.kind == b"overlay" or not _is_below(seen, theirs.point):
             raise OSError(errno.EACCES, "a file that cannot be named")
@@ -234,6 +271,14 @@ def _found(top: int, name: bytes, flags: int) -> int:
 def _filters(tid: int) -> int:
     """How many filters a thread has (0 before Linux 5.9, which does not say)."""
     return int(field(status_of(tid), b"Seccomp_filters") or b"0")
+
+
+def _mount_at(path: str) -> int:
+    """The number of the mount that a path leads to, 0 before Linux 5.8. Raises OSError."""
+    found = (ctypes.c_uint64 * 32)()  # struct statx: the mount's number is its nineteenth
+    if abi.libc.statx(abi.AT_FDCWD, os.fsencode(path), 0, _MOUNT_ID, found):
+        raise OSError(ctypes.get_errno(), path)
+    return int(found[18])
 
 
 def _mount_of(fd: int) -> bytes:
