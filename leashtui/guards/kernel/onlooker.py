@@ -150,7 +150,7 @@ class Onlooker(FileGuard):
     def _open_its_terminal(self, notice: Notice, deed: Deed, name: bytes) -> bool:
         """Whether the caller's sandbox has terminals of its own, and among them this one: opened then."""
         try:
-            found, last = self._views.reached(notice.tid, name, follow=True)
+            found, last = self._views.reached(notice.tid, name, follow=True, itself=True)
         except OSError:
             return False
         try:
