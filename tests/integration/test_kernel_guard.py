@@ -72,6 +72,13 @@ def test_another_program_is_there_in_place_of_one_and_is_met_like_any_other(tmp_
     assert done.stdout == f"/bin/sh|../first|a b||1|m|{tmp_path}/d|in\n\n7\n{128 + signal.SIGSEGV}\n"  # no such program
 
 
+def test_what_cannot_be_compared_with_servers_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "case").write_text("/bin/echo odd; echo $?; /bin/echo even")
+    report, done = under_guard("/bin/bash", "case", cwd=tmp_path, instead={"echo odd": 5})
+    assert done.stdout == "126\neven\n"
+    assert "is an MCP server cannot be told" in str(report["unread"])
+
+
 def test_path_search_goes_on_and_errors_are_the_kernels_own(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -260,7 +260,12 @@ class ExecGuard:
             self._unread(f"process {pid} became a program that cannot be read ({error}): it is ended")
             self._refuse(pid, "leash: REFUSED: this program cannot be read, so it cannot be judged. Nothing was run.")
             return
-        other = self.instead(request)
+        try:
+            other = self.instead(request)
+        except Exception as error:  # noqa: BLE001 - whatever it reads is somebody else's
+            self._unread(f"whether {request.exe} is an MCP server cannot be told ({error}): it is ended")
+            self._refuse(pid, "leash: REFUSED: whether this program is an MCP server cannot be told. Nothing was run.")
+            return
         if other:
             self._end(pid, other)
             return

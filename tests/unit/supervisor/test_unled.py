@@ -107,6 +107,24 @@ def test_nothing_else_is_taken_for_one(machine: Machine, start: Callable[[Machin
     assert machine.unled.instead(start(machine)) == ()
 
 
+@pytest.mark.parametrize(
+    ("word", "given", "fits"),
+    [
+        ("--at=${a}/x", "--at=/w/x", True),
+        ("--at=${a}/x", "--at=/x", True),
+        ("--at=${a}/x", "--at=x", False),
+        ("${a}b${c}b", "b", False),
+        ("${a}b${c}b", "bb", True),
+        ("${a}", "", True),
+        ("plain", "plainer", False),
+        ("${a}x" * 400 + "!", "x" * 4000, False),
+    ],
+)
+def test_what_a_variable_stands_for_only_the_agent_knows(machine: Machine, word: str, given: str, fits: bool) -> None:
+    machine.name({"command": "node", "args": [word]})
+    assert bool(machine.unled.instead(machine.start("node", given))) is fits
+
+
 def test_a_server_of_an_agent_that_was_started_within_the_session_is_known(machine: Machine) -> None:
     assert machine.unled.instead(machine.start(*WORDS, own=False, above="gemini"))
 
