@@ -332,6 +332,17 @@ def test_a_terminal_of_the_sandboxs_own_is_opened_by_the_name_of_all_terminals(p
     assert free.stdout.strip() == done.stdout.strip() == "here", (free, done)
 
 
+def test_self_behind_a_link_is_not_the_guard(place: World) -> None:
+    """The way is followed by the guard, for whom `self` is itself: who could write there could have it end first."""
+    (place.workspace / "r").symlink_to("/proc/self")
+    for name in ("oom_score_adj", "comm"):
+        done = compat(place, sys.executable, str(place.workspace / "w.py"), f"r/{name}")
+        assert done.stdout == "refused 13\n", done.stderr
+        assert "reaches into another process" in done.stderr
+        own = compat(place, sys.executable, "-c", f"open('/proc/self/{name}', 'w').write('500'); print('done')")
+        assert own.stdout == "done\n", own.stderr
+
+
 INJECTS = """
 import os, subprocess, sys, time
 victim = subprocess.Popen(["sleep", "60"])

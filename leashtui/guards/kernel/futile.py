@@ -38,36 +38,6 @@ def why_futile(deed: Deed, fd: int, spots: list[Spot]) -> int:
     return 0
 
 
-def is_vain(deed: Deed, spots: list[Spot]) -> bool:
-    """Whether a name will stay as it is, for what lies there now: a folder that is not empty, nothing at all."""
-    if deed.kind not in _LEAVES or not spots:
-        return False
-    old, new = spots[0], spots[-1]
-    if old.found is None or old.dotted or deed.kind is not Kind.RENAME:
-        right = old.is_folder is (deed.kind is Kind.RMDIR)
-        return old.found is None or old.dotted or not right or (old.is_folder and _holds(old))
-    if new.found is None:
-        return bool(deed.flags & _EXCHANGE)
-    if deed.flags:
-        return bool(deed.flags & _NO_REPLACE)
-    return old.is_folder is not new.is_folder or (new.is_folder and _holds(new))
-
-
-def _holds(spot: Spot) -> bool:
-    """Whether there is something in a folder, or it cannot be told."""
-    try:
-        folder = os.open(spot.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=spot.fd)
-    except OSError:
-        return True
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return True
-    finally:
-        os.close(folder)
-
-
 def changes_nothing(deed: Deed, spots: list[Spot]) -> bool:
     """Whether a file is given to whom it belongs already, as shells do with their history."""
     if deed.kind is not Kind.CHOWN or len(spots) != 1 or (found := spots[0].found) is None:

@@ -120,14 +120,14 @@ class Onlooker(FileGuard):
         return os.fsdecode(self._views.behind(notice.tid, fd) or b"")
 
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
-        """What sandboxes write of their own processes is no file of anybody's: nor is `self`, which in a view that is
-        not ours leads to us, of whom nobody may write anything."""
+        """What sandboxes write of their own processes is no file of anybody's. Where `self` behind a link leads to us,
+        that is ours."""
         wanted = super()._wanted(notice, deed, fd, spots)
         return [each for each in wanted if not self._sets_up(each[1])]
 
     def _sets_up(self, path: str) -> bool:
         found = _SET_UP.match(path)
-        return found is not None and (int(found[1]) == os.getpid() or self._inside(int(found[1])))
+        return found is not None and self._inside(int(found[1]))
 
     def _go_on(self, notice: Notice, deed: Deed) -> None:
         """No floor holds here, so a device is opened here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import tempfile
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leashtui.guards.kernel.futile import is_vain, why_futile
+from leashtui.guards.kernel.futile import why_futile
 from leashtui.guards.kernel.naming import Deed, Kind
 from leashtui.guards.kernel.spot import Spot
 
@@ -107,29 +106,3 @@ def test_the_mode_of_anothers_file_is_not_theirs_to_change(place: Path) -> None:
 
 def test_a_read_only_file_system_says_so() -> None:
     assert as_ordinary(lambda: answer(Kind.OPEN, Path("/etc/shadow-"), flags=WRITE)) in (errno.EACCES, errno.EROFS)
-
-
-@pytest.mark.parametrize(
-    ("kind", "flags"), [(Kind.UNLINK, 0), (Kind.RMDIR, 0), (Kind.RENAME, 0), (Kind.RENAME, 1), (Kind.RENAME, 2)]
-)
-@pytest.mark.parametrize("old", ["file", "empty", "full", "none"])
-@pytest.mark.parametrize("new", ["new", "file2", "empty2", "full2"])
-def test_a_name_stays_in_vain_exactly_where_the_kernel_says_so(
-    tmp_path: Path, kind: Kind, flags: int, old: str, new: str
-) -> None:
-    for folder in ("empty", "full", "empty2", "full2"):
-        (tmp_path / folder).mkdir()
-    for name in ("file", "file2", "full/x", "full2/x"):
-        (tmp_path / name).touch()
-    paths = [tmp_path / old, tmp_path / new][: 2 if kind is Kind.RENAME else 1]
-    spots = spots_of(*paths)
-    vain = is_vain(Deed(kind, flags=flags), spots)
-    for spot in spots:
-        spot.close()
-    libc = ctypes.CDLL(None)
-    acts: dict[Kind, Callable[..., int]] = {
-        Kind.UNLINK: lambda path: libc.unlink(path),
-        Kind.RMDIR: lambda path: libc.rmdir(path),
-        Kind.RENAME: lambda one, other: libc.renameat2(-100, one, -100, other, flags),
-    }
-    assert (acts[kind](*map(os.fsencode, paths)) != 0) is vain
