@@ -59,6 +59,11 @@ def run_all(options: tuple[str, ...] | None, cases: list[Case]) -> dict[str, Out
         try:
             for case in cases:
                 found[case.key] = outcome = attempt(place, leg, case)
+                if options and any(place.proj.glob("*/.git")):  # its session would put back what is removed here
+                    leg.close()
+                    place.repair(place.changes())
+                    leg = Leg(place, options)
+                    continue
                 try:
                     place.repair(outcome.changes)
                 except OSError:  # the session's watcher put back what was being repaired: again, without it
