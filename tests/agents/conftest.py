@@ -266,3 +266,8 @@ def settle(seconds: float = 1.0) -> None:
 
 
 __all__ = ["Rig", "make_rig", "settle"]
+
+
+def waits(name: str) -> str:
+    """A command that ends when this file is there; without a substitution, which Gemini CLI refuses by itself."""
+    return f"for i in {' '.join(map(str, range(50)))}; do test -e {name} && break; sleep 0.5; done"

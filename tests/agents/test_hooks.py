@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from agents import conftest
-from agents.conftest import Rig, make_rig, settle
+from agents.conftest import Rig, make_rig, settle, waits
 from conftest import World, eventually
 from model_server import Step
 
@@ -171,7 +171,7 @@ def test_a_held_edit_is_one_card_and_its_late_retry_happens_once(rig: Rig) -> No
     rig.world.config(f"[patience]\n{rig.kind} = 12\n")
     made, late = (rig.world.workspace / name for name in (".mcp.json", ".claude/settings.json"))
     again: Step = {"write": [str(late), "{}"]}
-    wait = "for i in $(seq 40); do test -e approved && break; sleep 0.5; done"
+    wait = waits("approved")
     steps: tuple[Step, ...] = ({"write": [str(made), "{}"]}, again, {"shell": wait}, again, again)
     with rig.running(*steps, options=("--on-ask", "wait")) as leash:
         rig.card(1)

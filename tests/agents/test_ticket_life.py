@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from agents import conftest
-from agents.conftest import PANELS, Rig, make_rig
+from agents.conftest import PANELS, Rig, make_rig, waits
 from conftest import World, eventually
 from model_server import Step
 
@@ -19,7 +19,7 @@ def rig(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Monkey
 
 
 def _until(name: str) -> Step:
-    return {"shell": f"for i in $(seq 50); do test -e {name} && break; sleep 0.5; done; echo {name}"}
+    return {"shell": f"{waits(name)}; echo {name}"}
 
 
 def test_a_late_no_reaches_the_model_and_a_late_yes_is_for_that_very_act(rig: Rig) -> None:
