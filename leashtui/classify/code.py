@@ -25,6 +25,8 @@ _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _DEADLY = frozenset("rm git dd find shred chmod chown mkfs wipefs truncate".split())
 _SYSTEM = lazy(r"/(?:usr/)?(?:s?bin|lib(?:exec|64)?|share|games)/")
 _PACKAGED = lazy(r"/(?:node_modules|site-packages|dist-packages|vendor/bundle)/")
+_PIP = lazy(r"(.*)/lib(?:64)?/python[\d.]+/(?:site|dist)-packages/pip/__pip-runner__\.py")
+"""What pip starts itself by, for what a build needs."""
 _LIMIT = 64 * 1024
 _BY_SUFFIX = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "py": "python", "pl": "perl", "rb": "ruby", "js": "node",
@@ -93,7 +95,9 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
     """
     name = script.rpartition("/")[2]
     setting = call.machine.setting
-    if name not in _CONSOLES:
+    if _is_pip(call, call.path(script)):
+        name, path = "pip", call.path(script) if setting.probe.made(call.path(script)) else ""
+    elif name not in _CONSOLES:
         phar = name.endswith(".phar") and call.place(script) is not Place.TEMP
         name = _SUFFIX.sub("", name)
         path = call.path(script)
@@ -112,6 +116,14 @@ def run_tool(call: Call, script: Word, rest: list[Word]) -> Stream | None:
     call.direct = False
     out = call.words_run([Word(name), *rest])
     return None if path else out  # what the session wrote itself may be anything else besides
+
+
+def _is_pip(call: Call, path: str) -> bool:
+    """Whether a file is what the pip of an environment, or the system's, starts itself by."""
+    found = _PIP.fullmatch(path)
+    setting = call.machine.setting
+    kept = found is not None and setting.probe.exists(f"{found[1]}/pyvenv.cfg") is True
+    return kept or (found is not None and is_installed(path, setting.workspace, setting.home))
 
 
 def _is_in_environment(call: Call, path: str) -> bool:

@@ -70,7 +70,8 @@ class Probe(Protocol):
 
         `repository`, a folder; `bare`, one that is itself what git keeps; `commits`, words of rev-list; `branch`, a
         name; `untracked` or, what git ignores too, `left`, with absolute paths; `edits`, the revision that files will
-        be as, and the absolute paths of those files where only some are meant.
+        be as, and the absolute paths of those files where only some are meant; `stash`, a number, '' for all;
+        `stashed`: all untracked files, which the newest stash holds.
         """
         ...
 

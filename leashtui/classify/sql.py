@@ -17,6 +17,8 @@ from leashtui.model.facts import Place, Verb
 _LONG = 32 * 1024
 """Characters of statements that are read."""
 _COMMENT = lazy(r"--[^\n]*|/\*.*?\*/", re.S)
+_ORDERS = lazy(r"(?m)^([^\S\n]*[\\.][^\n]*)$")
+"""What a client itself is told ends with its line, or before `\\\\`: statements follow."""
 _TEXTS = lazy(r"'(?:[^']|'')*'")
 _READS = lazy(
     r"(?i)^\s*(?:select|show|describe|desc|explain(?!\s+analy[sz]e\s+(?:insert|update|delete))|with"
@@ -64,7 +66,7 @@ def judge(call: Call, word: Word) -> None:
     if UNKNOWN in clean and not clean.strip(UNKNOWN + " ;\n"):
         call.opaque("runs statements that are known only when it runs")
         return
-    for statement in clean.split(";"):
+    for statement in _ORDERS.sub(r"\1;", clean.replace("\\\\", ";")).split(";"):
         if statement.strip():
             _statement(call, statement)
 

@@ -420,7 +420,9 @@ class Acts:
         """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have
         done the same without a file. So do `go test`, and compilers whose linker runs make."""
         near = starter_of(request)
-        return near is not None and not self._is_agent(near) and self._origins.are_of(near, facts)
+        if near is None or self._is_agent(near):
+            return False
+        return self._origins.are_of(near, facts, self._ran.get(key_of(near)))
 
     def foresaw(self, request: Request, facts: Facts) -> bool:
         """Whether this file or network act is what an exec that was allowed said it would do.

@@ -44,6 +44,15 @@ _ROUTINE = re.compile(
 )
 """Lines that git writes into its settings by itself; none of them names a program (a `::` in an address can)."""
 
+_NOBODYS = re.compile(
+    r"\s*(?:\[(?:user|core|branch \"[\w./-]+\")\]|name = [\w .'-]+|email = [\w.+-]+@[\w.-]+|remote = [\w.-]+"
+    r"|merge = refs/heads/[\w./-]+|rebase = (?:true|false)|repositoryformatversion = 0|bare = false"
+    r"|(?:filemode|logallrefupdates|ignorecase|symlinks|precomposeunicode) = (?:true|false))\s*",
+    re.IGNORECASE,
+)
+_TOLD_ANEW = re.compile(r"\s*(?:name|email) = .*", re.IGNORECASE)
+"""Lines of git's settings that the session may have git write unasked, and those that may go for them."""
+
 Watch = Callable[[ProcessRef, Callable[[], None]], bool]
 """Calls back once the process has ended; False, and never, when it is gone already."""
 Index = Callable[[str], str]
@@ -136,6 +145,34 @@ class Alibis:
         if facts.guard_tamper or any(e.place in _NEVER_GITS for e in facts.effects):
             return False
         return facts.in_workspace and self._index(path) == content
+
+
+def is_nobodys(path: str, diff: str) -> bool:
+    """Whether nobody is asked about a change, whoever made it: git's settings, with lines in them that the session may
+    have git write any time (a branch to follow, a name), and no others. diff: all of it, unified."""
+    lines = diff.removesuffix("\n").split("\n")
+    if not path.endswith("/.git/config") or not lines[0].startswith("--- ") or len(lines) < 4:
+        return False
+    created = lines[0] == "--- /dev/null"
+    former, headed = "", False
+    for line in (*lines[2:], "@@"):
+        sign, text = line[:1], line[1:]
+        if sign == "-":
+            if not _TOLD_ANEW.fullmatch(text):
+                return False
+            continue
+        if sign != "+":
+            if headed and sign == " " and not text.lstrip().startswith("["):
+                return False  # what follows would belong to another section than before
+            former, headed = text, False
+            continue
+        header = text.lstrip().startswith("[")
+        if former.endswith("\\") or not _NOBODYS.fullmatch(text) or (not created and text.strip() == "[core]"):
+            return False
+        if not header and not headed and not _TOLD_ANEW.fullmatch(text):
+            return False  # of which section, is not seen
+        former, headed = text, headed or header
+    return True
 
 
 def _matters(request: Request, facts: Facts) -> bool:

@@ -25,6 +25,7 @@ _TOLD = re.compile(r"  ctime: .*\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n
 _OTHERWISE = ("info/grafts", "shallow", "refs/replace")
 """In a git directory: what makes git tell another history than its commits do."""
 _COMMITS = 200
+_STASHES = 10
 _FILES = 5_000
 _NAMES = 20_000
 _SETTINGS = 64 * 1024
@@ -59,6 +60,10 @@ class Belongings:
             )
         if kind in ("untracked", "left"):
             return self._untracked(words, ignored=kind == "left")
+        if kind == "stash":
+            return self._stashes(words[0])
+        if kind == "stashed":
+            return self._is_stashed()
         return kind == "edits" and self._edits(*words)
 
     def _repository(self, folder: str, kept: str) -> bool:
@@ -129,7 +134,8 @@ class Belongings:
         return self._made(os.path.join(self._root, name))
 
     def _edits(self, target: str, *paths: str) -> bool:
-        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session.
+        """Whatever is not as HEAD has it, or would be in the way of `target`: made or changed by this session, or held
+        by the newest stash.
 
         paths: absolute, then only what lies there and below.
         """
@@ -144,7 +150,74 @@ class Belongings:
         tops = [os.path.relpath(path, self._root) for path in paths]
         if any(top.startswith("..") for top in tops):
             return False
-        return all(self._is_own_edit(name) for name in changed if not tops or _is_below(name, tops))
+        meant = [name for name in changed if not tops or _is_below(name, tops)]
+        left = [name for name in meant if not self._is_own_edit(name)]
+        return not left or self._are_put_aside(left, index, head, other)
+
+    def _stashes(self, which: str) -> bool:
+        """Whether stashes of the session's hold nothing that is lost with them. which: one's number, '' for all."""
+        if not which:
+            if self._git(("for-each-ref", "--count=1", "refs/stash")) == "":
+                return True
+            said = self._git(("rev-list", "-g", f"--max-count={_STASHES + 1}", "refs/stash", "--"))
+        else:
+            said = self._git(("rev-parse", "--verify", "--quiet", f"refs/stash@{{{int(which)}}}^{{commit}}"))
+        found = (said or "").split()
+        return 0 < len(found) <= _STASHES and all(self._is_own_commit(name) and self._is_out(name) for name in found)
+
+    def _are_put_aside(
+        self, names: Sequence[str], index: dict[str, tuple[str, str]], head: dict[str, str], target: dict[str, str]
+    ) -> bool:
+        """Whether the newest stash holds what these files hold, and of the index what neither commit has."""
+        files, staged = self._tree("refs/stash"), self._tree("refs/stash^2")
+        if files is None or staged is None or len(names) > _LOOKED:
+            return False
+        for name in names:
+            blob = index.get(name, ("",))[0]
+            if blob and blob not in (files.get(name), staged.get(name), head.get(name), target.get(name)):
+                return False
+            there = os.path.lexists(os.path.join(self._root, name))
+            if there and (name not in files or self._differs(name, files[name])):
+                return False
+        return True
+
+    def _is_stashed(self) -> bool:
+        """Whether the newest stash holds every untracked file byte for byte, but what git ignores."""
+        kept = self._tree("refs/stash^3")
+        said = self._git(("ls-files", "-z", "--others", "--exclude-standard"))
+        found = None if said is None else [name for name in said.split("\0") if name]
+        if kept is None or found is None or len(found) > _LOOKED:
+            return False
+        return all(name in kept and not self._differs(name, kept[name]) for name in found)
+
+    def _is_out(self, stash: str) -> bool:
+        """Whether each file that a stash holds otherwise than the commit it began from lies as it is there in the work
+        tree, in the index or in HEAD, or the session wrote another in its place since."""
+        said = self._git(("rev-list", "--parents", "--max-count=1", stash, "--"))
+        _, base, *others = (said or "").split() or ("", "")
+        trees = [self._tree(name) for name in (base, stash, *others)]
+        index, head = self._index(), self._tree("HEAD")
+        if not 2 <= len(trees) - 1 <= 3 or index is None or head is None:
+            return False
+        before = trees[0]
+        held = {item for tree in trees[1:] for item in (tree or {}).items()}
+        if before is None or None in trees:
+            return False
+        held -= set(before.items())
+        return len(held) <= _LOOKED and all(
+            head.get(name) == blob
+            or index.get(name, ("",))[0] == blob
+            or self._is_superseded(name, blob, before.get(name))
+            for name, blob in held
+        )
+
+    def _is_superseded(self, name: str, blob: str, before: str | None) -> bool:
+        """Whether a file holds `blob`, or what the session put there instead, which is not what was there `before`."""
+        if not os.path.lexists(os.path.join(self._root, name)):
+            return False
+        if not self._differs(name, blob):
+            return True
+        return self._is_own_edit(name) and (before is None or self._differs(name, before))
 
     def edits(self, paths: Sequence[str], *, staged: bool) -> tuple[int, bool] | None:
         """How many files hold what git would throw away, and whether it may be fewer. None: not known.

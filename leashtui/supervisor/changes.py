@@ -22,7 +22,7 @@ from leashtui.model.facts import Facts, Place
 from leashtui.model.ports import Reply, Ticket
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import Decision, Outcome, Ruling, Verdict
-from leashtui.supervisor.alibis import Alibis
+from leashtui.supervisor.alibis import Alibis, is_nobodys
 from leashtui.supervisor.freezing import Freezer
 from leashtui.words import changes as words
 
@@ -170,6 +170,8 @@ class Changes:
         """Whether it would be asked, and was answered for already."""
         if judged is None or judged[1].outcome is not Outcome.ASK:
             return False
+        if suspect.change != "deleted" and not suspect.link and is_nobodys(suspect.path, suspect.diff):
+            return True
         added = _request_of(suspect).script
         return self._alibis.explain(
             suspect.path, judged[0], suspect.at, suspect.content, added, deleted=suspect.change == "deleted"

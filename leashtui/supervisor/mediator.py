@@ -26,7 +26,7 @@ from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
 from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Ending, Told
-from leashtui.supervisor.feeding import is_fed
+from leashtui.supervisor.feeding import is_fed, text_of_input
 from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import WEB, Taint
 from leashtui.supervisor.tickets import handed_over
@@ -155,7 +155,7 @@ class Mediator:
         if self._acts.is_under_git(request):
             request = replace(request, under_git=True)
         if is_fed(request, self._acts.starts_it(request)):
-            request = replace(request, fed=True)
+            request = replace(request, fed=True, script=text_of_input(request))
         if self._taint.origins:
             request = replace(request, taint=self._taint.origins)
         facts = self._judged(request)

@@ -2,12 +2,13 @@
 
 Knows which threads made what (guards.kernel.made), who reached out, and /proc. Refuses to judge. Invariant: a file
 counts as a process's own only while that process lives, made it or the folder it lies in, and nothing that it started
-has reached out to the network.
+has reached out to the network, but where that is what it is for.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 
 from leashtui.model.facts import Facts, Place, Severity, Verb
@@ -15,6 +16,7 @@ from leashtui.model.request import Action, ProcessRef, Request
 
 _MOST = 8192
 _DEPTH = 32
+_PIP = re.compile(r"\S*/python[\d.]* (?:/\S+/bin/pip[\d.]*|/\S+/site-packages/pip/__pip-runner__\.py|-m pip) ")
 
 
 def starter_of(request: Request) -> ProcessRef | None:
@@ -41,9 +43,11 @@ class Origins:
             self._reached[process.pid, process.start] = None
         self._all = self._all or len(self._reached) > _MOST
 
-    def are_of(self, process: ProcessRef, facts: Facts) -> bool:
-        """Whether all that is telling of an exec is that it runs temporary files which this process made itself."""
-        if self._all or (process.pid, process.start) in self._reached:
+    def are_of(self, process: ProcessRef, facts: Facts, own: Facts | None = None) -> bool:
+        """Whether all that is telling of an exec is that it runs temporary files which this process made itself. own:
+        what the process itself was judged to be: pip builds by its nature with what it fetched, which was judged."""
+        fetched = self._all or (process.pid, process.start) in self._reached
+        if fetched and not (own is not None and "pip" in own.programs and _PIP.match(own.command)):
             return False
         telling = [e for e in facts.effects if e.severity is not Severity.LOW]
         return bool(telling) and all(

@@ -72,10 +72,12 @@ SETTLED = (
 """Among these: programs and sources that tools fetch whole and never change, which run outside as they lie there; and
 how many names lead to one of them (0: up to the one with a version). New ones are made; those that are there stay."""
 TRAILS = (
-    ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/lesshst", ".wget-hsts", ".python_history",
+    ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/nvim/swap/", ".local/share/nvim/shada/",
+    ".local/share/nvim/swap/", ".gunicorn/gunicorn.ctl",
+    ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
 )  # fmt: skip
-"""Below the home: where interactive programs note by themselves where they were; nothing reads it as code."""
+"""Below the home: where programs note by themselves where they were or can be asked; nothing reads it as code."""
 
 
 def floor_of(

@@ -118,6 +118,22 @@ def test_what_policies_allow_goes_on_quietly(place: World) -> None:
     assert place.events("session.braked") == []
 
 
+@pytest.mark.parametrize("tier", ["exec", "compat"])
+def test_what_git_writes_into_its_settings_all_day_stops_nobody(place: World, tier: str) -> None:
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=place.workspace, check=True)
+    follow = "git config branch.x.remote origin && git config branch.x.merge refs/heads/x && git config user.name x"
+    place.start("run", "--headless", "--guard", tier, "--on-ask", "wait", "--", *agent(place, "tick(60)"))
+    eventually(lambda: ticks(place) > 0)
+    subprocess.run(follow, shell=True, cwd=place.workspace, check=True)  # a person's, outside the session
+    subprocess.run(["git", "init", "-q", "other"], cwd=place.workspace, check=True)
+    time.sleep(1.5)
+    asked = [a for a in judged(place) if a["decision"]["outcome"] != "allow"]
+    assert asked == [] and place.events("session.braked") == [] and not stands_still(place)
+    subprocess.run(["git", "config", "core.fsmonitor", "./evil"], cwd=place.workspace, check=True)
+    assert place.one_card()["command"] == str(place.workspace / ".git" / "config")
+    place.leash("kill", "--all")
+
+
 def test_the_agent_stands_still_until_a_no_and_finds_the_file_as_it_was(place: World) -> None:
     session = begin(place, CHANGE + "tick(60)")
     card = place.one_card()

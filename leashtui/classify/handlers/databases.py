@@ -14,9 +14,10 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.sql import judge, leaves, opens_another, own_file
-from leashtui.classify.values import Stream, Taint, Word, bare, show
+from leashtui.classify.values import Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
+_LONG = 256 * 1024
 _REDIS_READS = frozenset(
     "get mget keys scan exists type ttl pttl strlen llen lrange lindex hget hgetall hkeys hvals hlen hmget hscan"
     " smembers scard sismember srandmember sscan zrange zcard zscore zrangebyscore zrank zscan info ping dbsize time"
@@ -47,8 +48,10 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
             return Stream(call.reads, None)
     _judge_server(call, options, statements)
     for file in options.all("-f", "--file", "-i", "--init"):
-        stream = call.read(file)
-        if stream.text is None and options.has("-f", "--file"):
+        text = call.stdin.text if file == "-" else _text(call, call.read(file))
+        if text is not None:
+            judge(call, Word(text))
+        elif options.has("-f", "--file"):
             call.add(Verb.DATA_CHANGE, show(file), f"runs the statements of {call.say(file)}")
     for name, value in options.values:
         if name in ("-o", "--output", "-L", "--log-file", "--tee"):
@@ -65,21 +68,34 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
 def _judge_server(call: Call, options: Options, words: list[Word]) -> None:
     """At a server of the session's own nothing is lost, unless the statements are not known or lead on to another."""
     files = options.all("-f", "--file", "-i", "--init") if call.name not in ("redis-cli", "valkey-cli") else []
-    texts = [call.read(file).text for file in files]
+    texts = [call.stdin.text if file == "-" else _text(call, call.read(file)) for file in files]
     if not words and not files:
-        texts.append(call.stdin.text)
+        texts.append(_input(call))
     known = [text for text in texts if text is not None]
     stays = len(known) == len(texts) and not any(map(leads_on, [*words, *known]))
     if stays and is_own_server(call, options, ahead=bool(words or files)):
         call.harmless = frozenset({Verb.DATA_CHANGE})
 
 
+def _text(call: Call, stream: Stream) -> str | None:
+    """What a file holds that statements are read from, None where that is not known or more than leash reads."""
+    if stream.text is not None or stream.taint != Taint.LOCAL or not is_fixed(stream.origin):
+        return stream.text
+    text = call.machine.setting.probe.read_text(stream.origin) if stream.origin.startswith("/") else None
+    return text if text is not None and len(text) <= _LONG else None
+
+
+def _input(call: Call) -> str | None:
+    """What comes by the input: of a file, only where it is that file itself (`< x.sql`)."""
+    return _text(call, call.stdin) if call.made.changed else call.stdin.text
+
+
 def _piped(call: Call) -> None:
-    stream = call.stdin
-    if stream.text is not None and stream.text.strip():
-        judge(call, Word(stream.text, stream.taint & ~Taint.LOCAL))
-    elif stream.text is None:
+    text = _input(call)
+    if text is None:
         _unseen(call)
+    elif text.strip():
+        judge(call, Word(text, call.stdin.taint & ~Taint.LOCAL))
 
 
 def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -96,10 +112,12 @@ def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
 
 
 def _redis_input(call: Call) -> None:
-    for line in (call.stdin.text or "").splitlines():
+    text = _input(call)
+    for line in (text or "").splitlines():
         if line.split():
             _redis_command(call, [w.lower() for w in line.split()])
-    _unseen(call)
+    if text is None:
+        _unseen(call)
 
 
 def _unseen(call: Call) -> None:

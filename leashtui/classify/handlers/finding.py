@@ -6,6 +6,7 @@ Knows that a filter limits what goes. Invariant: an action on a whole tree witho
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from leashtui.classify.call import Call
 from leashtui.classify.options import Options
@@ -29,80 +30,113 @@ _VALUED = frozenset((
 ))  # fmt: skip
 _PLACE = lazy(r"\{[./]*\}")
 _EXECS = ("-exec", "-execdir", "-ok", "-okdir")
+_DEPTH = 32
+
+
+class _Doing(NamedTuple):
+    """Something that find does, and to what: names None stands for everything."""
+
+    action: str
+    words: list[Word]
+    names: list[Word] | None
+    filtered: bool
 
 
 class _Hunt:
-    """A parsed find command."""
+    """A parsed find command: what stands on another side of an `-o` says nothing of what is done here."""
 
     def __init__(self, words: list[Word]) -> None:
         self.starts: list[Word] = []
-        self.names: list[Word] = []
-        self.filtered = False
-        self.negated = False
-        self.actions: list[tuple[str, list[Word]]] = []
+        self.doings: list[_Doing] = []
         at = 0
         while at < len(words) and words[at] in ("-H", "-L", "-P", "-O1", "-O2", "-O3"):
             at += 1
         while at < len(words) and not words[at].startswith(("-", "(", "!", ")")):
             self.starts.append(words[at])
             at += 1
-        self._expression(words, at)
+        self._words, self._at = words, at
+        names, filtered = self._sides(None, False, 0)
+        while self._at < len(words):  # a bracket that nothing opens: find refuses it
+            self._at += 1
+            names, filtered = self._sides(None, False, 0)
+        if not any(doing.action != "-fprint" for doing in self.doings):
+            self.doings.append(_Doing("-print", [], names, filtered))
         if not self.starts:
             self.starts = [Word(".")]
 
-    def _expression(self, words: list[Word], at: int) -> None:
-        no = False
-        while at < len(words):
-            word = words[at]
-            at += 1
+    def _sides(self, names: list[Word] | None, filtered: bool, depth: int) -> tuple[list[Word] | None, bool]:
+        """Alternatives up to a closing bracket: which names they find in all (None: any), and whether all filter.
+
+        names, filtered: what those before them in the same breath found.
+        """
+        found: list[tuple[list[Word] | None, bool]] = []
+        more = True
+        while more:
+            found.append(self._side(names, filtered, depth))
+            more = self._at < len(self._words) and self._words[self._at] != ")"
+            self._at += more
+        named = [names for names, _ in found if names is not None]
+        whole = [name for some in named for name in some] if len(named) == len(found) else None
+        return whole, all(filtered or names is not None for names, filtered in found)
+
+    def _side(self, names: list[Word] | None, filtered: bool, depth: int) -> tuple[list[Word] | None, bool]:
+        """One of them, up to what ends it."""
+        words, no = self._words, False
+        while self._at < len(words) and words[self._at] not in ("-o", "-or", ",", ")"):
+            word = words[self._at]
+            self._at += 1
             if word in ("!", "-not"):
-                no = True
+                no = not no
                 continue
-            if word in _EXECS:
-                end = at
+            if word == "(":
+                if depth > _DEPTH:
+                    self._at = len(words)
+                    return None, False
+                inside = self._sides(names, filtered, depth + 1)
+                self._at += 1
+                if not no:
+                    names, filtered = inside[0] if inside[0] is not None else names, filtered or inside[1]
+            elif word in _EXECS:
+                end = self._at
                 while end < len(words) and words[end] not in (";", "+", "\\;"):
                     end += 1
-                self.actions.append((str(word), words[at:end]))
-                at = end + 1
+                self.doings.append(_Doing(str(word), words[self._at : end], names, filtered))
+                self._at = end + 1
             elif word in ("-delete", "-ls", "-print", "-print0"):
-                self.actions.append((str(word), []))
+                self.doings.append(_Doing(str(word), [], names, filtered))
             elif word in ("-fprint", "-fprint0", "-fls", "-fprintf"):
-                self.actions.append(("-fprint", words[at : at + 1]))
-                at += 2 if word == "-fprintf" else 1
+                self.doings.append(_Doing("-fprint", words[self._at : self._at + 1], names, filtered))
+                self._at += 2 if word == "-fprintf" else 1
             elif word in _VALUED:
-                if word in _NAMING and at < len(words):
-                    if no:
-                        self.negated = True
-                    elif words[at] == "*.*":
-                        self.filtered = True  # names nothing: what a search finds is not what somebody asked for
+                value = words[self._at] if self._at < len(words) else Word("")
+                if word in _NAMING and not no:
+                    if value == "*.*":
+                        filtered = True  # names nothing: what a search finds is not what somebody asked for
                     else:
-                        self.names.append(words[at])
-                if word in _FILTERS and word != "-type":
-                    self.filtered = True
-                if word == "-type" and at < len(words) and words[at] not in ("f", "d", "f,d"):
-                    self.filtered = True
-                at += 1
+                        names = [*(names or ()), value]
+                filtered = filtered or (word in _FILTERS and (word != "-type" or value not in ("f", "d", "f,d")))
+                self._at += 1
             elif word in _FILTERS:
-                self.filtered = True
+                filtered = True
             no = False
+        return names, filtered
 
-    def found(self, start: Word) -> list[Word]:
-        """What it may find below `start`, as words with live globs."""
-        base = start.rstrip("/") or "/"
-        if not self.names:
-            if self.filtered:
-                return [Word(f"{base}/{UNKNOWN}{STAR}", start.taint)]
-            return [Word(base, start.taint)]
-        made = []
-        for name in self.names:
-            text = bare(name)
-            if text.startswith(("./", "*/", "/")) or "/" in text:
-                text = text.removeprefix("./").removeprefix("*/")
-                full = text if text.startswith("/") else f"{base}/{text}"
-                made.append(Word(live(full), start.taint))
-            else:
-                made.append(Word(f"{base}/{live(text)}", start.taint))
-        return made
+
+def _found(start: Word, names: list[Word] | None, *, filtered: bool) -> list[Word]:
+    """What find may come to below `start`, as words with live globs."""
+    base = start.rstrip("/") or "/"
+    if not names:
+        return [Word(f"{base}/{UNKNOWN}{STAR}" if filtered else base, start.taint)]
+    made = []
+    for name in names:
+        text = bare(name)
+        if text.startswith(("./", "*/", "/")) or "/" in text:
+            text = text.removeprefix("./").removeprefix("*/")
+            full = text if text.startswith("/") else f"{base}/{text}"
+            made.append(Word(live(full), start.taint))
+        else:
+            made.append(Word(f"{base}/{live(text)}", start.taint))
+    return made
 
 
 def find(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -110,44 +144,40 @@ def find(call: Call, spec: Spec, options: Options) -> Stream | None:
     hunt = _Hunt(call.words[1:])
     call.direct = True
     printed: list[str] = []
-    acts = [a for a in hunt.actions if a[0] not in ("-print", "-print0", "-ls")]
+    looks = all(doing.action in ("-print", "-print0", "-ls") for doing in hunt.doings)
     for start in hunt.starts:
-        found = hunt.found(start)
-        if not acts:
+        if looks:
             call.read(start, look=True)
-        for word in found:
-            printed.append(word if hunt.names or hunt.filtered else f"{word.rstrip('/')}/{STAR}")
-            _act(call, hunt, start, word)
-    for name, words in acts:
-        if name == "-fprint" and words:
-            call.write(words[0])
+        for doing in hunt.doings:
+            for word in _found(start, doing.names, filtered=doing.filtered):
+                if doing.action in ("-print", "-print0", "-ls"):
+                    printed.append(word if doing.names or doing.filtered else f"{word.rstrip('/')}/{STAR}")
+                else:
+                    _act(call, doing, start, word)
+    for doing in hunt.doings:
+        if doing.action == "-fprint" and doing.words:
+            call.write(doing.words[0])
     return Stream(Taint.NONE, "\n".join(printed) + "\n")
 
 
-def _act(call: Call, hunt: _Hunt, start: Word, word: Word) -> None:
-    for name, words in hunt.actions:
-        if name == "-delete":
-            if hunt.filtered and not hunt.names:
-                _filtered(call, start)
-            else:
-                call.delete(word, recursive=not hunt.names, how="removes")
-        elif name in _EXECS and words:
-            call.direct = False
-            here = word
-            if hunt.filtered and not hunt.names:
-                here = Word(f"{start.rstrip('/')}/{UNKNOWN}", start.taint) if _deadly(call, start) is False else start
-            elif not hunt.names:
-                here = Word(word, word.taint)
-            argv = [Word(put_in(w, "{}", here), w.taint | here.taint) if "{}" in w else w for w in words]
-            if (
-                not hunt.names
-                and not hunt.filtered
-                and argv
-                and argv[0].rpartition("/")[2] in ("rm", "shred", "unlink")
-            ):
-                call.delete(here, recursive=True)
-            out = call.words_run(argv, Stream(0, None))
-            call.reads |= out.taint
+def _act(call: Call, doing: _Doing, start: Word, word: Word) -> None:
+    picked = doing.filtered and not doing.names
+    if doing.action == "-delete":
+        if picked:
+            _filtered(call, start)
+        else:
+            call.delete(word, recursive=not doing.names, how="removes")
+    elif doing.action in _EXECS and doing.words:
+        call.direct = False
+        here = word
+        if picked:
+            here = Word(f"{start.rstrip('/')}/{UNKNOWN}", start.taint) if _deadly(call, start) is False else start
+        argv = [Word(put_in(w, "{}", here), w.taint | here.taint) if "{}" in w else w for w in doing.words]
+        removes = argv[0].rpartition("/")[2] in ("rm", "shred", "unlink")
+        if removes and not doing.names and not doing.filtered:
+            call.delete(here, recursive=True)
+        out = call.words_run(argv, Stream(0, None))
+        call.reads |= out.taint
 
 
 def _deadly(call: Call, start: Word) -> bool:

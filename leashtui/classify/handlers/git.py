@@ -13,6 +13,7 @@ from leashtui.classify.call import Call, host_of
 from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
 from leashtui.classify.handlers.gitown import (
     are_own_leftovers,
+    are_own_stashes,
     is_own_remote,
     is_own_repository,
     is_own_source,
@@ -74,7 +75,11 @@ def top(call: Call, spec: Spec, options: Options) -> Stream | None:
     _repository(call, options)
     forgetful, words = subcommand(call)
     if forgetful in _FORGETS:
-        call.spared = is_own_repository(call) or (forgetful == "clean" and are_own_leftovers(call, words))
+        call.spared = (
+            is_own_repository(call)
+            or (forgetful == "clean" and are_own_leftovers(call, words))
+            or (forgetful == "stash" and words[:1] in (["drop"], ["clear"]) and are_own_stashes(call, words))
+        )
     elif forgetful == "worktree" and words[:1] == ["remove"]:
         call.spared = is_own_tree(call, words[1:])
     adds = forgetful == "submodule" and [word for word in words if word not in ("-q", "--quiet")][:1] == ["add"]

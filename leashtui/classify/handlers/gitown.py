@@ -20,12 +20,16 @@ _HARMLESS = lazy(
     r"|EXEC_PATH|REFLOG_ACTION|ASKPASS|SSH(?:_COMMAND)?|TRACE\w*)"
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
-_SETTING = lazy(r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|(?:core\.(?:pager|editor)|sequence\.editor)=")
+_SETTING = lazy(
+    r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|(?:core\.(?:pager|editor)|sequence\.editor)="
+    r"|(?:submodule\.recurse|core\.quotepath)=(?:false|0|off|no)$"
+)
 _PARAMETERS = lazy(
     r"(?:'(?:(?:user|commit|tag|advice|color|init|protocol)\.[\w.-]+|(?:core|sequence)\.editor)'='[^']*' ?)+"
 )
 _ASIDE = lazy(r"-[pP]|--(?:no-pager|paginate|no-optional-locks|literal-pathspecs|no-advice|exec-path=.*)")
 """Options before the subcommand that change nothing of that; a path may mean others by what is not among them."""
+_STASH = lazy(r"(?:(?:refs/)?stash@\{(\d{1,3})\}|(\d{1,3}))")
 _MEANS_MORE = lazy(r"[*?\[\\]")
 """In a path that git is given: it stands for others."""
 _DEPTH = 32
@@ -107,7 +111,10 @@ def is_all_own(call: Call, target: str, *paths: Word) -> bool:
     """Whether files become as a revision has them without an edit of anybody else's being lost. paths: only those."""
     if any(word.startswith(("--rec", "--pathspec-")) for word in call.words):
         return False  # submodules, whose files nobody looked at, or paths that are listed elsewhere
-    if any(_means_more(path) or not call.path(path) for path in paths) or not _is_here(call):
+    if not _is_here(call):
+        return False
+    paths = () if paths == (":/",) else paths  # all of it
+    if any(_means_more(path) or not call.path(path) for path in paths):
         return False
     if call.machine.is_ahead and "stash" in call.machine.does:
         return True
@@ -119,17 +126,36 @@ def _means_more(path: Word) -> bool:
 
 
 def are_own_leftovers(call: Call, words: list[Word]) -> bool:
-    """Whether the session made all that `git clean` with these words would remove, in no repository of its own."""
+    """Whether the session made all that `git clean` with these words would remove, in no repository of its own, or the
+    newest stash holds it."""
     flags = [word for word in words if word.startswith("-") and word != "--"]
     short = "".join(word[1:] for word in flags if not word.startswith("--"))
     if "e" in short or short.count("f") + flags.count(Word("--force")) > 1 or any(f.startswith("--e") for f in flags):
         return False
     paths = [word for word in words if word not in flags and word != "--"]
-    if any(map(_means_more, paths)):
+    whole = paths == [":/"]  # as `git stash -u` cleans up behind itself
+    if not whole and any(map(_means_more, paths)):
         return False
     places = [call.path(path) for path in paths] or [call.state.cwd]
+    if whole:
+        places = [call.machine.setting.workspace.root]
     kind = "left" if "x" in short or "X" in short else "untracked"
-    return _is_here(call) and all(places) and _are_own(call, kind, *places)
+    if not _is_here(call) or not all(places):
+        return False
+    return _are_own(call, kind, *places) or (kind == "untracked" and _are_own(call, "stashed"))
+
+
+def are_own_stashes(call: Call, words: list[Word]) -> bool:
+    """Whether what `git stash drop` or `clear` forgets was put aside by the session and is in the work tree again, or
+    was written anew there. words: those after `stash`."""
+    named = [word for word in words[1:] if word not in ("-q", "--quiet")]
+    found = _STASH.fullmatch(named[0]) if named else None
+    if len(named) > 1 or (named and (found is None or words[0] != "drop")) or not _is_here(call):
+        return False
+    if call.machine.is_ahead and "stash" in call.machine.does:
+        return True
+    number = (found[1] or found[2]) if found is not None else "0"
+    return _are_own(call, "stash", number if words[0] == "drop" else "")
 
 
 def are_own_edits(call: Call, paths: list[Word]) -> bool:

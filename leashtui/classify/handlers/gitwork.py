@@ -98,7 +98,8 @@ def _checkout(call: Call, options: Options, words: list[Word]) -> None:
         names(call, f"refs/heads/{name}")
     forced = any(_FORCED.fullmatch(w) for w in words if w not in paths)  # -tf: -t takes a value elsewhere
     if forced or options.has("-f", "--force", "--discard-changes"):
-        if paths or len(options.args) != 1 or not is_all_own(call, str(options.args[0])):
+        at = bool(paths) and _are_own_at(call, options.args, paths)
+        if not at and (paths or len(options.args) != 1 or not is_all_own(call, str(options.args[0]))):
             _discards(call, "uncommitted edits")
     elif options.has("--pathspec-from-file"):
         _discards(call, "uncommitted edits of listed files")
@@ -305,6 +306,8 @@ def _stash(call: Call, options: Options, words: list[Word]) -> None:
     """Stashing keeps work; `drop` and `clear` have a table of their own."""
     if not words or words[0] in ("push", "save") or words[0].startswith("-"):
         stashes(call)
+    elif words[0] == "store":
+        call.machine.does.add("stash")
 
 
 def _worktree(call: Call, options: Options, words: list[Word]) -> None:

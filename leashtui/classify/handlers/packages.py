@@ -16,6 +16,7 @@ from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.project import around, run_listed, run_package_script
+from leashtui.classify.requirements import only_builds
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import UNKNOWN, Stream, Word, bare, show
 from leashtui.model.facts import Place, Verb
@@ -80,6 +81,7 @@ _LISTS = frozenset(
 )
 _FOLDERS = frozenset(("--prefix", "-C", "--dir", "--cwd"))
 _OURS = frozenset((Place.SOURCE, Place.GENERATED, Place.WORKSPACE))
+_LONG = 64 * 1024
 _SOURCE_FILE = lazy(r"\.[cm]?[jt]sx?$")
 
 
@@ -180,15 +182,31 @@ def index(call: Call, spec: Spec, options: Options) -> Stream | None:
         if "://" in value and not (name == "-f" and _ECOSYSTEMS.get(call.name, "pip") == "pip"):
             call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {host_of(value)} lists")
             call.fetch(value)
-        elif "://" not in value and call.place(value) is Place.TEMP:
+        elif "://" not in value and call.place(value) is Place.TEMP and not _lists_builders(call, value):
             call.add(Verb.PACKAGE_ADD, bare(value), f"installs what {call.say(value)} lists, which nobody reviewed")
     return None
+
+
+def _lists_builders(call: Call, value: Word) -> bool:
+    """Whether a list in a temporary folder, as `python -m build` makes it, holds what builds a project and no more."""
+    text = call.read(value).text or call.machine.setting.probe.read_text(call.path(value)) or ""
+    return len(text) < _LONG and only_builds(call, text.splitlines())
+
+
+def _builds(call: Call, options: Options) -> bool:
+    """Whether pip, for a build, installs what that is done with into a temporary folder, as it does for itself."""
+    into = options.all("--prefix", "--target", "-t", "--root")
+    named = [bare(word) for word in options.args]
+    aside = len(into) == 1 and call.place(into[0]) is Place.TEMP
+    return aside and not options.has("-e", "--editable", "--src") and only_builds(call, named)
 
 
 def install(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Packages by name are new; a folder or an archive of the project is what the project is made of."""
     hooks(call, spec, options)
     kind = _ECOSYSTEMS.get(call.name, "pip")
+    if kind == "pip" and _builds(call, options):
+        return None
     for word in (*options.args, *options.all("-e", "--editable")):
         text = bare(word)
         if not is_own_package(text, kind):

@@ -134,15 +134,15 @@ def test_git_may_throw_away_what_is_the_sessions_own(command: str, own: tuple[st
 @pytest.mark.parametrize(
     "command",
     [
-        "git clean -fd :/", "git clean -fd 'n*'", "cd src && git clean -fd ':(top)'",
+        "git clean -fd :/src", "git clean -fd 'n*'", "cd src && git clean -fd ':(top)'",
         "git -c core.worktree=.. clean -fd",
         "git -ccore.worktree=.. reset --hard", "GIT_CONFIG_COUNT=1 git clean -fd", "GIT_INDEX_FILE=x git reset --hard",
         "export GIT_WORK_TREE=/home/dev/other; git clean -fd", "git -c include.path=x reset --hard",
         "git reset --hard --recurse-submodules", "git checkout -f --recurse-submodules main",
         "git reset --merge HEAD~1 HEAD~2", "git clean -ffdx", "git clean -fd -e '!notes.md'",
         "git rebase", "git rebase --root", "git rebase a b c", "GIT_DIR=lib/.git git reset --hard",
-        "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard", "git stash drop",
-        "cd /home/dev/other && git clean -fd", "git checkout a b -- src", "git checkout -- :/", "git restore '*.py'",
+        "git --git-dir=lib/.git clean -fd", "git --work-tree=/home/dev/other reset --hard",
+        "cd /home/dev/other && git clean -fd", "git checkout a b -- src", "git checkout -- :/src", "git restore '*.py'",
         "git --icase-pathspecs clean -fd src", "git --icase-pathspecs checkout -- notes.md",
         "git restore --pathspec-from-file=x",
         "git --glob-pathspecs restore src", "git checkout -- ':(icase)notes.md'", "git worktree remove -f src",
@@ -235,3 +235,58 @@ def test_what_a_push_deletes_is_named_as_a_person_would(command: str, said: str)
     engine = Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
     found = [e.sentence for e in engine.text(command, "/home/dev/proj").effects if e.verb is Verb.REMOTE_CHANGE]
     assert found == [said]
+
+
+class Stashes(Repository):
+    """own: the stashes, by their numbers, that hold nothing of anybody else's; "" for all of them."""
+
+    def are_own(self, question: str) -> bool:
+        """See Probe."""
+        kind, _, which = question.partition("\0")
+        return kind == "stash" and which in self.own
+
+
+@pytest.mark.parametrize(
+    ("own", "command", "control"),
+    [
+        ("0", "git stash drop", "git stash drop 1"),
+        ("0", "git -c submodule.recurse=false stash drop --quiet 0", "git -c core.worktree=/x stash drop --quiet 0"),
+        ("2", "git stash drop -q stash@{2}", "git stash drop -q 'stash@{yesterday}'"),
+        ("0", "git stash drop", "git stash clear"),
+        ("", "git stash clear", "git -C ../other stash clear"),
+        ("", "git stash clear", "GIT_DIR=lib/.git git stash clear"),
+        ("0", "git stash drop", "git stash drop --no-such 0"),
+        ("0", "git stash drop", "git stash drop 0 1"),
+    ],
+)
+def test_a_stash_may_be_dropped_whose_files_are_out_again(own: str, command: str, control: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Stashes(own), bounds=SEEN)
+    assert not LOSES & {e.verb for e in engine.text(command, CWD).effects}
+    assert LOSES & {e.verb for e in engine.text(control, CWD).effects}
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    assert LOSES & {e.verb for e in engine.text(command, CWD).effects}
+
+
+def test_what_a_text_stashes_is_judged_when_git_drops_it() -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+    assert not LOSES & {e.verb for e in engine.text("git stash && git stash apply && git stash drop", CWD).effects}
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, ("git", "stash", "drop"), exe="/usr/bin/git")
+    assert LOSES & {e.verb for e in engine(request).effects}
+
+
+def test_what_git_cleans_behind_a_stash_is_looked_for_in_it() -> None:
+    class Kept(Repository):
+        def are_own(self, question: str) -> bool:
+            return question == "stashed"
+
+    def loses(probe: NoProbe, line: str) -> bool:
+        request = Request(
+            Action.PROCESS_EXEC, Layer.KERNEL, CWD, tuple(line.split()), exe="/usr/bin/git", under_git=True
+        )
+        found = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, probe, bounds=SEEN)(request)
+        return bool(LOSES & {e.verb for e in found.effects})
+
+    assert not loses(Kept(), "git clean --force --quiet -d :/")
+    assert loses(Repository(), "git clean --force --quiet -d :/")
+    assert loses(Kept(), "git clean --force --quiet -d -x :/")
+    assert loses(Kept(), "git -C ../other clean --force --quiet -d :/")

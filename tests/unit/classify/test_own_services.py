@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from judge import CWD, HOME
+from msgspec.structs import replace
 from own_repository import SEEN, Repository
 
 from leashtui.classify.engine import Engine
@@ -281,3 +282,49 @@ def test_variables_say_which_is_meant(line: str, variable: tuple[str, str]) -> N
         request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, argv, exe=f"/usr/bin/{argv[0]}", env=env)
         asked = bool(TELLING & {e.verb for e in engine(request).effects})
         assert asked is bool(env) or argv[0] == "gpg"
+
+
+@pytest.mark.parametrize("line", ["psql -h localhost -p 5999 -f s.sql", "psql -h localhost -p 5999 < s.sql"])
+@pytest.mark.parametrize(
+    ("text", "quiet"),
+    [
+        ("create table t(i int); drop table t;", True),
+        ("\\c postgres://localhost:5432/x\ndrop table t;", False),
+        ("select dblink('host=x', 'drop table t'); drop table t", False),
+        (None, False),
+        ("drop table t;" + " " * (256 << 10), False),
+    ],
+)
+def test_statements_in_a_file_are_read(line: str, text: str | None, quiet: bool) -> None:
+    machine = Machine("tcp:5999")
+    if text is not None:
+        machine.texts[f"{CWD}/s.sql"] = text
+    for started in (False, True) if "<" not in line else (False,):
+        argv = tuple(line.split()) if started else ("bash", "-c", line)
+        request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, argv, exe=f"/usr/bin/{argv[0]}")
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, machine, bounds=SEEN)
+        assert (Verb.DATA_CHANGE not in {e.verb for e in engine(request).effects}) is quiet
+        machine.own = ()
+        assert Verb.DATA_CHANGE in {e.verb for e in engine(request).effects}
+        machine.own = ("tcp:5999",)
+
+
+def test_what_a_text_wrote_into_a_file_is_what_a_client_runs() -> None:
+    assert Verb.DATA_CHANGE in telling("echo 'drop table t' > s.sql; psql -f s.sql")
+    assert Verb.DATA_CHANGE not in telling("echo 'select 1' > s.sql; psql -f s.sql")
+    for order in ("\\\\dt\\n", "\\\\dt \\\\\\\\ ", "\\\\c x\\n", ".tables\\n"):
+        assert Verb.DATA_CHANGE in telling(f"printf '{order}drop table t;' | psql") | telling(
+            f"psql <<< $'{order}drop table t;'"
+        )
+    assert Verb.DATA_CHANGE in telling("sed s/select/drop/ s.sql | psql -h localhost -p 5999", "tcp:5999")
+
+
+def test_a_client_that_is_fed_a_file_runs_what_it_says() -> None:
+    words = ("psql", "-h", "localhost", "-p", "5999")
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Machine("tcp:5999"), bounds=SEEN)
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, words, exe="/usr/bin/psql", fed=True)
+    assert Verb.DATA_CHANGE in {e.verb for e in engine(request).effects}
+    known = replace(request, script="drop table t")
+    assert Verb.DATA_CHANGE not in {e.verb for e in engine(known).effects}
+    theirs = replace(known, argv=(*words[:-1], "5432"))
+    assert Verb.DATA_CHANGE in {e.verb for e in engine(theirs).effects}

@@ -10,11 +10,12 @@ import pytest
 from leashtui.classify.engine import Engine
 from leashtui.classify.probe import NoProbe
 from leashtui.classify.workspace import Workspace
+from leashtui.guards.watcher.difference import compare
 from leashtui.model.event import AgentTold, Answered, Decided, Event, Record
 from leashtui.model.facts import Facts
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
-from leashtui.supervisor.alibis import Alibis
+from leashtui.supervisor.alibis import Alibis, is_nobodys
 
 ROOT = "/home/dev/proj"
 FILE = f"{ROOT}/.envrc"
@@ -145,3 +146,54 @@ def test_git_explains_settings_that_name_no_program(added: str, explained: bool)
     words = ("git", "remote", "add", "origin", "x")
     session.act(Request(Action.PROCESS_EXEC, Layer.KERNEL, ROOT, words, "/usr/bin/git", process=ProcessRef(7, 9)))
     assert session.explains(at=101, path=f"{ROOT}/.git/config", added=added) is explained
+
+
+CORE = "[core]\n\tbare = false\n"
+MORE = CORE + "[alias]\n\tst = status\n\tco = checkout \\\n"
+
+
+def nobodys(before: str | None, after: str, path: str = ".git/config") -> bool:
+    old = None if before is None else before.encode()
+    return is_nobodys(f"{ROOT}/{path}", compare(old, after.encode(), path).diff)
+
+
+def test_a_branch_to_follow_and_a_name_are_nobodys_to_ask_about() -> None:
+    branch = '[branch "fix/x"]\n\tremote = origin\n\tmerge = refs/heads/fix/x\n'
+    assert nobodys(CORE, CORE + branch)
+    assert nobodys(CORE, branch + CORE)
+    assert nobodys(CORE + "[user]\n\tname = A\n", CORE + "[user]\n\tname = B C\n\temail = b.c@x.example\n")
+    assert nobodys(None, "[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (CORE, CORE + "\tfsmonitor = ./evil\n"),
+        (CORE, CORE + "[core]\n"),
+        (None, CORE + "\thooksPath = x\n"),
+        (CORE, CORE + '[branch "x"]\n\tremote = https://x.example/a\n'),
+        (CORE, CORE + '[branch "x"]\n\tremote = ext::sh\n'),
+        (CORE, CORE + '[branch "x"]\n\tmerge = refs/heads/x\\\n'),
+        (CORE, CORE + "[user]\n\tname = x\f\n[alias]\n\ta = !evil\n"),
+        (CORE, CORE + "[user] name = x ; y\n"),
+        (CORE, CORE + "[user]\n\tname = !evil\n"),
+        (CORE, CORE + "\tremote = x\n"),
+        (CORE, "[user]\n\tbare = false\n"),
+        (MORE, MORE.replace("\tst", "[user]\n\tst")),
+        (MORE, MORE + "\tname = x\n"),
+        (MORE, CORE),
+        (CORE + "[user]\n\tname = A\n", CORE),
+        (CORE, CORE + "++ x\n"),
+        (CORE, CORE),
+    ],
+)
+def test_whatever_else_is_in_it_is_asked_about(before: str | None, after: str) -> None:
+    assert not nobodys(before, after)
+
+
+def test_only_gits_settings_are_such() -> None:
+    assert nobodys(CORE, CORE + "[user]\n\tname = x\n")
+    assert not nobodys(CORE, CORE + "[user]\n\tname = x\n", path="AGENTS.md")
+    mode = compare(CORE.encode(), (CORE + "[user]\n\tname = x\n").encode(), "x").diff
+    assert not is_nobodys(f"{ROOT}/.git/config", f"old mode 100644\nnew mode 100755\n{mode}")
+    assert not is_nobodys(f"{ROOT}/.git/config", "")

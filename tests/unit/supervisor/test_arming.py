@@ -115,3 +115,11 @@ def test_only_what_has_hooks_gets_a_window_and_a_socket(tmp_path: Path, argv: tu
     arming = Arming(argv, tmp_path, hooks=True, patience=0)
     assert bool(arming.window) is expected
     assert arming.sockets == (frozenset({str(tmp_path / "hook" / "ask.sock")}) if expected else frozenset())
+
+
+def test_where_programs_note_where_they_were_is_no_door_to_what_lies_beside() -> None:
+    own = own_state(adapter_of("codex"), "/home/dev", {})
+    for name in (".local/share/nvim/swap/%a.swp", ".local/state/nvim/shada/main.shada", ".gunicorn/gunicorn.ctl"):
+        assert f"/home/dev/{name}".startswith(own.tools)
+    for name in (".local/share/nvim/site/x.vim", ".local/state/nvim/view/x", ".gunicorn/conf.py", ".gunicorn/"):
+        assert not f"/home/dev/{name}".startswith(own.tools)

@@ -266,3 +266,92 @@ def test_a_submodule_is_the_sessions_where_it_made_both_its_folders(place: Place
     (sub / ".git").write_text(f"gitdir: {kept}\n")
     place.theirs.add(str(kept / "HEAD"))
     assert not place.own("repository", str(sub))
+
+
+def test_a_stash_that_was_applied_holds_nothing_more(place: Place) -> None:
+    place.write("a.txt", "2")  # the person's edit
+    place.git("stash", "-q")
+    assert not place.own("stash", "0")
+    place.git("stash", "apply", "-q")
+    assert place.own("stash", "0")
+    assert place.own("stash", "")
+    place.write("a.txt", "3")
+    assert not place.own("stash", "0")
+
+
+def test_a_stash_of_the_persons_is_theirs(place: Place) -> None:
+    place.write("a.txt", "2")
+    place.git("stash", "-q")
+    place.git("stash", "apply", "-q")
+    place.begin()
+    assert not place.own("stash", "0")
+    assert not place.own("stash", "")
+
+
+def test_no_stash_is_nobodys(place: Place) -> None:
+    assert place.own("stash", "")
+    assert not place.own("stash", "0")
+
+
+def test_what_a_stash_kept_may_be_written_anew(place: Place) -> None:
+    place.write("a.txt", "2")
+    place.write("new.txt", "1")
+    place.git("add", "-A")
+    place.git("stash", "store", "-q", place.git("stash", "create").strip())  # as lint-staged does
+    place.write("new.txt", "formatted")
+    place.write("a.txt", "formatted")
+    assert place.own("stash", "0")  # the index has all of it
+    place.git("add", "-A")
+    assert not place.own("stash", "0")  # undo does not know of a.txt
+    place.edited.add(str(place.root / "a.txt"))
+    assert place.own("stash", "0")
+    place.git("checkout", "-q", "HEAD", "--", "a.txt")
+    assert not place.own("stash", "0")  # git put the old one there, nobody wrote another
+
+
+def test_untracked_files_of_a_stash_count(place: Place) -> None:
+    place.write("theirs.txt", "1")
+    place.begin()
+    place.git("stash", "-q", "-u")
+    assert not place.own("stash", "0")
+    place.git("stash", "apply", "-q")
+    assert place.own("stash", "0")
+
+
+def test_of_several_stashes_the_one_that_is_meant(place: Place) -> None:
+    for text in ("2", "3"):
+        place.write("a.txt", text)
+        place.git("stash", "-q")
+    place.git("stash", "apply", "-q", "stash@{1}")
+    assert place.own("stash", "1")
+    assert not place.own("stash", "0")
+    assert not place.own("stash", "")
+
+
+def test_what_the_newest_stash_holds_may_be_cleaned(place: Place) -> None:
+    place.write("theirs.txt", "1")
+    place.begin()
+    assert not place.own("stashed")
+    place.git("stash", "-q", "-u")
+    assert place.own("stashed")
+    place.write("theirs.txt", "1")
+    assert place.own("stashed")
+    place.write("theirs.txt", "2")
+    assert not place.own("stashed")
+    place.git("stash", "-q")
+    assert not place.own("stashed")
+
+
+def test_edits_that_a_stash_holds_may_be_taken_back(place: Place) -> None:
+    place.write("a.txt", "2")
+    place.write("d/b.txt", "2")
+    place.git("add", "d/b.txt")
+    assert not place.own("edits", "HEAD")
+    place.git("stash", "store", "-q", place.git("stash", "create").strip())
+    assert place.own("edits", "HEAD")
+    place.write("d/b.txt", "3")
+    assert not place.own("edits", "HEAD")
+    assert place.own("edits", "HEAD", str(place.root / "a.txt"))
+    place.git("add", "d/b.txt")
+    place.write("d/b.txt", "2")
+    assert not place.own("edits", "HEAD")  # what is staged is nowhere else
