@@ -29,7 +29,7 @@ from leashtui.classify.summary import facts_of
 from leashtui.classify.tool_calls import judge_told, judge_tool_call
 from leashtui.classify.toolbox import Toolbox
 from leashtui.classify.touch import delete, read, write
-from leashtui.classify.values import TERMINAL, Stream, Taint, Word, show
+from leashtui.classify.values import FED, TERMINAL, Stream, Taint, Word, show
 from leashtui.classify.workspace import Workspace
 from leashtui.model.errors import LeashError
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
@@ -181,7 +181,9 @@ class Engine:
         if words[0] in _FILTERS and request.exe.startswith("/usr/bin/"):
             found = tuple(name for name in found if name != _RETURN)
         state = State(request.cwd)
-        stdin = Stream(0, request.script) if request.script else Stream(Taint.LOCAL, None) if request.fed else TERMINAL
+        stdin = Stream(0, request.script) if request.script else TERMINAL
+        if request.fed:
+            stdin = Stream(Taint.LOCAL, request.script or None, FED)
         made = Plumbing(stdin)
         machine.stdin = stdin
         span = (0, len(command))

@@ -91,6 +91,8 @@ class Stream(Struct, frozen=True):
         return Stream(self.taint | other.taint, text, self.origin or other.origin)
 
 
+FED = "the file that it is fed"
+"""Origin of an input that was a file's when it was looked at."""
 NOTHING = Stream(0, "")
 """An empty stream."""
 TERMINAL = Stream(0, None)

@@ -14,7 +14,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.sql import judge, leaves, opens_another, own_file
-from leashtui.classify.values import Stream, Taint, Word, bare, is_fixed, show
+from leashtui.classify.values import FED, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
 _LONG = 256 * 1024
@@ -48,10 +48,13 @@ def client(call: Call, spec: Spec, options: Options) -> Stream | None:
             return Stream(call.reads, None)
     _judge_server(call, options, statements)
     for file in options.all("-f", "--file", "-i", "--init"):
-        text = call.stdin.text if file == "-" else _text(call, call.read(file))
+        stream = call.stdin if file == "-" else call.read(file)
+        text = stream.text if file == "-" else _text(call, stream)
         if text is not None:
             judge(call, Word(text))
-        elif options.has("-f", "--file"):
+        if (stream.text is None or stream.origin == FED) and options.has(
+            "-f", "--file"
+        ):  # a file can be another one once it is read
             call.add(Verb.DATA_CHANGE, show(file), f"runs the statements of {call.say(file)}")
     for name, value in options.values:
         if name in ("-o", "--output", "-L", "--log-file", "--tee"):
@@ -92,10 +95,9 @@ def _input(call: Call) -> str | None:
 
 def _piped(call: Call) -> None:
     text = _input(call)
-    if text is None:
-        _unseen(call)
-    elif text.strip():
+    if text is not None and text.strip():
         judge(call, Word(text, call.stdin.taint & ~Taint.LOCAL))
+    _unseen(call)
 
 
 def redis(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -116,13 +118,15 @@ def _redis_input(call: Call) -> None:
     for line in (text or "").splitlines():
         if line.split():
             _redis_command(call, [w.lower() for w in line.split()])
-    if text is None:
-        _unseen(call)
+    _unseen(call)
 
 
 def _unseen(call: Call) -> None:
-    """Statements come by the input, and nobody knows which."""
-    if call.stdin.text is None and (call.made.changed or call.stdin.taint & (Taint.LOCAL | Taint.FETCHED)):
+    """Statements come by the input, and nobody knows which; a file's may be others once they are read, which is nothing
+    at a server of the session's own."""
+    stream = call.stdin
+    known = (stream.text is not None and stream.origin != FED) or Verb.DATA_CHANGE in call.harmless
+    if not known and (call.made.changed or stream.taint & (Taint.LOCAL | Taint.FETCHED)):
         call.machine.partial()
         call.add(Verb.DATA_CHANGE, "", "runs the statements it is given")
 

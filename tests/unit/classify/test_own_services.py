@@ -328,3 +328,13 @@ def test_a_client_that_is_fed_a_file_runs_what_it_says() -> None:
     assert Verb.DATA_CHANGE not in {e.verb for e in engine(known).effects}
     theirs = replace(known, argv=(*words[:-1], "5432"))
     assert Verb.DATA_CHANGE in {e.verb for e in engine(theirs).effects}
+    assert Verb.DATA_CHANGE in {e.verb for e in engine(replace(theirs, script="select 1")).effects}
+
+
+@pytest.mark.parametrize("line", ["psql -f s.sql", "psql < s.sql", "redis-cli < s.sql", "mysql < s.sql"])
+def test_a_file_that_only_reads_may_be_another_once_it_is_read(line: str) -> None:
+    machine = Machine()
+    machine.texts[f"{CWD}/s.sql"] = "get x" if "redis" in line else "select 1"
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, ("bash", "-c", line), exe="/usr/bin/bash")
+    facts = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, machine, bounds=SEEN)(request)
+    assert Verb.DATA_CHANGE in {e.verb for e in facts.effects}
