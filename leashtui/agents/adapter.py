@@ -299,6 +299,10 @@ class Adapter(Struct, frozen=True):
         """The command line without what the agent wraps around it and what only concerns itself."""
         return tuple(argv)
 
+    def folder(self, argv: Sequence[str]) -> str:
+        """Where the agent's own wrapping goes before it runs the command; '' where it stays."""
+        return ""
+
     def does_without(self, argv: Sequence[str]) -> bool:
         """Whether the agent program tries this by itself and goes on where it cannot."""
         line = "\0".join(argv)

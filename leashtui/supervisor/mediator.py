@@ -150,6 +150,7 @@ class Mediator:
 
     def _submit(self, request: Request, reply: Reply, submission: Submission) -> None:
         started = self._timer()
+        request = self._limits.placed(request, self._acts.is_own(request))
         if self._acts.starts(request):
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
