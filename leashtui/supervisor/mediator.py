@@ -283,7 +283,7 @@ class Mediator:
         same = parent is not None and self._acts.is_same(parent, request)
         if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
             return True
-        if self._acts.made_itself(request, facts):
+        if self._acts.made_itself(request, facts) or self._acts.led_on(request, facts):
             return True
         if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):
             return True
