@@ -283,8 +283,9 @@ class Adapter(Struct, frozen=True):
         """How it calls the MCP server of this name that a plugin's or extension's file brings along."""
         return name
 
-    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str) -> bool:
-        """Whether the person switched this MCP server off, or its plugin, or all by an argument."""
+    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str, source: str) -> bool:
+        """Whether the person switched this MCP server off, or its plugin, or all by an argument. source: the file that
+        names it."""
         return False
 
     def tally(self, run: Run) -> Tally:
@@ -298,6 +299,10 @@ class Adapter(Struct, frozen=True):
     def plain(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command line without what the agent wraps around it and what only concerns itself."""
         return tuple(argv)
+
+    def folder(self, argv: Sequence[str]) -> str:
+        """Where the agent's own wrapping goes before it runs the command; '' where it stays."""
+        return ""
 
     def does_without(self, argv: Sequence[str]) -> bool:
         """Whether the agent program tries this by itself and goes on where it cannot."""

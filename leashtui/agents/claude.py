@@ -110,7 +110,7 @@ class Claude(Adapter, frozen=True):
         """See Adapter."""
         return claude_mcp.called(name, path)
 
-    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str) -> bool:
+    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str, source: str) -> bool:
         """See Adapter."""
         return "--strict-mcp-config" in argv or claude_mcp.is_off(name, env, folder)
 

@@ -181,6 +181,10 @@ class Codex(Adapter, frozen=True):
         command = _behind_snapshot(text)
         return (words[0], "-c", command) if command else words
 
+    def folder(self, argv: Sequence[str]) -> str:
+        """What its process setup is told: a tool call has a folder of its own."""
+        return argv[6] if argv[1:2] == (_SETUP,) and len(argv) > 8 else ""
+
     def command_of(self, argv: Sequence[str]) -> str:
         """TEXT of its shell, without what loads its snapshot of the shell first."""
         return shell_text(self.plain(argv))

@@ -83,6 +83,17 @@ class Gemini(Adapter, frozen=True):
         sources = [one.get("source") for one in told if one.get("type") == "link"]
         return tuple(Path(source, "gemini-extension.json") for source in sources if isinstance(source, str))
 
+    def is_off(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: str, source: str) -> bool:
+        """Whether its extension is, in this folder: the last rule that fits it counts."""
+        if os.path.basename(source) != "gemini-extension.json":
+            return False
+        home = env.get("GEMINI_CLI_HOME") or env.get("HOME", "/")
+        extension = str(servers.table_of(Path(source)).get("name"))
+        kept = servers.table_of(Path(home, ".gemini/extensions/extension-enablement.json"), extension)
+        rules = [rule for rule in kept.get("overrides") or () if isinstance(rule, str)]
+        fits = [rule for rule in rules if _rule(rule.removeprefix("!")).fullmatch(folder.rstrip("/") + "/")]
+        return bool(fits) and fits[-1].startswith("!")
+
     def settings(self, command: dialect.Command) -> Settings:
         """See Adapter."""
         return Settings(
@@ -123,6 +134,11 @@ def _inside(text: str) -> str | None:
     """The command in what it puts around one, None where it is none of its forms."""
     found = next((match for form in _AROUND if (match := form.fullmatch(text))), None)
     return found[1] if found else None
+
+
+def _rule(text: str) -> re.Pattern[str]:
+    """The folders that a rule of its extensions means: `/a/*` is /a/ and all below."""
+    return re.compile(re.sub(r"(/?)\\\*", r"(\1.*)?", re.escape(text)), re.S)
 
 
 def _is_trusted(path: str) -> bool:

@@ -7,8 +7,11 @@ start anything. Invariant: an entry that is led through leash keeps every other 
 from __future__ import annotations
 
 import codecs
+import errno
 import json
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -30,10 +33,20 @@ _LIMIT = 8 << 20
 _PLUGINS = 500
 
 
+def content_of(path: Path, most: int = _LIMIT) -> bytes:
+    """The beginning of a regular file. Raises OSError for all else: a pipe would keep whoever opens it waiting."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with open(handle, "rb") as file:
+        return file.read(most)
+
+
 def table_of(path: Path, *keys: str) -> Table:
     """The table below `keys` of a JSON or TOML file; {} when there is none, or none that the agent could read."""
     try:
-        raw = path.read_bytes()[:_LIMIT]
+        raw = content_of(path)
         document = tomllib.loads(raw.decode()) if path.suffix == ".toml" else parsed(raw)
     except (OSError, ValueError, RecursionError):
         return {}

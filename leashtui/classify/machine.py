@@ -347,7 +347,8 @@ class Machine(Branches):
         for index, command in enumerate(node.commands):
             side = [w.copy() for w in worlds]
             self.piped_out = outer or index < last
-            self.sieved = sieves(command, node.commands[index + 1 :])
+            renamed = {name for w in worlds for name in (*w.functions, *w.aliases)}
+            self.sieved = sieves(command, node.commands[index + 1 :], renamed)
             stream = self.run(command, side, stream)
             self._keep_files(worlds, side)
         self.forked -= 1

@@ -7,7 +7,7 @@ does not know, lets everything through. Invariant: it reads the text of commands
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from leashtui.classify.patterns import lazy
 from leashtui.classify.syntax import Lit, Node, Simple, Words
@@ -32,14 +32,14 @@ _NAMES_ONLY = frozenset((
 _ORDERS = frozenset((("sort",), ("sort", "-u"), ("sort", "-r"), ("sort", "-f"), ("uniq",)))
 
 
-def sieves(lists: Node, following: Sequence[Node]) -> bool:
+def sieves(lists: Node, following: Sequence[Node], renamed: Collection[str] = ()) -> bool:
     """Whether `lists` prints variables a line each, and the first of `following` that does more than put lines in
-    order keeps ordinary ones only."""
+    order keeps ordinary ones only. renamed: names that are functions or aliases there."""
     shown = _words(lists)
     if not shown or shown[0] not in _LISTS or len(shown) > 1:
         return False
     kept = next((words for words in map(_words, following) if words not in _ORDERS), ())
-    if not kept:
+    if not kept or kept[0] in renamed:
         return False
     if "".join(kept) in _NAMES_ONLY:
         return True

@@ -13,6 +13,7 @@ import glob
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,12 @@ def folder() -> Path:
 def read(path: Path) -> bytes | None:
     """The bytes of a file, None when there is none. Raises LeashError."""
     try:
-        return path.read_bytes()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):  # a pipe would keep us waiting
+            os.close(handle)
+            raise LeashError(f"{path}: it is no regular file", "put a file there, or nothing")
+        with open(handle, "rb") as file:
+            return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:

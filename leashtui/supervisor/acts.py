@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from leashtui.classify.ledger import RANK
 from leashtui.guards.kernel.tracee import group_of
-from leashtui.model.facts import PUSHED, Effect, Facts, Origin, Place, Severity, Verb
+from leashtui.model.facts import PUSHED, Effect, Facts, Origin, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.supervisor.histories import brings_out
 from leashtui.supervisor.origins import Origins, starter_of
@@ -415,6 +415,22 @@ class Acts:
         """What the process of an exec was before, or else what started it; None where nothing is known of that."""
         chain = (request.process, *request.ancestry[:1]) if request.process is not None else ()
         return next((facts for p in chain if (facts := self._ran.get(key_of(p))) is not None), None)
+
+    def led_on(self, request: Request, facts: Facts) -> bool:
+        """Whether a shell, all of whose text was understood and allowed, starts what shows secret variables: it was
+        judged with what the text leads it to (`env | grep PATH`), and would have been asked about there."""
+        if request.process is None or request.action is not Action.PROCESS_EXEC or facts.parse is not Parse.FULL:
+            return False
+        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if not telling or any(e.verb is not Verb.SECRET_READ or e.target for e in telling):
+            return False
+        chain = (request.process, *request.ancestry)
+        shell = next((found for p in chain if (found := self._ran.get(key_of(p))) is not None), None)
+        if shell is None or shell.parse is not Parse.FULL or any(e.verb is Verb.OPAQUE for e in shell.effects):
+            return False
+        return (
+            shell.programs[:1] != () and shell.programs[0] in _SHELLS and set(facts.programs) <= {*shell.programs[1:]}
+        )
 
     def made_itself(self, request: Request, facts: Facts) -> bool:
         """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have

@@ -116,6 +116,7 @@ class Arming:
             settled=self._is_settled,
             served=self._is_served,
             forgone=self._is_forgone,
+            placed=self._placed,
             plain=self._plain,
             tickets=Tickets(bundle, clock, self.adapter.command_of),
             told=self.tell,
@@ -269,6 +270,15 @@ class Arming:
             return self.adapter.forgoes(request.argv, request.path, Path(request.path).read_bytes())
         except (OSError, ValueError):
             return False
+
+    def _placed(self, request: Request, own: bool) -> Request:
+        """The request where its command will run: the agent's wrapping may go elsewhere first. own: see _plain."""
+        if not own or request.action is not Action.PROCESS_EXEC or request.layer is not Layer.KERNEL:
+            return request
+        folder = self.adapter.folder(request.argv)
+        if not folder.startswith("/") or not self._is_wrapper(request):
+            return request
+        return replace(request, cwd=os.path.normpath(folder))
 
     def _plain(self, request: Request, own: bool) -> Request:
         """The request as its model meant it. own: whether the agent itself starts it; what git starts for it in turn

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from leashtui.agents.adapter import Adapter
+from leashtui.agents.servers import content_of
 from leashtui.model.event import Notice
 from leashtui.stores.accepted import Accepted
 from leashtui.supervisor.inventory import Places, below, obeyed, setup, strays, tree_digest
@@ -91,7 +92,7 @@ def tree_text(path: Path) -> str:
     whole = []
     for file in [path] if path.is_file() else sorted(islice(below(path), _FILES))[:_TEXTS]:
         try:
-            raw = file.read_bytes()[:_TEXT]
+            raw = content_of(file, _TEXT)
         except OSError:
             raw = b"(cannot be read)\n"
         text = raw.decode("utf-8", "replace") if b"\0" not in raw else f"({len(raw)} bytes that are no text)\n"

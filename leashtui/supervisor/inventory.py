@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter, Form
 from leashtui.agents.registry import AGENTS, placed
-from leashtui.agents.servers import Table
+from leashtui.agents.servers import Table, content_of
 from leashtui.supervisor.providers import named
 from leashtui.supervisor.weaknesses import Finding, document, every, in_settings, in_start_lines
 
@@ -340,7 +340,7 @@ def tree_digest(path: Path) -> str:
     for file in files:
         whole.update(os.fsencode(file.relative_to(path.parent)) + b"\0")
         try:
-            whole.update(hashlib.sha256(file.read_bytes()[:_LIMIT]).digest())
+            whole.update(hashlib.sha256(content_of(file, _LIMIT)).digest())
         except OSError:
             whole.update(b"unreadable")
     return whole.hexdigest()[:16]

@@ -19,11 +19,11 @@ class Limits:
     patience: seconds until this request must be answered, 0 for never. later: runs something in so many seconds and
     returns how to stop it. own: whether a request is leash's own hook client. habit: whether it is a known act of
     the agent program itself. settled: whether it only keeps in its settings what it found out itself.
-    served: whether it only starts an MCP server out of a plugin or extension that is as it was accepted.
-    forgone: whether it is a trifle that the program does without, and whether the agent itself makes it. plain: the
-    request, and the same, without the agent's own wrapping. tickets: late answers. told: called with a sentence for
-    the model when a parked act was answered; returns whether it can hear it. wake: called with the card that was
-    approved so.
+    served: whether it only starts an MCP server out of a plugin or extension that is as it was accepted. forgone:
+    whether it is a trifle that the program does without, and whether the agent itself makes it. placed: the request,
+    and the same, in the folder where it will run. plain: without the agent's own wrapping. tickets: late answers.
+    told: called with a sentence for the model when a parked act was answered; returns whether it can hear it. wake:
+    called with the card that was approved so.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Limits:
         settled: Callable[[Request], bool] = lambda request: False,
         served: Callable[[Request, Facts], bool] = lambda request, facts: False,
         forgone: Callable[[Request, bool], bool] = lambda request, own: False,
+        placed: Callable[[Request, bool], Request] = lambda request, own: request,
         plain: Callable[[Request, bool], Request] = lambda request, own: request,
         tickets: Tickets | None = None,
         told: Callable[[str], bool] = lambda sentence: False,
@@ -48,6 +49,7 @@ class Limits:
         self.settled = settled
         self.served = served
         self.forgone = forgone
+        self.placed = placed
         self.plain = plain
         self.tickets = tickets
         self.told = told

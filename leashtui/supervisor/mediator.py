@@ -150,6 +150,7 @@ class Mediator:
 
     def _submit(self, request: Request, reply: Reply, submission: Submission) -> None:
         started = self._timer()
+        request = self._limits.placed(request, self._acts.is_own(request))
         if self._acts.starts(request):
             request = replace(request, chosen=True)
         if self._acts.is_under_git(request):
@@ -282,7 +283,7 @@ class Mediator:
         same = parent is not None and self._acts.is_same(parent, request)
         if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
             return True
-        if self._acts.made_itself(request, facts):
+        if self._acts.made_itself(request, facts) or self._acts.led_on(request, facts):
             return True
         if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):
             return True

@@ -130,7 +130,7 @@ class Unled:
         for places in self._places:
             for name, entry, source in configured(agent, places, argv):
                 off = entry.get("disabled") is True or entry.get("enabled") is False
-                off = off or agent.is_off(name, argv, places.env, str(places.project))
+                off = off or agent.is_off(name, argv, places.env, str(places.project), source)
                 served = None if off else served_of(name, entry, source, places.env)
                 if served is not None:
                     found.append(served)

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from leashtui.agents.adapter import Adapter
-from leashtui.agents.servers import parsed
+from leashtui.agents.servers import content_of, parsed
 
 _SHELLS = (
     ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".aliases", ".zshrc", ".zshenv",
@@ -55,7 +55,7 @@ def document(path: Path) -> Any:
     Of YAML only the keys at the left margin that have their value beside them.
     """
     try:
-        raw = path.read_bytes()[: _LIMIT + 1]
+        raw = content_of(path, _LIMIT + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

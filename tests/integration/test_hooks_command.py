@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,16 @@ def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path, text:
     assert done.returncode != 0
     assert "not JSON" in done.stderr
     assert settings.read_text() == text
+
+
+def test_a_pipe_for_settings_keeps_nobody_waiting(world: World, settings: Path) -> None:
+    os.mkfifo(settings)
+    os.mkfifo(world.workspace / ".mcp.json")
+    for words in (("hooks", "install", "gemini"), ("hooks", "status"), ("inventory",), ("blast",)):
+        done = world.leash(*words, timeout=30)
+        assert "Traceback" not in done.stderr
+        assert words[1:] != ("install", "gemini") or "no regular file" in done.stderr
+    assert settings.is_fifo()
 
 
 def test_what_was_installed_over_somebodys_change_goes_again(world: World, settings: Path) -> None:

@@ -118,3 +118,16 @@ def test_what_is_left_may_be_shown_unless_it_holds_a_secret(keyed: World) -> Non
         codes.append(done.stdout.splitlines()[-1])
         assert SECRET not in done.stdout
     assert codes == ["0", "126", "126"]
+
+
+def test_names_alone_may_be_shown_though_one_holds_a_secret(keyed: World) -> None:
+    """What the shell's whole text says is judged, not `env` in it once more; what hides in it is."""
+    (keyed.workspace / "words").write_text("env")
+    hidden = "python3 -c 'import os; os.system(open(\"words\").read())'"
+    texts = ("env | grep PATH", "(env | cut -d= -f1) | sort", "$(cat words); env | wc -l", f"{hidden}; env | wc -l")
+    run = f"import subprocess\nfor t in {texts!r}:\n  print(subprocess.run(['bash', '-c', t], capture_output=True))"
+    asks = keyed.script("asks.py", run)
+    done = keyed.leash("run", "--headless", "--grant-env", "GITHUB_TOKEN", "--", "python3", str(asks))
+    said = done.stdout.splitlines()[-4:]
+    assert ["leash: REFUSED" in line for line in said] == [False, False, True, True], done.stdout
+    assert SECRET not in done.stdout

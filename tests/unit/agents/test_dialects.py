@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from unit.agents.recorded import CWD, MCP, PATCH, SHELL, SHELLS, WRITE
@@ -338,3 +339,30 @@ def test_what_claude_fetches_unasked_it_does_without_and_nothing_else() -> None:
     assert not does_without([*clone, "https://github.com/evil/x.git", place])
     assert not does_without([*clone, f"https://github.com/{theirs}", "/home/ann/proj"])
     assert not does_without(["ssh", "-T", "git@github.com", "rm"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "off"),
+    [
+        ([], False),
+        (["!/home/dev/*"], True),
+        (["!/home/dev/*", "/home/dev/proj/*"], False),
+        (["/home/dev/*", "!/home/dev/proj/"], True),
+        (["!/home/dev/"], False),
+        (["!/home/dev/pro"], False),
+        ("!/home/dev/*", False),
+        ([7, "!/home/d?v/*"], False),
+    ],
+)
+def test_a_server_of_an_extension_is_off_where_the_person_switched_it_off(
+    tmp_path: Path, rules: object, off: bool
+) -> None:
+    place = tmp_path / ".gemini/extensions"
+    source = place / "folder/gemini-extension.json"
+    source.parent.mkdir(parents=True)
+    source.write_text('{"name": "x"}')
+    (place / "extension-enablement.json").write_text(json.dumps({"x": {"overrides": rules}}))
+    is_off = adapter_for("gemini").is_off
+    env = {"HOME": str(tmp_path)}
+    assert is_off("peer", (), env, "/home/dev/proj", str(source)) is off
+    assert not is_off("peer", (), env, "/home/dev/proj", str(tmp_path / ".gemini/settings.json"))

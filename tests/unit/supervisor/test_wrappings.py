@@ -34,6 +34,28 @@ def test_a_wrapping_counts_from_the_agents_own_program_only(
 
 
 @pytest.mark.parametrize(
+    ("exe", "folder", "own", "cwd"),
+    [
+        ("/opt/codex/codex", "/home/dev/proj/sub/", True, "/home/dev/proj/sub"),
+        ("/opt/codex/codex", "", True, "/home/dev/proj"),
+        ("/opt/codex/codex", "/home/dev/proj/sub", False, "/home/dev/proj"),
+        ("/home/dev/proj/evil", "/home/dev/proj/sub", True, "/home/dev/proj"),
+    ],
+)
+def test_a_command_is_judged_in_the_folder_that_its_wrapping_goes_to(
+    tmp_path: Path, exe: str, folder: str, own: bool, cwd: str
+) -> None:
+    """`find . -delete` of a tool call in a folder of its own was a card for the whole workspace, and a second one."""
+    argv = (*SETUP[:6], folder, *SETUP[7:])
+
+    async def judge() -> Request:
+        limits = Arming(["codex"], tmp_path, hooks=False, patience=0).limits(lambda: "", lambda: 0)
+        return limits.placed(Request(Action.PROCESS_EXEC, Layer.KERNEL, "/home/dev/proj", argv, exe=exe), own)
+
+    assert asyncio.run(judge()).cwd == cwd
+
+
+@pytest.mark.parametrize(
     ("folder", "taken"),
     [
         ("/srv/codex", True),
