@@ -90,7 +90,8 @@ def _normalised(words: tuple[str, ...], command: str) -> str:
 def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
     """The words a grant may name: those before the first option, or all when that is the program alone.
 
-    All as well where rights are raised: what else such a program could be told is another matter each time.
+    All as well where rights are raised or history is lost: what else such a program could be told is another matter
+    each time.
     """
     if (
         not words
@@ -99,7 +100,7 @@ def _prefix(ledger: Ledger, words: tuple[str, ...]) -> tuple[str, ...]:
         or not all(is_fixed(w) for w in words)
     ):
         return ()
-    if "privileged" in ledger.signs or ledger.has(Verb.PRIVILEGE):
+    if "privileged" in ledger.signs or ledger.has(Verb.PRIVILEGE, Verb.HISTORY_REWRITE):
         return tuple(str(word) for word in words)
     leading: list[str] = []
     for word in words:

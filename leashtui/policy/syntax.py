@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from leashtui.model.errors import PolicyError
+from leashtui.words.plain import mixed_word
 
 SIZE = 1 << 20
 """Largest policy file, bytes."""
@@ -40,8 +41,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _SPACE = re.compile(r"(?:[ \t\n]++|//[^\n]*+)*+")
-_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "FULLWIDTH", "MATHEMATICAL"})
-"""Scripts, by the first word of their letters' names, in which letters look like those of another."""
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSE = frozenset(_OPEN.values())
 _OPERATORS = frozenset({"&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "!", ".", "::", "/", "%", "="})
@@ -125,14 +124,6 @@ def hidden_character(text: str) -> tuple[int, str] | None:
         if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
             return offset, f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
     return None
-
-
-def mixed_word(text: str) -> str:
-    """The first word that mixes letters of scripts with look-alikes; '' when there is none."""
-    for word in re.findall(r"[^\W\d_]+", text):
-        if not word.isascii() and len({unicodedata.name(char, "").split(" ")[0] for char in word} & _ALIKE) > 1:
-            return str(word)
-    return ""
 
 
 def read_text(file: str, raw: bytes) -> Text:

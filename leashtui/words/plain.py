@@ -6,9 +6,13 @@ Knows Unicode categories. Refuses to know markup: what comes out is plain text, 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "FULLWIDTH", "MATHEMATICAL"})
+"""Scripts, by the first word of their letters' names, in which letters look like those of another."""
+_WORD = re.compile(r"[^\W\d_]+")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -35,6 +39,24 @@ def visible_json(line: str) -> str:
     if line.isascii():
         return line
     return "".join(json.dumps(c)[1:-1] if unicodedata.category(c) in _HIDDEN else c for c in line)
+
+
+def mixed_word(text: str) -> str:
+    """The first word that mixes letters of scripts with look-alikes; '' when there is none."""
+    if text.isascii():
+        return ""
+    return next((w for w in _WORD.findall(text) if not w.isascii() and len({*map(_script, w)} & _ALIKE) > 1), "")
+
+
+def mixed(text: str) -> str:
+    """What a reader has to know of such a word, '' without one: 'gіthub mixes alphabets: і is Cyrillic'."""
+    word = mixed_word(text)
+    odd = next((c for c in word if not c.isascii() and _script(c) in _ALIKE), "")
+    return f"{word} mixes alphabets: {odd} is {_script(odd).capitalize()}" if odd else ""
+
+
+def _script(char: str) -> str:
+    return unicodedata.name(char, "").split(" ")[0]
 
 
 def one_line(text: str, limit: int = 200) -> str:

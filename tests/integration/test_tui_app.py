@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from tui_desk import SCREEN, FakeDesk, FakeStream, StillClock, a_morning, app_of, force_push, install, recorded, shown
+from tui_desk import (
+    SCREEN,
+    FakeDesk,
+    FakeStream,
+    StillClock,
+    a_morning,
+    app_of,
+    decided,
+    force_push,
+    install,
+    recorded,
+    shown,
+)
 
 from leashtui.faces.tui.app import LeashApp
 from leashtui.faces.tui.desk import End, Unopened
@@ -214,6 +226,54 @@ async def test_a_card_is_answered_by_the_mouse_under_the_same_rules(size: tuple[
         await point_at(play, "say why")
         assert play.app.panel.editor is not None
         assert len(play.answers()) == 1
+
+
+async def test_the_mouse_chooses_and_opens_a_row_and_turns_the_timeline() -> None:
+    async with Play(FakeDesk(a_morning()[:-1], [SCREEN])) as play:
+        await point_at(play, "pytest -q")
+        assert play.app.panel.focused
+        assert play.app.panel.reading.row is None, "the first click only brings the keys"
+        await point_at(play, "pytest -q")
+        await play.shows("▶✓ allow   pytest -q")
+        assert not play.app.panel.reading.open
+        await point_at(play, "git commit")
+        await play.shows("▶✓ allow   git commit")
+        await point_at(play, "git commit")
+        await play.shows("esc closes  j/k next")
+        await play.press("escape", "escape", LEADER)
+        assert not play.app.panel.focused
+        many = recorded([decided(f"make {n}") for n in range(100)])
+        for message in many[15:]:
+            play.desk.say(message)
+        await play.shows("make 99")
+        await play.pilot._post_mouse_events([events.MouseScrollUp], "#side", offset=(5, 20))
+        lines = await play.shows("5 more below")
+        assert not any("make 99" in line for line in lines)
+        await play.pilot._post_mouse_events([events.MouseScrollDown], "#side", offset=(5, 20))
+        await play.shows("make 99")
+        assert bytes(play.desk.stream.typed) == b""
+
+
+async def test_who_turned_the_wheel_is_told_how_much_is_below() -> None:
+    async with Play(FakeDesk([], [b"".join(b"line %d\r\n" % n for n in range(200))])) as play:
+        await play.shows("line 199")
+        await play.pilot._post_mouse_events([events.MouseScrollUp], "#agent", offset=(5, 5))
+        await play.shows("3 lines below")
+        await play.press("x")
+        lines = await play.shows("line 199")
+        assert "below" not in lines[-1]
+
+
+async def test_a_terminal_too_small_for_a_card_says_that_one_waits() -> None:
+    async with Play(size=(20, 5)) as play:
+        await play.shows("the agent goes on")
+        await play.card(install())
+        lines = await play.shows("an act waits for you")
+        assert not any("goes on" in line for line in lines)
+        play.desk.say(CardGone("L-13", "allowed", "ada"))
+        await play.shows("the agent goes on")
+        play.desk.say(recorded([Braked("freeze", "ada")])[0])
+        await play.shows("the agent is frozen")
 
 
 async def test_a_resize_reaches_engine_and_pump() -> None:

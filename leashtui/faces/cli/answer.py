@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
             if isinstance(message, CardGone) and message.ask == ask:
                 break
     if message.why != ("denied" if choice is Choice.DENY else "allowed"):
-        raise LeashError(f"{ask} was {message.why} by somebody else first", "leash log", Exit.FINDINGS)
+        who = f" by {one_line(message.who, 80)}" if message.who else ""
+        raise LeashError(f"{ask} was {message.why}{who} before this answer", "leash log", Exit.FINDINGS)
     print(f"{message.why}: {one_line(card.command, 300)}")
     return Exit.OK
 

@@ -10,7 +10,7 @@ from leashtui.model.card import Card, Choice
 from leashtui.model.facts import Severity
 from leashtui.words.consequence import OTHER_EYES, names
 from leashtui.words.inner import inner
-from leashtui.words.plain import count, visible
+from leashtui.words.plain import count, mixed, visible
 
 SEVERE = frozenset({Severity.HIGH, Severity.CRITICAL})
 
@@ -33,6 +33,8 @@ def ask(card: Card) -> list[str]:
         lines.append(f"  which comes to: {visible(card.normalised)}")
     if card.hidden:
         lines.append(f"  hidden characters: {visible(', '.join(card.hidden))}")
+    if alike := mixed(card.command):
+        lines.append(f"  {alike}")
     many = f", {count(card.count, 'act')} like this" if card.count > 1 else ""
     lines.append(f"  in: {visible(card.cwd)}, by {visible(card.agent)}, process {card.pid}{many}")
     for effect in card.evidence:

@@ -422,15 +422,17 @@ class LeashApp(App[int], inherit_bindings=False):
             if not self.panel.focused:
                 self._moved()
             self._show()
+        elif sheet.id == "side" and self.panel.point(y - place.y):
+            self._show()
 
     def on_mouse_scroll_up(self) -> None:
         """The wheel over the right column."""
-        self.panel.press("pageup", None, "", self._clock()) if self.panel.focused else None
+        self.panel.wheel(True, self._clock())
         self._show()
 
     def on_mouse_scroll_down(self) -> None:
         """The wheel over the right column."""
-        self.panel.press("pagedown", None, "", self._clock()) if self.panel.focused else None
+        self.panel.wheel(False, self._clock())
         self._show()
 
     def _switch(self, panel: bool) -> None:
@@ -480,7 +482,8 @@ class LeashApp(App[int], inherit_bindings=False):
         beside = self._beside()
         panel.queue.in_view(beside and not layout.small and panel.card_in_view, now)
         if layout.small:
-            self.query_one("#small", Sheet).show([Text(line, end="") for line in say.TOO_SMALL])
+            last = say.SMALL_WAITS if panel.waiting else say.SMALL_FROZEN if panel.frozen else say.SMALL_GOES_ON
+            self.query_one("#small", Sheet).show([Text(line, end="") for line in (*say.TOO_SMALL, last)])
             return
         self.query_one("#header", Sheet).show(
             header(
@@ -522,8 +525,11 @@ class LeashApp(App[int], inherit_bindings=False):
         if panel.frozen and not panel.focused and not self._watches:
             key = self._own_keys.shown("resume")
             return stands_still(panel.frozen_by, self.look, width, panel.leader.shown, key)
-        line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), panel.hint(now))
-        self._hinted = bool(line.hint)
+        hint = panel.hint(now)
+        self._hinted = bool(hint)
+        if not panel.focused:  # who turned the wheel sees the past
+            hint = hint or self.gaze.state()
+        line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), hint)
         return footer(
             panel.working(now),
             self.look,

@@ -20,7 +20,7 @@ from leashtui.faces.tui.spelled import clip, cut, fold, spell, wrap
 from leashtui.model.card import Card, Choice
 from leashtui.words.consequence import names
 from leashtui.words.inner import inner, spans_in
-from leashtui.words.plain import count, duration, one_line, visible
+from leashtui.words.plain import count, duration, mixed, one_line, visible
 
 MAX_COLUMNS = 58
 _COMMAND_LINES = 3
@@ -69,6 +69,8 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
         place = f" ({effect.place})" if effect.place else ""
         target = "" if names(effect.sentence, effect.target) else f": {effect.target}"
         lines += _listed(f"{effect.sentence or effect.verb}{target}{place}", look, width)
+    if alike := mixed(card.command):
+        lines += _listed(alike, look, width)
     for hidden in card.hidden:
         lines += _listed(f"hidden character {hidden}", look, width)
     lines += [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
@@ -163,6 +165,8 @@ def _evidence(card: Card, look: Look, width: int, most: int, home: str) -> list[
         lines.append(one(cut(f"  {_sum(card.diff)} lines: v shows the diff", width), look.text))
     if card.hidden:
         lines.append(one(cut(f"  hidden characters: {visible(', '.join(card.hidden))}", width), look.refused))
+    if alike := mixed(card.command):
+        lines.append(one(cut(f"  {alike}", width), look.refused))
     for effect in card.evidence:
         said = effect.sentence and (card.consequence + ",").startswith(effect.sentence + ",")
         if said or not (effect.sentence or effect.target):

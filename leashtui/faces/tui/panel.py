@@ -223,6 +223,18 @@ class Panel:
             self.editor.insert(text)
         return False
 
+    def wheel(self, back: bool, now: float) -> None:
+        """The wheel over the right column: it scrolls whoever has the keys, and whatever keys scroll."""
+        if self.palette is None:
+            self._do_older(now) if back else self._do_newer(now)
+
+    def point(self, line: int) -> bool:
+        """A click on a line of the right column. Returns whether it chose or opened a row there."""
+        if self.editor is not None or self.killing or self.queue.confirming is not None:
+            return False
+        self.page = 0
+        return self.reading.point(line)
+
     def burst(self, text: str, now: float) -> bool:
         """Much text at once, typed by no hand. Returns whether it is the agent's; it never counts as single keys."""
         self.queue.burst(now)

@@ -25,6 +25,7 @@ class Reading:
         self.open = False
         self.matches: Callable[[Record], bool] | None = None
         self.scroll = 0  # rows below the view
+        self.drawn: tuple[int, Sequence[Row]] = (0, ())  # on which line of the column the first of these rows is
 
     def rows(self) -> list[Row]:
         """What is listed now, oldest or first path first."""
@@ -44,6 +45,15 @@ class Reading:
         at = _index(real, self._chosen)
         first = 0 if self.files else len(real) - 1
         self._chosen = real[first if at is None else min(max(at + step, 0), len(real) - 1)]
+
+    def point(self, line: int) -> bool:
+        """Choose the row on a line of the column, or open the chosen one. Returns whether there is a row."""
+        top, rows = self.drawn
+        row = rows[line - top] if 0 <= line - top < len(rows) else None
+        if row is None or row.kind == "folder":
+            return False
+        self.open, self._chosen = row is self._chosen, row
+        return True
 
     def window(self, rows: Sequence[Row], room: int) -> tuple[int, int]:
         """(first, end) of the rows to draw in `room` lines: those scrolled to, with the chosen one among them."""

@@ -37,6 +37,7 @@ def side(
 ) -> list[Text]:
     """rule: whether the first column divides us from the agent's terminal. now: seconds; wall: microseconds."""
     inner = width - 2 if rule else width
+    panel.reading.drawn = (0, ())
     if panel.help:
         page = help_page(panel.welcome, look, inner, panel.leader.shown, panel.keymap)
         lines = _read(page, panel, look, inner, height, "? or esc closes")
@@ -51,7 +52,7 @@ def side(
         lines = _read(page, panel, look, inner, height, "v back to the card")
     else:
         lines = _card(panel, look, inner, height, now, wall, home)
-        lines += _timeline(panel, look, inner, height - len(lines), stamp)
+        lines += _timeline(panel, look, inner, height, len(lines), stamp)
     if not rule:
         return lines[:height]
     lines += [Text(end="") for _ in range(height - len(lines))]
@@ -127,8 +128,10 @@ def _palette(panel: Panel, look: Look, width: int, height: int) -> list[Text]:
     return [*lines, Text(cut("enter does it  esc closes", width), look.muted, end="")]
 
 
-def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable[[int], str]) -> list[Text]:
-    if height < 2:
+def _timeline(panel: Panel, look: Look, width: int, height: int, top: int, stamp: Callable[[int], str]) -> list[Text]:
+    """What has room below line `top`."""
+    room = height - top - 1
+    if room < 1:
         return []
     reading = panel.reading
     rows = reading.rows()
@@ -136,7 +139,6 @@ def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable
     title = Text(end="").append(name, look.title if panel.focused else look.muted)
     if panel.query is not None:
         title.append(f"  /{panel.query.text}", look.asked)
-    room = height - 1
     first, end = reading.window(rows, room)
     if end < len(rows):
         title.append(f"  {len(rows) - end} more below", look.muted)
@@ -144,6 +146,7 @@ def _timeline(panel: Panel, look: Look, width: int, height: int, stamp: Callable
         none = say.NO_MATCH if panel.query is not None else say.NO_FILES if reading.files else say.NOTHING_YET
         return [clip(title, width), Text(cut(none, width), look.muted, end="")]
     chosen = reading.row if panel.focused else None
+    reading.drawn = (top + 1, rows[first:end])
     return [clip(title, width), *draw_rows(rows[first:end], look, width, stamp, chosen)]
 
 

@@ -153,8 +153,10 @@ def test_a_sentence_names_what_would_be_changed(command: str, sentence: str) -> 
         ("docker run --rm -v /:/host alpine ls", "docker run --rm -v /:/host alpine ls"),
         ("docker run --privileged alpine ls", "docker run --privileged alpine ls"),
         ("chmod -R 777 site", "chmod -R 777 site"),
+        ("git branch -D old", "git branch -D old"),
+        ("git branch new", "git branch new"),
     ],
 )
-def test_a_grant_that_raises_rights_names_the_whole_command(command: str, words: str) -> None:
+def test_a_grant_that_raises_rights_or_drops_history_names_the_whole_command(command: str, words: str) -> None:
     engine = Engine(Workspace("/home/dev/proj"), "/home/dev", "dev", Mode.KERNEL, NoProbe())
     assert " ".join(engine.text(command, "/home/dev/proj").grant_prefix) == words

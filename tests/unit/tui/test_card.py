@@ -215,3 +215,18 @@ def test_a_place_of_the_home_is_named_once() -> None:
 def test_a_target_whose_words_are_in_the_sentence_is_not_said_again() -> None:
     gone = Effect(Verb.REMOTE_CHANGE, "origin :main", sentence="deletes main on origin")
     assert ": origin" not in text(force_push(evidence=(gone,)))
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("git push https://g\u0456thub.com/o/r", "g\u0456thub mixes alphabets: \u0456 is Cyrillic"),
+        ("git commit -m 'caf\u00e9, \u043f\u0440\u0438\u0432\u0435\u0442, 5 \u00b5s'", ""),
+    ],
+)
+def test_letters_that_look_like_others_are_named(command: str, says: str) -> None:
+    card = force_push(command=command)
+    for lines in (draw(card, LOOK, Setting(width=58)), draw_whole(card, LOOK, Setting(width=58))):
+        text = "\n".join(line.plain for line in lines)
+        assert says in text
+        assert bool(says) == ("mixes alphabets" in text)
