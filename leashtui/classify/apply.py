@@ -78,6 +78,7 @@ def apply(call: Call, spec: Spec) -> Stream:
     limit = _limit(spec)
     options = split(words, spec, None, limit)
     chosen, sub = spec, ""
+    call.parts = (sub, options)
     if spec.commands:
         found = _command(spec, options)
         if found is None:
@@ -99,6 +100,7 @@ def apply(call: Call, spec: Spec) -> Stream:
         options = split(words, spec, chosen, _limit(chosen) + used if chosen.posix else 99)
         sub = " ".join(show(w) for w in options.args[:used])
         options.args = options.args[used:]
+        call.parts = (sub, options)
         taken = {n for n, _ in options.values}
         helps = any(o in _HELP and o not in taken for o in options.given)
         if words[-1:] == ["--help"] and len(words) == used + 1:  # nothing stands between the subcommand and its help

@@ -7,8 +7,10 @@ goes into the ledger with the span of the command that caused it.
 from __future__ import annotations
 
 from leashtui.classify import standing, touch
+from leashtui.classify.aims import AIMED, aim_of
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import WITHIN, Machine
+from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
@@ -38,6 +40,7 @@ class Call:
         "made",
         "name",
         "outward",
+        "parts",
         "reads",
         "harmless",
         "spared",
@@ -70,6 +73,8 @@ class Call:
         self.reads = 0
         self.direct = False
         self.outward = False
+        self.parts: tuple[str, Options] | None = None
+        """Its subcommand and its options, as its table tells them apart."""
         self.stops = ""
         self.spared = False
         """Whether what git would forget is the session's own."""
@@ -91,8 +96,14 @@ class Call:
         if verb is Verb.PROCESS_KILL and self.is_bound:
             verb, sentence = Verb.READ, f"{sentence}, if they are of this session: others are out of its reach"
         self.ledger.add(
-            verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive
-        )
+            verb, show(target), place, show(sentence), self.span, severity, reversible=not lost, recursive=recursive,
+            aim=self._aim(verb) if verb in AIMED else "",
+        )  # fmt: skip
+
+    def _aim(self, verb: Verb) -> str:
+        if self.parts is None:
+            return ""
+        return aim_of(self.name, *self.parts, self.state, self.env, self.machine.setting, verb)
 
     def sign(self, *names: str) -> None:
         """Raise warning signs."""

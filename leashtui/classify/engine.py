@@ -34,7 +34,7 @@ from leashtui.classify.workspace import Workspace
 from leashtui.model.errors import LeashError
 from leashtui.model.facts import PUSHED, Facts, Parse, Place, Verb
 from leashtui.model.request import TOLD, Action, Layer, Mode, Request
-from leashtui.model.variables import WHICH
+from leashtui.model.variables import chooses
 
 _SHELLS = frozenset(["bash", "sh", "dash", "rbash"])
 _ANY: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class Engine:
     """Classifies requests of one session. home: absolute; user, uid: the account's; mode: how deep the guard sees.
 
     prepared: what its first answers need is made now; else when they need it, or by whoever has the time for it
-    (patterns.compile_some).
+    (patterns.compile_some). own: (name, value) of the session's variables, which choose nothing new.
     """
 
     def __init__(
@@ -99,13 +99,14 @@ class Engine:
         uid: int = -1,
         prepared: bool = True,
         bounds: Bounds = Bounds(),  # noqa: B008
+        own: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         if prepared:
             compile_all()
         self.workspace = workspace
         self.mode = mode
         self._setting = Setting(
-            workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid, bounds=bounds
+            workspace, home, user, mode, probe, tools or Toolbox(), _Rooms(), uid=uid, bounds=bounds, own=own
         )
         self._started: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -188,7 +189,7 @@ class Engine:
         machine.stdin = stdin
         span = (0, len(command))
         for name, value in request.env:
-            if name.startswith("GIT_") or name in WHICH:  # which repository, server or keys are meant
+            if name.startswith("GIT_") or chooses(name):  # which repository, server or keys are meant
                 state.assign(name, Word(cleaned(value)))
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:

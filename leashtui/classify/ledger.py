@@ -86,9 +86,10 @@ class Ledger:
         *,
         reversible: bool = True,
         recursive: bool = False,
+        aim: str = "",
     ) -> None:
         """Note an effect; the worse of two equal ones stays."""
-        key = _key(verb, target, place, sentence)
+        key = _key(verb, target, place, sentence, aim)
         grade = severity or SEVERITY.get(verb, Severity.LOW)
         known = self.effects.get(key)
         if known is not None:
@@ -102,11 +103,11 @@ class Ledger:
             self.full = True
             self.lower(Parse.OPAQUE)
             return
-        self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive)
+        self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive, aim=aim)
 
     def adopt(self, effect: Effect) -> None:
         """Note an effect that was found and worded elsewhere; the worse of two equal ones stays."""
-        key = _key(effect.verb, effect.target, effect.place, effect.sentence)
+        key = _key(effect.verb, effect.target, effect.place, effect.sentence, effect.aim)
         known = self.effects.get(key)
         if known is None and len(self.effects) >= _MOST:
             self.lower(Parse.OPAQUE)
@@ -137,6 +138,7 @@ class Ledger:
         return any(verb in verbs for verb, _, _ in self.effects)
 
 
-def _key(verb: Verb, target: str, place: Place, sentence: str) -> tuple[Verb, str, Place]:
+def _key(verb: Verb, target: str, place: Place, sentence: str, aim: str) -> tuple[Verb, str, Place]:
     """What makes two effects one."""
-    return (verb, target or (sentence if verb in _TOLD else ""), place)
+    named = target or (sentence if verb in _TOLD else "")
+    return (verb, f"{named}\0{aim}" if aim else named, place)

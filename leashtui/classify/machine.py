@@ -122,7 +122,7 @@ class Bounds(Struct, frozen=True):
 class Setting:
     """What stays the same for a session: workspace, home, user, mode, probe, tables, bounds.
 
-    package: where the agent that a person named was installed, once it is known.
+    package: where the agent that a person named was installed, once it is known. own: variables as the person has them.
     """
 
     __slots__ = (
@@ -131,6 +131,7 @@ class Setting:
         "home",
         "library",
         "mode",
+        "own",
         "package",
         "probe",
         "rooms",
@@ -152,8 +153,10 @@ class Setting:
         library: Library | None = None,
         uid: int = -1,
         bounds: Bounds = Bounds(),  # noqa: B008
+        own: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self.package = ""
+        self.own = own
         self.bounds = bounds
         self.handiwork = Handiwork()
         self.library = library or Library()

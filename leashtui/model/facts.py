@@ -115,6 +115,7 @@ class Effect(Struct, frozen=True, omit_defaults=True):
 
     target: resolved path, host, ref or package ('' when it has none). span: character range [start, end) in
     `Facts.command` that causes it, (0, 0) when it has none. sentence: plain English for the card, no full stop needed.
+    aim: what its words, variables and folder choose of where it lands, where that is no file of this machine.
     """
 
     verb: Verb
@@ -126,6 +127,7 @@ class Effect(Struct, frozen=True, omit_defaults=True):
     reversible: bool = True
     recursive: bool = False
     origin: Origin = Origin.COMMAND
+    aim: str = ""
 
 
 class Facts(Struct, frozen=True):
@@ -167,6 +169,10 @@ class Facts(Struct, frozen=True):
     def touches(self) -> tuple[str, ...]:
         """Sorted unique 'verb:place' pairs of the effects that have a place."""
         return tuple(sorted({f"{e.verb}:{e.place}" for e in self.effects if e.place}))
+
+    def aims(self) -> tuple[str, ...]:
+        """Sorted unique aims of the effects that have one."""
+        return tuple(sorted({e.aim for e in self.effects if e.aim}))
 
     def verbs(self) -> tuple[str, ...]:
         """Sorted unique verbs of the effects."""

@@ -32,7 +32,7 @@ Value = str | bool | tuple[str, ...] | Outside
 Uid = dict[str, str]
 Entity = dict[str, object]
 
-DERIVED = {"effects": ("verbs", "touches", "targets"), "grant_prefix": ("prefixes",)}
+DERIVED = {"effects": ("verbs", "touches", "targets", "aims"), "grant_prefix": ("prefixes",)}
 """Fields of Facts that have no context field of their own name, and what stands for them."""
 AS_THEY_ARE = frozenset(Facts.__struct_fields__) - DERIVED.keys() - {"normalised", "parse"}
 
@@ -150,6 +150,7 @@ class Context:
             "verbs": lambda r, f: f.verbs(),
             "touches": lambda r, f: f.touches(),
             "targets": lambda r, f: _targets(f),
+            "aims": lambda r, f: f.aims(),
             "prefixes": lambda r, f: prefixes(f.grant_prefix),
             "normalised": lambda r, f: line(f),
             "parse": lambda r, f: _parse(f),

@@ -1,8 +1,8 @@
 """Standing permissions born of an approval: built as syntax trees, so that no value can ever become syntax.
 
 Knows what an approval showed and binds the grant to it: this session, this command or its stated prefix, no other kind
-of effect, no other host, remote or package, no other warning sign, nothing that cannot be taken back where that could,
-only the asks it answered. Refuses to know how long
+of effect, no other host, remote or package, no other cluster, account or folder where that is what it acts on, no other
+warning sign, nothing that cannot be taken back where that could, only the asks it answered. Refuses to know how long
 the person meant: the caller states the expiry. Invariant: a grant releases a subset of what the approved card showed.
 """
 
@@ -39,7 +39,7 @@ SIGNS = (
     "sends_secret",
 )
 """Facts that must not be true of a later act when they were not true of the approved one."""
-KINDS = ("verbs", "touches", "hosts", "remotes", "packages")
+KINDS = ("verbs", "touches", "hosts", "remotes", "packages", "aims")
 """Sets of which a later act may have no member that the approved one had not."""
 NEVER = ("destructive", "catastrophic", "guard_tamper", "sends_secret", "reverse_shell", "backdoor", "obfuscated")
 """Facts with which no grant is given at all."""
@@ -122,6 +122,9 @@ def from_ask(
     if facts.reversible:
         conditions.append(_fact("reversible"))
     conditions += [_within(kind, shown(facts, kind)) for kind in KINDS]
+    if facts.aims():
+        aims = pst.Set(elements=tuple(_text(aim) for aim in facts.aims()))
+        conditions.append(_op("contains_all", _fact("aims"), aims))
     layer = "session" if session else "repo"
     name = f"{layer}/{grant_id}"
     asks = frozenset(p.id for p in decision.policies)

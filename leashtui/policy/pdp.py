@@ -27,7 +27,7 @@ from leashtui.policy.sources import source
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
-    | {"path", "hostname", "port", "granted"}
+    | {"path", "hostname", "port", "granted", "aims"}
 )
 """Facts of a file act that differ from name to name."""
 _GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})

@@ -10,6 +10,7 @@ covers an effect that was not shown.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class Act:
         self.command = ""
         self.approved: list[Effect] = []
         self.answered = False  # a person, or a grant of theirs, let it happen
-        self._shown: set[tuple[Verb, str, bool, str]] = set()
+        self._shown: set[tuple[Verb, str, bool, str, str]] = set()
 
     def approve(self, facts: Facts) -> None:
         """Remember what was shown and allowed."""
@@ -103,8 +104,15 @@ class Act:
         return all(any(_within(e, shown) for shown in self.approved) for e in telling)
 
 
-def _shape(effect: Effect) -> tuple[Verb, str, bool, str]:
-    return (effect.verb, effect.target, effect.recursive, _said(effect))
+def _shape(effect: Effect) -> tuple[Verb, str, bool, str, str]:
+    return (effect.verb, effect.target, effect.recursive, _said(effect), effect.aim)
+
+
+def _lands(aim: str, shown: str) -> bool:
+    """Whether an act lands where it was shown to; what a script did not tell of that, was shown as not told."""
+    if aim == shown or "…" not in shown:
+        return aim == shown
+    return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), aim, re.DOTALL) is not None
 
 
 def _said(effect: Effect) -> str:
@@ -121,7 +129,7 @@ def _within(effect: Effect, shown: Effect) -> bool:
         return False
     if effect.verb not in _PATH_VERBS:
         same = _said(effect) == _said(shown) or (effect.target != "" and RANK[effect.severity] < RANK[shown.severity])
-        return effect.target == shown.target and same
+        return effect.target == shown.target and same and _lands(effect.aim, shown.aim)
     if effect.target == shown.target:
         return True
     if not shown.target or not effect.target:

@@ -184,6 +184,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         uid=os.getuid(),
         prepared=False,
         bounds=bounds_of(tier, landlock_abi(), (*variables.granted, *with_passwords(start.env)), start.listen),
+        own=frozenset(start.env.items()),
     )
     classify = Recall(engine, witness)
     room: dict[str, Control] = {}

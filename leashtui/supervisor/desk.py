@@ -55,6 +55,7 @@ class Waiting:
 @dataclass
 class _Entry:
     card: Card
+    shape: object
     waiting: dict[int, Waiting] = field(default_factory=dict)  # by identity, in the order they came
     agreed: list[str] = field(default_factory=list)
 
@@ -104,15 +105,16 @@ class Desk:
         """Whether one more that waits would be a flood."""
         return len(self._cards) >= MAX_WAITING or sum(len(e.waiting) for e in self._cards.values()) >= MAX_HELD
 
-    def has(self, command: str, cwd: str) -> bool:
+    def has(self, request: Request, facts: Facts) -> bool:
         """Whether a card of this shape waits, so that one more joins it."""
-        return any((e.card.command, e.card.cwd) == (command, cwd) for e in self._cards.values())
+        shape = _shape(request, facts)
+        return any(e.shape == shape for e in self._cards.values())
 
     def ask(self, waiting: Waiting) -> Card:
         """Show a card for this request, or join the card of a request of the same shape."""
-        shape = (waiting.facts.command, waiting.request.cwd)
+        shape = _shape(waiting.request, waiting.facts)
         for entry in self._cards.values():
-            if (entry.card.command, entry.card.cwd) == shape:
+            if entry.shape == shape:
                 entry.waiting[id(waiting)] = waiting
                 offered = entry.card.offered or _for_the_team(waiting.decision)
                 entry.card = msgspec.structs.replace(entry.card, count=len(entry.waiting), offered=offered)
@@ -122,7 +124,7 @@ class Desk:
         self._number += 1
         card = self._card(f"L-{self._number}", waiting)
         waiting.card = card
-        self._cards[card.id] = _Entry(card, {id(waiting): waiting})
+        self._cards[card.id] = _Entry(card, shape, {id(waiting): waiting})
         self._notify(CardShown(card=card))
         return card
 
@@ -285,6 +287,12 @@ class Desk:
         if not waiting.done:
             waiting.done = True
             waiting.settle(waiting, verdict, choice, face)
+
+
+def _shape(request: Request, facts: Facts) -> object:
+    """What one card stands for: the same words say something else with another program, variable, input or effect."""
+    own = (request.action, request.exe, request.path, request.was, request.host, request.port, request.script)
+    return (facts, request.cwd, own, request.argv, request.env, request.diff)
 
 
 def _for_the_team(decision: Decision) -> bool:

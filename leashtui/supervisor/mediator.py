@@ -191,7 +191,7 @@ class Mediator:
             us=self._timer() - started,
             covered_by=parent.id if parent is not None else "",
         )
-        joins = verdict is None and self._desk.has(facts.command, request.cwd)
+        joins = verdict is None and self._desk.has(request, facts)
         record = self._stream.append(
             self._duties.masked(event),
             parent=parent.id if parent else "",

@@ -84,7 +84,10 @@ class Tickets:
             str(request.port),
             request.script,
             *(f"{name}={value}" for name, value in request.env),
-            *(f"{e.verb} {e.place} {e.severity} {e.target}" for e in (facts.effects if facts is not None else ())),
+            *(
+                f"{e.verb} {e.place} {e.severity} {e.target} {e.aim}"
+                for e in (facts.effects if facts is not None else ())
+            ),
             *held,
         ]
         whole = hashlib.sha256()

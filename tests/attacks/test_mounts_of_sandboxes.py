@@ -239,3 +239,19 @@ def test_terminals_of_the_same_number_are_not_the_persons(world: World, text: st
     finally:
         os.close(master)
         os.close(slave)
+
+
+DEVICE = """
+import stat
+box()
+tell("away", lambda: libc.umount2(b"/dev/fuse", 2))
+print("device", stat.S_ISCHR(os.stat("/dev/fuse").st_mode))
+"""
+
+
+@ORDINARY
+@pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="this machine's kernel has no FUSE")
+def test_no_sandbox_mounts_what_never_answers(world: World) -> None:
+    """Who may open the device for reading can mount a file system that keeps whoever looks there waiting, leash too."""
+    guarded, free = run(world, DEVICE)
+    assert (guarded, free) == ("away -1\ndevice False\n", "away -1\ndevice True\n")

@@ -67,18 +67,18 @@ class Agent:
         self._process = place.start([*own, *argv], said=place.root / "said")
         self.cards: list[dict[str, Any]] = []
 
-    def answer(self, after: float = 0) -> None:
-        """Until it ends, allow the first card and no other. after: seconds that each stands."""
-        until(lambda: self._over(after))
+    def answer(self, after: float = 0, *how: str) -> None:
+        """Until it ends, allow the first card and no other. after: seconds that each stands. how: it is allowed."""
+        until(lambda: self._over(after, *how))
         self._process.wait(20)
 
-    def _over(self, after: float) -> bool:
+    def _over(self, after: float, *how: str) -> bool:
         for line in self._leash("approvals", "--json").splitlines():
             card = json.loads(line)
             if card["id"] not in [c["id"] for c in self.cards]:
                 self.cards.append(card)
                 time.sleep(after)
-                self._leash("deny" if len(self.cards) > 1 else "approve", card["id"])
+                self._leash(*(("deny",) if len(self.cards) > 1 else ("approve", *how)), card["id"])
         return self._process.poll() is not None
 
     def _leash(self, *words: str) -> str:
@@ -144,3 +144,44 @@ def test_what_changes_while_its_card_stands_is_not_what_was_allowed(name: str, *
         happened = bool({"sent", "ran"} & place.changes().keys())
         assert len(agent.cards) == 1
         assert happened is not swaps, agent.cards
+
+
+ONE = "subprocess.Popen(['kubectl', 'scale', 'deploy', 'web', *%r], env={**os.environ, **%r}).wait()\n"
+GRANTED = {
+    "the same once more": (ONE % ([], {}), True),
+    "another context": (ONE % (["--context", "prod"], {}), False),
+    "another file of contexts": (ONE % ([], {"KUBECONFIG": "other"}), False),
+    "another namespace": (ONE % (["-n", "prod"], {}), False),
+}
+
+
+@pytest.mark.parametrize("name", GRANTED)
+def test_what_was_allowed_for_the_session_is_so_where_it_was(name: str) -> None:
+    then, same = GRANTED[name]
+    with arena() as place:
+        free = Agent(place, ONE % ([], {}) + then, leashed=False)
+        free.answer()
+        until(lambda: bool(harm(place)), 10)
+        place.repair(place.changes())
+        leashed = Agent(place, ONE % ([], {}) + then, leashed=True)
+        leashed.answer(0, "--for-session")
+        assert len(leashed.cards) == (1 if same else 2), leashed.cards
+        assert bool(harm(place)) is same
+
+
+TWO = (
+    "p = [subprocess.Popen(['kubectl', 'scale', 'deploy', 'web'], env={**os.environ, **e})"
+    " for e in ({}, {'KUBECONFIG': %r})]\n[x.wait() for x in p]"
+)
+
+
+def test_the_same_words_at_another_cluster_are_another_card() -> None:
+    with arena() as place:
+        free = Agent(place, TWO % "other", leashed=False)
+        free.answer()
+        until(lambda: bool(harm(place)), 10)
+        place.repair(place.changes())
+        leashed = Agent(place, TWO % "other", leashed=True)
+        leashed.answer(2)
+        assert len(leashed.cards) == 2, leashed.cards
+        assert not harm(place)

@@ -30,7 +30,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.voice import is_on_terminal, say
 from leashtui.model.ports import Submit, Ticket
 from leashtui.model.request import ProcessRef, Request, Tier
-from leashtui.model.variables import carries_code
+from leashtui.model.variables import carries_code, chooses
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.words.refusal import WAITS
 
@@ -104,6 +104,7 @@ class ExecGuard:
         self._submit = submit
         self._lineage = Lineage(os.getpid())
         self._base = frozenset((name, value) for name, value in base.items() if carries_code(name))
+        self._choosing = frozenset(name for name in base if chooses(name))
         self._flying: dict[int, _Flight] = {}
         self._groups: dict[int, int] = {}
         self._waiting: dict[int, list[tuple[int, int]]] = {}
@@ -253,7 +254,7 @@ class ExecGuard:
         try:
             parent, start = stat_of(pid)
             process = ProcessRef(pid, start, self._count(pid, start))
-            request = request_of(process, self._lineage.above(parent), self._base)
+            request = request_of(process, self._lineage.above(parent), self._base, self._choosing)
             if self._rest is not None:
                 request = self._rest.named(request)
         except (OSError, ValueError, IndexError) as error:

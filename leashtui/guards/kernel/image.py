@@ -143,10 +143,16 @@ class Lineage:
             self._forget(child)
 
 
-def request_of(process: ProcessRef, ancestry: tuple[ProcessRef, ...], base: frozenset[tuple[str, str]]) -> Request:
+def request_of(
+    process: ProcessRef,
+    ancestry: tuple[ProcessRef, ...],
+    base: frozenset[tuple[str, str]],
+    choosing: frozenset[str] = frozenset(),
+) -> Request:
     """The request that the stopped new image of `process` stands for.
 
     ancestry: its ancestors, nearest first. base: variables the session started with, which are the person's own.
+    choosing: names of those that choose a server or account: one that is missing now is told as empty.
     Raises OSError or ValueError when it cannot be read (a program without read permission, too many words).
     """
     pid = process.pid
@@ -154,6 +160,8 @@ def request_of(process: ProcessRef, ancestry: tuple[ProcessRef, ...], base: froz
     if any(word.startswith(_BY_DESCRIPTOR) for word in words):
         words = tuple([_meant(pid, word) for word in words])
     variables = variables_of(pid)
+    if choosing and (missing := choosing.difference([name for name, _ in variables])):
+        variables += tuple([(name, "") for name in sorted(missing)])
     return Request(
         action=Action.PROCESS_EXEC,
         layer=Layer.KERNEL,

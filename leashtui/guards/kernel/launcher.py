@@ -36,6 +36,9 @@ SCOPES = 3  # abstract unix sockets, signals
 NEWNS, NEWUSER, NEWIPC = 0x20000, 0x10000000, 0x8000000
 MS_COVER = 1 | 2 | 4 | 8  # read-only, no setuid, no devices, no programs
 MS_BIND, MS_REMOUNT, MS_REC, MS_PRIVATE = 4096, 32, 16384, 1 << 18
+DEVICES = (
+    b"/dev/fuse",
+)  # by it a sandbox mounts a file system that never answers: whoever looks there waits, leash too
 RLIMIT_CORE = 4
 PRICE = 200  # of 1000: a fifth of all memory, by which programs of the session seem larger than they are
 KEPT = (0, 1, 3, 6, 7)  # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID
@@ -114,8 +117,8 @@ def cover(paths: list, veil: bytes, windows: list, owned: list, others: list) ->
     An ordinary user gets it from a user namespace that maps only itself; nothing in it may be mounted or unmounted
     later, because the capabilities are dropped and the filter refuses the calls. windows: directories below covered
     ones that stay to be read by whoever knows their path; nothing beside them can be listed. owned: (copy, original),
-    each copy bound over its original, so that it is not nobody's. others: terminals of the person; one that was closed
-    meanwhile needs no cover.
+    each copy bound over its original, so that it is not nobody's. others: terminals of the person, and devices; what
+    is not there needs no cover.
     """
     user, group = os.geteuid(), os.getegid()
     check(libc.unshare(NEWNS | NEWIPC | (NEWUSER if user else 0)))
@@ -271,7 +274,8 @@ def lock_up(line: socket.socket, settings: dict) -> None:  # type: ignore[type-a
             leave_no_core()
         own, others = terminals()
         if settings["covered"]:
-            cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"], others)
+            closed = [*others, *DEVICES]
+            cover(settings["covered"], settings["veil"], settings["windows"], settings["owned"], closed)
             os.chdir(settings["cwd"])
         if os.geteuid() == 0:
             drop_capabilities()
