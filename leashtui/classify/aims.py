@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import shlex
 from typing import TYPE_CHECKING
 
 from leashtui.classify.options import Options
@@ -98,21 +99,27 @@ def aim_of(
         words = [word for word in options.args if word != "--"]
         inside = name in _HOLDERS and not _INSIDE.isdisjoint(sub.split())
         told = inside and not any(word.rpartition("/")[2] in _TOLD for word in words[1:2])
-        parts += [show(word) for word in (words[:2] if told else words)]
+        parts += [_told(word) for word in (words[:2] if told else words)]
     short = frozenset(_SHORT.get(name, "").split())
     given = {option: "" for option in options.given if option in short or _LONG.match(option)}
     given = {o: v for o, v in given.items() if o not in {n for n, _ in options.values}}
-    chosen = [f"{o}={show(v)}" for o, v in options.values if o in short or _LONG.match(o)]
+    chosen = [f"{o}={_told(v)}" for o, v in options.values if o in short or _LONG.match(o)]
     parts += sorted({*chosen, *given})
     named = {n: " ".join(v) for n, v in state.vars.items() if v and chooses(n)}
     named.update({n: str(v) for n, v in env if chooses(n)})
-    parts += sorted(f"{n}={show(v)}" for n, v in named.items() if (n, v) not in setting.own)
+    parts += sorted(f"{n}={_told(v)}" for n, v in named.items() if (n, v) not in setting.own)
     if verb in _PLACED and (name not in _ANYWHERE or sub.startswith("compose")):
         parts.append(f"in {show(_folder(name, state.cwd, setting.workspace.root, setting.probe) or UNKNOWN)}")
     text = " ".join(parts)
     if len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]} {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _told(word: str) -> str:
+    """A word as it is shown, quoted where it holds more than one."""
+    text = show(word)
+    return text if len(text.split()) == 1 and "'" not in text else shlex.quote(text)
 
 
 def _folder(name: str, cwd: str, root: str, probe: Probe) -> str:

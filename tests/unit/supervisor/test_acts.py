@@ -9,7 +9,7 @@ from leashtui.classify import summary
 from leashtui.classify.ledger import Ledger
 from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
-from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.acts import Act, Acts
 
 
 @pytest.mark.parametrize(
@@ -229,3 +229,26 @@ def test_the_agents_own_program_reaches_out_where_the_agent_itself_started_it(
         acts.ran(made, facts_of())
     connect = Request(Action.NET_CONNECT, Layer.KERNEL, "/", ("x",), then or exe, host="192.0.2.1", process=process)
     assert acts.foresaw(connect, facts_of(Effect(Verb.NET_CONNECT, "192.0.2.1:443"))) is expected
+
+
+@pytest.mark.parametrize(
+    ("shown", "aim", "within"),
+    [
+        ("--context=a", "--context=a", True),
+        ("--context=a", "--context=b", False),
+        ("--context=…", "--context=b", True),
+        ("--context=… in /w", "--context=b in /w", True),
+        ("--context=… in /w", "--context=b in /x", False),
+        ("a … b … c", "a 1 b 2 c", True),
+        ("a … b … c", "a 1 2 c", False),
+        ("aa…aa", "aaa", False),
+        ("…" * 300 + "x", "y" * 400, False),
+        ("a…" * 200 + "x", "a" * 400, False),
+    ],
+    ids=range(10),
+)
+def test_what_was_not_told_of_where_it_lands_may_be_anything(shown: str, aim: str, within: bool) -> None:
+    parent = Act("1", AGENT)
+    effect = Effect(Verb.CLOUD_CHANGE, "", Place.NONE, "changes a cluster", severity=Severity.HIGH, aim=shown)
+    parent.approve(facts_of(effect))
+    assert parent.covers(facts_of(msgspec.structs.replace(effect, aim=aim)), same=False) is within
