@@ -153,7 +153,7 @@ def are_own_stashes(call: Call, words: list[Word]) -> bool:
     if len(named) > 1 or (named and (found is None or words[0] != "drop")) or not _is_here(call):
         return False
     if call.machine.is_ahead and "stash" in call.machine.does:
-        return True
+        return "unstash" in call.machine.does  # else what is put aside only then is nowhere else
     number = (found[1] or found[2]) if found is not None else "0"
     return _are_own(call, "stash", number if words[0] == "drop" else "")
 
@@ -282,6 +282,7 @@ def stashes(call: Call) -> None:
     """Edits are put aside by this command: what is left then, git will be asked about when it starts."""
     call.state.assign("git stash", Word("made"))
     call.machine.does.add("stash")
+    call.machine.does.discard("unstash")
 
 
 def names(call: Call, ref: str) -> None:

@@ -306,8 +306,10 @@ def _stash(call: Call, options: Options, words: list[Word]) -> None:
     """Stashing keeps work; `drop` and `clear` have a table of their own."""
     if not words or words[0] in ("push", "save") or words[0].startswith("-"):
         stashes(call)
-    elif words[0] == "store":
-        call.machine.does.add("stash")
+    elif words[0] == "apply":
+        call.machine.does.add("unstash")
+    elif words[0] == "store" and "stash" not in call.machine.does:
+        call.machine.does |= {"stash", "unstash"}  # of what lies in the work tree
 
 
 def _worktree(call: Call, options: Options, words: list[Word]) -> None:

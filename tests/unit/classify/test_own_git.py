@@ -270,6 +270,13 @@ def test_a_stash_may_be_dropped_whose_files_are_out_again(own: str, command: str
 def test_what_a_text_stashes_is_judged_when_git_drops_it() -> None:
     engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
     assert not LOSES & {e.verb for e in engine.text("git stash && git stash apply && git stash drop", CWD).effects}
+    for line in (
+        "git stash && git stash drop",
+        "git stash apply; git stash; git stash drop",
+        "git stash; git stash store HEAD; git stash clear",
+    ):
+        engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN)
+        assert LOSES & {e.verb for e in engine.text(line, CWD).effects}, line
     request = Request(Action.PROCESS_EXEC, Layer.KERNEL, CWD, ("git", "stash", "drop"), exe="/usr/bin/git")
     assert LOSES & {e.verb for e in engine(request).effects}
 
