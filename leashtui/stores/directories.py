@@ -31,7 +31,7 @@ def _place(variable: str, fallback: Callable[[str], str]) -> Path:
         warnings.simplefilter("ignore")
         try:
             return Path(fallback(APP))
-        except OSError as error:  # somebody else was first to make the folder in /tmp
+        except (OSError, RuntimeError) as error:  # somebody was first to make the folder in /tmp; there is no home
             what = f"there is no place for leash's sockets and logs: {error}"
             raise LeashError(what, f"set {variable} to a directory of your own", Exit.STORE) from error
 

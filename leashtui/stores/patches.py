@@ -149,9 +149,13 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def tidy(path: Path) -> None:
-    """Take away what writers of this file left beside it that were killed before they were done."""
+    """Take away what writers of this file left beside it that were killed before they were done, if it can be seen."""
     real = Path(os.path.realpath(path))
-    for draft in real.parent.glob(glob.escape(f".{real.name}.") + f"{_DRAFT}-*"):
+    try:
+        found = list(real.parent.glob(glob.escape(f".{real.name}.") + f"{_DRAFT}-*"))
+    except OSError:
+        return
+    for draft in found:
         writer = draft.name.rsplit("-", 2)[1]
         if writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
             with contextlib.suppress(OSError):

@@ -60,6 +60,8 @@ class Pins:
         except FileNotFoundError:
             self._stamp, self._known = None, {}
             return self._known
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}", f"make {self._path.parent} readable") from error
         stamp = (found.st_mtime_ns, found.st_ino)
         if stamp != self._stamp:
             self._known = dict(self._read().servers)

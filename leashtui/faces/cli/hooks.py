@@ -93,7 +93,7 @@ def _load(path: Path) -> tuple[bytes | None, str]:
     try:
         return raw, (raw or b"").decode("utf-8")
     except ValueError as error:
-        raise LeashError(f"{path}: not UTF-8", "mend it, then try again") from error
+        raise LeashError(f"{path}: not UTF-8", "mend it, then try again", Exit.USAGE) from error
 
 
 def _is_ours(entry: str) -> bool:
@@ -114,7 +114,7 @@ def _with(raw: bytes | None, text: str, settings: Settings, path: Path) -> tuple
         bare = splice.without(text, _is_ours, _before(patch))
         whole = splice.add(bare, settings.hooks)
     except ValueError as error:
-        raise LeashError(f"{path}: not JSON: {error}", "mend it, then try again") from error
+        raise LeashError(f"{path}: not JSON: {error}", "mend it, then try again", Exit.USAGE) from error
     return None if raw is None else bare.encode(), whole.encode()
 
 
@@ -127,7 +127,7 @@ def _show(path: Path, before: bytes | None, after: bytes | None) -> None:
 def _install(agent: Adapter, settings: Settings, path: Path) -> int:
     raw, text = _load(path)
     if settings.whole and raw is not None and _MARK not in text:
-        raise LeashError(f"{path} is somebody else's", "move it, then try again")
+        raise LeashError(f"{path} is somebody else's", "move it, then try again", Exit.USAGE)
     bare, after = _with(raw, text, settings, path)
     if raw == after:
         patches.tidy(path)
@@ -157,7 +157,7 @@ def _remove(agent: Adapter, settings: Settings, path: Path) -> int:
     try:
         after = None if settings.whole else splice.without(text, _is_ours, _before(patch)).encode()
     except ValueError as error:
-        raise LeashError(f"{path}: not JSON: {error}", "take leash's entries out by hand") from error
+        raise LeashError(f"{path}: not JSON: {error}", "take leash's entries out by hand", Exit.USAGE) from error
     _show(path, raw, after)
     if after is None:
         path.unlink()

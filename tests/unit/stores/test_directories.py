@@ -51,3 +51,16 @@ def test_a_place_that_somebody_else_took_is_named(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LeashError, match="owned by uid 8") as told:
         directories.runtime_dir()
     assert "LEASH_RUNTIME_DIR" in told.value.hint
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container does it: a number that no user has, and no HOME."""
+
+    def homeless(app: str) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("LEASH_STATE_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_state_dir", homeless)
+    with pytest.raises(LeashError, match="could not determine the home directory") as told:
+        directories.state_dir()
+    assert "LEASH_STATE_DIR" in told.value.hint

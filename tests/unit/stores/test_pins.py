@@ -68,3 +68,9 @@ def test_a_server_that_was_forgotten_is_met_for_the_first_time(pins: Pins) -> No
     assert pins.of(SERVER) is None
     with pytest.raises(StoreError):
         pins.accept("nobody")
+
+
+def test_a_state_that_cannot_be_reached_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Not a directory"):
+        Pins(tmp_path / "file" / "state").all()
