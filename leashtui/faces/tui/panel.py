@@ -207,10 +207,10 @@ class Panel:
             self._edit(name, character, now)
         elif self.palette is not None:
             self._choose(name, character, ready, now)
-        elif self.deeds.report is not None and (character == "!" or name == "exclamation_mark"):
-            self.deeds.confirm()
         elif self.queue.confirming is not None or self.killing:
             self._second(name, character, ready, now)
+        elif self.deeds.report is not None and (character == "!" or name == "exclamation_mark"):
+            self.deeds.confirm()
         else:
             self._first(name, ready, now, character)
         return False

@@ -14,7 +14,7 @@ from leashtui.faces.tui.panel import Panel
 from leashtui.model.card import Choice
 from leashtui.model.event import Answered, GrantAdded
 from leashtui.model.verdict import By, Ruling, Verdict
-from leashtui.model.wire import Answer, CardShown, FaceMessage
+from leashtui.model.wire import Answer, Brake, CardShown, FaceMessage
 from leashtui.supervisor.config import PanelAction
 
 
@@ -127,6 +127,16 @@ def test_undo_of_an_act_is_about_that_act_and_says_so_where_only_its_files_can_b
     person.ran.pop()[1](0, ["01K5Q8: nothing to undo"])  # it names no file either: nothing is offered
     person.press("!")
     assert person.ran == [] and "nothing to undo" in str(person.panel.deeds.report)
+
+
+def test_a_session_is_killed_whatever_is_open() -> None:
+    """`!` is what was asked last: the page of an undo that is open, shown first or done, takes none of it."""
+    person = Person()
+    person.press("u")
+    person.ran.pop()[1](0, ["restore: /home/ada/proj/api/a.py", "    -x"])
+    person.press("K", "!")
+    assert person.sent == [Brake("kill")]
+    assert person.ran == []
 
 
 def test_the_trace_is_what_the_log_command_prints() -> None:
