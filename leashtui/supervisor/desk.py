@@ -236,7 +236,10 @@ class Desk:
         decisions = [w.decision for w in entry.waiting.values()]
         needed = max(map(_approvers, decisions))
         if who == self._owner and any("approver:other" in d.obligations for d in decisions):
-            return f"{entry.card.id} needs somebody else than {who}: a policy asks for other eyes"
+            return (
+                f"{entry.card.id} needs somebody else than {who}: a policy asks for other eyes. Whoever you invite"
+                f" (leash invite) can allow it; you can deny it"
+            )
         if who not in entry.agreed:
             entry.agreed.append(who)
         if len(entry.agreed) < needed:

@@ -14,7 +14,7 @@ from leashtui.words.plain import count
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 
-OTHER_EYES = "somebody else than the session's person has to allow it"
+OTHER_EYES = "somebody else than the session's person has to allow it: leash invite"
 
 
 def rank(severity: Severity) -> int:

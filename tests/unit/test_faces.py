@@ -108,6 +108,6 @@ def test_a_face_that_has_long_work_after_its_hello_is_not_turned_away(
 
 
 def test_who_is_asked_in_lines_hears_that_somebody_else_has_to_allow_it() -> None:
-    other = "  somebody else than the session's person has to allow it"
+    other = "  somebody else than the session's person has to allow it: leash invite"
     assert other in ask(force_push(other=True))
     assert other not in ask(force_push())
