@@ -31,7 +31,7 @@ from leashtui.supervisor.limits import Limits
 from leashtui.supervisor.taint import WEB, Taint
 from leashtui.supervisor.tickets import handed_over
 from leashtui.words.consequence import consequence
-from leashtui.words.refusal import approved_late, refusal, ticket
+from leashtui.words.refusal import REFUSED_BEFORE, approved_late, refusal, ticket
 
 _OUTWARD = frozenset(
     {
@@ -320,7 +320,7 @@ class Mediator:
             if self._posture is Posture.LOCKDOWN:
                 by, why = By.POLICY, "this session is in lockdown, so what would be asked is refused"
             elif self._breaker.open(facts):
-                by, why = By.LOCK, "the same act was refused before in other words"
+                by, why = By.LOCK, REFUSED_BEFORE
             elif not self._can_ask():
                 by = By.NOBODY
             elif self._desk.full():

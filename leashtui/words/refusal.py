@@ -27,6 +27,8 @@ _NEXT = {
 
 WAITS = "leash: a person has to answer first; nothing of this has run yet."
 """What a held program says now and then, where its caller counts the time from the last output."""
+REFUSED_BEFORE = "the same act was refused before in other words"
+"""Why nobody is asked about an act that was refused twice."""
 INSTEAD = "run this instead: "
 """How a person's words begin who edited the command."""
 _INSTEAD = "Run exactly what the person wrote; it is judged like any other command."

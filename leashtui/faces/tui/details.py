@@ -18,6 +18,7 @@ from leashtui.model.event import Answered, Asked, Decided, FileChanged, Notice, 
 from leashtui.words.consequence import names
 from leashtui.words.inner import inner
 from leashtui.words.plain import count, duration
+from leashtui.words.refusal import REFUSED_BEFORE
 from leashtui.words.timeline import tell
 
 _LABEL = 9
@@ -106,6 +107,8 @@ class _Page:
         self.labelled("undo", facts.undo)
         if verdict is not None and verdict.feedback:
             self.labelled("told", verdict.feedback)
+            if REFUSED_BEFORE in verdict.feedback:
+                self.labelled("again", AGAIN)
 
     def _changed(self, event: FileChanged, time: str) -> None:
         moved = f" -> {event.to}" if event.to else ""
@@ -119,6 +122,9 @@ class _Page:
             self.lines += fold(line, self.width, style)
         if not event.diff:
             self.lines.append(Text("no diff: empty, too big or not text", self.look.muted, end=""))
+
+
+AGAIN = "it was refused twice, so nobody is asked any more in this session: run it yourself, or start another session"
 
 
 def tell_verdict(event: Decided) -> str:

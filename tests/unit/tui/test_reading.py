@@ -18,6 +18,7 @@ from leashtui.model.event import Answered, FileChanged, GrantAdded, GrantRevoked
 from leashtui.model.facts import Place
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Answer, CardShown, FaceMessage, Recorded, Revoke
+from leashtui.words.refusal import REFUSED_BEFORE, refusal
 
 LOOK = coloured()
 
@@ -130,6 +131,17 @@ def test_details_say_who_decided_and_what_changed() -> None:
         assert expected in words
     for line in DIFF.splitlines()[3:]:
         assert line.strip() in words
+
+
+def test_what_was_refused_twice_says_how_it_may_still_be_done() -> None:
+    def shown(why: str) -> str:
+        line = refusal(by=By.LOCK, what="removes src", why=why)
+        event = replace(decided("rm -rf src", Ruling.DENY), verdict=Verdict(Ruling.DENY, By.LOCK, line))
+        (row,) = made(event).rows()
+        return " ".join(line.plain.strip() for line in draw_details(row, LOOK, 80, lambda _: "12:00:00"))
+
+    assert "start another session" in shown(REFUSED_BEFORE)
+    assert "start another session" not in shown("too many acts wait for an answer already")
 
 
 @pytest.mark.parametrize("width", [24, 44, 80])
