@@ -39,7 +39,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     mode: type and permissions before. link: a symbolic link's target. to: where it was moved, or with what it changed
     places. why: left out, because. act: id of the act whose process did it, '' where that is not known. inode: of a
     file that had other names as well, 0 otherwise. In the log, a
-    line `by` says it of a path that was made without us, a line `left` names what was lost and not kept.
+    line `by` says it of a path that was made without us, a line `left` names what was lost and not kept, a line `void`
+    takes back the `count` steps before it, which did not happen.
     """
 
     what: str
@@ -52,6 +53,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     why: str = ""
     act: str = ""
     inode: int = 0
+    count: int = 0
 
 
 Sign = tuple[int, int, int]
@@ -100,14 +102,19 @@ class Keeping:
         self._touched: dict[str, None] = {}
         self._room = CAP
         self._count = 0
+        self._noted: list[Step] = []  # of the deed that is being told of
+        self._marks = 0
 
     def before(
         self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0, *, lossy: bool = True
     ) -> bool:
         """A deed of this thread is about to happen to `name` in the directory `spot_fd`. Never raises. Unless it may be
-        lossy: False where what it loses is worth keeping and cannot be kept."""
+        lossy: False where what it loses is worth keeping and cannot be kept. kind: as a step's, or came, which is moved
+        and made by the session."""
         loses = kind in ("gone", "changed") and not lossy
-        if self._skips(path) or self._count >= _MOST:
+        if kind == "came":
+            kind, path, to = ("made", to, "") if self._skips(path) else ("moved", path, to)
+        if (self._skips(path) and not (to and not self._skips(to))) or self._count >= _MOST:
             if kind in ("gone", "changed") and len(self._left) < MOST_LEFT and self._bulk(path):
                 self._leave(path)
             return not loses or self._skips(path)
@@ -118,7 +125,9 @@ class Keeping:
             step = self._kept(kind, spot_fd, name, path, to)
             if step.why and loses:
                 return False
-            self._note(msgspec.structs.replace(step, act=act))
+            step = msgspec.structs.replace(step, act=act)
+            self._note(step)
+            self._noted.append(step)
         except (OSError, ValueError, LeashError):
             self._count = _MOST  # the store itself does not work: nothing more is kept, the log says up to where
             return not loses
@@ -128,6 +137,22 @@ class Keeping:
         if kind in ("changed", "made"):
             self._seen[path] = act
         return True
+
+    def mark(self) -> int:
+        """A deed begins."""
+        self._noted.clear()
+        self._marks += 1
+        return self._marks
+
+    def void(self, mark: int) -> None:
+        """The deed that began then did not happen: its steps are not to be taken, and what they kept is kept anew."""
+        if mark != self._marks or not self._noted:
+            return
+        for step in self._noted:
+            self._seen.pop(step.path, None)
+        with contextlib.suppress(OSError, ValueError, LeashError):
+            self._note(Step("void", "", count=len(self._noted)))
+        self._noted.clear()
 
     def has(self, path: str) -> bool:
         """Whether this session touched `path`, and keeps what lies there when it goes."""
@@ -177,9 +202,15 @@ class Keeping:
         return step.why
 
     def _kept(self, kind: str, folder: int, name: bytes, path: str, to: str) -> Step:
-        if kind in ("made", "moved", "swapped"):
+        if kind in ("made", "swapped") or (kind == "moved" and not self._skips(to)):
             return Step(kind, path, to=to)
         found = os.lstat(name, dir_fd=folder)
+        if kind == "moved":  # to where nothing is kept of what becomes of it
+            step = Step(kind, path, to=to)
+            if stat.S_ISREG(found.st_mode):
+                copied = self._kept("copied", folder, name, path, "")
+                step = step if copied.why else msgspec.structs.replace(copied, what="gone")
+            return step
         step = Step(kind, path, found.st_mode, mtime=found.st_mtime_ns, inode=found.st_ino if found.st_nlink > 1 else 0)
         if stat.S_ISLNK(found.st_mode):
             return msgspec.structs.replace(step, link=os.fsdecode(os.readlink(name, dir_fd=folder)))

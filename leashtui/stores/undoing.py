@@ -7,6 +7,7 @@ was taken is not taken again, and nothing is written over where the step before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ import msgspec
 
 from leashtui.model.errors import StoreError
 from leashtui.stores.undo import AFTER, DONE, LOG, Sign, Step, copy_bytes, escape, sign_of, unescape
+
+_NOT_EMPTY = "not empty: in it lies what undo does not keep, or what was made since"
 
 
 class Kept:
@@ -89,12 +92,13 @@ class Kept:
         """Undo the steps; each with '' or why it could not be done. A path that a step could not free is left alone by
         those after it."""
         stuck: set[str] = set()
+        needed = {step.path for step in steps if step.what == "moved"}
         done: list[Step] = []
         try:
             for step in steps:
                 try:
                     blocked = step.path in stuck and os.path.lexists(step.path)
-                    why = "the step before could not be taken" if blocked else self._undo(step)
+                    why = "the step before could not be taken" if blocked else self._undo(step, needed)
                 except OSError as error:
                     why = error.strerror or str(error)
                 if why and step.what in ("moved", "swapped"):
@@ -116,7 +120,8 @@ class Kept:
             with contextlib.suppress(OSError):
                 (self.directory / AFTER).write_bytes(msgspec.json.encode(after))
 
-    def _undo(self, step: Step) -> str:
+    def _undo(self, step: Step, needed: set[str]) -> str:
+        """'' or why not. needed: names under which something else is to be moved back."""
         path = step.path
         if step.why:
             return step.why
@@ -136,8 +141,8 @@ class Kept:
             os.rename(draft, step.to)
         elif step.what == "made":
             if os.path.isdir(path) and not os.path.islink(path):
-                os.rmdir(path)
-            elif os.path.lexists(path):
+                return _remove_folder(path, needed=path in needed)
+            if os.path.lexists(path):
                 os.unlink(path)
         elif stat.S_ISDIR(step.mode):
             os.makedirs(path, exist_ok=True)
@@ -179,6 +184,21 @@ class Kept:
         return True
 
 
+def _remove_folder(path: str, *, needed: bool) -> str:
+    """'' or why not. needed: the name is for something else; what is in the folder goes aside then. Raises OSError."""
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        aside = f"{path}.leash-left"
+        if not needed or os.path.lexists(aside):
+            return _NOT_EMPTY
+        os.rename(path, aside)
+        return f"{_NOT_EMPTY}: it is {os.path.basename(aside)} now"
+    return ""
+
+
 def _replaces(before: Sequence[Step], step: Step) -> bool:
     """Whether a step moved something over a file that was there. before: the step before it, if there is one."""
     return step.what == "moved" and any(b.what == "gone" and b.path == step.to for b in before)
@@ -209,17 +229,26 @@ def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:
 
 
 def _told(steps: list[Step]) -> Iterator[Step]:
-    """The steps, each with the act that a later line names."""
+    """The steps that happened, each with the act that a later line names."""
     acts: dict[str, list[str]] = {}
     for step in steps:
         if step.what == "by":
             acts.setdefault(step.path, []).append(step.act)
-    for step in steps:
-        if step.what in ("by", "left"):
-            continue
+    for step in _happened(steps):
         if step.what == "made" and not step.act and acts.get(step.path):
             step = msgspec.structs.replace(step, act=acts[step.path].pop(0))
         yield step
+
+
+def _happened(steps: list[Step]) -> list[Step]:
+    """The steps without those that a later line takes back."""
+    found: list[Step] = []
+    for step in steps:
+        if step.what == "void":
+            del found[len(found) - step.count :]
+        elif step.what not in ("by", "left"):
+            found.append(step)
+    return found
 
 
 def _below(path: str, folder: str) -> bool:

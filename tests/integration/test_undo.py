@@ -385,3 +385,40 @@ def test_what_git_takes_back_unasked_comes_back(world: World) -> None:
     assert (place / "kept.md").read_text() == "committed\n"
     world.leash("undo")
     assert (place / "kept.md").read_text() == "unsaved\n"
+
+
+ODD = """
+import ctypes, os, subprocess
+exchange = lambda one, other: ctypes.CDLL(None).renameat2(-100, one, -100, other, 2)
+def fails(*names):
+    try: os.rename(*names)
+    except OSError: return
+    raise SystemExit(f"done: {names}")
+fails("empty", "notes"); fails("notes", "empty"); fails("src", "src/within")
+os.rename("notes", "notes"); os.rename("twin", "long"); exchange(b"one", b"one")
+os.rename("node_modules/made", "came")
+os.rename("src", "old"); os.mkdir("src"); open("src/made.o", "w").write("built")
+open("draft", "w").write("1"); os.rename("draft", "node_modules/new"); os.remove("node_modules/new")
+open("node_modules/gen", "w").write("2"); os.rename("node_modules/gen", "over")
+open("node_modules/gen", "w").write("3"); os.rename("node_modules/gen", "over")
+"""
+
+
+@strict
+def test_renames_that_did_not_happen_or_led_to_where_nothing_is_kept(world: World) -> None:
+    """One that failed, or of a file to itself, once stood in the way of all that was done to these names before."""
+    prepare(world.workspace)
+    (world.workspace / "empty").mkdir()
+    os.link(world.workspace / "long", world.workspace / "twin")
+    before = picture(world.workspace)
+    agent = world.script("agent.py", ODD)
+    done = world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
+    assert done.returncode == 0, done
+    done = world.leash("undo")
+    place = world.workspace
+    after = picture(place)
+    assert {name: what for name, what in after.items() if name in before} == before
+    assert sorted(after.keys() - before) == ["src.leash-left", "src.leash-left/made.o"]
+    assert (place / "node_modules" / "made").read_text() == "before"
+    assert done.returncode == 1 and done.stdout.count("NOT ") == 1, done
+    assert f"NOT remove: {place}/src (not empty" in done.stdout and "it is src.leash-left now)" in done.stdout

@@ -475,11 +475,16 @@ class FileGuard:
         if fd >= 0:
             self._notes.keep_behind(deed, fd, notice.tid, lossy=lossy)
         held, places = by or (fd, spots)
+        mark = self._notes.mark()
         with borrowed(notice.tid, self._masks, makes=bool(spots) and spots[-1].found is None):
             if deed.kind is not Kind.OPEN or fd < 0:
                 self._notes.keep(deed, spots, notice.tid, lossy=lossy)
             if deed.kind is not Kind.OPEN:
-                hands.do_at(deed, places, held)
+                try:
+                    hands.do_at(deed, places, held)
+                except OSError:
+                    self._notes.void(deed, mark)
+                    raise
                 self._notes.remember(deed, spots, notice.tid)
                 self._listener.answer(notice.id)
                 self._notes.teach(deed, spots)

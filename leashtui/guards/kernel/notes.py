@@ -29,8 +29,17 @@ class Keeper(Protocol):
     def before(
         self, kind: str, spot_fd: int, name: bytes, path: str, to: str = "", tid: int = 0, *, lossy: bool = True
     ) -> bool:
-        """kind: gone, changed, made, moved or swapped (`to` a path). tid: who does it. Called before the deed; never
-        raises. lossy: it is done whatever is lost. False: what is worth keeping would be lost; nothing was noted."""
+        """kind: gone, changed, made, moved, came (moved, and the session's own) or swapped (`to` a path). tid: who does
+        it. Called before the deed; never raises. lossy: it is done whatever is lost. False: what is worth keeping would
+        be lost; nothing was noted."""
+        ...
+
+    def mark(self) -> int:
+        """How far the log is."""
+        ...
+
+    def void(self, mark: int) -> None:
+        """What was noted since then did not happen."""
         ...
 
     def tape(self, path: str) -> int:
@@ -67,6 +76,14 @@ def _only_new(deed: Deed) -> bool:
     return deed.kind is Kind.OPEN and deed.flags & _FRESH == _FRESH
 
 
+def _changes_nothing(deed: Deed, spots: list[Spot]) -> bool:
+    """Whether both names of a rename are the same file's: then the kernel does nothing."""
+    if deed.kind is not Kind.RENAME:
+        return False
+    one, other = spots[0].found, spots[-1].found
+    return one is not None and other is not None and os.path.samestat(one, other)
+
+
 class Notes:
     """Of one session. keeper: None keeps nothing. may_make: whether this real path may be written unasked."""
 
@@ -85,6 +102,8 @@ class Notes:
         kind = ""
         if last.found is not None and _only_new(deed):  # it will fail: nothing is lost or moved
             return
+        if _changes_nothing(deed, spots):
+            return
         if deed.kind is Kind.RENAME and deed.flags & _EXCHANGE:
             self._keeper.before("swapped", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
             return
@@ -100,7 +119,19 @@ class Notes:
         if deed.kind is Kind.RENAME:
             if is_backup(spots[0].path, last.path):  # a name that may be removed or written over unasked
                 self._keeper.before("changed", spots[0].fd, spots[0].name, spots[0].path, "", tid)
-            self._keeper.before("moved", spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
+            own = spots[0].path in self.made and not spots[0].is_folder
+            kind = "came" if own else "moved"
+            self._keeper.before(kind, spots[0].fd, spots[0].name, spots[0].path, last.path, tid)
+
+    def mark(self) -> int:
+        """How far undo's log is, for `void`."""
+        return self._keeper.mark() if self._keeper is not None else 0
+
+    def void(self, deed: Deed, mark: int) -> None:
+        """The deed failed. Only a rename that did not happen must not be undone: anything else that was noted comes to
+        what is there anyway, and may have happened in part."""
+        if self._keeper is not None and deed.kind is Kind.RENAME:
+            self._keeper.void(mark)
 
     def keep_behind(self, deed: Deed, fd: int, tid: int, *, lossy: bool) -> None:
         """As `keep`, for a deed on what our descriptor `fd` is of the caller's."""
