@@ -82,6 +82,13 @@ def _tag(facts: Facts, git: Repository, words: list[str]) -> Iterator[str]:
             yield f"git tag {'' if drops else '-f '}{name} {found}"
 
 
+def _reference(facts: Facts, git: Repository, words: list[str]) -> Iterator[str]:
+    """`update-ref`, of one reference."""
+    named = _named(words)
+    if named and named[0].startswith("refs/") and (found := _id(git, named[0])):
+        yield f"git update-ref {named[0]} {found}"
+
+
 def _head(facts: Facts, git: Repository, words: list[str]) -> Iterator[str]:
     """An amended commit, a rebased branch."""
     if _changes(facts) and (found := _id(git, "HEAD")):
@@ -123,6 +130,7 @@ _WAYS: dict[str, Callable[[Facts, Repository, list[str]], Iterator[str]]] = {
     "checkout": _moved,
     "switch": _moved,
     "tag": _tag,
+    "update-ref": _reference,
     "commit": _head,
     "rebase": _head,
     "reset": _reset,

@@ -72,6 +72,8 @@ def state(root: Path) -> tuple[str, str, str]:
         "git switch -C old",
         "git tag -d v1",
         "git tag -f v1 old",
+        "git update-ref -d refs/heads/old",
+        "git update-ref refs/heads/old main",
         "git commit --amend -m other",
         "git rebase main",
         "git reset --hard HEAD~1",
