@@ -309,7 +309,7 @@ def _deeds(call: Call, spec: Spec, options: Options, deeds: tuple[str, ...], say
             call.reads |= Taint.SECRET
         usual = _SAYS.get(what.verb, "{tool} {sub} " + what.verb)
         usual = _SAYS_LOST.get(what.verb, usual) if what.lost else usual
-        if sub.endswith("publish") and not options.args and (thing := release(call)):
+        if sub.endswith("publish") and not options.args and (thing := release(call, options)):
             usual = usual.replace("publishes:", f"publishes {thing}:")
         sentence = _filled(say or spec.say or usual, call, options, sub)
         target = _filled(spec.target or "{args}", call, options, sub)

@@ -296,7 +296,8 @@ def delete(
     if is_ours(machine, real, where) or (where is Place.SECRET and _is_own_secret(machine, real)):
         # a write, not a removal: what else may lie there when it comes to that is judged name by name
         where = Place.SOURCE if where is Place.SECRET else where
-        ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, which this session made", span)
+        whose = "which is not there" if machine.setting.probe.exists(real) is False else "which this session made"
+        ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, {whose}", span)
         return
     if machine.is_ahead and (UNKNOWN in real or _is_missing(machine, real)):
         return  # what lies there when its program starts is judged then

@@ -189,6 +189,7 @@ class GrantAdded(_Event, frozen=True, tag="grant.added"):
     asks: tuple[str, ...]
     prefix: tuple[str, ...]
     expires: int
+    exact: str = ""  # the very command, where there is no prefix
 
 
 class GrantRevoked(_Event, frozen=True, tag="grant.revoked"):

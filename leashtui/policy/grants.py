@@ -96,20 +96,26 @@ def refusal(facts: Facts, decision: Decision) -> str:
     return "too long to be named" if too_long(facts) or len(words) > LONGEST else ""
 
 
+def is_exact(facts: Facts) -> bool:
+    """Whether a grant is for that very command: one more word would be one more branch, or other rights."""
+    return facts.privileged or not {Verb.PRIVILEGE, Verb.HISTORY_REWRITE}.isdisjoint(facts.verbs())
+
+
 def from_ask(
     facts: Facts, decision: Decision, *, grant_id: str, session: str, expires: int, exact: bool = False, kind: str = ""
 ) -> Grant:
     """The narrowest standing permission that answers this ask for the rest of the session, or beyond it.
 
     session: '' for a grant of the repository, which is for agents of this `kind` ('' for all) and must expire.
-    expires: microseconds since the epoch, 0 = with the session. exact: only this very command, else every command that
-    starts with `facts.grant_prefix`. Raises PolicyError when none may be given (see `refusal`).
+    expires: microseconds since the epoch, 0 = with the session. exact: only this command (always where `is_exact`),
+    else every one that starts with `facts.grant_prefix`. Raises PolicyError when none may be given (see `refusal`).
     """
     no = refusal(facts, decision)
     if no:
         raise PolicyError(f"no grant is possible: {no}", "approve it once instead")
     if not _ID.fullmatch(grant_id) or expires < 0 or (not session and not expires):
         raise PolicyError(f"{grant_id!r} cannot name a grant", "use a-z 0-9 . _ - for ids and a positive expiry")
+    exact = exact or is_exact(facts)
     named = (
         _op("eq", _fact("normalised"), _text(line(facts)))
         if exact

@@ -82,6 +82,12 @@ class Kept:
         undone = {p for p in paths if not _differs_from(sign_of(p), first[p], p, 0)}
         return [path for path in paths if path not in undone and self._differs(path)]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether how the session left its files is not known (it still runs, or was cut off): then only what changed
+        after its last step counts as somebody else's."""
+        return self._after is None
+
     def _differs(self, path: str) -> bool:
         now = sign_of(path)
         if self._after is not None:

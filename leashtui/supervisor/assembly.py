@@ -87,7 +87,9 @@ from leashtui.supervisor.tiers import bounds_of
 from leashtui.supervisor.tree import alive, descendants
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
+from leashtui.supervisor.waysback import way_back
 from leashtui.words.consequence import telling
+from leashtui.words.undoing import outlook
 
 _STARTED = 1.0
 """Seconds until the agent has started, and what can wait for that is done."""
@@ -199,6 +201,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         lambda ask, who: council.offer(ask, who),
         stream.together,
         loop.call_soon,
+        lambda facts, cwd: way_back(facts, cwd, probe, outlook(facts)),
     )
     notices = Notices(stream, channel)
 

@@ -18,6 +18,7 @@ from leashtui.model.facts import Effect, Facts
 from leashtui.model.request import Request
 from leashtui.model.verdict import By, Decision, Ruling, Verdict
 from leashtui.model.wire import CardGone, CardShown
+from leashtui.policy.grants import is_exact
 from leashtui.words.consequence import consequence, telling, worst
 from leashtui.words.refusal import refusal
 from leashtui.words.undoing import outlook
@@ -66,7 +67,8 @@ class Desk:
     no_grant: why an ask can have no standing grant, '' when it can (policy.grants.refusal).
     owner: the session's person. evidence: what a card shows of an act in a folder, worst first. offer: records that a
     person (its second word) offers a card to the team; returns why it cannot be. together: what ends within it is
-    recorded at once. later: calls a function when others had their turn; without it a long card ends in one go.
+    recorded at once. later: calls a function when others had their turn; without it a long card ends in one go. undo:
+    how an act in a folder can be undone.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Desk:
         offer: Callable[[str, str], str] = lambda ask, who: "nobody elsewhere may answer here: leash invite",
         together: Callable[[], AbstractContextManager[None]] = nullcontext,
         later: Callable[[Callable[[], None]], object] | None = None,
+        undo: Callable[[Facts, str], str] = lambda facts, cwd: outlook(facts),
     ) -> None:
         self._session = session
         self._agent = agent
@@ -92,6 +95,7 @@ class Desk:
         self._offer = offer
         self._together = together
         self._later = later
+        self._undo = undo
         self._due = False
         self._ending: deque[tuple[_Entry, list[Waiting], Callable[[Waiting], None]]] = deque()
         self._cards: dict[str, _Entry] = {}
@@ -134,7 +138,8 @@ class Desk:
         options = [Option("y", Choice.ONCE, once)]
         no_wider = self._no_grant(facts, decision)
         if not no_wider:
-            options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)} …"))
+            more = "" if is_exact(facts) else " …"
+            options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)}{more}"))
         options.append(Option("n", Choice.DENY, "deny"))
         return Card(
             id=ask,
@@ -149,7 +154,7 @@ class Desk:
             consequence=consequence(facts, decision.policies),
             evidence=self._evidence(facts, waiting.request.cwd)[:8],
             why=decision.policies[:4],
-            undo=outlook(facts),
+            undo=self._undo(facts, waiting.request.cwd),
             options=tuple(options),
             no_wider=no_wider,
             hidden=facts.hidden,

@@ -56,7 +56,12 @@ def granter(standing: Standing, session: str) -> Callable[[Facts, Decision], Gra
         made = grants.from_ask(facts, decision, grant_id=f"g{number}", session=session, expires=expires)
         standing.add_grant(made)
         return GrantAdded(
-            grant=made.id, policy=made.text, asks=tuple(sorted(made.grants)), prefix=made.prefix, expires=expires
+            grant=made.id,
+            policy=made.text,
+            asks=tuple(sorted(made.grants)),
+            prefix=made.prefix,
+            expires=expires,
+            exact=made.exact,
         )
 
     return grant

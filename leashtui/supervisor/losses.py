@@ -47,7 +47,7 @@ def losses(facts: Facts, cwd: str, repository: Repository) -> Iterator[str]:
     """Sentences, most telling first. cwd: where the command runs."""
     if _ELSEWHERE.search(facts.command) is None and _is_of(cwd, repository.root):
         yield from _branches(facts, repository)
-    if (call := _call(facts, cwd, repository.root)) is not None:
+    if (call := call_of(facts, cwd, repository.root)) is not None:
         folder, sub, words = call
         counts = _COUNTS.get(sub)
         if counts is not None and any(e.verb in _LOST for e in facts.effects):
@@ -68,7 +68,7 @@ def _is_of(folder: str, root: str) -> bool:
     return at == os.path.realpath(root)
 
 
-def _call(facts: Facts, cwd: str, root: str) -> tuple[str, str, list[str]] | None:
+def call_of(facts: Facts, cwd: str, root: str) -> tuple[str, str, list[str]] | None:
     """(folder, subcommand, its words) of a command that is one call of git in this repository and nothing else."""
     try:
         words = shlex.split(facts.normalised or facts.command)
@@ -94,11 +94,11 @@ def _branches(facts: Facts, git: Repository) -> Iterator[str]:
             name = dropped[1]
             number = _commits(git, name, "--not", f"--exclude={name}", "--branches", "--remotes", "--tags")
             if number:
-                yield f"{count(number, 'commit')} of {name} are on no other branch"
+                yield f"{count(number, 'commit')} of {name} {'is' if number == 1 else 'are'} on no other branch"
         elif forced := _FORCED.match(effect.sentence):
-            branch, remote = forced[1], forced[2]
-            there = f"{remote}/{branch}"
-            lost = _commits(git, there, "--not", branch)
+            ours, _, theirs = forced[1].partition(":")
+            there = f"{forced[2]}/{theirs or ours}"
+            lost = _commits(git, there, "--not", ours)
             if lost:
                 yield f"{count(lost, 'commit')} of {there}, as last fetched, would be gone"
             elif lost == 0:

@@ -238,7 +238,9 @@ def _tool_answered(event: ToolAnswered) -> Line:
 
 
 def _granted(event: GrantAdded) -> Line:
-    return Line(Tone.ALLOW, "grant", f"{event.grant}: {' '.join(event.prefix)} …", "for this session")
+    return Line(
+        Tone.ALLOW, "grant", f"{event.grant}: {event.exact or ' '.join(event.prefix) + ' …'}", "for this session"
+    )
 
 
 _SOURCES = {"web": "the web", "issue": "issues or pull requests"}

@@ -108,6 +108,21 @@ def test_what_the_person_changed_since_is_not_overwritten_unless_forced(world: W
 
 
 @strict
+def test_a_session_that_runs_says_that_the_persons_own_work_cannot_be_told_from_its(world: World) -> None:
+    (world.workspace / "work").mkdir()
+    (world.workspace / "notes").write_text("before")
+    code = "import subprocess\nopen('notes', 'w').write('agent')\nsubprocess.run(['rm', '-rf', 'work'])\n"
+    agent = world.script("agent.py", code)
+    leash = world.start("run", "--headless", "--on-ask", "wait", "--guard", "strict", "--", "python3", str(agent))
+    card = world.one_card()["id"]
+    assert "look at the differences" in world.leash("undo", "--dry-run").stdout
+    world.leash("deny", card)
+    leash.communicate(timeout=30)
+    ended = world.leash("undo", "--dry-run").stdout
+    assert "notes" in ended and "look at the differences" not in ended
+
+
+@strict
 def test_what_an_approved_command_removed_comes_back(world: World) -> None:
     folder = world.workspace / "work" / "deep"
     folder.mkdir(parents=True)

@@ -277,7 +277,8 @@ def _commit(call: Call, options: Options, words: list[Word]) -> None:
 
 def _gc(call: Call, options: Options, words: list[Word]) -> None:
     if any(re.match(r"--p[rune]*=(now|all|\d)", w) for w in words):
-        _rewrites(call, "drops commits that no branch holds, which no one can bring back")
+        what = "drops commits that no branch holds, which no one can bring back"
+        call.add(Verb.HISTORY_REWRITE, what, what, Severity.HIGH, lost=True)
 
 
 def _fetch(call: Call, options: Options, words: list[Word]) -> None:

@@ -25,6 +25,8 @@ from leashtui.model.codec import decode_record
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import GrantAdded, GrantRevoked
 from leashtui.model.wire import Recorded, Refused, Revoke
+from leashtui.policy.entities import line
+from leashtui.policy.grants import is_exact
 from leashtui.policy.policy import Policy
 from leashtui.stores.directories import config_dir, sessions_dir
 from leashtui.stores.journal import read
@@ -44,7 +46,7 @@ DAYS = 2
 
 
 class Listed(Struct, frozen=True):
-    """One standing permission, as `grants --json` prints it. prefix: () when one exact command. expires: us, or 0."""
+    """One standing permission, as `grants --json` prints it. prefix: () where `exact` is it. expires: us, or 0."""
 
     session: str
     grant: str
@@ -53,6 +55,7 @@ class Listed(Struct, frozen=True):
     expires: int
     breadth: int
     policy: str = ""
+    exact: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,17 +110,29 @@ def standing(session: str, log: Path, now: int) -> list[Listed]:
         elif isinstance(event, GrantRevoked):
             found.pop(event.grant, None)
     return [
-        Listed(session, grant.grant, grant.prefix, grant.asks, grant.expires, _width(grant.prefix), grant.policy)
+        Listed(
+            session,
+            grant.grant,
+            grant.prefix,
+            grant.asks,
+            grant.expires,
+            _width(grant.prefix),
+            grant.policy,
+            grant.exact,
+        )
         for grant in found.values()
         if not grant.expires or grant.expires > now
     ]
 
 
 def _kept(kept: Kept) -> Listed:
-    prefix = () if kept.exact else kept.facts.grant_prefix
+    exact = line(kept.facts) if kept.exact or is_exact(kept.facts) else ""
+    prefix = () if exact else kept.facts.grant_prefix
     asks = tuple(sorted(policy.id for policy in kept.decision.policies))
     wide = _width(prefix) * DAYS * (1 if kept.kind else 2)
-    return Listed("", kept.id, prefix, asks, kept.expires, wide, f"{kept.workspace}, {kept.kind or 'every agent'}")
+    return Listed(
+        "", kept.id, prefix, asks, kept.expires, wide, f"{kept.workspace}, {kept.kind or 'every agent'}", exact
+    )
 
 
 def log_of(session: str) -> Path:
@@ -144,7 +159,7 @@ def _width(prefix: tuple[str, ...]) -> int:
 
 def _show(found: Sequence[Listed], breadth: bool) -> None:
     for one in found:
-        what = f"{one_line(' '.join(one.prefix))} …" if one.prefix else "one exact command"
+        what = f"{one_line(' '.join(one.prefix))} …" if one.prefix else one_line(one.exact) or "one exact command"
         where = f"session {one.session}" if one.session else one_line(one.policy)
         form = "until %H:%M" if one.session else "until %Y-%m-%d %H:%M"
         until = datetime.fromtimestamp(one.expires / 1e6).strftime(form) if one.expires else "no end"

@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_MEANWHILE = "what you changed in these files while the session ran goes too: look at the differences"
+
+
 def run(args: argparse.Namespace) -> int:
     """Undo, newest step first. 1 when something could not be brought back."""
     session, wanted, paths = _sorted(args.session, args.act, args.paths)
@@ -63,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     changed = kept.touched_later(steps, ended) if act else kept.changed_since(steps)
     if args.dry_run:
+        if kept.is_open and not act:
+            print(_MEANWHILE)
         _show(kept, steps)
     if changed and not args.force:
         listed = ", ".join(one_line(path, 100) for path in changed[:5])

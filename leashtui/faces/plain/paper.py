@@ -64,7 +64,8 @@ class Paper:
 
 
 def folded(line: str, room: int) -> Iterator[str]:
-    """A line in rows of at most `room` cells, broken behind a space where there is one, with nothing left out.
+    """A line in rows of at most `room` cells, broken behind a space where there is one, with nothing left out but a
+    space that would not fit: a terminal would give it a row of its own.
 
     What follows stands two cells further in than the line itself.
     """
@@ -73,12 +74,16 @@ def folded(line: str, room: int) -> Iterator[str]:
         used, fits = 0, len(line)
         for at, char in enumerate(line):
             used += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-            if used > room and char != " ":
+            if used > room:
                 fits = at
                 break
         if fits == len(line):
             yield line
             return
+        if line[fits] == " ":
+            yield line[:fits]
+            line = indent + line[fits + 1 :] if fits + 1 < len(line) else ""
+            continue
         space = line.rfind(" ", len(line) - len(line.lstrip(" ")), fits) + 1
         cut = space if space > fits // 3 else max(fits, 1)
         yield line[:cut]

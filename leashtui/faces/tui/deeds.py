@@ -7,6 +7,7 @@ rules about who may. Invariant: nothing is changed before it was shown and a sec
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,11 @@ from leashtui.model.event import Answered, Asked, Decided, FileChanged, Record
 Run = Callable[[tuple[str, ...], Callable[[int, list[str]], None]], None]
 """Starts a command of leash in the background: its words, and who hears exit code and lines."""
 _MOST_PATHS = 500
+_CONFLICT = "changed since the "
+_OTHERWISE = (
+    "Nothing is undone, so that no later work is lost. u on another file undoes that one (t lists them). To lose"
+    " the later work too, in a terminal: leash {words} --force"
+)
 
 
 @dataclass
@@ -89,6 +95,8 @@ class Deeds:
                 report.lines = lines
                 return
             report.lines = lines or ["nothing was kept"]
+            if code and any(line.startswith(_CONFLICT) for line in lines):
+                report.lines = [*lines, "", _OTHERWISE.format(words=shlex.join(words))]
             report.deed = words if code == 0 and any(not line.startswith(" ") for line in lines) else ()
 
         self._run(("undo", "--dry-run", *words[1:]), shown)

@@ -148,7 +148,7 @@ class Timeline:
                 return row("alarm", "lost", f"the {guard} guard: {reason}")
             case GrantAdded() as event:
                 self.grants.add(event.grant)
-                return row("note", "grant", " ".join(event.prefix) or event.policy, event.grant)
+                return row("note", "grant", event.exact or " ".join(event.prefix) or event.policy, event.grant)
             case GrantRevoked(grant=grant, who=who):
                 self.grants.discard(grant)
                 return row("note", "revoke", grant, who)

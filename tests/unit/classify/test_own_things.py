@@ -117,6 +117,19 @@ class Fresh(Files):
         return path == f"{CWD}/new.db"
 
 
+def test_what_is_not_there_was_made_by_nobody() -> None:
+    """Of a name that nothing has, only that is said."""
+
+    class Open(Files):
+        def made(self, path: str) -> bool:
+            return True
+
+    files = Open({"src/mine.py": ""})
+    for name, whose in (("mine.py", "which this session made"), ("mine\u200b.py", "which is not there")):
+        said = [e.sentence for e in judged_with(f"rm src/{name}", files).facts.effects]
+        assert any(whose in one for one in said), said
+
+
 @pytest.mark.parametrize(
     "statement", ["create table t(x)", "insert into t values (1)", "pragma journal_mode=wal", "delete from t"]
 )

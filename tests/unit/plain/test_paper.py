@@ -33,6 +33,12 @@ def test_a_word_without_end_and_wide_characters_are_cut_to_the_width() -> None:
         assert all(len(row) + row.count("文") <= 39 for row in rows)
 
 
+def test_a_space_at_the_edge_gets_no_row_of_its_own() -> None:
+    assert list(folded("0123456789 abc", 10)) == ["0123456789", "  abc"]
+    assert list(folded("0123456789 ", 10)) == ["0123456789"]
+    assert all(len(row) <= 10 for row in folded("01234 " * 9 + " " * 30 + "x", 10))
+
+
 def test_a_file_and_a_terminal_of_a_few_columns_get_lines_as_they_are() -> None:
     assert said(None, "word " * 60) == ["leash bix: " + "word " * 60]
     assert said(24, "word " * 9) == ["leash bix: " + "word " * 9]

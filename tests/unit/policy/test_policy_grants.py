@@ -71,6 +71,17 @@ def test_a_prefix_grant_releases_the_asks_it_names() -> None:
     assert "session/g-1" in {p.id for p in decision.policies}
 
 
+def test_one_more_word_is_one_more_branch_that_nobody_allowed() -> None:
+    ask = PUSH.replace("remote_change", "history_rewrite").encode()
+    pdp = PDP(bundle.build([source("user", "u", ask)], SCHEMA), WHO, tier=Tier.EXEC)
+    drops = {"effects": (Effect(Verb.HISTORY_REWRITE),), "remotes": ()}
+    approved = push("git", "branch", "-D", "one", **drops)
+    grant = granted(pdp, approved)
+    assert (grant.prefix, grant.exact) == ((), "git branch -D one")
+    assert decide(pdp, approved) is Outcome.ALLOW
+    assert decide(pdp, push("git", "branch", "-D", "one", "two", **drops)) is Outcome.ASK
+
+
 @pytest.mark.parametrize(
     "other",
     [

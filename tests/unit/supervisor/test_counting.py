@@ -77,6 +77,8 @@ def test_commits_that_would_be_gone_are_counted(root: Path) -> None:
     git(root, "checkout", "-q", "main")
     assert counts(root, "git push --force origin main") == ("2 commits of origin/main, as last fetched, would be gone",)
     assert counts(root, "git branch -D old") == ()
+    gone = "2 commits of origin/main, as last fetched, would be gone"
+    assert counts(root, "git push --force origin main~0:main") == (gone,)
     git(root, "update-ref", "-d", "refs/remotes/origin/main")
     assert counts(root, "git branch -D old") == ("2 commits of old are on no other branch",)
     not_known = "which commits of origin/main would be gone is not known here"

@@ -182,3 +182,14 @@ def test_keys_are_changed_by_the_name_of_what_they_do() -> None:
 
 def test_the_configuration_knows_every_action() -> None:
     assert set(get_args(PanelAction)) == {key.id for key in KEYS}
+
+
+def test_what_somebody_changed_since_is_kept_and_the_ways_on_are_named() -> None:
+    person = Person()
+    person.press("u")
+    person.ran[0][1](2, ["changed since the session: /w/a.py", "restore: /w/b.py"])
+    report = person.panel.deeds.report
+    assert report is not None and report.deed == ()
+    assert report.lines[-1].endswith("leash undo --session 01K5Q8 --force")
+    person.press("!")
+    assert len(person.ran) == 1
