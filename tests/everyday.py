@@ -111,6 +111,11 @@ WORK = (
     "printf '#!/bin/sh\\necho said > $1\\n' > ed.sh; chmod +x ed.sh; EDITOR=./ed.sh git commit -q --allow-empty;"
     " rm ed.sh; git log -1 --format=%s | grep -qx said",
     "echo shorty > /proc/$$/comm && echo 100 > /proc/self/oom_score_adj",
+    "export REDIS_URL=redis://localhost:1/0; python3 -c 'import os; os.environ[\"REDIS_URL\"]' && printenv REDIS_URL",
+    "d=$(mktemp -d); printf '#include <unistd.h>\\nint main(int n, char **a) { return n > 2 ? 0 :'"
+    "' execl(a[1], a[1], a[1], \"x\", NULL); }\\n' > m.c && cc m.c -o m"
+    " && python3 -c 'import shutil, sys, subprocess as s;"
+    ' p = shutil.copy("m", sys.argv[1]); sys.exit(s.call([p, p]))\' $d; r=$?; rm -r $d m.c m; exit $r',
     "cd /usr/include && echo 'int x;' | gcc -Wall -Werror -E - > /dev/null",
     "command -v gpg > /dev/null || exit 0; export GNUPGHOME=$PWD/keys; mkdir -m 700 keys && gpg --batch -q --passphrase"
     " '' --quick-gen-key x ed25519 sign 1d 2> log; echo x > m && gpg --batch -q --detach-sign m; r=$?;"

@@ -137,6 +137,12 @@ def _export(call: Call) -> Stream:
             call.state.refs = {**call.state.refs, name: value if known else name}
             if not known:
                 call.state.assign(name, Word(UNKNOWN, 0, many=True))
+        if call.name == "readonly" or "r" in flags:
+            held = call.state.vars.get(name)
+            if held is None or (call.machine.calls and call.name != "readonly"):  # a function's own is so only in it
+                secret = Taint.SECRET if is_secret_variable(name) else Taint.NONE
+                held = (Word(UNKNOWN, taint_of(held or ()) | secret, many=True),)
+            call.state.fixed = {**call.state.fixed, name: held}
     return NOTHING
 
 

@@ -14,7 +14,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
 from leashtui.classify.state import State
-from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, show, taint_of
+from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixed, show, taint_of
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
@@ -146,6 +146,12 @@ class Call:
             return Stream(Taint.LOCAL, None)
         self.add(Verb.SECRET_READ, "", sentence, place=Place.SECRET)
         return Stream(Taint.SECRET, None)
+
+    def says(self, name: str) -> bool:
+        """Whether this very text says what a variable holds, in plain words that come from nowhere else."""
+        given = [value for key, value in self.env if key == name] or list(self.state.vars.get(name, ()))
+        plain = all(is_fixed(value) and not value.taint for value in given)
+        return bool(given) and plain and name not in self.state.fixed
 
     @property
     def shim(self) -> bool:

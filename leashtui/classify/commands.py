@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from leashtui.classify.builtins import BUILTINS, own
 from leashtui.classify.call import Call
-from leashtui.classify.environment import judge_set, judge_variables
+from leashtui.classify.environment import UNCHECKED, judge_set, judge_variables, note_said
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine, Worlds
 from leashtui.classify.plumbing import Plumbing
@@ -53,8 +53,10 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
         if node.words:
             return pour(machine, made, state, NOTHING, command=True)
         return pour(machine, made, state, made.stdin if made.changed else NOTHING, command=False)
-    if env:
+    if env or not UNCHECKED.keys().isdisjoint(state.vars):
         judge_variables(Call(machine, state, words, made.stdin, span, made), env)
+        for name, value in env:
+            note_said(machine, name, value)
         used = {p.name for w in node.words if isinstance(w, Words) for p in w.parts if type(p) is Param}
         if used & {name for name, _ in env}:
             _as_meant(machine, node, _prefixed(state, env), made, span)

@@ -24,6 +24,7 @@ from leashtui.classify.places import is_git, is_within, package_of
 from leashtui.classify.plumbing import Plumbing
 from leashtui.classify.probe import Probe
 from leashtui.classify.reader import Unparsable
+from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
 from leashtui.classify.summary import facts_of
 from leashtui.classify.tool_calls import judge_told, judge_tool_call
@@ -190,7 +191,8 @@ class Engine:
         span = (0, len(command))
         for name, value in request.env:
             if name.startswith("GIT_") or chooses(name):  # which repository, server or keys are meant
-                state.assign(name, Word(cleaned(value)))
+                own = not is_secret_variable(name) or self._setting.handiwork.said(name, value)
+                state.assign(name, Word(cleaned(value), Taint.NONE if own else Taint.LOCAL))
         env = [(n, Word(cleaned(v))) for n, v in request.env if matters(n)]
         if env:
             judge_variables(Call(machine, state, words, stdin, span, made, tuple(env)), env)

@@ -16,6 +16,7 @@ from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import Plumbing, is_local
+from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.state import State
 from leashtui.classify.values import Stream, Taint, Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
@@ -84,6 +85,13 @@ _OPTIONS_OF = {
 _BREAKERS = lazy(r"^(?:os|subprocess|pty|shutil|posix|runpy|builtins|commands|code)\.")
 _SERVERS = lazy(r"^(?:DOCKER_HOST|CONTAINER_HOST|AWS_ENDPOINT_URL(?:_\w+)?)$")
 """Where a tool takes its credentials or the project's files."""
+UNCHECKED = {
+    "NODE_TLS_REJECT_UNAUTHORIZED": ("0",), "PYTHONHTTPSVERIFY": ("0",),
+    "GIT_SSL_NO_VERIFY": ("1", "true", "yes", "on"),
+    "npm_config_strict_ssl": ("false", ""), "NPM_CONFIG_STRICT_SSL": ("false", ""), "GOINSECURE": (),
+    "PIP_TRUSTED_HOST": (), "UV_INSECURE_HOST": (), "YARN_ENABLE_STRICT_SSL": ("false", "0"),
+}  # fmt: skip
+"""Variables that turn off the check of who a server is, and the values that do: any of them where none is named."""
 _GUARD = lazy(r"^LEASH(TUI)?(_|$)")
 _SINGLE = frozenset(
     "PYTHONBREAKPOINT MAKEFLAGS GIT_EXEC_PATH GIT_TEMPLATE_DIR PATH GOFLAGS CGO_LDFLAGS GIT_CONFIG_GLOBAL"
@@ -100,7 +108,7 @@ def matters(name: str) -> bool:
     """Whether a variable of this name can make a difference to what runs."""
     listed = (
         name in _COMMANDS or name in _LIBRARIES or name in _FILES or name in _OPTION_VARIABLES or name in _OPTIONS_OF
-        or name in _CODE or name in _SEARCHED or name in _BUILDERS or name in _SINGLE
+        or name in _CODE or name in _SEARCHED or name in _BUILDERS or name in _SINGLE or name in UNCHECKED
     )  # fmt: skip
     if listed or name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")):
         return True
@@ -114,10 +122,15 @@ def judge_variables(call: Call, env: list[tuple[str, Word]]) -> None:
         call.machine.ledger.lost("sets more variables that carry code than leash follows", call.span)
     for name, value in telling[:_MOST]:
         _judge(call, name, value)
+    set_before = [(name, word) for name in UNCHECKED for word in call.state.vars.get(name, ())]
+    for name, value in [*telling[:_MOST], *set_before]:
+        if name in UNCHECKED and _fetches(call) and bare(value).lower() in (UNCHECKED[name] or (bare(value).lower(),)):
+            call.add(Verb.PRIVILEGE, name, f"turns off the check of who a server is, through {name}")
 
 
 def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported: bool = False) -> None:
     """An assignment that holds for the shell from now on."""
+    note_said(machine, name, value)
     if _GUARD.match(name):
         machine.ledger.sign("guard_tamper")
         machine.ledger.add(Verb.GUARD_TOUCH, name, Place.NONE, f"changes {name}, which leash relies on", span)
@@ -132,6 +145,12 @@ def judge_set(machine: Machine, name: str, value: Word, span: Span, *, exported:
         _judge(call, name, value)
     elif exported:
         _judge_index(machine, name, value, span)
+
+
+def note_said(machine: Machine, name: str, value: Word) -> None:
+    """A command, not a script that it runs, gives a variable a value that stands in it."""
+    if not machine.reading and is_secret_variable(name):
+        machine.setting.handiwork.says(name, value)
 
 
 def judge_unset(call: Call, name: str) -> None:
@@ -203,6 +222,12 @@ def _judge(call: Call, name: str, value: Word) -> None:
         _judge_index(call.machine, name, value, call.span)
 
 
+def _fetches(call: Call) -> bool:
+    """Whether it is a tool that fetches by itself, so that nobody is asked whom it speaks to."""
+    spec = call.machine.setting.tools.find(call.name)
+    return call.name == "git" or (spec is not None and spec.reaches)
+
+
 def _loads_code(call: Call, text: str) -> bool:
     """Whether options have a runtime load code that is not installed with the system, as bundler's own set-up is."""
     for word in text.split():
@@ -227,6 +252,11 @@ def _library(call: Call, name: str, value: Word) -> None:
         return
     if name == "LD_PRELOAD" and all(_PRELOADED.fullmatch(path) for path in value.replace(":", " ").split()):
         return
+    if name in _WORKSPACE_LIBRARIES and not _is_trusted(call):
+        for path in value.split(":"):
+            if path and call.place(Word(path, value.taint)) is Place.TEMP:
+                call.run_file(Word(path, value.taint), f"loads, through {name}, what lies in")
+        return
     call.sign("obfuscated")
     for path in value.replace(":", " ").split():
         call.run_file(path, f"loads, through {name},")
@@ -236,8 +266,11 @@ def _library(call: Call, name: str, value: Word) -> None:
 def _brings_libraries(call: Call, value: Word) -> bool:
     """Whether a search path of libraries names a temporary folder, or for a trusted program any but a system's."""
     places = {call.place(Word(path or ".", value.taint)) for path in value.split(":")}
-    trusted = bool(call.words) and _TRUSTED.match(call.words[0]) is not None
-    return bool(places - {Place.SYSTEM}) if trusted else Place.TEMP in places
+    return bool(places - {Place.SYSTEM}) if _is_trusted(call) else Place.TEMP in places
+
+
+def _is_trusted(call: Call) -> bool:
+    return bool(call.words) and _TRUSTED.match(call.words[0]) is not None
 
 
 def _code(call: Call, name: str, value: Word) -> None:

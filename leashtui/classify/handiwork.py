@@ -12,10 +12,12 @@ from typing import TypeVar
 
 from leashtui.classify.patterns import lazy
 from leashtui.classify.probe import Probe
-from leashtui.classify.values import Stream, Taint, is_fixed
+from leashtui.classify.values import Stream, Taint, Word, is_fixed
 
 K = TypeVar("K")
 _CODE = lazy(r"\.(?:py[cdw]?|so|[cm]?js|node|rb|p[lm]|php|lua|sh)$|/[^./]*$")
+_CRATE = lazy(r"(?:/[\w.-]+)?/(?:debug|release)(?:/(?:examples|deps))?(?:/[\w-]+)?")
+"""Below a folder that cargo fills: what it builds, and where its libraries lie."""
 _FETCHED = Taint.FETCHED | Taint.SOCKET
 _STRANGE = _FETCHED | Taint.DECODED | Taint.LOCAL | Taint.SECRET
 _MOST = 4096
@@ -28,11 +30,16 @@ class Handiwork:
         self._texts: dict[bytes, None] = {}
         self._built: dict[str, None] = {}
         self._environments: dict[str, None] = {}
+        self._targets: dict[str, None] = {}
+        self._put: dict[str, None] = {}
+        self._said: dict[bytes, None] = {}
         self._fetched: dict[str, None] = {}
 
     def wrote(self, path: str, content: Stream) -> None:
         """A file was written: this is what it holds now, as far as that is known."""
         self._built.pop(path, None)
+        if any(path.startswith(folder + "/") for folder in self._targets):
+            _keep(self._put, path)  # not by cargo
         if content.taint & _FETCHED:
             _keep(self._fetched, path)
         text = content.text or content.added  # a file that holds what was added, and nothing else, is as good
@@ -42,6 +49,20 @@ class Handiwork:
     def builds(self, path: str) -> None:
         """A compiler is told to put what it builds there."""
         _keep(self._built, path)
+        self._put.pop(path, None)
+
+    def says(self, name: str, value: Word) -> None:
+        """A command gives a variable a value that stands in it."""
+        if value and not value.taint and is_fixed(value):
+            _keep(self._said, _digest(f"{name}={value}"))
+
+    def said(self, name: str, value: str) -> bool:
+        """Whether a command gave the variable this very value, in plain words."""
+        return _digest(f"{name}={value}") in self._said
+
+    def fills(self, folder: str) -> None:
+        """cargo is told to put there what it builds of this project."""
+        _keep(self._targets, folder)
 
     def furnishes(self, folder: str) -> None:
         """A tool is told to put there what is installed, and what will be (a Python environment)."""
@@ -62,6 +83,10 @@ class Handiwork:
         if probe.real(path) != path:  # a link: what it leads to may be anybody's
             return False
         inside = any(path.startswith(folder + "/bin/") for folder in self._environments)
+        inside = inside or (
+            any(path.startswith(folder + "/") and _CRATE.fullmatch(path, len(folder)) for folder in self._targets)
+            and not any(path == other or other.startswith(path + "/") for other in self._put)
+        )
         return (inside or path in self._built) and probe.made(path)
 
     def _is_beside_fetched(self, path: str) -> bool:

@@ -236,7 +236,7 @@ def _secrets(call: Call, code: str, literals: list[str]) -> int:
         call.add(Verb.SECRET_READ, "", "reads all environment variables, secret ones too", place=Place.SECRET)
         taint |= Taint.SECRET
     for found in ONE_ENV.finditer(code):
-        if is_secret_variable(found.group(1)):
+        if is_secret_variable(found.group(1)) and not call.says(found.group(1)):
             call.add(
                 Verb.SECRET_READ, found.group(1), f"reads the secret variable {found.group(1)}", place=Place.SECRET
             )

@@ -124,7 +124,7 @@ class _Reader(Names):
         if name is None:
             self.taint |= Taint.SECRET
             self.call.add(Verb.SECRET_READ, "", "reads all environment variables, secret ones too", place=Place.SECRET)
-        elif is_secret_variable(name):
+        elif is_secret_variable(name) and not self.call.says(name):
             self.taint |= Taint.SECRET
             self.call.add(Verb.SECRET_READ, name, f"reads the secret variable {name}", place=Place.SECRET)
 

@@ -16,12 +16,14 @@ WORLDS = 4
 class State:
     """One possible world of a shell. cwd: absolute, '' when not known. fds: what descriptors lead to.
 
-    sinks: files that descriptors write to. hidden: what the variables that the running function calls its own held
+    sinks: files that descriptors write to. fixed: what the variables hold that may not be set any more.
+    hidden: what the variables that the running function calls its own held
     before, None for not set.
     """
 
     __slots__ = (
-        "aliases", "cwd", "fds", "files", "functions", "hidden", "hooks", "old", "params", "refs", "sinks", "vars"
+        "aliases", "cwd", "fds", "files", "fixed", "functions", "hidden", "hooks", "old", "params", "refs", "sinks",
+        "vars",
     )  # fmt: skip
 
     def __init__(self, cwd: str) -> None:
@@ -37,6 +39,7 @@ class State:
         self.refs: dict[str, str] = {}
         self.sinks: dict[str, Word] = {}
         self.hidden: dict[str, tuple[Word, ...] | None] = {}
+        self.fixed: dict[str, tuple[Word, ...]] = {}
 
     def copy(self) -> State:
         """A world that goes its own way from here."""
@@ -54,10 +57,15 @@ class State:
     def assign(self, name: str, *values: Word) -> None:
         """Set a variable (several values: an array), or the one it is a name reference to."""
         name = self.refs.get(name, name)
+        if name in self.fixed:  # a shell says so, keeps what it holds and goes on
+            values = self.fixed[name]
         self.vars = {**self.vars, name: values}
 
     def forget(self, name: str) -> None:
         """Unset a variable: it is empty from now on."""
+        if name in self.fixed:
+            self.assign(name)
+            return
         self.vars = {**self.vars, name: ()}
 
     def wrote(self, path: str, stream: Stream, *, append: bool) -> None:
@@ -95,6 +103,7 @@ def merged(worlds: list[State]) -> list[State]:
         one.fds = {**other.fds, **one.fds}
         one.refs = {**other.refs, **one.refs}
         one.sinks = {**other.sinks, **one.sinks}
+        one.fixed = {**other.fixed, **one.fixed}
         one.hidden = {**other.hidden, **one.hidden}
         files = dict(one.files)
         for path, stream in other.files.items():

@@ -153,6 +153,8 @@ def write(
     where = place(machine, real) if real != path else place(machine, path)
     if where is Place.HOOK and by_git and not machine.afterwards and real.endswith(_TODO):
         where = Place.GIT  # what a rebase will do, written by git, whose words were judged; not by an editor
+    elif where is Place.HOOK and real.endswith(_TODO):
+        how = "rewrites what a rebase will run (`sed -i` with s/pick/squash/ or d is no question):"
     ledger = machine.ledger
     if where is Place.NONE:
         return

@@ -1,8 +1,8 @@
 """Who made a temporary file that is run: who made it itself, out of nothing that came from elsewhere, may.
 
 Knows which threads made what (guards.kernel.made), who reached out, and /proc. Refuses to judge. Invariant: a file
-counts as a process's own only while that process lives, made it or the folder it lies in, and nothing that it started
-has reached out to the network, but where that is what it is for.
+counts as a process's own only where it runs that very file, or while that process lives, made it or the folder it lies
+in, and nothing that it started has reached out to the network, but where that is what it is for.
 """
 
 from __future__ import annotations
@@ -46,13 +46,15 @@ class Origins:
     def are_of(self, process: ProcessRef, facts: Facts, own: Facts | None = None) -> bool:
         """Whether all that is telling of an exec is that it runs temporary files which this process made itself. own:
         what the process itself was judged to be: pip builds by its nature with what it fetched, which was judged."""
+        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
+        if not telling or any(e.verb is not Verb.EXEC or e.place is not Place.TEMP for e in telling):
+            return False
+        if all(_runs(process, e.target) for e in telling):
+            return True
         fetched = self._all or (process.pid, process.start) in self._reached
         if fetched and not (own is not None and "pip" in own.programs and _PIP.match(own.command)):
             return False
-        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
-        return bool(telling) and all(
-            e.verb is Verb.EXEC and e.place is Place.TEMP and self._is_of(process, e.target) for e in telling
-        )
+        return all(self._is_of(process, e.target) for e in telling)
 
     def _is_of(self, process: ProcessRef, path: str) -> bool:
         for _ in range(_DEPTH):
@@ -62,4 +64,12 @@ class Origins:
             if os.path.exists(f"/proc/{process.pid}/task/{tid}"):
                 return True
             path = os.path.dirname(path)
+        return False
+
+
+def _runs(process: ProcessRef, path: str) -> bool:
+    """Whether a process is that very file already: while it runs, nobody can write to it."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{process.pid}/exe"), os.stat(path))
+    except OSError:
         return False

@@ -73,7 +73,8 @@ SETTLED = (
 how many names lead to one of them (0: up to the one with a version). New ones are made; those that are there stay."""
 TRAILS = (
     ".viminf", ".lesshs", ".local/state/nvim/shada/", ".local/state/nvim/swap/", ".local/share/nvim/shada/",
-    ".local/share/nvim/swap/", ".gunicorn/gunicorn.ctl",
+    ".local/share/nvim/swap/", ".gunicorn/gunicorn.ctl", ".ansible/tmp/ansible-local-", ".cookiecutter_replay/",
+    ".local/state/scrapy/job_files",
     ".local/state/lesshst", ".wget-hsts", ".python_history",
     ".node_repl_history", ".local/state/python_history", ".config/procps/toprc", ".config/htop/htoprc",
 )  # fmt: skip

@@ -186,6 +186,9 @@ RUN = {
     "a library in git's process": "open('x.c', 'w').write('#include <unistd.h>\\n__attribute__((constructor)) static void f(void) { unlink(\"notes.md\"); unlink(\".git/refs/heads/side\"); }\\n')\n"
     "used = subprocess.run(['ldd', '/usr/bin/git'], capture_output=True, text=True).stdout; name = [w for w in used.split() if w.startswith(('libz.', 'libpcre'))][0]\n"
     "os.mkdir('y'); subprocess.run(['cc', '-shared', '-fPIC', '-o', 'y/' + name, 'x.c'], check=True); subprocess.run(['git', 'status'], env={**os.environ, 'LD_LIBRARY_PATH': os.path.abspath('y')})",
+    "a library in git's process that a temporary folder holds": "open('x.c', 'w').write('#include <unistd.h>\\n__attribute__((constructor)) static void f(void) { unlink(\"notes.md\"); unlink(\".git/refs/heads/side\"); }\\n')\n"
+    "used = subprocess.run(['ldd', '/usr/bin/git'], capture_output=True, text=True).stdout; name = [w for w in used.split() if w.startswith(('libz.', 'libpcre'))][0]\n"
+    "import tempfile; y = tempfile.mkdtemp(); subprocess.run(['cc', '-shared', '-fPIC', '-o', y + '/' + name, 'x.c'], check=True); subprocess.run(['git', 'status'], env={**os.environ, 'LD_LIBRARY_PATH': y})",
     "removing work in memory": "import shutil; shutil.move('notes.md', '/dev/shm/@abstract@'); os.unlink('/dev/shm/@abstract@')",
     "removing work by exchanging it": "os.makedirs('build/y', exist_ok=True); libc.syscall(316, -100, b'build/y', -100, b'src', 2); import shutil; shutil.rmtree('build/y')",
     "removing work by a dependency": "os.makedirs('node_modules/x'); os.rename('notes.md', 'node_modules/x/notes.md'); os.unlink('node_modules/x/notes.md')",

@@ -24,6 +24,8 @@ DESTROYS = [
     'echo "${x/a/$(rm -rf /)}"',
     'declare -n ref=HOME; rm -rf "$ref"',
     "d=build; declare -n r=d; r=/; rm -rf $d",
+    "readonly d=/\nd=build\nrm -rf $d",
+    "declare -r d=/\nd=build\nrm -rf $d",
     # words that are not what they look like
     "rm${IFS}-rf${IFS}/",
     "r${unset}m -rf /",

@@ -26,6 +26,7 @@ _CHANGES = frozenset({Verb.DATA_CHANGE})
 _VARIABLES = {
     "PGHOST": "host", "PGPORT": "port", "PGHOSTADDR": "hostaddr", "PGSERVICE": "service", "PGSERVICEFILE": "service"
 }  # fmt: skip
+_REDIS = lazy(r"(?:redis|valkey)://([\w.]+|\[::1\])(?::(\d+))?(?:/\d*)?")
 _SOCKET = "/.s.PGSQL."
 
 
@@ -116,8 +117,11 @@ def _told(word: str) -> dict[str, str] | None:
 
 
 def _redis(call: Call, options: Options) -> str:
-    if options.has("-u", "--cluster", "-c"):
+    if options.has("--cluster", "-c"):
         return ""
+    if (url := options.last("-u")) is not None:
+        found = _REDIS.fullmatch(url)
+        return _tcp(found[1], found[2] or "6379") if found is not None and not options.has("-h", "-p", "-s") else ""
     if socket := options.last("-s"):
         return _unix(call, socket) if not options.has("-h", "-p") else ""
     host, port = options.last("-h"), options.last("-p")

@@ -10,7 +10,7 @@ from leashtui.classify.call import Call
 from leashtui.classify.options import Options
 from leashtui.classify.spec import Spec
 from leashtui.classify.values import Stream, Taint, Word, is_fixed
-from leashtui.model.facts import Verb
+from leashtui.model.facts import Place, Verb
 
 
 def keygen(call: Call, spec: Spec, options: Options) -> Stream | None:
@@ -71,5 +71,22 @@ def own_keys(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
-HANDLERS = {"own_keys": own_keys, "seal": seal, "ssh_keygen": keygen, "ssh_agent": agent}
+def own_clusters(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """kubectl config, on settings of the session's own: which cluster others use stays as it is."""
+    variable = dict(call.env).get("KUBECONFIG") or next(iter(call.state.vars.get("KUBECONFIG") or ()), None)
+    told = options.last("--kubeconfig") or variable
+    sub = call.parts[0] if call.parts is not None else ""
+    if told is None or not is_fixed(told) or ":" in told or not sub.startswith("config "):
+        return None
+    path, probe = call.path(told), call.machine.setting.probe
+    if not path or call.place(told) not in (Place.SOURCE, Place.GENERATED, Place.TEMP):
+        return None
+    real = probe.real(path)
+    if (probe.made(real) and real == path) if probe.exists(path) else (probe.exists(path) is False):
+        call.write(told, Stream(0, None), append=True)
+        call.harmless = frozenset({Verb.CLOUD_CHANGE})
+    return None
+
+
+HANDLERS = {"own_clusters": own_clusters, "own_keys": own_keys, "seal": seal, "ssh_keygen": keygen, "ssh_agent": agent}
 """See handlers/__init__.py."""

@@ -165,6 +165,8 @@ _NODES = frozenset(("npm", "pnpm", "yarn", "bun", "cnpm", "tnpm"))
 
 def index(call: Call, spec: Spec, options: Options) -> Stream | None:
     """Options of installers that point at another source of packages."""
+    if any(word in ("--strict-ssl=false", "--no-strict-ssl") for word in call.words[1:]):
+        call.add(Verb.PRIVILEGE, "--strict-ssl", "turns off the check of who a server is")
     for name, value in options.values:
         if name in _INDEX and ("://" in value or name == "--trusted-host"):
             host = host_of(value)

@@ -16,7 +16,7 @@ from leashtui.classify.patterns import lazy
 from leashtui.classify.project import run_recipes, run_tasks
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
-from leashtui.classify.values import Stream, Word, bare, show
+from leashtui.classify.values import Stream, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
 _MAVENS = frozenset(("mvn", "mvnw", "./mvnw", "mvnd"))
@@ -146,7 +146,20 @@ def framework_code(call: Call, spec: Spec, options: Options) -> Stream | None:
     return None
 
 
+def own_target(call: Call, spec: Spec, options: Options) -> Stream | None:
+    """cargo: where it is told to put what it builds."""
+    told = dict(call.env)
+    for name in ("CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"):
+        told.update((name, value) for value in call.state.vars.get(name, ()) if name not in told)
+    for folder in (*options.all("--target-dir"), *map(told.get, ("CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"))):
+        path = call.path(folder) if folder else ""
+        if folder and is_fixed(path) and call.place(folder) is Place.TEMP:
+            call.machine.setting.handiwork.fills(path)
+    return None
+
+
 HANDLERS = {
+    "own_target": own_target,
     "tasks": tasks,
     "js": javascript,
     "php": php,

@@ -119,7 +119,14 @@ def test_only_what_has_hooks_gets_a_window_and_a_socket(tmp_path: Path, argv: tu
 
 def test_where_programs_note_where_they_were_is_no_door_to_what_lies_beside() -> None:
     own = own_state(adapter_of("codex"), "/home/dev", {})
-    for name in (".local/share/nvim/swap/%a.swp", ".local/state/nvim/shada/main.shada", ".gunicorn/gunicorn.ctl"):
+    for name in (
+        ".local/share/nvim/swap/%a.swp", ".local/state/nvim/shada/main.shada", ".gunicorn/gunicorn.ctl",
+        ".ansible/tmp/ansible-local-11577y5", ".cookiecutter_replay/x.json", ".local/state/scrapy/job_files/1.json",
+    ):  # fmt: skip
         assert f"/home/dev/{name}".startswith(own.tools)
-    for name in (".local/share/nvim/site/x.vim", ".local/state/nvim/view/x", ".gunicorn/conf.py", ".gunicorn/"):
+    for name in (
+        ".local/share/nvim/site/x.vim", ".local/state/nvim/view/x", ".gunicorn/conf.py", ".gunicorn/",
+        ".ansible/tmp/ansible-tmp-1", ".ansible/plugins/x.py", ".ansible/collections/x", ".cookiecutters/x/hooks/x.py",
+        ".cookiecutterrc",
+    ):  # fmt: skip
         assert not f"/home/dev/{name}".startswith(own.tools)
