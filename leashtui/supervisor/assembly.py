@@ -84,7 +84,7 @@ from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tiers import bounds_of
-from leashtui.supervisor.tree import alive, descendants
+from leashtui.supervisor.tree import alive, descendants, left_by
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.words.consequence import telling
@@ -209,7 +209,16 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     arming = Arming(
         start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing, env=start.env
     )
-    acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin, start.workspace)
+    endings = Endings(loop, microseconds)
+    acts = Acts(
+        alive,
+        arming.adapter.command_of,
+        made.maker,
+        arming.is_kin,
+        start.workspace,
+        watch=endings.watch,
+        left=left_by,
+    )
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,
@@ -221,7 +230,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         clock=microseconds,
     )
     stream.subscribe(council.recorded)
-    endings = Endings(loop, microseconds)
     covers = Covers()
     keys = Keys(
         start.home,
