@@ -214,11 +214,11 @@ class Acts:
         self._command_of = command_of
         self._is_kin = is_kin
         self._kin: set[Key] = set()
-        self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
+        self._expected: dict[tuple[str, str], deque[tuple[Act, tuple[str, str]]]] = {}
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
-        self._edits: dict[str, str] = {}
+        self._edits: dict[str, tuple[str, str]] = {}
         self._calls: deque[tuple[Act, Request]] = deque(maxlen=_ANNOUNCED)
         self._argv: tuple[str, ...] = ()
         self._starts: deque[Act] = deque(maxlen=_STARTS)
@@ -337,18 +337,20 @@ class Acts:
         act.command = request.script.strip()
         if act.command:
             waiting = self._expected.setdefault((act.command, request.cwd), deque(maxlen=_ANNOUNCED))
-            waiting.append((act, request.call))
+            waiting.append((act, (request.helper, request.call)))
 
-    def forget(self, call: str) -> None:
-        """The tool call is over: an exec of its command from now on is an act of its own."""
+    def forget(self, call: str, helper: str = "") -> None:
+        """The tool call is over: an exec of its command from now on is an act of its own. helper: the sub-agent that
+        made it, since each may count its calls for itself."""
+        over = (helper, call)
         for key, waiting in list(self._expected.items()):
-            left = [entry for entry in waiting if entry[1] != call]
+            left = [entry for entry in waiting if entry[1] != over]
             if left:
                 self._expected[key] = deque(left, maxlen=_ANNOUNCED)
             else:
                 del self._expected[key]
-        self._edits = {path: of for path, of in self._edits.items() if of != call}
-        self._calls = deque((e for e in self._calls if e[1].call != call), maxlen=_ANNOUNCED)
+        self._edits = {path: of for path, of in self._edits.items() if of != over}
+        self._calls = deque((e for e in self._calls if (e[1].helper, e[1].call) != over), maxlen=_ANNOUNCED)
 
     def expect_call(self, act: Act, request: Request) -> None:
         """A hook announced this tool call: the next such message to that server is this act, not another."""
@@ -375,7 +377,7 @@ class Acts:
         """
         for path in (request.path if approved else "", request.was):
             if path and request.action in _EDITS and len(self._edits) < _ANNOUNCED:
-                self._edits[os.path.realpath(path)] = request.call
+                self._edits[os.path.realpath(path)] = (request.helper, request.call)
 
     def end_turn(self) -> None:
         """The agent's turn is over: edits that were approved and not made are not expected any longer."""
