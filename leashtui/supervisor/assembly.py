@@ -207,7 +207,14 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
 
     typing = wake if start.wake else None
     arming = Arming(
-        start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing, env=start.env
+        start.argv,
+        directory,
+        hooks=start.hooks,
+        patience=start.patience,
+        late=start.late,
+        mcp=start.mcp,
+        wake=typing,
+        env=start.env,
     )
     endings = Endings(loop, microseconds)
     acts = Acts(
