@@ -234,5 +234,6 @@ def _table(text: str, start: int, depth: int) -> Span:
 
 
 def _wrong(text: str, at: int) -> ValueError:
-    line = text.count("\n", 0, at) + 1
-    return ValueError(f"line {line}: {'it ends too early' if at >= len(text) else 'not JSON'}")
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    what = f"{text[at]!r} does not belong there" if at < len(text) else "it ends too early"
+    return ValueError(f"line {line}, column {column}: {what}")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from leashtui.model.errors import LeashError
+from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import ensure_private, state_dir
 
 _DRAFT = "leash-draft"
@@ -52,13 +52,13 @@ def read(path: Path) -> bytes | None:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(handle).st_mode):  # a pipe would keep us waiting
             os.close(handle)
-            raise LeashError(f"{path}: it is no regular file", "put a file there, or nothing")
+            raise LeashError(f"{path}: it is no regular file", "put a file there, or nothing", Exit.USAGE)
         with open(handle, "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LeashError(f"{path}: {error.strerror}", "make it readable") from error
+        raise LeashError(f"{path}: {error.strerror}", "make it readable, then try again", Exit.USAGE) from error
 
 
 def find(path: Path) -> Patch | None:
@@ -145,7 +145,7 @@ def _write(path: Path, content: bytes) -> None:
         found = real.stat() if real.exists() else None
         _replace(real, content, found.st_mode & 0o7777 if found else 0o600, found)
     except OSError as error:
-        raise LeashError(f"{path}: {error.strerror}", "make it writable") from error
+        raise LeashError(f"{path}: {error.strerror}", "make it writable, then try again", Exit.USAGE) from error
 
 
 def tidy(path: Path) -> None:

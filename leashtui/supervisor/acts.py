@@ -1,8 +1,9 @@
 """One act, one card: which execs belong to which act, and what an approval covers.
 
 An act is one outermost exec, keyed by its process (pid and start time). An exec whose ancestry leads to a living act
-is an inner exec of it. An approval covers the effects that were shown, for that root process until it ends; orphans
-belong to no act, and opaque effects cover nothing. A command that a hook announced and the exec of it are one act: the
+is an inner exec of it. An approval covers the effects that were shown, for that root process and for what it leaves
+behind when it ends, as far as that is known to be its own; other orphans belong to no act, and opaque effects cover
+nothing. A command that a hook announced and the exec of it are one act: the
 exec is linked by its text and directory. Invariant: covering looks at verbs and resolved targets; text alone never
 covers an effect that was not shown.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -50,6 +51,7 @@ _PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_REA
 _PRUNE_AT = 512
 _ANNOUNCED = 64
 _STARTS = 16
+_MINDED = 64
 _MOMENT = 5.0
 """Seconds in which the agent's own process may go on with what it was allowed once."""
 
@@ -187,7 +189,8 @@ def foretold(effect: Effect, shown: Effect) -> bool:
 
 class Acts:
     """The living acts of one session. is_kin: whether a program keeps the agent's state with it (by its file).
-    root: of the workspace. now: seconds."""
+    root: of the workspace. now: seconds. watch: calls back once a process has ended; False, and never, where it cannot.
+    left: the living processes of the session that this process led."""
 
     def __init__(
         self,
@@ -197,8 +200,13 @@ class Acts:
         is_kin: Callable[[str], bool] = lambda exe: False,
         root: str = "",
         now: Callable[[], float] = time.monotonic,
+        watch: Callable[[ProcessRef, Callable[[], None]], bool] = lambda process, ended: False,
+        left: Callable[[ProcessRef], Iterable[ProcessRef]] = lambda process: (),
     ) -> None:
         self._now = now
+        self._watch = watch
+        self._left = left
+        self._watched: dict[Key, Callable[[], None]] = {}
         self.owners = Owners()
         self._root = root
         self._origins = Origins(maker)
@@ -206,11 +214,11 @@ class Acts:
         self._command_of = command_of
         self._is_kin = is_kin
         self._kin: set[Key] = set()
-        self._expected: dict[tuple[str, str], deque[tuple[Act, str]]] = {}
+        self._expected: dict[tuple[str, str], deque[tuple[Act, tuple[str, str]]]] = {}
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
-        self._edits: dict[str, str] = {}
+        self._edits: dict[str, tuple[str, str]] = {}
         self._calls: deque[tuple[Act, Request]] = deque(maxlen=_ANNOUNCED)
         self._argv: tuple[str, ...] = ()
         self._starts: deque[Act] = deque(maxlen=_STARTS)
@@ -283,13 +291,29 @@ class Acts:
         announced = self._announced(request)
         if announced is not None:
             return announced
+        found = self._above(request)
+        if found is None and self._watched:
+            gone = [ended for key, ended in self._watched.items() if not self._alive(ProcessRef(*key))]
+            for ended in gone:
+                ended()
+            found = self._above(request) if gone else None
+        return found
+
+    def _above(self, request: Request) -> Act | None:
+        """The act of the nearest process from the request's own upwards; None also where the agent stands before it."""
+        below: list[Key] = []
         for process in (request.process, *request.ancestry):
+            if process is None:
+                return None
             key = key_of(process)
             if key in self._agents or key in self._prompts:
                 return None
             found = self._acts.get(key)
             if found is not None:
+                if found.answered:  # they are its own, also when what is above them ends first
+                    self._acts.update(dict.fromkeys(below, found))
                 return found
+            below.append(key)
         return None
 
     def open(self, act: str, request: Request) -> Act:
@@ -313,18 +337,20 @@ class Acts:
         act.command = request.script.strip()
         if act.command:
             waiting = self._expected.setdefault((act.command, request.cwd), deque(maxlen=_ANNOUNCED))
-            waiting.append((act, request.call))
+            waiting.append((act, (request.helper, request.call)))
 
-    def forget(self, call: str) -> None:
-        """The tool call is over: an exec of its command from now on is an act of its own."""
+    def forget(self, call: str, helper: str = "") -> None:
+        """The tool call is over: an exec of its command from now on is an act of its own. helper: the sub-agent that
+        made it, since each may count its calls for itself."""
+        over = (helper, call)
         for key, waiting in list(self._expected.items()):
-            left = [entry for entry in waiting if entry[1] != call]
+            left = [entry for entry in waiting if entry[1] != over]
             if left:
                 self._expected[key] = deque(left, maxlen=_ANNOUNCED)
             else:
                 del self._expected[key]
-        self._edits = {path: of for path, of in self._edits.items() if of != call}
-        self._calls = deque((e for e in self._calls if e[1].call != call), maxlen=_ANNOUNCED)
+        self._edits = {path: of for path, of in self._edits.items() if of != over}
+        self._calls = deque((e for e in self._calls if (e[1].helper, e[1].call) != over), maxlen=_ANNOUNCED)
 
     def expect_call(self, act: Act, request: Request) -> None:
         """A hook announced this tool call: the next such message to that server is this act, not another."""
@@ -351,7 +377,7 @@ class Acts:
         """
         for path in (request.path if approved else "", request.was):
             if path and request.action in _EDITS and len(self._edits) < _ANNOUNCED:
-                self._edits[os.path.realpath(path)] = request.call
+                self._edits[os.path.realpath(path)] = (request.helper, request.call)
 
     def end_turn(self) -> None:
         """The agent's turn is over: edits that were approved and not made are not expected any longer."""
@@ -382,7 +408,26 @@ class Acts:
         act, _ = waiting.popleft()
         act.root = request.process
         self._acts[key_of(request.process)] = act
+        if act.answered:
+            self._mind(act, request.process)
         return act
+
+    def _mind(self, act: Act, root: ProcessRef) -> None:
+        """What runs on in its session when the root of an approved act ends is still this act: nobody else can be
+        there, since one enters a session by birth alone, and its number is free only when all of it has ended."""
+        key = key_of(root)
+        if key in self._watched or len(self._watched) >= _MINDED:
+            return
+
+        def ended() -> None:
+            if self._watched.pop(key, None) is not None:
+                for left in map(key_of, self._left(root)):
+                    if left not in self._acts or not self._acts[left].answered:
+                        self._acts[left] = act
+
+        self._watched[key] = ended
+        if not self._watch(root, ended):
+            del self._watched[key]
 
     def was_shown_at_start(self, facts: Facts) -> bool:
         """Whether a person saw these effects when they let the agent itself start (`leash run -- sh -c ...`)."""
@@ -391,6 +436,8 @@ class Acts:
     def approved(self, act: Act, request: Request, facts: Facts) -> None:
         """A person let this happen: what they were shown, its process may do; the agent's own only for a moment."""
         act.approve(facts)
+        if act.root is not None and act.root == request.process and key_of(act.root) in self._acts:
+            self._mind(act, act.root)
         if self._types(request) and request.action is not Action.PROCESS_EXEC:
             self._own.append((act, self._now()))
 

@@ -61,7 +61,8 @@ def _homes(env: Mapping[str, str]) -> frozenset[str]:
 
 class Arming:
     """What one session knows of its agent's kind. patience: the person's own figure in seconds, 0 for the adapter's.
-    wake: types a sentence into the agent's prompt unless the person typed since; None where they did not agree to it.
+    late: see config.Config. wake: types a sentence into the agent's prompt unless the person typed since; None where
+    they did not agree to it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Arming:
         *,
         hooks: bool,
         patience: int,
+        late: int = 3600,
         mcp: bool = False,
         wake: Callable[[str, float], None] | None = None,
         env: Mapping[str, str] = MappingProxyType({}),
@@ -83,6 +85,7 @@ class Arming:
         self.wanted = hooks and self.adapter.hold > 0
         self._directory = HookDirectory(directory / "hook")
         self._patience = patience
+        self._late = late
         self._hooks: Hooks | None = None
         self._mcp = mcp
         self._wake = wake
@@ -118,7 +121,7 @@ class Arming:
             forgone=self._is_forgone,
             placed=self._placed,
             plain=self._plain,
-            tickets=Tickets(bundle, clock, self.adapter.command_of),
+            tickets=Tickets(bundle, clock, self.adapter.command_of, self._late * 1_000_000),
             told=self.tell,
             wake=self.wake,
         )

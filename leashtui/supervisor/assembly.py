@@ -84,7 +84,7 @@ from leashtui.supervisor.strictness import caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tiers import bounds_of
-from leashtui.supervisor.tree import alive, descendants
+from leashtui.supervisor.tree import alive, descendants, left_by
 from leashtui.supervisor.ulid import Ulids
 from leashtui.supervisor.variables import Variables, Wants, sort, with_passwords
 from leashtui.supervisor.waysback import way_back
@@ -210,9 +210,25 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
 
     typing = wake if start.wake else None
     arming = Arming(
-        start.argv, directory, hooks=start.hooks, patience=start.patience, mcp=start.mcp, wake=typing, env=start.env
+        start.argv,
+        directory,
+        hooks=start.hooks,
+        patience=start.patience,
+        late=start.late,
+        mcp=start.mcp,
+        wake=typing,
+        env=start.env,
     )
-    acts = Acts(alive, arming.adapter.command_of, made.maker, arming.is_kin, start.workspace)
+    endings = Endings(loop, microseconds)
+    acts = Acts(
+        alive,
+        arming.adapter.command_of,
+        made.maker,
+        arming.is_kin,
+        start.workspace,
+        watch=endings.watch,
+        left=left_by,
+    )
     reviewers = Reviewers(config_dir() / SIGNERS)
     council = Council(
         session=session_id,
@@ -224,7 +240,6 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         clock=microseconds,
     )
     stream.subscribe(council.recorded)
-    endings = Endings(loop, microseconds)
     covers = Covers()
     keys = Keys(
         start.home,

@@ -25,7 +25,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     stdio: inherited descriptors for the agent's fds 0-2 when headless. also: git and common directories of a
     worktree. exe: the resolved program. hooks: whether the agent is started with
     leash's hooks. mcp: whether its MCP servers are led through leash. patience: seconds until a held act becomes a
-    ticket, 0 for what the agent is known to wait. wake: see config.Config.
+    ticket, 0 for what the agent is known to wait. late, wake: see config.Config.
     grants, withhold: names of variables, `*` for anything: those that the agent gets though they look secret, and those
     that count as secret besides.
     opened, closed: paths below the home: secret places that stay open, and further ones that are covered.
@@ -56,6 +56,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     hooks: bool = True
     mcp: bool = True
     patience: int = 0
+    late: int = 3600
     wake: bool = False
     grants: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()

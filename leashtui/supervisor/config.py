@@ -170,6 +170,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     own_prompts: by agent kind, whether the agent's own permission prompts stay; quiet needs tier exec or better.
     hooks: whether agents are started with leash's hooks. mcp: whether their MCP servers are led through leash.
     patience: by agent kind, seconds until a held act becomes a ticket, for an agent whose own time-outs were changed.
+    late: seconds for which an act that was approved late may still be run once.
     wake: after a late approval a line is typed into the prompt of an agent that stands idle, unless you typed there.
     facts: what policies may read from outside leash. retention: how long logs are kept here.
     budget: what a session may use before it stands still.
@@ -191,6 +192,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     hooks: bool = True
     mcp: bool = True
     patience: dict[str, Annotated[int, msgspec.Meta(ge=1, le=86400)]] = {}
+    late: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 3600
     wake: bool = False
     facts: dict[Name, Fact] = {}
     retention: Retention = Retention()

@@ -46,7 +46,7 @@ Notice = Callable[[str, str, str], None]
 class Forget(Protocol):
     """What is told that a tool call, or a turn, is over (supervisor.acts.Acts)."""
 
-    def forget(self, call: str) -> None: ...
+    def forget(self, call: str, helper: str = "") -> None: ...
 
     def end_turn(self) -> None: ...
 
@@ -98,7 +98,7 @@ class Hooks:
         self._clock = clock
         self._begun = clock()
         self.idle_since = 0.0
-        self._answered: OrderedDict[str, tuple[bool, bool]] = OrderedDict()
+        self._answered: OrderedDict[str, tuple[int, bool]] = OrderedDict()
 
     def tell(self, sentence: str) -> bool:
         """Something for the model to read at the next moment that can carry it; returns whether hooks ever called."""
@@ -175,14 +175,17 @@ class Hooks:
         gate.done = True
         use = gate.happening.tool
         if use is not None:
-            self._remember(_key(use), allowed=not refused, approved=gate.approved and not refused)
+            self._remember(gate.happening, use, allowed=not refused, approved=gate.approved and not refused)
         answer = Answer(refused=bool(refused), approved=gate.approved, feedback=refused)
         if use is None and not refused:
             answer = self._answer(gate.happening)
         gate.reply(self._adapter.answer(gate.happening, answer))
 
-    def _remember(self, key: str, *, allowed: bool, approved: bool) -> None:
-        self._answered[key] = (allowed, approved)
+    def _remember(self, happening: Happening, use: ToolUse, *, allowed: bool, approved: bool) -> None:
+        """Of calls that only their words tell, as many are expected as were allowed."""
+        key = _key(happening, use)
+        before = 0 if use.id else self._answered.get(key, (0, False))[0]
+        self._answered[key] = (before + allowed, approved)
         if len(self._answered) > _REMEMBERED:
             self._answered.popitem(last=False)
 
@@ -198,10 +201,13 @@ class Hooks:
             self._acts.end_turn()
         if happening.moment is not Moment.TOOL_DONE or use is None:
             return
-        self._acts.forget(use.id)
+        self._acts.forget(use.id, happening.helper)
         if use.kind is Kind.FETCH:
             self._read()
-        known = self._answered.get(_key(use))
+        key = _key(happening, use)
+        known = self._answered.get(key)
+        if known and known[0] and not use.id:
+            self._answered[key] = (known[0] - 1, known[1])
         if use.kind in (*_ACTIONS, Kind.SHELL) and (known is None or not known[0]):
             why = "although it was refused" if known else "without asking its hook"
             self._notice(
@@ -213,7 +219,7 @@ class Hooks:
     def _answer(self, happening: Happening) -> Answer:
         approved = False
         if happening.moment is Moment.PERMISSION and happening.tool is not None:
-            approved = self._answered.get(_key(happening.tool), (False, False))[1]
+            approved = self._answered.get(_key(happening, happening.tool), (0, False))[1]
         context = ""
         if (
             happening.moment in _CARRIES
@@ -244,9 +250,9 @@ class Hooks:
         )
 
 
-def _key(use: ToolUse) -> str:
-    """What tells one tool call from another; its words where the agent gives no id."""
-    return use.id or f"{use.name}\0{use.text}"
+def _key(happening: Happening, use: ToolUse) -> str:
+    """What tells one tool call from another; its words where the agent gives no id. Sub-agents count for themselves."""
+    return "\0".join((happening.helper, use.id or f"{use.name}\0{use.text}"))
 
 
 def requests_of(use: ToolUse) -> tuple[Request, ...]:

@@ -26,7 +26,7 @@ from leashtui.model.request import Request
 from leashtui.model.verdict import Verdict
 
 LIFE = 3600 * 1_000_000
-"""How long a late approval waits for its retry, in microseconds."""
+"""How long a late approval waits for its retry, in microseconds, where nothing else is said."""
 
 _WORDS = 64
 _OUTWARD = frozenset(
@@ -52,15 +52,20 @@ class Pass(NamedTuple):
 class Tickets:
     """The passes of one session. bundle: tells the digest of the policies in force.
 
-    command_of: agents.adapter.Adapter.command_of.
+    command_of: agents.adapter.Adapter.command_of. life: microseconds in which a retry counts.
     """
 
     def __init__(
-        self, bundle: Callable[[], str], clock: Callable[[], int], command_of: Callable[[tuple[str, ...]], str]
+        self,
+        bundle: Callable[[], str],
+        clock: Callable[[], int],
+        command_of: Callable[[tuple[str, ...]], str],
+        life: int = LIFE,
     ) -> None:
         self._bundle = bundle
         self._clock = clock
         self._command_of = command_of
+        self._life = life
         self._passes: dict[str, Pass] = {}
         self._refused: dict[str, tuple[Verdict, int]] = {}
 
@@ -99,12 +104,12 @@ class Tickets:
     def leave(self, digest: str, ask: str) -> None:
         """The card was approved after its agent had been sent away."""
         if digest:
-            self._passes[digest] = Pass(ask, self._clock() + LIFE)
+            self._passes[digest] = Pass(ask, self._clock() + self._life)
 
     def refuse(self, digest: str, verdict: Verdict) -> None:
         """The card was refused after its agent had been sent away, and nothing but a retry can say so."""
         if digest:
-            self._refused[digest] = (verdict, self._clock() + LIFE)
+            self._refused[digest] = (verdict, self._clock() + self._life)
 
     def refused(self, digest: str) -> Verdict | None:
         """What the person said to this act, once; None where its model heard of it, or nobody refused."""

@@ -88,6 +88,15 @@ def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
     return found_below
 
 
+def left_by(leader: ProcessRef) -> list[ProcessRef]:
+    """The living processes of the session that this process leads or led; none when its number is another's now."""
+    now = stat_of(leader.pid)
+    if now is not None and now.start != leader.start:
+        return []
+    found = ((pid, stat_of(pid)) for pid in _pids() if pid != leader.pid)
+    return [ProcessRef(pid, s.start) for pid, s in found if s is not None and s.running and s.session == leader.pid]
+
+
 def _pids() -> Iterator[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():

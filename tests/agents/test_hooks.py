@@ -198,6 +198,29 @@ def test_a_held_edit_is_one_card_and_its_late_retry_happens_once(rig: Rig) -> No
     assert list(dict.fromkeys(asked)) == ["L-1", "L-2", "L-3"], out
 
 
+@pytest.mark.parametrize("kind", ["claude", "gemini", "opencode"])
+def test_what_goes_on_behind_an_approved_command_is_not_asked_again(kind: str, world: World) -> None:
+    """Its shell has ended by then. Codex ends with the command what it left behind."""
+    rig = make_rig(kind, world)
+    for name in ("notes", "drafts"):
+        (world.workspace / name).mkdir()
+        (world.workspace / name / "a.txt").write_text("mine\n")
+    late = "(echo > started; sleep 2; find notes -delete; sh ./more.sh; echo late > late.txt) > /dev/null 2>&1 &"
+    (world.workspace / "more.sh").write_text("find empty -delete\n")
+    steps: tuple[Step, ...] = ({"shell": late}, {"shell": waits("late.txt")})
+    with rig.running(*steps, options=("--on-ask", "wait")) as leash:
+        assert world.leash("approve", rig.card()["id"]).returncode == 0
+        eventually((world.workspace / "started").exists)
+        (world.workspace / "more.sh").write_text("find drafts -delete\n")  # what was not shown is still asked
+        card = rig.card(2)
+        assert not (world.workspace / "notes").exists()
+        assert "drafts" in json.dumps(card)
+        assert world.leash("deny", card["id"]).returncode == 0
+        out = rig.finish(leash)
+    assert (world.workspace / "drafts/a.txt").exists(), out
+    assert len(world.events("act.asked")) == 2
+
+
 def test_a_dead_hook_is_a_refusal_or_is_said_aloud(rig: Rig) -> None:
     """Killed before it answers: the agent may take that for consent, the exec guard does not."""
     notes = rig.world.workspace / "notes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from agents import conftest
-from agents.conftest import PANELS, Rig, make_rig, waits
+from agents.conftest import PANELS, Rig, make_rig, settle, waits
 from conftest import World, eventually
 from model_server import Step
 
@@ -57,3 +57,30 @@ def test_a_late_no_reaches_the_model_and_a_late_yes_is_for_that_very_act(rig: Ri
     commands = ["bash a.sh", "bash b.sh", "bash b.sh", "cd sub && find notes -delete", "find notes -delete"]
     assert all(command in card for command, card in zip(commands, asked, strict=True)), asked
     assert rig.told().count("NOT EXECUTED") == 5
+
+
+def test_a_late_yes_is_worth_nothing_when_its_time_is_over(rig: Rig) -> None:
+    """The retry is asked about like any other act; what is approved in time runs."""
+    rig.world.config(f"late = 3\n[patience]\n{rig.kind} = 2\n")
+    place = rig.world.workspace
+    for name in ("notes", "drafts"):
+        (place / name).mkdir()
+        (place / name / "a.txt").write_text("mine\n")
+    steps: tuple[Step, ...] = (
+        {"shell": "find notes -delete"}, _until("one"), {"shell": "find notes -delete"},
+        {"shell": "find drafts -delete"}, _until("two"), {"shell": "find drafts -delete"},
+        {"shell": f"echo on > on.txt; {END}"},
+    )  # fmt: skip
+    with rig.running(*steps, options=("--on-ask", "wait")) as leash:
+        eventually(lambda: "Waiting for approval L-1" in rig.told())
+        assert rig.world.leash("approve", "L-1").returncode == 0
+        settle(4)
+        (place / "one").touch()
+        eventually(lambda: "Waiting for approval L-3" in rig.told())
+        assert (place / "notes/a.txt").exists()
+        assert rig.world.leash("approve", "L-3").returncode == 0
+        (place / "two").touch()
+        out = rig.finish(leash)
+    assert (place / "on.txt").exists() and (place / "notes/a.txt").exists(), out
+    assert not (place / "drafts").exists()
+    assert [e["ask"] for e in rig.world.events("act.ticket")] == ["L-1", "L-2", "L-3"]

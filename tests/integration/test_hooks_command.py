@@ -130,6 +130,24 @@ def test_what_cannot_be_parsed_is_left_alone(world: World, settings: Path, text:
     assert settings.read_text() == text
 
 
+def test_settings_that_cannot_be_edited_are_named_with_place_and_remedy(world: World, settings: Path) -> None:
+    """Nothing of this is leash's own failure: it ends as other mistakes in settings do."""
+    settings.write_text('{\n  "a": 1,\n  "b": [1, 2\n}\n')
+    done = world.leash("hooks", "install", "gemini")
+    where, remedy = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert where == f"leash: {settings}: not JSON: line 4, column 1: '}}' does not belong there"
+    assert remedy == "leash: mend it, then try again"
+    settings.unlink()
+    settings.mkdir()
+    done = world.leash("hooks", "install", "gemini")
+    assert done.returncode == 2 and "no regular file" in done.stderr
+    settings.rmdir()
+    settings.symlink_to(settings)
+    done = world.leash("hooks", "install", "gemini")
+    assert done.returncode == 2 and "leash: make it readable" in done.stderr
+
+
 def test_a_pipe_for_settings_keeps_nobody_waiting(world: World, settings: Path) -> None:
     os.mkfifo(settings)
     os.mkfifo(world.workspace / ".mcp.json")

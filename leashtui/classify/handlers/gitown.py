@@ -17,9 +17,16 @@ from leashtui.model.facts import Place
 _ELSEWHERE = ("--git-dir", "--work-tree", "--namespace", "--config-env", "--bare")
 _HARMLESS = lazy(
     r"GIT_(?:(?:AUTHOR|COMMITTER)_\w+|(?:SEQUENCE_)?EDITOR|PAGER|MERGE_AUTOEDIT|TERMINAL_PROMPT|OPTIONAL_LOCKS"
-    r"|EXEC_PATH|REFLOG_ACTION|ASKPASS|SSH(?:_COMMAND)?|TRACE\w*)"
+    r"|EXEC_PATH|REFLOG_ACTION|ASKPASS|SSH(?:_COMMAND)?|SSL_\w+|TRACE\w*|CONFIG_NOSYSTEM)"
 )
 """Variables that change neither which repository is meant nor what belongs to it."""
+_OFF = lazy(
+    r"(?i)credential\.helper|core\.(?:fsmonitor|hookspath|sshcommand|pager|editor)|sequence\.editor|diff\.external"
+)
+"""Settings that an agent switches off by variables for the commands it runs."""
+_NOTHING = ("", "cat", "true", "false")
+_MOST = 16
+"""Settings by variables that are looked at."""
 _SETTING = lazy(
     r"(?i)(?:user|commit|tag|advice|color|init|protocol)\.|(?:core\.(?:pager|editor)|sequence\.editor)="
     r"|(?:submodule\.recurse|core\.quotepath)=(?:false|0|off|no)$"
@@ -38,7 +45,9 @@ _DEPTH = 32
 def _is_plain(call: Call) -> bool:
     """Whether git finds its repository, and what belongs to it, by where it is started and by its own settings."""
     given = [*call.env, *((name, word) for name, words in call.state.vars.items() for word in words)]
-    if any(name.startswith("GIT_") and not _says_the_same(call, name, value) for name, value in given):
+    given = [(name, value) for name, value in given if name.startswith("GIT_")]
+    off = _switched_off(given)
+    if any(name not in off and not _says_the_same(call, name, value) for name, value in given):
         return False
     former = ""
     for word in call.words[1:]:
@@ -61,6 +70,20 @@ def _says_the_same(call: Call, name: str, value: Word) -> bool:
     if name == "GIT_CONFIG_PARAMETERS":  # what `-c` said to the git that starts this one
         return _PARAMETERS.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None
+
+
+def _switched_off(given: list[tuple[str, Word]]) -> set[str]:
+    """The names of variables that set nothing but switch settings off; none where others are among them."""
+    counts = {str(value) for name, value in given if name == "GIT_CONFIG_COUNT"}
+    count = counts.pop() if len(counts) == 1 else ""
+    if not count.isascii() or not count.isdigit() or int(count) > _MOST:
+        return set()
+    keys = {f"GIT_CONFIG_KEY_{at}" for at in range(int(count))}
+    values = {f"GIT_CONFIG_VALUE_{at}" for at in range(int(count))}
+    known = all(_OFF.fullmatch(value) for name, value in given if name in keys)
+    nothing = all(is_fixed(value) and value in _NOTHING for name, value in given if name in values)
+    whole = keys | values <= {name for name, _ in given}
+    return {"GIT_CONFIG_COUNT", *keys, *values} if known and nothing and whole else set()
 
 
 def _repository(call: Call) -> str:

@@ -100,6 +100,7 @@ def start(
         "hooks": config.hooks,
         "mcp": config.mcp,
         "patience": config.patience.get(agent.kind, 0),
+        "late": config.late,
         "wake": config.wake,
         "grants": [*config.environment.grant, *args.grant_env],
         "withhold": list(config.environment.withhold),

@@ -39,6 +39,31 @@ def test_git_may_forget_what_the_session_made(own: str, command: str, control: s
         assert LOSES & {e.verb for e in engine.text(command, CWD).effects}
 
 
+def _set(*settings: str) -> str:
+    each = (pair.partition("=") for pair in settings)
+    told = [f"GIT_CONFIG_KEY_{n}={key} GIT_CONFIG_VALUE_{n}={value}" for n, (key, _, value) in enumerate(each)]
+    return " ".join((f"GIT_CONFIG_COUNT={len(settings)}", *told))
+
+
+@pytest.mark.parametrize(
+    ("around", "control"),
+    [
+        ("GIT_PAGER=cat GIT_CONFIG_NOSYSTEM=1 GIT_ASKPASS=", "GIT_CONFIG_GLOBAL=/home/dev/x"),
+        ("GIT_SSL_CAINFO=", "GIT_COMMON_DIR=lib/.git"),
+        (_set("credential.helper=", "core.fsmonitor=", "core.hooksPath="), _set("core.hooksPath=", "core.worktree=..")),
+        (_set("core.sshCommand=", "core.pager=cat", "diff.external="), _set("core.pager=cat") + " GIT_CONFIG_COUNT=2"),
+        (_set("sequence.editor=", "core.editor="), _set("core.fsmonitor=./all-is-well")),
+        (_set("core.pager=cat"), "GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.pager"),
+    ],
+)
+def test_settings_that_an_agent_switches_off_say_of_no_other_repository(around: str, control: str) -> None:
+    engine = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(OBJECT), bounds=SEEN)
+    command = "git commit --amend --no-edit"
+    for text in (f"{around} {command}", f"export {around}; {command}"):
+        assert not LOSES & {e.verb for e in engine.text(text, CWD).effects}
+    assert LOSES & {e.verb for e in engine.text(f"{control} {command}", CWD).effects}
+
+
 @pytest.mark.parametrize(
     ("command", "control"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -107,6 +109,7 @@ def test_an_edit_approved_in_the_hook_is_foreseen_until_its_tool_call_is_over() 
     assert not acts.foresaw(file_act("/home/u/.bashrc_other"), RC)
     assert not acts.foresaw(file_act("/home/u/.bashrc", CHILD), RC)
     acts.forget("t2")
+    acts.forget("t1", "a sub-agent")
     assert acts.foresaw(file_act("/home/u/.bashrc"), RC)
     acts.forget("t1")
     assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
@@ -252,3 +255,29 @@ def test_what_was_not_told_of_where_it_lands_may_be_anything(shown: str, aim: st
     effect = Effect(Verb.CLOUD_CHANGE, "", Place.NONE, "changes a cluster", severity=Severity.HIGH, aim=shown)
     parent.approve(facts_of(effect))
     assert parent.covers(facts_of(msgspec.structs.replace(effect, aim=aim)), same=False) is within
+
+
+def test_what_an_approved_act_leaves_behind_stays_its_own() -> None:
+    """Processes that it was seen to start, and those in the session it led; control: refused, or another's."""
+    ends: dict[ProcessRef, Callable[[], None]] = {}
+
+    def watch(process: ProcessRef, ended: Callable[[], None]) -> bool:
+        ends[process] = ended
+        return True
+
+    acts = Acts(lambda process: True, watch=watch, left=lambda process: [ProcessRef(31, 100)])
+    approved, other = _exec(20, "sh"), _exec(40, "sh")
+    act = acts.open("A", approved)
+    acts.open("B", other)
+    acts.approved(act, approved, _facts("find"))
+    inner = Request(
+        Action.PROCESS_EXEC, Layer.KERNEL, "/", argv=("sleep",), process=ProcessRef(22, 100),
+        ancestry=(ProcessRef(21, 100), ProcessRef(20, 100)),
+    )  # fmt: skip
+    assert acts.find(inner) is act
+    assert acts.find(_exec(23, "find", parent=21)) is act
+    assert acts.find(_exec(32, "find", parent=31)) is None
+    ends[ProcessRef(20, 100)]()
+    assert acts.find(_exec(32, "find", parent=31)) is act
+    assert list(ends) == [ProcessRef(20, 100)]
+    assert acts.find(_exec(33, "find", parent=34)) is None

@@ -55,8 +55,8 @@ class World:
             lambda level, text, hint: self.notices.append(text),
         )
 
-    def forget(self, call: str) -> None:
-        self.forgotten.append(call)
+    def forget(self, call: str, helper: str = "") -> None:
+        self.forgotten.append(" ".join(filter(None, (helper, call))))
 
     def end_turn(self) -> None:
         self.turns += 1
@@ -74,8 +74,8 @@ class World:
         data = json.dumps({"cwd": "/w", "session_id": "s", **fields}).encode()
         return self.hooks.hear(event, data, 7, self.replies.append)
 
-    def tool(self, name: str, event: str = "PreToolUse", **arguments: Any) -> Any:
-        return self.hear(event, tool_name=name, tool_input=arguments, tool_use_id="t1")
+    def tool(self, name: str, event: str = "PreToolUse", call: str = "t1", agent: str = "", **arguments: Any) -> Any:
+        return self.hear(event, tool_name=name, tool_input=arguments, tool_use_id=call, agent_id=agent)
 
 
 @pytest.fixture
@@ -133,6 +133,24 @@ def test_rubbish_is_refused_and_said(world: World) -> None:
     world.hooks.hear("PreToolUse", b"\xff", 7, world.replies.append)
     assert world.replies[0].code == 2
     assert world.notices
+
+
+def test_calls_of_one_number_or_of_the_same_words_are_told_apart(world: World) -> None:
+    """Sub-agents may count their calls alike; an agent that gives no number calls twice at once, and one is refused."""
+    for name, verdict in (("a", DENY), ("b", ALLOW)):
+        world.answers = [verdict]
+        world.tool("Bash", command=f"rm {name}", agent=name)
+    world.tool("Bash", "PostToolUse", command="rm b", agent="b")
+    assert not world.notices and world.forgotten == ["b t1"]
+    world.tool("Bash", "PostToolUse", command="rm a", agent="a")
+    assert "although it was refused" in world.notices.pop()
+    for verdict in (ALLOW, DENY):
+        world.answers = [verdict]
+        world.tool("Bash", command="rm c", call="")
+    world.tool("Bash", "PostToolUse", command="rm c", call="")
+    assert not world.notices
+    world.tool("Bash", "PostToolUse", command="rm c", call="")
+    assert "although it was refused" in world.notices.pop()
 
 
 def test_what_ran_without_an_answer_is_said_aloud(world: World) -> None:
