@@ -1,41 +1,30 @@
-"""One act, one card: which execs belong to which act, and what an approval covers.
+"""One act, one card: which execs belong to which act, and so what an approval (covering.py) covers.
 
 An act is one outermost exec, keyed by its process (pid and start time). An exec whose ancestry leads to a living act
 is an inner exec of it. An approval covers the effects that were shown, for that root process and for what it leaves
 behind when it ends, as far as that is known to be its own; other orphans belong to no act, and opaque effects cover
-nothing. A command that a hook announced and the exec of it are one act: the
-exec is linked by its text and directory. Invariant: covering looks at verbs and resolved targets; text alone never
-covers an effect that was not shown.
+nothing. A command that a hook announced and the exec of it are one act (announced.py): the exec is linked by its text
+and directory. Invariant: a process is of one act at a time, the nearest above it.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from msgspec.structs import replace
-
-from leashtui.classify.ledger import RANK
 from leashtui.guards.kernel.tracee import group_of
-from leashtui.model.facts import PUSHED, Effect, Facts, Origin, Parse, Place, Severity, Verb
+from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.supervisor.announced import Announced
+from leashtui.supervisor.covering import Act, foretold
 from leashtui.supervisor.histories import brings_out
 from leashtui.supervisor.origins import Origins, starter_of
 from leashtui.supervisor.owners import Owners
 from leashtui.supervisor.tree import stat_of
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
-_COMES_TO = {
-    Verb.WRITE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
-    Verb.TRUNCATE: frozenset({Verb.WRITE, Verb.TRUNCATE}),
-    Verb.DELETE: frozenset({Verb.DELETE, Verb.DISCARD_WORK}),
-    Verb.PERSIST: frozenset({Verb.PERSIST}),
-}
-_EDITS = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _SHELLS = frozenset("sh bash dash rbash ash ksh mksh zsh fish busybox".split())
 _ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
 """What is said of a shell that connects by itself; all else that its words come to, programs do that it starts."""
@@ -47,9 +36,7 @@ GITS = frozenset({"/usr/bin/git", "/usr/lib/git-core/git", "/usr/libexec/git-cor
 
 Key = tuple[int, int]
 
-_PATH_VERBS = frozenset({Verb.DELETE, Verb.WRITE, Verb.TRUNCATE, Verb.SECRET_READ, Verb.READ, Verb.DISCARD_WORK})
 _PRUNE_AT = 512
-_ANNOUNCED = 64
 _STARTS = 16
 _MINDED = 64
 _MOMENT = 5.0
@@ -65,93 +52,6 @@ def _name_of(path: str) -> str:
 def key_of(process: ProcessRef) -> Key:
     """What identifies a process for its whole life, whatever it execs."""
     return (process.pid, process.start)
-
-
-class Act:
-    """An outermost exec: the id of its first record and the effects a person approved for it."""
-
-    def __init__(self, act: str, root: ProcessRef | None) -> None:
-        self.id = act
-        self.root = root
-        self.command = ""
-        self.approved: list[Effect] = []
-        self.answered = False  # a person, or a grant of theirs, let it happen
-        self._shown: set[tuple[Verb, str, bool, str, str]] = set()
-
-    def approve(self, facts: Facts) -> None:
-        """Remember what was shown and allowed."""
-        self.answered = True
-        self.approved.extend(e for e in facts.effects if e.verb is not Verb.OPAQUE)
-        self._shown.update(_shape(e) for e in facts.effects)
-
-    def covers(self, facts: Facts, *, same: bool = False, by_git: bool = False) -> bool:
-        """Whether every telling effect of an inner exec was already shown and approved.
-
-        same: it is the very command that was approved, so that what could not be understood of it is covered too.
-        by_git: git itself starts it, so that what it does to history is what was shown of that git (`prune` of `gc`).
-        """
-        telling = [e for e in facts.effects if e.severity is not Severity.LOW]
-        if by_git and any(shown.verb is Verb.HISTORY_REWRITE for shown in self.approved):
-            telling = [e for e in telling if e.verb is not Verb.HISTORY_REWRITE]
-            if not telling:
-                return True
-        if same and self._shown:
-            telling = [e for e in telling if _shape(e) not in self._shown]
-            return all(any(_within(e, shown) for shown in self.approved) for e in telling)
-        if not telling or not self.approved:
-            return False
-        if by_git and any(shown.verb is Verb.REMOTE_CHANGE for shown in self.approved):
-            telling = [e for e in telling if e.target != PUSHED]
-        return all(any(_within(e, shown) for shown in self.approved) for e in telling)
-
-
-def _shape(effect: Effect) -> tuple[Verb, str, bool, str, str]:
-    return (effect.verb, effect.target, effect.recursive, _said(effect), effect.aim)
-
-
-def _lands(aim: str, shown: str) -> bool:
-    """Whether an act lands where it was shown to; what a script did not tell of that, was shown as not told. In one
-    pass, because a command may hold a hundred such."""
-    first, *between = shown.split("…")
-    if not between:
-        return aim == shown
-    last = between.pop()
-    at, end = len(first), len(aim) - len(last)
-    if not aim.startswith(first) or not aim.endswith(last) or end < at:
-        return False
-    for part in between:
-        found = aim.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
-
-
-def _said(effect: Effect) -> str:
-    """What is said of an effect that no path tells, wherever its command stands: `apply` is no `destroy`, though both
-    change a cloud."""
-    if effect.verb in _PATH_VERBS or effect.target.startswith("/"):
-        return ""
-    return effect.sentence.rpartition(" (")[0] if effect.origin is Origin.SCRIPT else effect.sentence
-
-
-def _within(effect: Effect, shown: Effect) -> bool:
-    """Whether `shown` says at least as much as `effect` does."""
-    if effect.verb is Verb.OPAQUE or effect.verb is not shown.verb:
-        return False
-    if effect.verb not in _PATH_VERBS:
-        same = _said(effect) == _said(shown) or (effect.target != "" and RANK[effect.severity] < RANK[shown.severity])
-        return effect.target == shown.target and same and _lands(effect.aim, shown.aim)
-    if effect.target == shown.target:
-        return True
-    if not shown.target or not effect.target:
-        return False
-    if shown.recursive and PurePosixPath(effect.target).is_relative_to(shown.target):
-        return True
-    if not any(c in shown.target for c in "*?["):
-        return False
-    same_depth = effect.target.count("/") == shown.target.count("/")
-    return same_depth and fnmatchcase(effect.target, shown.target)
 
 
 def _reaches(own: Facts, exe: str) -> bool:
@@ -178,13 +78,6 @@ def _is_prompt(request: Request) -> bool:
         return False
     words = request.argv[1:]
     return all(word[:1] in ("-", "+") and (word[1:2] == "-" or "c" not in word) for word in words)
-
-
-def foretold(effect: Effect, shown: Effect) -> bool:
-    """Whether a command's effect comes to this effect of a file act."""
-    if shown.verb in _COMES_TO.get(effect.verb, ()):
-        return _within(replace(effect, verb=shown.verb), shown)
-    return False
 
 
 class Acts:
@@ -214,12 +107,10 @@ class Acts:
         self._command_of = command_of
         self._is_kin = is_kin
         self._kin: set[Key] = set()
-        self._expected: dict[tuple[str, str], deque[tuple[Act, tuple[str, str]]]] = {}
+        self.announced = Announced()
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
-        self._edits: dict[str, tuple[str, str]] = {}
-        self._calls: deque[tuple[Act, Request]] = deque(maxlen=_ANNOUNCED)
         self._argv: tuple[str, ...] = ()
         self._starts: deque[Act] = deque(maxlen=_STARTS)
         self._own: deque[tuple[Act, float]] = deque(maxlen=_STARTS)
@@ -285,7 +176,7 @@ class Acts:
     def find(self, request: Request) -> Act | None:
         """The living act that this request is an inner exec of, nearest ancestor first; or the tool call it is."""
         if request.layer is Layer.MCP:
-            return self._announced_call(request)
+            return self.announced.call(request)
         if request.process is None:
             return None
         announced = self._announced(request)
@@ -332,64 +223,6 @@ class Acts:
                 self._acts[key] = made
         return made
 
-    def expect(self, act: Act, request: Request) -> None:
-        """A hook announced this command: the next exec of it in the same directory is this act, not another."""
-        act.command = request.script.strip()
-        if act.command:
-            waiting = self._expected.setdefault((act.command, request.cwd), deque(maxlen=_ANNOUNCED))
-            waiting.append((act, (request.helper, request.call)))
-
-    def forget(self, call: str, helper: str = "") -> None:
-        """The tool call is over: an exec of its command from now on is an act of its own. helper: the sub-agent that
-        made it, since each may count its calls for itself."""
-        over = (helper, call)
-        for key, waiting in list(self._expected.items()):
-            left = [entry for entry in waiting if entry[1] != over]
-            if left:
-                self._expected[key] = deque(left, maxlen=_ANNOUNCED)
-            else:
-                del self._expected[key]
-        self._edits = {path: of for path, of in self._edits.items() if of != over}
-        self._calls = deque((e for e in self._calls if (e[1].helper, e[1].call) != over), maxlen=_ANNOUNCED)
-
-    def expect_call(self, act: Act, request: Request) -> None:
-        """A hook announced this tool call: the next such message to that server is this act, not another."""
-        self._calls.append((act, request))
-
-    def _announced_call(self, request: Request) -> Act | None:
-        """The announced tool call that this message is: the agent's own id says so, or else its words; once."""
-        same = (
-            e
-            for e in self._calls
-            if e[1].argv == request.argv
-            and (e[1].call == request.call if request.call and e[1].call else e[1].script == request.script)
-        )
-        found = next(same, None)
-        if found is None:
-            return None
-        self._calls.remove(found)
-        return found[0]
-
-    def expect_edit(self, request: Request, *, approved: bool = True) -> None:
-        """A person approved this edit in the agent's hook: the agent's own process may make it, until it is done.
-
-        The name that a file loses by a rename goes with any edit that was allowed.
-        """
-        for path in (request.path if approved else "", request.was):
-            if path and request.action in _EDITS and len(self._edits) < _ANNOUNCED:
-                self._edits[os.path.realpath(path)] = (request.helper, request.call)
-
-    def end_turn(self) -> None:
-        """The agent's turn is over: edits that were approved and not made are not expected any longer."""
-        self._edits.clear()
-        self._calls.clear()
-
-    def _is_expected_edit(self, request: Request) -> bool:
-        """Whether the agent's own process makes an approved edit, or the new text beside it that gets its name."""
-        if request.action not in _EDITS or request.process is None or not self._is_agent(request.process):
-            return False
-        return any(request.path == path or request.path.startswith(f"{path}.tmp.") for path in self._edits)
-
     def is_same(self, act: Act, request: Request) -> bool:
         """Whether the request is the very command that the act's hook announced."""
         return (
@@ -400,12 +233,11 @@ class Acts:
 
     def _announced(self, request: Request) -> Act | None:
         """The announced act that this exec is, bound to its process from now on."""
-        if not self._expected or request.process is None or request.action is not Action.PROCESS_EXEC:
+        if request.process is None or request.action is not Action.PROCESS_EXEC:
             return None
-        waiting = self._expected.get((self._command_of(request.argv).strip(), request.cwd))
-        if not waiting:
+        act = self.announced.command(self._command_of(request.argv).strip(), request.cwd)
+        if act is None:
             return None
-        act, _ = waiting.popleft()
         act.root = request.process
         self._acts[key_of(request.process)] = act
         if act.answered:
@@ -515,7 +347,7 @@ class Acts:
         """
         if request.process is None or request.action is Action.PROCESS_EXEC:
             return False
-        if self._is_expected_edit(request):
+        if self._is_agent(request.process) and self.announced.is_edit(request):
             return True
         own = self._ran.get(key_of(request.process))
         if request.action in (Action.NET_CONNECT, Action.NET_BIND):

@@ -19,7 +19,7 @@ from leashtui.model.facts import Effect, Facts, Place, Severity
 from leashtui.model.hook import Moment
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.model.verdict import Ruling, Verdict
-from leashtui.supervisor.acts import foretold
+from leashtui.supervisor.covering import foretold
 
 _FILES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _SLACK = 20_000

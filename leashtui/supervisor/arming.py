@@ -151,7 +151,7 @@ class Arming:
         if self.wanted:
             known = servers.known if servers is not None else None
             self._hooks = Hooks(
-                self.adapter, mediator.submit, stream.append, acts, session.notice, known, mediator.read
+                self.adapter, mediator.submit, stream.append, acts.announced, session.notice, known, mediator.read
             )
             armed = self.adapter.arm(argv, env, self._armory(env, where))
             session.hooks = HookGuard(self._directory.path, self._hooks.hear, os.getuid(), asyncio.get_running_loop())

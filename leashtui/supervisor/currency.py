@@ -12,7 +12,7 @@ from leashtui.model.facts import Facts
 from leashtui.model.ports import Decider
 from leashtui.model.request import Action, Request
 from leashtui.model.verdict import Outcome
-from leashtui.supervisor.acts import Act
+from leashtui.supervisor.covering import Act
 from leashtui.supervisor.desk import Waiting
 from leashtui.supervisor.tickets import handed_over
 

@@ -44,7 +44,7 @@ Notice = Callable[[str, str, str], None]
 
 
 class Forget(Protocol):
-    """What is told that a tool call, or a turn, is over (supervisor.acts.Acts)."""
+    """What is told that a tool call, or a turn, is over (supervisor.announced.Announced)."""
 
     def forget(self, call: str, helper: str = "") -> None: ...
 

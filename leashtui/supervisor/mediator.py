@@ -20,8 +20,9 @@ from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Classifier, Decider, Reply
 from leashtui.model.request import UNCOUNTED, Action, Layer, Posture, ProcessRef, Request
 from leashtui.model.verdict import By, Decision, Outcome, Ruling, Verdict
-from leashtui.supervisor.acts import Act, Acts
+from leashtui.supervisor.acts import Acts
 from leashtui.supervisor.breaker import Breaker
+from leashtui.supervisor.covering import Act
 from leashtui.supervisor.currency import Currency
 from leashtui.supervisor.desk import Desk, Waiting
 from leashtui.supervisor.duties import Duties
@@ -257,11 +258,11 @@ class Mediator:
         if verdict.ruling is not Ruling.ALLOW or request.layer is not Layer.HOOK:
             return
         if request.action is Action.PROCESS_EXEC:
-            self._acts.expect(act, request)
+            self._acts.announced.expect(act, request)
         elif request.action is Action.TOOL_CALL:
-            self._acts.expect_call(act, request)
+            self._acts.announced.expect_call(act, request)
         elif request.was or verdict.by in {By.PERSON, By.TICKET}:
-            self._acts.expect_edit(request, approved=verdict.by in {By.PERSON, By.TICKET})
+            self._acts.announced.expect_edit(request, approved=verdict.by in {By.PERSON, By.TICKET})
 
     def _park(self, waiting: Waiting, reply: Reply) -> None:
         """The agent will not wait any longer: its program goes with a ticket, the card stays."""

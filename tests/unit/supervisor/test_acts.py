@@ -11,7 +11,8 @@ from leashtui.classify import summary
 from leashtui.classify.ledger import Ledger
 from leashtui.model.facts import Effect, Facts, Parse, Place, Severity, Verb
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
-from leashtui.supervisor.acts import Act, Acts
+from leashtui.supervisor.acts import Acts
+from leashtui.supervisor.covering import Act
 
 
 @pytest.mark.parametrize(
@@ -103,22 +104,22 @@ def test_an_edit_approved_in_the_hook_is_foreseen_until_its_tool_call_is_over() 
     acts = acts_of()
     asked = Request(Action.FILE_WRITE, Layer.HOOK, "/", path="/home/u/.bashrc", call="t1")
     assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
-    acts.expect_edit(asked)
+    acts.announced.expect_edit(asked)
     assert acts.foresaw(file_act("/home/u/.bashrc"), RC)
     assert acts.foresaw(file_act("/home/u/.bashrc.tmp.12.ab"), RC)
     assert not acts.foresaw(file_act("/home/u/.bashrc_other"), RC)
     assert not acts.foresaw(file_act("/home/u/.bashrc", CHILD), RC)
-    acts.forget("t2")
-    acts.forget("t1", "a sub-agent")
+    acts.announced.forget("t2")
+    acts.announced.forget("t1", "a sub-agent")
     assert acts.foresaw(file_act("/home/u/.bashrc"), RC)
-    acts.forget("t1")
+    acts.announced.forget("t1")
     assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
 
 
 def test_an_edit_that_was_never_made_is_not_expected_in_the_next_turn() -> None:
     acts = acts_of()
-    acts.expect_edit(Request(Action.FILE_WRITE, Layer.HOOK, "/", path="/home/u/.bashrc", call="t1"))
-    acts.end_turn()
+    acts.announced.expect_edit(Request(Action.FILE_WRITE, Layer.HOOK, "/", path="/home/u/.bashrc", call="t1"))
+    acts.announced.end_turn()
     assert not acts.foresaw(file_act("/home/u/.bashrc"), RC)
 
 
@@ -157,7 +158,7 @@ def test_a_file_act_never_takes_the_place_of_the_command_a_hook_announced() -> N
     acts = Acts(lambda process: True, lambda argv: argv[-1] if argv[:2] == ("sh", "-c") else "")
     acts.adopt_agent(AGENT, ("claude", "go"))
     announced = acts.open("A1", Request(Action.PROCESS_EXEC, Layer.HOOK, "/w", script="rm -r notes", call="t1"))
-    acts.expect(announced, Request(Action.PROCESS_EXEC, Layer.HOOK, "/w", script="rm -r notes", call="t1"))
+    acts.announced.expect(announced, Request(Action.PROCESS_EXEC, Layer.HOOK, "/w", script="rm -r notes", call="t1"))
     words = ("sh", "-c", "rm -r notes")
     stray = Request(Action.FILE_WRITE, Layer.KERNEL, "/w", words, path="/w/x", process=ProcessRef(9, 1, 1))
     assert acts.find(stray) is None

@@ -117,7 +117,7 @@ def test_a_call_that_is_over_and_a_turn_that_is_over_cover_nothing() -> None:
         world = World()
         world.submit(call(Layer.HOOK, at="toolu_1"))
         world.approve()
-        end(world.acts)
+        end(world.acts.announced)
         world.submit(call(Layer.MCP, at="toolu_1"))
         assert len(world.verdicts) == 1
 
