@@ -22,10 +22,11 @@ from leashtui.supervisor.covering import Act, foretold
 from leashtui.supervisor.histories import brings_out
 from leashtui.supervisor.origins import Origins, starter_of
 from leashtui.supervisor.owners import Owners
+from leashtui.supervisor.pipelines import Pipelines
+from leashtui.supervisor.scripts import SHELLS
 from leashtui.supervisor.tree import stat_of
 
 _REACHING = frozenset({Verb.NET_GET, Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH, Verb.LISTEN})
-_SHELLS = frozenset("sh bash dash rbash ash ksh mksh zsh fish busybox".split())
 _ITSELF = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.LISTEN})
 """What is said of a shell that connects by itself; all else that its words come to, programs do that it starts."""
 _REPLACERS = frozenset("tar bsdtar unzip cpio bsdcpio install cp ln".split())
@@ -56,7 +57,7 @@ def key_of(process: ProcessRef) -> Key:
 
 def _reaches(own: Facts, exe: str) -> bool:
     """Whether a program whose words were judged so reaches out in its own process."""
-    if _name_of(exe) in _SHELLS:
+    if _name_of(exe) in SHELLS:
         return any(e.verb in _ITSELF for e in own.effects)
     return own.network or any(e.verb in _REACHING for e in own.effects)
 
@@ -74,7 +75,7 @@ def _replaces(own: Facts, request: Request) -> bool:
 
 def _is_prompt(request: Request) -> bool:
     """Whether it is a shell that is told by its input what to do, one thing after the other."""
-    if request.action is not Action.PROCESS_EXEC or not request.argv or _name_of(request.exe) not in _SHELLS:
+    if request.action is not Action.PROCESS_EXEC or not request.argv or _name_of(request.exe) not in SHELLS:
         return False
     words = request.argv[1:]
     return all(word[:1] in ("-", "+") and (word[1:2] == "-" or "c" not in word) for word in words)
@@ -108,6 +109,7 @@ class Acts:
         self._is_kin = is_kin
         self._kin: set[Key] = set()
         self.announced = Announced()
+        self._pipelines = Pipelines()
         self._acts: dict[Key, Act] = {}
         self._agents: set[Key] = set()
         self._ran: dict[Key, Facts] = {}
@@ -295,6 +297,7 @@ class Acts:
                 self._prune()
             key = key_of(request.process)
             self._ran[key] = facts
+            self._pipelines.ran(request, facts)
             within = request.exe in GITS and bool(request.ancestry) and key_of(request.ancestry[0]) in self._kin
             if within or (self.is_own(request) and self._is_kin(request.exe)):
                 self._kin.add(key)
@@ -307,6 +310,10 @@ class Acts:
             return False
         nearest = self.starts_it(request)
         return nearest is not None and nearest.programs == ("git",)
+
+    def pipeline(self, request: Request) -> str:
+        """See Pipelines.line."""
+        return self._pipelines.line(request, self.starts_it(request))
 
     def starts_it(self, request: Request) -> Facts | None:
         """What the process of an exec was before, or else what started it; None where nothing is known of that."""
@@ -325,9 +332,7 @@ class Acts:
         shell = next((found for p in chain if (found := self._ran.get(key_of(p))) is not None), None)
         if shell is None or shell.parse is not Parse.FULL or any(e.verb is Verb.OPAQUE for e in shell.effects):
             return False
-        return (
-            shell.programs[:1] != () and shell.programs[0] in _SHELLS and set(facts.programs) <= {*shell.programs[1:]}
-        )
+        return shell.programs[:1] != () and shell.programs[0] in SHELLS and set(facts.programs) <= {*shell.programs[1:]}
 
     def made_itself(self, request: Request, facts: Facts) -> bool:
         """Whether a program, not the agent, runs what it made itself a moment ago in a temporary folder: it could have

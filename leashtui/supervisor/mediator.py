@@ -161,6 +161,8 @@ class Mediator:
         if self._taint.origins:
             request = replace(request, taint=self._taint.origins)
         facts = self._judged(request)
+        if line := self._acts.pipeline(request):
+            facts = self._together(request, facts, line)
         reply = self._opening(request, facts, reply)
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
@@ -426,6 +428,11 @@ class Mediator:
 
     def _judged(self, request: Request) -> Facts:
         return self._classify(self._limits.plain(request, self._acts.is_own(request)))
+
+    def _together(self, request: Request, facts: Facts, line: str) -> Facts:
+        """What a program is with what its input comes from and its output goes to, where that is code that runs."""
+        whole = self._judged(replace(request, argv=("sh", "-c", line), exe="/bin/sh"))
+        return whole if whole.pipe_to_shell else facts
 
     def _late(self, waiting: Waiting, verdict: Verdict, *, granted: bool) -> None:
         """Nobody waits for this answer: leave a pass or a refusal for the retry, and a word for the model."""

@@ -16,6 +16,7 @@ _READS_SCRIPTS = re.compile(
     r"(?:ba|da|k|z|fi|mk|a)?sh|python[\d.]*|pypy3?|node|nodejs|deno|bun|perl[\d.]*|ruby[\d.]*|php[\d.]*|lua[\d.]*"
     r"|Rscript|awk|gawk|tclsh|make|gmake|just"
 )
+SHELLS = frozenset("sh bash dash rbash ash ksh mksh zsh fish busybox".split())
 _WORDS = 6
 _BYTES = 1 << 20
 
