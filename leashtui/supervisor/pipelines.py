@@ -1,8 +1,8 @@
 """The pipeline that a program is part of when no text told of it: a shell that is typed into starts each by itself.
 
-Knows which pipe an allowed program read from and which it wrote to, and /proc of the one that is asked about. Refuses
-to judge: the pipeline is written out as the line that would have started it, and that is judged. Invariant: what stands
-at a pipe's other end is known whichever of the two starts first, and after it ended.
+Knows which pipe or file an allowed program read from and which it wrote to, and /proc of the one that is asked about.
+Refuses to judge: the pipeline is written out as the line that would have started it, and that is judged. Invariant:
+what stands at a pipe's other end is known whichever of the two starts first, and after it ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HELD = 512
 
 
 class _Part(NamedTuple):
-    """A program of a pipeline: its words, its two pipes, whether it runs what it reads, whether it fetches."""
+    """A program of a pipeline: its words, its two ends, whether it runs what it reads, whether it fetches."""
 
     words: str
     comes: str
@@ -68,7 +68,7 @@ class Pipelines:
 
 
 def _part(request: Request) -> _Part | None:
-    """The program that an exec starts, None where neither of its ends is a pipe."""
+    """The program that an exec starts, None where neither of its ends leads anywhere."""
     if request.action is not Action.PROCESS_EXEC or request.layer is not Layer.KERNEL or request.process is None:
         return None
     comes, goes = _pipe(request.process.pid, 0), _pipe(request.process.pid, 1)
@@ -83,9 +83,9 @@ def _told(request: Request, starter: Facts) -> bool:
 
 
 def _pipe(pid: int, number: int) -> str:
-    """The pipe that a process's descriptor is, '' for anything else."""
+    """The pipe or file that a process's descriptor is, '' for anything else."""
     try:
         name = os.readlink(f"/proc/{pid}/fd/{number}")
     except OSError:
         return ""
-    return name if name.startswith("pipe:") else ""
+    return "" if name.startswith(("/dev/", "socket:", "anon_inode:")) else name
