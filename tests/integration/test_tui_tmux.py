@@ -247,6 +247,7 @@ def test_the_mouse_finds_the_card_and_answers_it(scene: Scene) -> None:
     until(scene.answers, "an answer")
     assert scene.answers() == [("L-12", Choice.DENY, "")]
     scene.desk.say(CardGone("L-12", "denied", "ada"))
+    until(lambda: "git push --force" not in scene.tmux.screen(), "the card to go, which moves what is clicked next")
     click(scene, "ctrl+]  agent")
     scene.tmux.shows("every other key goes to the agent")
 
