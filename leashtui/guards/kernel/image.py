@@ -2,17 +2,20 @@
 
 At the exec stop these are the new image's own and final: nobody but it could change them, and it has not run yet. For a
 `#!` script the program is the interpreter and the script one of its words. Refuses to judge. Hazards: words beyond what
-is read could hide the telling one, so an image with more than LIMIT bytes of them is not read at all; nothing here
-opens or stats a path that the agent chose, which could wait for a file system of its own. Invariant: text that is not
-UTF-8 is kept as lone surrogates, never dropped.
+is read could hide the telling one, so an image with more than LIMIT bytes of them is not read at all; a path that the
+agent chose is only named here and never read, which could wait for a file system of its own. Invariant: text that is
+not UTF-8 is kept as lone surrogates, never dropped.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
 
+from leashtui.guards.kernel import abi
+from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.procfs import read_proc
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.model.variables import NAMES, PREFIXES, WHICH
@@ -23,7 +26,13 @@ _CARRIERS = re.compile(
     rb"\0((?:%s)(?==|\0|\Z)|(?:%s)[^=\0]*)=?([^\0]*)"
     % (b"|".join(sorted(map(str.encode, NAMES))), b"|".join(map(str.encode, PREFIXES)))
 )
-_BY_DESCRIPTOR = ("/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")
+_MAGIC = re.compile(r"/proc/\d+(?:/task/\d+)?/(?:fd/\d+|cwd|root|exe)")
+_OWN = {"self": "/proc/%d", "thread-self": "/proc/%d/task/%d"}
+_STREAMS = ("/dev/stdin", "/dev/stdout", "/dev/stderr")
+_HOW = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, abi.NO_MAGICLINKS | 4)  # by no link of any kind
+_MOST_LINKS = 40
+_FIRST = 5
+"""Words among which a script's name may be a link of the caller's making."""
 _DEPTH = 64
 _WATCHED = 64
 
@@ -64,16 +73,59 @@ def ancestors_of(parent: int, top: int) -> tuple[ProcessRef, ...]:
     return tuple(found)
 
 
-def _meant(pid: int, word: str) -> str:
-    """A word that names a file by an open descriptor, as scripts started by one do, says which file that is."""
-    if not word.startswith(_BY_DESCRIPTOR):
-        return word
-    number = word.rpartition("/")[2]
+def _meant(pid: int, cwd: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words that name a file by a descriptor, or lead through another magic link of /proc, as scripts started by a
+    descriptor do, say which file that is for the process: for us the same link leads elsewhere, or nowhere."""
+    made: dict[int, str] = {}
+    for at, word in enumerate(words):
+        if word.startswith(("/dev/", "/proc/", "//")) or (0 < at < _FIRST and _has_links(cwd, word)):
+            found = _followed(pid, word if word.startswith("/") else f"{cwd}/{word}") if word not in _STREAMS else ""
+            if found.startswith("/") and not found.startswith("/dev/"):
+                made[at] = found
+    return tuple([made.get(at, word) for at, word in enumerate(words)]) if made else words
+
+
+def _has_links(cwd: str, word: str) -> bool:
+    """Whether a word names what is there, by a way on which a link lies."""
+    if not word or word.startswith("-"):
+        return False
+    path = os.fsencode(word if word.startswith("/") else f"{cwd}/{word}")
     try:
-        path = os.readlink(f"/proc/{pid}/fd/{int(number)}") if number.isdigit() else ""
-    except OSError:
-        return word
-    return path if path.startswith("/") and not path.startswith("/dev/") else word
+        os.close(abi.call_text(nr.OPENAT2, abi.AT_FDCWD, path, _HOW, len(_HOW)))
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _followed(pid: int, path: str) -> str:
+    """Where a path leads for a process, if a magic link is on the way, else ''."""
+    at, left, links, magic = "", path.split("/")[::-1], 0, False
+    while left:
+        part = left.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            at = at.rpartition("/")[0]
+            continue
+        if at == "/proc" and part in _OWN:
+            at = _OWN[part].replace("%d", str(pid))
+            continue
+        at, above = f"{at}/{part}", at
+        try:
+            target = os.readlink(at)
+        except OSError:  # no link, or nothing
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            return ""
+        if _MAGIC.fullmatch(at):
+            if not target.startswith("/"):
+                return ""
+            at, magic = target.rstrip("/"), True
+        else:
+            left += target.split("/")[::-1]
+            at = "" if target.startswith("/") else above
+    return at if magic else ""
 
 
 class Lineage:
@@ -156,16 +208,15 @@ def request_of(
     Raises OSError or ValueError when it cannot be read (a program without read permission, too many words).
     """
     pid = process.pid
-    words = words_of(pid)
-    if any(word.startswith(_BY_DESCRIPTOR) for word in words):
-        words = tuple([_meant(pid, word) for word in words])
+    cwd = os.readlink(f"/proc/{pid}/cwd")
+    words = _meant(pid, cwd, words_of(pid))
     variables = variables_of(pid)
     if choosing and (missing := choosing.difference([name for name, _ in variables])):
         variables += tuple([(name, "") for name in sorted(missing)])
     return Request(
         action=Action.PROCESS_EXEC,
         layer=Layer.KERNEL,
-        cwd=os.readlink(f"/proc/{pid}/cwd"),
+        cwd=cwd,
         argv=words,
         exe=program_of(pid),
         env=tuple([v for v in variables if v not in base or v[0] in WHICH]) if variables else (),
