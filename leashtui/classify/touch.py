@@ -12,6 +12,7 @@ from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import (
+    START_UP,
     SYSTEM_DIRS,
     TEMPS,
     VITAL_FILES,
@@ -184,7 +185,7 @@ def write(
         ledger.sign("destructive")
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
-    fresh = where is Place.SECRET and not content.taint & Taint.SECRET
+    fresh = where is Place.SECRET and not content.taint & Taint.SECRET and real.rpartition("/")[2] not in START_UP
     if fresh and (_is_new_dotenv(machine, real) or _is_in_own_folder(machine, real)):
         ledger.add(Verb.WRITE, show(real), Place.SOURCE, f"makes {shown}, which was not there", span)
         return
