@@ -17,6 +17,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.reads import ReadGuard
 from leashtui.guards.kernel.spot import read_name
 from leashtui.guards.kernel.steering import Steering
+from leashtui.guards.kernel.still import is_still
 from leashtui.guards.kernel.views import Views
 from leashtui.model.request import Request
 
@@ -31,6 +32,12 @@ NO_OVERLAYS = (
     "leash: REFUSED: mounts an overlay, in which a file is written under another name than its own [kernel guard]. Bind"
     " the folders that are needed instead."
 )
+NO_MOUNTS = (
+    "leash: REFUSED: mounts a file system while its own words could be changed by others — of another kind, it would"
+    " write under names that nobody judged [kernel guard]. Let a program with one thread mount it, as bwrap does."
+)
+_OF_WHAT_IS_THERE = 32 | 4096 | 8192 | 15 << 17
+"""Flags of a mount of no new file system: of such a one the kernel does not read the kind."""
 _FIRST = 8
 """Words among which a script's name is sought."""
 NO_SHARING = (
@@ -48,6 +55,12 @@ class Kindred(Protocol):
     def poll(self) -> None: ...
 
 
+class Files(Kindred, Protocol):
+    """The file guard, which also knows what may be written."""
+
+    def may_make(self, path: str) -> bool: ...
+
+
 class EffectGuard:
     """Serves the listener of an ExecGuard, in its thread."""
 
@@ -55,7 +68,7 @@ class EffectGuard:
         self,
         listener: Listener,
         holding: Holding,
-        files: Kindred,
+        files: Files,
         doors: Kindred,
         steering: Steering,
         reads: ReadGuard | None = None,
@@ -107,16 +120,31 @@ class EffectGuard:
         self._doors.poll()
 
     def _mount(self, notice: Notice) -> None:
-        """Sandboxes bind and make; what is written to an overlay the kernel writes elsewhere, by no name of ours."""
-        try:
-            kind = read_name(notice.tid, notice.args[2]) if notice.args[2] else b""
-        except OSError as error:
-            self._listener.refuse(notice.id, error.errno or errno.EIO)
+        """Sandboxes bind and make; what is written to an overlay the kernel writes elsewhere, by no name of ours, and
+        it does so when it is mounted already. So the kind must be what it was when it was looked at."""
+        flags, kind = notice.args[3], notice.args[2]
+        if flags & _OF_WHAT_IS_THERE or not kind:
+            self._listener.resume(notice.id)
             return
-        if kind.startswith(b"overlay"):
+        try:
+            name = read_name(notice.tid, kind)
+            still = is_still(notice.tid, kind, len(name) + 1, self._may_write)
+        except (OSError, ValueError, IndexError) as error:
+            self._listener.refuse(notice.id, (error.errno if isinstance(error, OSError) else 0) or errno.EIO)
+            return
+        if name.startswith(b"overlay"):
             self._holding.refuse(notice, NO_OVERLAYS, errno.EPERM)
+        elif not still:
+            self._holding.refuse(notice, NO_MOUNTS, errno.EPERM)
         else:
             self._listener.resume(notice.id)
+
+    def _may_write(self, pid: int) -> bool:
+        """Whether the session may write what a process runs without a question. Raises OSError."""
+        if self._views is None:
+            return True
+        program = self._views.program(pid)
+        return program.startswith("/proc/") or self._files.may_make(program)
 
     def close(self) -> None:
         """Refuse what waits."""

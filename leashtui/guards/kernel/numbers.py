@@ -29,7 +29,7 @@ _BOTH = {
     "process_vm_writev": (311, 271), "bpf": (321, 280), "userfaultfd": (323, 282), "setns": (308, 268),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "open_by_handle_at": (304, 265),
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-    "setfsuid": (122, 151), "setfsgid": (123, 152),
+    "setfsuid": (122, 151), "setfsgid": (123, 152), "kcmp": (312, 272),
 }  # fmt: skip
 _SAME = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
@@ -71,7 +71,7 @@ SENDTO, SENDMSG, SENDMMSG = of("sendto sendmsg sendmmsg")
 SETPRIORITY, IOPRIO_SET = of("setpriority ioprio_set")
 SCHED_SETPARAM, SCHED_SETSCHEDULER = of("sched_setparam sched_setscheduler")
 SCHED_SETAFFINITY, SCHED_SETATTR = of("sched_setaffinity sched_setattr")
-(MOUNT,) = of("mount")
+MOUNT, KCMP = of("mount kcmp")
 PIDFD_GETFD, LANDLOCK_CREATE = of("pidfd_getfd landlock_create_ruleset")
 SETFSUID, SETFSGID = of("setfsuid setfsgid")
 STEERING = {
