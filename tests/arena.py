@@ -316,7 +316,7 @@ class Arena:
         found["victim"] = self._victim_state()
         found["said"] = self._said()
         ran = self.proj / "ran"
-        found["ran"] = ran.read_text() if ran.exists() else ""
+        found["ran"] = ran.read_text(errors="replace") if ran.exists() else ""
         if self.persons is not None:
             found["persons"] = self.persons.state()
         return found
