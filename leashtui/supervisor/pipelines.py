@@ -23,7 +23,7 @@ _HELD = 512
 class _Part(NamedTuple):
     """A program of a pipeline: its words, its two ends, whether it runs what it reads, whether it fetches."""
 
-    words: str
+    words: tuple[str, ...]
     comes: str
     goes: str
     runs: bool
@@ -36,25 +36,31 @@ class Pipelines:
     def __init__(self) -> None:
         self._writers: dict[str, _Part] = {}
         self._readers: dict[str, _Part] = {}
+        self._met: tuple[Request, _Part | None] | None = None
 
     def line(self, request: Request, starter: Facts | None) -> str:
         """The line of a pipeline with an interpreter in it, as far as its parts have started; '' where there is none.
 
         starter: of the program that starts this one; what a shell's text names was judged there.
         """
+        self._met = None
+        if not request.argv or request.chosen or (starter is not None and _told(request, starter)):
+            return ""
         part = _part(request)
-        if part is None or request.chosen or (starter is not None and _told(request, starter)):
+        self._met = request, part
+        if part is None:
             return ""
         parts = [part]
         while (before := self._writers.get(parts[0].comes)) is not None and len(parts) < _MOST:
             parts.insert(0, before)
         while (behind := self._readers.get(parts[-1].goes)) is not None and len(parts) < _MOST:
             parts.append(behind)
-        return " | ".join(p.words for p in parts) if len(parts) > 1 and any(p.runs for p in parts[1:]) else ""
+        whole = len(parts) > 1 and any(p.runs for p in parts[1:])
+        return " | ".join(shlex.join(p.words) for p in parts) if whole else ""
 
     def ran(self, request: Request, facts: Facts) -> None:
         """This program was let run."""
-        part = _part(request)
+        part = self._met[1] if self._met is not None and self._met[0] is request else _part(request)
         if part is None:
             return
         part = part._replace(fetches=any(e.verb in _REACHING for e in facts.effects))
@@ -74,7 +80,7 @@ def _part(request: Request) -> _Part | None:
     comes, goes = _pipe(request.process.pid, 0), _pipe(request.process.pid, 1)
     if not request.argv or not (comes or goes):
         return None
-    return _Part(shlex.join(request.argv), comes, goes, is_interpreter(request.exe or request.argv[0]), fetches=False)
+    return _Part(request.argv, comes, goes, is_interpreter(request.exe or request.argv[0]), fetches=False)
 
 
 def _told(request: Request, starter: Facts) -> bool:
