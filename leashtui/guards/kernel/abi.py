@@ -102,6 +102,13 @@ def call_text(number: int, *args: int | bytes) -> int:
     return result
 
 
+def spares_repeats() -> bool:
+    """Whether a caller whose call was taken up is not woken by signals any more (Linux 5.19): without a filter to
+    load, the kernel only says whether it knows the flags."""
+    libc.syscall(ctypes.c_long(nr.SECCOMP), 1, NEW_LISTENER | WAIT_KILLABLE, None)
+    return ctypes.get_errno() == errno.EFAULT
+
+
 class Span(ctypes.Structure):
     """struct iovec."""
 

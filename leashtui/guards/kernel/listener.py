@@ -57,6 +57,8 @@ class Listener:
         self._notice = bytearray(abi.NOTIF_SIZE)
         self._gift = bytearray(abi.ADDFD.size)
         self._quiet = abi.Quiet()
+        self.at_once = not abi.spares_repeats()
+        """Whether descriptors are given and calls answered in one."""
         with contextlib.suppress(OSError):  # Linux 6.6: wake the other side on this CPU; only speed is lost without it
             fcntl.ioctl(descriptor, abi.NOTIF_SET_FLAGS, 1)
 
@@ -86,7 +88,8 @@ class Listener:
         """Let LuaJIT take the notices from now on and serve what it knows (look: of whom, None for everybody); None
         where it cannot be had."""
         with contextlib.suppress(ImportError):
-            self._swift = Swift(self._descriptor, address_of(self._notice), told, look=look)
+            swift = Swift(self._descriptor, address_of(self._notice), told, look=look, at_once=self.at_once)
+            self._swift = swift
         return self._swift
 
     @property
@@ -134,18 +137,27 @@ class Listener:
     def hand(self, notice: int, fd: int, flags: int) -> bool:
         """Give the caller a descriptor of ours as the result of its call. Fails it with ours (EMFILE) otherwise.
 
-        The kernel waits here for the caller to take it. A signal in that moment (a child's end) would leave the call
-        answered and the descriptor not given: so none is taken.
+        The kernel waits here for the caller to take it. Whoever gives and answers in one and is woken in that moment
+        (by a signal, or as the machine goes to sleep) has answered 0 and given nothing: so it is given, then answered,
+        and given again where that was cut short. Where signals make callers ask again (before Linux 5.19) it has to be
+        in one, and no signal is taken meanwhile.
         """
-        abi.ADDFD.pack_into(self._gift, 0, notice, abi.ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC)
+        at_once = abi.ADDFD_SEND if self.at_once else 0
+        abi.ADDFD.pack_into(self._gift, 0, notice, at_once, fd, 0, flags & os.O_CLOEXEC)
         try:
-            with self._quiet:
-                fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
+            if at_once:
+                with self._quiet:
+                    fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
+                return True
+            given = -1
+            while given < 0:
+                with contextlib.suppress(InterruptedError):
+                    given = fcntl.ioctl(self._descriptor, abi.NOTIF_ADDFD, self._gift)
         except FileNotFoundError:
             return False
         except OSError as error:
             return self.refuse(notice, error.errno or errno.EIO)
-        return True
+        return self.answer(notice, given)
 
     def waits(self, notice: int) -> bool:
         """Whether the caller still waits for this answer."""
@@ -157,16 +169,19 @@ class Listener:
 
     def _send(self, notice: int, value: int, error: int, flags: int) -> bool:
         answer = abi.RESPONSE.pack(notice, value, error, flags)  # its own: threads answer too
-        try:
-            fcntl.ioctl(self._descriptor, abi.NOTIF_SEND, answer)
-        except FileNotFoundError:
-            return False
-        except OSError as error_:
-            if error_.errno == errno.EINPROGRESS:  # it has its answer, and has not gone on yet
+        while True:
+            try:
+                fcntl.ioctl(self._descriptor, abi.NOTIF_SEND, answer)
+            except InterruptedError:
+                continue
+            except FileNotFoundError:
                 return False
-            self._lost(f"the kernel listener failed: {error_.strerror}")
-            return False
-        return True
+            except OSError as error_:
+                if error_.errno == errno.EINPROGRESS:  # it has its answer, and has not gone on yet
+                    return False
+                self._lost(f"the kernel listener failed: {error_.strerror}")
+                return False
+            return True
 
     def close(self) -> None:
         """Give the listener up: the kernel answers ENOSYS to what waits and to all that follows. May be repeated."""

@@ -220,31 +220,36 @@ local function remember(folder, name, tape, tid)
   made[#made + 1] = (tape > 0 and NOTED_MARK or MADE_MARK) .. path .. "\t" .. tid
 end
 
-local function hand(fd, flags)
-  gift.id, gift.flags, gift.source, gift.target = notice.id, 2, fd, 0
-  gift.newfd_flags = bit.band(flags, CLOEXEC)
-  local failed = C.ioctl(listener, setting.ADDFD, gift) ~= 0
-  local error = failed and ffi.errno() or 0
-  C.close(fd)
-  if failed and error ~= ENOENT then
-    answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
-    C.ioctl(listener, setting.SEND, answer)
+-- An ioctl that is done again where it was cut short. What it returns, nil where it failed.
+local function surely(what, about)
+  while true do
+    local result = C.ioctl(listener, what, about)
+    if result >= 0 then return result end
+    if ffi.errno() ~= EINTR then return nil end
   end
+end
+
+local function reply(value, error, flags)
+  answer.id, answer.value, answer.error, answer.flags = notice.id, value, -error, flags
+  surely(setting.SEND, answer)
   return true
 end
 
-local function say(error)
-  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, -error, 0
-  C.ioctl(listener, setting.SEND, answer)
-  return true
+-- See Listener.hand.
+local function hand(fd, flags)
+  gift.id, gift.flags, gift.source, gift.target = notice.id, setting.GIVEN, fd, 0
+  gift.newfd_flags = bit.band(flags, CLOEXEC)
+  local given = surely(setting.ADDFD, gift)
+  local error = given and 0 or ffi.errno()
+  C.close(fd)
+  if given then return setting.GIVEN ~= 0 or reply(given, 0, 0) end
+  return error == ENOENT or reply(0, error, 0)
 end
+
+local function say(error) return reply(0, error, 0) end
 
 -- The kernel does it, on what the floor gives to everybody: never for an open that empties what it may not write.
-local function go_on()
-  answer.id, answer.value, answer.error, answer.flags = notice.id, 0, 0, CONTINUE
-  C.ioctl(listener, setting.SEND, answer)
-  return true
-end
+local function go_on() return reply(0, 0, CONTINUE) end
 
 local function low(value) return tonumber(ffi.cast("int32_t", value)) end
 

@@ -77,7 +77,7 @@ class Swift:
     descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
     (NOTED: made, and undo has a line of it; MADE; REMOVED), path and thread (0 for a removal); before anything else of
     the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows.
-    look: whom alone to serve, None for everybody."""
+    look: whom alone to serve, None for everybody. at_once: as Listener.at_once."""
 
     def __init__(
         self,
@@ -86,6 +86,8 @@ class Swift:
         told: Callable[[str, str, int], None],
         folders: int = 0,
         look: Sight | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         from lupa.luajit21 import LuaError, LuaRuntime
 
@@ -96,7 +98,8 @@ class Swift:
                 "root": os.geteuid() == 0, "special": _SPECIAL,
                 "path": os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
                 "O_CREAT": os.O_CREAT, "O_EXCL": os.O_EXCL, "O_CLOEXEC": os.O_CLOEXEC, "O_NOCTTY": os.O_NOCTTY,
-                "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD, "ends": ENDS, "tells": TELLS,
+                "RECV": abi.NOTIF_RECV, "SEND": abi.NOTIF_SEND, "ADDFD": abi.NOTIF_ADDFD,
+                "GIVEN": abi.ADDFD_SEND if at_once else 0, "ends": ENDS, "tells": TELLS,
                 "means": MEANS, "leads": LEADS,
                 "look": lua.table_from({
                     **dict.fromkeys(look.spaces, True), "filters": look.filters,
