@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from leashtui.model.errors import LeashError
 from leashtui.stores.directories import ensure_private
+from leashtui.stores.settling import Settling, Sign, sign_of
 
 LARGEST = 64 << 20
 CAP = 1 << 30
@@ -29,6 +30,8 @@ _FICLONE = 0x40049409
 _PIECE = 1 << 20
 LOG, AFTER, DONE = "log", "after.json", "done"
 _MOST = 200_000
+NOTES = frozenset({"again", "by", "left", "settled", "theirs", "undone"})
+"""What lines of the log are that tell of no step."""
 MOST_LEFT = 64
 """Names of what was not kept; there may be many thousands more."""
 
@@ -36,11 +39,13 @@ MOST_LEFT = 64
 class Step(Struct, frozen=True, omit_defaults=True):
     """One deed. what: gone|changed|made|moved|swapped. path: absolute. blob: name of the kept content, '' for none.
 
-    mode: type and permissions before. link: a symbolic link's target. to: where it was moved, or with what it changed
-    places. why: left out, because. act: id of the act whose process did it, '' where that is not known. inode: of a
-    file that had other names as well, 0 otherwise. In the log, a
-    line `by` says it of a path that was made without us, a line `left` names what was lost and not kept, a line `void`
-    takes back the `count` steps before it, which did not happen.
+    mode: type and permissions before; of what was moved, only whether it is a folder. link: a symbolic link's target.
+    to: where it was moved, or with what it changed places. why: left out, because. act: id of the act whose process did
+    it, '' where that is not known. inode: of a file that had other names as well, 0 otherwise. In the log, a line `by`
+    says it of a path that was made without us, a line `left` names what was lost and not kept, a line `void` takes back
+    the `count` steps before it, which did not happen. A line `settled` says how the session left a path (`count`
+    bytes), `again` that it came back to it, `theirs` that somebody else had changed it when it did, `undone` how an
+    undo left it while the session ran.
     """
 
     what: str
@@ -56,23 +61,6 @@ class Step(Struct, frozen=True, omit_defaults=True):
     count: int = 0
 
 
-Sign = tuple[int, int, int]
-"""(mode, size, mtime in ns) of a path, (0, 0, 0) when nothing is there."""
-
-
-def sign_of(path: str) -> Sign:
-    """What lies at a path now."""
-    try:
-        found = os.lstat(path)
-    except (OSError, ValueError):
-        return (0, 0, 0)
-    return (found.st_mode, found.st_size if stat.S_ISREG(found.st_mode) else 0, _time(found))
-
-
-def _time(found: os.stat_result) -> int:
-    return 0 if stat.S_ISDIR(found.st_mode) else found.st_mtime_ns
-
-
 def _nobody(tid: int) -> str:
     return ""
 
@@ -82,7 +70,8 @@ class Keeping:
     of them that are the person's all the same, which is said.
 
     whose: the act that a thread works for, '' where none is known. What one act left is kept again before another one
-    changes it, so that each can be undone by itself.
+    changes it, so that each can be undone by itself. later: calls something after so many seconds; without it nobody
+    looks how the session left a path while it runs.
     """
 
     def __init__(
@@ -91,8 +80,10 @@ class Keeping:
         skips: Callable[[str], bool],
         whose: Callable[[int], str] = _nobody,
         bulk: Callable[[str], bool] = lambda path: False,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self._directory = directory
+        self._settling = Settling(later, self._settled) if later is not None else None
         self._bulk = bulk
         self._left: set[str] = set()
         self._skips = skips
@@ -119,7 +110,13 @@ class Keeping:
                 self._leave(path)
             return not loses or self._skips(path)
         act = self._whose(tid) if tid else ""
+        if kind != "made":  # of that it may be told afterwards
+            self._compare(path, to)
         if kind == "changed" and self._seen.get(path) == act:
+            if self._settling is not None and self._settling.left(path) is not None:
+                with contextlib.suppress(OSError, ValueError, LeashError):
+                    self._note(Step("again", path))
+            self._touch(path)
             return True
         try:
             step = self._kept(kind, spot_fd, name, path, to)
@@ -132,8 +129,11 @@ class Keeping:
             self._count = _MOST  # the store itself does not work: nothing more is kept, the log says up to where
             return not loses
         for touched in (path, to) if to else (path,):
-            self._touched[touched] = None
+            self._touch(touched)
             self._seen.pop(touched, None)
+        if step.mode and to and self._settling is not None:
+            self._settling.moved(path)
+            self._settling.moved(to)
         if kind in ("changed", "made"):
             self._seen[path] = act
         return True
@@ -153,6 +153,38 @@ class Keeping:
         with contextlib.suppress(OSError, ValueError, LeashError):
             self._note(Step("void", "", count=len(self._noted)))
         self._noted.clear()
+
+    def _touch(self, path: str) -> None:
+        self._touched[path] = None
+        if self._settling is not None:
+            self._settling.touched(path)
+
+    def _compare(self, *paths: str) -> None:
+        """Say of what the session is about to change whether somebody else wrote it, and keep that too."""
+        if self._settling is None:
+            return
+        for path in paths:
+            if path and self._settling.is_others(path):
+                self._seen.pop(path, None)
+                self._hear()
+                if self._settling.is_others(path):
+                    with contextlib.suppress(OSError, ValueError, LeashError):
+                        self._note(Step("theirs", path))
+
+    def _settled(self, found: list[tuple[str, Sign]]) -> None:
+        lines = [Step("settled", path, mode, mtime=mtime, count=size) for path, (mode, size, mtime) in found]
+        with contextlib.suppress(OSError, ValueError, LeashError):
+            self._note(*lines)
+
+    def _hear(self) -> None:
+        """What the person took back meanwhile is as they left it."""
+        if self._settling is None or not (self._directory / DONE).exists():
+            return
+        with contextlib.suppress(OSError, ValueError):
+            for line in (self._directory / LOG).read_bytes().splitlines():
+                if b'"undone"' in line or b'"settled"' in line:  # the last of a path counts
+                    step = msgspec.json.decode(line, type=Step)
+                    self._settling.undone(unescape(step.path), (step.mode, step.count, step.mtime))
 
     def has(self, path: str) -> bool:
         """Whether this session touched `path`, and keeps what lies there when it goes."""
@@ -178,7 +210,7 @@ class Keeping:
 
     def noted(self, path: str, tid: int = 0) -> None:
         """Its line was written, for this thread."""
-        self._touched[path] = None
+        self._touch(path)
         act = self._seen[path] = self._whose(tid) if tid else ""
         if act:
             with contextlib.suppress(OSError, ValueError, LeashError):
@@ -194,7 +226,7 @@ class Keeping:
             step = self._kept("changed", folder, os.fsencode(os.path.basename(path)), path, "")
             if not step.why:
                 self._note(step)
-                self._touched[path] = None
+                self._touch(path)
         except (OSError, ValueError, LeashError) as error:
             return str(error)
         finally:
@@ -203,7 +235,8 @@ class Keeping:
 
     def _kept(self, kind: str, folder: int, name: bytes, path: str, to: str) -> Step:
         if kind in ("made", "swapped") or (kind == "moved" and not self._skips(to)):
-            return Step(kind, path, to=to)
+            folder = bool(to) and (os.path.isdir(path) or os.path.isdir(to))
+            return Step(kind, path, stat.S_IFDIR if folder else 0, to=to)
         found = os.lstat(name, dir_fd=folder)
         if kind == "moved":  # to where nothing is kept of what becomes of it
             step = Step(kind, path, to=to)
@@ -238,15 +271,17 @@ class Keeping:
             self._log = os.open(self._directory / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         return self._directory
 
-    def _note(self, step: Step) -> None:
+    def _note(self, *steps: Step) -> None:
         self._open()
-        os.write(self._log, msgspec.json.encode(_spelled(step)) + b"\n")
+        os.write(self._log, b"".join(msgspec.json.encode(spelled(step)) + b"\n" for step in steps))
 
     def close(self) -> None:
         """The session is over: remember how it left what it touched."""
         if self._log < 0:
             return
-        after = {escape(path): sign_of(path) for path in self._touched}
+        self._hear()
+        left = self._settling.left if self._settling is not None else lambda path: None
+        after = {escape(path): left(path) or sign_of(path) for path in self._touched}
         with contextlib.suppress(OSError):
             (self._directory / AFTER).write_bytes(msgspec.json.encode(after))
         os.close(self._log)
@@ -305,7 +340,8 @@ def unescape(text: str) -> str:
     return os.fsdecode(text.encode("latin-1"))
 
 
-def _spelled(step: Step) -> Step:
+def spelled(step: Step) -> Step:
+    """A line of the log with its paths as JSON can carry them."""
     if step.path.isascii() and step.link.isascii() and step.to.isascii():
         return step
     return msgspec.structs.replace(step, path=escape(step.path), link=escape(step.link), to=escape(step.to))

@@ -16,7 +16,9 @@ from pathlib import Path
 import msgspec
 
 from leashtui.model.errors import StoreError
-from leashtui.stores.undo import AFTER, DONE, LOG, Sign, Step, copy_bytes, escape, sign_of, unescape
+from leashtui.stores.aftermath import Aftermath
+from leashtui.stores.settling import Sign, sign_of
+from leashtui.stores.undo import AFTER, DONE, LOG, NOTES, Step, copy_bytes, escape, spelled, unescape
 
 _NOT_EMPTY = "not empty: in it lies what undo does not keep, or what was made since"
 
@@ -29,7 +31,7 @@ class Kept:
         try:
             lines = (directory / LOG).read_bytes().splitlines()
             self._written = (directory / LOG).stat().st_mtime_ns
-            steps = [msgspec.json.decode(line, type=Step) for line in lines]
+            steps = [_as_it_is(msgspec.json.decode(line, type=Step)) for line in lines]
             done = directory / DONE
             taken = {int(line) for line in done.read_text().split()} if done.exists() else set()
             after = directory / AFTER
@@ -38,14 +40,12 @@ class Kept:
             raise StoreError(
                 f"there is nothing to undo in {directory.name}: {error}", "leash log --sessions"
             ) from error
-        self.steps = tuple(
-            msgspec.structs.replace(s, path=unescape(s.path), link=unescape(s.link), to=unescape(s.to))
-            for s in _told(steps)
-        )
-        self.left = tuple(unescape(step.path) for step in steps if step.what == "left")
+        self.steps = tuple(_told(steps))
+        self.left = tuple(step.path for step in steps if step.what == "left")
         self._place = {id(step): at for at, step in enumerate(self.steps)}
         self._taken = taken
         self._after = None if known is None else {unescape(path): sign for path, sign in known.items()}
+        self._aftermath = Aftermath(steps, self._after)
 
     def chosen(self, under: tuple[str, ...], act: str = "") -> tuple[Step, ...]:
         """The steps to take, in order: newest first. under: only these paths and what lies below, and the drafts that
@@ -70,29 +70,41 @@ class Kept:
                 if path and step not in mine:
                     after.setdefault(path, step)
         paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
-        return [path for path in paths if _differs_from(sign_of(path), after.get(path), path, ended)]
+        lost = self._lost(steps)
+        return [path for path in paths if path in lost or _differs_from(sign_of(path), after.get(path), path, ended)]
 
     def changed_since(self, steps: tuple[Step, ...]) -> list[str]:
-        """The paths that somebody changed after the session."""
+        """The paths that somebody else changed after the session, or while it ran."""
         paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
         first: dict[str, Step] = {}
         for step in self.steps:
             for path in (step.path, step.to):
                 first.setdefault(path, step)
         undone = {p for p in paths if not _differs_from(sign_of(p), first[p], p, 0)}
-        return [path for path in paths if path not in undone and self._differs(path)]
+        lost = self._lost(steps)
+        return [path for path in paths if path not in undone and (path in lost or self._differs(path))]
 
-    @property
-    def is_open(self) -> bool:
-        """Whether how the session left its files is not known (it still runs, or was cut off): then only what changed
-        after its last step counts as somebody else's."""
-        return self._after is None
+    def unsettled(self, steps: tuple[Step, ...]) -> list[str]:
+        """The files of which is not known how the session left them: it has them open or wrote them a moment ago, or
+        was cut off then. Of these, only what changed well after its last step counts as somebody else's."""
+        if self._after is not None:
+            return []
+        paths = dict.fromkeys(p for step in steps for p in (step.path, step.to) if p)
+        return [path for path in paths if self._aftermath.left(path) is None and os.path.isfile(path)]
+
+    def _lost(self, steps: tuple[Step, ...]) -> set[str]:
+        """The paths of these steps with work of somebody else's between them."""
+        places: dict[str, list[int]] = {}
+        for step in steps:
+            for path in (step.path, step.to):
+                places.setdefault(path, []).append(self._place[id(step)])
+        return {path for path, at in places.items() if self._aftermath.is_lost(path, at)}
 
     def _differs(self, path: str) -> bool:
-        now = sign_of(path)
-        if self._after is not None:
-            return path in self._after and self._after[path] != now
-        return now[2] > self._written + 2_000_000_000
+        now, left = sign_of(path), self._aftermath.left(path)
+        if left is not None:
+            return left != now
+        return self._after is None and now[2] > self._written + 2_000_000_000
 
     def take(self, steps: tuple[Step, ...]) -> Iterator[tuple[Step, str]]:
         """Undo the steps; each with '' or why it could not be done. A path that a step could not free is left alone by
@@ -119,9 +131,14 @@ class Kept:
         """What was taken, and how it left things. A store that cannot be written only loses that."""
         with contextlib.suppress(OSError), (self.directory / DONE).open("a") as file:
             file.writelines(f"{self._place[id(step)]}\n" for step in done)
-        if self._after is not None:
-            for path in {path for step in done for path in (step.path, step.to) if path}:
-                self._after[path] = sign_of(path)
+        signs = {path: sign_of(path) for step in done for path in (step.path, step.to) if path}
+        if self._after is None:  # it may still run, and is to know
+            lines = [Step("undone", path, mode, mtime=mtime, count=size) for path, (mode, size, mtime) in signs.items()]
+            with contextlib.suppress(OSError), (self.directory / LOG).open("ab", buffering=0) as log:
+                log.write(b"".join(msgspec.json.encode(spelled(line)) + b"\n" for line in lines))
+                os.utime(log.fileno(), ns=(self._written, self._written))  # since then counts as since its last step
+        else:
+            self._after |= signs
             after = {escape(path): sign for path, sign in self._after.items()}
             with contextlib.suppress(OSError):
                 (self.directory / AFTER).write_bytes(msgspec.json.encode(after))
@@ -234,6 +251,12 @@ def _differs_from(now: Sign, step: Step | None, path: str, ended: int) -> bool:
     return (now[0], now[2]) != (step.mode, 0 if stat.S_ISDIR(step.mode) else step.mtime)
 
 
+def _as_it_is(line: Step) -> Step:
+    if line.path.isascii() and line.link.isascii() and line.to.isascii():
+        return line
+    return msgspec.structs.replace(line, path=unescape(line.path), link=unescape(line.link), to=unescape(line.to))
+
+
 def _told(steps: list[Step]) -> Iterator[Step]:
     """The steps that happened, each with the act that a later line names."""
     acts: dict[str, list[str]] = {}
@@ -252,7 +275,7 @@ def _happened(steps: list[Step]) -> list[Step]:
     for step in steps:
         if step.what == "void":
             del found[len(found) - step.count :]
-        elif step.what not in ("by", "left"):
+        elif step.what not in NOTES:
             found.append(step)
     return found
 

@@ -237,7 +237,11 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
 
     lanes, added = parts.lanes, {os.path.realpath(path) for path in histories(start.home)}
     keeping = Keeping(
-        undo_dir() / parts.id, lambda path: not lanes.is_work(path), parts.acts.owners.of, bulk=lanes.is_bulk
+        undo_dir() / parts.id,
+        lambda path: not lanes.is_work(path),
+        parts.acts.owners.of,
+        bulk=lanes.is_bulk,
+        later=asyncio.get_running_loop().call_later,
     )
     parts.session.at_end(keeping.close)
     parts.made.kept = keeping.has

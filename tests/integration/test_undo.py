@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from conftest import World
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
 from leashtui.stores import undo
+from leashtui.stores.settling import at_rest, sign_of
 from leashtui.stores.undo import Keeping
 from leashtui.stores.undoing import Kept
 
@@ -107,19 +111,122 @@ def test_what_the_person_changed_since_is_not_overwritten_unless_forced(world: W
     assert picture(world.workspace)["notes"] == before["notes"]
 
 
+PAIR = """
+import os, sys, time
+def wait(name):
+    while not os.path.exists(name):
+        time.sleep(0.02)
+for name in ("third", "notes", "other", "fresh"):
+    open(name, "w").write("agent")
+held = open("held", "w"); held.write("agent"); held.flush()
+os.mkdir("folder"); open("folder/in", "w").write("agent"); os.rename("folder", "away")
+os.rename("src/app.py", "src/renamed.py")
+print("done", flush=True)
+wait("again")
+open("third", "w").write("more"); print("more", flush=True)
+wait("go")
+open("other", "a").write(" again"); open("fresh", "a").write(" again")
+"""
+
+
+def settled(world: World, *names: str) -> None:
+    """Wait until the session has left these files, by its log."""
+    folder = next((Path(world.env["LEASH_STATE_DIR"]) / "undo").iterdir())
+    for _ in range(200):
+        lines = [json.loads(line) for line in (folder / "log").read_bytes().splitlines()]
+        last = {line["path"]: line["what"] for line in lines}
+        if all(last.get(str(world.workspace / name)) == "settled" for name in names):
+            return
+        time.sleep(0.05)
+    raise AssertionError(lines)
+
+
 @strict
-def test_a_session_that_runs_says_that_the_persons_own_work_cannot_be_told_from_its(world: World) -> None:
-    (world.workspace / "work").mkdir()
-    (world.workspace / "notes").write_text("before")
-    code = "import subprocess\nopen('notes', 'w').write('agent')\nsubprocess.run(['rm', '-rf', 'work'])\n"
-    agent = world.script("agent.py", code)
-    leash = world.start("run", "--headless", "--on-ask", "wait", "--guard", "strict", "--", "python3", str(agent))
-    card = world.one_card()["id"]
-    assert "look at the differences" in world.leash("undo", "--dry-run").stdout
-    world.leash("deny", card)
+@pytest.mark.parametrize("tier", ["strict", "compat"])
+@pytest.mark.parametrize("end", ["runs", "ends", "killed"])
+def test_what_the_person_writes_while_the_session_runs_stays(world: World, end: str, tier: str) -> None:
+    place = world.workspace
+    for name in ("notes", "other", "held", "third"):
+        (place / name).write_text("before")
+    agent = world.script("agent.py", PAIR)
+    leash = world.start("run", "--headless", "--guard", tier, "--", "python3", str(agent))
+    assert leash.stdout is not None and leash.stdout.readline() == b"done\n"
+    settled(world, "third", "notes", "other", "fresh", "src/renamed.py")
+    (place / "again").touch()
+    assert leash.stdout.readline() == b"more\n"
+    assert world.leash("undo", "--dry-run").returncode == 0, "what the session wrote is its own"
+    (place / "notes").write_text("person")
+    (place / "other").write_text("person")
+    if end == "killed":
+        published = next(Path(world.env["LEASH_RUNTIME_DIR"]).rglob("session.json"))
+        os.kill(int(json.loads(published.read_text())["pid"]), signal.SIGKILL)
+        leash.communicate(timeout=30)
+    elif end == "ends":
+        (place / "go").touch()
+        leash.communicate(timeout=30)
+    before = picture(place)
+    refused = world.leash("undo")
+    assert refused.returncode == 1 and "changed since" in refused.stderr, refused
+    assert f"{place}/notes" in refused.stderr and f"{place}/other" in refused.stderr, refused
+    assert "fresh" not in refused.stderr and "src" not in refused.stderr and "held" not in refused.stderr, refused
+    assert picture(place) == before
+    assert world.leash("undo", str(place / "fresh")).returncode == 0
+    assert not (place / "fresh").exists()
+    assert world.leash("undo", str(place / "src")).returncode == 0
+    assert (place / "src" / "app.py").exists()
+    assert world.leash("undo", "--force", "notes", "other").returncode == 0
+    assert [(place / name).read_text() for name in ("notes", "other")] == ["before", "before"]
+    if end == "runs":
+        (place / "go").touch()
+        leash.communicate(timeout=30)
+        assert (place / "other").read_text() == "before again"
+        assert world.leash("undo", "other").returncode == 0  # that an undo wrote it is not the work of somebody else
+        assert (place / "other").read_text() == "before"
+
+
+@strict
+def test_what_is_still_being_written_is_said_before_an_undo(world: World) -> None:
+    (world.workspace / "held").write_text("before")
+    agent = world.script("agent.py", PAIR)
+    leash = world.start("run", "--headless", "--guard", "strict", "--", "python3", str(agent))
+    assert leash.stdout is not None and leash.stdout.readline() == b"done\n"
+    settled(world, "fresh")
+    shown = world.leash("undo", "--dry-run").stdout
+    assert f"cannot be told: {world.workspace}/held\n" in shown, shown
+    for name in ("again", "go"):
+        (world.workspace / name).touch()
     leash.communicate(timeout=30)
-    ended = world.leash("undo", "--dry-run").stdout
-    assert "notes" in ended and "look at the differences" not in ended
+    shown = world.leash("undo", "--dry-run").stdout
+    assert "held" in shown and "cannot be told" not in shown, shown
+
+
+def test_nothing_rests_that_somebody_may_still_write_to(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    assert at_rest(str(path)) == sign_of(str(path))
+    with path.open("r+b") as file:
+        assert at_rest(str(path)) is None
+        mapped = mmap.mmap(file.fileno(), 4)
+    assert at_rest(str(path)) is None  # closed, and written to still
+    mapped.close()
+    assert at_rest(str(path)) == sign_of(str(path))
+    assert at_rest(str(tmp_path / "none")) == (0, 0, 0)
+    os.mkfifo(tmp_path / "pipe")
+    assert at_rest(str(tmp_path / "pipe")) is not None  # and nobody waited for another end
+
+
+@strict
+def test_a_folder_of_the_sessions_own_is_one_line(world: World) -> None:
+    code = (
+        "import os\nos.makedirs('one/two')\nfor n in range(30): open(f'one/two/{n}', 'w').write('x')\nopen('z', 'w')\n"
+    )
+    agent = world.script("agent.py", code)
+    assert world.leash("run", "--headless", "--guard", "strict", "--", sys.executable, str(agent)).returncode == 0
+    place = world.workspace
+    listed = [f"remove: {place}/one and what the session made in it (31)", f"remove: {place}/z"]
+    assert sorted(world.leash("undo", "--dry-run").stdout.splitlines()) == listed
+    assert sorted(world.leash("undo").stdout.splitlines()) == listed
+    assert not (place / "one").exists() and not (place / "z").exists()
 
 
 @strict

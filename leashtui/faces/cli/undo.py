@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-_MEANWHILE = "what you changed in these files while the session ran goes too: look at the differences"
+_OPEN = "the session has these open or wrote them a moment ago, so what you changed there meanwhile cannot be told"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,23 +66,42 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     changed = kept.touched_later(steps, ended) if act else kept.changed_since(steps)
     if args.dry_run:
-        if kept.is_open and not act:
-            print(_MEANWHILE)
+        if (busy := kept.unsettled(steps)) and not act:
+            print(f"{_OPEN}: {_some(busy)}")
         _show(kept, steps)
     if changed and not args.force:
-        listed = ", ".join(one_line(path, 100) for path in changed[:5])
         raise LeashError(
-            f"changed since the {'act' if act else 'session'}: {listed}{' …' if len(changed) > 5 else ''}",
+            f"changed since the {'act' if act else 'session wrote it'}: {_some(changed)}",
             "look with leash undo --dry-run; name other PATHs, or overwrite with --force",
             Exit.FINDINGS,
         )
     if args.dry_run:
         return Exit.OK
-    failed = 0
-    for step, why in watched(kept.take(steps), Progress("undoing", len(steps), "steps")):
-        failed += bool(why)
-        print(f"{'NOT ' if why else ''}{_WORDS[step.what]}: {one_line(step.path, 200)}{f' ({why})' if why else ''}")
-    return Exit.FINDINGS if failed else Exit.OK
+    taken = list(watched(kept.take(steps), Progress("undoing", len(steps), "steps")))
+    inner = _within(tuple(step for step, why in taken if not why))
+    for step, why in taken:
+        if step.path not in inner or why or step.what != "made":
+            print(f"{'NOT ' if why else ''}{_line(step, why, inner)}")
+    return Exit.FINDINGS if any(why for _, why in taken) else Exit.OK
+
+
+def _line(step: Step, why: str, inner: dict[str, str]) -> str:
+    below = 0 if why or step.what != "made" else sum(folder == step.path for folder in inner.values())
+    more = f" and what the session made in it ({below})" if below else ""
+    return f"{_WORDS[step.what]}: {one_line(step.path, 200)}{more}{f' ({why})' if why else ''}"
+
+
+def _within(steps: tuple[Step, ...]) -> dict[str, str]:
+    """What goes together with a folder that the session made: path, and the outermost such folder."""
+    made = {step.path for step in steps if step.what == "made"}
+    found: dict[str, str] = {}
+    folder = ""
+    for path in sorted(made, key=lambda path: path.split("/")):
+        if folder and path.startswith(folder + "/"):
+            found[path] = folder
+        else:
+            folder = path
+    return found
 
 
 def _sorted(session: str, act: str, words: list[str]) -> tuple[str, str, list[str]]:
@@ -143,6 +162,10 @@ def _left_out(paths: tuple[str, ...]) -> str:
     return f"not kept, because git ignores it or it is made again: {shown}{rest}"
 
 
+def _some(paths: list[str]) -> str:
+    return ", ".join(one_line(path, 100) for path in paths[:_NAMED]) + (" …" if len(paths) > _NAMED else "")
+
+
 def _act(session: str, wanted: str) -> tuple[str, int]:
     """(id of the outermost act of an ask or record of that session, '' for none, when it ended in ns or 0)."""
     act, ends = "", dict[str, int]()
@@ -162,8 +185,10 @@ def _act(session: str, wanted: str) -> tuple[str, int]:
 
 
 def _show(kept: Kept, steps: tuple[Step, ...]) -> None:
+    inner = _within(tuple(step for step in steps if not step.why))
     for step in steps:
-        print(f"{_WORDS[step.what]}: {one_line(step.path, 200)}{f' ({step.why})' if step.why else ''}")
+        if step.path not in inner or step.what != "made":
+            print(_line(step, step.why, inner))
         if step.blob:
             old, new = _lines(Path(step.path)), _lines(kept.directory / step.blob)
             if old is not None and new is not None:
