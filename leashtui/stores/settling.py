@@ -72,12 +72,14 @@ class Settling:
         self._signs: dict[str, Sign] = {}
         self._armed = False
 
-    def touched(self, path: str) -> None:
+    def touched(self, *paths: str) -> None:
         """The session does something there: how it leaves it is to be seen."""
-        self._signs.pop(path, None)
-        self._open.pop(path, None)
-        self._due.pop(path, None)
-        self._due[path] = time.monotonic() + QUIET
+        due = time.monotonic() + QUIET
+        for path in paths:
+            self._signs.pop(path, None)
+            self._open.pop(path, None)
+            self._due.pop(path, None)
+            self._due[path] = due
         if not self._armed:
             self._arm(QUIET)
 

@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -154,10 +154,10 @@ class Keeping:
             self._note(Step("void", "", count=len(self._noted)))
         self._noted.clear()
 
-    def _touch(self, path: str) -> None:
-        self._touched[path] = None
+    def _touch(self, *paths: str) -> None:
+        self._touched |= dict.fromkeys(paths)
         if self._settling is not None:
-            self._settling.touched(path)
+            self._settling.touched(*paths)
 
     def _compare(self, *paths: str) -> None:
         """Say of what the session is about to change whether somebody else wrote it, and keep that too."""
@@ -208,13 +208,14 @@ class Keeping:
             return 0
         return self._log
 
-    def noted(self, path: str, tid: int = 0) -> None:
-        """Its line was written, for this thread."""
-        self._touch(path)
-        act = self._seen[path] = self._whose(tid) if tid else ""
+    def noted(self, paths: Sequence[str], tid: int = 0) -> None:
+        """Their lines were written, for this thread."""
+        act = self._whose(tid) if tid else ""
+        self._touch(*paths)
+        self._seen |= dict.fromkeys(paths, act)
         if act:
             with contextlib.suppress(OSError, ValueError, LeashError):
-                self._note(Step("by", path, act=act))
+                self._note(*(Step("by", path, act=act) for path in paths))
 
     def copy(self, path: str) -> str:
         """Keep what lies at `path`, whatever happens to it later. Returns why it could not be kept, '' when it was."""

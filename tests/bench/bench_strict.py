@@ -44,6 +44,7 @@ WORK = {
     "make, 30 files of one line": "touch *.c; make -s",
     "git status x 20": "i=0; while [ $i -lt 20 ]; do git -C big status >/dev/null; i=$((i+1)); done",
     "git clone, 3000 files": "git clone -q big $(mktemp -d -p .)/clone",
+    "git clone, 3000 files and 3000 loose objects": "git clone -q loose $(mktemp -d -p .)/clone",
     "tar x, 3000 files": "tar xf big.tar -C $(mktemp -d -p .)",
     "npm ci, 40 packages": "npm ci --prefix npm --offline --no-audit --no-fund --ignore-scripts --cache npm-cache",
     "pytest, 200 tests": f"{sys.executable} -m pytest -q -p no:cacheprovider tests",
@@ -97,6 +98,9 @@ def prepare(place: Path) -> None:
         path.write_text(f"{n}\n" * 20)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-C", str(big)]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    shutil.copytree(big, place / "loose")
+    for words in (["repack", "-adq"], ["prune-packed", "-q"]):  # as what comes from a server
         subprocess.run([*git, *words], check=True)
     subprocess.run(["tar", "cf", str(place / "big.tar"), "--exclude=.git", "-C", str(big), "."], check=True)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from leashtui.guards.kernel import abi
-from leashtui.guards.kernel.swift import ASK, GONE, NONE, Sight, Swift, Unwell, address_of
+from leashtui.guards.kernel.swift import ASK, GONE, NONE, Sight, Swift, Told, Unwell, address_of
 
 _BATCH = 64
 _TURN = 0.05
@@ -84,7 +84,7 @@ class Listener:
                 return
             wait = _LINGER if expects() else 0
 
-    def hasten(self, told: Callable[[str, str, int], None], look: Sight | None = None) -> Swift | None:
+    def hasten(self, told: Told, look: Sight | None = None) -> Swift | None:
         """Let LuaJIT take the notices from now on and serve what it knows (look: of whom, None for everybody); None
         where it cannot be had."""
         with contextlib.suppress(ImportError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from leashtui.guards.kernel.express import Lessons
@@ -46,8 +46,8 @@ class Keeper(Protocol):
         """Where a line for a thing made at this path is written by others, 0 for nowhere."""
         ...
 
-    def noted(self, path: str, tid: int = 0) -> None:
-        """Its line was written, for this thread."""
+    def noted(self, paths: Sequence[str], tid: int = 0) -> None:
+        """Their lines were written, for this thread."""
         ...
 
 
@@ -176,16 +176,17 @@ class Notes:
         """See Keeper."""
         return self._keeper.tape(path) if self._keeper is not None else 0
 
-    def noted(self, mark: str, path: str, tid: int) -> None:
+    def noted(self, mark: str, paths: Sequence[str], tid: int) -> None:
         """Something was done without us (swift.Swift)."""
-        if mark == REMOVED:
-            self.made.gone(path)
-            return
         if self._keeper is not None and mark == NOTED:
-            self._keeper.noted(path, tid)
-        self.made.made(path, tid)
-        if mark == MADE and path not in self.made:  # something of the person's had that name once
-            self._disown(path)
+            self._keeper.noted(paths, tid)
+        for path in paths:
+            if mark == REMOVED:
+                self.made.gone(path)
+                continue
+            self.made.made(path, tid)
+            if mark == MADE and path not in self.made:  # something of the person's had that name once
+                self._disown(path)
 
     def teach(self, deed: Deed, spots: list[Spot]) -> None:
         """A folder or a link was made, or was there already; a name removed: what is known of where it lies."""

@@ -13,6 +13,7 @@ import os
 import re
 import resource
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +68,9 @@ class Sight(NamedTuple):
     roots: frozenset[int]
 
 
+Told = Callable[[str, list[str], int], None]
+
+
 class Unwell(Exception):
     """It failed in the middle of something: the call it was serving has no answer yet."""
 
@@ -74,16 +78,16 @@ class Unwell(Exception):
 class Swift:
     """What Lua is told of names are their bytes: they may be in any script, or none.
 
-    descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark
-    (NOTED: made, and undo has a line of it; MADE; REMOVED), path and thread (0 for a removal); before anything else of
-    the session is met. folders: most directories that are held open, 0: as many as the limit of descriptors allows.
-    look: whom alone to serve, None for everybody. at_once: as Listener.at_once."""
+    descriptor: the listener. notice: address of the buffer it reads into. told: of what was done, the mark (NOTED:
+    made, and undo has a line of it; MADE; REMOVED), the paths and the thread (0 for removals), in order; before
+    anything else of the session is met. folders: most directories that are held open, 0: as many as the limit of
+    descriptors allows. look: whom alone to serve, None for everybody. at_once: as Listener.at_once."""
 
     def __init__(
         self,
         descriptor: int,
         notice: int,
-        told: Callable[[str, str, int], None],
+        told: Told,
         folders: int = 0,
         look: Sight | None = None,
         *,
@@ -137,9 +141,9 @@ class Swift:
 
     def _tell(self) -> None:
         """Hand over what was made."""
-        for line in self._lua.made().split("\n"):
-            path, _, tid = line[1:].partition("\t")
-            self._told(line[0], path, int(tid or 0))
+        lines = [(line[0], *line[1:].partition("\t")) for line in self._lua.made().split("\n")]
+        for (mark, tid), run in groupby(lines, lambda line: (line[0], line[3])):
+            self._told(mark, [path for _, path, _, _ in run], int(tid or 0))
 
     def kind_of(self, name: str) -> str:
         """The kind of an ordinary name, '' for one that may tell."""

@@ -44,7 +44,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def swift() -> Iterator[Swift]:
     buffer = bytearray(80)
-    yield Swift(-1, address_of(buffer), lambda mark, path, tid: None)
+    yield Swift(-1, address_of(buffer), lambda mark, paths, tid: None)
 
 
 def lanes() -> Lanes:
@@ -285,7 +285,7 @@ def test_what_is_lent_beside_an_open_key_is_forgotten_with_it() -> None:
 
 def test_directories_are_given_back(tmp_path: Path) -> None:
     buffer = bytearray(80)
-    swift = Swift(-1, address_of(buffer), lambda mark, path, tid: None, folders=128)
+    swift = Swift(-1, address_of(buffer), lambda mark, paths, tid: None, folders=128)
     before = len(os.listdir("/proc/self/fd"))
     fds = []
     for number in range(300):
