@@ -17,7 +17,9 @@ from leashtui.classify.values import Word, bare, show
 from leashtui.model.facts import Place, Severity, Verb
 
 RUNS = lazy(
-    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|sequence\.editor"
+    r"(?i)^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)"
+    r"|sequence\.editor|tar\..*\.command|hook\..*\.command|imap\.tunnel|gc\.recentobjectshook|(man|browser)\..*\.path"
+    r"|lfs\.customtransfer\..*\.path|lfs\.(.*\.)?standalonetransferagent|lfs\.extension\..*|sendemail\.smtpserver"
     r"|diff\.external|diff\..*\.(command|textconv)"
     r"|filter\..*\.(clean|smudge|process)|merge\..*\.driver|(diff|merge)tool\..*\.(cmd|path)|pager\..*"
     r"|credential\.(.*\.)?helper|gpg\.(.*\.)?program|gpg\.ssh\.defaultkeycommand"
@@ -26,6 +28,12 @@ RUNS = lazy(
     r"|ssh\.variant|instaweb\..*|init\.templatedir|include(if)?\..*path|trailer\..*\.(cmd|command)|protocol\..*allow"
     r"|submodule\..*\.update|gui\..*cmd|guitool\..*\.cmd)$"
 )
+_SECTIONS = frozenset(
+    "alias core sequence diff filter merge difftool mergetool pager credential gpg interactive sendemail man browser"
+    " web help uploadpack remote ssh instaweb init include includeif trailer protocol submodule gui guitool url http"
+    " branch tar hook imap gc lfs clean".split()
+)
+"""Sections in which a setting may be one of these."""
 BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
 REROUTES = lazy(
     r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
@@ -37,6 +45,18 @@ _HELPERS = frozenset("cache store osxkeychain manager manager-core libsecret win
 _FETCHES = lazy(r"remote\..*\.fetch$")
 _REMOTES = lazy(r"refs/(?:remotes|pull|merge-requests)/")
 _SOON = lazy(r"(?i)(?:now|all|0|\d+[. ]?(?:seconds?|minutes?|hours?)(?:[. ]ago)?)$")
+
+
+def judge_renaming(call: Call, old: str, new: str) -> None:
+    """A section gets another name: what was no more than words in it may be settings of git's then."""
+    family = new.partition(".")[0].lower()
+    if family in _SECTIONS and family != old.partition(".")[0].lower():
+        call.add(
+            Verb.PERSIST,
+            new,
+            f"makes settings of [{show(old)}] git's [{show(new)}], which can name programs",
+            place=Place.GIT,
+        )
 
 
 def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool = False) -> None:
@@ -58,7 +78,9 @@ def judge_setting(call: Call, key: str, value: Word, *, once: bool, wide: bool =
     if _FETCHES.match(low) and text.startswith("+") and not _REMOTES.match(text.rpartition(":")[2]):
         sentence = f"lets git fetch move local branches and tags, through {key}"
         call.add(Verb.HISTORY_REWRITE, key, sentence, Severity.MEDIUM)
-    if not RUNS.match(low):
+    if low == "core.worktree" and not once:
+        call.add(Verb.PERSIST, key, f"has git work on the files in {show(text)} from here", place=Place.GIT)
+    if not RUNS.match(low) or (low == "sendemail.smtpserver" and "/" not in text):
         return
     if low == "core.hookspath":
         _hooks(call, value, once=once, wide=wide)

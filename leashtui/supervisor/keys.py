@@ -21,6 +21,7 @@ from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
 from leashtui.model.request import Action, Layer, ProcessRef, Request
 from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.supervisor.tree import alive
 from leashtui.words.refusal import refusal
 
 _LONGEST = 4096
@@ -191,7 +192,10 @@ class Keys:
         return replace(facts, effects=(*facts.effects, *effects))
 
     def opening(self, request: Request, facts: Facts, reply: Reply) -> Reply:
-        """The reply port, which opens what an allowed exec needs before it goes on."""
+        """The reply port, which opens what an allowed exec needs before it goes on, and before any other closes what
+        was open for who has ended: that is told a moment later."""
+        if request.action is Action.PROCESS_EXEC:
+            self._close_behind()
         places = self._closed_to(request, facts)
         process = request.process
         if not places or process is None:
@@ -303,7 +307,13 @@ class Keys:
                 self._give_back(process, path)
         return ""
 
+    def _close_behind(self) -> None:
+        for path, holders in list(self._open.items()):
+            for process in [process for process in holders if not alive(process)]:
+                self._give_back(process, path)
+
     def _give_back(self, process: ProcessRef, path: str) -> None:
+        """Told again, or later, it changes nothing."""
         holders = self._open.get(path, set())
         holders.discard(process)
         if holders or path not in self._open:

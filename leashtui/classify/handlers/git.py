@@ -10,7 +10,7 @@ import re
 import shlex
 
 from leashtui.classify.call import Call, host_of
-from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_setting
+from leashtui.classify.gitsettings import BOOLS, REROUTES, RUNS, judge_renaming, judge_setting
 from leashtui.classify.handlers.gitown import (
     are_own_leftovers,
     are_own_stashes,
@@ -21,7 +21,7 @@ from leashtui.classify.handlers.gitown import (
 )
 from leashtui.classify.handlers.pinned import current_branch, is_protected, leads_elsewhere
 from leashtui.classify.indirection import indirect
-from leashtui.classify.options import Options
+from leashtui.classify.options import Options, split
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import is_within
 from leashtui.classify.plumbing import is_local
@@ -126,12 +126,20 @@ def _repository(call: Call, options: Options) -> None:
             indirect(call, Word(value))
 
 
+_CONFIGURES = frozenset("set get unset list edit get-all rename-section remove-section".split())
+"""Words that newer versions of git take first, and options after them."""
+
+
 def config(call: Call, spec: Spec, options: Options) -> Stream | None:
     """git config."""
     wide = options.has("--global", "--system")
     file = options.last("-f", "--file")
-    words = [w for w in options.args if w not in ("set", "get", "unset", "list", "edit", "get-all")]
-    verb = str(options.args[0]) if options.args and options.args[0] in ("set", "get", "unset", "list", "edit") else ""
+    verb = str(options.args[0]) if options.args and options.args[0] in _CONFIGURES else ""
+    if verb:
+        options = split(list(options.args[1:]), spec)
+        wide = wide or options.has("--global", "--system")
+        file = options.last("-f", "--file") or file
+    words = list(options.args)
     if verb in ("get", "list") or options.has(
         "--get",
         "--get-all",
@@ -158,7 +166,8 @@ def config(call: Call, spec: Spec, options: Options) -> Stream | None:
         if options.has("--system")
         else ""
     )
-    unset = verb == "unset" or options.has("--unset", "--unset-all", "--remove-section", "--rename-section")
+    renames = verb == "rename-section" or options.has("--rename-section")
+    unset = verb in ("unset", "remove-section") or options.has("--unset", "--unset-all", "--remove-section")
     if len(words) < 2 and not unset:
         return Stream(0, None)
     if target:
@@ -168,7 +177,10 @@ def config(call: Call, spec: Spec, options: Options) -> Stream | None:
         if RUNS.match(key) or REROUTES.match(key.lower()):
             call.add(Verb.PERSIST, key, f"removes git's setting {key}", Severity.MEDIUM, place=Place.GIT)
         return Stream(0, None)
-    judge_setting(call, key, words[1], once=False, wide=wide)
+    if renames:
+        judge_renaming(call, key, bare(words[1]))
+    else:
+        judge_setting(call, key, words[1], once=False, wide=wide)
     return Stream(0, None)
 
 

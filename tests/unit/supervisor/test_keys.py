@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.workspace import Workspace
-from leashtui.model.facts import Verb
-from leashtui.model.request import Action, Layer, Mode, Request
+from leashtui.model.facts import Effect, Place, Verb
+from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
+from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.repository import RepositoryProbe
+from leashtui.supervisor.tree import stat_of
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,33 @@ def test_keys_of_another_folder_are_no_closed_ones(
     env = (("GNUPGHOME", variable),) if variable else ()
     request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(workspace), argv=argv, env=env)
     assert (Verb.KEY_USE in keys.judged(request, engine(request)).verbs()) is needed
+
+
+def test_what_starts_next_finds_closed_what_was_open_for_who_has_ended(tmp_path: Path) -> None:
+    """That it has ended may be told later than the next program asks."""
+    moves: list[bool] = []
+    keys = Keys(
+        str(tmp_path / "home"),
+        lambda path, *, away: moves.append(away),
+        lambda process, then: True,
+        lambda text, hint: None,
+    )
+    keys.cover([str(tmp_path / "home" / ".kube")])
+    plain = Engine(
+        Workspace(str(tmp_path)), str(tmp_path / "home"), "ada", Mode.KERNEL, RepositoryProbe(str(tmp_path))
+    ).text("true", str(tmp_path))
+    child = subprocess.Popen(["sleep", "60"])
+    found = stat_of(child.pid)
+    assert found is not None
+    use = Effect(Verb.KEY_USE, str(tmp_path / "home" / ".kube"), Place.SECRET, "opens ~/.kube")
+    first = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(tmp_path), process=ProcessRef(child.pid, found.start))
+    verdict = Verdict(Ruling.ALLOW, By.POLICY, "")
+    keys.opening(first, replace(plain, effects=(use,)), lambda verdict: None)(verdict)
+    other = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(tmp_path), process=ProcessRef(os.getpid(), 1))
+    keys.opening(other, plain, lambda verdict: None)
+    assert moves == [True]  # it still runs
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has taken note
+    keys.opening(other, plain, lambda verdict: None)
+    assert moves == [True, False]
+    child.wait()
