@@ -56,7 +56,8 @@ class Reach(Struct, frozen=True):
 
 
 def _held(strict: Held, exec_: Held, watch: Held) -> dict[str, Held]:
-    return {str(Tier.STRICT): strict, str(Tier.EXEC): exec_, str(Tier.WATCH): watch}
+    said = {Tier.STRICT: strict, Tier.COMPAT: strict, Tier.EXEC: exec_, Tier.WATCH: watch}
+    return {str(tier): held for tier, held in said.items()}
 
 
 _READ = _held(Held.CLOSED, Held.COMMANDS, Held.SHELL)

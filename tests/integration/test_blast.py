@@ -26,6 +26,13 @@ def test_an_empty_home_has_nothing_to_lose_but_itself(world: World) -> None:
     assert {"your files, to change", "the network"} <= set(found)
 
 
+@pytest.mark.skipif(probe().tier is Tier.WATCH, reason="this host gives no other tier")
+def test_agents_with_a_sandbox_of_their_own_are_told_of_their_tier(world: World) -> None:
+    done = world.leash("blast", "codex")
+    assert done.returncode == 0, done
+    assert "in tier compat:" in done.stdout and done.stdout.count("tier compat ") == 1, done
+
+
 def test_what_is_there_is_named_and_no_secret_is_printed(world: World) -> None:
     home = Path(world.env["HOME"])
     (home / ".ssh").mkdir()

@@ -84,7 +84,7 @@ def _show(found: list[Reach], agent: str, tier: Tier, best: Tier) -> None:
         more = f" and {len(one.names) - 4} more" if len(one.names) > 4 else ""
         print(f"  {one.kind:<22}  {_SAYS[one.held[str(tier)]]:<20}  {names}{more}")
     print()
-    for word in _tiers(best):
+    for word in _tiers(best, tier):
         counts = Counter(one.held[word] for one in found)
         said = ", ".join(f"{counts[held]} {_SAYS[held]}" for held in Held if counts[held])
         name = f"tier {word}"
@@ -93,7 +93,8 @@ def _show(found: list[Reach], agent: str, tier: Tier, best: Tier) -> None:
     print(_MEANS, end="")
 
 
-def _tiers(best: Tier) -> list[str]:
-    """The tiers this host can give."""
-    every = [str(Tier.STRICT), str(Tier.EXEC), str(Tier.WATCH)]
-    return every[{Tier.STRICT: 0, Tier.COMPAT: 1, Tier.EXEC: 1, Tier.WATCH: 2}[best] :]
+def _tiers(best: Tier, here: Tier) -> list[str]:
+    """The tiers this host can give; compat only where it is this session's."""
+    first = {Tier.STRICT: 0, Tier.COMPAT: 1, Tier.EXEC: 1, Tier.WATCH: 2}[best]
+    every = [str(Tier.STRICT), str(Tier.EXEC), str(Tier.WATCH)][first:]
+    return every if here is not Tier.COMPAT else [*every[:-2], str(here), *every[-2:]]
