@@ -16,18 +16,15 @@ def choose_tier(best: Tier, wanted: str, fixes: tuple[str, ...], usual: Tier = T
     """The tier this session runs in. wanted: the minimum, '' for the usual; all but strict are what you get.
 
     best: what this host gives. usual: the best that this kind of agent is known to run in; one that brings its own
-    sandbox runs in compat, which needs no more of the host than exec.
+    sandbox runs in compat.
 
     Raises GuardError when the host cannot give the minimum (exit 125).
     """
-    gives = Tier.COMPAT if best is Tier.EXEC else best
-    if wanted and _RANK[Tier(wanted)] > _RANK[gives]:
+    if wanted and _RANK[Tier(wanted)] > _RANK[best]:
         remedy = fixes[0] if fixes else "run `leash doctor` to see what is missing"
         raise GuardError(f"this host gives guard tier {best.value!r}, below the demanded {wanted!r}", remedy)
     if wanted:
         return Tier(wanted)
-    if usual is Tier.COMPAT and _RANK[gives] >= _RANK[Tier.COMPAT]:
-        return Tier.COMPAT
     return best if _RANK[best] < _RANK[usual] else usual
 
 

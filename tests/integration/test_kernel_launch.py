@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import eventually
+from conftest import World, eventually
 from underguard import GUARDED, python, under_guard
 
 from leashtui.guards.kernel import filter as rules
 from leashtui.guards.kernel.floor import CHANGES, Floor
+from leashtui.guards.kernel.numbers import of
 from leashtui.guards.kernel.probe import probe
 from leashtui.guards.kernel.spawn import Begun, launch
 from leashtui.model.errors import GuardError
@@ -154,3 +157,43 @@ def _is_dead(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
         return True
+
+
+@pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host does not give tier strict")
+@pytest.mark.parametrize(
+    ("call", "error", "agent", "tier"),
+    [
+        ("landlock_create_ruleset", errno.ENOSYS, "sh", "compat"),
+        ("landlock_create_ruleset", errno.ENOSYS, "codex", "compat"),
+        ("pidfd_getfd", errno.EPERM, "sh", "exec"),
+        ("pidfd_getfd", errno.EPERM, "codex", "exec"),
+    ],
+)
+def test_what_a_host_lacks_lowers_the_tier_to_one_that_works(
+    world: World, call: str, error: int, agent: str, tier: str
+) -> None:
+    """A filter makes the host such a one."""
+    code = [(0x20, 0, 0, 0), (0x15, 0, 1, of(call)[0]), (6, 0, 0, 0x50000 | error), (6, 0, 0, 0x7FFF0000)]
+    raw = b"".join(struct.pack("HBBI", *line) for line in code)
+    lack = (
+        "import ctypes, os, struct, sys\n"
+        f"code = ctypes.create_string_buffer({raw!r})\n"
+        f"rules = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', {len(code)}, ctypes.addressof(code)))\n"
+        "libc = ctypes.CDLL(None)\nassert libc.prctl(38, 1, 0, 0, 0) == 0\n"
+        "assert libc.prctl(22, 2, ctypes.byref(rules), 0, 0) == 0\nos.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    program = world.root / "home" / "bin" / agent
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\necho ran; kubectl delete ns prod; echo $?\n")
+    program.chmod(0o755)
+    argv = world.argv("run", "--headless", "--", str(program))
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", lack, *argv],
+        cwd=world.workspace,
+        env=world.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "ran\n126\n", done
+    assert [event["tier"] for event in world.events("session.started")] == [tier]

@@ -26,7 +26,7 @@ from leashtui.faces.cli.nesting import outer_session
 from leashtui.faces.cli.workspace import find_git
 from leashtui.guards.kernel.floor import KEYS
 from leashtui.guards.kernel.harmless import holds_secret
-from leashtui.guards.kernel.probe import probe
+from leashtui.guards.kernel.probe import landlock_abi, probe
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Decided
@@ -115,6 +115,8 @@ def _examine(root: Path, agent: str, guard: str | None) -> Iterator[Check]:
         if name == "secret":
             holds = holds and probe().covers
             title = f"reading {Path(secret).name}" if Path(secret) != sessions_dir() else "reading leash's logs"
+        if name == "signal":
+            holds = holds and landlock_abi() >= 6
         yield _finding(title, tried.get(name), holds, mark, denied)
     if agent:
         yield _hooks(adapter)

@@ -121,9 +121,11 @@ def probe() -> Support:
         fixes.append(reach.fix)
     cover = _cover() if strict else _Trial(False, "not tried")
     found.append(("secrets covered", cover.ok, cover.detail))
-    lost = list(NOT_IN_STRICT if strict else NOT_IN_EXEC)
-    if strict and not cover.ok:
+    best = Tier.STRICT if strict else Tier.COMPAT if reach.ok else Tier.EXEC
+    lost = list({Tier.STRICT: NOT_IN_STRICT, Tier.COMPAT: NOT_IN_COMPAT, Tier.EXEC: NOT_IN_EXEC}[best])
+    if best is not Tier.EXEC and not cover.ok:
         lost.append(_UNCOVERED)
+    if strict and not cover.ok:
         fixes.append(cover.fix)
     if machine == "aarch64":
         lost.append(_UNTESTED)
@@ -135,7 +137,6 @@ def probe() -> Support:
     if not all(trial.ok for trial in trials.values()):
         within = OUTER in fixes  # what else is missing is that other sandbox's doing
         return Support(Tier.WATCH, NOT_IN_WATCH, (OUTER,) if within else tuple(fixes), tuple(found))
-    best = Tier.STRICT if strict else Tier.EXEC
     return Support(best, tuple(lost), tuple(fixes), tuple(found), cover.ok)
 
 

@@ -18,10 +18,12 @@ STRICT, COMPAT, EXEC, WATCH = Tier.STRICT, Tier.COMPAT, Tier.EXEC, Tier.WATCH
         (STRICT, "", STRICT, STRICT),
         (STRICT, "", COMPAT, COMPAT),
         (EXEC, "", STRICT, EXEC),
-        (EXEC, "", COMPAT, COMPAT),  # it needs no more of the host
+        (EXEC, "", COMPAT, EXEC),
+        (COMPAT, "", STRICT, COMPAT),  # no Landlock: everything is asked about, and no floor holds besides
+        (COMPAT, "", COMPAT, COMPAT),
         (WATCH, "", COMPAT, WATCH),
         (STRICT, "compat", STRICT, COMPAT),
-        (EXEC, "compat", STRICT, COMPAT),
+        (COMPAT, "exec", STRICT, EXEC),
         (STRICT, "strict", COMPAT, STRICT),
         (STRICT, "exec", STRICT, EXEC),
         (STRICT, "watch", STRICT, WATCH),
@@ -31,7 +33,10 @@ def test_the_tier_that_is_chosen(best: Tier, wanted: str, usual: Tier, chosen: T
     assert choose_tier(best, wanted, (), usual) is chosen
 
 
-@pytest.mark.parametrize(("best", "wanted"), [(EXEC, "strict"), (WATCH, "compat"), (WATCH, "exec")])
+@pytest.mark.parametrize(
+    ("best", "wanted"),
+    [(EXEC, "strict"), (EXEC, "compat"), (COMPAT, "strict"), (WATCH, "compat"), (WATCH, "exec")],
+)
 def test_less_than_was_demanded_is_refused(best: Tier, wanted: str) -> None:
     with pytest.raises(GuardError, match="below the demanded"):
         choose_tier(best, wanted, ("fix it",))
