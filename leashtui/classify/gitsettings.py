@@ -36,8 +36,9 @@ _SECTIONS = frozenset(
 """Sections in which a setting may be one of these."""
 BOOLS = frozenset(("true", "false", "yes", "no", "on", "off", "1", "0", ""))
 REROUTES = lazy(
-    r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|extraheader|cookiefile)|remote\..*\.(url"
-    r"|pushurl)|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
+    r"(?i)^(url\..*\.(push)?insteadof|http\.(.*\.)?(proxy|sslverify|sslcainfo|sslcapath|proxysslcainfo|curloptresolve"
+    r"|extraheader|cookiefile)|remote\..*\.(url|pushurl|proxy|lfsurl"
+    r"|lfspushurl)|lfs\.(push)?url|branch\..*\.(remote|merge|pushremote)|remote\.pushdefault)$"
 )
 _ADDRESSES = frozenset("http https git ssh file".split())
 """Ways of git's to an address that start nothing the address names."""
@@ -47,10 +48,16 @@ _REMOTES = lazy(r"refs/(?:remotes|pull|merge-requests)/")
 _SOON = lazy(r"(?i)(?:now|all|0|\d+[. ]?(?:seconds?|minutes?|hours?)(?:[. ]ago)?)$")
 
 
+def _kind_of_section(name: str) -> tuple[str, str]:
+    """What a section's settings can be: its first word, and whether it is of something (for lfs: of what)."""
+    family, _, rest = name.lower().partition(".")
+    return family, rest.partition(".")[0] if family == "lfs" else "of" if rest else ""
+
+
 def judge_renaming(call: Call, old: str, new: str) -> None:
     """A section gets another name: what was no more than words in it may be settings of git's then."""
-    family = new.partition(".")[0].lower()
-    if family in _SECTIONS and family != old.partition(".")[0].lower():
+    before, after = (_kind_of_section(name) for name in (old, new))
+    if after[0] in _SECTIONS and after != before:
         call.add(
             Verb.PERSIST,
             new,

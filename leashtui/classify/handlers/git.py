@@ -126,6 +126,9 @@ def _repository(call: Call, options: Options) -> None:
             indirect(call, Word(value))
 
 
+_READS = tuple(
+    "--get --get-all --get-regexp -l --list --get-urlmatch --show-origin --get-color --get-colorbool".split()
+)
 _CONFIGURES = frozenset("set get unset list edit get-all rename-section remove-section".split())
 """Words that newer versions of git take first, and options after them."""
 
@@ -140,17 +143,8 @@ def config(call: Call, spec: Spec, options: Options) -> Stream | None:
         wide = wide or options.has("--global", "--system")
         file = options.last("-f", "--file") or file
     words = list(options.args)
-    if verb in ("get", "list") or options.has(
-        "--get",
-        "--get-all",
-        "--get-regexp",
-        "-l",
-        "--list",
-        "--get-urlmatch",
-        "--show-origin",
-        "--get-color",
-        "--get-colorbool",
-    ):
+    reads = options.has(*_READS) and not any(name.startswith(("--no-get", "--no-list")) for name in options.given)
+    if verb in ("get", "list") or reads:
         if any(re.search(r"(?i)token|password|extraheader|secret", w) for w in words):
             call.add(Verb.SECRET_READ, words[0], f"shows the secret setting {show(words[0])}", place=Place.SECRET)
         return Stream(0, None)

@@ -28,6 +28,9 @@ def asks(line: str) -> bool:
         "git config lfs.https://x.example/a.standalonetransferagent x", "git config man.x.path ./x",
         "git config browser.x.path ./x", "git config gc.recentObjectsHook ./x", "git config core.worktree ../other",
         "git config sendemail.smtpserver /home/x/sendmail", "git config lfs.extension.mine.clean ./x",
+        "git config --get --no-get core.editor ./x", "git config --list --no-list core.editor ./x",
+        "git config --rename-section core.x core", "git config --rename-section sequence.x sequence",
+        "git config --rename-section lfs.x lfs.customtransfer.x", "git config --rename-section uploadpack.x uploadpack",
         "git config --rename-section mine alias", "git config --rename-section mine.x filter.x",
         "git config rename-section mine hook.mine", "git -c tar.tgz.command=./x archive HEAD",
         "git -c alias.z='!rm -rf src' z || git -c core.pager='rm -rf src' log",
@@ -44,6 +47,7 @@ def test_what_starts_programs_is_asked_about(line: str) -> None:
         "git config --list",
         "git config --get core.pager", "git config -l --show-origin", "git config get --show-origin core.pager",
         "git config --get-regexp alias", "git config core.editor", "git config branch.main.rebase true",
+        "git config --rename-section diff.a diff.b",
         "git config --rename-section branch.a branch.b", "git config --rename-section mine.a mine.b",
         "git config sendemail.smtpserver smtp.example.com", "git config tar.umask 0022",
         "git config lfs.locksverify true",
@@ -53,3 +57,16 @@ def test_what_starts_programs_is_asked_about(line: str) -> None:
 )  # fmt: skip
 def test_what_reads_or_says_less_is_none(line: str) -> None:
     assert not asks(line)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "remote.origin.lfsurl", "lfs.url", "lfs.pushurl", "remote.origin.proxy", "http.sslCAPath",
+        "http.proxySSLCAInfo", "http.curloptResolve",
+    ],
+)  # fmt: skip
+def test_what_leads_it_elsewhere_is_asked_about(setting: str) -> None:
+    line = f"git config {setting} https://x.example/a"
+    facts = Engine(Workspace(CWD), HOME, "dev", Mode.KERNEL, Repository(), bounds=SEEN).text(line, CWD)
+    assert Verb.REMOTE_CHANGE in facts.verbs()
