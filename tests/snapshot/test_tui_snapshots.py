@@ -35,7 +35,7 @@ async def settled(pilot: Pilot[Any], *keys: str) -> None:
     assert isinstance(clock, StillClock)
     for _ in range(400):
         await pilot.pause(0.01)
-        if app.panel.timeline.records == 14 and app._intake.empty and app._engine.cursor() != (0, 0):
+        if app.panel.timeline.records == 14 and app.mirror.intake.empty and app._engine.cursor() != (0, 0):
             break
     clock.at += 1
     for key in keys:

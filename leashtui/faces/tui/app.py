@@ -7,8 +7,6 @@ every key and every paste goes through `Panel.press` or `Panel.paste` first, bef
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -25,15 +23,13 @@ from textual.timer import Timer
 
 from leashtui.faces.bell import Bell, Caller, Messengers
 from leashtui.faces.command import told_by
-from leashtui.faces.link import Link, Typing
+from leashtui.faces.link import Link
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.bars import Line, banner, footer, gazing, header, stands_still
 from leashtui.faces.tui.costs import costs_of
 from leashtui.faces.tui.desk import Desk, End
 from leashtui.faces.tui.driver import Hangup
 from leashtui.faces.tui.encode import key_bytes, paste_bytes, raw_of
 from leashtui.faces.tui.engine import Engine, MouseAct
-from leashtui.faces.tui.feed import Intake, Stream, follow
 from leashtui.faces.tui.gaze import Gaze
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
 from leashtui.faces.tui.keys import Keymap
@@ -41,23 +37,20 @@ from leashtui.faces.tui.layout import Layout
 from leashtui.faces.tui.leader import DEFAULT, Leader
 from leashtui.faces.tui.look import DARK, THEMES, Look, coloured, plain, theme_for
 from leashtui.faces.tui.lookback import clipboard
+from leashtui.faces.tui.mirror import Mirror
 from leashtui.faces.tui.panel import Panel
 from leashtui.faces.tui.parser import Background, Burst
 from leashtui.faces.tui.rules import RULES
+from leashtui.faces.tui.scene import Scene
 from leashtui.faces.tui.sheet import Sheet
-from leashtui.faces.tui.side import side
 from leashtui.faces.tui.terminal import TerminalView
 from leashtui.model.errors import LeashError
 from leashtui.model.event import AgentTold
 from leashtui.model.wire import Done, FaceMessage, Recorded
-from leashtui.words.inner import brief
 
-_YOUNG = 5_000_000
-"""Microseconds after the session's start in which its first questions to a terminal may still be answered."""
 _TICK = 0.25
 _COSTS = 5.0
 _SOON = 0.02
-_RETRY = 0.3
 
 
 class LeashApp(App[int], inherit_bindings=False):
@@ -104,21 +97,14 @@ class LeashApp(App[int], inherit_bindings=False):
         self.look: Look = plain() if self.no_color else coloured(THEMES.get(theme, DARK))
         self._link = link
         self._arrival = arrival
-        self._typing = Typing()
         self.trouble: LeashError | None = None
         self._engine = engine
-        self._answers = answers
         self._types = types
         self._typed = clock
         self._clock = clock or get_time
         self._wall = wall
-        self._stamp = stamp
-        self._home = str(Path.home()) if home is None else home
-        self._stream: Stream | None = None
-        self._intake = Intake(engine)
         self._soon: asyncio.TimerHandle | None = None
         self._ticker: Timer | None = None
-        self._hinted = False
         self._was_ready = False
         self.costs = costs_of(link.welcome)
         self._costs_shown = ""
@@ -139,6 +125,16 @@ class LeashApp(App[int], inherit_bindings=False):
         self.panel = self._new_panel()
         self.view = TerminalView(engine, clock=get_time, pressed=self._mouse, name="agent")
         self.gaze = Gaze(engine, self.view.lookback, copy=self.take, say=self.tell, moved=self._moved, clock=get_time)
+        self.mirror = Mirror(engine, answers=answers, types=types, wall=wall, clock=get_time)
+        self.scene = Scene(
+            self.gaze,
+            keymap,
+            str(Path.home()) if home is None else home,
+            stamp,
+            engine.title,
+            types=types,
+            watches=watches,
+        )
 
     def _new_panel(self) -> Panel:
         return Panel(
@@ -227,7 +223,7 @@ class LeashApp(App[int], inherit_bindings=False):
                 self.leave(End.DONE)
                 return
             self._meet(link)
-        self._answers = self._answers and not self._link.welcome.owned
+        self.mirror.answers = self.mirror.answers and not self._link.welcome.owned
         self.run_worker(self._listen(), exit_on_error=True)
         self.run_worker(self._watch_agent(), exit_on_error=True)
 
@@ -259,7 +255,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def _tick(self) -> None:
         """Waiting times and hints change by themselves; nothing else does."""
-        if self._hinted or (self.panel.waiting and not (self._still and self._armed_shown())):
+        if self.scene.hinted or (self.panel.waiting and not (self._still and self._armed_shown())):
             self._show()
 
     def _armed_shown(self) -> bool:
@@ -270,8 +266,7 @@ class LeashApp(App[int], inherit_bindings=False):
 
     def leave(self, code: End) -> None:
         """Close this face."""
-        if self._stream is not None:
-            self._stream.close()
+        self.mirror.close()
         self.exit(int(code), return_code=int(code))
 
     async def _listen(self) -> None:
@@ -293,29 +288,9 @@ class LeashApp(App[int], inherit_bindings=False):
         self.leave(End.GONE)
 
     async def _watch_agent(self) -> None:
-        """Follow the agent's terminal; a pump that died is asked again while the link holds."""
-        while not self._alone:
-            try:
-                self._stream = await self._link.open_terminal(self._layout.columns, self._layout.rows)
-            except LeashError:
-                await asyncio.sleep(_RETRY)
-                continue
-            self._intake = Intake(self._engine)
-            self._typing.meet(self._stream)
-            with contextlib.suppress(OSError, ValueError):
-                await follow(self._stream, self._intake, clock=get_time, draw=self.view.draw, hello=self._replay)
-            self._typing.part()
-            if self._intake.closed:
-                return
-            await asyncio.sleep(_RETRY)
-            self._engine.reset()
-
-    def _replay(self, payload: bytes) -> None:
-        """The pump's hello: what it has in store was asked and answered before this face came."""
-        hello = json.loads(payload)
-        past = max(0, int(hello.get("end", hello.get("start", 0))) - int(hello.get("start", 0)))
-        young = self._wall() - self._link.welcome.started < _YOUNG
-        self._intake.replayed(0 if self._answers and young else past if self._answers else 1 << 62)
+        """Follow the agent's terminal while the link holds."""
+        if not self._alone:
+            await self.mirror.follow(self._link, lambda: (self._layout.columns, self._layout.rows), self.view.draw)
 
     def _arrange(self) -> None:
         """Lay out for the size of the outer terminal and tell engine and pump."""
@@ -334,10 +309,7 @@ class LeashApp(App[int], inherit_bindings=False):
         self._show()
 
     def _fit_agent(self, size: tuple[int, int]) -> None:
-        if size != (self._engine.cols, self._engine.rows):
-            self._engine.resize(*size)
-            if self._stream is not None:
-                self._stream.resize(*size)
+        self.mirror.fit(*size)
 
     def _beside(self) -> bool:
         """Whether the right column can be seen."""
@@ -459,13 +431,11 @@ class LeashApp(App[int], inherit_bindings=False):
         self.leave(End.DETACHED)
 
     def _to_agent(self, data: bytes) -> None:
-        """Bytes for the agent; what was typed before it was there is kept for it."""
-        if not data or not self._types:
-            return
-        if self._arrival is not None and data == b"\x03":
+        """Bytes for the agent; Ctrl-C before there is one gives up waiting for it."""
+        if self._types and self._arrival is not None and data == b"\x03":
             self.leave(End.GAVE_UP)
         else:
-            self._typing.send(data)
+            self.mirror.send(data)
 
     def _show_soon(self) -> None:
         """Draw header, side and footer within a frame or so, however many records arrive meanwhile."""
@@ -482,60 +452,14 @@ class LeashApp(App[int], inherit_bindings=False):
         beside = self._beside()
         panel.queue.in_view(beside and not layout.small and panel.card_in_view, now)
         if layout.small:
-            last = say.SMALL_WAITS if panel.waiting else say.SMALL_FROZEN if panel.frozen else say.SMALL_GOES_ON
-            self.query_one("#small", Sheet).show([Text(line, end="") for line in (*say.TOO_SMALL, last)])
+            self.query_one("#small", Sheet).show(self.scene.small(panel))
             return
-        self.query_one("#header", Sheet).show(
-            header(
-                panel.welcome,
-                panel.timeline,
-                look,
-                layout.width,
-                home=self._home,
-                frozen=panel.frozen,
-                cost=self._costs_shown,
-            )
-        )
+        self.query_one("#header", Sheet).show(self.scene.header(panel, look, layout, self._costs_shown))
         if beside:
-            lines = side(
-                panel,
-                look,
-                layout.side,
-                layout.rows,
-                now=now,
-                wall=self._wall(),
-                home=self._home,
-                stamp=self._stamp,
-                rule=not layout.narrow,
-            )
-            self.query_one("#side", Sheet).show(lines)
+            self.query_one("#side", Sheet).show(self.scene.side(panel, look, layout, now, self._wall()))
         self.query_one("#footer", Sheet).show([self._footer(now)])
         if self._ticker is not None:  # who waits for nothing is not woken
-            self._ticker.resume() if self._hinted or panel.waiting else self._ticker.pause()
+            self._ticker.resume() if self.scene.hinted or panel.waiting else self._ticker.pause()
 
     def _footer(self, now: float) -> Text:
-        panel, width = self.panel, self._layout.width
-        if self.gaze.keys:
-            self._hinted = True
-            hint = panel.hint(now) or self.gaze.state()
-            return gazing(self.gaze.works(), self.look, width, Line(panel.leader.shown, self.gaze.editor, "", hint))
-        if self._layout.narrow and not panel.focused and panel.waiting:
-            first = brief(panel.queue.cards()[0].command)
-            return banner(panel.waiting, self.look, width, panel.leader.shown, first, watches=self._watches)
-        if panel.frozen and not panel.focused and not self._watches:
-            key = self._own_keys.shown("resume")
-            return stands_still(panel.frozen_by, self.look, width, panel.leader.shown, key)
-        hint = panel.hint(now)
-        self._hinted = bool(hint)
-        if not panel.focused:  # who turned the wheel sees the past
-            hint = hint or self.gaze.state()
-        line = Line(panel.leader.shown, panel.editor, panel.asked_twice(), hint)
-        return footer(
-            panel.working(now),
-            self.look,
-            width,
-            focused=panel.focused,
-            line=line,
-            title=self._engine.title(),
-            types=self._types,
-        )
+        return self.scene.footer(self.panel, self.look, self._layout, now)
