@@ -302,7 +302,7 @@ class LeashApp(App[int], inherit_bindings=False):
             self.query_one("#side").styles.clear_rule("width")
         else:
             self.query_one("#side").styles.width = layout.side
-        self.panel.card_width = layout.card
+        self.panel.answering.width = layout.card
         if not layout.small:
             self._fit_agent((layout.columns, layout.rows))
         self.view.redraw()

@@ -1,4 +1,4 @@
-"""What the panel knows and what each key means: the part of the face that could answer a card.
+"""What the panel knows and what each key means.
 
 Knows queue, timeline, who has the keyboard. Refuses to draw and to do input or output: effects go through the
 callables it is given. Invariant: while the agent has the keyboard every key but the leader is the agent's, and
@@ -12,18 +12,16 @@ from dataclasses import replace
 
 from leashtui.audit.query import Query, QueryError, parse
 from leashtui.faces.tui import text as say
-from leashtui.faces.tui.card import needs_second_key
+from leashtui.faces.tui.answering import Answering
 from leashtui.faces.tui.deeds import Deeds, Palette, Report, Run
-from leashtui.faces.tui.editor import LIMIT, LineEditor
+from leashtui.faces.tui.editor import LineEditor
 from leashtui.faces.tui.keys import CHOOSES, CLOSES, DO_IT, Key, Keymap, Situation
 from leashtui.faces.tui.keys import DEFAULT as DEFAULT_KEYS
 from leashtui.faces.tui.leader import DEFAULT, Leader
-from leashtui.faces.tui.queue import Queue
 from leashtui.faces.tui.reading import Reading
 from leashtui.faces.tui.timeline import Timeline
 from leashtui.model.card import Card, Choice
 from leashtui.model.wire import (
-    Answer,
     Brake,
     CardGone,
     CardShown,
@@ -32,12 +30,8 @@ from leashtui.model.wire import (
     Recorded,
     Refused,
     Revoke,
-    ToTeam,
     Welcome,
 )
-from leashtui.words.inner import inner
-from leashtui.words.plain import visible
-from leashtui.words.refusal import INSTEAD
 
 _HINT_FOR = 5.0
 STEP = 5
@@ -69,26 +63,29 @@ class Panel:
         self.leader = leader
         self.keymap = keymap
         self.watches = watches
-        self._me = me
-        self.queue = Queue()
+        self.answering = Answering(
+            send=send,
+            say=self.say,
+            keep=lambda ask: self.deeds.keep_when_granted(ask),
+            gone=self._gone,
+            watches=watches,
+            me=me,
+        )
+        self.queue = self.answering.queue
         self.timeline = Timeline()
         self.reading = Reading(self.timeline)
         self.focused = False
         self.editor: LineEditor | None = None
         self.help = False
         self.whole = False
-        self.killing = False
-        self.lasting = False  # what is confirmed shall hold beyond the session
         self.palette: Palette | None = None
         self.told: dict[str, str] | None = None  # in a replay: what each ask was answered
         self.rows = False  # whether j and k move in the timeline while several cards wait
         self.page = 0  # first line of help or of the whole view
         self.query: Query | None = None
         self._tried = ""  # a query that could not be read
-        self.card_width = 58
         self._hint = ""
         self._hint_until = 0.0
-        self._sent: dict[str, Card] = {}
         self._send = send
         self._type = type_
         self._leave = leave
@@ -133,9 +130,11 @@ class Panel:
 
     def barred(self, card: Card) -> str:
         """Why this card cannot be allowed from here, '' where it can."""
-        if self.watches:
-            return say.ONLY_LOOK
-        return say.MUST_BE_OTHER.format(who=self._me) if card.other and self._me == self.welcome.user else ""
+        return self.answering.barred(card, self.welcome.user)
+
+    def asked_twice(self) -> str:
+        """What the second key would do, in words for the footer."""
+        return self.answering.asked_twice()
 
     def situation(self, now: float) -> Situation:
         """What decides which keys work."""
@@ -177,20 +176,14 @@ class Panel:
         self._heard_at = now
         match message:
             case CardShown(card=card):
-                return card.id not in self._sent and self.queue.add(card, now)
+                return self.answering.shown(card, now)
             case CardGone(ask=ask, why=why, who=who):
-                mine = self._sent.pop(ask, None) is not None
-                if not mine and any(c.id == ask for c in self.queue.cards()):
-                    self.say(f"{ask} {why}{' by ' + who if who else ''}", now)
-                self._gone(ask, now)
+                self.answering.left(ask, why, who, now)
             case Recorded(record=record):
                 self.timeline.add(message)
                 self.deeds.heard(record)
             case Refused(reason=reason, hint=hint):
-                for card in self._sent.values():
-                    self.queue.add(card, now)
-                self._sent.clear()
-                self.say(f"not done: {reason}{'; ' + hint if hint else ''}", now)
+                self.answering.refused(reason, hint, now)
         return False
 
     def press(self, name: str, character: str | None, raw: str, now: float) -> bool:
@@ -207,8 +200,11 @@ class Panel:
             self._edit(name, character, now)
         elif self.palette is not None:
             self._choose(name, character, ready, now)
-        elif self.queue.confirming is not None or self.killing:
-            self._second(name, character, ready, now)
+        elif self.answering.twice:
+            confirmed = character == "!" or name == "exclamation_mark"
+            self.answering.second(confirmed, ready, now)
+            if not confirmed and self.keymap.ids(name) & {"deny", "because"}:
+                self._first(name, ready, now)
         elif self.deeds.report is not None and (character == "!" or name == "exclamation_mark"):
             self.deeds.confirm()
         else:
@@ -230,7 +226,7 @@ class Panel:
 
     def point(self, line: int) -> bool:
         """A click on a line of the right column. Returns whether it chose or opened a row there."""
-        if self.editor is not None or self.killing or self.queue.confirming is not None:
+        if self.editor is not None or self.answering.twice:
             return False
         self.page = 0
         return self.reading.point(line)
@@ -244,9 +240,9 @@ class Panel:
         """Move the keyboard to the panel or back to the agent; what was half typed in the panel is dropped."""
         self.focused = panel
         self.editor = None
-        self.help = self.whole = self.killing = self.lasting = False
+        self.help = self.whole = False
         self.palette = self.deeds.report = None
-        self.queue.confirming = None
+        self.answering.drop()
         self.rows = False
         while self.query is None and self.reading.close():
             pass
@@ -259,7 +255,8 @@ class Panel:
         action = key.id if key else ""
         approving = next(iter(self.keymap.ids(name) & {"once", "session", "always"}), "")
         if approving and self.queue.card is not None and not self.reading.open and self.deeds.report is None:
-            self._approve(Choice.ONCE if approving == "once" else Choice.SESSION, ready, now, approving == "always")
+            choice = Choice.ONCE if approving == "once" else Choice.SESSION
+            self.answering.approve(choice, self.welcome.user, ready, now, approving == "always")
         elif approving or action == "":
             if self.watches and self.keymap.known(name):
                 self.say(say.ONLY_WATCHES, now)
@@ -279,65 +276,13 @@ class Panel:
             self.palette = None
             getattr(self, f"_do_{key.id}")(now)
 
-    def _approve(self, choice: Choice, ready: bool, now: float, lasting: bool = False) -> None:
-        card = self.queue.card
-        if card is None:
-            return
-        if barred := self.barred(card):
-            self.say(barred, now)
-        elif choice not in {o.choice for o in card.options}:
-            self.say(say.NOT_OFFERED.format(why=card.no_wider or "deny it, or wait"), now)
-        elif not ready:
-            self.say(say.NOT_ARMED, now)
-        elif self.queue.approve(choice, ready, lasting or needs_second_key(card, self.card_width)):
-            self._answer(card, choice, "", now)
-        else:
-            self.lasting = lasting and self.queue.confirming is not None
-
-    def asked_twice(self) -> str:
-        """What the second key would do, in words for the footer."""
-        card, choice = self.queue.card, self.queue.confirming
-        if self.killing:
-            return say.CONFIRM_KILL
-        if choice is None or card is None:
-            return ""
-        if self.lasting:
-            label = next((o.label for o in card.options if o.choice is Choice.SESSION), "")
-            return say.CONFIRM_ALWAYS.format(what=visible(label.removeprefix("this session: ")))
-        return say.CONFIRM.format(what=say.CONFIRMED[choice])
-
-    def _second(self, name: str, character: str | None, ready: bool, now: float) -> None:
-        choice, self.queue.confirming = self.queue.confirming, None
-        killing, self.killing = self.killing, False
-        lasting, self.lasting = self.lasting, False
-        card = self.queue.card
-        if character == "!" or name == "exclamation_mark":
-            if killing:
-                self._send(Brake("kill"))
-                self.say("ending the session", now)
-            elif choice is not None and card is not None and ready:
-                if lasting:
-                    self.deeds.keep_when_granted(card.id)
-                self._answer(card, choice, "", now)
-        elif self.keymap.ids(name) & {"deny", "because"}:
-            self._first(name, ready, now)
-
-    def _answer(self, card: Card, choice: Choice, feedback: str, now: float) -> None:
-        if self.watches:
-            self.say(say.ONLY_WATCHES, now)
-            return
-        self._send(Answer(card.id, choice, feedback))
-        self._sent[card.id] = card
-        self._gone(card.id, now)
-        self.say(f"{card.id}: {'denied' if choice is Choice.DENY else 'allowed'}", now)
-
-    def _gone(self, ask: str, now: float) -> None:
+    def _gone(self, ask: str) -> None:
+        """A card leaves: what was about it closes."""
         card = self.queue.card
         if card is not None and card.id == ask:
             self.whole = False
         if self.editor is not None and self.editor.subject == ask:
             self.editor = None
-        self.queue.remove(ask, now)
 
     def _edit(self, name: str, character: str | None, now: float) -> None:
         editor = self.editor
@@ -349,12 +294,7 @@ class Panel:
             if editor.purpose == "filter":
                 self._filter(editor.text, now)
             else:
-                card = next((c for c in self.queue.cards() if c.id == editor.subject), None)
-                words = editor.text.strip()
-                if editor.purpose == "edit" and card is not None and words in {"", visible(inner(card.command).text)}:
-                    self.say("nothing was changed in it: it still waits", now)
-                elif card is not None:
-                    self._answer(card, Choice.DENY, INSTEAD + words if editor.purpose == "edit" else words, now)
+                self.answering.edited(editor, now)
         else:
             editor.key(name, character)
 
@@ -374,28 +314,16 @@ class Panel:
     def _do_deny(self, now: float) -> None:
         card = self.queue.card
         if card is not None:
-            self._answer(card, Choice.DENY, "", now)
+            self.answering.answer(card, Choice.DENY, "", now)
 
     def _do_because(self, now: float) -> None:
-        card = self.queue.card
-        if card is not None:
-            self.editor = LineEditor(say.REASON, "deny", card.id)
+        self.editor = self.answering.editor("deny", now)
 
     def _do_edit(self, now: float) -> None:
-        card = self.queue.card
-        if card is None:
-            return
-        text = visible(inner(card.command).text)
-        if len(text) > LIMIT:
-            self.say("too long to edit here: deny it and say what to run", now)
-        else:
-            self.editor = LineEditor(say.EDIT, "edit", card.id, text)
+        self.editor = self.answering.editor("edit", now)
 
     def _do_offer(self, now: float) -> None:
-        card = self.queue.card
-        if card is not None and not self.watches:
-            self._send(ToTeam(card.id))
-            self.say(f"{card.id}: the team is asked as well; it still waits for you too", now)
+        self.answering.offer(now)
 
     def _do_undo(self, now: float) -> None:
         self.page = 0
@@ -421,7 +349,7 @@ class Panel:
         self._send(Brake("resume"))
 
     def _do_kill(self, now: float) -> None:
-        self.killing = True
+        self.answering.killing = True
 
     def _do_filter(self, now: float) -> None:
         self.editor = LineEditor(say.FILTER, "filter", text=self._tried or (self.query.text if self.query else ""))

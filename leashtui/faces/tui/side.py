@@ -76,7 +76,7 @@ def _card(panel: Panel, look: Look, width: int, height: int, now: float, wall: i
         home=home,
         leader=panel.leader.shown,
         keymap=panel.keymap,
-        lasting=panel.lasting,
+        lasting=panel.answering.lasting,
         left=(card.deadline - wall) / 1e6 if card.deadline else None,
         watches=panel.watches,
         barred=panel.barred(card),
