@@ -14,8 +14,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -23,15 +22,15 @@ from leashtui.classify.doors import CONTROLS
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
-from leashtui.guards.kernel.credentials import Masks, borrowed
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, post, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.openings import Openings
 from leashtui.guards.kernel.ports import Ports, own_name
-from leashtui.guards.kernel.silent import is_open, is_silent
-from leashtui.guards.kernel.spot import Spot, absolute, locate, signed
+from leashtui.guards.kernel.silent import is_open
+from leashtui.guards.kernel.socketfiles import OUTSIDE, Makers, SocketFiles
+from leashtui.guards.kernel.spot import signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
 from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action, Layer, Request
@@ -40,31 +39,9 @@ _SO_PROTOCOL = 38
 _BROWSERS = frozenset("chrome chromium headless_shell chrome-headless-shell msedge brave electron opera".split())
 _SOUNDING = ("2001:4860:4860::8888", 443)
 """Where each Chromium asks the kernel for a way when it starts, to know of IPv6; it sends nothing there."""
-TOP_ABSTRACT = b"\0leashtui/"
-SERVICES = frozenset(
-    {
-        "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve", "/run/systemd/journal/dev-log",
-        "/run/systemd/journal/socket", "/run/systemd/journal/stdout", "/dev/log",
-        "/run/systemd/userdb/io.systemd.DynamicUser", "/run/systemd/userdb/io.systemd.Multiplexer",
-    }
-)  # fmt: skip
-"""Unix sockets outside that only look names up or take log lines."""
-OUTSIDE = "leash: REFUSED: that socket belongs to a program outside of this session, which would act for the person."
 
 
-class Makers(Protocol):
-    """The file guard, about socket files (guards.kernel.files)."""
-
-    def why_never(self, path: str) -> str: ...
-
-    def may_make(self, path: str) -> bool: ...
-
-    def is_taken(self, path: str) -> bool: ...
-
-    def made(self, path: str) -> None: ...
-
-
-class DoorGuard:
+class DoorGuard(SocketFiles):
     """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
     whether a process belongs to the session. open: unix sockets anybody may call. stays: told of a port that is opened
     at every address, which is then kept to this machine; None: it is asked about. openings: who asks about ports that
@@ -84,17 +61,12 @@ class DoorGuard:
         openings: Openings | None = None,
         asked: Callable[[int, int], bool] = lambda tid, port: False,
     ) -> None:
+        super().__init__(listener, holding, known, files, open)
         self._asked = asked
-        self._listener = listener
-        self._holding = holding
-        self._known = known
-        self._files = files
         self._inside = inside
         self._nameservers = nameservers
-        self._free = SERVICES | open
         self._stays = stays
         self._openings = openings
-        self._bound: dict[str, tuple[int, int, int]] = {}
         self._ports = Ports()
         self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
         self._heard: set[int] = set()  # who was asked about for one: what they try next is in use, and they take any
@@ -230,62 +202,6 @@ class DoorGuard:
     def _done(self, notice: Notice, value: int = 0) -> None:
         self._listener.answer(notice.id, value)
 
-    def _connect_unix(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
-        name = raw[2:]
-        if not name or name.startswith(b"\0"):
-            if name.startswith(TOP_ABSTRACT):
-                raise OSError(errno.EACCES, "the approver's socket")
-            if ours.type == socket.SOCK_DGRAM:  # whose it is cannot be told
-                self._holding.refuse(notice, OUTSIDE)
-                return
-            code = address.connect(ours, raw)
-            if code:
-                raise OSError(code, os.strerror(code))
-            if address.peer_pid(ours) != os.getpid():  # whoever of the session listens, we began that for
-                ours.shutdown(socket.SHUT_RDWR)
-                self._holding.refuse(notice, OUTSIDE)
-                return
-            self._done(notice)
-            return
-        spot = self._place(notice, name)
-        with contextlib.closing(spot):
-            path = spot.path
-            # Nobody can listen where nothing is: programs look, then start a server of their own.
-            with pinned(spot) as (found, way):
-                if self._is_ours(path, found) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
-                    self._carry_out_here(notice, ours, way)
-                    return
-        if is_silent(path, ours.type):
-            raise OSError(errno.ECONNREFUSED, "a socket that a dead server left")
-        self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
-
-    def _is_ours(self, path: str, found: os.stat_result) -> bool:
-        """Whether it is the very socket that was made in this session by that name."""
-        made = self._bound.get(path)
-        return made is not None and made == mark_of(found)
-
-    def _again(self, notice: Notice, ours: socket.socket, path: str) -> None:
-        """Connect to the path that was allowed; it is not resolved again by links."""
-        spot = locate(notice.tid, os.fsencode(path), False)
-        with contextlib.closing(spot), pinned(spot) as (_, way):
-            self._carry_out_here(notice, ours, way)
-
-    def _carry_out_here(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
-        """A unix connect answers at once, but for a full backlog, which is then the caller's EAGAIN."""
-        waits = not is_nonblocking(ours)
-        if waits:
-            os.set_blocking(ours.fileno(), False)
-        try:
-            code = address.connect(ours, raw)
-        finally:
-            if waits:
-                os.set_blocking(ours.fileno(), True)
-        self._listener.refuse(notice.id, code) if code else self._done(notice)
-
-    def _place(self, notice: Notice, name: bytes) -> Spot:
-        text = name.partition(b"\0")[0]
-        return locate(notice.tid, absolute(notice.tid, abi.AT_FDCWD & 0xFFFFFFFF, text), True)
-
     # bind ---------------------------------------------------------------------------------------------------------
     def _bind(self, notice: Notice, ours: socket.socket) -> None:
         raw = address_at(notice.tid, notice.args[1], notice.args[2])
@@ -368,33 +284,6 @@ class DoorGuard:
         then(ours, named=False)
         self._openings.at_home(request, inode)
 
-    def _bind_unix(self, notice: Notice, ours: socket.socket, name: bytes) -> None:
-        spot = self._place(notice, name)
-        with contextlib.closing(spot):
-            if spot.found is not None:
-                raise OSError(errno.EADDRINUSE, "there is one already")
-            path = spot.path
-        why = self._files.why_never(path)
-        if why:
-            self._holding.refuse(notice, why)
-        elif self._files.may_make(path):
-            self._make(notice, ours, path)
-        else:
-            self._ask(notice, ours, Action.FILE_WRITE, path, 0, "unix", lambda own: self._make(notice, own, path))
-
-    def _make(self, notice: Notice, ours: socket.socket, path: str) -> None:
-        """Bind to the real path that was judged, if it is that still. Raises OSError."""
-        with contextlib.closing(locate(notice.tid, os.fsencode(path), False)) as spot:
-            if spot.path != path:
-                raise OSError(errno.EACCES, "it leads elsewhere now")
-        with borrowed(notice.tid, Masks()):
-            code = address.bind(ours, address.unix(os.fsencode(path)))
-        if code:
-            raise OSError(code, os.strerror(code))
-        self._bound[path] = mark_of(os.lstat(path))
-        self._files.made(path)
-        self._done(notice)
-
     # datagrams ----------------------------------------------------------------------------------------------------
     def _send(self, notice: Notice, ours: socket.socket) -> None:
         if ours.type != socket.SOCK_DGRAM and ours.family != socket.AF_NETLINK:
@@ -451,17 +340,6 @@ class DoorGuard:
                 return
         self._done(notice, sent)
 
-    def _deliver_unix(self, notice: Notice, ours: socket.socket, letter: Letter) -> None:
-        """Send one letter to the socket file its address leads to; further ones are the caller's to send again."""
-        with contextlib.closing(self._place(notice, letter.to[2:])) as spot, pinned(spot) as (found, way):
-            if not self._is_ours(spot.path, found) and spot.path not in self._free:
-                self._holding.refuse(notice, OUTSIDE)
-                return
-            letter.to = way
-            count = post(notice, ours, letter)
-        letter.report(notice.tid, count)
-        self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
-
     def _deliver_first(self, notice: Notice, ours: socket.socket, letters: list[Letter]) -> None:
         letter = letters[0]
         count = post(notice, ours, letter)
@@ -478,24 +356,9 @@ class DoorGuard:
         return self._known(Action.NET_CONNECT, peer.host, peer.port)
 
 
-@contextlib.contextmanager
-def pinned(spot: Spot) -> Iterator[tuple[os.stat_result, bytes]]:
-    """The file that has this name now, and the address that leads to it whatever has the name next. Raises OSError."""
-    handle = os.open(spot.name or b".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=spot.fd)
-    try:
-        yield os.fstat(handle), address.unix(b"/proc/self/fd/%d" % handle)
-    finally:
-        os.close(handle)
-
-
 def is_tcp(ours: socket.socket) -> bool:
     """Whether it is a socket that can be kept to this machine when it listens (ports.py)."""
     return ours.type == socket.SOCK_STREAM and ours.getsockopt(socket.SOL_SOCKET, _SO_PROTOCOL) == socket.IPPROTO_TCP
-
-
-def mark_of(found: os.stat_result) -> tuple[int, int, int]:
-    """What tells a socket file from one that has its name, and by chance its number, after it."""
-    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def socket_of(notice: Notice) -> socket.socket:

@@ -15,7 +15,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from leashtui.guards.kernel import abi, hands
 from leashtui.guards.kernel import numbers as nr
@@ -26,14 +25,14 @@ from leashtui.guards.kernel.folders import Folders
 from leashtui.guards.kernel.futile import changes_nothing, why_futile
 from leashtui.guards.kernel.hands import WouldWait, fail
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.leeway import SEALED, Known, Leeway, Owns, nobodys
 from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
 from leashtui.guards.kernel.moves import Moves, telling
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.neighbours import NEIGHBOUR, Neighbours
-from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes, adds
-from leashtui.guards.kernel.precious import in_repository
+from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes
 from leashtui.guards.kernel.spot import Magic, Spot, locate
 from leashtui.guards.kernel.swift import FREE, Sight
 from leashtui.guards.kernel.terminals import Terminals
@@ -42,40 +41,17 @@ from leashtui.model.request import Action, Layer, Request
 
 _FREE = frozenset(name.encode() for name in FREE)
 _OWN_PROC = re.compile(r"/proc/(\d+)/(?:task/\d+/)?(?:comm|oom_score_adj|oom_adj|coredump_filter|timerslack_ns)$")
-_ANY_PROC = re.compile(r"/proc/\d+/")
 _FAILURES = (OSError, ValueError, IndexError)
 _SHOWN = 1 << 16
 """Bytes of a file whose text is shown."""
 _TURNS = 10
 """Directories that are held open for speed alone are let go of when they were not used in so many polls."""
-SEALED = "leash: REFUSED: this would change leash's own files. Ask the person to change them."
-CLOSED = "leash: REFUSED: secrets are closed in this session. Ask the person for what you need of them."
-ELSEWHERE = "leash: REFUSED: this reaches into another process through /proc."
 NAMELESS = "/#nameless"
 """Stands for a file without a name in a folder (O_TMPFILE): what it is called later is judged then."""
 FOREIGN = "leash: REFUSED: that is another terminal of the person."
 
-Known = Callable[[Action, str], bool]
-"""Whether this act at this path needs no question: its folder and class were allowed before."""
 
-
-class Owns(Protocol):
-    """Whether this act is about the agent's own state, by who may change that."""
-
-    def __call__(self, action: Action, path: str, tid: int, *, new: bool) -> bool:
-        """tid: who asks. new: whether it is a file of the session's own making."""
-        ...
-
-
-def _nobodys(action: Action, path: str, tid: int, *, new: bool) -> bool:
-    return False
-
-
-def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
-    return tuple(place.rstrip("/") + "/" for place in places)
-
-
-class FileGuard:
+class FileGuard(Leeway):
     """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. terminals: whose
     they are. touched: told of a try on leash's own files. keeper: None keeps nothing. known_folder: whether an empty
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
@@ -105,30 +81,32 @@ class FileGuard:
         shown: frozenset[str] = frozenset(),
         keeps: Callable[[str, str], bool] = lambda path, exe: True,
         settles: Callable[[Action, str], str | None] = lambda action, path: None,
-        owns: Owns = _nobodys,
+        owns: Owns = nobodys,
         ways: Ways | None = None,
         steered: Sequence[str] = (),
         sight: Sight | None = None,
     ) -> None:
+        super().__init__(
+            holding,
+            known,
+            made if made is not None else Made(),
+            sealed=sealed,
+            closed=closed,
+            opened=opened,
+            fleeting=fleeting,
+            is_git=is_git,
+            adds=adds,
+            keeps=keeps,
+            settles=settles,
+        )
         self._listener = listener
-        self._holding = holding
-        self._known = known
         self._known_folder = known_folder
-        self._fleeting = fleeting
-        self._is_git = is_git
-        self._adds = adds
         self._shown = shown
-        self._keeps = keeps
-        self._settles = settles
         self._owns = owns
-        self._sealed = _beginnings(sealed)
-        self._closed = _beginnings(closed)
-        self._opened = opened
         self._folders = Folders()
         self._masks = Masks()
         self._terminals = terminals
         self._touched = touched
-        self._made = made if made is not None else Made()
         self._made.watched = True
         self._neighbours = Neighbours(self._made)
         self._moves = Moves(self._made, nameless, fleeting, self._holds, steered)
@@ -368,63 +346,6 @@ class FileGuard:
         """The name of what our duplicate of the caller's descriptor holds, '' for what is nobody's. Raises OSError."""
         return os.readlink(f"/proc/self/fd/{fd}")
 
-    def _barred(self, action: Action, path: str) -> str:
-        """Why nobody may do this, whatever a policy says; '' when somebody may."""
-        whole = path + "/"
-        if whole.startswith(self._sealed):
-            return SEALED
-        if whole.startswith(self._closed) and not self._opened(path):
-            return CLOSED
-        return ELSEWHERE if _ANY_PROC.match(path) else ""
-
-    def _holds(self, folder: str) -> bool:
-        """Whether leash's own places or a covered secret lie below the folder."""
-        return any(place.startswith(folder + "/") for place in (*self._sealed, *self._closed))
-
-    def _gives_away(self, notice: Notice, fd: int, spots: list[Spot], asked: list[tuple[Action, str]]) -> bool:
-        """Whether a second name would be for what may not be written, or pass work of the person's for something of the
-        session's making, which may be emptied and is not kept for undo; what git keeps is linked by git alone."""
-        if any(path != telling(spots[-1], Kind.LINK) for _, path in asked):
-            return True
-        path = spots[0].path if len(spots) > 1 else os.readlink(f"/proc/self/fd/{fd}")
-        if "/.git/" in path:
-            return not self._is_git(self._holding.program(notice.tid))
-        return path.startswith("/") and path not in self._made and not self._fleeting(path) and os.path.lexists(path)
-
-    def _is_free(self, action: Action, path: str) -> bool:
-        """What the session made itself, it may remove again."""
-        return action is Action.FILE_DELETE and path in self._made
-
-    def _is_fresh(self, action: Action, path: str, *, empty: bool) -> bool:
-        """Whether this puts something whole where programs are fetched to, changes what the session put there, or
-        removes it. empty: an empty folder is removed."""
-        whole = self._settles(action, path)
-        if whole is None or whole in self._made or empty:
-            return whole is not None
-        if not whole:
-            own = path in self._made or not os.path.lexists(path)
-            return own or action is Action.FILE_DELETE or "/__pycache__/" not in path
-        new = whole == path and not os.path.lexists(path) and not self._made.was_others(path)
-        return new or (whole == path and os.path.isfile(path) and not os.path.islink(path))
-
-    def _overwrites(self, notice: Notice, deed: Deed, path: str, spots: list[Spot]) -> bool:
-        """Whether what is there may be lost: a history that is not added to by whose it is (who may add may also empty
-        it, by the descriptor), or what git keeps, by another program than git. git itself adds to its logs alone, and
-        to whatever file a variable says its traces go to."""
-        adding = adds(deed)
-        if self._adds(path):
-            new = bool(spots) and spots[-1].found is None
-            return not (adding or new) or not self._keeps(path, self._holding.program(notice.tid))
-        if not spots or spots[-1].found is None:
-            return False
-        if "/.git/" not in path:
-            return False
-        if spots[-1].name == b".git" and stat.S_ISREG(spots[-1].found.st_mode) and not spots[-1].found.st_size:
-            return False  # an empty one says no more than none (uv puts it into its cache, for git to look no further)
-        if adding and "/logs/" not in path:
-            return True
-        return not self._is_git(self._holding.program(notice.tid))
-
     @staticmethod
     def _is_own_proc(notice: Notice, spot: Spot) -> bool:
         found = _OWN_PROC.match(spot.path) if spot.folder.startswith(b"/proc/") else None
@@ -502,7 +423,3 @@ class FileGuard:
             self._listener.hand(notice.id, made, deed.flags)
         finally:
             os.close(made)
-
-    def _may_make(self, path: str) -> bool:
-        barred = self._barred(Action.FILE_WRITE, path) or in_repository(path)
-        return not barred and self._known(Action.FILE_WRITE, path)

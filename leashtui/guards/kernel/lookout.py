@@ -17,10 +17,11 @@ from typing import Any
 
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
-from leashtui.guards.kernel.doors import OUTSIDE, DoorGuard, mark_of, pinned
+from leashtui.guards.kernel.doors import DoorGuard
 from leashtui.guards.kernel.letters import read_letters
 from leashtui.guards.kernel.listener import Notice
 from leashtui.guards.kernel.silent import is_silent
+from leashtui.guards.kernel.socketfiles import OUTSIDE, mark_of, pinned
 from leashtui.guards.kernel.spot import Spot, absolute, locate
 from leashtui.guards.kernel.streams import is_alone, pour
 from leashtui.guards.kernel.views import Views

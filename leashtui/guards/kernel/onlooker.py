@@ -22,9 +22,10 @@ from msgspec.structs import replace
 
 from leashtui.guards.kernel import abi, hands, maps
 from leashtui.guards.kernel.credentials import borrowed
-from leashtui.guards.kernel.files import ELSEWHERE, FileGuard, Known
+from leashtui.guards.kernel.files import FileGuard
 from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.holding import Holding
+from leashtui.guards.kernel.leeway import ELSEWHERE, Known
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.spot import Magic, Spot, absolute, in_own_words, locate, signed
