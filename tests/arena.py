@@ -420,8 +420,14 @@ class Arena:
         """git's data as a whole: what an interrupted command left behind would stop the next."""
         place, whole = self.proj / ".git", self.root / "whole"
         broken = any(name.startswith("home/proj/.git/") or name == "home/proj/.git" for name in changes)
-        if broken or not place.is_dir() or sorted(os.listdir(place)) != sorted(os.listdir(whole)):
+        if not broken and place.is_dir():  # not all of it: a session's watcher looks at the settings in it
+            there, due = set(os.listdir(place)), set(os.listdir(whole))
+            for name in there - due:
+                self._remove(place / name)
+            broken = bool(due - there)
+        else:
             self._remove(place)
+        if broken or not place.is_dir():
             shutil.copytree(whole, place, symlinks=True, dirs_exist_ok=True)  # a session's watcher was quicker
             for folder, folders, files in os.walk(place):
                 for path in (Path(folder), *(Path(folder, n) for n in (*folders, *files))):

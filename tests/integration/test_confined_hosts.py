@@ -49,7 +49,7 @@ def confined(world: World, numbers: object, *words: str) -> subprocess.Completed
     [
         (PIDFD_GETFD, "exec", "pidfd_getfd"),
         (PROCESS_VM_READV, "exec", "process_vm_readv"),
-        (LANDLOCK, "exec", "not in this kernel"),
+        (LANDLOCK, "compat", "not in this kernel"),
         (UNSHARE, "strict", "secrets covered"),
         (SECCOMP, "watch", "seccomp notification"),
         (PTRACE, "watch", "ptrace"),
@@ -64,3 +64,16 @@ def test_what_is_forbidden_is_named_and_the_rest_works(world: World, numbers: ob
     assert done.stdout.endswith("worked\n"), done
     strict = confined(world, numbers, "run", "--headless", "--guard", "strict", "--", sys.executable, str(agent))
     assert (strict.returncode == 125) is (tier != "strict"), strict
+
+
+def test_without_landlock_keys_stay_covered(world: World) -> None:
+    home = world.root / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "id_ed25519").write_text("KEY MATERIAL")
+    world.env["HOME"] = str(home)
+    told = confined(world, LANDLOCK, "doctor").stdout
+    assert any(line.startswith("✓") and "secrets covered" in line for line in told.splitlines()), told
+    reading = world.script("read.py", f"print(open({str(home / '.ssh' / 'id_ed25519')!r}).read())")
+    for tier in ("compat", "exec"):  # the control leg: tier exec covers nothing
+        done = confined(world, LANDLOCK, "run", "--headless", "--guard", tier, "--", sys.executable, str(reading))
+        assert ("KEY MATERIAL" in done.stdout) is (tier == "exec"), (tier, done)

@@ -389,7 +389,7 @@ def test_a_host_that_gives_less_than_usual_is_recorded_in_both_logs(world: World
     )
     assert done.stdout == b"fine\n", done.stderr
     started = world.events("session.started")[0]
-    assert started["tier"] in ("exec", "watch")
+    assert started["tier"] in ("compat", "watch")
     for lowered in (world.events("session.lowered"), [e for e in machine(world) if e["kind"] == "session.lowered"]):
         assert [(e["tier"], e["usual"]) for e in lowered] == [(started["tier"], "strict")]
         assert lowered[0]["session"] and lowered[0]["lost"]

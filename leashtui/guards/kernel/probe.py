@@ -112,20 +112,22 @@ def probe() -> Support:
     fixes = [trial.fix for trial in trials.values() if trial.fix]
     level = landlock_abi()
     found.append(("landlock scopes", level >= 6, f"ABI {level}" if level > 0 else "not in this kernel"))
-    strict = level >= LEAST_ABI
-    found.append(("file floor", strict, "Landlock holds every write" if strict else "needs Landlock ABI 3 (Linux 6.2)"))
+    floored = level >= LEAST_ABI
+    found.append(
+        ("file floor", floored, "Landlock holds every write" if floored else "needs Landlock ABI 3 (Linux 6.2)")
+    )
     reach = _reach()
     found.append(("what calls name", reach.ok, reach.detail))
     if not reach.ok:
-        strict = False
         fixes.append(reach.fix)
-    cover = _cover() if strict else _Trial(False, "not tried")
+    strict = floored and reach.ok
+    cover = _cover() if reach.ok else _Trial(False, "not tried")
     found.append(("secrets covered", cover.ok, cover.detail))
     best = Tier.STRICT if strict else Tier.COMPAT if reach.ok else Tier.EXEC
     lost = list({Tier.STRICT: NOT_IN_STRICT, Tier.COMPAT: NOT_IN_COMPAT, Tier.EXEC: NOT_IN_EXEC}[best])
     if best is not Tier.EXEC and not cover.ok:
         lost.append(_UNCOVERED)
-    if strict and not cover.ok:
+    if reach.ok and not cover.ok:
         fixes.append(cover.fix)
     if machine == "aarch64":
         lost.append(_UNTESTED)
