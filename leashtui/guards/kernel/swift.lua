@@ -8,7 +8,7 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
-local setting, names, load_folders = ...
+local setting, names, load_folders, load_callers = ...
 local kind_of = names.kind_of
 
 ffi.cdef [[
@@ -43,6 +43,8 @@ int sched_setaffinity(int, size_t, const uint64_t *);
 local C = ffi.C
 local folders = load_folders(setting, names)
 local link_text, note_for, is_any = folders.link_text, folders.note_for, folders.is_any
+local callers = load_callers(setting, link_text)
+local read_text, as_we_are, mask_of = callers.read_text, callers.as_we_are, callers.mask_of
 
 local NONE, ASK, GONE = 0, 1, 2
 local NOTED_MARK, MADE_MARK, GONE_MARK = "+", "-", "x"
@@ -53,7 +55,7 @@ local CREAT, EXCL, CLOEXEC, NOCTTY = setting.O_CREAT, setting.O_EXCL, setting.O_
 local NONBLOCK, NOFOLLOW, SETFL, HERE = setting.O_NONBLOCK, setting.O_NOFOLLOW, 4, 1
 local SPECIAL, PATH = setting.special, setting.path
 local NO_FOLLOW, KIND, SOCKET = 0x100, 1, 0xc000
-local EMPTY, INODE, MOUNT_ID, MOUNTED = 0x1000, 0x100, 0x1000, 0x2000
+local EMPTY, INODE, MOUNTED = 0x1000, 0x100, 0x2000
 local kinds = ffi.new("uint16_t[128]")  -- struct statx: its mode is the fifteenth
 local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
@@ -65,9 +67,7 @@ local answer, gift = ffi.new("leash_answer"), ffi.new("leash_gift")
 local near = ffi.new("leash_poll[1]")
 near[0].fd, near[0].events = listener, POLLIN
 local ROOM = 1024
-local text, here, there = ffi.new("char[?]", ROOM + 1), ffi.new("leash_span[1]"), ffi.new("leash_span[1]")
-local STATUS = 4096
-local status = ffi.new("char[?]", STATUS)
+local text = ffi.new("char[?]", ROOM + 1)
 local how = ffi.new("uint64_t[3]")  -- struct open_how: below where it starts, by no link
 how[0], how[2] = setting.path, 0x08 + 0x04 + 0x02
 local first, second = ffi.new("uint64_t[32]"), ffi.new("uint64_t[32]")  -- struct statx: its fifth is the inode
@@ -75,9 +75,9 @@ local every, before = ffi.new("unsigned char[128]"), ffi.new("unsigned char[128]
 local patience = ffi.new("leash_time")
 ffi.fill(every, 128, 0xff)
 
-local masks, settled, made = {}, true, {}
+local made = {}
 local boxed, through = false, -1  -- whether the caller has a sandbox of its own; its directory that it means
-local look, seen_mask = setting.look, nil  -- tier compat: whose view of the files is ours; nil: everybody's
+local look = setting.look  -- tier compat: whose view of the files is ours; nil: everybody's
 local free = {}
 for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
@@ -91,30 +91,6 @@ local function put_on(mask)
   local was = C.umask(mask)
   if mask_before < 0 then mask_before = was end
   mask_now = mask
-end
-
--- As many bytes of the caller's as lie before the next page, `room` at most, put behind the first `at` of text.
-local function read_page(tid, address, at, room)
-  local rest = 4096 - tonumber(address % 4096)
-  if room > rest then room = rest end
-  here[0].base, here[0].length = text + at, room
-  there[0].base, there[0].length = ffi.cast("void *", address), room
-  return tonumber(C.process_vm_readv(tid, here, 1, there, 1, 0))
-end
-
--- The caller's string; nil when it is long, or not there.
-local function read_text(tid, address)
-  local count = read_page(tid, address, 0, ROOM)
-  if count <= 0 then return nil end
-  text[count] = 0
-  local found = ffi.string(text)
-  if #found < count then return found end
-  if count == ROOM then return nil end
-  local more = read_page(tid, address + count, count, ROOM - count)  -- it goes on in the next page
-  if more <= 0 then return nil end
-  text[count + more] = 0
-  found = ffi.string(text)
-  return #found < count + more and found or nil
 end
 
 -- Whether two descriptors name the same directory.
@@ -160,42 +136,6 @@ local function find(tid, number, name)
   local folder, last = folders.at(name:sub(1, cut - 1)), name:sub(cut + 1)
   if not folder or folder.but[last] then return nil end
   return folder, last, folder.fd
-end
-
-local function status_of(tid)
-  local fd = C.openat(CWD, "/proc/" .. tid .. "/status", CLOEXEC, 0)
-  if fd < 0 then return nil end
-  local count = tonumber(C.read(fd, status, STATUS))
-  C.close(fd)
-  return count > 0 and ffi.string(status, count) or nil
-end
-
--- Whether it is done as whom we are: always, unless we are root and the caller is somebody else.
-local function as_we_are(tid)
-  if not setting.root then return true end
-  local said = status_of(tid)
-  return said and said:find("\nUid:\t0\t0\t0\t0\n", 1, true) and said:find("\nGid:\t0\t0\t0\t0\n", 1, true)
-end
-
--- Whether the thread has no sandbox but the session's (views.is_bare), and what its umask is: nobody tells of changes.
-local function is_bare(tid)
-  local said = status_of(tid)
-  seen_mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
-  local root = "/proc/" .. tid .. "/root"
-  local ours = look[link_text("/proc/" .. tid .. "/ns/mnt")] and link_text(root) == "/"
-    and C.statx(CWD, root, 0, MOUNT_ID, first) == 0 and look.roots[tonumber(first[18])]
-  return ours and seen_mask and tonumber(said:match("\nSeccomp_filters:\t(%d+)\n") or "0") <= look.filters
-end
-
--- The caller's umask, remembered while no thread changes its own.
-local function mask_of(tid)
-  local mask = look and seen_mask or masks[tid]
-  if not mask then
-    local said = status_of(tid)
-    mask = said and tonumber(said:match("\nUmask:\t(%d+)\n") or "x", 8)
-    if settled then masks[tid] = mask end
-  end
-  return mask
 end
 
 -- The session made this file, and undo keeps nothing of it.
@@ -424,7 +364,7 @@ end
 
 local function done()
   local number, tid, a = notice.number, notice.pid, notice.args
-  boxed = look and not is_bare(tid)
+  boxed = look and not callers.is_bare(tid)
   if boxed and not BOXED[number] then return false end
   if number == numbers.execve then
     return no_program(tid, a[0])
@@ -537,11 +477,7 @@ function api.disown(path)
   if path == "" then own, owned = {}, 0 else own[path] = nil end
 end
 
-function api.mask(tid, mask) masks[tid] = mask end
-
--- stable: whether no thread was seen to change its own since the session began.
-function api.forget_masks(stable) masks, settled = {}, stable end
-
+api.mask, api.forget_masks = callers.mask, callers.forget_masks
 api.learn, api.drops, api.removes, api.forget = folders.learn, folders.drops, folders.removes, folders.forget
 
 return api

@@ -121,7 +121,8 @@ class Swift:
         room = Path(__file__).parent
         names = lua.compile(room.joinpath("names.lua").read_text())(setting)
         folders_of = lua.compile(room.joinpath("folders.lua").read_text())
-        self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names, folders_of)
+        callers_of = lua.compile(room.joinpath("callers.lua").read_text())
+        self._lua: Any = lua.compile(room.joinpath("swift.lua").read_text())(setting, names, folders_of, callers_of)
         self._names: Any = names
         self._take = self._lua.take
         self._failure: type[Exception] = LuaError
