@@ -27,7 +27,7 @@ async def draw() -> str:
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(400):
             await pilot.pause(0.01)
-            if app.panel.timeline.records == 14 and app._intake.empty and app._engine.cursor() != (0, 0):
+            if app.panel.timeline.records == 14 and app.mirror.intake.empty and app._engine.cursor() != (0, 0):
                 break
         clock.at += 1
         await pilot.press("ctrl+right_square_bracket")
