@@ -383,7 +383,12 @@ async def test_idle_connections_are_bounded(tmp_path: Path) -> None:
         assert code == 126 and "too many questions" in err
         for _, writer in idle:
             writer.close()
-        assert (await desk.run("sh", "-c", "echo again"))[1] == "again\n"
+        for _ in range(40):  # the desk sees their ends one after the other
+            code, out, err = await desk.run("sh", "-c", "echo again")
+            if "too many questions" not in err:
+                break
+            await asyncio.sleep(0.1)
+        assert (code, out) == (0, "again\n"), err
 
 
 async def test_a_failing_desk_is_a_refusal(tmp_path: Path) -> None:
