@@ -18,6 +18,9 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixe
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
+IN_ADDRESS = " in an address"
+"""How the sentence ends about what a plain request tells by its address alone."""
+
 _OWN_KEY = lazy(
     r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
 )
@@ -261,8 +264,9 @@ class Call:
         self.sign("network")
         if taint & Taint.SECRET:
             self.sign("sends_secret")
-        if taint & (Taint.SECRET | Taint.LOCAL):
-            self.add(Verb.NET_SEND, host, f"sends local data to {host} in an address", Severity.MEDIUM)
+        asks = taint & Taint.SLIGHT and "?" in url.partition(UNKNOWN)[0]
+        if taint & (Taint.SECRET | Taint.LOCAL) or asks:
+            self.add(Verb.NET_SEND, host, f"sends local data to {host}{IN_ADDRESS}", Severity.MEDIUM)
         else:
             self.add(Verb.NET_GET, host, say or f"downloads from {host}")
         return Stream(Taint.FETCHED, None, show(host))

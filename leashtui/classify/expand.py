@@ -14,6 +14,7 @@ from leashtui.classify.parser import parse
 from leashtui.classify.patterns import lazy
 from leashtui.classify.reader import Unparsable
 from leashtui.classify.secrets import is_secret_variable
+from leashtui.classify.slight import is_slight, is_time, passes_on
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Arith, Lit, Param, Part, Proc, Sequence, Sub, Words
 from leashtui.classify.transform import transform
@@ -39,6 +40,18 @@ _MANY = 512
 _VALUES = 4096
 _TEXT = 4 << 20
 """Characters that the values of one text may come to together. What comes after them is not known."""
+
+
+def _told(body: Sequence, stream: Stream) -> int:
+    """Where what a substitution prints comes from. stream: what its commands print."""
+    taint = stream.taint
+    if is_time(body) and not taint:
+        return taint
+    if is_slight(body) and not taint & Taint.SECRET:
+        return taint & ~Taint.LOCAL | Taint.SLIGHT
+    if passes_on(body):
+        return taint | (Taint.SLIGHT if stream.text is None else 0)
+    return taint | Taint.LOCAL
 
 
 def _and(pieces: list[str] | None, more: str) -> list[str]:
@@ -205,7 +218,7 @@ class Expander:
             return self._param(part, state)
         if isinstance(part, Sub):
             stream = self._run(part.body, state)
-            taint = stream.taint | Taint.LOCAL
+            taint = _told(part.body, stream)
             if stream.text is None:
                 return [Word(UNKNOWN, taint, many=True)]
             clean = stream.text.rstrip("\n").replace("\0", "")

@@ -43,6 +43,9 @@ class Taint:
     DECODED: Final = 16  # went through a decoder
     GUARD: Final = 32  # names leash's own processes
     SHELL: Final = 64  # what a shell prints that obeys somebody else
+    SLIGHT: Final = (
+        256  # the kind of machine, a version, the time, or what was fetched: no more than an address may say
+    )
     RANDOM: Final = 128  # bounded noise: /dev/urandom, random numbers
 
 
