@@ -18,7 +18,20 @@ from leashtui.classify.programs import SHELLS, external, tail
 from leashtui.classify.redirects import plumb, pour
 from leashtui.classify.state import State
 from leashtui.classify.syntax import Assign, Function, Lit, Param, Simple, Words
-from leashtui.classify.values import MARK, NOTHING, STAR, UNKNOWN, Stream, Taint, Word, bare, is_pattern, show, taint_of
+from leashtui.classify.values import (
+    MARK,
+    NOTHING,
+    STAR,
+    TERMINAL,
+    UNKNOWN,
+    Stream,
+    Taint,
+    Word,
+    bare,
+    is_pattern,
+    show,
+    taint_of,
+)
 from leashtui.model.facts import Place, Severity, Verb
 
 _DEEPEST = 10
@@ -44,7 +57,7 @@ def simple(machine: Machine, node: Simple, state: State, stdin: Stream) -> Strea
     for item, name, value in declared:  # all words are expanded before the first of them takes effect
         own(machine, state, words, name)
         _set(machine, state, item, name, value, machine.span(item.start, item.end))
-    made = plumb(machine, node.redirects, state, stdin)
+    made = plumb(machine, node.redirects, state, state.fds.get("0", stdin) if stdin is TERMINAL else stdin)
     if node.assigns or made.fds or made.changed or any(t != "/dev/null" for t, _, _ in made.outputs):
         machine.ledger.decorated = True
     if not words:

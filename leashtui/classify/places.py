@@ -70,7 +70,7 @@ _AGENT_FOLDERS = _names(
     ".claude .codex .gemini .qwen .cursor .copilot .cline .clinerules .opencode .aider .windsurf .continue .roo .kiro"
     " .amazonq .vscode .idea .devcontainer .goose .zed .fleet .junie .trae .augment .kilocode .factory"
     " .agents .openhands .crush .qoder .codebuddy .lingma .iflow .kimi .run .helix .theia"
-    " .agent .pi .aiassistant .antigravity .rovodev"
+    " .amp .claude-plugin .agent .pi .aiassistant .antigravity .rovodev"
 )
 _PAIRS = {
     (".github", "workflows"): Place.CI,

@@ -116,7 +116,8 @@ def exec_words(call: Call) -> Stream:
     while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
         at += 2 if words[at][-1] == "a" else 1
     if at >= len(words):
-        call.state.fds = {**call.state.fds, **call.made.fds}
+        own = {"0": call.made.stdin} if call.made.changed else {}
+        call.state.fds = {**call.state.fds, **call.made.fds, **own}
         call.state.sinks = {**call.state.sinks, **call.made.sinks}
         if call.made.socket_out:
             call.made.silent = False

@@ -14,7 +14,7 @@ from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.spec import Spec
 from leashtui.classify.sql import judge, leaves, opens_another, own_file
-from leashtui.classify.values import FED, Stream, Taint, Word, bare, is_fixed, show
+from leashtui.classify.values import FED, TERMINAL, Stream, Taint, Word, bare, is_fixed, show
 from leashtui.model.facts import Place, Verb
 
 _LONG = 256 * 1024
@@ -126,7 +126,7 @@ def _unseen(call: Call) -> None:
     at a server of the session's own."""
     stream = call.stdin
     known = (stream.text is not None and stream.origin != FED) or Verb.DATA_CHANGE in call.harmless
-    if not known and (call.made.changed or stream.taint & (Taint.LOCAL | Taint.FETCHED)):
+    if not known and (call.made.changed or stream is not TERMINAL):
         call.machine.partial()
         call.add(Verb.DATA_CHANGE, "", "runs the statements it is given")
 
