@@ -61,7 +61,7 @@ STEERS = (
     ".cache/antidote/", ".cache/antibody/", ".cache/zinit/", ".cache/starship/", ".cache/carapace/", ".cache/fish/",
     ".cache/direnv/", ".cache/nvim/luac/", ".cache/emacs/", ".pub-cache/bin/", ".nuget/plugins/", ".ccache/ccache.conf",
     ".ivy2/.credentials", ".nuget/NuGet/", ".cache/oh-my-posh/", ".cache/zsh4humans/", ".cache/dein/", ".cache/wal/",
-    ".cache/zplug/", ".cache/prezto/",
+    ".cache/zplug/", ".cache/prezto/", ".cache/sheldon/", ".cache/opencode/",
 )  # fmt: skip
 """Among these: what a shell or an editor runs when it starts, programs on PATH, settings that name programs."""
 SETTLED = (
@@ -132,8 +132,9 @@ def own_state(agent: Adapter, home: str, env: Mapping[str, str]) -> OwnState:
     prints = agent.footprint
     told = (*prints.settings, *prints.skills, *prints.instructions, *(place[0] for place in prints.mcp))
     whole = [name for name, _ in SETTLED]
+    steers = [name for name in STEERS if name not in agent.state]
     kept = dict.fromkeys(
-        (*STEERS, *whole, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
+        (*steers, *whole, *agent.kept, *(path.removeprefix("~/") for path in told if path.startswith("~/")))
     )
 
     def holds_home(folder: str) -> bool:

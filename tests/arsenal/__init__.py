@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from arsenal import corners, escape, names, network, own, races, read, run, write
+from arsenal import afresh, corners, escape, names, network, own, races, read, run, write
 
 PRELUDE = """
 import ctypes, os, signal, socket, struct, subprocess, sys, time
@@ -54,10 +54,10 @@ def _table(family: str, cases: dict[str, str], open_: dict[str, str]) -> list[Ca
 
 
 CASES: list[Case] = [
-    *_table("exec", run.RUN | races.RUN | names.RUN | corners.RUN, run.OPEN),
+    *_table("exec", run.RUN | races.RUN | names.RUN | corners.RUN | afresh.RUN, run.OPEN),
     *_table("write", write.WRITE | races.WRITE | names.WRITE | corners.WRITE, write.OPEN),
     *_table("secret read", read.READ | corners.READ, read.OPEN),
-    *_table("network", network.NETWORK | corners.NETWORK, network.OPEN),
+    *_table("network", network.NETWORK | corners.NETWORK | afresh.NETWORK, network.OPEN),
     *_table("escape", escape.ESCAPE | races.ESCAPE | corners.ESCAPE, escape.OPEN),
-    *_table("self-approval", own.OWN, own.OPEN),
+    *_table("self-approval", own.OWN | afresh.OWN, own.OPEN),
 ]

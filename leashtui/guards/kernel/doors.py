@@ -29,7 +29,7 @@ from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.openings import Openings
 from leashtui.guards.kernel.ports import Ports, own_name
 from leashtui.guards.kernel.silent import is_open
-from leashtui.guards.kernel.socketfiles import OUTSIDE, Makers, SocketFiles
+from leashtui.guards.kernel.socketfiles import OUTSIDE, TOP_ABSTRACT, Makers, SocketFiles
 from leashtui.guards.kernel.spot import signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
 from leashtui.guards.kernel.tracee import group_of
@@ -211,6 +211,8 @@ class DoorGuard(SocketFiles):
         if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
             self._bind_unix(notice, ours, raw[2:])
             return
+        if ours.family == socket.AF_UNIX and raw[2:].startswith(TOP_ABSTRACT):
+            raise OSError(errno.EACCES, "the approver's names are nobody else's")
         if ours.family == socket.AF_UNIX and raw[2:4] == b"\0/" and self._files.is_taken(os.fsdecode(raw[3:])):
             raise OSError(errno.EADDRINUSE, "clients of X look for that name before the path")
 

@@ -353,20 +353,26 @@ class FileGuard(Leeway):
 
     def _is_terminal(self, notice: Notice, deed: Deed, spots: list[Spot]) -> bool:
         """Plain devices and the agent's terminal go on by themselves, on what the floor gives; one that the session
-        made is opened here, where no other can be put in its place; the person's are not."""
-        if deed.kind is not Kind.OPEN or not spots or spots[0].found is None:
+        made is opened here, where no other can be put in its place; the person's are not, nor are their rights
+        changed."""
+        if not spots or spots[0].found is None:
             return False
         spot, found = spots[0], spots[0].found
         if not stat.S_ISCHR(found.st_mode):
             return False
         if spot.folder == b"/dev/pts" and spot.name.isdigit() and self._terminals is not None:
-            if self._terminals.is_own(spot.path):
-                self._go_on(notice, deed)
-            elif self._terminals.is_made(spot.path, found):
-                self._do(notice, deed, -1, spots)
-            else:
+            own = self._terminals.is_own(spot.path)
+            if not own and not self._terminals.is_made(spot.path, found):
                 self._holding.refuse(notice, FOREIGN)
+            elif deed.kind is not Kind.OPEN:
+                return False
+            elif own:
+                self._go_on(notice, deed)
+            else:
+                self._do(notice, deed, -1, spots)
             return True
+        if deed.kind is not Kind.OPEN:
+            return False
         if spot.folder == b"/dev/pts" or os.fsencode(spot.path) in _FREE:
             self._go_on(notice, deed)
             return True

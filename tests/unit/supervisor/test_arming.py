@@ -117,6 +117,13 @@ def test_only_what_has_hooks_gets_a_window_and_a_socket(tmp_path: Path, argv: tu
     assert arming.sockets == (frozenset({str(tmp_path / "hook" / "ask.sock")}) if expected else frozenset())
 
 
+@pytest.mark.parametrize(("kind", "own"), [("opencode", True), ("claude", False)])
+def test_what_another_agent_runs_from_its_cache_is_asked_about(kind: str, own: bool) -> None:
+    state = own_state(adapter_of(kind), "/home/dev", {})
+    assert ("/home/dev/.cache/opencode/" in state.agents) is own
+    assert ("/home/dev/.cache/opencode/" in state.kept) is not own
+
+
 def test_where_programs_note_where_they_were_is_no_door_to_what_lies_beside() -> None:
     own = own_state(adapter_of("codex"), "/home/dev", {})
     for name in (
