@@ -80,6 +80,8 @@ def ensure_private(path: Path) -> Path:
 
     Raises LeashError naming the path and the remedy. Source: architecture.md, Sockets.
     """
+    if closed := _is_covered(path) and why_closed(str(path)):  # a try would be an attack, by what the log says
+        raise closed
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
@@ -103,3 +105,9 @@ def ensure_private(path: Path) -> Path:
             open_to_others = LeashError(f"{path} is open to others", f"run: chmod 700 {path}")
             raise why_closed(str(path)) or open_to_others from error
     return path
+
+
+def _is_covered(path: Path) -> bool:
+    """Whether `path`, or where it would be made, cannot be entered, as leash's own places cannot inside a session."""
+    there = next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+    return not os.access(there, os.R_OK | os.W_OK | os.X_OK)

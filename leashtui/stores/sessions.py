@@ -15,6 +15,7 @@ from leashtui.audit.chain import Row
 from leashtui.model import codec
 from leashtui.model.errors import Exit, LeashError
 from leashtui.model.event import Record, SessionEnded, SessionStarted
+from leashtui.stores.directories import why_closed
 from leashtui.stores.journal import ends
 
 _SECOND = len("20261121-093015")
@@ -112,7 +113,8 @@ def paths(directory: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise LeashError(f"cannot read {directory}: {error.strerror}", "", Exit.STORE) from error
+        unread = LeashError(f"cannot read {directory}: {error.strerror}", f"ls -ld {directory}", Exit.STORE)
+        raise why_closed(str(directory)) or unread from error
 
 
 def find_session(directory: Path, text: str) -> Path | None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,6 +135,45 @@ def test_a_nested_leash_is_refused_unless_it_only_watches(world: World) -> None:
     assert not (world.workspace / "inner").exists()
     scrubbed = world.leash("run", "--headless", "--", "env", "-u", "LEASH_SESSION", "sh", "-c", inner)
     assert not (world.workspace / "inner").exists() or "watch" in scrubbed.stderr
+
+
+def test_what_a_nested_leash_advises_is_no_act_that_is_refused(world: World) -> None:
+    """One leash is enough, and the program by itself runs: `--guard watch` was advised, and refused as tampering."""
+    inner = " ".join(world.argv("run", "--headless", "--", "touch", "inner"))
+    done = world.leash("run", "--headless", "--", "sh", "-c", inner)
+    assert "one leash is enough: run touch as it is" in done.stderr, done.stderr
+    assert "--guard" not in done.stderr
+    assert world.leash("run", "--headless", "--", "touch", "inner").returncode == 0
+    demo = world.leash("run", "--headless", "--", *world.argv("demo", "--headless"))
+    assert demo.returncode == 125
+    assert "one leash is enough" in demo.stderr
+    assert not world.events("act.asked"), "the demo began, and asked"
+    unknown = world.leash("run", "--headless", "--", *world.argv("statsu"))
+    assert "did you mean leash status?" in unknown.stderr
+
+
+@pytest.mark.skipif(probe().tier is not Tier.STRICT, reason="this host covers nothing")
+@pytest.mark.parametrize("command", ["doctor", "status", "log"])
+def test_a_command_that_only_looks_raises_no_alarm_in_a_session(world: World, command: str) -> None:
+    """It says that this is inside a session, once; it made as if to make leash's own folders, which is an attack."""
+    done = world.leash("run", "--headless", "--", *world.argv(command))
+    assert "REFUSED" not in done.stderr, done.stderr
+    assert not [event for event in world.events("notice") if event["level"] == "alarm"]
+    if command == "doctor":
+        assert "the kernel enforces nothing" not in done.stdout
+        assert "one leash is enough" in done.stdout
+        assert "--guard" not in done.stdout
+    else:
+        assert "this runs inside leash session" in done.stderr
+        assert "in a terminal of their own" in done.stderr
+
+
+def test_leash_compiles_nothing_of_its_own_inside_a_session(world: World) -> None:
+    """A package manager that leaves that to the first start made of it an alarm for each module."""
+    words = (sys.executable, "-c", "import leashtui, sys; print(sys.dont_write_bytecode)")
+    assert world.leash("run", "--headless", "--", *words).stdout == "True\n"
+    free = subprocess.run(words, env=world.env, capture_output=True, text=True, check=False)
+    assert free.stdout == "False\n"
 
 
 def test_doctor_says_each_check_and_the_tier(world: World) -> None:

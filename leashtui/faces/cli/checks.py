@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from leashtui.agents.registry import AGENTS, adapter_of
-from leashtui.faces.cli.nesting import outer_session
+from leashtui.faces.cli.nesting import locked_up, one_is_enough, outer_session
 from leashtui.faces.cli.workspace import find_git
 from leashtui.guards.kernel.probe import NOT_IN_WATCH, probe
 from leashtui.model.errors import LeashError
@@ -62,6 +62,12 @@ def _python() -> Iterator[Check]:
 
 
 def _guard() -> Iterator[Check]:
+    if locked_up() and (outer := outer_session(os.environ)):  # what is tried in here tells of that session's guard
+        session = "the session" if outer == "?" else f"session {outer}"
+        yield Check(
+            "guard tier", NOTE, f"that of {session}, which this runs in; what this host gives shows outside of it"
+        )
+        return
     support = probe()
     for name, good, detail in support.found:
         yield Check(name, OK if good else NOTE, detail)
@@ -93,7 +99,7 @@ def _nesting() -> Iterator[Check]:
     outer = outer_session(os.environ)
     if outer:
         detail = f"inside session {outer}" if outer != "?" else "inside a session of leash"
-        yield Check("nesting", NOTE, detail, "start leash outside of it, or with --guard watch")
+        yield Check("nesting", NOTE, detail, one_is_enough())
 
 
 def _directory(name: str, path: Path) -> Check:

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.workspace is not None:
         raise LeashError("the demo makes its own workspace", "leash demo", Exit.USAGE)
     config = load(config_dir()).config
+    runs.refuse_nesting(args.guard or config.guard)
     face = runs.choose_face(args, config)
     headless = face == "headless"
     pace = args.pace if args.pace is not None else 0.2 if headless else 1.0

@@ -8,9 +8,11 @@ session that is long over.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 
 from leashtui.stores.directories import runtime_dir
+from leashtui.words.plain import one_line
 
 
 def locked_up() -> bool:
@@ -42,3 +44,9 @@ def _listener_above() -> bool:
     from leashtui.guards.kernel.probe import probe
 
     return any("another listener" in detail for _, ok, detail in probe().found if not ok)
+
+
+def one_is_enough(program: str = "") -> str:
+    """What to do where a second leash was asked for. program: what it was to run, '' for none."""
+    here = f"run {one_line(shlex.quote(program), 60)} as it is" if program else "run programs as they are"
+    return f"one leash is enough: {here}; a session of its own starts in a terminal outside of this one"

@@ -21,7 +21,7 @@ from leashtui.agents.adapter import Adapter
 from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.ahead import PANEL, SUPERVISOR
 from leashtui.faces.cli import beside, options, workspace
-from leashtui.faces.cli.nesting import outer_session
+from leashtui.faces.cli.nesting import one_is_enough, outer_session
 from leashtui.faces.keeper import Face, Keeper
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
@@ -69,8 +69,8 @@ def start(
     where = os.getcwd() if cwd is None else cwd
     surroundings = dict(os.environ if env is None else env)
     guard = args.guard or config.guard
-    _refuse_nesting(guard)
     exe = resolve(argv[0], where, surroundings.get("PATH", os.defpath))
+    refuse_nesting(guard, argv[0])
     agent = adapter_for(argv[0])
     place = workspace.find(where, args.workspace, (runtime_dir(), state_dir(), config_dir()))
     face = choose_face(args, config)
@@ -212,7 +212,8 @@ def _inside(env: dict[str, str], face: str) -> dict[str, str]:
     return env if face == "headless" else {name: value for name, value in env.items() if name not in _OUTER_TERMINAL}
 
 
-def _refuse_nesting(guard: str) -> None:
+def refuse_nesting(guard: str, program: str = "") -> None:
+    """Raises LeashError inside a session, where only tier watch can stand. program: what was to be run, '' for none."""
     if guard == "watch":
         return
     outer = outer_session(os.environ)
@@ -220,7 +221,7 @@ def _refuse_nesting(guard: str) -> None:
         name = "a leash session" if outer == "?" else f"leash session {outer}"
         raise LeashError(
             f"this is already inside {name}: what runs here is guarded there",
-            "run the program without leash, or watch it only: --guard watch",
+            one_is_enough(program),
         )
 
 
