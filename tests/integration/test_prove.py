@@ -49,6 +49,20 @@ def test_a_lesser_tier_says_what_went_through(world: World, tier: str, held: str
     assert not (world.root / "home" / ".leash-canary").exists()
 
 
+@pytest.mark.parametrize(("tier", "last"), [("exec", "this tier keeps what it promises"), ("strict", "all is well")])
+def test_the_last_line_is_well_only_where_nothing_went_through(world: World, tier: str, last: str) -> None:
+    done = world.leash("doctor", "--prove", "--guard", tier, timeout=120)
+    through = done.stdout.count(": went through (") + done.stdout.count("  went through (")
+    assert done.stdout.splitlines()[-1].startswith(last), done.stdout
+    assert (f"{through} tries went through" in done.stdout.splitlines()[-1]) == (tier == "exec"), done.stdout
+
+
+def test_a_program_that_ran_is_said_to_have_run() -> None:
+    """The canary is leash itself: its own complaint stood there as what went through."""
+    told = _finding("x", (False, "leash: session s: a code is needed"), False, "", []).detail
+    assert told == "went through (it ran): this tier does not stop it"
+
+
 def test_an_agent_is_tried_in_its_own_tier_and_its_hooks_are_told(world: World) -> None:
     code, found = proved(world, "claude")
     assert code == 0, found

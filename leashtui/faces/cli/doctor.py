@@ -10,12 +10,12 @@ import argparse
 import os
 import sys
 
-from leashtui.faces.cli.checks import BAD, Check, examine
+from leashtui.faces.cli.checks import BAD, NOTE, Check, examine
 from leashtui.faces.cli.columns import json_line
 from leashtui.faces.cli.options import GUARDS
 from leashtui.faces.cli.prove import prove
 from leashtui.model.errors import Exit
-from leashtui.words.plain import one_line
+from leashtui.words.plain import count, one_line
 
 _MARKS = {"ok": "✓", "note": "!", "bad": "✗"}
 _PLAIN_MARKS = {"ok": "ok ", "note": "!  ", "bad": "BAD"}
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
             print(json_line(check))
     else:
         _show(found)
+        print(_outcome(found) if args.prove is None else _proof(found))
     return Exit.FINDINGS if any(check.state == BAD for check in found) else Exit.OK
 
 
@@ -55,5 +56,16 @@ def _show(found: list[Check]) -> None:
             print(f"  {'':<{width}}  - {one_line(line, 400)}")
         if check.fix:
             print(f"  {'':<{width}}  → {one_line(check.fix, 400)}" if unicode else f"  {'':<{width}}  fix: {check.fix}")
+
+
+def _outcome(found: list[Check]) -> str:
     bad = sum(check.state == BAD for check in found)
-    print("all is well" if not bad else f"{bad} of {len(found)} checks are broken")
+    return "all is well" if not bad else f"{bad} of {len(found)} checks are broken"
+
+
+def _proof(found: list[Check]) -> str:
+    """What the tries came to: what a tier does not promise is no fault of it, and yet not well."""
+    through = sum(check.state == NOTE and check.detail.startswith("went through") for check in found)
+    if any(check.state == BAD for check in found) or not through:
+        return _outcome(found)
+    return f"this tier keeps what it promises, which is not all: {count(through, 'try', 'tries')} went through"

@@ -176,6 +176,7 @@ def _finding(title: str, tried: tuple[bool, str] | None, promised: bool, mark: s
         return Check(title, BAD, "it was never tried: the session ended before", "leash log")
     refused, words = tried
     if not refused:
+        words = "it ran" if words.startswith("leash:") else words  # the program was leash, whatever it said then
         if promised:
             return Check(
                 title, BAD, f"went through ({words}) though this tier promises to stop it", "please report this"
