@@ -12,7 +12,8 @@ from arsenal import Case
 
 import leashtui
 
-LEGS: dict[str, tuple[str, ...] | None] = {"free": None, "strict": (), "compat": ("--guard", "compat")}
+LEGS: dict[str, tuple[str, ...] | None] = {"free": None, "strict": (), "compat": ("--guard", "compat"), "unread": ()}
+"""Options of the session, None for none. unread: in tier strict, by the agent's own process, unread."""
 
 
 class Outcome(NamedTuple):
@@ -22,14 +23,14 @@ class Outcome(NamedTuple):
     done: dict[str, Any]
 
 
-def attempt(place: Arena, leg: Leg, case: Case) -> Outcome:
-    """Run one case; what it changed is to be repaired."""
+def attempt(place: Arena, leg: Leg, case: Case, *, unread: bool = False) -> Outcome:
+    """Run one case; what it changed is to be repaired. unread: see Leg.run."""
     if case.family == "self-approval" and place.persons is None:
         _have_a_card(place)
     name, text = case.program(place.values)
     (place.proj / name).write_text(text)
     how = [text[2 : text.index("\n")]] if text.startswith("#!") else [sys.executable, "-S"]
-    done = leg.run([*how, name])
+    done = leg.run([*how, name], unread=unread)
     changes, patience = place.changes(), time.monotonic() + (0 if leg.guarded else 15)
     while not changes and time.monotonic() < patience:  # free, it comes, however busy the machine is
         time.sleep(0.1)
@@ -50,15 +51,15 @@ def _have_a_card(place: Arena) -> None:
     place.baseline["persons"] = place.persons.state()
 
 
-def run_all(options: tuple[str, ...] | None, cases: list[Case]) -> dict[str, Outcome]:
-    """A leg: the outcome of each case by its name."""
+def run_all(options: tuple[str, ...] | None, cases: list[Case], *, unread: bool = False) -> dict[str, Outcome]:
+    """A leg: the outcome of each case by its name. unread: of those that are Python code, see Leg.run."""
     with arena() as place:
         place.values |= {"secret": SECRET, "package": str(Path(leashtui.__file__).parents[1])}
         leg = Leg(place, options)
         found: dict[str, Outcome] = {}
         try:
-            for case in cases:
-                found[case.key] = outcome = attempt(place, leg, case)
+            for case in cases if not unread else [case for case in cases if not case.text.startswith("#!")]:
+                found[case.key] = outcome = attempt(place, leg, case, unread=unread)
                 if options and any(place.proj.glob("*/.git")):  # its session would put back what is removed here
                     leg.close()
                     place.repair(place.changes())

@@ -1,7 +1,8 @@
 """Every attack of the arsenal works where nobody watches and does nothing in tier strict, and none in tier compat.
 
-Three legs side by side: free, strict, which a session has by default, and what agents with a sandbox have. One process
-in one session runs all cases of a leg; what each did is looked at from outside and repaired before the next.
+Four legs side by side: free; strict, which a session has by default; what agents with a sandbox have; and strict once
+more by code with which no program was started, so that nothing of it was read. One process in one session runs all
+cases of a leg; what each did is looked at from outside and repaired before the next.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from leashtui.model.request import Tier
 SUPPORT = probe()
 pytestmark = [
     pytest.mark.skipif(SUPPORT.tier is not Tier.STRICT, reason="this host does not give tier strict"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 
 
@@ -30,7 +31,9 @@ def outcomes(request: pytest.FixtureRequest) -> dict[str, dict[str, Outcome]]:
     chosen = {item.callspec.params["case"].key for item in request.session.items if _is_ours(item)}  # type: ignore[attr-defined]
     cases = [case for case in CASES if case.key in chosen]
     with ProcessPoolExecutor(len(LEGS), multiprocessing.get_context("spawn")) as pool:
-        running = {name: pool.submit(run_all, options, cases) for name, options in LEGS.items()}
+        running = {
+            name: pool.submit(run_all, options, cases, unread=name == "unread") for name, options in LEGS.items()
+        }
         return {name: leg.result() for name, leg in running.items()}
 
 
@@ -46,6 +49,8 @@ def test_it_works_free_and_does_nothing_leashed(case: Case, outcomes: dict[str, 
         pytest.skip("no mount namespaces here, so nothing is covered")
     assert not strict.changes, strict
     assert not compat.changes, compat
+    unread = outcomes["unread"].get(case.key)
+    assert unread is None or not unread.changes, unread
 
 
 def test_there_are_enough_of_every_kind() -> None:
