@@ -18,8 +18,8 @@ from leashtui.classify.values import UNKNOWN, Stream, Taint, Word, bare, is_fixe
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
-IN_ADDRESS = " in an address"
-"""How the sentence ends about what a plain request tells by its address alone."""
+IN_ADDRESS, IN_HEADER, BY_INPUT = " in an address", " in a header", " by its input"
+"""How the sentences end about what a request tells that looks like any other when it is made."""
 
 _OWN_KEY = lazy(
     r"(?i)--?[\w-]*(?:token|pass(?:word|phrase)?|auth\w*|api-?key|secret|otp|credentials?|user(?:name)?|key)(?:=|$)|-[upak]$"
@@ -254,8 +254,9 @@ class Call:
             former = text
         return False
 
-    def fetch(self, url: str, say: str = "") -> Stream:
-        """Something is requested from an address; what the address carries leaves the machine."""
+    def fetch(self, url: str, say: str = "", header: int = 0) -> Stream:
+        """Something is requested from an address; what the address carries leaves the machine, and what a header does.
+        header: where that came from, as Taint."""
         host = host_of(url)
         taint = getattr(url, "taint", 0)
         if is_local(host):  # nothing leaves the machine; what comes is unread all the same
@@ -265,14 +266,15 @@ class Call:
         if taint & Taint.SECRET:
             self.sign("sends_secret")
         asks = taint & Taint.SLIGHT and "?" in url.partition(UNKNOWN)[0]
-        if taint & (Taint.SECRET | Taint.LOCAL) or asks:
-            self.add(Verb.NET_SEND, host, f"sends local data to {host}{IN_ADDRESS}", Severity.MEDIUM)
+        if taint & (Taint.SECRET | Taint.LOCAL) or asks or header & Taint.LOCAL:
+            where = IN_ADDRESS if taint & (Taint.SECRET | Taint.LOCAL) or asks else IN_HEADER
+            self.add(Verb.NET_SEND, host, f"sends local data to {host}{where}", Severity.MEDIUM)
         else:
             self.add(Verb.NET_GET, host, say or f"downloads from {host}")
         return Stream(Taint.FETCHED, None, show(host))
 
-    def send(self, host: str, content: Stream, what: str = "data") -> None:
-        """Data leaves the machine for a host ('' when not known)."""
+    def send(self, host: str, content: Stream, what: str = "data", how: str = "") -> None:
+        """Data leaves the machine for a host ('' when not known). how: IN_ADDRESS and its like, '' when it shows."""
         if host and is_local(host):
             return
         if host:
@@ -285,7 +287,7 @@ class Call:
             self.sign("sends_secret")
             self.add(Verb.NET_SEND, host, f"sends a secret{to}", Severity.CRITICAL, lost=True)
         else:
-            self.add(Verb.NET_SEND, host, f"sends {what}{to}")
+            self.add(Verb.NET_SEND, host, f"sends {what}{to}{how}")
 
     # ---- code
 

