@@ -48,6 +48,32 @@ def test_a_pipe(asleep: Any) -> None:
     assert not say(asleep(writer), "no")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root opens anything")
+def test_a_pipe_that_may_not_be_opened_afresh(asleep: Any) -> None:
+    """As one of another user's may not: a container engine's, or that of a service that changes its user."""
+    reader, writer = os.pipe()
+    try:
+        os.pwritev(writer, [b"free"], -1, os.RWF_NOWAIT)
+    except OSError:
+        pytest.skip("this kernel writes to no pipe without waiting")
+    assert os.read(reader, 100) == b"free"
+    os.fchmod(writer, 0)
+    with pytest.raises(PermissionError):
+        os.open(f"/proc/self/fd/{writer}", os.O_WRONLY)
+    pid = asleep(writer)
+    assert say(pid, "no")
+    assert os.read(reader, 100) == b"no\n"
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    begun = time.monotonic()
+    assert not say(pid, "no")
+    assert time.monotonic() - begun < 1
+    assert os.get_blocking(writer)
+
+
 def test_a_file_keeps_its_position(asleep: Any, tmp_path: Path) -> None:
     place = tmp_path / "log"
     with place.open("wb") as file:
