@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from leashtui.model.facts import Facts, Verb
 from leashtui.model.ports import Reply
@@ -82,7 +83,9 @@ class Lacking:
         exe = request.exe
         if not is_interpreter(exe):
             return exe, () if exe.startswith(_PACKAGED) else self._in_file(exe, libraries=False)
-        for word in request.argv[1:_WORDS]:
+        for option, word in pairwise(request.argv[:_WORDS]):
+            if option.startswith("-") and (found := tuple(self._named(os.fsencode(word), libraries=True))):
+                return f"{exe} {option}", found  # code on the command line
             path = os.path.join(request.cwd, word)
             if not word.startswith("-") and (found := self._in_file(path, libraries=True)):
                 return path, found

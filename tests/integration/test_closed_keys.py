@@ -241,3 +241,18 @@ def test_a_program_that_nobody_knows_is_told_once_and_its_remedy_works(keys: Wor
     told = [line for line in err.decode().splitlines() if "closed in this session" in line]
     assert len(told) == 1 and "~/.kube" in told[0], err
     assert f"have the person asked: env WITH_KEY={keys.root / 'home' / '.kube'}" in told[0], told
+
+
+def test_code_on_a_command_line_that_names_a_key_is_told_of_it(keys: World) -> None:
+    """`netrc.netrc` opens it by itself, so that nobody is asked: it met `Permission denied` without a word of ours."""
+    (keys.root / "home" / ".netrc").write_text("machine example.com login a password b\n")
+    code = "import netrc, os; print(netrc.netrc(os.path.expanduser('~/.netrc')).hosts)"
+    words = ("run", "--headless", "--on-ask", "deny", "--", "sh", "-c", '/usr/bin/python3 -c "$0"; echo $?')
+    done = keys.leash(*words, code)
+    assert "PermissionError" in done.stderr, done.stderr
+    told = [line for line in done.stderr.splitlines() if "closed in this session" in line]
+    assert len(told) == 1 and "names ~/.netrc" in told[0], done.stderr
+    assert f"env WITH_KEY={keys.root / 'home' / '.netrc'} /usr/bin/python3 -c" in told[0], told
+    free = keys.leash(*words, "print('netrc')")
+    assert free.stdout == "netrc\n0\n"
+    assert "closed in this session" not in free.stderr
