@@ -278,7 +278,9 @@ class Outsiders:
                 asked = True
                 text, hint = words.prompt(job.facts.command)
                 self._parts.notice("warn", text, hint)
-                self._parts.say(f"{text}; {hint}")
+                if not screens:
+                    self._parts.say(f"{text}; {hint}")
+                _show(f"\r\n{words.NOT_HERE}\r\n".encode(), screens)
             if not self._parts.alive(job.process):
                 self._parts.notice("warn", f"nobody waits any more: {job.facts.command} was hung up", "")
                 return 129
@@ -352,8 +354,12 @@ def _copy(master: int, screens: list[int]) -> None:
             piece = os.read(master, _PIECE)
         except OSError:
             return
-        for fd in screens:
-            with contextlib.suppress(OSError):
-                os.write(fd, piece)
+        _show(piece, screens)
         if not piece:
             return
+
+
+def _show(text: bytes, screens: list[int]) -> None:
+    for fd in screens:
+        with contextlib.suppress(OSError):
+            os.write(fd, text)

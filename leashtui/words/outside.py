@@ -27,9 +27,13 @@ def confirmation(command: str, user: str, piped: bytes) -> str:
     )
 
 
+NOT_HERE = "leash: do not type it here, where the agent reads too: run `leash sudo` in another terminal of yours"
+"""Written below sudo's prompt, which a session's terminal shows and takes nothing from."""
+
+
 def prompt(command: str) -> tuple[str, str]:
-    """(that it waits for the person's password, how to type it)."""
+    """(that it waits for the person's password, first how to type it, and why)."""
     return (
-        f"sudo waits for your password, to run {one_line(command, _SHOWN)}",
-        "in another terminal of yours: leash sudo",
+        f"`leash sudo` in another terminal: sudo waits for your password, to run {one_line(command, _SHOWN)}",
+        "what is typed in the session's own terminal goes to the agent, and is shown",
     )

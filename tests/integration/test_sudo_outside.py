@@ -166,6 +166,21 @@ class TestTheRealOne:
         again = member.leash("sudo")
         assert again.returncode != 0
 
+    def test_who_sees_the_prompt_is_told_that_it_takes_nothing(self, member: Member) -> None:
+        """It stands in the agent's terminal: a password typed there was shown, and became the shell's next command."""
+        words = member.argv("run", "--plain", "--", "sh", "-c", "sudo whoami; echo code $?")
+        shown = pexpect.spawn(words[0], words[1:], env=member.env, cwd=str(member.workspace), encoding="utf-8")
+        member.approve(1)
+        member.approve(2)
+        shown.expect("password for", timeout=30)
+        shown.expect("do not type it here, where the agent reads too: run `leash sudo` in another terminal", timeout=30)
+        terminal = pexpect.spawn(member.argv("sudo")[0], member.argv("sudo")[1:], env=member.env, encoding="utf-8")
+        terminal.expect("password, for session")
+        terminal.sendline(PASSWORD)
+        terminal.expect("typed")
+        shown.expect("code 0", timeout=30)
+        shown.expect(pexpect.EOF, timeout=30)
+
     def test_when_nobody_waits_any_more_it_is_hung_up(self, member: Member) -> None:
         process = session(member, "timeout 8 sudo sh -c 'echo $$ > /tmp/leash-hung; sleep 600'\necho code $?\n")
         member.approve(1)
