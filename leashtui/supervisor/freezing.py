@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 
 from leashtui.supervisor import tree
 
 _ROUNDS = 50
+_PATIENCE, _LOOK = 0.1, 0.0005
+"""Seconds for all parents to come to stand, of which one that waits in the kernel may not; and between two looks."""
 
 
 class Freezer:
@@ -42,8 +45,17 @@ class Freezer:
             fresh = [pid for pid in tree.descendants(os.getpid(), self._own()) if self._may_stop(pid)]
             if not fresh:
                 break
-            tree.send(fresh, signal.SIGSTOP)
+            self._stop(fresh)
         return ran
+
+    def _stop(self, pids: Sequence[int]) -> None:
+        """Nearest first, and a child only when its parent stands: told to, it may look at its children once more."""
+        parents = {found.parent for pid in pids if (found := tree.stat_of(pid))}
+        end = time.monotonic() + _PATIENCE
+        for pid in pids:
+            tree.send([pid], signal.SIGSTOP)
+            while pid in parents and not tree.is_stopped(pid) and time.monotonic() < end:
+                time.sleep(_LOOK)
 
     def release(self, reason: str) -> bool:
         """This reason is gone. True when the tree goes on, because it was the last."""
