@@ -272,7 +272,7 @@ class Engine:
 def _done_already(facts: Facts) -> Facts:
     """Facts about a change that the watcher saw: it has happened, and nobody knows by whom."""
     effects = [replace(e, sentence=f"{e.sentence}, done already by the agent or somebody else") for e in facts.effects]
-    return replace(facts, effects=tuple(effects))
+    return replace(facts, effects=tuple(effects), undo="a no puts it back as it was, unless it is changed once more")
 
 
 def _of_choice(facts: Facts) -> Facts:

@@ -137,6 +137,7 @@ def test_what_git_writes_into_its_settings_all_day_stops_nobody(place: World, ti
 def test_the_agent_stands_still_until_a_no_and_finds_the_file_as_it_was(place: World) -> None:
     session = begin(place, CHANGE + "tick(60)")
     card = place.one_card()
+    assert card["undo"] == "a no puts it back as it was, unless it is changed once more"  # not git: it knows none
     assert card["command"] == str(place.workspace / ".envrc")
     assert "+export EVIL=1" in card["diff"] and "or somebody else" in card["consequence"]
     assert stands_still(place)
