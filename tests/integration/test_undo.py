@@ -72,6 +72,26 @@ def run(world: World) -> None:
 
 
 @strict
+def test_a_file_is_listed_once_with_what_becomes_of_it(world: World) -> None:
+    """Each of several edits was a line and a difference of its own, and a changed mode a line that said nothing."""
+    (world.workspace / "notes").write_text("mine\n")
+    (world.workspace / "tool").write_text("#!")
+    (world.workspace / "tool").chmod(0o755)
+    words = "echo one > notes; echo two > notes; chmod 600 notes tool; chmod 644 notes"
+    (world.workspace / "notes").chmod(0o640)
+    assert world.leash("run", "--headless", "--guard", "strict", "--", "sh", "-c", words).returncode == 0
+    notes, tool = (str(world.workspace / name) for name in ("notes", "tool"))
+    lines = [f"restore: {tool} (its mode from 600 to 755)", f"restore: {notes} (its mode from 644 to 640)"]
+    shown = world.leash("undo", "--dry-run").stdout.splitlines()
+    assert sorted(line for line in shown if not line.startswith(" ")) == sorted(lines)
+    assert [line.strip() for line in shown if line.strip()[:1] in "+-"] == ["--- now", "+++ before", "-two", "+mine"]
+    assert sorted(world.leash("undo").stdout.splitlines()) == sorted(lines)
+    assert (world.workspace / "notes").read_text() == "mine\n"
+    assert stat.S_IMODE((world.workspace / "notes").stat().st_mode) == 0o640
+    assert stat.S_IMODE((world.workspace / "tool").stat().st_mode) == 0o755
+
+
+@strict
 def test_everything_comes_back_contents_modes_names_and_links(world: World) -> None:
     prepare(world.workspace)
     before = picture(world.workspace)

@@ -7,9 +7,11 @@ changes nothing, and every step that could not be taken is said with its reason.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import re
+import stat
 from pathlib import Path
 
 from leashtui.faces.cli.recorded import records
@@ -77,11 +79,12 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.dry_run:
         return Exit.OK
+    modes, overtaken = _modes(steps), _overtaken(steps)
     taken = list(watched(kept.take(steps), Progress("undoing", len(steps), "steps")))
     inner = _within(tuple(step for step, why in taken if not why))
-    for step, why in taken:
-        if step.path not in inner or why or step.what != "made":
-            print(f"{'NOT ' if why else ''}{_line(step, why, inner)}")
+    for at, (step, why) in enumerate(taken):
+        if why or (at not in overtaken and (step.path not in inner or step.what != "made")):
+            print(f"{'NOT ' if why else ''}{_line(step, why, inner)}{'' if why else modes.get(at, '')}")
     return Exit.FINDINGS if any(why for _, why in taken) else Exit.OK
 
 
@@ -89,6 +92,33 @@ def _line(step: Step, why: str, inner: dict[str, str]) -> str:
     below = 0 if why or step.what != "made" else sum(folder == step.path for folder in inner.values())
     more = f" and what the session made in it ({below})" if below else ""
     return f"{_WORDS[step.what]}: {one_line(step.path, 200)}{more}{f' ({why})' if why else ''}"
+
+
+def _overtaken(steps: tuple[Step, ...]) -> set[int]:
+    """Which steps an older one of the same file comes after: what it becomes on the way there is nobody's concern."""
+    last: dict[str, int] = {}
+    found: set[int] = set()
+    for at, step in enumerate(steps):
+        if step.what == "changed" and not step.why:
+            if step.path in last:
+                found.add(last[step.path])
+            last[step.path] = at
+        else:
+            last.pop(step.path, None)
+            last.pop(step.to, None)
+    return found
+
+
+def _modes(steps: tuple[Step, ...]) -> dict[int, str]:
+    """What the steps change of permissions, of files that have the name now."""
+    found = {}
+    for at, step in enumerate(steps):
+        with contextlib.suppress(OSError):
+            now = os.lstat(step.path).st_mode
+            same = stat.S_ISLNK(now) or stat.S_IFMT(now) != stat.S_IFMT(step.mode)
+            if step.what == "changed" and not same and stat.S_IMODE(now) != stat.S_IMODE(step.mode):
+                found[at] = f" (its mode from {stat.S_IMODE(now):o} to {stat.S_IMODE(step.mode):o})"
+    return found
 
 
 def _within(steps: tuple[Step, ...]) -> dict[str, str]:
@@ -186,9 +216,12 @@ def _act(session: str, wanted: str) -> tuple[str, int]:
 
 def _show(kept: Kept, steps: tuple[Step, ...]) -> None:
     inner = _within(tuple(step for step in steps if not step.why))
-    for step in steps:
+    modes, overtaken = _modes(steps), _overtaken(steps)
+    for at, step in enumerate(steps):
+        if at in overtaken:
+            continue
         if step.path not in inner or step.what != "made":
-            print(_line(step, step.why, inner))
+            print(f"{_line(step, step.why, inner)}{modes.get(at, '')}")
         if step.blob:
             old, new = _lines(Path(step.path)), _lines(kept.directory / step.blob)
             if old is not None and new is not None:
