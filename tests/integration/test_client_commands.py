@@ -39,6 +39,23 @@ def test_status_and_approvals_name_what_waits(world: World) -> None:
     assert world.leash("approvals", "nosuch").returncode == 4
 
 
+def test_approvals_name_each_effect_and_how_many_wait(world: World) -> None:
+    """Who answers from another terminal sees what the panel shows: it said `and 1 more effect`, and not how often."""
+    for name in ("one", "two"):
+        (world.workspace / name).mkdir()
+        (world.workspace / name / "mine").write_text("x")
+    flood = "import subprocess\nfor p in [subprocess.Popen(['rm', '-rf', 'one', 'two']) for _ in range(3)]: p.wait()\n"
+    world.start("run", "--headless", "--on-ask", "wait", "--", sys.executable, str(world.script("flood.py", flood)))
+    eventually(lambda: (found := world.approvals()) and found[0].get("count") == 3, 30)
+    shown = world.leash("approvals").stdout.splitlines()
+    assert shown[0].endswith("rm -rf one two  x3")
+    assert shown[1] == "    removes one with everything in it, and 1 more effect"
+    assert shown.count("    - removes two with everything in it") == 1, shown
+    assert not any("removes one" in line for line in shown[2:]), shown
+    assert world.leash("deny", "L-1").returncode == 0
+    assert (world.workspace / "one" / "mine").exists()
+
+
 def test_the_same_id_in_two_sessions_needs_a_session(world: World) -> None:
     for name in ("one", "two"):
         (world.workspace / name).mkdir()

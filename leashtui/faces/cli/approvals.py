@@ -14,6 +14,9 @@ from leashtui.words.consequence import OTHER_EYES
 from leashtui.words.inner import inner
 from leashtui.words.plain import duration, one_line
 
+_EFFECTS = 6
+"""How many effects are shown besides the first."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -44,8 +47,13 @@ def run(args: argparse.Namespace) -> int:
     for live, card in found:
         age = duration(now - card.since / 1_000_000)
         name = card.id if len(sessions) == 1 else f"{live.session}/{card.id}"
-        print(f"{name}  {card.severity}  {age}  {one_line(inner(card.command).text, 200)}")
+        many = f"  x{card.count}" if card.count > 1 else ""
+        print(f"{name}  {card.severity}  {age}  {one_line(inner(card.command).text, 200)}{many}")
         print(f"    {one_line(card.consequence, 200)}")
+        first = f"{card.consequence},"
+        others = [e.sentence for e in card.evidence if e.sentence and not first.startswith(f"{e.sentence},")]
+        for sentence in list(dict.fromkeys(others))[:_EFFECTS]:
+            print(f"    - {one_line(sentence, 200)}")
         if card.other:
             print(f"    {OTHER_EYES}")
     print("answer: leash approve ID, or leash deny ID --because 'what to do instead'")
