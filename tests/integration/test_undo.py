@@ -122,6 +122,9 @@ def test_what_the_person_changed_since_is_not_overwritten_unless_forced(world: W
     done = world.leash("undo")
     assert done.returncode == 1
     assert "notes" in done.stderr
+    assert "look with leash undo --dry-run" in done.stderr
+    looked = world.leash("undo", "--dry-run").stderr
+    assert "overwrite with --force" in looked and "--dry-run" not in looked
     assert (world.workspace / "src" / "app.py").read_text() == "overwritten"
     session = next((Path(world.env["LEASH_STATE_DIR"]) / "undo").iterdir()).name
     assert world.leash("undo", session, "src").returncode == 0

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if changed and not args.force:
         raise LeashError(
             f"changed since the {'act' if act else 'session wrote it'}: {_some(changed)}",
-            "look with leash undo --dry-run; name other PATHs, or overwrite with --force",
+            f"{'' if args.dry_run else 'look with leash undo --dry-run; '}name other PATHs, or overwrite with --force",
             Exit.FINDINGS,
         )
     if args.dry_run:
