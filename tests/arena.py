@@ -68,7 +68,7 @@ def unread(name, patience):
     return {"code": 0, "out": os.pread(out, 30000, 0).decode(errors="replace")}
 for line in sys.stdin:
     order = json.loads(line)
-    if order["unread"]:
+    if order.get("unread"):
         print(json.dumps(unread(order["argv"][-1], order["timeout"])), flush=True)
         continue
     env = dict(os.environ, **order.get("env", {}))
