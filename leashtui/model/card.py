@@ -53,4 +53,5 @@ class Card(Struct, frozen=True, omit_defaults=True):
     tool: str = ""  # the agent's tool, where a hook told it
     said: str = ""  # why, in the agent's own words: theirs, never ours
     offered: bool = False  # the team may answer it too
+    done: bool = False  # a change that was seen after it happened: yes keeps it, no puts it back
     deadline: int = 0  # microseconds since the epoch after which the agent is told to come back for it; 0: it waits

@@ -15,7 +15,7 @@ import msgspec
 
 from leashtui.model.card import Card, Choice, Option
 from leashtui.model.facts import Effect, Facts
-from leashtui.model.request import Request
+from leashtui.model.request import Layer, Request
 from leashtui.model.verdict import By, Decision, Ruling, Verdict
 from leashtui.model.wire import CardGone, CardShown
 from leashtui.policy.grants import is_exact
@@ -134,13 +134,15 @@ class Desk:
 
     def _card(self, ask: str, waiting: Waiting) -> Card:
         facts, decision = waiting.facts, waiting.decision
+        done = waiting.request.layer is Layer.WATCHER
         once = "allow this address for the session" if waiting.request.host else "allow once"
+        once = "keep it as it is now" if done else once
         options = [Option("y", Choice.ONCE, once)]
-        no_wider = self._no_grant(facts, decision)
+        no_wider = "each change is asked about" if done else self._no_grant(facts, decision)
         if not no_wider:
             more = "" if is_exact(facts) else " …"
             options.append(Option("s", Choice.SESSION, f"this session: {' '.join(facts.grant_prefix)}{more}"))
-        options.append(Option("n", Choice.DENY, "deny"))
+        options.append(Option("n", Choice.DENY, "put it back as it was" if done else "deny"))
         return Card(
             id=ask,
             session=self._session,
@@ -165,6 +167,7 @@ class Desk:
             tool=waiting.request.tool,
             said=waiting.request.said,
             deadline=waiting.deadline,
+            done=done,
             offered=_for_the_team(decision),
         )
 

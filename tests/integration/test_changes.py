@@ -138,7 +138,8 @@ def test_the_agent_stands_still_until_a_no_and_finds_the_file_as_it_was(place: W
     session = begin(place, CHANGE + "tick(60)")
     card = place.one_card()
     assert card["undo"] == "a no puts it back as it was, unless it is changed once more"  # not git: it knows none
-    assert card["command"] == str(place.workspace / ".envrc")
+    assert [o["label"] for o in card["options"]] == ["keep it as it is now", "put it back as it was"]
+    assert card["done"] and card["command"] == str(place.workspace / ".envrc")
     assert "+export EVIL=1" in card["diff"] and "or somebody else" in card["consequence"]
     assert stands_still(place)
     assert (place.workspace / ".envrc").read_text() == AFTER

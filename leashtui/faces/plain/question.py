@@ -36,7 +36,8 @@ def ask(card: Card) -> list[str]:
     if alike := mixed(card.command):
         lines.append(f"  {alike}")
     many = f", {count(card.count, 'act')} like this" if card.count > 1 else ""
-    lines.append(f"  in: {visible(card.cwd)}, by {visible(card.agent)}, process {card.pid}{many}")
+    where = f"in: {visible(card.cwd)}, by {visible(card.agent)}, process {card.pid}"
+    lines.append(f"  {'seen after it happened' if card.done else where}{many}")
     for effect in card.evidence:
         words = effect.sentence or effect.verb.value
         if effect.sentence and (card.consequence + ",").startswith(effect.sentence + ","):
@@ -67,7 +68,8 @@ def _answers(card: Card, number: int) -> list[str]:
     lines = [f"  type !{number} {keys[o.choice]} : {visible(o.label)}" for o in card.options]
     if any(o.choice is Choice.SESSION for o in card.options):
         lines.append(f"  type !{number} a : the same, and in this repository for 30 days")
-    lines.append(f"  type !{number} e COMMAND : deny, and have the agent run that instead")
+    if not card.done:
+        lines.append(f"  type !{number} e COMMAND : deny, and have the agent run that instead")
     lines.append(f"  type !{number} n because WORDS : deny and tell the agent why")
     if card.severity in SEVERE:
         lines.append(f"  an approval needs a second line: !{number} yes")

@@ -127,7 +127,8 @@ class Answering:
         if self.lasting:
             label = next((o.label for o in card.options if o.choice is Choice.SESSION), "")
             return say.CONFIRM_ALWAYS.format(what=visible(label.removeprefix("this session: ")))
-        return say.CONFIRM.format(what=say.CONFIRMED[choice])
+        once = choice is Choice.ONCE and card.done
+        return say.CONFIRM.format(what=say.KEEP_SO if once else say.CONFIRMED[choice])
 
     def answer(self, card: Card, choice: Choice, feedback: str, now: float) -> None:
         """Send it; the card is gone from here until the desk says otherwise."""

@@ -76,7 +76,8 @@ def draw_whole(card: Card, look: Look, setting: Setting) -> list[Text]:
     lines += [_heading("exactly this", look), *wrap(spell(card.command, _spans(card), look), width)]
     if card.normalised and card.normalised != card.command:
         lines += [_heading("which comes to", look), *wrap(spell(card.normalised, (), look), width)]
-    lines += [_heading("where", look), *fold(f"in {card.cwd}, by {card.agent}, pid {card.pid}", width, look.text)]
+    seen = say.SEEN_AFTER.format(who=card.agent) if card.done else f"in {card.cwd}, by {card.agent}, pid {card.pid}"
+    lines += [_heading("where", look), *fold(seen, width, look.text)]
     if card.said:
         lines += [_heading(f"{one_line(card.agent, 16)} says (its words, not leash's)", look)]
         lines += fold(visible(card.said), width, look.text)
@@ -128,6 +129,8 @@ def _command(card: Card, look: Look, width: int) -> list[Text]:
 
 
 def _where(card: Card, look: Look, width: int, home: str) -> list[Text]:
+    if card.done:
+        return [one(cut(say.SEEN_AFTER.format(who=one_line(card.agent, 16)), width), look.muted)]
     cwd = card.cwd
     if home and (cwd == home or cwd.startswith(home + "/")):
         cwd = "~" + cwd[len(home) :]

@@ -29,6 +29,8 @@ def draw_details(row: Row, look: Look, width: int, stamp: Callable[[int], str]) 
     page = _Page(look, width)
     for record in row.records:
         page.record(record, stamp(record.t))
+    if row.more:
+        page.labelled("more", f"{count(row.more, 'record')} of others like it: leash log has them")
     if row.exit:
         page.labelled("ended", f"exit {row.exit}", look.refused)
     if row.inside:

@@ -17,7 +17,7 @@ class Situation:
     card, cards: what y, n and j/k are about; waiting: all that wait. listed: the timeline is to be seen. chosen: one of
     its rows is under the keys; reading: and open. files: changed files are listed in place of acts.
     granted: the chosen row gave a grant that still holds. team: the card can still be offered to people elsewhere.
-    watches: nothing is answered or changed from this face.
+    watches: nothing is answered or changed from this face. done: the card is about a change that has happened.
     """
 
     card: bool = False
@@ -37,6 +37,7 @@ class Situation:
     granted: bool = False
     team: bool = False
     watches: bool = False
+    done: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ def _granted(s: Situation) -> bool:
 
 def _answers(s: Situation) -> bool:
     return s.card and not s.watches
+
+
+def _words(s: Situation) -> bool:
+    return _answers(s) and not s.done
 
 
 def _may(s: Situation) -> bool:
@@ -89,7 +94,7 @@ KEYS = (
     Key("always", ("a",), "a", "always", "allow its like here for 30 days; shown before it is kept", _lasting),
     Key("deny", ("n",), "n", "deny", "deny it; works at once", _answers),
     Key("because", ("d",), "d", "deny, say why", "deny it and tell the agent why", _answers),
-    Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", _answers),
+    Key("edit", ("e",), "e", "edit", "deny it, and have the agent run your wording of it", _words),
     Key(
         "offer",
         ("o",),
@@ -134,6 +139,7 @@ IDS = frozenset(key.id for key in KEYS)
 _NAMED = {"/": "slash", "?": "question_mark", "[": "left_square_bracket", "]": "right_square_bracket"}
 
 
+_OF_A_CHANGE = {"once": "keep it", "deny": "put it back", "because": "put back, say why"}
 _FIXED = {"!": "exclamation_mark", "enter": "enter", "esc": "escape"}
 
 
@@ -162,7 +168,8 @@ class Keymap:
 
     def working(self, situation: Situation) -> list[Key]:
         """Rows for the footer, in order."""
-        return [k for k in self.rows if k.effect and k.works(situation)]
+        rows = [k for k in self.rows if k.effect and k.works(situation)]
+        return [replace(k, effect=_OF_A_CHANGE.get(k.id, k.effect)) for k in rows] if situation.done else rows
 
     def named(self, shown: str) -> str:
         """The name of the key behind a label, '' for one that is no label of ours."""

@@ -63,7 +63,8 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
         return _wrapped(say.TOLD.format(what=setting.told), look.strong, width)
     if setting.focused and setting.confirming is not None:
         label = next((visible(o.label) for o in card.options if o.choice is Choice.SESSION), "")
-        what = "run it once" if setting.confirming is Choice.ONCE else label or "allow it for this session"
+        once = say.KEEP_SO if card.done else say.CONFIRMED["once"]
+        what = once if setting.confirming is Choice.ONCE else label or say.CONFIRMED["session"]
         what = label.replace(say.SESSION, say.LASTING, 1) if setting.lasting else what
         first, *rest = _wrapped(what, look.strong, width - 4, _SAVED)  # what will pass unasked is read before it does
         lines.append(Text(end="").append(" ! ", look.key).append(" ").append_text(first))
@@ -81,7 +82,9 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
     elif card.approvers > 1:
         lines.append(one(cut(say.HOW_MANY.format(count=card.approvers), width), look.strong))
     if Choice.ONCE in offered:
-        keys.append(_key(shown("once"), say.ONCE + (", then !" if second else ""), approving, look))
+        keys.append(
+            _key(shown("once"), (say.KEEP if card.done else say.ONCE) + (", then !" if second else ""), approving, look)
+        )
     if Choice.SESSION in offered:
         label = visible(offered[Choice.SESSION].label) or say.SESSION
         first, *rest = _wrapped(label, look.text, width - 4)  # what will pass unasked is not cut at its first words
@@ -92,9 +95,10 @@ def draw_keys(card: Card, look: Look, setting: Setting, width: int, *, second: b
         keys.append(_key(shown("always"), say.ALWAYS, approving, look))
     lines += _flowed(keys, width)
     keys = []
-    because = say.DENY_BECAUSE if width >= _ROOMY else say.BECAUSE
-    for action, words in (("deny", say.DENY), ("because", because), ("edit", say.EDIT_KEY), ("view", "more")):
-        if setting.watches and action != "view":
+    because = say.DENY_BECAUSE if width >= _ROOMY and not card.done else say.BECAUSE
+    no = say.PUT_BACK if card.done else say.DENY
+    for action, words in (("deny", no), ("because", because), ("edit", say.EDIT_KEY), ("view", "more")):
+        if (setting.watches and action != "view") or (card.done and action == "edit"):
             continue
         keys.append(_key(shown(action), words, live, look))
     lines += _flowed(keys, width)

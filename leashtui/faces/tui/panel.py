@@ -159,6 +159,7 @@ class Panel:
             frozen=self.frozen,
             filtered=self.query is not None,
             watches=self.watches,
+            done=card is not None and card.done,
         )
 
     def working(self, now: float) -> list[Key]:

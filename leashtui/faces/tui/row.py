@@ -15,6 +15,7 @@ class Row:
     """One line. kind: allow|deny|ask|gone|note|file|folder|alarm|quiet: its mark and style. records: what made it.
 
     inside: what the act started and nobody was asked about, oldest first. exit: its exit code, where it failed.
+    times: acts of one card, each held and answered. more: records of those that are only in the journal.
     """
 
     seq: int
@@ -26,3 +27,5 @@ class Row:
     records: list[Record] = field(default_factory=list)
     inside: list[Record] = field(default_factory=list)
     exit: int = 0
+    times: int = 1
+    more: int = 0

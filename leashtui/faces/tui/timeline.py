@@ -46,6 +46,8 @@ _TEXT = 400
 
 _INSIDE = 500
 """Folded records that one row keeps; more are only counted by the journal."""
+_ALIKE = 60
+"""Records of one card that its row keeps."""
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh"})
 _HOSTS = _SHELLS | {"tmux", "screen", "ssh", "script", *registry.names()}
 
@@ -121,9 +123,12 @@ class Timeline:
                 return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
             case Asked(card=card):
                 self.asked += 1
-                self._asks.setdefault(card.id, []).append(record.id)
+                decided = self._pending.pop(card.act, None) or self._pending.pop(record.parent, None)
                 made = row("ask", "ask", brief(card.command), card.id)
-                if (decided := self._pending.pop(card.act, None) or self._pending.pop(record.parent, None)) is not None:
+                if self._joins(made, record, decided):
+                    return None
+                self._asks.setdefault(card.id, []).append(record.id)
+                if decided is not None:
                     made.records.append(decided)
                     self._acts[decided.id] = record.id
                 return made
@@ -180,6 +185,21 @@ class Timeline:
         given = (r.event.grant for r in row.records if isinstance(r.event, GrantAdded | Answered)) if row else ()
         return next((grant for grant in given if grant in self.grants), "")
 
+    def _joins(self, row: Row, record: Record, decided: Record | None) -> bool:
+        """Whether a request shares the row of those that wait with its card and words: a flood is one row."""
+        waiting = self._asks.get(row.tail, [])
+        first = waiting[-1] if waiting else ""
+        found = self._rows.get(first)
+        if found is None or found.text != row.text or found.kind != row.kind:
+            return False
+        found.times += 1
+        found.tail = f"{row.tail} x{found.times}"
+        _keep(found, *([decided] if decided else []), record)
+        if decided is not None:
+            self._acts[decided.id] = first
+        waiting.append(first)
+        return True
+
     def _asked(self, ask: str, act: str) -> str:
         """The record that asked about an act, '' where there is none; several like it may share one card."""
         asked = self._asks.get(ask, [])
@@ -218,9 +238,22 @@ class Timeline:
         found = self._rows.get(self._asked(event.ask, record.parent))
         if found is None:
             return row(kind, word, event.ask, tail)
-        found.kind, found.word, found.tail = kind, word, one_line(tail, 40)
-        found.records.append(record)
+        _keep(found, record)
+        if withdrawn and found.times > 1:  # this one is gone; the others have, or will get, their answer
+            found.times -= 1
+            found.tail = f"{event.ask} x{found.times}" if found.kind == "ask" else found.tail
+            return None
+        times = f" x{found.times}" if found.times > 1 else ""
+        found.kind, found.word, found.tail = kind, word, one_line(tail, 40) + times
         return None
+
+
+def _keep(row: Row, *records: Record) -> None:
+    """What a row is made of; of a flood only its beginning."""
+    if len(row.records) < _ALIKE:
+        row.records += records
+    else:
+        row.more += len(records)
 
 
 def _hosts(record: Record) -> bool:

@@ -67,6 +67,17 @@ def test_every_card_fits_and_keeps_its_keys(card: Card, width: int, height: int,
             assert ("ctrl+] to answer" in shown) == (state == "agent")
 
 
+def test_of_a_change_that_has_happened_it_offers_to_keep_it_or_to_put_it_back() -> None:
+    card = force_push(command="/w/.envrc", cwd="/", done=True, severity=Severity.HIGH)
+    shown = text(card, ready=True)
+    for words in ("keep it, then !", "put it back", "seen after it happened; by claude or somebody else"):
+        assert words in shown
+    for words in ("once", "deny ", "edit", "in /"):
+        assert words not in shown
+    assert "pid" not in "\n".join(line.plain for line in draw_whole(card, LOOK, Setting(width=58)))
+    assert "keep it as it is now" in text(card, confirming=Choice.ONCE)
+
+
 def test_what_a_newcomer_reads() -> None:
     shown = text(force_push(), home="/home/ada", waited=12.0)
     for words in (

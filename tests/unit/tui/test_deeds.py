@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
-from tui_desk import NOON, a_morning, install, recorded, welcome
+from tui_desk import NOON, a_morning, force_push, install, recorded, welcome
 
 from leashtui.faces.tui.deeds import Palette
 from leashtui.faces.tui.keys import KEYS, Keymap, Situation
@@ -63,6 +63,16 @@ def test_always_shows_what_first_and_is_kept_only_once_it_was_granted() -> None:
     assert person.panel.hint(person.at) == "r1 holds here for 30 days: leash grants lists it"
     hear(1, ["leash: it is not in force any more"])
     assert person.panel.hint(person.at) == "leash: it is not in force any more"
+
+
+def test_a_change_that_has_happened_is_kept_or_put_back_and_has_no_other_wording() -> None:
+    person = Person(force_push(command="/w/.envrc", done=True))
+    footer = {key.id: key.effect for key in person.panel.working(person.at)}
+    assert (footer["once"], footer["deny"]) == ("keep it", "put it back") and "edit" not in footer
+    person.press("e")
+    assert person.panel.editor is None
+    person.press("y", "!")
+    assert person.answers() == [(Choice.ONCE, "")]
 
 
 def test_allowed_for_the_session_alone_is_not_kept() -> None:

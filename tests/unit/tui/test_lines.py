@@ -101,6 +101,26 @@ def test_a_withdrawn_ask_is_never_called_a_denial() -> None:
     assert timeline.refused == 0
 
 
+def test_a_flood_of_one_act_is_one_row_that_counts() -> None:
+    timeline = Timeline()
+    held = [replace(decided("git push --force origin main"), verdict=None) for _ in range(600)]
+    asked = [event for act in held for event in (act, Asked(replace(force_push(), act="")))]
+    messages = recorded(asked)
+    for message in messages:
+        timeline.add(message)
+    (row,) = timeline.rows()
+    assert (row.word, row.tail, timeline.asked) == ("ask", "L-12 x600", 600)
+    assert len(row.records) < 100 and len(row.records) + row.more == 1200
+    no = Answered("L-12", Verdict(Ruling.DENY, By.PERSON, who="ada"))
+    gone = Answered("L-12", Verdict(Ruling.DENY, By.WITHDRAWN))
+    answers = recorded([*asked, gone, *[no] * 599])[1200:]
+    acts = [m.record.id for m in messages[::2]]
+    for message, act in zip(answers, acts, strict=True):
+        timeline.add(replace(message, record=replace(message.record, parent=act)))
+    assert [(r.word, r.tail) for r in timeline.rows()] == [("deny", "ada 0:00 x599")]
+    assert timeline.refused == 599
+
+
 def test_what_hooks_tell_and_tickets_are_said_in_words() -> None:
     timeline = Timeline()
     for message in recorded([AgentTold("prompt", text="mend the tests"), Ticketed("L-12", "d")]):
