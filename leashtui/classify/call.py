@@ -6,7 +6,7 @@ goes into the ledger with the span of the command that caused it.
 
 from __future__ import annotations
 
-from leashtui.classify import standing, touch
+from leashtui.classify import runs, standing, touch
 from leashtui.classify.aims import AIMED, aim_of
 from leashtui.classify.ledger import Ledger, Span
 from leashtui.classify.machine import WITHIN, Machine
@@ -212,7 +212,7 @@ class Call:
         if path in ("-", "/dev/stdin"):
             self.judge_source("", self.stdin.taint & ~Taint.LOCAL)
             return Place.NONE
-        return touch.run_file(self.machine, self.state, path, self.span, what)
+        return runs.run_file(self.machine, self.state, path, self.span, what)
 
     def path(self, word: str) -> str:
         """The absolute path of a word, '' when unknown."""

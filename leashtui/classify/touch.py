@@ -10,24 +10,32 @@ from leashtui.classify.content import judge_content
 from leashtui.classify.lasting import judge_lasting
 from leashtui.classify.ledger import Span
 from leashtui.classify.machine import Machine
+from leashtui.classify.owning import (
+    is_in_own_folder,
+    is_missing,
+    is_new_dotenv,
+    is_ours,
+    is_own,
+    is_own_secret,
+    means_own,
+    regenerable,
+    wrote_out,
+)
 from leashtui.classify.patterns import lazy
 from leashtui.classify.places import (
     START_UP,
     SYSTEM_DIRS,
-    TEMPS,
     VITAL_FILES,
     covered_folder,
     is_disk,
     is_git_data,
-    is_installed,
-    is_of,
     is_within,
     matches_top,
 )
 from leashtui.classify.secrets import has_secret_value
 from leashtui.classify.standing import place, really, short, target
 from leashtui.classify.state import State
-from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, bare, is_fixed, is_pattern, show
+from leashtui.classify.values import NOTHING, STAR, UNKNOWN, Stream, Taint, is_fixed, is_pattern, show
 from leashtui.model.facts import Place, Severity, Verb
 from leashtui.model.request import Mode
 
@@ -77,7 +85,7 @@ def read(
             span,
         )
         return Stream(Taint.LOCAL, None, show(path))
-    if where is Place.SECRET and _wrote_out(machine, path):
+    if where is Place.SECRET and wrote_out(machine, path):
         where = Place.SOURCE
     secret = where is Place.SECRET or (recursive and word[:1] != UNKNOWN and _holds_secrets(path, machine))
     if secret:
@@ -186,7 +194,7 @@ def write(
     judge_lasting(machine, real, content, span)
     judge_content(machine, real, where, content, span)
     fresh = where is Place.SECRET and not content.taint & Taint.SECRET and real.rpartition("/")[2] not in START_UP
-    if fresh and (_is_new_dotenv(machine, real) or _is_in_own_folder(machine, real)):
+    if fresh and (is_new_dotenv(machine, real) or is_in_own_folder(machine, real)):
         ledger.add(Verb.WRITE, show(real), Place.SOURCE, f"makes {shown}, which was not there", span)
         return
     grade = Severity.LOW
@@ -205,28 +213,10 @@ def write(
     ledger.add(Verb.WRITE, show(real), where, f"{what} {shown}", span, grade)
 
 
-_DOTENV = lazy(r"\.env(?:\.[\w.-]+)?$")
-
-
-def _is_new_dotenv(machine: Machine, path: str) -> bool:
-    """Whether a project's `.env` is made where there is none, or is of the session's making: nobody's secret."""
-    name = path.rpartition("/")[2]
-    if not is_fixed(path) or not _DOTENV.match(name) or not is_within(path, machine.setting.workspace.root):
-        return False
-    return machine.setting.probe.exists(path) is False or machine.setting.probe.made(path)
-
-
 def _own_program(machine: Machine, path: str, how: str, span: Span) -> None:
     machine.ledger.sign("guard_tamper")
     sentence = f"{how} what leash needs: {short(machine, path)}"
     machine.ledger.add(Verb.GUARD_TOUCH, show(path), Place.GUARD, sentence, span, Severity.CRITICAL)
-
-
-def is_own(word: str, path: str) -> bool:
-    """Whether a word came out of looking for leash's program, or is where programs of that name stand."""
-    folder, _, name = path.rpartition("/")
-    found = getattr(word, "taint", 0) & Taint.GUARD
-    return bool(found) or (folder.endswith("/bin") and name in ("leash", "leashtui", "leashd"))
 
 
 def delete(
@@ -296,17 +286,17 @@ def delete(
             recursive=recursive,
         )
         return
-    if is_ours(machine, real, where) or (where is Place.SECRET and _is_own_secret(machine, real)):
+    if is_ours(machine, real, where) or (where is Place.SECRET and is_own_secret(machine, real)):
         # a write, not a removal: what else may lie there when it comes to that is judged name by name
         where = Place.SOURCE if where is Place.SECRET else where
         whose = "which is not there" if machine.setting.probe.exists(real) is False else "which this session made"
         ledger.add(Verb.WRITE, show(real), where, f"{how} {shown}, {whose}", span)
         return
-    if machine.is_ahead and (UNKNOWN in real or _is_missing(machine, real)):
+    if machine.is_ahead and (UNKNOWN in real or is_missing(machine, real)):
         return  # what lies there when its program starts is judged then
-    if is_pattern(real) and _means_own(machine, real, where):
+    if is_pattern(real) and means_own(machine, real, where):
         return  # its program is judged by the names that the pattern comes to
-    if _regenerable(machine, real, where):
+    if regenerable(machine, real, where):
         ledger.add(
             Verb.DELETE,
             show(real),
@@ -330,47 +320,6 @@ def delete(
     )
 
 
-def is_ours(machine: Machine, path: str, where: Place) -> bool:
-    """Whether what lies there is the session's own work, as far as the guard of its files knows."""
-    own = where in (Place.SOURCE, Place.GENERATED, Place.CI, Place.LOCKFILE)
-    return own and is_fixed(path) and machine.setting.probe.made(path)
-
-
-def _is_in_own_folder(machine: Machine, path: str) -> bool:
-    """Whether a file that looks like a key would lie in a folder that the session made, with all that is in it."""
-    folder, probe = path.rpartition("/")[0], machine.setting.probe
-    tops = (machine.setting.workspace.root, *TEMPS, *machine.setting.workspace.temps)
-    inside = is_fixed(path) and any(is_within(folder, top) and folder != top for top in tops)
-    return inside and bool(probe.exists(folder)) and probe.made(folder)
-
-
-def _is_missing(machine: Machine, path: str) -> bool:
-    """Whether nothing lies at a path outside the workspace; inside it that is the session's to make and remove."""
-    within = is_within(path, machine.setting.workspace.root)
-    return not within and is_fixed(path) and machine.setting.probe.exists(path) is False
-
-
-def _means_own(machine: Machine, path: str, where: Place) -> bool:
-    """Whether a pattern stands for nothing yet, or for what the session made, in a text whose programs are judged."""
-    folder, _, last = path.rpartition("/")
-    if not machine.is_ahead or not is_fixed(folder) or UNKNOWN in last:
-        return False
-    names = machine.setting.probe.names(f"{folder}/{bare(last)}")
-    return names is not None and all(is_ours(machine, name, where) for name in names)
-
-
-def _wrote_out(machine: Machine, path: str) -> bool:
-    """Whether a file of the project holds what this session wrote out in a command: it tells it nothing new."""
-    return is_within(path, machine.setting.workspace.root) and machine.setting.handiwork.is_known(
-        path, machine.setting.probe
-    )
-
-
-def _is_own_secret(machine: Machine, path: str) -> bool:
-    """Whether a key or `.env` of the project was made by the session: to remove it takes nothing from anybody."""
-    return is_fixed(path) and is_within(path, machine.setting.workspace.root) and machine.setting.probe.made(path)
-
-
 def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
     """A tool that keeps versions puts another one in place: a write all the same, where it steers programs."""
     path = target(machine, state, word)
@@ -379,77 +328,6 @@ def judge_path(machine: Machine, state: State, word: str, span: Span) -> None:
         machine.ledger.sign("guard_tamper")
     if where in (Place.GUARD, Place.HOOK, Place.AGENT_CONFIG):
         machine.ledger.add(Verb.WRITE, show(path), where, f"replaces {short(machine, path)}", span, Severity.HIGH)
-
-
-def _regenerable(machine: Machine, path: str, where: Place) -> bool:
-    """Whether what is removed can be made again: its name says so, and git does not track it."""
-    if where is not Place.GENERATED:
-        return where is Place.HOME and path.startswith(machine.setting.workspace.settled)
-    return not (is_fixed(path) and machine.setting.probe.tracked(path) is True)
-
-
-def run_file(machine: Machine, state: State, word: str, span: Span, what: str = "runs") -> Place:
-    """A file is executed or loaded as code."""
-    path = target(machine, state, word)
-    where = place(machine, path)
-    known = state.files.get(path)
-    ledger = machine.ledger
-    if known is not None and known.taint & Taint.DECODED:
-        ledger.sign("obfuscated")
-    if known is None:
-        known = next((s for p, s in state.files.items() if s.taint & Taint.FETCHED and path.startswith(p + "/")), None)
-    if known is not None and known.taint & (Taint.FETCHED | Taint.SOCKET):
-        ledger.sign("pipe_to_shell")
-        ledger.add(
-            Verb.RUN_FETCHED, show(path), where, f"runs {short(machine, path)}, which came from the network", span
-        )
-        return where
-    if path.startswith("/memfd:") or path.endswith(" (deleted)"):
-        where = Place.TEMP  # it has no file, or none any more, that anybody could look at
-    elif _is_installed(machine, path):
-        ledger.add(Verb.EXEC, show(path), Place.NONE, f"{what} {short(machine, path)}", span)
-        return Place.NONE
-    if where is Place.TEMP and machine.setting.handiwork.holds(path, state.files.get(path), machine.setting.probe):
-        sentence = f"{what} {short(machine, path)}, which this session wrote"
-        ledger.add(Verb.EXEC, show(path), Place.GENERATED, sentence, span)
-        return Place.GENERATED
-    if where is Place.TEMP:
-        ledger.sign("outside")
-        ledger.add(
-            Verb.EXEC,
-            show(path),
-            where,
-            f"{what} {short(machine, path)}, a file in a temporary folder",
-            span,
-            Severity.HIGH,
-        )
-    elif where is Place.UNKNOWN:
-        if machine.setting.mode is Mode.SHIM:
-            ledger.add(
-                Verb.EXEC,
-                show(path),
-                where,
-                f"{what} a program whose name is known only when it runs",
-                span,
-                Severity.MEDIUM,
-            )
-        machine.partial()
-    elif where in (Place.DEVICE, Place.SECRET, Place.PROC) or (where is Place.NONE and path.startswith("/dev/")):
-        machine.partial()
-    else:
-        ledger.add(Verb.EXEC, show(path), where, f"{what} {short(machine, path)}", span)
-    return where
-
-
-def _is_installed(machine: Machine, path: str) -> bool:
-    """Whether an installed program runs. A link to one is as good where its start is judged again, by its target."""
-    setting = machine.setting
-    if is_installed(path, setting.workspace, setting.home) or is_of(path, setting.package):
-        return True
-    if setting.mode is not Mode.KERNEL or not is_fixed(path):
-        return False
-    real = setting.probe.real(path)
-    return real != path and is_installed(real, setting.workspace, setting.home)
 
 
 def leaks(content: Stream) -> bool:

@@ -29,10 +29,11 @@ from leashtui.supervisor.duties import Duties
 from leashtui.supervisor.endings import Ending, Told
 from leashtui.supervisor.feeding import is_fed, text_of_input
 from leashtui.supervisor.limits import Limits
+from leashtui.supervisor.ruling import Rules
 from leashtui.supervisor.taint import WEB, Taint
 from leashtui.supervisor.tickets import handed_over
 from leashtui.words.consequence import consequence
-from leashtui.words.refusal import REFUSED_BEFORE, approved_late, refusal, ticket
+from leashtui.words.refusal import approved_late, refusal, ticket
 
 _OUTWARD = frozenset(
     {
@@ -120,12 +121,9 @@ class Mediator:
         self._acts = acts
         self._breaker = breaker
         self._grant = grant
-        self._can_ask = can_ask
         self._clock = clock
         self._timer = timer
         self._broken = broken
-        self._posture = posture
-        self._reachable = reachable
         self._limits = limits or Limits()
         self._follow = follow
         self._scripts = scripts
@@ -133,6 +131,7 @@ class Mediator:
         self._currency = Currency(self._judged, decider, scripts)
         self._taint = taint or Taint()
         self._duties = duties or Duties()
+        self._rules = Rules(acts, breaker, desk, self._duties, posture=posture, can_ask=can_ask, reachable=reachable)
         self._changed: dict[str, set[str]] = {}
         self.counts = {"acts": 0, "asked": 0, "refused": 0, "withdrawn": 0}
 
@@ -167,8 +166,8 @@ class Mediator:
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
-        covered = asks and self._is_covered(request, facts, parent)
-        verdict = self._rule(request, decision, facts, covered=covered)
+        covered = asks and self._rules.is_covered(request, facts, parent)
+        verdict = self._rules.rule(request, decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
         elif asks and (
@@ -185,7 +184,7 @@ class Mediator:
         repeats = self._limits.tickets.refused(digest) if self._limits.tickets and digest and verdict is None else None
         verdict = verdict or repeats
         if verdict is not None and verdict.ruling is Ruling.ALLOW:
-            verdict = self._dutiful(verdict, decision, facts)
+            verdict = self._rules.dutiful(verdict, decision, facts)
         event = Decided(
             request=request,
             facts=facts,
@@ -279,63 +278,6 @@ class Mediator:
             self._broken(why)
         reply(Verdict(Ruling.DENY, By.TICKET, text, "", waiting.act, tuple(p.id for p in waiting.decision.policies)))
 
-    def _is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
-        """Whether a person approved this already, or an exec that was allowed said it would do it."""
-        if request.layer is Layer.MCP:
-            return parent is not None and parent.answered
-        same = parent is not None and self._acts.is_same(parent, request)
-        if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
-            return True
-        if self._acts.made_itself(request, facts) or self._acts.led_on(request, facts):
-            return True
-        if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):
-            return True
-        return self._acts.foresaw(request, facts)
-
-    def _dutiful(self, verdict: Verdict, decision: Decision, facts: Facts) -> Verdict:
-        """The same verdict once what policies oblige to before the act was done; a denial when it could not be."""
-        why = self._duties.before(decision, facts)
-        if not why:
-            return verdict
-        text = refusal(by=By.ERROR, what=consequence(facts, decision.policies), why=why)
-        return Verdict(Ruling.DENY, By.ERROR, text, "", verdict.act, verdict.policies)
-
-    def _rule(self, request: Request, decision: Decision, facts: Facts, *, covered: bool) -> Verdict | None:
-        """The verdict that needs no person, or None when one must be asked.
-
-        Who may start a session, and in which posture, holds in a session that only observes too.
-        """
-        policies = tuple(p.id for p in decision.policies)
-        observes = self._posture is Posture.OBSERVE and request.action is not Action.SESSION_START
-        if observes and decision.outcome is not Outcome.ALLOW and not decision.errors:
-            return Verdict(Ruling.ALLOW, By.OBSERVED, policies=policies)
-        if "team-store" in decision.obligations and decision.outcome is not Outcome.DENY and not self._reachable():
-            why = "a policy lets it happen only while the team store can be reached, and it cannot be reached now"
-            what = consequence(facts, decision.policies)
-            return Verdict(Ruling.DENY, By.POLICY, refusal(by=By.POLICY, what=what, why=why), policies=policies)
-        if decision.outcome is Outcome.ALLOW:
-            return Verdict(Ruling.ALLOW, By.GRANT if decision.released else By.POLICY, policies=policies)
-        if covered:
-            return Verdict(Ruling.ALLOW, By.COVERED, policies=policies)
-        by = By.ERROR if decision.errors else By.POLICY
-        why = ""
-        if decision.outcome is Outcome.ASK:
-            if self._posture is Posture.LOCKDOWN:
-                by, why = By.POLICY, "this session is in lockdown, so what would be asked is refused"
-            elif self._breaker.open(facts):
-                by, why = By.LOCK, REFUSED_BEFORE
-            elif not self._can_ask():
-                by = By.NOBODY
-            elif self._desk.full():
-                by, why = By.LOCK, "too many acts wait for an answer already"
-            else:
-                return None
-        elif decision.errors:
-            why = decision.errors[0]
-        what = consequence(facts, decision.policies)
-        text = refusal(by=by, what=what, why=why, policies=decision.policies)
-        return Verdict(Ruling.DENY, by, text, policies=policies)
-
     def _settle(
         self, waiting: Waiting, verdict: Verdict, choice: Choice | None, face: str, act: Act, reply: Reply
     ) -> None:
@@ -346,7 +288,7 @@ class Mediator:
             text = refusal(by=By.ERROR, what=consequence(waiting.facts, waiting.decision.policies), why=why)
             verdict, choice = Verdict(Ruling.DENY, By.ERROR, text, "", waiting.act), None
         elif verdict.ruling is Ruling.ALLOW:
-            verdict = self._dutiful(verdict, waiting.decision, waiting.facts)
+            verdict = self._rules.dutiful(verdict, waiting.decision, waiting.facts)
             choice = choice if verdict.ruling is Ruling.ALLOW else None
         granted: GrantAdded | None = None
         try:
@@ -410,13 +352,13 @@ class Mediator:
             outcome = self._decider.decide(request, facts).outcome
         except Exception:  # noqa: BLE001 - whoever asks then meets the same, and is refused for it
             return True
-        if outcome is not Outcome.ASK or self._posture is Posture.OBSERVE:
+        if outcome is not Outcome.ASK or self._rules.posture is Posture.OBSERVE:
             return False
-        return not self._is_covered(request, facts, self._acts.find(request))
+        return not self._rules.is_covered(request, facts, self._acts.find(request))
 
     def enforce(self, posture: Posture) -> None:
         """Answer acts so from now on."""
-        self._posture = posture
+        self._rules.posture = posture
 
     def read(self) -> None:
         """A page from the web came before the model by a tool of the agent's own."""

@@ -443,7 +443,7 @@ def test_what_needs_the_team_store_is_refused_without_it(command: str) -> None:
     assert world.verdicts[-1].ruling is Ruling.DENY
     assert "only while the team store can be reached" in world.verdicts[-1].feedback
     assert world.shown == []
-    world.mediator._reachable = lambda: True
+    world.mediator._rules._reachable = lambda: True
     world.submit(command, 2)
     assert (world.verdicts[-1].ruling is Ruling.ALLOW) is (command == "ls")
     assert bool(world.shown) is (command != "ls")
