@@ -14,30 +14,21 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from leashtui.faces import ahead as early
+from leashtui.faces.facing import CRASHES, DETACHED, GAVE_UP, GONE, Face, launch, stands_still
 from leashtui.faces.outer import OuterTerminal
 from leashtui.supervisor import warden
 
-DETACHED = 10
-"""Exit code of a face that the person left on purpose."""
-GONE = 4
-"""Exit code of a face that lost its supervisor."""
-GAVE_UP = 130
-"""Exit code of a face whose person did not wait for the session (Ctrl-C)."""
 FAILED = 125
 
 _LEFT = (0, GONE, DETACHED)
-_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _HEARD = (signal.SIGCHLD, signal.SIGCONT, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE})
-"""How a face dies whose native engine met bytes it cannot bear; the last try is drawn without it."""
 _FACE_LEAVES = 10.0
 _FACE_OBEYS = 2.0
 _FACE_STOPS = 1.0
@@ -45,20 +36,6 @@ _FACE_HEARS = 0.3
 _WARDEN_ENDS = 10.0
 _NEWS = 2.0
 """Seconds in which the end of the session must follow a face that left because it saw the end."""
-
-
-class Face(NamedTuple):
-    """command: from the session's directory to the face's command line. paints: it uses escape sequences.
-
-    Where the tier needs a code, `--code-fd N` is added: a descriptor to read it from. safe: what is added for a face
-    that crashed before. waits: the command line and options of a face that is shown at once, and told through a door
-    (`--door N`) which session it is for; () where a face has to know it before.
-    """
-
-    command: Callable[[str], Sequence[str]]
-    paints: bool
-    safe: Sequence[str] = ()
-    waits: tuple[Sequence[str], Sequence[str]] | tuple[()] = ()
 
 
 class Keeper:
@@ -252,7 +229,7 @@ class Keeper:
             return
         self._suspending = True
         if self._face_pid:
-            self._face_stopped = _stands_still(self._face_pid)
+            self._face_stopped = stands_still(self._face_pid)
             if not self._loop(lambda: self._face_stopped or not self._face_pid, patience) and self._face_pid:
                 os.kill(self._face_pid, signal.SIGTSTP)
             obeyed = self._loop(lambda: self._face_stopped or not self._face_pid, _FACE_STOPS)
@@ -324,19 +301,7 @@ class Keeper:
     def _show_face(self) -> None:
         if self._face is None or self._end is not None:
             return
-        parent = os.getpid()
-        command, fds = list(self._face.command(self._directory)), []
-        if self._crashes > 1:
-            command += self._face.safe
-        if self._code:
-            fds = [_sealed(self._code)]
-            command += ["--code-fd", str(fds[0])]
-        drawn_on = 1 if self._face.paints and early.onto_terminal() else None
-        process = subprocess.Popen(command, pass_fds=fds, stderr=drawn_on, preexec_fn=lambda: _die_with(parent))
-        process.returncode = 0  # reaped by our own waitpid
-        for fd in fds:
-            os.close(fd)
-        self._face_pid = process.pid
+        self._face_pid = launch(self._face, self._directory, self._code, crashed=self._crashes > 1)
         self._tell(face="here")
 
     def _face_ended(self, code: int) -> None:
@@ -432,29 +397,5 @@ class Keeper:
             print(f"leash: {text}", file=sys.stderr, flush=True)
 
 
-def _sealed(text: str) -> int:
-    """A descriptor from which `text` and a newline can be read, and nothing on any disk."""
-    fd = os.memfd_create("code")
-    os.write(fd, text.encode() + b"\n")
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
 def _noted(*_: object) -> None:
     """A signal's handler that does nothing: the signal is read from the wakeup descriptor."""
-
-
-def _stands_still(pid: int) -> bool:
-    """Whether a child of ours is stopped already."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False
-
-
-def _die_with(parent: int) -> None:
-    """In the face, before its exec: a face without a keeper would fight the shell for the terminal."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(FAILED)

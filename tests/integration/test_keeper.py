@@ -20,7 +20,8 @@ import pytest
 
 KEEPER = """
 import json, sys
-from leashtui.faces.keeper import Face, Keeper
+from leashtui.faces.facing import Face
+from leashtui.faces.keeper import Keeper
 spec = json.load(open(sys.argv[1]))
 panel = lambda directory: [sys.executable, "-I", "-c", spec["face"], directory, spec["tmp"]]
 waits = ([sys.executable, "-I", "-c", spec["waits"], spec["tmp"]], ["--leader", "x"]) if spec["waits"] else ()

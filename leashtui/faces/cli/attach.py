@@ -15,7 +15,7 @@ from leashtui.faces.cli.call import ask_code
 from leashtui.faces.cli.options import add_face
 from leashtui.faces.cli.run import choose_face, face_of
 from leashtui.faces.cli.sessions import choose, directory_of, live_sessions
-from leashtui.faces.keeper import CRASHES, DETACHED, GONE
+from leashtui.faces.facing import CRASHES, DETACHED, GONE
 from leashtui.faces.outer import OuterTerminal
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir

@@ -22,7 +22,8 @@ from leashtui.agents.registry import adapter_for, names, nearest
 from leashtui.faces.ahead import PANEL, SUPERVISOR
 from leashtui.faces.cli import beside, options, workspace
 from leashtui.faces.cli.nesting import one_is_enough, outer_session
-from leashtui.faces.keeper import Face, Keeper
+from leashtui.faces.facing import Face
+from leashtui.faces.keeper import Keeper
 from leashtui.model.errors import Exit, LeashError
 from leashtui.stores.directories import config_dir, runtime_dir, state_dir
 from leashtui.supervisor.config import Config, load
