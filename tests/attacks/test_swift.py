@@ -52,6 +52,14 @@ TRIES = {
     "work by a folder exchanged": "warm('node_modules/r', 'py'); clear('node_modules/r', 'py');"
     " os.rename('node_modules/r', 'node_modules/r2'); os.symlink('../src', 'node_modules/r');"
     " gone('node_modules/r/app.py')",
+    "work by a link beside folders that may be emptied": "warm('node_modules/t/a', 'py');"
+    " clear('node_modules/t/a', 'py'); warm('node_modules/t/b', 'py'); clear('node_modules/t/b', 'py');"
+    " os.symlink('../../src', 'node_modules/t/c');"
+    " gone('node_modules/t/c/app.py')",
+    "work in a folder that comes below such a one": "warm('node_modules/u/a', 'py');"
+    " clear('node_modules/u/a', 'py');"
+    " os.makedirs('node_modules/u/b/c'); os.rmdir('node_modules/u/b/c'); os.rename('src', 'node_modules/u/b/c');"
+    " gone('node_modules/u/b/c/app.py')",
     "a hook under a name that was its own": "warm('j', 'o'); os.rename('j/warm0.o', 'j/old.o');"
     " os.symlink('../.git/hooks/post.md', 'j/warm0.o'); put('j/warm0.o')",
     "a hook where a folder of its own was": "warm('m', 'o'); os.rename('m', 'm2'); os.symlink('.git/hooks', 'm');"
@@ -262,16 +270,52 @@ print("|".join(say))
 """
 
 
+TREES = """
+say, top, shut = [], "node_modules/tree", getattr(os, sys.argv[1].replace("unlink", "rmdir"))
+def tried(act, *words):
+    try:
+        act(*words); say.append("0")
+    except OSError as error:
+        say.append(str(error.errno))
+here = os.getcwd()
+for turn in range(3):
+    for n in range(12):
+        one = f"{here}/{top}/p{n}/lib/deep"
+        tried(os.mkdir, one); tried(os.mkdir, one + "/"); tried(os.mkdir, f"{here}/{top}/none{n}/../p{n}")
+        os.makedirs(one); tried(os.mkdir, one)
+        for name in ("a.js", "b.d.ts", "LICENSE", ".npmrc2"):
+            put(f"{one}/{name}", name); put(f"{here}/{top}/p{n}/{name}", name)
+        tried(os.mkdir, f"{one}/a.js/x"); tried(os.mkdir, f"{one}/a.js/x/y"); tried(os.mkdir, f"{one}/new{n}/")
+        os.symlink("nowhere", f"{one}/hang"); tried(os.mkdir, f"{one}/hang/x"); tried(os.mkdir, f"{one}/hang/x/y")
+        os.mkfifo(f"{one}/pipe"); os.symlink("../..", f"{one}/up"); tried(os.mkdir, f"{one}/up/lib/deep/z/z")
+    def empty(k):
+        for n in range(k, 12, 4):
+            for where, folders, names in os.walk(f"{here}/{top}/p{n}", topdown=False):
+                for name in names + [f for f in folders if os.path.islink(f"{where}/{f}")]: gone(f"{where}/{name}")
+                tried_here.append(len(os.listdir(where)) >= 0)
+                for name in os.listdir(where): shut(f"{where}/{name}")
+            shut(f"{here}/{top}/p{n}")
+    tried_here = []
+    threads = [threading.Thread(target=empty, args=(k,)) for k in range(4)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    say.append(str(os.listdir(f"{here}/{top}")) + str(len(tried_here)))
+print("|".join(say))
+"""
+
+
 @pytest.mark.parametrize(
-    "script", [OWN, PROBES, FOLDERS], ids=["own files", "programs that are not there", "folders made and removed"]
+    "script",
+    [OWN, PROBES, FOLDERS, TREES],
+    ids=["own files", "programs that are not there", "folders made and removed", "trees made and removed"],
 )
 def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, free: Leg) -> None:
     place.repair(place.changes())
     guarded = run(leg, script)
-    for name in ("p", "node_modules/fold"):
+    for name in ("p", "node_modules/fold", "node_modules/tree"):
         place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded == run(free, script)
-    for name in ("p", "node_modules/fold"):
+    for name in ("p", "node_modules/fold", "node_modules/tree"):
         place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded.count("|") > 8
 
@@ -330,6 +374,9 @@ def test_undo_knows_all_of_them(place: Arena) -> None:
 def test_a_workspace_among_temporary_files_is_none_of_them() -> None:
     """Every name in /tmp may be made and removed; in a workspace that lies there each is judged by what it means."""
     free = "for n in range(9): put(f'/tmp/{name}{n}', 'x'); gone(f'/tmp/{name}{n}')\n"
+    free += "os.makedirs(f'/tmp/{name}-y/a/b')\n"
+    free += "for n in range(9): put(f'/tmp/{name}-y/a/b/{n}', 'x'); gone(f'/tmp/{name}-y/a/b/{n}')\n"
+    free += "os.removedirs(f'/tmp/{name}-y/a/b')\n"
     script = WARM.replace("sys.argv[1]", "'unlink'") + (
         "name = os.path.basename(os.getcwd()); top = os.getcwd()\n" + free + "os.mkdir(f'/tmp/{name}-x/')\n" + free
     )

@@ -8,6 +8,7 @@ ask anybody. Invariant: what is made here, the file guard would have made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -86,6 +87,22 @@ class Lessons:
         tape = self._tape(f"{folder}/{name}")
         self.swift.learn(folder, fd, every=every, kind=kind, tape=tape, deep=deep, but=sorted(lead))
 
+    def _removed_above(self, folder: str) -> None:
+        """Where the same holds for the folder above, it need not be learned once for each that lies in it."""
+        top, above = folder, os.path.dirname(folder)
+        while self._ways.knows_all(above, Action.FILE_DELETE) and not self._tape(f"{above}/x"):
+            top, above = above, os.path.dirname(above)
+        if top == folder:
+            return
+        with contextlib.suppress(OSError):
+            fd = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if os.readlink(f"/proc/self/fd/{fd}") == top:
+                    self.made(top, fd, "")
+                    self.swift.removes(top)
+            finally:
+                os.close(fd)
+
     def _came_before(self, path: str) -> bool:
         came = path in self._before
         if not came and len(self._before) >= _BEFORE:
@@ -101,6 +118,7 @@ class Lessons:
         if self._ways.knows_all(folder, Action.FILE_DELETE):
             self.made(folder, fd, "")
             self.swift.removes(folder)
+            self._removed_above(folder)
         elif self._ways.knows_all(folder):  # what the session made there it may remove
             self.made(folder, fd, "")
         elif not as_folder and (kind := self.swift.kind_of(name)) and all(map(self._ways.knows, _BOTH, (path, path))):

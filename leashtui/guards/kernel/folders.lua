@@ -10,7 +10,7 @@ local setting, names = ...
 local C = ffi.C
 local FOLDER, kind_of, kind_of_folder = names.FOLDER, names.kind_of, names.kind_of_folder
 local is_plain, is_hex = names.is_plain, names.is_hex
-local HELD, PATH, DUPFD_CLOEXEC, ROOM = setting.held, setting.path, 1030, 1024
+local HELD, PATH, DUPFD_CLOEXEC, ROOM, ENOENT = setting.held, setting.path, 1030, 1024, 2
 local text = ffi.new("char[?]", ROOM + 1)
 
 local folders, held, turn = {}, 0, 0
@@ -98,6 +98,34 @@ end
 function api.at(path)
   local folder = folders[path] or shelf(path) or below(path)
   return folder and lies_there(folder) and folder or nil
+end
+
+-- Whether every name that may be made there may be removed too, by what was judged there or above: below a folder that
+-- holds nobody's work a path means what it means beside it.
+function api.may_remove(folder)
+  if folder.removes then return true end
+  if not folder.deep or folder.any ~= 0 then return false end
+  local head, name = folder.path:match("^(.+)/([^/]+)$")
+  local above = head and folders[head]
+  if not above or not above.deep or above.any ~= 0 or above.but[name] or not is_plain(name) then return false end
+  if not lies_there(above) or not api.may_remove(above) then return false end
+  folder.removes = true
+  return true
+end
+
+-- Whether nothing leads to this path, that of a folder: the first name on the way that is not known is one that nothing
+-- bears, below a folder where every name may be.
+function api.is_cut_off(path)
+  local head, name = path:match("^(.+)/([^/]+)$")
+  while head do
+    local folder = folders[head]
+    if folder then
+      local open = folder.any and folder.deep and not folder.but[name] and is_plain(name) and lies_there(folder)
+      return open and tonumber(C.readlinkat(folder.fd, name, text, ROOM)) < 0 and ffi.errno() == ENOENT
+    end
+    head, name = head:match("^(.+)/([^/]+)$")
+  end
+  return false
 end
 
 -- From now on anything may have been moved.

@@ -57,7 +57,7 @@ local SPECIAL, PATH = setting.special, setting.path
 local NO_FOLLOW, KIND, SOCKET = 0x100, 1, 0xc000
 local EMPTY, INODE, MOUNTED = 0x1000, 0x100, 0x2000
 local kinds = ffi.new("uint16_t[128]")  -- struct statx: its mode is the fifteenth
-local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 16384, 64, 1, 0x200, 0x200
+local OWN, DEEP, CONTINUE, TRUNC, REMOVEDIR = 65536, 64, 1, 0x200, 0x200
 local numbers = setting.numbers
 local listener = setting.listener
 
@@ -268,9 +268,16 @@ local function is_there(folder, name)
   return tonumber(C.readlinkat(folder.fd, name, text, ROOM)) >= 0 or ffi.errno() == EINVAL
 end
 
+-- Who makes a folder with all above it begins below: what has nothing to lie in is made by nobody.
+local function lies_nowhere(tid, name)
+  local head = name and not boxed and name:match("^(/.+)/[^/]+$")
+  return head and folders.is_cut_off(head) and as_we_are(tid)
+end
+
 local function new_folder(tid, number, address, mode)
-  local folder, name, at = find(tid, number, read_text(tid, address))
-  if not folder then return false end
+  local called = read_text(tid, address)
+  local folder, name, at = find(tid, number, called)
+  if not folder then return lies_nowhere(tid, called) and say(ENOENT) end
   if #name > 0 and is_there(folder, name) then return as_we_are(tid) and say(EEXIST) end
   local tape = folders.note_for_folder(folder, name)
   if not tape or not as_we_are(tid) then return false end
@@ -315,7 +322,7 @@ local function removal(tid, number, address, flags)
   local path = folder.path .. "/" .. name
   local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
   if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end
-  if ours or folder.removes and is_any(folder, name) then
+  if ours or is_any(folder, name) and folders.may_remove(folder) then
     if not as_we_are(tid) or not own[path] and is_socket(folder, name) then return false end
     if C.unlinkat(at, name, flags) == 0 then
       leave(path)

@@ -8,6 +8,7 @@ says that answers may have changed, and then nothing of it is left.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -28,8 +29,8 @@ FREE = frozenset({"/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/rando
 _PATH = re.compile(r"/[A-Za-z0-9_+@%=,~./-]*")
 _OBJECTS = re.compile(r"/\.git/(?:.*/)?objects(?:/|$)")
 _LENGTH = 512
-_FEW, _MANY = 64, 512
-"""Directories that are held open: a thousand packages have some thousand of them."""
+_FEW, _MANY = 64, 4096
+"""Directories that are held open: a few hundred packages have some thousands of them."""
 _SPECIAL = os.O_PATH | os.O_DIRECTORY | 0x400000
 ENDS = (
     "bat c cc cfg cjs cmake cpp cs css csv cxx go h hh hpp htm html ico in inc ini ipynb java jpeg jpg js jsx kt less"
@@ -204,8 +205,15 @@ class Swift:
 
 
 def _room() -> int:
-    """A third of what this process may have open, which is enough for everything else."""
-    return max(_FEW, min(_MANY, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3))
+    """A third of what this process may have open, which is enough for everything else; and it may have as much open as
+    that takes. The agent is started by now: it keeps the limit that it was started with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * _MANY if hard == resource.RLIM_INFINITY else min(4 * _MANY, hard)
+    if 0 <= soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return max(_FEW, min(_MANY, soft // 3))
 
 
 def address_of(buffer: bytearray) -> int:

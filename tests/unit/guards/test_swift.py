@@ -249,6 +249,24 @@ def test_only_what_is_made_again_is_dropped_by_its_kind() -> None:
     assert taught.dropped == [(f"{ROOT}/src", "o"), ("/tmp", "*")]
 
 
+def test_what_may_be_removed_is_learned_for_all_that_lies_beside_it(tmp_path: Path) -> None:
+    taught, inner = Taught(), tmp_path / "work/node_modules/p/lib"
+    inner.mkdir(parents=True)
+    place = Workspace(str(tmp_path / "work"))
+    judge = Lanes(lambda request, reply: None, place, HOME, by_class=set(_SHORT))  # type: ignore[arg-type,return-value]
+    judge._allowed.update((action, kind) for action, kinds in _SHORT.items() for kind in kinds)
+    lessons = Lessons(taught, judge, lambda path: int(judge.is_work(path)), ())  # type: ignore[arg-type]
+    lessons.removed(str(inner), 3, "x.js")
+    top = str(tmp_path / "work/node_modules")
+    assert taught.dropped == [(str(inner), "*"), (top, "*")]
+    assert taught.deep == [str(inner), top]
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "work/node_modules").rename(moved)
+    (tmp_path / "work/node_modules").symlink_to(moved)
+    lessons.removed(str(inner), 3, "y.js")
+    assert taught.dropped[2:] == [(str(inner), "*")]
+
+
 def test_whichever_file_of_a_kind_is_made_again_each_of_that_kind_is(swift: Swift) -> None:
     """What is dropped without a word is the same for every name of the kind that `kind_of` finds in a folder."""
     judge = lanes()
