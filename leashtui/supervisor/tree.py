@@ -17,6 +17,7 @@ from leashtui.model.request import ProcessRef
 
 _ROUNDS = 50
 _DEPTH = 256
+_LINE = 4096
 
 
 class Stat(NamedTuple):
@@ -36,8 +37,11 @@ def stat_of(pid: int) -> Stat | None:
     the whole process the kernel adds up what each of its threads has used.
     """
     try:
-        with open(f"/proc/{pid}/task/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+        fd = os.open(f"/proc/{pid}/task/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fields = os.read(fd, _LINE).rpartition(b")")[2].split()
+        finally:
+            os.close(fd)
     except OSError:
         return None
     running = fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
