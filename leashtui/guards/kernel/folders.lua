@@ -61,9 +61,10 @@ local function keep(path, fd)
   return folder
 end
 
+-- Whether its path still leads there, and whoever is like us may go that way: what is held open is reached in any case.
 local function lies_there(folder)
   if folder.seen ~= turn or setting.look then
-    if link_text(folder.self) ~= folder.path then return false end
+    if link_text(folder.self) ~= folder.path or C.access(folder.path, 0) ~= 0 then return false end
     folder.seen, folder.used = turn, true
   end
   return true

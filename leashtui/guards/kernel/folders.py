@@ -1,9 +1,10 @@
 """Directories that names were found in a moment ago, still open: a thousand files in one are one way to it.
 
 Knows how to tell that a path still leads to a directory that was opened by it: the kernel names an open directory by
-the way that leads to it now, so where that is the very path, following it again would end at the same place. Refuses
-to know what lies in one. Invariant: what `open` gives lies at the real path it says at that moment; a path that leads
-through links is followed anew each time. Hazard: what was lent stays open until `tidy`, or until 64 others were asked.
+the way that leads to it now, so where that is the very path, following it again would end at the same place, unless
+somebody may no longer go that way. Refuses to know what lies in one. Invariant: what `open` gives lies at the real path
+it says at that moment; a path that leads through links is followed anew each time. Hazard: what was lent stays open
+until `tidy`, or until 64 others were asked.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Folders:
         """(descriptor that only names the directory, its real path, whether it stays ours). Raises OSError."""
         fd = self._known.get(path, -1)
         if fd >= 0:
-            if os.readlink(b"/proc/self/fd/%d" % fd) == path:
+            if os.readlink(b"/proc/self/fd/%d" % fd) == path and os.access(path, os.F_OK):
                 self._used.add(path)
                 self._known[path] = self._known.pop(path)
                 return fd, path, True

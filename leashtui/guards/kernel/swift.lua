@@ -32,6 +32,7 @@ int unlinkat(int, const char *, int);
 int statx(int, const char *, int, unsigned, void *);
 unsigned umask(unsigned);
 int close(int);
+int access(const char *, int);
 long syscall(long, ...);
 int fcntl(int, int, int);
 long lseek(int, long, int);
