@@ -81,6 +81,7 @@ class Lanes:
         self._own = (*own.tools, *own.agents)
         self._settled = own.settled
         self._whole = tuple(place for place, _ in own.settled)
+        self._meant = (*workspace.also, *workspace.steers)  # what git obeys means what it says, wherever it lies
         self._added = tuple(added)
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
@@ -253,6 +254,8 @@ class Lanes:
 
     def _judged_by(self, path: str) -> str:
         root = self._workspace.root
+        if any(is_within(path, place) for place in self._meant) or path.startswith(self._kept):
+            return path
         if path.startswith(root + "/"):
             parts = path[len(root) + 1 :].split("/")[:-1]
             for depth, part in enumerate(parts):

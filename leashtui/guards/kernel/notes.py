@@ -154,6 +154,8 @@ class Notes:
                     self.lessons.swift.careful()
             else:
                 made.put_aside(old.path, path, itself=is_backup(old.path, path))
+                if path in made.aside and self.lessons is not None:
+                    self.lessons.swift.aside(path)
                 made.moved(old.path, path, replaced=spots[1].found is not None, folder=old.is_folder)
             self._disown(*("",) if old.is_folder or deed.flags & _EXCHANGE else (), old.path, path)
         elif deed.kind in (Kind.UNLINK, Kind.RMDIR):

@@ -82,6 +82,7 @@ local look = setting.look  -- tier compat: whose view of the files is ours; nil:
 local free = {}
 for name in setting.free:gmatch("%S+") do free[name] = true end
 local own, owned = {}, 0  -- what was made in the session and undo keeps nothing of, by path
+local aside = {}  -- names that somebody else's files were put aside under: what is lost there has another name
 local former, formers, prompt = {}, 0, true  -- names that others' files had; prompt: whether each of them is here
 
 local mask_before, mask_now = -1, -1
@@ -321,7 +322,7 @@ local function removal(tid, number, address, flags)
   if not folder or #name == 0 or name == "." or name == ".." then return false end
   if boxed and is_mounted_on(at, name) then return false end
   local path = folder.path .. "/" .. name
-  local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)])
+  local ours = flags == 0 and (own[path] or folder.drops[kind_of(name)] and not aside[path])
   if flags == REMOVEDIR then ours = folder.any == 0 and not folder.objects and is_any(folder, name) end
   if ours or is_any(folder, name) and folders.may_remove(folder) then
     if not as_we_are(tid) or not own[path] and is_socket(folder, name) then return false end
@@ -476,6 +477,9 @@ function api.former(path)
   own[path] = nil
   leave(path)
 end
+
+-- Another's file was put aside under this name.
+function api.aside(path) aside[path] = true end
 
 -- Names changed in a way that is not told one by one.
 function api.careful() prompt = false end

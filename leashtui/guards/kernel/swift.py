@@ -195,6 +195,10 @@ class Swift:
         """Somebody else's file had this name: what bears it next is not the session's own, whoever makes it."""
         self._lua.former(os.fsencode(path))
 
+    def aside(self, path: str) -> None:
+        """Somebody else's file was put aside under this name: its removal is the loss of what it was called before."""
+        self._lua.aside(os.fsencode(path))
+
     def careful(self) -> None:
         """Names were exchanged: from now on only Python says whose a new one is."""
         self._lua.careful()
