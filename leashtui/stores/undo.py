@@ -217,6 +217,14 @@ class Keeping:
             with contextlib.suppress(OSError, ValueError, LeashError):
                 self._note(*(Step("by", path, act=act) for path in paths))
 
+    def lost(self, paths: Sequence[str]) -> None:
+        """These were removed without us, and were not the session's own: what is the person's all the same is said."""
+        for path in paths:
+            if len(self._left) >= MOST_LEFT:
+                return
+            if self._bulk(path):
+                self._leave(path)
+
     def copy(self, path: str) -> str:
         """Keep what lies at `path`, whatever happens to it later. Returns why it could not be kept, '' when it was."""
         try:

@@ -303,19 +303,38 @@ for turn in range(3):
 print("|".join(say))
 """
 
+SHUT = """
+say, top, here = [], "node_modules/shut", os.getcwd()
+def tried(act, *words):
+    try:
+        act(*words); say.append("0")
+    except OSError as error:
+        say.append(str(error.errno))
+for n in range(3):
+    deep = f"{here}/{top}/a{n}/b/c"
+    warm(deep); clear(deep, "md"); warm(deep); os.mkdir(deep + "/d"); os.mkdir(deep + "/e")
+    for mode in (0o600, 0o300, 0o500, 0o755):
+        os.chmod(f"{here}/{top}/a{n}", mode)
+        tried(put, f"{deep}/{mode}.md"); tried(put, f"{deep}/warm4.md"); tried(gone, f"{deep}/warm{mode % 90}.md")
+        tried(gone, f"{deep}/none"); tried(os.mkdir, f"{deep}/{mode}"); tried(os.mkdir, f"{deep}/d")
+        tried(os.mkdir, f"{deep}/none/x"); tried(os.rmdir, f"{deep}/{'d' if mode < 0o500 else 'e'}")
+        tried(os.link, f"{deep}/warm199.md", f"{deep}/second{mode}")
+print("|".join(say))
+"""
+
 
 @pytest.mark.parametrize(
     "script",
-    [OWN, PROBES, FOLDERS, TREES],
-    ids=["own files", "programs that are not there", "folders made and removed", "trees made and removed"],
+    [OWN, PROBES, FOLDERS, TREES, SHUT],
+    ids=["own files", "programs that are not there", "folders made and removed", "trees made and removed", "shut"],
 )
 def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, free: Leg) -> None:
     place.repair(place.changes())
     guarded = run(leg, script)
-    for name in ("p", "node_modules/fold", "node_modules/tree"):
+    for name in ("p", "node_modules/fold", "node_modules/tree", "node_modules/shut"):
         place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded == run(free, script)
-    for name in ("p", "node_modules/fold", "node_modules/tree"):
+    for name in ("p", "node_modules/fold", "node_modules/tree", "node_modules/shut"):
         place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded.count("|") > 8
 
@@ -359,6 +378,34 @@ def test_no_file_is_emptied_by_a_name_that_changes_while_it_is_opened(place: Are
             break
     assert victim.read_bytes() == b""
     place.repair(place.changes())
+
+
+def test_what_was_put_aside_is_still_what_it_was(place: Arena, leg: Leg, free: Leg) -> None:
+    """Under a name that is made again anyway, beside many that were removed without a word."""
+    script = "for n in range(40): put(f'aside/own{n}.o')\nfor n in range(40): gone(f'aside/warm{n}.o')\n"
+    script += "os.rename('aside/work', 'aside/work.o')\ngone('aside/work.o')"
+    for one in (leg, free):
+        place.repair(place.changes())
+        lay = "rm -rf aside; mkdir aside; echo mine > aside/work; for n in $(seq 0 50); do : > aside/warm$n.o; done"
+        place.run("sh", "-c", lay)
+        out = run(one, script)
+        assert ("Error" in out) == (one is leg) == (place.proj / "aside/work.o").exists(), out
+        assert not (place.proj / "aside/warm39.o").exists(), out
+    place.run("rm", "-rf", "aside")
+
+
+def test_undo_names_what_of_the_persons_went_without_a_word(place: Arena) -> None:
+    place.run("sh", "-c", "for n in $(seq 0 20); do mkdir -p node_modules/k/$n; : > node_modules/k/$n/a.js; done")
+    leg = Leg(place, ("--guard", "strict"))
+    try:
+        run(leg, "warm('node_modules/k/own', 'js')\nclear('node_modules/k/own', 'js')\n"
+            "for n in range(20): gone(f'node_modules/k/{n}/a.js')")  # fmt: skip
+    finally:
+        leg.close()
+    log = max(Path(place.values["state"], "undo").glob("*/log"), key=os.path.getmtime).read_text()
+    assert all(f'{{"what":"left","path":"{place.proj}/node_modules/k/{n}/a.js"}}' in log for n in range(20)), log
+    assert log.count("/own/") < 3, "what the session made itself is no loss"
+    place.run("rm", "-rf", "node_modules/k")
 
 
 def test_undo_knows_all_of_them(place: Arena) -> None:

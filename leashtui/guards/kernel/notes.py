@@ -50,6 +50,10 @@ class Keeper(Protocol):
         """Their lines were written, for this thread."""
         ...
 
+    def lost(self, paths: Sequence[str]) -> None:
+        """These were removed, nothing of them is kept, and they were not the session's own."""
+        ...
+
 
 class Lost(Exception):
     """Work of the person's would be gone for good: `path`."""
@@ -182,6 +186,8 @@ class Notes:
         """Something was done without us (swift.Swift)."""
         if self._keeper is not None and mark == NOTED:
             self._keeper.noted(paths, tid)
+        if self._keeper is not None and mark == REMOVED:
+            self._keeper.lost([path for path in paths if path not in self.made])
         for path in paths:
             if mark == REMOVED:
                 self.made.gone(path)
