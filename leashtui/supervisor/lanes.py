@@ -254,7 +254,7 @@ class Lanes:
 
     def _judged_by(self, path: str) -> str:
         root = self._workspace.root
-        if any(is_within(path, place) for place in self._meant) or path.startswith(self._kept):
+        if any(is_within(path, place) for place in self._meant):
             return path
         if path.startswith(root + "/"):
             parts = path[len(root) + 1 :].split("/")[:-1]

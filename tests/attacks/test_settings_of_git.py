@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from conftest import World

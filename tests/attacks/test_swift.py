@@ -395,15 +395,15 @@ def test_what_was_put_aside_is_still_what_it_was(place: Arena, leg: Leg, free: L
 
 
 def test_undo_names_what_of_the_persons_went_without_a_word(place: Arena) -> None:
-    place.run("sh", "-c", "for n in $(seq 0 20); do mkdir -p node_modules/k/$n; : > node_modules/k/$n/a.js; done")
+    place.run("sh", "-c", "mkdir -p node_modules/k/a; for n in $(seq 0 20); do : > node_modules/k/a/$n.js; done")
     leg = Leg(place, ("--guard", "strict"))
     try:
         run(leg, "warm('node_modules/k/own', 'js')\nclear('node_modules/k/own', 'js')\n"
-            "for n in range(20): gone(f'node_modules/k/{n}/a.js')")  # fmt: skip
+            "for n in range(20): gone(f'node_modules/k/a/{n}.js')")  # fmt: skip
     finally:
         leg.close()
     log = max(Path(place.values["state"], "undo").glob("*/log"), key=os.path.getmtime).read_text()
-    assert all(f'{{"what":"left","path":"{place.proj}/node_modules/k/{n}/a.js"}}' in log for n in range(20)), log
+    assert all(f'{{"what":"left","path":"{place.proj}/node_modules/k/a/{n}.js"}}' in log for n in range(20)), log
     assert log.count("/own/") < 3, "what the session made itself is no loss"
     place.run("rm", "-rf", "node_modules/k")
 

@@ -107,14 +107,14 @@ def test_in_dependencies_and_temporary_folders_a_name_means_nothing(lanes: Lanes
 
 def test_what_git_obeys_means_what_it_says_wherever_it_lies(path: Path) -> None:
     place = Workspace("/home/u/w", also=("/tmp/r/.git",), steers=("/home/u/w/node_modules/hooks",))
-    lanes = Lanes(path.submit, place, "/home/u", by_class=(W, D), own=OwnState(kept=("/tmp/agent/settings.json",)))
+    lanes = Lanes(path.submit, place, "/home/u", by_class=(W, D))
     allow(lanes, W, "/tmp/x")
     allow(lanes, W, "/home/u/w/node_modules/x")
-    for name in ("/tmp/r/.git/hooks/x", "/home/u/w/node_modules/hooks/x", "/tmp/agent/settings.json"):
+    for name in ("/tmp/r/.git/hooks/x", "/home/u/w/node_modules/hooks/x"):
         assert not lanes.knows(W, name)
         assert not lanes.knows_all(name.rpartition("/")[0])
         assert not lanes.is_nameless(name)
-    assert all(lanes.knows(W, name) for name in ("/tmp/r/notes.md", "/home/u/w/node_modules/hooks2", "/tmp/agent/x"))
+    assert all(lanes.knows(W, name) for name in ("/tmp/r/notes.md", "/home/u/w/node_modules/hooks2"))
 
 
 def test_own_state_is_free_but_for_what_tells_the_agent_what_to_run(lanes: Lanes) -> None:
