@@ -323,7 +323,8 @@ def folders(room: int = 8) -> Any:
 
     lua = LuaRuntime(encoding="latin-1")
     lua.execute(
-        "require('ffi').cdef[[ssize_t readlink(const char *, char *, size_t); int close(int); int access(const char *, int); int fcntl(int, int, int);"
+        "require('ffi').cdef[[ssize_t readlink(const char *, char *, size_t); int close(int); int fcntl(int, int, int);"
+        "int access(const char *, int);"
         "int openat(int, const char *, int, unsigned);]]"
     )
     way = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
