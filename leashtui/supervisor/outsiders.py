@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import select
 import stat
 import struct
@@ -248,7 +249,8 @@ class Outsiders:
         numbers = [slave, cwd, *streams]
         exe = os.readlink(f"/proc/{job.process.pid}/exe")
         env = {name: self._parts.env[name] for name in _PASSED if name in self._parts.env}
-        start = [sys.executable, "-I", "-S", outsider.__file__, *map(str, numbers)]
+        files = resource.prlimit(job.process.pid, resource.RLIMIT_NOFILE)[0]
+        start = [sys.executable, "-I", "-S", outsider.__file__, *map(str, numbers), str(files)]
         process = subprocess.Popen(
             [*start, exe, *job.request.argv], pass_fds=sorted({*numbers}), env=env | {"PATH": PATH}, cwd="/"
         )

@@ -111,6 +111,14 @@ class TestTheRealOne:
         ]
         assert member.leash("audit", "verify").returncode == 0
 
+    def test_it_may_have_as_much_open_as_who_called_it(self, member: Member) -> None:
+        """The session itself may have more, once it guards files."""
+        process = session(member, "ulimit -Sn 900\nsudo sh -c 'ulimit -Sn'\n")
+        member.approve(1)
+        member.approve(2)
+        out, err = process.communicate(timeout=60)
+        assert out.decode().split() == ["900"], err
+
     def test_either_no_is_a_no(self, member: Member) -> None:
         process = session(member, "sudo id -u\necho code $?\nsudo id -u\necho code $?\n")
         member.approve(1, "deny")

@@ -1,15 +1,17 @@
-"""Becomes a program outside the guard: `python -I -S outsider.py TTY CWD IN OUT ERR EXE ARGV...`. The first five are
-descriptors that it inherits.
+"""Becomes a program outside the guard: `python -I -S outsider.py TTY CWD IN OUT ERR FILES EXE ARGV...`. The first five
+are descriptors that it inherits.
 
-TTY is the slave of a terminal of leash's own, which becomes its controlling terminal; CWD names a directory. The
-environment is the one it was started with. Standard library only. Invariant: the program gets no other descriptor, and
-no terminal of the session's.
+TTY is the slave of a terminal of leash's own, which becomes its controlling terminal; CWD names a directory. FILES: how
+many it may have open, which is what its caller may: the session itself may have more. The environment is the one it was
+started with. Standard library only. Invariant: the program gets no other descriptor, and no terminal of the session's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import resource
 import signal
 import sys
 import termios
@@ -27,10 +29,12 @@ def main() -> int:
     for number, fd in enumerate(held):
         os.dup2(fd, number)
     os.closerange(3, 1 << 16)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[6]), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     try:
-        os.execve(sys.argv[6], sys.argv[7:], dict(os.environ))
+        os.execve(sys.argv[7], sys.argv[8:], dict(os.environ))
     except OSError as error:
-        os.write(2, f"leash: cannot run {sys.argv[6]}: {error.strerror}\n".encode())
+        os.write(2, f"leash: cannot run {sys.argv[7]}: {error.strerror}\n".encode())
     return 127
 
 
