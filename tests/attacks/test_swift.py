@@ -322,6 +322,25 @@ for n in range(3):
 print("|".join(say))
 """
 
+SLASHES = """
+say = []
+def tried(act, *words):
+    try:
+        act(*words); say.append("0")
+    except OSError as error:
+        say.append(str(error.errno))
+os.makedirs("p/dir"); put("p/file"); os.symlink("dir", "p/way"); os.symlink("none", "p/hang")
+for name in ("none", "file", "dir", "way", "hang", "none/x", "file/x"):
+    for end in ("", "/", "//", "/."):
+        path = f"p/{name}{end}"
+        for flags in (0, os.O_EXCL, os.O_TRUNC):
+            if end: tried(put, path, "x", flags | os.O_WRONLY | os.O_CREAT)
+        if end: tried(os.symlink, "x", path); tried(os.mkfifo, path); tried(os.link, "p/file", path)
+        tried(os.link, path, "p/file"); tried(os.link, "p/none", path)
+say.append(str(sorted(os.listdir("p"))))
+print("|".join(say))
+"""
+
 
 @pytest.mark.parametrize(
     "script",
@@ -337,6 +356,16 @@ def test_it_answers_as_the_kernel_would(script: str, place: Arena, leg: Leg, fre
     for name in ("p", "node_modules/fold", "node_modules/tree", "node_modules/shut"):
         place.run("rm", "-rf", os.fspath(place.proj / name))
     assert guarded.count("|") > 8
+
+
+def test_a_name_that_ends_in_a_slash_is_a_folders(place: Arena, outer: Leg, free: Leg) -> None:
+    said = []
+    for one in (outer, free):
+        place.repair(place.changes())
+        said.append(run(one, SLASHES))
+        place.run("rm", "-rf", "p")
+    assert said[0] == said[1]
+    assert said[0].count("|") > 99
 
 
 RACE = """

@@ -301,12 +301,25 @@ class FileGuard(Leeway):
         if deed.fd >= 0:
             fds.append(abi.take_fd(group_of(notice.tid), deed.fd))
         for place, name in enumerate(deed.names):
+            shut = name.endswith(b"/") and self._makes_no_folder(deed, place)
+            bare = name.rstrip(b"/") or name if shut else name
             try:
-                spots.append(locate(notice.tid, name, deed.follow and place == 0, self._folders))
+                spots.append(locate(notice.tid, bare, deed.follow and place == 0 and not shut, self._folders))
+                if shut and (deed.kind is Kind.OPEN or spots[-1].found is None):
+                    raise fail(errno.EISDIR if deed.kind is Kind.OPEN else errno.ENOENT)
+                if deed.kind is Kind.LINK and place < len(deed.names) - 1 and spots[-1].found is None:
+                    raise fail(errno.ENOENT)
             except Magic as magic:
                 if place or not (deed.follow or deed.kind is Kind.OPEN):
                     raise fail(errno.EACCES) from magic
                 fds.append(abi.take_fd(group_of(notice.tid), magic.number))
+
+    @staticmethod
+    def _makes_no_folder(deed: Deed, place: int) -> bool:
+        """Whether what may be made by this name of the deed is no folder: then none may be called so."""
+        if deed.kind is Kind.OPEN:
+            return bool(deed.flags & os.O_CREAT)
+        return deed.kind in MAKES and deed.kind is not Kind.MKDIR and place == len(deed.names) - 1
 
     def _wanted(self, notice: Notice, deed: Deed, fd: int, spots: list[Spot]) -> list[tuple[Action, str]]:
         """What the deed comes to, as acts on real paths. Raises OSError where the kernel would fail it anyway."""
