@@ -27,6 +27,8 @@ _PROCESS = re.compile(rb"/proc/(?:\d+|self|thread-self)(?:/|$)")
 _GONE = " (deleted)"
 _VIEWS = 8
 _MOUNT_ID = 0x1000
+_TRIES = 1000
+"""How often a look below a root is begun anew: a rename or mount anywhere on the machine ends it at each `..`."""
 
 
 class Views:
@@ -265,7 +267,12 @@ def _held(top: int, name: bytes, flags: int) -> Iterator[int]:
 
 def _found(top: int, name: bytes, flags: int) -> int:
     how = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC | flags, 0, _IN_ROOT)
-    return int(abi.call_text(nr.OPENAT2, top, name, how, len(how)))
+    for _ in range(_TRIES):
+        try:
+            return abi.call_text(nr.OPENAT2, top, name, how, len(how))
+        except BlockingIOError:  # EAGAIN, "the caller should retry": openat2(2)
+            continue
+    raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _filters(tid: int) -> int:
