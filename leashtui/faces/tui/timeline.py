@@ -48,6 +48,7 @@ _INSIDE = 500
 """Folded records that one row keeps; more are only counted by the journal."""
 _ALIKE = 60
 """Records of one card that its row keeps."""
+_BECAME = {"allow": "allowed", "deny": "denied"}
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh"})
 _HOSTS = _SHELLS | {"tmux", "screen", "ssh", "script", *registry.names()}
 
@@ -193,7 +194,8 @@ class Timeline:
         if found is None or found.text != row.text or found.kind != row.kind:
             return False
         found.times += 1
-        found.tail = f"{row.tail} x{found.times}"
+        found.waits += 1
+        found.tail = _several(row.tail, found.waits, found.said)
         _keep(found, *([decided] if decided else []), record)
         if decided is not None:
             self._acts[decided.id] = first
@@ -233,19 +235,29 @@ class Timeline:
         allowed = verdict.ruling is Ruling.ALLOW
         withdrawn = verdict.by is By.WITHDRAWN
         self.refused += not allowed and not withdrawn
-        kind, word = ("gone", "gone") if withdrawn else ("allow", "allow") if allowed else ("deny", "deny")
+        word = "gone" if withdrawn else "allow" if allowed else "deny"
         tail = f"{_whose(verdict)} {duration(event.waited_us / 1e6)}"
         found = self._rows.get(self._asked(event.ask, record.parent))
         if found is None:
-            return row(kind, word, event.ask, tail)
+            return row(word, word, event.ask, tail)
         _keep(found, record)
-        if withdrawn and found.times > 1:  # this one is gone; the others have, or will get, their answer
-            found.times -= 1
-            found.tail = f"{event.ask} x{found.times}" if found.kind == "ask" else found.tail
+        found.waits -= 1
+        found.said[word] += 1
+        if not withdrawn or not found.last[1]:
+            found.last = word, one_line(tail, 40)
+        if found.waits:  # the others have, or will get, an answer of their own
+            found.tail = _several(event.ask, found.waits, found.said)
             return None
-        times = f" x{found.times}" if found.times > 1 else ""
-        found.kind, found.word, found.tail = kind, word, one_line(tail, 40) + times
+        word, tail = found.last
+        others = Counter({other: times for other, times in found.said.items() if other != word})
+        found.kind, found.word, found.tail = word, word, _several(tail, found.said[word], others)
         return None
+
+
+def _several(words: str, times: int, others: Counter[str]) -> str:
+    """How often it was, and what became of others of the same card that became something else."""
+    many = f"{words} x{times}" if times > 1 else words
+    return ", ".join([many, *(f"{count} {_BECAME[word]}" for word, count in others.items() if word in _BECAME)])
 
 
 def _keep(row: Row, *records: Record) -> None:

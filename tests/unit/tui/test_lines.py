@@ -121,6 +121,32 @@ def test_a_flood_of_one_act_is_one_row_that_counts() -> None:
     assert timeline.refused == 599
 
 
+def test_a_row_of_several_tells_no_answer_of_one_for_that_of_another() -> None:
+    allow, deny = Verdict(Ruling.ALLOW, By.PERSON, who="ada"), Verdict(Ruling.DENY, By.TICKET, who="ticket")
+    gone = Verdict(Ruling.DENY, By.WITHDRAWN)
+    for verdicts, tails in (
+        ((deny, allow, allow), ["L-12 x2, 1 denied", "L-12, 1 allowed, 1 denied", "ada 0:00 x2, 1 denied"]),
+        ((allow, gone, deny), ["L-12 x2, 1 allowed", "L-12, 1 allowed", "ticket 0:00, 1 allowed"]),
+        ((allow, gone, gone), ["L-12 x2, 1 allowed", "L-12, 1 allowed", "ada 0:00"]),
+        ((gone, gone, gone), ["L-12 x2", "L-12", "withdrawn 0:00 x3"]),
+    ):
+        timeline, seen = Timeline(), []
+        held = [replace(decided("git push --force origin main"), verdict=None) for _ in verdicts]
+        asked = [event for act in held for event in (act, Asked(replace(force_push(), act="")))]
+        messages = recorded([*asked, *(Answered("L-12", verdict) for verdict in verdicts)])
+        acts = [m.record.id for m in messages[:6:2]]
+        for number, message in enumerate(messages):
+            parent = acts[number - 6] if number >= 6 else message.record.parent
+            timeline.add(replace(message, record=replace(message.record, parent=parent)))
+            (row,) = timeline.rows() or [None]
+            seen.append((row.word, row.tail) if row else ("", ""))
+        assert sorted(seen[-1][1].split(", ")) == sorted(tails[-1].split(", "))
+        assert [sorted(tail.split(", ")) for _, tail in seen[6:8]] == [sorted(tail.split(", ")) for tail in tails[:2]]
+        assert {word for word, _ in seen[6:8]} == {"ask"}
+        last = [v for v in verdicts if v is not gone]
+        assert seen[-1][0] == ("gone" if not last else "allow" if last[-1] is allow else "deny")
+
+
 def test_what_hooks_tell_and_tickets_are_said_in_words() -> None:
     timeline = Timeline()
     for message in recorded([AgentTold("prompt", text="mend the tests"), Ticketed("L-12", "d")]):
