@@ -52,7 +52,7 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
         return request.path
     where = f"[{request.host}]:{request.port}" if ":" in request.host else f"{request.host}:{request.port}"
     if request.action is Action.NET_BIND:
-        if not _is_loopback(request.host):
+        if not is_loopback(request.host):
             ledger.sign("network")
             sentence = f"{program} opens port {request.port} to other machines"
             if request.late:
@@ -67,7 +67,7 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
         sentence = f"{program} talks to {CONTROLS[request.port]} through {where}"
         ledger.add(Verb.SERVICE, where, Place.NONE, sentence, span, Severity.HIGH)
         return where
-    if not _is_loopback(request.host):
+    if not is_loopback(request.host):
         known = f" ({show(request.named)})" if request.named else ""
         ledger.hosts[request.host] = None
         ledger.sign("network")
@@ -77,10 +77,11 @@ def meet_door(machine: Machine, request: Request, span: Span) -> str:
 
 def _is_here(host: str) -> bool:
     """Whether what is sent to the address stays here; that of no machine in particular does."""
-    return _is_loopback(host) or host in ("0.0.0.0", "::")
+    return is_loopback(host) or host in ("0.0.0.0", "::")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the address is one of this machine's loopback; a name is none."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

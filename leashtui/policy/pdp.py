@@ -30,6 +30,7 @@ _NAMES = frozenset(
     | {"path", "hostname", "port", "granted", "aims"}
 )
 """Facts of a file act that differ from name to name."""
+_PROGRAM = frozenset({"exe", "programs", "command", "normalised", "prefixes", "flags", "cwd"})
 _GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
 """What a grant can speak of."""
 
@@ -146,6 +147,10 @@ class PDP:
             for action, shard in self._shards.items()
             if not shard.about_resource and not _NAMES.intersection(shard.facts)
         )
+
+    def by_program(self) -> frozenset[Action]:
+        """The actions that some policy judges by the program which does it."""
+        return frozenset(action for action, shard in self._shards.items() if _PROGRAM.intersection(shard.facts))
 
     def forget(self) -> None:
         """Drop every remembered match, so that the next decision is made afresh."""

@@ -290,7 +290,7 @@ class Acts:
 
     def ran(self, request: Request, facts: Facts) -> None:
         """An exec that was allowed: what it said it would do, its process may do."""
-        if request.action is Action.NET_CONNECT or _reaches(facts, request.exe):
+        if (request.action is Action.NET_CONNECT and facts.effects) or _reaches(facts, request.exe):
             self._origins.reached(request)
         if request.process is not None and request.action is Action.PROCESS_EXEC:
             if len(self._ran) >= self._prune_at:

@@ -313,9 +313,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         note=machine.trusted,
         drop=lambda why: desk.deny_all(By.POLICY, why),
     )
-    by_class, added = standing.pdp.by_class(), histories(start.home)
-    lanes = Lanes(mediator.submit, workspace, start.home, by_class=by_class, own=own, added=added)
-    late.append(lambda: lanes.change(standing.pdp.by_class()))
+    lanes = Lanes(mediator.submit, workspace, start.home, own=own, added=histories(start.home))
+    lanes.judge_by(standing.pdp.by_class(), standing.pdp.by_program())
+    late.append(lambda: lanes.judge_by(standing.pdp.by_class(), standing.pdp.by_program()))
     welcome = Welcome(
         session=session_id,
         agent=start.agent,

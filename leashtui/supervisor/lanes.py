@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from leashtui.classify.doors import is_loopback
 from leashtui.classify.places import is_git, is_installed, is_within, place_of
 from leashtui.classify.workspace import Workspace
 from leashtui.model.facts import Place
@@ -30,6 +31,8 @@ _SHORT = {
     Action.FILE_DELETE: frozenset({Place.GENERATED, Place.TEMP}),
 }
 _DEPENDENCIES = frozenset("node_modules site-packages dist-packages .venv venv __pycache__ target .tox .nox".split())
+_MOST = 16_384
+"""Ports of this machine that are remembered."""
 _TEMPS = ("/tmp", "/var/tmp", "/dev/shm")
 _GIT_ROUTINE = re.compile(
     r"/(?:objects|refs|logs|rebase-merge|rebase-apply|sequencer|rr-cache|lfs)(?:/[^/]+)*$|\.lock$"
@@ -69,7 +72,7 @@ class Lanes:
         workspace: Workspace,
         home: str,
         *,
-        by_class: Collection[Action],
+        by_class: Collection[Action] = (),
         own: OwnState = OwnState(),  # noqa: B008 - frozen
         added: Sequence[str] = (),
     ) -> None:
@@ -85,14 +88,21 @@ class Lanes:
         self._added = tuple(added)
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
-        self._doors: set[tuple[Action, str, int]] = set()
+        self._by_program: frozenset[Action] = frozenset()
+        self._doors: set[tuple[Action, str, int, str]] = set()
+        self._home_doors: set[tuple[Action, str, int, str]] = set()
         self.changed: list[Callable[[], None]] = []
 
-    def change(self, by_class: Collection[Action] | None = None) -> None:
+    def judge_by(self, by_class: Collection[Action], by_program: Collection[Action] = ()) -> None:
+        """Other policies hold: these actions they judge by kinds of places only, those by the program that does it."""
+        self._by_class, self._by_program = frozenset(by_class), frozenset(by_program)
+        self.change()
+
+    def change(self) -> None:
         """What was allowed before need not be now: other policies hold, or the session has taken in foreign text."""
-        self._by_class = self._by_class if by_class is None else frozenset(by_class)
         self._allowed.clear()
         self._doors.clear()
+        self._home_doors.clear()
         self._tell()
 
     def lend(self, places: Sequence[str]) -> None:
@@ -198,9 +208,14 @@ class Lanes:
         """Whether what lies there is not the person's work: it is made again, temporary, or a tool's or agent's own."""
         return self._is_tools(path) or self._is_agents(path) or self._place(path) in _SHORT[Action.FILE_DELETE]
 
-    def knows_door(self, action: Action, host: str, port: int) -> bool:
-        """Whether this host and port (or unix socket, port 0) was allowed before."""
-        return (action, host, port) in self._doors
+    def knows_door(self, action: Action, host: str, port: int, exe: Callable[[], str]) -> bool:
+        """Whether this host and port (or unix socket, port 0) was allowed before; to this program, where that counts.
+        Of this machine's own ports: by the person."""
+        return (action, host, port, exe() if action in self._by_program else "") in self._doors
+
+    def knows_home(self, action: Action, host: str, port: int, exe: str) -> bool:
+        """Whether policy allowed this program this port of this machine before, as any other program would be."""
+        return (action, host, port, exe) in self._home_doors
 
     def is_work(self, path: str) -> bool:
         """Whether it lies in the workspace and is neither git's nor made again: what undo keeps."""
@@ -226,8 +241,13 @@ class Lanes:
                 if place is not Place.NONE:
                     if verdict.by is By.POLICY and place in _SHORT[request.action]:
                         self._allowed.add(key)
+                elif verdict.by is By.POLICY and is_loopback(request.host):
+                    if len(self._home_doors) >= _MOST:
+                        self._home_doors.clear()
+                    self._home_doors.add((request.action, request.host, request.port, request.exe))
                 elif verdict.by is By.POLICY or (verdict.by is By.PERSON and request.host):
-                    self._doors.add((request.action, request.host or request.path, request.port))
+                    exe = request.exe if request.action in self._by_program else ""
+                    self._doors.add((request.action, request.host or request.path, request.port, exe))
             reply(verdict)
 
         return self._submit(request, learn if request.action is not Action.PROCESS_EXEC else reply)

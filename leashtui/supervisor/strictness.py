@@ -225,6 +225,7 @@ def effects(
             "listener": listener,
             "holding": holding,
             "known": lanes.knows_door,
+            "home": lanes.knows_home,
             "inside": lambda pid: pid == top or inside(pid),  # what the session listens on, we listened on for it
             "nameservers": nameservers(),
             "open": doors,

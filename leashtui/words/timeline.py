@@ -50,12 +50,13 @@ from leashtui.model.event import (
     ToolsPinned,
     Voted,
 )
-from leashtui.model.request import TOLD, Layer
+from leashtui.model.request import TOLD, Action, Layer
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.words.consequence import consequence
 from leashtui.words.plain import count, duration, one_line
 
 _LIMIT = 2000
+_DOORS = {Action.NET_CONNECT: "connects to", Action.NET_BIND: "listens at"}
 
 
 class Tone(StrEnum):
@@ -129,9 +130,15 @@ def _because(verdict: Verdict, fallback: str = "") -> str:
     return " · ".join(part for part in (who, fallback, named) if part)
 
 
+def act_in_words(event: Decided) -> str:
+    """What was asked for on one line: a command as it is, of an address what would be done with it."""
+    command = event.facts.command or event.request.path or event.request.exe
+    return f"{_DOORS[event.request.action]} {command}" if event.request.action in _DOORS else command
+
+
 def _decided(event: Decided) -> Line:
     facts, verdict = event.facts, event.verdict
-    command = facts.command or event.request.path or event.request.exe
+    command = act_in_words(event)
     if verdict is None:
         policies = ", ".join(p.id for p in event.decision.policies[:3])
         parts = (consequence(facts, event.decision.policies), policies, _helper(event))

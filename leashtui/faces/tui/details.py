@@ -19,7 +19,7 @@ from leashtui.words.consequence import names
 from leashtui.words.inner import inner
 from leashtui.words.plain import count, duration
 from leashtui.words.refusal import REFUSED_BEFORE
-from leashtui.words.timeline import tell
+from leashtui.words.timeline import act_in_words, tell
 
 _LABEL = 9
 
@@ -34,10 +34,10 @@ def draw_details(row: Row, look: Look, width: int, stamp: Callable[[int], str]) 
     if row.exit:
         page.labelled("ended", f"exit {row.exit}", look.refused)
     if row.inside:
-        page.heading(f"it started {count(len(row.inside), 'program')}, nobody had to be asked")
+        page.heading(f"within it, nobody had to be asked: {count(len(row.inside), 'act')}")
         for record in row.inside:
             event = record.event
-            page.item(event.facts.command if isinstance(event, Decided) else tell(record).text)
+            page.item(act_in_words(event) if isinstance(event, Decided) else tell(record).text)
     return page.lines
 
 

@@ -38,7 +38,7 @@ from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.model.wire import Recorded
 from leashtui.words.inner import brief
 from leashtui.words.plain import duration, one_line
-from leashtui.words.timeline import tell
+from leashtui.words.timeline import act_in_words, tell
 
 KEEP = 2000
 _TEXT = 400
@@ -48,6 +48,7 @@ _INSIDE = 500
 """Folded records that one row keeps; more are only counted by the journal."""
 _ALIKE = 60
 """Records of one card that its row keeps."""
+_DOORS = (Action.NET_CONNECT, Action.NET_BIND)
 _BECAME = {"allow": "allowed", "deny": "denied"}
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh"})
 _HOSTS = _SHELLS | {"tmux", "screen", "ssh", "script", *registry.names()}
@@ -119,9 +120,10 @@ class Timeline:
                     return None
                 self._acts[record.id] = record.id
                 by = "" if allowed and event.verdict.by is By.POLICY else _whose(event.verdict)
-                quiet = habit or (allowed and event.verdict.by is By.COVERED)
+                at_home = event.request.action in _DOORS and not event.facts.effects
+                quiet = habit or (allowed and (at_home or event.verdict.by is By.COVERED))
                 kind = "quiet" if quiet else "allow" if allowed else "deny"
-                return row(kind, "allow" if allowed else "deny", brief(event.facts.command), by)
+                return row(kind, "allow" if allowed else "deny", brief(act_in_words(event)), by)
             case Asked(card=card):
                 self.asked += 1
                 decided = self._pending.pop(card.act, None) or self._pending.pop(record.parent, None)

@@ -31,6 +31,11 @@ class Peer(Struct, frozen=True):
     loopback: bool = False
     bare_loopback: bool = False
 
+    @property
+    def reached(self) -> str:
+        """The host that a caller of this address reaches: of no machine in particular it is this one."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
 
 def read(raw: bytes) -> Peer:
     """What the bytes name. Raises OSError (EINVAL) when they are too short for their family."""
@@ -62,6 +67,11 @@ def unix(path: bytes) -> bytes:
     if len(path) > _UNIX_LONGEST:
         raise OSError(36, "the path is too long for a socket")
     return struct.pack("H", socket.AF_UNIX) + path + b"\0"
+
+
+def any_port(family: int) -> bytes:
+    """Every address of an internet family of this machine, at a port that the kernel chooses."""
+    return struct.pack("H14x" if family == socket.AF_INET else "H26x", family)
 
 
 def connect(ours: socket.socket, raw: bytes) -> int:

@@ -1,9 +1,9 @@
 """The network guard of tier strict: whom a socket may reach is decided on the checked bytes, and done with them.
 
-A connect, a bind, an addressed datagram is carried out on our duplicate of the very socket, with the address that was
-judged, so another thread can change neither. Loopback, but for ports at which others' programs obey whoever calls, the
-nameservers of this machine and sockets the session made itself are free; all else goes THE path. Knows sockets. Refuses
-to judge. Hazard: a connect that waits is done in a thread of its own. Invariant: no address that was not judged is ever
+A connect, an addressed datagram is carried out on our duplicate of the very socket, with the address that was judged,
+so another thread can change neither. The nameservers of this machine and sockets the session made itself are free; all
+else goes THE path, a port of this machine once for each program that policy lets come to it. Knows sockets. Refuses to
+judge. Hazard: a connect that waits is done in a thread of its own. Invariant: no address that was not judged is ever
 handed to the kernel; a stream's sendmsg, whose address does not count, goes on by itself only where nobody could swap
 its socket meanwhile (streams.py).
 """
@@ -18,41 +18,37 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from leashtui.classify.doors import CONTROLS
+from leashtui.classify.doors import CONTROLS, is_loopback
 from leashtui.guards.kernel import abi, address
 from leashtui.guards.kernel import numbers as nr
 from leashtui.guards.kernel.address import Peer
+from leashtui.guards.kernel.binds import BindGuard, Home
 from leashtui.guards.kernel.holding import Holding
 from leashtui.guards.kernel.letters import Letter, address_at, post, read_letters
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.lookups import Lookups
 from leashtui.guards.kernel.openings import Openings
-from leashtui.guards.kernel.ports import Ports, own_name
 from leashtui.guards.kernel.silent import is_open
-from leashtui.guards.kernel.socketfiles import OUTSIDE, TOP_ABSTRACT, Makers, SocketFiles
+from leashtui.guards.kernel.socketfiles import OUTSIDE, Known, Makers
 from leashtui.guards.kernel.spot import signed
 from leashtui.guards.kernel.streams import is_alone, is_nonblocking, pour, wait_beside
 from leashtui.guards.kernel.tracee import group_of
-from leashtui.model.request import Action, Layer, Request
+from leashtui.model.request import Action
 
-_SO_PROTOCOL = 38
-_BROWSERS = frozenset("chrome chromium headless_shell chrome-headless-shell msedge brave electron opera".split())
 _SOUNDING = ("2001:4860:4860::8888", 443)
 """Where each Chromium asks the kernel for a way when it starts, to know of IPv6; it sends nothing there."""
 
 
-class DoorGuard(SocketFiles):
-    """known: whether this door (kind, host, port) was opened before. files: who may make a socket file where. inside:
-    whether a process belongs to the session. open: unix sockets anybody may call. stays: told of a port that is opened
-    at every address, which is then kept to this machine; None: it is asked about. openings: who asks about ports that
-    stayed open; None: they are asked about before. asked: whether a thread may come to this port of this machine only
-    after a verdict."""
+class DoorGuard(BindGuard):
+    """known, home, files, stays, openings: see BindGuard. inside: whether a process belongs to the session. open: unix
+    sockets anybody may call. asked: whether a thread may come to this port of this machine only after a verdict."""
 
     def __init__(
         self,
         listener: Listener,
         holding: Holding,
-        known: Callable[[Action, str, int], bool],
+        known: Known,
+        home: Home,
         files: Makers,
         inside: Callable[[int], bool],
         nameservers: frozenset[str] = frozenset(),
@@ -61,24 +57,16 @@ class DoorGuard(SocketFiles):
         openings: Openings | None = None,
         asked: Callable[[int, int], bool] = lambda tid, port: False,
     ) -> None:
-        super().__init__(listener, holding, known, files, open)
+        super().__init__(listener, holding, known, files, open, home, stays, openings)
         self._asked = asked
         self._inside = inside
         self._nameservers = nameservers
-        self._stays = stays
-        self._openings = openings
-        self._ports = Ports()
-        self._hearing: set[int] = set()  # who was allowed a port for datagrams; browsers take another for each question
-        self._heard: set[int] = set()  # who was asked about for one: what they try next is in use, and they take any
         self._lookups = Lookups()
 
     def poll(self) -> None:
         """Ask about those whose name is known by now."""
         self._lookups.poll()
-        if self._openings is not None:
-            self._openings.poll()
-        self._hearing = {group for group in self._hearing if self._inside(group)}
-        self._heard = {group for group in self._heard if self._inside(group)}
+        self._poll_bound(self._inside)
 
     def meet(self, notice: Notice) -> None:
         """A call that names an address."""
@@ -122,13 +110,22 @@ class DoorGuard(SocketFiles):
         then: Callable[[socket.socket], None],
     ) -> None:
         """Do `then` with our socket when the peer may be reached, at once or after a verdict."""
-        free = peer.loopback and not self._obeys(kind, peer.port) and not self._asked(notice.tid, peer.port)
-        if free or self._is_lookup(kind, peer) or self._known(action, peer.host, peer.port):
+        if self._is_free(notice, kind, peer):
             then(ours)
             return
         if kind == "udp" and action is Action.NET_CONNECT and (peer.host, peer.port) == _SOUNDING:
             raise OSError(errno.ENETUNREACH, "nothing would be sent there")
-        self._ask(notice, ours, action, peer.host, peer.port, kind, then)
+        self._ask(notice, ours, action, peer.reached, peer.port, kind, then)
+
+    def _is_free(self, notice: Notice, kind: str, peer: Peer) -> bool:
+        """Whether there is nothing to decide: it looks a name up, was allowed before, or stays on this machine where
+        nothing is to be decided."""
+        if self._is_lookup(kind, peer) or self._knows(notice, Action.NET_CONNECT, peer.reached, peer.port):
+            return True
+        if not peer.loopback or self._obeys(kind, peer.port) or self._asked(notice.tid, peer.port):
+            return False
+        nothing = not peer.port or peer.port in CONTROLS
+        return nothing or self._home(Action.NET_CONNECT, peer.reached, peer.port, self._exe(notice))
 
     def _obeys(self, kind: str, port: int) -> bool:
         """Whether what usually listens there obeys whoever calls, and it was not the session that opened the port."""
@@ -160,26 +157,10 @@ class DoorGuard(SocketFiles):
                 except OSError as error:
                     self._listener.refuse(notice.id, error.errno or errno.EIO)
 
-        if kind == "unix" or action is not Action.NET_CONNECT:
+        if kind == "unix" or action is not Action.NET_CONNECT or is_loopback(host):
             named("")
         else:
             self._lookups.name_for(group_of(notice.tid), host, named)
-
-    def _request(self, notice: Notice, action: Action, host: str, port: int, kind: str) -> Request:
-        """What is asked. Raises OSError when the caller is gone."""
-        who = self._holding.who(notice.tid)
-        return Request(
-            action,
-            Layer.KERNEL,
-            "/",
-            argv=who.argv,
-            exe=who.exe,
-            path=host if kind == "unix" else "",
-            host="" if kind == "unix" else host,
-            port=port,
-            process=who.process,
-            ancestry=who.ancestry,
-        )
 
     def _carry_out(self, notice: Notice, ours: socket.socket, raw: bytes) -> None:
         """Connect our duplicate; a caller that would wait is served by a thread."""
@@ -198,93 +179,6 @@ class DoorGuard(SocketFiles):
         except BaseException:
             own.close()
             raise
-
-    def _done(self, notice: Notice, value: int = 0) -> None:
-        self._listener.answer(notice.id, value)
-
-    # bind ---------------------------------------------------------------------------------------------------------
-    def _bind(self, notice: Notice, ours: socket.socket) -> None:
-        raw = address_at(notice.tid, notice.args[1], notice.args[2])
-        peer = address.read(raw)
-        if ours.family == socket.AF_INET and peer.family == socket.AF_UNSPEC:
-            raise OSError(errno.EAFNOSUPPORT, "an address of no family is one of all families")
-        if ours.family == socket.AF_UNIX and len(raw) > 2 and raw[2] != 0:
-            self._bind_unix(notice, ours, raw[2:])
-            return
-        if ours.family == socket.AF_UNIX and raw[2:].startswith(TOP_ABSTRACT):
-            raise OSError(errno.EACCES, "the approver's names are nobody else's")
-        if ours.family == socket.AF_UNIX and raw[2:4] == b"\0/" and self._files.is_taken(os.fsdecode(raw[3:])):
-            raise OSError(errno.EADDRINUSE, "clients of X look for that name before the path")
-
-        def then(own: socket.socket) -> None:
-            code = address.bind(own, raw)
-            if not code and peer.port:
-                self._ports.named(own)
-                if own.type == socket.SOCK_DGRAM and not peer.bare_loopback:
-                    self._hearing.add(group_of(notice.tid))
-            self._listener.refuse(notice.id, code) if code else self._done(notice)
-
-        if ours.family in (socket.AF_INET, socket.AF_INET6) and peer.port:
-            kind = "udp" if ours.type == socket.SOCK_DGRAM else "tcp"
-            if not peer.bare_loopback:
-                group = group_of(notice.tid)
-                known = kind == "udp" and group in self._hearing
-                if known or self._known(Action.NET_BIND, peer.host, peer.port):
-                    then(ours)
-                elif self._stays is not None and peer.loopback and is_tcp(ours):
-                    self._stay(notice, ours, raw, peer.port)
-                elif self._openings is not None and is_tcp(ours):
-                    self._bind_unasked(notice, ours, raw, self._openings)
-                elif kind == "udp" and (group in self._heard or self._takes_any(notice)):
-                    raise OSError(errno.EADDRINUSE, "one port of this process was asked about")
-                else:
-                    if kind == "udp":
-                        self._heard.add(group)
-                    self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, kind, then)
-                return
-        then(ours)
-
-    def _takes_any(self, notice: Notice) -> bool:
-        """Whether a program means no port in particular: browsers roll dice for each look-up, and where those are in
-        use they leave it to the kernel."""
-        return os.path.basename(self._holding.who(notice.tid).exe) in _BROWSERS
-
-    def _stay(self, notice: Notice, ours: socket.socket, raw: bytes, port: int) -> None:
-        """Bound, and not named: as with a port of the kernel's choice, who listens at it stays on this machine."""
-        code = address.bind(ours, raw)
-        if not code and self._stays is not None:
-            self._stays(port)
-        self._listener.refuse(notice.id, code) if code else self._done(notice)
-
-    def _bind_unasked(self, notice: Notice, ours: socket.socket, raw: bytes, openings: Openings) -> None:
-        """Bound; what it comes to is judged when somebody listens there."""
-        code = address.bind(ours, raw)
-        if not code:
-            openings.bound(os.fstat(ours.fileno()).st_ino)
-        self._listener.refuse(notice.id, code) if code else self._done(notice)
-
-    def _listen(self, notice: Notice, ours: socket.socket) -> None:
-        inode, backlog = os.fstat(ours.fileno()).st_ino, signed(notice.args[1])
-
-        def then(own: socket.socket, *, named: bool = True) -> None:
-            if named:
-                self._ports.named(own)
-            code = self._ports.listen(own, backlog)
-            self._listener.refuse(notice.id, code) if code else self._done(notice)
-
-        if self._openings is None or not self._openings.is_unjudged(inode):
-            then(ours, named=False)
-            return
-        peer = own_name(ours)
-        if self._openings.may_open(peer.port) or self._known(Action.NET_BIND, peer.host, peer.port):
-            then(ours)
-            return
-        request = self._request(notice, Action.NET_BIND, peer.host, peer.port, "tcp")
-        if not self._openings.asks(request):
-            self._ask(notice, ours, Action.NET_BIND, peer.host, peer.port, "tcp", then)
-            return
-        then(ours, named=False)
-        self._openings.at_home(request, inode)
 
     # datagrams ----------------------------------------------------------------------------------------------------
     def _send(self, notice: Notice, ours: socket.socket) -> None:
@@ -318,14 +212,14 @@ class DoorGuard(SocketFiles):
             if peer is not None and ours.family == socket.AF_UNIX and peer.path:
                 self._deliver_unix(notice, ours, letter)
                 return
-            if peer is not None and not self._is_open(ours, peer):
+            if peer is not None and not self._is_open(notice, ours, peer):
                 if sent:
                     break
                 if ours.family == socket.AF_UNIX:
                     self._holding.refuse(notice, OUTSIDE)
                     return
                 self._ask(
-                    notice, ours, Action.NET_CONNECT, peer.host, peer.port, "udp",
+                    notice, ours, Action.NET_CONNECT, peer.reached, peer.port, "udp",
                     lambda own: self._deliver_first(notice, own, letters),
                 )  # fmt: skip
                 return
@@ -348,19 +242,10 @@ class DoorGuard(SocketFiles):
         letter.report(notice.tid, count)
         self._done(notice, 1 if notice.number == nr.SENDMMSG else count)
 
-    def _is_open(self, ours: socket.socket, peer: Peer) -> bool:
-        if ours.family == socket.AF_NETLINK:
-            return True
-        if ours.family == socket.AF_UNIX:
-            return False
-        if peer.loopback or self._is_lookup("udp", peer):
-            return True
-        return self._known(Action.NET_CONNECT, peer.host, peer.port)
-
-
-def is_tcp(ours: socket.socket) -> bool:
-    """Whether it is a socket that can be kept to this machine when it listens (ports.py)."""
-    return ours.type == socket.SOCK_STREAM and ours.getsockopt(socket.SOL_SOCKET, _SO_PROTOCOL) == socket.IPPROTO_TCP
+    def _is_open(self, notice: Notice, ours: socket.socket, peer: Peer) -> bool:
+        if ours.family in (socket.AF_NETLINK, socket.AF_UNIX):
+            return ours.family == socket.AF_NETLINK
+        return self._is_free(notice, "udp", peer)
 
 
 def socket_of(notice: Notice) -> socket.socket:

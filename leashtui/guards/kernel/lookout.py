@@ -38,8 +38,10 @@ class Lookout(DoorGuard):
     """See DoorGuard, whose judgement it is."""
 
     def __init__(self, views: Views, **more: Any) -> None:
-        known = more.pop("known")
-        super().__init__(known=lambda *door: self._unasked or known(*door), **more)
+        known, home = more.pop("known"), more.pop("home")
+        super().__init__(
+            known=lambda *door: self._unasked or known(*door), home=lambda *door: self._unasked or home(*door), **more
+        )
         self._views = views
         self._network = os.readlink("/proc/self/ns/net")
         with socket.socket(socket.AF_INET) as probe:
@@ -112,7 +114,7 @@ class Lookout(DoorGuard):
             if spot.found is None:
                 raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
             with pinned(spot) as (found, way):
-                open_ = path in self._free or self._known(Action.NET_CONNECT, path, 0)
+                open_ = self._is_given(notice, path)
                 if open_ or self._is_session_s(path, found, way):
                     self._carry_out_here(notice, ours, way)
                     return

@@ -30,12 +30,15 @@ class Ports:
             del self._named[next(iter(self._named))]
         self._named[os.fstat(ours.fileno()).st_ino] = None
 
+    def is_named(self, ours: socket.socket) -> bool:
+        """Whether it was bound so."""
+        return os.fstat(ours.fileno()).st_ino in self._named
+
     def listen(self, ours: socket.socket, backlog: int) -> int:
         """listen(2): 0 or the errno. Raises OSError (EPERM where a socket cannot be kept to this machine)."""
-        if ours.family in (socket.AF_INET, socket.AF_INET6) and ours.type == socket.SOCK_STREAM:
-            known = os.fstat(ours.fileno()).st_ino in self._named
-            if not known and not own_name(ours).bare_loopback:
-                _keep_home(ours)
+        stream = ours.family in (socket.AF_INET, socket.AF_INET6) and ours.type == socket.SOCK_STREAM
+        if stream and not self.is_named(ours) and not own_name(ours).bare_loopback:
+            _keep_home(ours)
         if abi.libc.listen(ours.fileno(), backlog) < 0:
             return ctypes.get_errno()
         if ours.family in (socket.AF_INET, socket.AF_INET6):

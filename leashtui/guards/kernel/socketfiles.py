@@ -24,6 +24,7 @@ from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.silent import is_silent
 from leashtui.guards.kernel.spot import Spot, absolute, locate
 from leashtui.guards.kernel.streams import is_nonblocking
+from leashtui.guards.kernel.tracee import group_of
 from leashtui.model.request import Action
 
 TOP_ABSTRACT = b"\0leashtui/"
@@ -36,6 +37,10 @@ SERVICES = frozenset(
 )  # fmt: skip
 """Unix sockets outside that only look names up or take log lines."""
 OUTSIDE = "leash: REFUSED: that socket belongs to a program outside of this session, which would act for the person."
+
+
+Known = Callable[[Action, str, int, Callable[[], str]], bool]
+"""Whether this door (action, host or path, port) was opened before; for this program, where that counts."""
 
 
 class Makers(Protocol):
@@ -51,14 +56,14 @@ class Makers(Protocol):
 
 
 class SocketFiles(abc.ABC):
-    """known: whether this door (kind, path, 0) was opened before. files: who may make a socket file where. free: unix
+    """known: see Known. files: who may make a socket file where. free: unix
     sockets anybody may call, beside those that only look names up."""
 
     def __init__(
         self,
         listener: Listener,
         holding: Holding,
-        known: Callable[[Action, str, int], bool],
+        known: Known,
         files: Makers,
         free: frozenset[str],
     ) -> None:
@@ -105,12 +110,26 @@ class SocketFiles(abc.ABC):
             path = spot.path
             # Nobody can listen where nothing is: programs look, then start a server of their own.
             with pinned(spot) as (found, way):
-                if self._is_ours(path, found) or path in self._free or self._known(Action.NET_CONNECT, path, 0):
+                if self._is_ours(path, found) or self._is_given(notice, path):
                     self._carry_out_here(notice, ours, way)
                     return
         if is_silent(path, ours.type):
             raise OSError(errno.ECONNREFUSED, "a socket that a dead server left")
         self._ask(notice, ours, Action.NET_CONNECT, path, 0, "unix", lambda own: self._again(notice, own, path))
+
+    def _is_given(self, notice: Notice, path: str) -> bool:
+        """Whether anybody may call that path, or this program was allowed to."""
+        return path in self._free or self._knows(notice, Action.NET_CONNECT, path, 0)
+
+    def _knows(self, notice: Notice, action: Action, host: str, port: int) -> bool:
+        return self._known(action, host, port, lambda: self._exe(notice))
+
+    def _exe(self, notice: Notice) -> str:
+        """What the caller runs, as requests name it."""
+        try:
+            return self._holding.program(group_of(notice.tid))
+        except (OSError, ValueError):
+            return ""
 
     def _is_ours(self, path: str, found: os.stat_result) -> bool:
         """Whether it is the very socket that was made in this session by that name."""

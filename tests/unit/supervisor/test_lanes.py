@@ -182,9 +182,37 @@ def test_while_a_policy_looks_at_names_nothing_is_known(path: Path) -> None:
 def test_a_door_opened_by_a_person_is_that_door_only(lanes: Lanes, path: Path) -> None:
     path.answer = Verdict(Ruling.ALLOW, By.PERSON)
     lanes.submit(Request(Action.NET_CONNECT, Layer.KERNEL, "/", host="192.0.2.1", port=443), lambda verdict: None)
-    assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443)
-    assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 80)
-    assert not lanes.knows_door(Action.NET_BIND, "192.0.2.1", 443)
+    assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a")
+    assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 80, lambda: "/a")
+    assert not lanes.knows_door(Action.NET_BIND, "192.0.2.1", 443, lambda: "/a")
+
+
+@pytest.mark.parametrize("by", [By.PERSON, By.POLICY])
+def test_where_policies_look_at_the_program_a_door_is_that_programs(lanes: Lanes, path: Path, by: By) -> None:
+    lanes.judge_by((W, D), (Action.NET_CONNECT,))
+    path.answer = Verdict(Ruling.ALLOW, by)
+    request = Request(Action.NET_CONNECT, Layer.KERNEL, "/", exe="/a", host="192.0.2.1", port=443)
+    lanes.submit(request, lambda verdict: None)
+    assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a")
+    assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/b")
+    lanes.judge_by((W, D))
+    assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a")
+
+
+def test_a_port_of_this_machine_is_the_programs_that_came_to_it(lanes: Lanes, path: Path) -> None:
+    request = Request(Action.NET_CONNECT, Layer.KERNEL, "/", exe="/a", host="127.0.0.1", port=443)
+    for answer in (Verdict(Ruling.DENY, By.POLICY), Verdict(Ruling.ALLOW, By.GRANT)):
+        path.answer = answer
+        lanes.submit(request, lambda verdict: None)
+        assert not lanes.knows_home(Action.NET_CONNECT, "127.0.0.1", 443, "/a")
+    path.answer = Verdict(Ruling.ALLOW, By.POLICY)
+    lanes.submit(request, lambda verdict: None)
+    assert lanes.knows_home(Action.NET_CONNECT, "127.0.0.1", 443, "/a")
+    assert not lanes.knows_home(Action.NET_CONNECT, "127.0.0.1", 443, "/b")
+    assert not lanes.knows_home(Action.NET_BIND, "127.0.0.1", 443, "/a")
+    assert not lanes.knows_door(Action.NET_CONNECT, "127.0.0.1", 443, lambda: "/a")
+    lanes.change()
+    assert not lanes.knows_home(Action.NET_CONNECT, "127.0.0.1", 443, "/a")
 
 
 def test_where_the_name_means_nothing_anyway_the_real_one_is_told(lanes: Lanes, path: Path) -> None:
