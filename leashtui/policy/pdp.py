@@ -24,6 +24,7 @@ from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action
 from leashtui.policy.shard import Matched, Shard, Singly, Stack, here
 from leashtui.policy.sources import source
+from leashtui.policy.spoken import Spoken
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
@@ -75,6 +76,10 @@ class PDP:
             for inner, of in named.items()
             if of
         }
+        self.spoken = Spoken(bundle.policies, bundle.schema.members, tier)
+        self._tightening = self.spoken.names.union(
+            p.name for shard in self._inner.values() for p in shard.policies.values()
+        )
 
     def _shard(self, action: Action | Inner, policies: tuple[Policy, ...], singly: Singly | None = None) -> Shard:
         members = self.bundle.schema.members
@@ -89,7 +94,7 @@ class PDP:
         """Allow, ask or deny, with the policies that caused it. Never raises; an error is a deny."""
         try:
             found = self._shards[request.action].match(request, facts)
-            if self._inner and request.action is Action.PROCESS_EXEC:
+            if request.action is Action.PROCESS_EXEC and (self._inner or self.spoken):
                 found = self._with_inner(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
@@ -101,11 +106,14 @@ class PDP:
             return Decision(Outcome.DENY, self.bundle.digest, errors=(broken[:500],), standing=False)
 
     def _with_inner(self, found: Matched, request: Request, facts: Facts) -> Matched:
-        """With what is denied, asked and obliged to for the acts that the command holds."""
+        """With what is denied, asked and obliged to for the acts that the command holds, and its words tell."""
         more = [self._inner[inner].match(request, facts) for inner in inner_acts(facts) if inner in self._inner]
+        for action, path in self.spoken.acts(facts) if self.spoken else ():
+            more.append(self._shards[action].match(replace(request, action=action, path=path), facts))
         if not any(one.policies or one.errors for one in more):
             return found
-        known = {policy.name: policy for one in (found, *more) for policy in one.policies}
+        inner = [p for one in more for p in one.policies if p.name in self._tightening]
+        known = {policy.name: policy for policy in (*found.policies, *inner)}
         errors = (*found.errors, *(error for one in more for error in one.errors))
         policies = tuple(known.values())
         return Matched(policies, errors, combine(policies, errors, self.bundle.digest))

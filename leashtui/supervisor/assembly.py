@@ -251,7 +251,12 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     )
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     lacking = Lacking(
-        start.home, lambda: keys.places, keys.is_open, say, lambda text, hint: session.notice("info", text, hint)
+        start.home,
+        lambda: keys.places,
+        keys.is_open,
+        say,
+        lambda text, hint: session.notice("info", text, hint),
+        lambda: keys.shut,
     )
 
     def undone(facts: Facts) -> Facts:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -154,12 +155,20 @@ class Keys:
         self._beginnings: tuple[str, ...] = ()
         self._linked: tuple[tuple[str, str], ...] = ()
         self._open: dict[str, set[ProcessRef]] = {}
+        self.shut: dict[str, str] = {}
 
-    def cover(self, places: Sequence[str], linked: Sequence[tuple[str, str]] = ()) -> None:
-        """What of the covers may be opened, as real paths. linked: (place, another that links in it lead to)."""
-        self._covered = tuple(places)
+    def cover(
+        self,
+        places: Sequence[str],
+        linked: Sequence[tuple[str, str]] = (),
+        shut: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """What of the covers may be opened, as real paths. linked: (place, another that links in it lead to). shut:
+        what stays closed whoever asks, and so does a cover that holds it, by the policy that says so."""
+        self.shut = dict(shut)
+        self._covered = tuple(p for p in places if not any((kept + "/").startswith(p + "/") for kept in shut))
         self._linked = tuple(linked)
-        self._beginnings = tuple(place + "/" for place in places)
+        self._beginnings = tuple(place + "/" for place in self._covered)
 
     @property
     def places(self) -> tuple[str, ...]:

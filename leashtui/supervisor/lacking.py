@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from leashtui.model.facts import Facts, Verb
@@ -18,7 +18,7 @@ from leashtui.model.ports import Reply
 from leashtui.model.request import Action, Request
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.supervisor.scripts import is_interpreter
-from leashtui.words.closed import again, closed
+from leashtui.words.closed import again, closed, shut
 
 _PACKAGED = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/snap/", "/nix/", "/gnu/")
 _LARGEST = 32 << 20
@@ -36,7 +36,8 @@ _ENDS = (b"/", b'"', b"'", b"\\")
 
 class Lacking:
     """home: of the person. places: the covers that may be opened, as real paths. is_open: whether one is now. say:
-    writes a sentence on a process's stderr. tell: a sentence and what to do, for the log and the panel."""
+    writes a sentence on a process's stderr. tell: a sentence and what to do, for the log and the panel. kept: covers
+    that nobody opens, each with the policy that says so."""
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class Lacking:
         is_open: Callable[[str], bool],
         say: Callable[[int, str], object],
         tell: Callable[[str, str], None],
+        kept: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        self._shut = kept
         self._home = os.path.realpath(home) if home else ""
         self._places = places
         self._is_open = is_open
@@ -57,7 +60,7 @@ class Lacking:
     def opening(self, request: Request, facts: Facts, reply: Reply) -> Reply:
         """The reply port, which says so before an allowed program goes on."""
         process = request.process
-        if request.action is not Action.PROCESS_EXEC or process is None or request.chosen or not self._places():
+        if request.action is not Action.PROCESS_EXEC or process is None or request.chosen or not self._all():
             return reply
         if any(effect.verb in (Verb.KEY_USE, Verb.SECRET_READ) for effect in facts.effects):
             return reply
@@ -69,14 +72,27 @@ class Lacking:
         def then(verdict: Verdict) -> None:
             if verdict.ruling is Ruling.ALLOW:
                 self._told.update((program, path) for path in fresh)
-                short = ["~" + path[len(self._home) :] for path in fresh]
-                self._say(process.pid, closed(os.path.basename(program), short, fresh, request.argv))
-                self._tell(
-                    f"{os.path.basename(program)} names {', '.join(short)}, closed here", again(fresh, request.argv)
-                )
+                self._explain(process.pid, os.path.basename(program), fresh, request.argv)
             reply(verdict)
 
         return then
+
+    def _explain(self, pid: int, program: str, found: Sequence[str], argv: Sequence[str]) -> None:
+        kept = self._shut()
+        if opened := [path for path in found if path not in kept]:
+            short = [self._short(path) for path in opened]
+            self._say(pid, closed(program, short, opened, argv))
+            self._tell(f"{program} names {', '.join(short)}, closed here", again(opened, argv))
+        for path in found:
+            if path in kept:
+                self._say(pid, shut(program, self._short(path), kept[path]))
+                self._tell(f"{program} names {self._short(path)}, closed here", kept[path])
+
+    def _short(self, path: str) -> str:
+        return "~" + path[len(self._home) :] if path.startswith(self._home + "/") else path
+
+    def _all(self) -> tuple[str, ...]:
+        return (*self._places(), *self._shut())
 
     def _found(self, request: Request) -> tuple[str, tuple[str, ...]]:
         """(what names them, the covers that are named)."""
@@ -114,12 +130,13 @@ class Lacking:
         return found
 
     def _named(self, text: bytes, *, libraries: bool) -> list[str]:
-        """The covers below the home that the bytes name."""
+        """The covers that the bytes name, below the home also by what follows it."""
         found = []
-        for path in self._places():
-            if not path.startswith(self._home + "/"):
+        for path in self._all():
+            below = path.startswith(self._home + "/")
+            if not below and path not in self._shut():
                 continue
-            name = path[len(self._home) + 1 :]
+            name = path[len(self._home) + 1 :] if below else path
             words = [os.fsencode(name) + end for end in _ENDS] + [*(_LIBRARIES.get(name, ()) if libraries else ())]
             if any(word in text for word in words):
                 found.append(path)

@@ -26,7 +26,7 @@ from leashtui.guards.kernel.spawn import Begun, Launched, launch
 from leashtui.guards.shim import LOST, ShimGuard
 from leashtui.model.errors import LeashError
 from leashtui.model.event import Notice, OutsideRead
-from leashtui.model.request import Action, Layer, Request, Tier
+from leashtui.model.request import Action, Layer, Posture, Request, Tier
 from leashtui.model.verdict import Ruling, Verdict
 from leashtui.policy.entities import Outside
 from leashtui.stores.accepted import Accepted
@@ -37,6 +37,7 @@ from leashtui.stores.settings import UNANSWERED
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
+from leashtui.supervisor.closings import Closing, closings, coverable, left_open
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.door import open_door
 from leashtui.supervisor.instructions import around, compare, trusted
@@ -100,6 +101,7 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
     armed = parts.arming.arm(start.argv, env, parts.mediator, parts.stream, parts.acts, session, parts.house, where)
     await _read_facts(start, parts)
     floor = BARE
+    closed = () if start.posture is Posture.OBSERVE else closings(parts.standing.pdp, parts.mediator.consult)
     if tier in (Tier.STRICT, Tier.COMPAT):
         watched = start.watched if tier is Tier.STRICT else ()
         floor = floor_of(
@@ -109,12 +111,18 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
             tier=tier,
             covers=support.covers,
             free=(*start.opened, *parts.arming.adapter.places_in(start.env), *_own_keys(parts.arming.adapter)),
-            more=(*start.closed, *watched_in(start.workspace, watched)),
+            more=(
+                *start.closed,
+                *watched_in(start.workspace, watched),
+                *coverable(closed, (start.home, start.workspace, start.exe)),
+            ),
             window=parts.arming.window,
         )
         floor = replace(floor, reads=bool(watched))
         mine = sealed_places(start.workspace)
-        parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked)
+        shut = {c.path: c.words for c in closed if not c.asks}
+        parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked, shut)
+    _say_what_is_closed(parts, closed, floor.covered)
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -157,6 +165,27 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         parts.session.notice(notice.level, notice.text, notice.hint)
         if notice.level == "warn":
             channel.tell(say=f"{notice.text}; {notice.hint}")
+
+
+def _say_what_is_closed(parts: Parts, closed: tuple[Closing, ...], covered: tuple[str, ...]) -> None:
+    """What policies close to readers, and what of it no cover does: at the start, and when other policies hold."""
+    left = left_open(closed, covered)
+    for one in closed:
+        if one not in left:
+            hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
+            parts.session.notice("info", f"{one.path} is closed in this session", hint)
+    for one in left:
+        parts.session.notice("warn", f"{one.path} is closed to commands that name it, not to all code", one.words)
+    known = {one.path for one in closed}
+
+    def look() -> None:
+        for one in closings(parts.standing.pdp, parts.mediator.consult):
+            if one.path not in known:
+                known.add(one.path)
+                hint = "all code is kept from it in the next session"
+                parts.session.notice("info", f"{one.path} is closed to commands that name it: {one.words}", hint)
+
+    parts.lanes.changed.append(look)
 
 
 def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:

@@ -23,6 +23,15 @@ def closed(program: str, short: Sequence[str], paths: Sequence[str], argv: Seque
     )
 
 
+def shut(program: str, short: str, policy: str) -> str:
+    """One line for its stderr, about a place that a policy closes for good. policy: which, and why."""
+    return one_line(
+        f"leash: {program} names {short}, which is closed in this session (Permission denied) by {policy} Do without"
+        " it, or ask the person to change the policy.",
+        1000,
+    )
+
+
 def again(paths: Sequence[str], argv: Sequence[str]) -> str:
     """The command line with which the person is asked."""
     line = shlex.join(argv)
