@@ -56,6 +56,26 @@ def coverable(closed: Iterable[Closing], needed: Sequence[str]) -> list[str]:
     return [c.path for c in closed if not any(path.startswith(c.path.rstrip("/") + "/") for path in held)]
 
 
-def left_open(closed: Iterable[Closing], covered: Sequence[str]) -> list[Closing]:
-    """Those over which no cover lies: programs that open them by themselves are not kept from it."""
-    return [c for c in closed if not any((c.path + "/").startswith(cover + "/") for cover in covered)]
+def announced(
+    closed: Iterable[Closing], covered: Sequence[str], notice: Callable[[str, str, str], None]
+) -> Callable[[Iterable[Closing]], None]:
+    """Say what is closed, and what of it to commands only; what is returned says what is closed from then on.
+
+    notice: level, text and hint."""
+    known: set[str] = set()
+    for one in closed:
+        known.add(one.path)
+        if any((one.path + "/").startswith(cover + "/") for cover in covered):
+            hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
+            notice("info", f"{one.path} is closed in this session", hint)
+        else:
+            notice("warn", f"{one.path} is closed to commands that name it, not to all code", one.words)
+
+    def later(now: Iterable[Closing]) -> None:
+        for one in now:
+            if one.path not in known:
+                known.add(one.path)
+                hint = "all code is kept from it in the next session"
+                notice("info", f"{one.path} is closed to commands that name it: {one.words}", hint)
+
+    return later

@@ -37,7 +37,7 @@ from leashtui.stores.settings import UNANSWERED
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
-from leashtui.supervisor.closings import Closing, closings, coverable, left_open
+from leashtui.supervisor.closings import announced, closings, coverable
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.door import open_door
 from leashtui.supervisor.instructions import around, compare, trusted
@@ -122,7 +122,8 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
         mine = sealed_places(start.workspace)
         shut = {c.path: c.words for c in closed if not c.asks}
         parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked, shut)
-    _say_what_is_closed(parts, closed, floor.covered)
+    told = announced(closed, floor.covered, session.notice)
+    parts.lanes.changed.append(lambda: told(closings(parts.standing.pdp, parts.mediator.consult)))
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -165,27 +166,6 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         parts.session.notice(notice.level, notice.text, notice.hint)
         if notice.level == "warn":
             channel.tell(say=f"{notice.text}; {notice.hint}")
-
-
-def _say_what_is_closed(parts: Parts, closed: tuple[Closing, ...], covered: tuple[str, ...]) -> None:
-    """What policies close to readers, and what of it no cover does: at the start, and when other policies hold."""
-    left = left_open(closed, covered)
-    for one in closed:
-        if one not in left:
-            hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
-            parts.session.notice("info", f"{one.path} is closed in this session", hint)
-    for one in left:
-        parts.session.notice("warn", f"{one.path} is closed to commands that name it, not to all code", one.words)
-    known = {one.path for one in closed}
-
-    def look() -> None:
-        for one in closings(parts.standing.pdp, parts.mediator.consult):
-            if one.path not in known:
-                known.add(one.path)
-                hint = "all code is kept from it in the next session"
-                parts.session.notice("info", f"{one.path} is closed to commands that name it: {one.words}", hint)
-
-    parts.lanes.changed.append(look)
 
 
 def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:

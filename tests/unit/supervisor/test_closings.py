@@ -1,0 +1,77 @@
+"""What policies close to readers: which places, for whom, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from random_policies import SCHEMA, WHO
+
+from leashtui.model.request import Tier
+from leashtui.policy import bundle
+from leashtui.policy.cases import ordinary
+from leashtui.policy.pdp import PDP
+from leashtui.policy.sources import source
+from leashtui.supervisor.closings import Closing, announced, closings, coverable
+
+TEXT = """
+@id("no") @reason("Private.") @severity("high") @outcome("deny")
+forbid (principal, action == Action::"FileOpenReadOnly", resource in Dir::"{0}/shut");
+@id("ask") @reason("Plans.") @severity("high") @outcome("ask")
+forbid (principal, action in Action::"FileOpen", resource == File::"{0}/plan");
+@id("else") @outcome("deny")
+forbid (principal in User::"somebody-else", action == Action::"FileOpenReadOnly", resource in Dir::"{0}/open");
+@id("none") @outcome("deny")
+forbid (principal, action == Action::"FileOpenReadOnly", resource in Dir::"{0}/missing");
+@id("kind") @outcome("deny")
+forbid (principal, action == Action::"FileOpenReadOnly", resource == File::"{0}/open");
+@id("root") @reason("All.") @severity("low") @outcome("deny")
+forbid (principal, action == Action::"FileOpenReadOnly", resource in Dir::"{0}/")
+unless {{ resource in Dir::"{0}/open" }};
+@id("all") permit (principal, action, resource);
+"""
+
+
+def found(tmp_path: Path) -> tuple[Closing, ...]:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "shut").symlink_to("real")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "plan").write_text("x")
+    text = TEXT.replace("{0}", str(tmp_path)).replace("{{", "{").replace("}}", "}")
+    pdp = PDP(bundle.build([source("user", "u.cedar", text.encode())], SCHEMA), WHO, tier=Tier.STRICT)
+    facts = ordinary("true")[1]
+    return closings(pdp, lambda request: (facts, pdp.decide(request, facts)))
+
+
+def test_places_that_exist_and_may_not_be_read_by_this_agent(tmp_path: Path) -> None:
+    closed = {c.path: (c.policy.id, c.asks) for c in found(tmp_path)}
+    assert closed.pop(str(tmp_path / "plan")) in {("user/root", False), ("user/ask", True)}
+    assert closed.pop(str(tmp_path))[1] is False
+    assert closed.pop(str(tmp_path / "real"))[1] is False
+    assert closed == {}
+
+
+def test_what_holds_what_is_needed_is_not_covered(tmp_path: Path) -> None:
+    closed = found(tmp_path)
+    assert set(coverable(closed, [str(tmp_path / "open")])) == {str(tmp_path / "real"), str(tmp_path / "plan")}
+    assert set(coverable(closed, [str(tmp_path / "shut" / "work")])) == {str(tmp_path / "plan")}
+    etc = Closing("/etc", closed[0].policy, False)
+    assert coverable([etc], []) == []
+
+
+def test_it_is_said_once_what_is_closed_and_what_to_commands_only(tmp_path: Path) -> None:
+    said: list[tuple[str, str]] = []
+    closed = found(tmp_path)
+    later = announced(
+        closed, [str(tmp_path / "real"), str(tmp_path / "plan")], lambda level, text, hint: said.append((level, text))
+    )
+    assert sorted(said) == [
+        ("info", f"{tmp_path / 'plan'} is closed in this session"),
+        ("info", f"{tmp_path / 'real'} is closed in this session"),
+        ("warn", f"{tmp_path} is closed to commands that name it, not to all code"),
+    ]
+    later(closed)
+    assert len(said) == 3
+    more = Closing("/srv/new", closed[0].policy, False)
+    later([more])
+    later([more])
+    assert len(said) == 4
