@@ -6,7 +6,7 @@ anybody, and to raise. Invariant: whatever breaks while deciding is a deny that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -21,10 +21,10 @@ from leashtui.policy.derived import Inner, inner_acts
 from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
 from leashtui.policy.policy import Policy
-from leashtui.policy.reads import actions_of, names_action
+from leashtui.policy.reads import actions_of, names_action, place_of, reads_of
 from leashtui.policy.shard import Matched, Shard, Singly, Stack, here
 from leashtui.policy.sources import source
-from leashtui.policy.spoken import Spoken
+from leashtui.policy.spoken import Spoken, named_places
 
 _NAMES = frozenset(
     {"command", "normalised", "targets", "changes", "prefixes", "cwd", "exe", "undo", "programs", "flags", "taint"}
@@ -32,6 +32,7 @@ _NAMES = frozenset(
 )
 """Facts of a file act that differ from name to name."""
 _PROGRAM = frozenset({"exe", "programs", "command", "normalised", "prefixes", "flags", "cwd"})
+_CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
 """What a grant can speak of."""
 
@@ -148,13 +149,30 @@ class PDP:
         """The session's posture from now on, as policies read it."""
         self._context.posture = posture
 
-    def by_class(self) -> frozenset[Action]:
-        """The actions whose policies look at kinds of places only, never at a name, a folder or a program."""
-        return frozenset(
-            action
-            for action, shard in self._shards.items()
-            if not shard.about_resource and not _NAMES.intersection(shard.facts)
-        )
+    def by_class(self) -> dict[Action, tuple[str, ...]]:
+        """The actions whose policies look at kinds of places only, never at a name, a folder or a program, but for what
+        lies at these places or below them."""
+        found = {action: self._told_apart(shard.policies.values()) for action, shard in self._shards.items()}
+        return {action: places for action, places in found.items() if places is not None}
+
+    @staticmethod
+    def _told_apart(policies: Iterable[Policy]) -> tuple[str, ...] | None:
+        """Where alone these policies can answer by name; None for anywhere."""
+        places: dict[str, None] = {}
+        for policy in policies:
+            place = place_of(policy.node)
+            if place is not None:
+                if place.id.startswith("/"):
+                    places[place.id.rstrip("/")] = None
+                continue
+            reads = reads_of([policy.node])
+            if reads.resource or reads.every_fact or _NAMES.intersection(reads.facts):
+                return None
+        return tuple(places)
+
+    def named(self) -> dict[Action, tuple[tuple[str, str], ...]]:
+        """Which places policies about changes of files name: ("Dir" or "File", absolute path)."""
+        return named_places(self.bundle.policies, self.bundle.schema.members, _CHANGES)[0]
 
     def by_program(self) -> frozenset[Action]:
         """The actions that some policy judges by the program which does it."""

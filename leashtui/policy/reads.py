@@ -66,6 +66,27 @@ def reads_of(nodes: Iterable[pst.Template]) -> Reads:
     return Reads(frozenset(facts), every, resource)
 
 
+def place_of(node: pst.Template) -> pst.EntityUid | None:
+    """The one entity that the resource must be, or be in, for this policy to match, where nothing else is asked of the
+    resource: all others are the same to it. None where it may ask more.
+    """
+    scope = node.resource
+    if not isinstance(scope, (pst.ScopeEq, pst.ScopeIn)) or reads_of_clauses(node):
+        return None
+    return scope.entity if isinstance(scope.entity, pst.EntityUid) else None
+
+
+def reads_of_clauses(node: pst.Template) -> bool:
+    """Whether the clauses of a policy look at the resource."""
+    stack: list[Any] = list(node.clauses)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, pst.Var) and value.name == "resource":
+            return True
+        stack.extend(below(value))
+    return False
+
+
 def named_in(node: pst.Template) -> frozenset[pst.EntityUid]:
     """Every entity a policy names, in its scope or its clauses."""
     found: set[pst.EntityUid] = set()

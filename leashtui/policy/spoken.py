@@ -7,7 +7,7 @@ a place that no policy names costs nothing; such policies tighten what is answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from leashtui.model.facts import Effect, Facts, Verb
 from leashtui.model.request import Action, Tier
@@ -29,25 +29,32 @@ def sample(place: tuple[str, str]) -> str:
     return path if kind == "File" else f"{path.rstrip('/')}/{INSIDE}"
 
 
+def named_places(
+    policies: Sequence[Policy], members: Mapping[str, frozenset[str]], actions: Collection[Action]
+) -> tuple[dict[Action, tuple[tuple[str, str], ...]], frozenset[str]]:
+    """What policies that deny or ask about these actions name, ("Dir" or "File", absolute path), and whose names those
+    are. members: see actions_of."""
+    places: dict[Action, dict[tuple[str, str], None]] = {}
+    names: set[str] = set()
+    for policy in policies:
+        if policy.permits:
+            continue
+        about = actions_of(policy.node, members).intersection(actions)
+        named = [(type_of(uid), uid.id) for uid in named_in(policy.node)] if about else []
+        absolute = [place for place in named if place[0] in ("Dir", "File") and place[1].startswith("/")]
+        for action in about if absolute else ():
+            places.setdefault(Action(action), {}).update(dict.fromkeys(absolute))
+            names.add(policy.name)
+    return {action: tuple(found) for action, found in places.items()}, frozenset(names)
+
+
 class Spoken:
     """policies: of the bundle. members: see actions_of."""
 
     def __init__(self, policies: Sequence[Policy], members: Mapping[str, frozenset[str]], tier: Tier) -> None:
         verbs = _READS | _CHANGES if tier in _BLIND else _READS
-        places: dict[Action, dict[tuple[str, str], None]] = {}
-        names: set[str] = set()
-        for policy in policies:
-            if policy.permits:
-                continue
-            actions = set(verbs.values()) & actions_of(policy.node, members)
-            named = [(type_of(uid), uid.id) for uid in named_in(policy.node)]
-            absolute = [place for place in named if place[0] in ("Dir", "File") and place[1].startswith("/")]
-            for action in actions if absolute else ():
-                places.setdefault(Action(action), {}).update(dict.fromkeys(absolute))
-                names.add(policy.name)
-        self._verbs = {verb: action for verb, action in verbs.items() if action in places}
-        self._places = {action: tuple(found) for action, found in places.items()}
-        self.names = frozenset(names)
+        self._places, self.names = named_places(policies, members, set(verbs.values()))
+        self._verbs = {verb: action for verb, action in verbs.items() if action in self._places}
 
     def __bool__(self) -> bool:
         return bool(self._verbs)

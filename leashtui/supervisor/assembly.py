@@ -319,8 +319,8 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         drop=lambda why: desk.deny_all(By.POLICY, why),
     )
     lanes = Lanes(mediator.submit, workspace, start.home, own=own, added=histories(start.home))
-    lanes.judge_by(standing.pdp.by_class(), standing.pdp.by_program())
-    late.append(lambda: lanes.judge_by(standing.pdp.by_class(), standing.pdp.by_program()))
+    lanes.judge_by(standing.pdp)
+    late.append(lambda: lanes.judge_by(standing.pdp))
     welcome = Welcome(
         session=session_id,
         agent=start.agent,

@@ -10,7 +10,8 @@ the person at a socket file is asked about again; and a denial is never known.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from leashtui.model.facts import Place
 from leashtui.model.ports import Reply, Submit, Ticket
 from leashtui.model.request import Action, Request
 from leashtui.model.verdict import By, Ruling, Verdict
+from leashtui.policy.spoken import sample
 
 _FILES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _SHORT = {
@@ -62,9 +64,19 @@ class OwnState(Struct, frozen=True):
     """Of kept: beginnings below which a tool puts something whole and leaves it, and how many names lead to it."""
 
 
+class Judges(Protocol):
+    """What policies look at (policy.pdp.PDP)."""
+
+    def by_class(self) -> Mapping[Action, tuple[str, ...]]: ...
+
+    def by_program(self) -> frozenset[Action]: ...
+
+    def named(self) -> Mapping[Action, tuple[tuple[str, str], ...]]: ...
+
+
 class Lanes:
-    """submit: THE path. by_class: actions that no policy judges by name. own: where this agent and tools keep their own
-    state; added: what may be written to."""
+    """submit: THE path. by_class: actions that no policy judges by name, but at some places. own: where this agent
+    and tools keep their own state; added: what may be written to."""
 
     def __init__(
         self,
@@ -72,14 +84,14 @@ class Lanes:
         workspace: Workspace,
         home: str,
         *,
-        by_class: Collection[Action] = (),
+        by_class: Mapping[Action, tuple[str, ...]] | Collection[Action] = (),
         own: OwnState = OwnState(),  # noqa: B008 - frozen
         added: Sequence[str] = (),
     ) -> None:
         self._submit = submit
         self._workspace = workspace
         self._home = home
-        self._by_class = frozenset(by_class)
+        self._by_class = by_class if isinstance(by_class, Mapping) else dict.fromkeys(by_class, ())
         self._tools, self._agents, self._shared, self._kept = own.tools, own.agents, own.shared, own.kept
         self._own = (*own.tools, *own.agents)
         self._settled = own.settled
@@ -89,13 +101,14 @@ class Lanes:
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
         self._by_program: frozenset[Action] = frozenset()
+        self._named: Mapping[Action, tuple[tuple[str, str], ...]] = {}
         self._doors: set[tuple[Action, str, int, str]] = set()
         self._home_doors: set[tuple[Action, str, int, str]] = set()
         self.changed: list[Callable[[], None]] = []
 
-    def judge_by(self, by_class: Collection[Action], by_program: Collection[Action] = ()) -> None:
-        """Other policies hold: these actions they judge by kinds of places only, those by the program that does it."""
-        self._by_class, self._by_program = frozenset(by_class), frozenset(by_program)
+    def judge_by(self, pdp: Judges) -> None:
+        """Other policies hold."""
+        self._by_class, self._by_program, self._named = pdp.by_class(), pdp.by_program(), pdp.named()
         self.change()
 
     def change(self) -> None:
@@ -114,9 +127,26 @@ class Lanes:
         for forget in self.changed:
             forget()
 
+    def is_classed(self, action: Action, path: str) -> bool:
+        """Whether policies look at the kind of place only, for this path and all that may be below it."""
+        apart = self._by_class.get(action)
+        if not apart:
+            return apart is not None
+        return not any(is_within(path, place) or is_within(place, path) for place in apart)
+
+    def named(self, action: Action, folder: str) -> list[str]:
+        """Paths at and below this folder that policies about the action name, of folders a file in each."""
+        places = self._named.get(action, ())
+        return [sample(place) for place in places if is_within(place[1].rstrip("/"), folder)]
+
+    def leaves(self, source: str, target: str) -> bool:
+        """Whether a name that is moved so leaves a place of whose removals policies speak."""
+        places = (place.rstrip("/") for _, place in self._named.get(Action.FILE_DELETE, ()))
+        return any(is_within(source, place) and not is_within(target, place) for place in places)
+
     def knows(self, action: Action, path: str) -> bool:
         """Whether this file act needs no question."""
-        if action not in self._by_class or not path.isprintable():
+        if not self.is_classed(action, path) or not path.isprintable():
             return False
         place = self._place(path)
         if (action, place) in self._allowed and (place is not Place.GIT or _GIT_ROUTINE.search(path) is not None):
@@ -127,7 +157,7 @@ class Lanes:
         """Whether this file act is about the agent's own state, which its own program may change without a question."""
         if action is Action.FILE_WRITE and path + "/" in self._agents and path.startswith(self._kept):
             path += "/"  # the folder of its own within the person's: it sets its mode at each start
-        return action in self._by_class and path.isprintable() and self._is_agents(path)
+        return self.is_classed(action, path) and path.isprintable() and self._is_agents(path)
 
     def is_shared(self, path: str) -> bool:
         """Whether what the agent starts may make a file of this name there, too."""
@@ -138,7 +168,7 @@ class Lanes:
         on the way to it; and in the workspace under any name but git's and leash's, as sandboxes do for what they will
         hide: what is put in it is judged by its own name. A link or a folder that holds something already is another
         matter."""
-        if Action.FILE_WRITE not in self._by_class or not path.isprintable():
+        if not self.is_classed(Action.FILE_WRITE, path) or not path.isprintable():
             return False
         return path.startswith(self._own) or self._leads_to_own(path) or self._is_bare(path)
 
@@ -156,7 +186,8 @@ class Lanes:
         return {name for name, further, _ in (rest.partition("/") for rest in self._below(folder)) if further}
 
     def _below(self, folder: str) -> list[str]:
-        places = (*self._own, *self._kept, *self._added, *self._lent, *self._workspace.steers)
+        apart = (place + "/" for places in self._by_class.values() for place in places)
+        places = (*self._own, *self._kept, *self._added, *self._lent, *self._workspace.steers, *apart)
         return [place[len(folder) + 1 :] for place in places if place.startswith(folder + "/")]
 
     @property
@@ -180,7 +211,7 @@ class Lanes:
         """What a tool put there whole and this path lies in: the name that must be the session's own for it to be
         changed, '' where nothing need be; None where nothing is settled."""
         found = next((place for place in self._settled if path.startswith(place[0])), None)
-        if found is None or action not in self._by_class or not path.isprintable():
+        if found is None or not self.is_classed(action, path) or not path.isprintable():
             return None
         parts = path[len(found[0]) :].split("/")
         depth = found[1] or next((n for n, part in enumerate(parts, 1) if "@" in part), len(parts))

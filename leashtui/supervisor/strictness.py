@@ -220,6 +220,8 @@ def effects(
             "settles": lanes.settles,
             "owns": owns,
             "steered": lanes.steered,
+            "classed": lanes.is_classed,
+            "places": lanes,
         }
         entrance: dict[str, Any] = {
             "listener": listener,

@@ -43,6 +43,10 @@ class Ways(Protocol):
         """Whether this act there needs no question whatever the name."""
         ...
 
+    def is_classed(self, action: Action, path: str) -> bool:
+        """Whether no policy judges this act there by name."""
+        ...
+
     def holds_work(self, folder: str) -> bool:
         """Whether the workspace or the home lies in this folder or further down."""
         ...
@@ -79,6 +83,8 @@ class Lessons:
             return
         if any(_is_below(folder, p) for p in self._guarded):
             return
+        if not self._ways.is_classed(Action.FILE_DELETE, f"{folder}/{name or 'x'}"):
+            return  # there its own may not be removed unasked
         lead = {p[len(folder) + 1 :].partition("/")[0] for p in self._guarded if p.startswith(folder + "/")}
         lead |= self._ways.leads(folder)
         if lead and not every:

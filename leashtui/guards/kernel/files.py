@@ -29,7 +29,7 @@ from leashtui.guards.kernel.leeway import SEALED, Known, Leeway, Owns, nobodys
 from leashtui.guards.kernel.lending import LENDS, lends
 from leashtui.guards.kernel.listener import Listener, Notice
 from leashtui.guards.kernel.made import Made
-from leashtui.guards.kernel.moves import Moves, telling
+from leashtui.guards.kernel.moves import Moves, Places, telling
 from leashtui.guards.kernel.naming import Deed, Kind, read_deed
 from leashtui.guards.kernel.neighbours import NEIGHBOUR, Neighbours
 from leashtui.guards.kernel.notes import MAKES, Keeper, Lost, Notes
@@ -57,8 +57,8 @@ class FileGuard(Leeway):
     one may be made. nameless: whether names mean nothing at a path; fleeting: whether what lies there may be removed
     unasked. is_git: whether a program is git, which alone changes what it keeps unasked. adds: whether a path is only
     known to be added to, by a program that `keeps` it. shown: files whose new text is asked about where another file
-    takes their place. steered: what git's settings name. sight: whom alone LuaJIT serves, None for everybody. settles:
-    see Lanes.settles."""
+    takes their place. steered: what git's settings name. sight: whom alone LuaJIT serves, None for everybody. settles,
+    classed: see Lanes.settles, is_classed. places: which policies name."""
 
     def __init__(
         self,
@@ -84,6 +84,8 @@ class FileGuard(Leeway):
         owns: Owns = nobodys,
         ways: Ways | None = None,
         steered: Sequence[str] = (),
+        classed: Callable[[Action, str], bool] = lambda action, path: True,
+        places: Places | None = None,
         sight: Sight | None = None,
     ) -> None:
         super().__init__(
@@ -98,6 +100,7 @@ class FileGuard(Leeway):
             adds=adds,
             keeps=keeps,
             settles=settles,
+            classed=classed,
         )
         self._listener = listener
         self._known_folder = known_folder
@@ -109,7 +112,7 @@ class FileGuard(Leeway):
         self._touched = touched
         self._made.watched = True
         self._neighbours = Neighbours(self._made)
-        self._moves = Moves(self._made, nameless, fleeting, self._holds, steered)
+        self._moves = Moves(self._made, nameless, fleeting, self._holds, steered, places)
         self._notes = Notes(self._made, keeper, self._may_make)
         self._polls = 0
         self._patient: dict[int, tuple[Notice, Deed]] = {}
@@ -336,7 +339,7 @@ class FileGuard(Leeway):
                 continue
             if kind is Kind.OPEN and spot.found is None and not deed.flags & os.O_CREAT:
                 raise fail(errno.ENOENT)
-            if kind is Kind.RMDIR and spot.path in self._made:
+            if kind is Kind.RMDIR and self._is_free(Action.FILE_DELETE, spot.path):
                 continue  # an empty folder of the session's own
             if kind in MAKES and spot is spots[-1] and spot.found is not None:
                 if kind is Kind.MKDIR and not spot.dotted:

@@ -49,7 +49,7 @@ def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
 
 class Leeway:
     """known: see Known. sealed: leash's own places. closed: covered secrets, but what is `opened` now. made: what is
-    the session's own. fleeting, is_git, adds, keeps, settles: see files.FileGuard."""
+    the session's own. fleeting, is_git, adds, keeps, settles, classed: see files.FileGuard."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Leeway:
         adds: Callable[[str], bool],
         keeps: Callable[[str, str], bool],
         settles: Callable[[Action, str], str | None],
+        classed: Callable[[Action, str], bool],
     ) -> None:
         self._holding = holding
         self._known = known
@@ -77,6 +78,7 @@ class Leeway:
         self._adds = adds
         self._keeps = keeps
         self._settles = settles
+        self._classed = classed
 
     def _may_make(self, path: str) -> bool:
         barred = self._barred(Action.FILE_WRITE, path) or in_repository(path)
@@ -106,8 +108,8 @@ class Leeway:
         return path.startswith("/") and path not in self._made and not self._fleeting(path) and os.path.lexists(path)
 
     def _is_free(self, action: Action, path: str) -> bool:
-        """What the session made itself, it may remove again."""
-        return action is Action.FILE_DELETE and path in self._made
+        """What the session made itself, it may remove again where no policy judges that by name."""
+        return action is Action.FILE_DELETE and path in self._made and self._classed(action, path)
 
     def _is_fresh(self, action: Action, path: str, *, empty: bool) -> bool:
         """Whether this puts something whole where programs are fetched to, changes what the session put there, or

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from leashtui.guards.kernel.hands import fail
 from leashtui.guards.kernel.made import Made
@@ -34,10 +35,22 @@ def telling(spot: Spot, kind: Kind) -> str:
     return spot.path
 
 
+class Places(Protocol):
+    """Which places policies name (supervisor.lanes)."""
+
+    def leaves(self, source: str, target: str) -> bool:
+        """Whether a name that is moved so leaves a place of whose removals policies speak."""
+        ...
+
+    def named(self, action: Action, folder: str) -> list[str]:
+        """Paths at and below the folder that policies about the action name, of folders a file in each."""
+        ...
+
+
 class Moves:
     """made: the session's own names. nameless: whether names there mean nothing; fleeting: whether what lies there may
     be removed without a question. holds: whether what is nobody's to write lies below a folder. steered: what git's
-    settings name."""
+    settings name. places: which places policies name."""
 
     def __init__(
         self,
@@ -46,12 +59,14 @@ class Moves:
         fleeting: Callable[[str], bool],
         holds: Callable[[str], bool],
         steered: Sequence[str] = (),
+        places: Places | None = None,
     ) -> None:
         self._made = made
         self._nameless = nameless
         self._fleeting = fleeting
         self._holds = holds
         self._steered = tuple(steered)
+        self._places = places
 
     def wanted(self, deed: Deed, source: Spot, target: Spot) -> list[tuple[Action, str]]:
         """What a rename comes to, as acts on real paths. Raises OSError where it fails anyway."""
@@ -66,10 +81,26 @@ class Moves:
             wanted += self.brings(spot.path) + self.brings(to)
             leaves = self._leaving(spot.path, to)
             wanted.append((leaves, self.own_name(spot.path) if leaves is Action.FILE_DELETE else spot.path))
+            wanted += self._out_of_places(spot, to)
             if spot.is_folder:
                 if self._holds(spot.path):
                     raise fail(errno.EACCES)
                 wanted += self._carrying(spot.path, to)
+        return wanted
+
+    def _out_of_places(self, spot: Spot, to: str) -> list[tuple[Action, str]]:
+        """What it takes out of the places that policies name, or puts there, with all that lies in a folder."""
+        if self._places is None:
+            return []
+        old = spot.path
+        wanted = [(Action.FILE_DELETE, old)] if self._places.leaves(old, to) else []
+        for action in (Action.FILE_DELETE, Action.FILE_WRITE) if spot.is_folder else ():
+            wanted += [
+                (action, path) for path in self._places.named(action, old) if os.path.lexists(os.path.dirname(path))
+            ]
+        for path in self._places.named(Action.FILE_WRITE, to) if spot.is_folder else ():
+            if os.path.lexists(old + os.path.dirname(path)[len(to) :]):
+                wanted.append((Action.FILE_WRITE, path))
         return wanted
 
     def brings(self, path: str) -> list[tuple[Action, str]]:

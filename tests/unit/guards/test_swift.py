@@ -205,7 +205,7 @@ def test_a_home_among_temporary_files_is_judged_by_its_name() -> None:
     home, taught = "/tmp/h", Taught()
     judge = Lanes(
         lambda request, reply: None,  # type: ignore[arg-type,return-value]
-        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=OwnState(("/tmp/h/.cache/", "/tmp/mine-")),
+        Workspace("/tmp/h/w"), home, by_class=set(_SHORT), own=OwnState(("/tmp/h/.cache/", "/tmp/mine-")),
     )  # fmt: skip
     judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
     lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
@@ -213,7 +213,7 @@ def test_a_home_among_temporary_files_is_judged_by_its_name() -> None:
     assert taught.but == {}, "names that begin with mine- are the agent's"
     judge = Lanes(
         lambda request, reply: None,  # type: ignore[arg-type,return-value]
-        Workspace("/tmp/h/w"), home, by_class={Action.FILE_WRITE}, own=OwnState(("/tmp/h/.cache/",)),
+        Workspace("/tmp/h/w"), home, by_class=set(_SHORT), own=OwnState(("/tmp/h/.cache/",)),
     )  # fmt: skip
     judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
     lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]
@@ -226,7 +226,7 @@ def test_a_home_among_temporary_files_is_judged_by_its_name() -> None:
 def test_a_folder_that_holds_the_workspace_teaches_nothing_of_what_lies_below_it() -> None:
     """A workspace in /tmp is no temporary file."""
     place = Workspace("/tmp/me/proj", also=("/tmp/main/.git",))
-    judge = Lanes(lambda request, reply: None, place, "/home/p", by_class={Action.FILE_WRITE})  # type: ignore[arg-type,return-value]
+    judge = Lanes(lambda request, reply: None, place, "/home/p", by_class=set(_SHORT))  # type: ignore[arg-type,return-value]
     judge._allowed.update((Action.FILE_WRITE, kind) for kind in _SHORT[Action.FILE_WRITE])
     taught = Taught()
     lessons = Lessons(taught, judge, lambda path: 0, ())  # type: ignore[arg-type]

@@ -84,3 +84,37 @@ def test_it_names_the_places_of_an_action() -> None:
     assert spoken.places(Action.FILE_READ) == (("Dir", "/srv/letters"), ("File", "/srv/one"))
     assert spoken.places(Action.FILE_DELETE) == ()
     assert spoken.names == {"user/letters", "user/one"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "places"),
+    [
+        ('action == Action::"FileDelete", resource in Dir::"/srv/a/") when { context.path like "*.sql" }', ("/srv/a",)),
+        ('action == Action::"FileDelete", resource == File::"/srv/a")', ("/srv/a",)),
+        ('action == Action::"FileDelete", resource in Dir::"/")', ("",)),
+        ('action == Action::"FileDelete", resource in Dir::"a")', ()),
+        ('action == Action::"FileDelete", resource in Dir::"/srv/a") unless { resource == File::"/srv/a/b" }', None),
+        ('action == Action::"FileDelete", resource) when { resource in Dir::"/srv/a" }', None),
+        ('action == Action::"FileDelete", resource is File)', None),
+        ('action == Action::"FileDelete", resource) when { context.path like "*.sql" }', None),
+        ('action == Action::"FileDelete", resource) when { context.destructive }', ()),
+        ('action == Action::"NetworkConnect", resource) when { context.port == "1" }', ()),
+    ],
+)
+def test_where_alone_policies_answer_by_name(policy: str, places: tuple[str, ...] | None) -> None:
+    text = f'@id("x") @outcome("deny") forbid (principal, {policy};\n@id("all") permit (principal, action, resource);'
+    one = pdp(Tier.STRICT, text)
+    assert one.by_class().get(Action.FILE_DELETE) == places
+
+
+def test_which_places_policies_about_changes_name() -> None:
+    assert pdp(Tier.STRICT).named() == {
+        Action.FILE_DELETE: (("Dir", "/srv/kept"),),
+        Action.FILE_WRITE: (("File", "/srv/one"),),
+    }
+
+
+def test_by_which_program_policies_judge() -> None:
+    text = '@id("x") @outcome("deny") forbid (principal, action == Action::"NetworkConnect", resource) when {0};'
+    assert pdp(Tier.STRICT, text.replace("{0}", '{ context.exe like "*/x" }')).by_program() == {Action.NET_CONNECT}
+    assert pdp(Tier.STRICT, text.replace("{0}", '{ context.port == "1" }')).by_program() == frozenset()

@@ -31,6 +31,24 @@ class Path:
         return self
 
 
+class Judges:
+    """What policies look at."""
+
+    def __init__(self, by_class=None, by_program: frozenset[Action] = frozenset(), named=None) -> None:
+        self._by_class = {W: (), D: ()} if by_class is None else by_class
+        self._by_program = by_program
+        self._named = named or {}
+
+    def by_class(self) -> dict[Action, tuple[str, ...]]:
+        return self._by_class
+
+    def by_program(self) -> frozenset[Action]:
+        return self._by_program
+
+    def named(self) -> dict[Action, tuple[tuple[str, str], ...]]:
+        return self._named
+
+
 @pytest.fixture
 def path() -> Path:
     return Path()
@@ -189,14 +207,39 @@ def test_a_door_opened_by_a_person_is_that_door_only(lanes: Lanes, path: Path) -
 
 @pytest.mark.parametrize("by", [By.PERSON, By.POLICY])
 def test_where_policies_look_at_the_program_a_door_is_that_programs(lanes: Lanes, path: Path, by: By) -> None:
-    lanes.judge_by((W, D), (Action.NET_CONNECT,))
+    lanes.judge_by(Judges(by_program=frozenset({Action.NET_CONNECT})))
     path.answer = Verdict(Ruling.ALLOW, by)
     request = Request(Action.NET_CONNECT, Layer.KERNEL, "/", exe="/a", host="192.0.2.1", port=443)
     lanes.submit(request, lambda verdict: None)
     assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a")
     assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/b")
-    lanes.judge_by((W, D))
+    lanes.judge_by(Judges())
     assert not lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a")
+
+
+def test_where_policies_name_places_names_count_there_alone(lanes: Lanes) -> None:
+    lanes.judge_by(
+        Judges({W: ("/home/u/w/infra",), D: ()}, named={D: (("Dir", "/home/u/w/infra"), ("File", "/home/u/w/one"))})
+    )
+    allow(lanes, W, "/home/u/w/a.py")
+    assert lanes.knows(W, "/home/u/w/src/b.py")
+    assert lanes.knows_all("/home/u/w/node_modules/x") is False
+    allow(lanes, W, "/home/u/w/node_modules/x/y")
+    assert lanes.knows_all("/home/u/w/node_modules/x")
+    for path in ("/home/u/w/infra", "/home/u/w/infra/b.py", "/home/u/w", "/home/u"):
+        assert not lanes.knows(W, path)
+        assert not lanes.is_classed(W, path)
+    assert lanes.is_classed(D, "/home/u/w/infra/b.py")
+    assert not lanes.is_classed(Action.FILE_READ, "/home/u/w/a.py")
+    assert lanes.is_apart("/home/u/w") is True
+    assert "w" in lanes.leads("/home/u")
+    assert lanes.named(D, "/home/u") == ["/home/u/w/infra/file", "/home/u/w/one"]
+    assert lanes.named(D, "/home/u/w/infra") == ["/home/u/w/infra/file"]
+    assert lanes.named(D, "/home/u/w/infra/more") == lanes.named(W, "/home/u") == []
+    assert lanes.leaves("/home/u/w/infra/a", "/home/u/w/a")
+    assert lanes.leaves("/home/u/w/one", "/home/u/w/two")
+    assert not lanes.leaves("/home/u/w/infra/a", "/home/u/w/infra/b/a")
+    assert not lanes.leaves("/home/u/w/a", "/home/u/w/infra/a")
 
 
 def test_a_port_of_this_machine_is_the_programs_that_came_to_it(lanes: Lanes, path: Path) -> None:
