@@ -3,6 +3,7 @@
 Reads are not seen one by one, and where no guard sees file acts (tiers exec and watch) nothing else would ask these
 policies. Knows which places policies name. Refuses to match: it says which file acts are to be asked about. Invariant:
 a place that no policy names costs nothing; such policies tighten what is answered about the command, never widen it.
+What lies under a cover is closed anyway: who looks through all that is above it finds it closed, and goes on.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Spoken:
         verbs = _READS | _CHANGES if tier in _BLIND else _READS
         self._places, self.names = named_places(policies, members, set(verbs.values()))
         self._verbs = {verb: action for verb, action in verbs.items() if action in self._places}
+        self.covered: frozenset[str] = frozenset()  # of the places, by what policies call them
 
     def __bool__(self) -> bool:
         return bool(self._verbs)
@@ -70,16 +72,16 @@ class Spoken:
             for effect in facts.effects
             if (action := self._verbs.get(effect.verb)) is not None and effect.target.startswith("/")
             for place in self._places[action]
-            if (path := _meets(effect, place))
+            if (path := _meets(effect, place, above=action is not Action.FILE_READ or place[1] not in self.covered))
         ]
         return iter(dict.fromkeys(found))
 
 
-def _meets(effect: Effect, place: tuple[str, str]) -> str:
+def _meets(effect: Effect, place: tuple[str, str], *, above: bool) -> str:
     """The path by which the effect meets the place, '' where it does not."""
     target, bare = effect.target.rstrip("/"), place[1].rstrip("/")
     if target == bare:
         return sample(place)
     if place[0] == "Dir" and target.startswith(bare + "/"):
         return target
-    return sample(place) if effect.recursive and (bare + "/").startswith(target + "/") else ""
+    return sample(place) if above and effect.recursive and (bare + "/").startswith(target + "/") else ""

@@ -24,8 +24,10 @@ Consult = Callable[[Request], tuple[Facts, Decision]]
 
 
 class Closing(Struct, frozen=True):
-    """path: real. policy: the one that closes it. asks: whether a person may open it for one act."""
+    """place: as policies call it. path: real. policy: the one that closes it. asks: whether a person may open it for
+    one act."""
 
+    place: str
     path: str
     policy: PolicyRef
     asks: bool
@@ -46,7 +48,7 @@ def closings(pdp: PDP, consult: Consult) -> tuple[Closing, ...]:
         _, decision = consult(Request(Action.FILE_READ, Layer.HOOK, os.path.dirname(real), path=sample(place)))
         refs = [ref for ref in decision.policies if ref.id in pdp.spoken.names]
         if refs and decision.outcome in (Outcome.DENY, Outcome.ASK):
-            found[real] = Closing(real, refs[0], decision.outcome is Outcome.ASK)
+            found[real] = Closing(place[1], real, refs[0], decision.outcome is Outcome.ASK)
     return tuple(found.values())
 
 
@@ -56,6 +58,11 @@ def coverable(closed: Iterable[Closing], needed: Sequence[str]) -> list[str]:
     return [c.path for c in closed if not any(path.startswith(c.path.rstrip("/") + "/") for path in held)]
 
 
+def beneath(closed: Iterable[Closing], covered: Sequence[str]) -> list[Closing]:
+    """Those over which a cover lies."""
+    return [one for one in closed if any((one.path + "/").startswith(cover + "/") for cover in covered)]
+
+
 def announced(
     closed: Iterable[Closing], covered: Sequence[str], notice: Callable[[str, str, str], None]
 ) -> Callable[[Iterable[Closing]], None]:
@@ -63,9 +70,10 @@ def announced(
 
     notice: level, text and hint."""
     known: set[str] = set()
+    under = {one.path for one in beneath(closed, covered)}
     for one in closed:
         known.add(one.path)
-        if any((one.path + "/").startswith(cover + "/") for cover in covered):
+        if one.path in under:
             hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
             notice("info", f"{one.path} is closed in this session", hint)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ from leashtui.stores.settings import UNANSWERED
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
-from leashtui.supervisor.closings import announced, closings, coverable
+from leashtui.supervisor.closings import Closing, announced, beneath, closings, coverable
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.door import open_door
 from leashtui.supervisor.instructions import around, compare, trusted
@@ -122,8 +122,7 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
         mine = sealed_places(start.workspace)
         shut = {c.path: c.words for c in closed if not c.asks}
         parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked, shut)
-    told = announced(closed, floor.covered, session.notice)
-    parts.lanes.changed.append(lambda: told(closings(parts.standing.pdp, parts.mediator.consult)))
+    _keep_closed(parts, closed, floor.covered)
     launched = launch(
         armed.argv,
         exe=start.exe,
@@ -166,6 +165,19 @@ def _say_what_is_obeyed(start: Start, parts: Parts, channel: Channel) -> None:
         parts.session.notice(notice.level, notice.text, notice.hint)
         if notice.level == "warn":
             channel.tell(say=f"{notice.text}; {notice.hint}")
+
+
+def _keep_closed(parts: Parts, closed: Sequence[Closing], covered: Sequence[str]) -> None:
+    """Say what policies close to readers, now and when others hold, and let these know what a cover lies over."""
+    told = announced(closed, covered, parts.session.notice)
+    under = frozenset(one.place for one in beneath(closed, covered))
+
+    def look() -> None:
+        parts.standing.pdp.spoken.covered = under
+        told(closings(parts.standing.pdp, parts.mediator.consult))
+
+    parts.standing.pdp.spoken.covered = under
+    parts.lanes.changed.append(look)
 
 
 def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:

@@ -83,7 +83,7 @@ def test_what_a_policy_closes_is_read_in_no_way(world: World, letters: Path, tie
     closed = read(world, letters, tier)
     assert not [name for name, (came, _) in closed.items() if came], closed
     assert "Those are private. [user/letters]" in closed["a command that names it"][1]
-    assert "Those are private. [user/letters]" in closed["all that lies above it"][1]
+    assert "REFUSED" not in closed["all that lies above it"][1], "who looks through all of it finds it closed"
 
 
 def test_a_script_that_names_it_is_told_which_policy_closes_it(world: World, letters: Path) -> None:

@@ -55,6 +55,16 @@ def test_a_policy_about_a_place_holds_for_the_command_that_reads_there(effect: E
         assert pdp(tier).decide(ordinary("x")[0], telling(Effect(Verb.EXEC, "x"), effect)).outcome is answer
 
 
+def test_who_looks_through_all_that_lies_above_a_cover_goes_on() -> None:
+    one, above = pdp(Tier.STRICT), Effect(Verb.READ, "/srv", recursive=True)
+    assert one.decide(ordinary("x")[0], telling(above)).outcome is Outcome.DENY
+    one.spoken.covered = frozenset({"/srv/letters"})
+    assert one.decide(ordinary("x")[0], telling(above)).outcome is Outcome.ASK  # /srv/one is under no cover
+    one.spoken.covered |= {"/srv/one"}
+    assert one.decide(ordinary("x")[0], telling(above)).outcome is Outcome.ALLOW
+    assert one.decide(ordinary("x")[0], telling(Effect(Verb.READ, "/srv/letters"))).outcome is Outcome.DENY
+
+
 def test_changes_are_asked_by_words_only_where_no_guard_sees_them() -> None:
     for effect in (Effect(Verb.DELETE, "/srv/kept/a"), Effect(Verb.DELETE, "/srv", recursive=True)):
         for tier in Tier:

@@ -54,7 +54,7 @@ def test_what_holds_what_is_needed_is_not_covered(tmp_path: Path) -> None:
     closed = found(tmp_path)
     assert set(coverable(closed, [str(tmp_path / "open")])) == {str(tmp_path / "real"), str(tmp_path / "plan")}
     assert set(coverable(closed, [str(tmp_path / "shut" / "work")])) == {str(tmp_path / "plan")}
-    etc = Closing("/etc", closed[0].policy, False)
+    etc = Closing("/etc", "/etc", closed[0].policy, False)
     assert coverable([etc], []) == []
 
 
@@ -71,7 +71,7 @@ def test_it_is_said_once_what_is_closed_and_what_to_commands_only(tmp_path: Path
     ]
     later(closed)
     assert len(said) == 3
-    more = Closing("/srv/new", closed[0].policy, False)
+    more = Closing("/srv/new", "/srv/new", closed[0].policy, False)
     later([more])
     later([more])
     assert len(said) == 4
