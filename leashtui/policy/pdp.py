@@ -6,7 +6,7 @@ anybody, and to raise. Invariant: whatever breaks while deciding is a deny that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -33,6 +33,8 @@ _NAMES = frozenset(
 """Facts of a file act that differ from name to name."""
 _PROGRAM = frozenset({"exe", "programs", "command", "normalised", "prefixes", "flags", "cwd"})
 _CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
+_SPEAKING = frozenset({Action.PROCESS_EXEC, Action.TOOL_USE, Action.NET_CONNECT})
+"""What tells of other acts in words."""
 _GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
 """What a grant can speak of."""
 
@@ -78,7 +80,7 @@ class PDP:
             if of
         }
         self.spoken = Spoken(bundle.policies, bundle.schema.members, tier)
-        self._tightening = self.spoken.names.union(
+        self._tightening = (self.spoken.names | self.spoken.reaching).union(
             p.name for shard in self._inner.values() for p in shard.policies.values()
         )
 
@@ -95,7 +97,7 @@ class PDP:
         """Allow, ask or deny, with the policies that caused it. Never raises; an error is a deny."""
         try:
             found = self._shards[request.action].match(request, facts)
-            if request.action is Action.PROCESS_EXEC and (self._inner or self.spoken):
+            if request.action in _SPEAKING and (self._inner or self.spoken):
                 found = self._with_inner(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
@@ -108,9 +110,10 @@ class PDP:
 
     def _with_inner(self, found: Matched, request: Request, facts: Facts) -> Matched:
         """With what is denied, asked and obliged to for the acts that the command holds, and its words tell."""
-        more = [self._inner[inner].match(request, facts) for inner in inner_acts(facts) if inner in self._inner]
-        for action, path in self.spoken.acts(facts) if self.spoken else ():
-            more.append(self._shards[action].match(replace(request, action=action, path=path), facts))
+        held = inner_acts(facts) if request.action is Action.PROCESS_EXEC else ()
+        more = [self._inner[inner].match(request, facts) for inner in held if inner in self._inner]
+        for told in self._told(request, facts) if self.spoken else ():
+            more.append(self._shards[told.action].match(told, facts))
         if not any(one.policies or one.errors for one in more):
             return found
         inner = [p for one in more for p in one.policies if p.name in self._tightening]
@@ -118,6 +121,17 @@ class PDP:
         errors = (*found.errors, *(error for one in more for error in one.errors))
         policies = tuple(known.values())
         return Matched(policies, errors, combine(policies, errors, self.bundle.digest))
+
+    def _told(self, request: Request, facts: Facts) -> Iterator[Request]:
+        """What it says it does to files and which hosts it says it reaches, as requests; a socket, by a known name."""
+        if request.action is Action.NET_CONNECT:
+            if request.named and self.spoken.reaching:
+                yield replace(request, host=request.named)
+            return
+        for action, path in self.spoken.acts(facts):
+            yield replace(request, action=action, path=path)
+        for host, port in self.spoken.hosts(facts):
+            yield replace(request, action=Action.NET_CONNECT, path="", host=host, port=port)
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
@@ -177,6 +191,10 @@ class PDP:
     def by_program(self) -> frozenset[Action]:
         """The actions that some policy judges by the program which does it."""
         return frozenset(action for action, shard in self._shards.items() if _PROGRAM.intersection(shard.facts))
+
+    def by_host(self) -> bool:
+        """Whether some policy judges a connect by a host's name, which no socket tells."""
+        return self.spoken.by_name
 
     def forget(self) -> None:
         """Drop every remembered match, so that the next decision is made afresh."""

@@ -71,6 +71,8 @@ class Judges(Protocol):
 
     def by_program(self) -> frozenset[Action]: ...
 
+    def by_host(self) -> bool: ...
+
     def named(self) -> Mapping[Action, tuple[tuple[str, str], ...]]: ...
 
 
@@ -101,6 +103,7 @@ class Lanes:
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
         self._by_program: frozenset[Action] = frozenset()
+        self._by_host = False
         self._named: Mapping[Action, tuple[tuple[str, str], ...]] = {}
         self._doors: set[tuple[Action, str, int, str]] = set()
         self._home_doors: set[tuple[Action, str, int, str]] = set()
@@ -109,6 +112,7 @@ class Lanes:
     def judge_by(self, pdp: Judges) -> None:
         """Other policies hold."""
         self._by_class, self._by_program, self._named = pdp.by_class(), pdp.by_program(), pdp.named()
+        self._by_host = pdp.by_host()
         self.change()
 
     def change(self) -> None:
@@ -276,6 +280,8 @@ class Lanes:
                     if len(self._home_doors) >= _MOST:
                         self._home_doors.clear()
                     self._home_doors.add((request.action, request.host, request.port, request.exe))
+                elif verdict.by is By.POLICY and request.host and self._by_host:
+                    pass  # another name may lead to that address
                 elif verdict.by is By.POLICY or (verdict.by is By.PERSON and request.host):
                     exe = request.exe if request.action in self._by_program else ""
                     self._doors.add((request.action, request.host or request.path, request.port, exe))

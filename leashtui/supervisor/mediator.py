@@ -166,7 +166,7 @@ class Mediator:
         decision = self._decider.decide(request, facts)
         parent = self._acts.find(request)
         asks = decision.outcome is Outcome.ASK
-        covered = asks and self._rules.is_covered(request, facts, parent)
+        covered = asks and self._rules.is_covered(request, facts, parent, decision)
         verdict = self._rules.rule(request, decision, facts, covered=covered)
         if self._limits.own(request):
             verdict = Verdict(Ruling.ALLOW, By.OWN)
@@ -349,12 +349,12 @@ class Mediator:
         """Whether a person's yes is what it would need, without asking, recording or remembering anything."""
         try:
             facts = self._judged(request)
-            outcome = self._decider.decide(request, facts).outcome
+            decision = self._decider.decide(request, facts)
         except Exception:  # noqa: BLE001 - whoever asks then meets the same, and is refused for it
             return True
-        if outcome is not Outcome.ASK or self._rules.posture is Posture.OBSERVE:
+        if decision.outcome is not Outcome.ASK or self._rules.posture is Posture.OBSERVE:
             return False
-        return not self._rules.is_covered(request, facts, self._acts.find(request))
+        return not self._rules.is_covered(request, facts, self._acts.find(request), decision)
 
     def enforce(self, posture: Posture) -> None:
         """Answer acts so from now on."""

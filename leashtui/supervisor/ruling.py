@@ -19,6 +19,8 @@ from leashtui.supervisor.duties import Duties
 from leashtui.words.consequence import consequence
 from leashtui.words.refusal import REFUSED_BEFORE, refusal
 
+_PACK = "builtin/"
+
 
 class Rules:
     """One a session. posture: how acts are answered from now on. The rest: see supervisor.mediator.Mediator."""
@@ -42,13 +44,17 @@ class Rules:
         self._can_ask = can_ask
         self._reachable = reachable
 
-    def is_covered(self, request: Request, facts: Facts, parent: Act | None) -> bool:
-        """Whether a person approved this already, or an exec that was allowed said it would do it."""
+    def is_covered(self, request: Request, facts: Facts, parent: Act | None, decision: Decision) -> bool:
+        """Whether a person approved this already, or an exec that was allowed said it would do it: what the pack asks
+        was judged there; whoever wrote a policy of their own about the act meant the act."""
         if request.layer is Layer.MCP:
             return parent is not None and parent.answered
         same = parent is not None and self._acts.is_same(parent, request)
         if parent is not None and parent.covers(facts, same=same, by_git=request.under_git):
             return True
+        if any(not policy.id.startswith(_PACK) for policy in decision.policies):
+            told = parent is not None and parent.answered and self._acts.foresaw(request, facts)
+            return told or self._acts.goes_on(request, facts)
         if self._acts.made_itself(request, facts) or self._acts.led_on(request, facts):
             return True
         if self._acts.was_shown_at_start(facts) or self._acts.goes_on(request, facts):

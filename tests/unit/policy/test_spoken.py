@@ -128,3 +128,72 @@ def test_by_which_program_policies_judge() -> None:
     text = '@id("x") @outcome("deny") forbid (principal, action == Action::"NetworkConnect", resource) when {0};'
     assert pdp(Tier.STRICT, text.replace("{0}", '{ context.exe like "*/x" }')).by_program() == {Action.NET_CONNECT}
     assert pdp(Tier.STRICT, text.replace("{0}", '{ context.port == "1" }')).by_program() == frozenset()
+
+
+HOSTS = """
+@id("no") @reason("Not there.") @severity("high") @outcome("deny")
+forbid (principal, action == Action::"NetworkConnect", resource in Host::"*.example.com");
+@id("port") @reason("Not so.") @severity("high") @outcome("deny")
+forbid (principal, action == Action::"NetworkConnect", resource == Host::"example.org:443");
+@id("name") @reason("Not that.") @severity("high") @outcome("ask")
+forbid (principal, action in [Action::"NetworkConnect"], resource) when { context.hostname like "db.*" };
+@id("any") @outcome("deny") forbid (principal, action, resource) when { context.hostname == "elsewhere.test" };
+@id("all") permit (principal, action, resource);
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "hosts", "answer"),
+    [
+        ("curl https://a.example.com/x", ("a.example.com",), Outcome.DENY),
+        ("curl https://a.b.EXAMPLE.com", ("a.b.EXAMPLE.com",), Outcome.DENY),
+        ("curl https://other.test", ("other.test",), Outcome.ALLOW),
+        ("curl https://example.org", ("example.org",), Outcome.DENY),
+        ("curl http://example.org", ("example.org",), Outcome.ALLOW),
+        ("curl http://me:pw@example.org:443/x", ("example.org",), Outcome.DENY),
+        ("curl http://example.org https://example.org", ("example.org",), Outcome.DENY),
+        ("nc example.org 443", ("example.org",), Outcome.DENY),
+        ("curl https://my-example.org", ("my-example.org",), Outcome.ALLOW),
+        ("psql -h db.test", ("db.test",), Outcome.ASK),
+        ("curl https://elsewhere.test", ("elsewhere.test",), Outcome.ALLOW),  # it never said NetworkConnect
+    ],
+)
+def test_a_policy_about_connecting_holds_for_the_command_that_names_the_host(
+    words: str, hosts: tuple[str, ...], answer: Outcome
+) -> None:
+    facts = replace(ordinary("true")[1], command=words, hosts=hosts, network=True)
+    assert pdp(Tier.STRICT, HOSTS).decide(ordinary("x")[0], facts).outcome is answer
+
+
+def test_a_socket_is_judged_by_the_name_that_led_to_it_too() -> None:
+    one, (request, facts) = pdp(Tier.STRICT, HOSTS), ordinary("x")
+    connect = replace(request, action=Action.NET_CONNECT, host="192.0.2.7", port=443)
+    assert one.decide(connect, facts).outcome is Outcome.ALLOW
+    assert one.decide(replace(connect, named="www.example.com"), facts).outcome is Outcome.DENY
+    assert one.decide(replace(connect, named="example.org"), facts).outcome is Outcome.DENY
+    assert one.decide(replace(connect, named="example.org", port=80), facts).outcome is Outcome.ALLOW
+    assert one.decide(replace(connect, named="db.test"), facts).outcome is Outcome.ASK
+
+
+def test_a_tool_that_is_handed_a_host_is_asked_about_it() -> None:
+    request, facts = ordinary("x")
+    tool = replace(request, action=Action.TOOL_USE, argv=("WebFetch",))
+    for hosts, answer in ((("a.example.com",), Outcome.DENY), (("b.test",), Outcome.ALLOW)):
+        assert pdp(Tier.STRICT, HOSTS).decide(tool, replace(facts, hosts=hosts)).outcome is answer
+
+
+@pytest.mark.parametrize(
+    ("policy", "by_name"),
+    [
+        ('resource == Host::"a.test:443")', True),
+        ('resource in Host::"*.a.test")', True),
+        ('resource) when { context.hostname == "a.test" }', True),
+        ('resource == Host::"192.0.2.1:443")', False),
+        ('resource == Host::"[2001:db8::1]:443")', False),
+        ('resource) when { context.port == "443" }', False),
+        ("resource)", False),
+    ],
+)
+def test_whether_some_policy_judges_by_a_hosts_name(policy: str, by_name: bool) -> None:
+    text = f'@id("x") @outcome("deny") forbid (principal, action == Action::"NetworkConnect", {policy};'
+    assert pdp(Tier.STRICT, text).by_host() is by_name

@@ -38,6 +38,10 @@ class Judges:
         self._by_class = {W: (), D: ()} if by_class is None else by_class
         self._by_program = by_program
         self._named = named or {}
+        self._by_host = False
+
+    def by_host(self) -> bool:
+        return self._by_host
 
     def by_class(self) -> dict[Action, tuple[str, ...]]:
         return self._by_class
@@ -240,6 +244,17 @@ def test_where_policies_name_places_names_count_there_alone(lanes: Lanes) -> Non
     assert lanes.leaves("/home/u/w/one", "/home/u/w/two")
     assert not lanes.leaves("/home/u/w/infra/a", "/home/u/w/infra/b/a")
     assert not lanes.leaves("/home/u/w/a", "/home/u/w/infra/a")
+
+
+def test_where_policies_judge_by_a_hosts_name_no_address_is_known_by_policy(lanes: Lanes, path: Path) -> None:
+    judges = Judges()
+    judges._by_host = True
+    lanes.judge_by(judges)
+    request = Request(Action.NET_CONNECT, Layer.KERNEL, "/", exe="/a", host="192.0.2.1", port=443)
+    for by, known in ((By.POLICY, False), (By.PERSON, True)):
+        path.answer = Verdict(Ruling.ALLOW, by)
+        lanes.submit(request, lambda verdict: None)
+        assert lanes.knows_door(Action.NET_CONNECT, "192.0.2.1", 443, lambda: "/a") is known
 
 
 def test_a_port_of_this_machine_is_the_programs_that_came_to_it(lanes: Lanes, path: Path) -> None:
