@@ -262,7 +262,7 @@ class Lanes:
         if request.action in _FILES:
             place = self._place(request.path)
             if place_of(request.path, self._workspace, self._home) is not place:
-                request = replace(request, path=self._judged_by(request.path))
+                request = replace(request, like=self._judged_by(request.path))
             key = (request.action, place)
         else:
             place = Place.NONE
