@@ -20,6 +20,7 @@ from leashtui.policy.combine import combine
 from leashtui.policy.derived import Inner, inner_acts
 from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
+from leashtui.policy.home import HomeNames
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action, place_of, reads_of
 from leashtui.policy.shard import Matched, Shard, Singly, Stack, here
@@ -32,6 +33,8 @@ _NAMES = frozenset(
 )
 """Facts of a file act that differ from name to name."""
 _PROGRAM = frozenset({"exe", "programs", "command", "normalised", "prefixes", "flags", "cwd"})
+_WORDS = frozenset({"flags"})
+"""Facts of a network act that differ between two runs of one program."""
 _CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _GRANTED = frozenset({Action.PROCESS_EXEC, Action.FILE_READ})
 """What a grant can speak of."""
@@ -78,6 +81,7 @@ class PDP:
             if of
         }
         self.spoken = Spoken(bundle.policies, bundle.schema.members, tier)
+        self._home = HomeNames(bundle.policies, bundle.schema.members)
         self._tightening = self.spoken.names.union(
             p.name for shard in self._inner.values() for p in shard.policies.values()
         )
@@ -97,6 +101,8 @@ class PDP:
             found = self._shards[request.action].match(request, facts)
             if request.action is Action.PROCESS_EXEC and (self._inner or self.spoken):
                 found = self._with_inner(found, request, facts)
+            elif self._home:
+                found = self._with_home(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
             return found.decision
@@ -111,13 +117,26 @@ class PDP:
         more = [self._inner[inner].match(request, facts) for inner in inner_acts(facts) if inner in self._inner]
         for action, path in self.spoken.acts(facts) if self.spoken else ():
             more.append(self._shards[action].match(replace(request, action=action, path=path), facts))
-        if not any(one.policies or one.errors for one in more):
-            return found
         inner = [p for one in more for p in one.policies if p.name in self._tightening]
-        known = {policy.name: policy for policy in (*found.policies, *inner)}
-        errors = (*found.errors, *(error for one in more for error in one.errors))
-        policies = tuple(known.values())
-        return Matched(policies, errors, combine(policies, errors, self.bundle.digest))
+        return self._with(found, inner, [error for one in more for error in one.errors])
+
+    def _with_home(self, found: Matched, request: Request, facts: Facts) -> Matched:
+        """With what policies say of the same port by another name of this machine."""
+        more: list[Policy] = []
+        errors: list[str] = []
+        for host, names in self._home.others(request):
+            one = self._shards[request.action].match(replace(request, host=host), facts)
+            more += [policy for policy in one.policies if policy.name in names]
+            errors += one.errors
+        return self._with(found, more, errors)
+
+    def _with(self, found: Matched, more: Sequence[Policy], errors: Sequence[str]) -> Matched:
+        """With policies that tighten it."""
+        if not more and not errors:
+            return found
+        policies = tuple({policy.name: policy for policy in (*found.policies, *more)}.values())
+        failed = tuple(dict.fromkeys((*found.errors, *errors)))
+        return Matched(policies, failed, combine(policies, failed, self.bundle.digest))
 
     def _released(self, found: Matched, request: Request, facts: Facts) -> Decision:
         """The decision with those grants that match and have not expired."""
@@ -177,6 +196,10 @@ class PDP:
     def by_program(self) -> frozenset[Action]:
         """The actions that some policy judges by the program which does it."""
         return frozenset(action for action, shard in self._shards.items() if _PROGRAM.intersection(shard.facts))
+
+    def by_words(self) -> frozenset[Action]:
+        """The actions that some policy judges by what the program that does it was told."""
+        return frozenset(action for action, shard in self._shards.items() if _WORDS.intersection(shard.facts))
 
     def forget(self) -> None:
         """Drop every remembered match, so that the next decision is made afresh."""

@@ -71,6 +71,8 @@ class Judges(Protocol):
 
     def by_program(self) -> frozenset[Action]: ...
 
+    def by_words(self) -> frozenset[Action]: ...
+
     def named(self) -> Mapping[Action, tuple[tuple[str, str], ...]]: ...
 
 
@@ -101,6 +103,7 @@ class Lanes:
         self._lent: tuple[str, ...] = ()
         self._allowed: set[tuple[Action, Place]] = set()
         self._by_program: frozenset[Action] = frozenset()
+        self._by_words: frozenset[Action] = frozenset()
         self._named: Mapping[Action, tuple[tuple[str, str], ...]] = {}
         self._doors: set[tuple[Action, str, int, str]] = set()
         self._home_doors: set[tuple[Action, str, int, str]] = set()
@@ -109,6 +112,7 @@ class Lanes:
     def judge_by(self, pdp: Judges) -> None:
         """Other policies hold."""
         self._by_class, self._by_program, self._named = pdp.by_class(), pdp.by_program(), pdp.named()
+        self._by_words = pdp.by_words()
         self.change()
 
     def change(self) -> None:
@@ -272,6 +276,8 @@ class Lanes:
                 if place is not Place.NONE:
                     if verdict.by is By.POLICY and place in _SHORT[request.action]:
                         self._allowed.add(key)
+                elif verdict.by is By.POLICY and request.action in self._by_words:
+                    pass  # another run of the same program may be told otherwise
                 elif verdict.by is By.POLICY and is_loopback(request.host):
                     if len(self._home_doors) >= _MOST:
                         self._home_doors.clear()

@@ -39,6 +39,9 @@ class Judges:
         self._by_program = by_program
         self._named = named or {}
 
+    def by_words(self) -> frozenset[Action]:
+        return frozenset()
+
     def by_class(self) -> dict[Action, tuple[str, ...]]:
         return self._by_class
 
