@@ -230,7 +230,7 @@ class Engine:
         ledger = Ledger()
         machine = Machine(self._setting, ledger)
         state = State(request.cwd or "/")
-        command = request.path or " ".join(request.argv)
+        command, path = request.path or " ".join(request.argv), request.like or request.path
         if request.action is Action.TOOL_CALL:
             command = f"{'/'.join(request.argv)} {request.script}".strip()
         span = (0, len(command))
@@ -240,9 +240,9 @@ class Engine:
         elif request.action is Action.TOOL_CALL:
             judge_tool_call(machine, request, span)
         elif request.action is Action.FILE_DELETE:
-            delete(machine, state, Word(request.path), span, certain=True)
+            delete(machine, state, Word(path), span, certain=True)
         elif request.action is Action.FILE_READ:
-            read(machine, state, Word(request.path), span)
+            read(machine, state, Word(path), span)
         elif request.action is Action.FILE_WRITE:
             if request.was:
                 moved = [Word("mv"), Word("--"), Word(request.was), Word(request.path)]
@@ -250,7 +250,7 @@ class Engine:
             write(
                 machine,
                 state,
-                Word(request.path),
+                Word(path),
                 Stream(0, request.script or None),
                 span,
                 append=True,
@@ -266,7 +266,15 @@ class Engine:
         else:
             ledger.add(Verb.GUARD_TOUCH, command, sentence=f"gives leash the order {command}")
         facts = facts_of(ledger, command, self.mode, hidden(command) if request.action not in TOLD else ())
+        if request.like:
+            facts = _called(facts, request)
         return _done_already(facts) if machine.afterwards else facts
+
+
+def _called(facts: Facts, request: Request) -> Facts:
+    """Facts about a file that was judged by the kind of another path, with its own name."""
+    effects = [replace(e, target=request.path) if e.target == request.like else e for e in facts.effects]
+    return replace(facts, effects=tuple(effects))
 
 
 def _done_already(facts: Facts) -> Facts:

@@ -118,6 +118,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     exe: str = ""
     env: tuple[tuple[str, str], ...] = ()
     path: str = ""
+    like: str = ""  # of a file act: the path by whose kind it is judged, where the name of its own means nothing
     process: ProcessRef | None = None
     ancestry: tuple[ProcessRef, ...] = ()
     chosen: bool = False  # the very program a person named when they started the session

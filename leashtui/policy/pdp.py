@@ -20,6 +20,7 @@ from leashtui.policy.combine import combine
 from leashtui.policy.derived import Inner, inner_acts
 from leashtui.policy.entities import Context, Outside, Principal, Surroundings
 from leashtui.policy.grants import SIGNS, Grant
+from leashtui.policy.home import HomeNames
 from leashtui.policy.policy import Policy
 from leashtui.policy.reads import actions_of, names_action, place_of, reads_of
 from leashtui.policy.shard import Matched, Shard, Singly, Stack, here
@@ -32,6 +33,8 @@ _NAMES = frozenset(
 )
 """Facts of a file act that differ from name to name."""
 _PROGRAM = frozenset({"exe", "programs", "command", "normalised", "prefixes", "flags", "cwd"})
+_WORDS = frozenset({"flags"})
+"""Facts of a network act that differ between two runs of one program."""
 _CHANGES = frozenset({Action.FILE_WRITE, Action.FILE_DELETE})
 _SPEAKING = frozenset({Action.PROCESS_EXEC, Action.TOOL_USE, Action.NET_CONNECT})
 """What tells of other acts in words."""
@@ -80,6 +83,7 @@ class PDP:
             if of
         }
         self.spoken = Spoken(bundle.policies, bundle.schema.members, tier)
+        self._home = HomeNames(bundle.policies, bundle.schema.members)
         self._tightening = (self.spoken.names | self.spoken.reaching).union(
             p.name for shard in self._inner.values() for p in shard.policies.values()
         )
@@ -99,6 +103,8 @@ class PDP:
             found = self._shards[request.action].match(request, facts)
             if request.action in _SPEAKING and (self._inner or self.spoken):
                 found = self._with_inner(found, request, facts)
+            if self._home:
+                found = self._with_home(found, request, facts)
             if found.decision.outcome is Outcome.ASK and self._grants and request.action in _GRANTED:
                 return self._released(found, request, facts)
             return found.decision
@@ -114,13 +120,26 @@ class PDP:
         more = [self._inner[inner].match(request, facts) for inner in held if inner in self._inner]
         for told in self._told(request, facts) if self.spoken else ():
             more.append(self._shards[told.action].match(told, facts))
-        if not any(one.policies or one.errors for one in more):
-            return found
         inner = [p for one in more for p in one.policies if p.name in self._tightening]
-        known = {policy.name: policy for policy in (*found.policies, *inner)}
-        errors = (*found.errors, *(error for one in more for error in one.errors))
-        policies = tuple(known.values())
-        return Matched(policies, errors, combine(policies, errors, self.bundle.digest))
+        return self._with(found, inner, [error for one in more for error in one.errors])
+
+    def _with_home(self, found: Matched, request: Request, facts: Facts) -> Matched:
+        """With what policies say of the same port by another name of this machine."""
+        more: list[Policy] = []
+        errors: list[str] = []
+        for host, names in self._home.others(request):
+            one = self._shards[request.action].match(replace(request, host=host), facts)
+            more += [policy for policy in one.policies if policy.name in names]
+            errors += one.errors
+        return self._with(found, more, errors)
+
+    def _with(self, found: Matched, more: Sequence[Policy], errors: Sequence[str]) -> Matched:
+        """With policies that tighten it."""
+        if not more and not errors:
+            return found
+        policies = tuple({policy.name: policy for policy in (*found.policies, *more)}.values())
+        failed = tuple(dict.fromkeys((*found.errors, *errors)))
+        return Matched(policies, failed, combine(policies, failed, self.bundle.digest))
 
     def _told(self, request: Request, facts: Facts) -> Iterator[Request]:
         """What it says it does to files and which hosts it says it reaches, as requests; a socket, by a known name."""
@@ -195,6 +214,10 @@ class PDP:
     def by_host(self) -> bool:
         """Whether some policy judges a connect by a host's name, which no socket tells."""
         return self.spoken.by_name
+
+    def by_words(self) -> frozenset[Action]:
+        """The actions that some policy judges by what the program that does it was told."""
+        return frozenset(action for action, shard in self._shards.items() if _WORDS.intersection(shard.facts))
 
     def forget(self) -> None:
         """Drop every remembered match, so that the next decision is made afresh."""

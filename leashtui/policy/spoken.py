@@ -48,11 +48,16 @@ def named_places(
             continue
         about = actions_of(policy.node, members).intersection(actions)
         named = [(type_of(uid), uid.id) for uid in named_in(policy.node)] if about else []
-        absolute = [place for place in named if place[0] in ("Dir", "File") and place[1].startswith("/")]
+        absolute = [place for place in named if place[0] in ("Dir", "File") and _is_absolute(place[1])]
         for action in about if absolute else ():
             places.setdefault(Action(action), {}).update(dict.fromkeys(absolute))
             names.add(policy.name)
     return {action: tuple(found) for action, found in places.items()}, frozenset(names)
+
+
+def _is_absolute(path: str) -> bool:
+    """Whether a file can be there: no name holds a zero byte."""
+    return path.startswith("/") and "\0" not in path
 
 
 class Spoken:

@@ -8,8 +8,12 @@ read of a file there. Invariant: what a policy denies outright is never opened a
 from __future__ import annotations
 
 import os
+import posixpath
+import stat
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import sysconfig
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from glob import glob
 
 from msgspec import Struct
 
@@ -19,6 +23,10 @@ from leashtui.model.verdict import Decision, Outcome, PolicyRef
 from leashtui.policy.pdp import PDP
 from leashtui.policy.spoken import sample
 
+_MOST = 8
+"""Places that are told one by one."""
+_RUNTIME = (sys.base_prefix, sysconfig.get_path("stdlib"), *glob("/lib/*-linux-gnu"), "/lib64")
+"""Where the programs and libraries lie that leash itself, and nearly everything else, is run by."""
 _NEEDED = ("/usr", "/etc", "/tmp", "/var", "/run", "/dev", "/proc", "/sys", "/lib", "/bin", "/opt", sys.prefix)
 Consult = Callable[[Request], tuple[Facts, Decision]]
 
@@ -43,7 +51,7 @@ def closings(pdp: PDP, consult: Consult) -> tuple[Closing, ...]:
     found: dict[str, Closing] = {}
     for place in pdp.spoken.places(Action.FILE_READ):
         real = os.path.realpath(place[1])
-        if not (os.path.isdir(real) if place[0] == "Dir" else os.path.isfile(real)):
+        if not _lies_there(place[0], real):
             continue
         _, decision = consult(Request(Action.FILE_READ, Layer.HOOK, os.path.dirname(real), path=sample(place)))
         refs = [ref for ref in decision.policies if ref.id in pdp.spoken.names]
@@ -52,10 +60,40 @@ def closings(pdp: PDP, consult: Consult) -> tuple[Closing, ...]:
     return tuple(found.values())
 
 
+def _lies_there(kind: str, path: str) -> bool:
+    """Whether a folder, or a file that is no device, is there."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    if kind == "Dir":
+        return stat.S_ISDIR(mode)
+    return stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def misnamed(pdp: PDP) -> dict[str, str]:
+    """Places that policies name as no act on a file does, each with the name that those have ('' for none): acts are
+    judged by real paths."""
+    places = [*pdp.spoken.places(Action.FILE_READ), *(place for found in pdp.named().values() for place in found)]
+    found: dict[str, str] = {}
+    for kind, path in places:
+        bare, real = path.rstrip("/") or "/", os.path.realpath(path)
+        if real != bare and (posixpath.normpath(bare) != bare or os.path.lexists(bare)):
+            found[path] = real
+        elif os.path.lexists(real) and os.path.isdir(real) is not (kind == "Dir"):
+            found[path] = ""
+    return found
+
+
 def coverable(closed: Iterable[Closing], needed: Sequence[str]) -> list[str]:
-    """The paths of those that can be covered: not what holds the system, or one of these."""
-    held = [os.path.realpath(path) + "/" for path in (*_NEEDED, *needed) if path]
-    return [c.path for c in closed if not any(path.startswith(c.path.rstrip("/") + "/") for path in held)]
+    """The paths of those that can be covered: not what holds the system, or one of these, nor what leash runs by."""
+    held = [os.path.realpath(path) + "/" for path in (*_NEEDED, *_RUNTIME, *needed) if path]
+    own = os.path.realpath(sys.prefix) + "/"
+    return [
+        c.path
+        for c in closed
+        if not any(path.startswith(c.path.rstrip("/") + "/") for path in held) and not c.path.startswith(own)
+    ]
 
 
 def beneath(closed: Iterable[Closing], covered: Sequence[str]) -> list[Closing]:
@@ -64,19 +102,20 @@ def beneath(closed: Iterable[Closing], covered: Sequence[str]) -> list[Closing]:
 
 
 def announced(
-    closed: Iterable[Closing], covered: Sequence[str], notice: Callable[[str, str, str], None]
+    closed: Sequence[Closing], covered: Sequence[str], notice: Callable[[str, str, str], None]
 ) -> Callable[[Iterable[Closing]], None]:
     """Say what is closed, and what of it to commands only; what is returned says what is closed from then on.
 
     notice: level, text and hint."""
-    known: set[str] = set()
-    under = {one.path for one in beneath(closed, covered)}
+    known = {one.path for one in closed}
+    shut = beneath(closed, covered)
+    for one in shut[: _MOST if len(shut) > _MOST + 1 else None]:
+        hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
+        notice("info", f"{one.path} is closed in this session", hint)
+    if len(shut) > _MOST + 1:
+        notice("info", f"{len(shut) - _MOST} more places are closed in this session", "by policies that name them")
     for one in closed:
-        known.add(one.path)
-        if one.path in under:
-            hint = f"{one.words}; a person opens it for one act" if one.asks else one.words
-            notice("info", f"{one.path} is closed in this session", hint)
-        else:
+        if one not in shut:
             notice("warn", f"{one.path} is closed to commands that name it, not to all code", one.words)
 
     def later(now: Iterable[Closing]) -> None:
@@ -87,3 +126,17 @@ def announced(
                 notice("info", f"{one.path} is closed to commands that name it: {one.words}", hint)
 
     return later
+
+
+def told_of_names(names: Mapping[str, str], notice: Callable[[str, str, str], None]) -> None:
+    """Say which places no act is judged by. names: see misnamed. notice: level, text and hint."""
+    for path, real in list(names.items())[:_MOST]:
+        if real:
+            notice(
+                "warn",
+                f"a policy names {path}, which is {real}: what is done there is judged by that name",
+                f"write {real}",
+            )
+        else:
+            hint = 'a folder is Dir::"...", and a file is File::"..."'
+            notice("warn", f"a policy names {path} as what it is not: it holds for nothing there", hint)

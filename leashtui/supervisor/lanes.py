@@ -73,6 +73,8 @@ class Judges(Protocol):
 
     def by_host(self) -> bool: ...
 
+    def by_words(self) -> frozenset[Action]: ...
+
     def named(self) -> Mapping[Action, tuple[tuple[str, str], ...]]: ...
 
 
@@ -104,6 +106,7 @@ class Lanes:
         self._allowed: set[tuple[Action, Place]] = set()
         self._by_program: frozenset[Action] = frozenset()
         self._by_host = False
+        self._by_words: frozenset[Action] = frozenset()
         self._named: Mapping[Action, tuple[tuple[str, str], ...]] = {}
         self._doors: set[tuple[Action, str, int, str]] = set()
         self._home_doors: set[tuple[Action, str, int, str]] = set()
@@ -113,6 +116,7 @@ class Lanes:
         """Other policies hold."""
         self._by_class, self._by_program, self._named = pdp.by_class(), pdp.by_program(), pdp.named()
         self._by_host = pdp.by_host()
+        self._by_words = pdp.by_words()
         self.change()
 
     def change(self) -> None:
@@ -266,7 +270,7 @@ class Lanes:
         if request.action in _FILES:
             place = self._place(request.path)
             if place_of(request.path, self._workspace, self._home) is not place:
-                request = replace(request, path=self._judged_by(request.path))
+                request = replace(request, like=self._judged_by(request.path))
             key = (request.action, place)
         else:
             place = Place.NONE
@@ -276,6 +280,8 @@ class Lanes:
                 if place is not Place.NONE:
                     if verdict.by is By.POLICY and place in _SHORT[request.action]:
                         self._allowed.add(key)
+                elif verdict.by is By.POLICY and request.action in self._by_words:
+                    pass  # another run of the same program may be told otherwise
                 elif verdict.by is By.POLICY and is_loopback(request.host):
                     if len(self._home_doors) >= _MOST:
                         self._home_doors.clear()

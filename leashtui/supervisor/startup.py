@@ -37,7 +37,7 @@ from leashtui.stores.settings import UNANSWERED
 from leashtui.stores.undo import Keeping
 from leashtui.supervisor.assembly import Parts, build
 from leashtui.supervisor.channel import Channel, Start
-from leashtui.supervisor.closings import Closing, announced, beneath, closings, coverable
+from leashtui.supervisor.closings import Closing, announced, beneath, closings, coverable, misnamed, told_of_names
 from leashtui.supervisor.config import load as load_config
 from leashtui.supervisor.door import open_door
 from leashtui.supervisor.instructions import around, compare, trusted
@@ -123,6 +123,8 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
         shut = {c.path: c.words for c in closed if not c.asks}
         parts.keys.cover([place for place in floor.covered if place not in mine], floor.linked, shut)
     _keep_closed(parts, closed, floor.covered)
+    if start.posture is not Posture.OBSERVE:
+        told_of_names(misnamed(parts.standing.pdp), session.notice)
     launched = launch(
         armed.argv,
         exe=start.exe,

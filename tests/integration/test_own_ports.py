@@ -130,3 +130,33 @@ tried(call, "127.0.0.1")
         world, f'(principal, action == Action::"NetworkConnect", resource) when {{ context.exe like "*/{program}" }}'
     )
     assert run(world, "strict", text, port) == ["bash", "done", "Permission denied"]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_policy_about_a_port_holds_by_every_name_of_this_machine(world: World, tier: str) -> None:
+    """Who listens at every address answers at `::1` and 127.0.0.2 as well."""
+    text = """
+for host in ("127.0.0.1", "127.0.0.2", "0.0.0.0"): tried(call, host)
+for host in ("::1", "::", "::ffff:127.0.0.9"): tried(call, host, socket.AF_INET6)
+"""
+    with closing(socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)) as server:
+        port = server.getsockname()[1]
+        assert run(world, tier, text, port) == ["done"] * 6
+        for name in (f"127.0.0.1:{port}", f"[::1]:{port}", f"localhost:{port}"):
+            policy(world, f'(principal, action == Action::"NetworkConnect", resource == Host::"{name}")')
+            assert run(world, tier, text, port) == ["Permission denied"] * 6, name
+        policy(world, f'(principal, action == Action::"NetworkConnect", resource == Host::"127.0.0.1:{port + 1}")')
+        assert run(world, tier, text, port) == ["done"] * 6
+
+
+def test_a_policy_about_how_a_program_was_started_holds_for_each_run_of_it(world: World, port: int) -> None:
+    text = """
+import subprocess
+CALL = "import socket, sys\\ntry: socket.create_connection(('127.0.0.1', int(sys.argv[1]))); print('done')\\n"
+CALL += "except OSError as error: print(error.strerror)"
+for flag in ("--good", "--evil", "--good"):
+    subprocess.run([sys.executable, "-c", CALL, str(PORT), flag])
+"""
+    when = 'when { context.flags.contains("--evil") }'
+    policy(world, f'(principal, action == Action::"NetworkConnect", resource == Host::"127.0.0.1:{port}") {when}')
+    assert run(world, "strict", text, port) == ["done", "Permission denied", "done"]

@@ -71,3 +71,44 @@ def test_a_policy_about_one_folder_leaves_the_rest_as_quick_and_quiet_as_ever(wo
     decided = [e for e in world.events("act.decided") if e["request"]["action"] == "FileOpenReadWrite"]
     assert [e["verdict"]["ruling"] for e in decided if "/keep" in e["request"]["path"]] == ["deny"]
     assert len(decided) < 10, [e["request"]["path"] for e in decided]
+
+
+@pytest.mark.parametrize("tier", ["strict", "compat"])
+def test_a_name_that_tells_elsewhere_does_not_hide_where_a_file_lies(world: World, tier: str) -> None:
+    """In build output and temporary folders a name means nothing, and the file was asked about as another one."""
+    place = world.workspace / "target/keep"
+    (place / ".github/workflows").mkdir(parents=True)
+    names = (".env", "package-lock.json", ".github/workflows/x.yml", "Makefile")
+    text = (
+        f'for name in {names!r}:\n    print(tried(put, "target/keep/" + name), tried(os.unlink, "target/keep/" + name))'
+    )
+    assert run(world, tier, text) == ["done done"] * 4
+    for name in names:
+        (place / name).write_text("x\n")
+    policy(
+        world,
+        '(principal, action in [Action::"FileOpenReadWrite", Action::"FileDelete"], '
+        f'resource in Dir::"{world.workspace}/target/keep")',
+    )
+    assert run(world, tier, text) == [f"{DENIED} {DENIED}"] * 4
+    assert all((place / name).read_text() == "x\n" for name in names)
+
+
+def test_no_link_is_put_where_a_policy_forbids_to_write(world: World) -> None:
+    text = """
+print(tried(os.symlink, "/tmp", "new"), tried(os.symlink, "/tmp", "other"), tried(os.rename, "other", "new"))
+print(tried(os.rmdir, "empty"), tried(os.symlink, "/tmp", "empty"), tried(os.rmdir, "keep/empty"))
+"""
+    (world.workspace / "empty").mkdir()
+    (world.workspace / "keep/empty").mkdir(parents=True)
+    assert run(world, "strict", text) == ["done done done", "done done done"]
+    for name in ("new", "empty"):
+        (world.workspace / name).unlink()
+    (world.workspace / "empty").mkdir()
+    (world.workspace / "keep/empty").mkdir()
+    where = [f'resource in Dir::"{world.workspace}/{name}"' for name in ("new", "empty", "keep")]
+    write = 'principal, action == Action::"FileOpenReadWrite"'
+    rest = f'@id("two") @outcome("deny")\nforbid ({write}, {where[1]});\n'
+    rest += f'@id("three") @outcome("deny")\nforbid (principal, action == Action::"FileDelete", {where[2]})'
+    policy(world, f"({write}, {where[0]});\n{rest}")
+    assert run(world, "strict", text) == [f"{DENIED} done {DENIED}", f"done {DENIED} {DENIED}"]

@@ -347,13 +347,13 @@ class FileGuard(Leeway):
                 raise fail(errno.EEXIST)
             if kind in (Kind.UNLINK, Kind.RMDIR) and spot.found is None:
                 raise fail(errno.ENOENT)
-            if kind is Kind.UNLINK:
+            if kind is Kind.UNLINK or (kind is Kind.RMDIR and self._moves.is_spoken_of(spot.path)):
                 wanted.append((Action.FILE_DELETE, self._moves.own_name(spot.path)))
             else:
                 nameless = kind is Kind.OPEN and deed.flags & hands.O_TMPFILE == hands.O_TMPFILE and spot.is_folder
                 wanted.append((Action.FILE_WRITE, spot.path + NAMELESS if nameless else telling(spot, kind)))
             if kind is Kind.SYMLINK:
-                wanted += self._moves.brings(spot.path)
+                wanted += self._moves.brings(spot.path) + self._moves.stands_for(spot.path)
             if kind is Kind.RMDIR and self._holds(spot.path):
                 raise fail(errno.ENOTEMPTY)
         return wanted

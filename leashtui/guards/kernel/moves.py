@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -86,7 +87,19 @@ class Moves:
                 if self._holds(spot.path):
                     raise fail(errno.EACCES)
                 wanted += self._carrying(spot.path, to)
+            elif spot.found is not None and stat.S_ISLNK(spot.found.st_mode):
+                wanted += self.stands_for(to)
         return wanted
+
+    def is_spoken_of(self, path: str) -> bool:
+        """Whether policies speak of removals there."""
+        return self._places is not None and self._places.leaves(path, "/")
+
+    def stands_for(self, path: str) -> list[tuple[Action, str]]:
+        """What is written in places that policies name when a link is put there, or where they lie."""
+        if self._places is None:
+            return []
+        return [(Action.FILE_WRITE, place) for place in self._places.named(Action.FILE_WRITE, path)]
 
     def _out_of_places(self, spot: Spot, to: str) -> list[tuple[Action, str]]:
         """What it takes out of the places that policies name, or puts there, with all that lies in a folder."""

@@ -43,6 +43,9 @@ class Judges:
     def by_host(self) -> bool:
         return self._by_host
 
+    def by_words(self) -> frozenset[Action]:
+        return frozenset()
+
     def by_class(self) -> dict[Action, tuple[str, ...]]:
         return self._by_class
 
@@ -121,10 +124,11 @@ def test_deleting_work_is_asked_each_time(lanes: Lanes) -> None:
 
 def test_in_dependencies_and_temporary_folders_a_name_means_nothing(lanes: Lanes, path: Path) -> None:
     allow(lanes, W, "/home/u/w/node_modules/p/.github/workflows/ci.yml")
-    assert path.asked[-1].path == "/home/u/w/node_modules/file"
+    assert path.asked[-1].like == "/home/u/w/node_modules/file"
+    assert path.asked[-1].path == "/home/u/w/node_modules/p/.github/workflows/ci.yml"  # what policies see
     assert lanes.knows(W, "/home/u/w/node_modules/q/AGENTS.md")
     allow(lanes, W, "/tmp/pip-1/CLAUDE.md")
-    assert path.asked[-1].path == "/tmp/file"
+    assert (path.asked[-1].like, path.asked[-1].path) == ("/tmp/file", "/tmp/pip-1/CLAUDE.md")
 
 
 def test_what_git_obeys_means_what_it_says_wherever_it_lies(path: Path) -> None:
