@@ -59,7 +59,10 @@ def run_all(options: tuple[str, ...] | None, cases: list[Case], *, unread: bool 
         found: dict[str, Outcome] = {}
         try:
             for case in cases if not unread else [case for case in cases if not case.text.startswith("#!")]:
-                found[case.key] = outcome = attempt(place, leg, case, unread=unread)
+                outcome = attempt(place, leg, case, unread=unread)
+                for _ in range(0 if leg.guarded else 4):  # what must win a race first may lose one
+                    outcome = outcome if outcome.changes else attempt(place, leg, case)
+                found[case.key] = outcome
                 if options and any(place.proj.glob("*/.git")):  # its session would put back what is removed here
                     leg.close()
                     place.repair(place.changes())
