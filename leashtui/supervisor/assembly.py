@@ -63,6 +63,7 @@ from leashtui.supervisor.keys import Keys
 from leashtui.supervisor.lacking import Lacking
 from leashtui.supervisor.lanes import Lanes
 from leashtui.supervisor.ledger import Ledger
+from leashtui.supervisor.lending import Lending
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
@@ -115,6 +116,7 @@ class Parts:
     standing: Standing
     modes: Modes
     keys: Keys
+    lending: Lending
     covers: Covers
     variables: Variables
     masker: Masker
@@ -241,19 +243,20 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
     )
     stream.subscribe(council.recorded)
     covers = Covers()
-    keys = Keys(
-        start.home,
+    lending = Lending(
         covers.move,
         endings.watch,
         lambda text, hint: session.notice("info", text, hint),
-        lambda places: lanes.lend(places),
-        lambda remote: _address(probe, remote),
+        lambda places: lanes.lend(keys.states(places)),
+        loop.call_later,
     )
+    stream.subscribe(lending.heard)
+    keys = Keys(start.home, lending, lambda remote: _address(probe, remote))
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     lacking = Lacking(
         start.home,
         lambda: keys.places,
-        keys.is_open,
+        lending.is_open,
         say,
         lambda text, hint: session.notice("info", text, hint),
         lambda: keys.shut,
@@ -413,6 +416,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         standing=standing,
         modes=modes,
         keys=keys,
+        lending=lending,
         covers=covers,
         variables=variables,
         masker=masker,

@@ -1,28 +1,27 @@
 """Closed secrets, opened for one act: who needs which, asked before, open while it runs, closed when it has ended.
 
 A cover answers a program with a refusal it does not understand. So where secrets are covered, an exec that needs one
-says so as an effect of its own; when it is allowed, the cover is taken away before its first instruction. Knows which
-program works with which keys. Refuses to decide. Invariant: a cover is away only while a process lives whose exec was
-allowed with that effect; where it cannot be taken away, that exec is refused and told why.
+says so as an effect of its own, and so does the agent's own tool that reads or changes a file there; when it is
+allowed, the cover is taken away before its first instruction. Knows which program works with which keys. Refuses to
+decide, and to know who still works with what is open (lending.py). Invariant: a cover is taken away only for an act
+that was allowed with that effect; where it cannot be, that act is refused and told why.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
-from leashtui.model.request import Action, Layer, ProcessRef, Request
+from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Ruling, Verdict
-from leashtui.supervisor.tree import alive
+from leashtui.supervisor.lending import Call, Lending
 from leashtui.words.refusal import refusal
 
 _LONGEST = 4096
@@ -93,6 +92,7 @@ _NETRC = frozenset("git-remote-https git-remote-http git-lfs wget curl http http
 """Programs that look up a host's password in ~/.netrc by themselves."""
 _HOST = re.compile(r"://(?:[^/@\s]*@)?([\w.-]+)")
 _IDLE = frozenset({"--version", "-V", "--help", "-h", "version", "help", "completion", "-Q"})
+_FILES = frozenset({Action.FILE_READ, Action.FILE_WRITE, Action.FILE_DELETE})
 _PACKAGERS = frozenset({"npm", "pnpm", "yarn", "npx"})
 _PUBLISHERS = frozenset("twine flit poetry hatch uv pdm cargo gem mvn gradle mvnw gradlew dart flutter".split())
 
@@ -109,8 +109,13 @@ def _way(remote: str) -> tuple[str, ...]:
     return _SSH if apart and not rest.startswith(":") else _UNKNOWN
 
 
+def _is_own_tool(request: Request) -> bool:
+    """Whether the agent's own tool is about to read or change a file, as its hook tells."""
+    return request.layer is Layer.HOOK and request.action in _FILES
+
+
 def _names(facts: Facts, path: str) -> bool:
-    """Whether the command says itself that it reads there, so that it is asked for anyway."""
+    """Whether the act says itself that it reads there, so that it is asked for anyway."""
     return any(e.verb is Verb.SECRET_READ and (e.target + "/").startswith(path + "/") for e in facts.effects)
 
 
@@ -125,36 +130,17 @@ def _watched(request: Request, facts: Facts) -> Facts:
     return replace(facts, effects=(*facts.effects, effect))
 
 
-class Mover(Protocol):
-    """guards.kernel.covers.Covers.move."""
-
-    def __call__(self, path: str, *, away: bool) -> None: ...
-
-
 class Keys:
-    """home: of the person. move: takes a cover away or puts it back. follow: calls back once a process has ended.
-    tell: a sentence and what to do, for the log and the panel. lend: told what programs may write beside open keys.
-    leads: the address behind the name of a remote, '' where that is not known."""
+    """home: of the person. lending: opens covers. leads: the address behind the name of a remote, '' where that is not
+    known."""
 
-    def __init__(
-        self,
-        home: str,
-        move: Mover,
-        follow: Callable[[ProcessRef, Callable[[], None]], bool],
-        tell: Callable[[str, str], None],
-        lend: Callable[[tuple[str, ...]], None] = lambda places: None,
-        leads: Callable[[str], str] = lambda remote: "",
-    ) -> None:
+    def __init__(self, home: str, lending: Lending, leads: Callable[[str], str] = lambda remote: "") -> None:
         self._leads = leads
         self._home = os.path.realpath(home) if home else ""
-        self._move = move
-        self._follow = follow
-        self._tell = tell
-        self._lend_state = lend
+        self._lending = lending
         self._covered: tuple[str, ...] = ()
         self._beginnings: tuple[str, ...] = ()
         self._linked: tuple[tuple[str, str], ...] = ()
-        self._open: dict[str, set[ProcessRef]] = {}
         self.shut: dict[str, str] = {}
 
     def cover(
@@ -175,19 +161,13 @@ class Keys:
         """What of the covers may be opened, as real paths."""
         return self._covered
 
-    def is_open(self, path: str) -> bool:
-        """Whether the cover over a path is away now."""
-        return any((path + "/").startswith(place + "/") for place in self._open)
-
     def judged(self, request: Request, facts: Facts) -> Facts:
-        """The facts, with the keys that the exec needs and that are closed."""
+        """The facts, with the keys that the act needs and that are closed."""
         if request.action is Action.FILE_READ and request.layer is Layer.KERNEL:
             return _watched(request, facts)
-        if not self._covered or request.action is not Action.PROCESS_EXEC:
+        if not self._covered:
             return facts
-        needed = [path for path in self._needed(request, facts) if not _names(facts, path)]
-        if not needed:
-            return facts
+        needed = self._needed(request, facts) if request.action is Action.PROCESS_EXEC else self._meant(request)
         effects = tuple(
             Effect(
                 Verb.KEY_USE,
@@ -197,28 +177,39 @@ class Keys:
                 severity=Severity.HIGH,
             )
             for path in needed
+            if not _names(facts, path)
         )
-        return replace(facts, effects=(*facts.effects, *effects))
+        return replace(facts, effects=(*facts.effects, *effects)) if effects else facts
 
     def opening(self, request: Request, facts: Facts, reply: Reply) -> Reply:
-        """The reply port, which opens what an allowed exec needs before it goes on, and before any other closes what
-        was open for who has ended: that is told a moment later."""
+        """The reply port, which opens what an allowed act needs before it goes on, and before any exec closes what was
+        open for who has ended."""
         if request.action is Action.PROCESS_EXEC:
-            self._close_behind()
+            self._lending.close_behind()
         places = self._closed_to(request, facts)
-        process = request.process
-        if not places or process is None:
+        borrower = Call(request.helper, request.call) if _is_own_tool(request) else request.process
+        if not places or borrower is None:
             return reply
 
         def then(verdict: Verdict) -> None:
             if verdict.ruling is Ruling.ALLOW:
-                why = self._lend(process, places)
+                why = self._lending.lend(borrower, [(path, self._short(path)) for path in places])
                 if why:
                     what = f"works with {', '.join(map(self._short, places))}"
                     verdict = Verdict(Ruling.DENY, By.ERROR, refusal(by=By.ERROR, what=what, why=why), "", verdict.act)
             reply(verdict)
 
         return then
+
+    def states(self, places: Sequence[str]) -> tuple[str, ...]:
+        """What may be written beside keys that are open at these places."""
+        known = {os.path.realpath(os.path.join(self._home, name)): names for name, names in STATE_OF.items()}
+        return tuple(f"{path}/{name}" for path in places for name in known.get(path, ()))
+
+    def _meant(self, request: Request) -> list[str]:
+        """The cover under which the agent's own tool reads or changes a file."""
+        cover = self._cover_of(os.path.realpath(request.path)) if _is_own_tool(request) and request.path else ""
+        return [cover] if cover else []
 
     def _needed(self, request: Request, facts: Facts) -> list[str]:
         """The covered places that the programs of this exec authenticate with."""
@@ -279,8 +270,8 @@ class Keys:
         return [cover for path in (*named, *targets) if (cover := self._cover_of(path))]
 
     def _closed_to(self, request: Request, facts: Facts) -> tuple[str, ...]:
-        """The covers that stand between an exec and what it was allowed to read."""
-        if not self._covered or request.action is not Action.PROCESS_EXEC:
+        """The covers that stand between an act and what it was allowed to work with."""
+        if not self._covered or not (request.action is Action.PROCESS_EXEC or _is_own_tool(request)):
             return ()
         wanted = (e.target for e in facts.effects if e.verb in (Verb.KEY_USE, Verb.SECRET_READ) and e.target)
         covers = dict.fromkeys(cover for path in wanted if (cover := self._cover_of(os.path.realpath(path))))
@@ -291,47 +282,5 @@ class Keys:
             return ""
         return next((cover for cover in self._covered if path == cover or path.startswith(cover + "/")), "")
 
-    def _states(self) -> tuple[str, ...]:
-        """What may be written beside the keys that are open."""
-        known = {os.path.realpath(os.path.join(self._home, name)): names for name, names in STATE_OF.items()}
-        return tuple(f"{path}/{name}" for path in self._open for name in known.get(path, ()))
-
     def _short(self, path: str) -> str:
         return "~" + path[len(self._home) :] if path.startswith(self._home + "/") else path
-
-    def _lend(self, process: ProcessRef, places: Sequence[str]) -> str:
-        """Open the places until the process ends. '' when they are, else why not."""
-        for path in places:
-            holders = self._open.setdefault(path, set())
-            if not holders:
-                try:
-                    self._move(path, away=True)
-                except (OSError, subprocess.SubprocessError) as error:
-                    del self._open[path]
-                    return f"it could not be opened: {error}"
-                self._tell(f"{self._short(path)} is open", "until what was allowed to work with it has ended")
-                self._lend_state(self._states())
-            holders.add(process)
-            if not self._follow(process, lambda path=path: self._give_back(process, path)):  # type: ignore[misc]
-                self._give_back(process, path)
-        return ""
-
-    def _close_behind(self) -> None:
-        for path, holders in list(self._open.items()):
-            for process in [process for process in holders if not alive(process)]:
-                self._give_back(process, path)
-
-    def _give_back(self, process: ProcessRef, path: str) -> None:
-        """Told again, or later, it changes nothing."""
-        holders = self._open.get(path, set())
-        holders.discard(process)
-        if holders or path not in self._open:
-            return
-        del self._open[path]
-        self._lend_state(self._states())
-        try:
-            self._move(path, away=False)
-        except (OSError, subprocess.SubprocessError) as error:
-            self._tell(f"{self._short(path)} could not be closed again: {error}", "end the session with `leash kill`")
-            return
-        self._tell(f"{self._short(path)} is closed again", "")

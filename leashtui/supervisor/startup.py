@@ -273,7 +273,7 @@ def _effects(start: Start, parts: Parts, agent: int, floor: Floor) -> Callable[[
         workspace=start.workspace,
         closed=tuple(p for p in floor.covered if p not in added and not p.startswith(start.workspace + "/")),
         watched=start.watched,
-        opened=parts.keys.is_open,
+        opened=parts.lending.is_open,
         agent=agent,
         touched=touched,
         keeper=keeping,

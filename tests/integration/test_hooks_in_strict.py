@@ -30,6 +30,12 @@ def hook(event, **more):
     command = hooks[event][-1]["hooks"][0]["command"]
     return subprocess.run(["/bin/sh", "-c", command], input=json.dumps(question).encode(), capture_output=True)
 
+def read(event, call, path):
+    return hook(event, tool_name="Read", tool_use_id=call, tool_input=dict(file_path=path))
+
+def show(path):
+    print(open(path).read())
+
 def edit(event, call, path, text):
     return hook(event, tool_name="Write", tool_use_id=call, tool_input=dict(file_path=path, content=text))
 
@@ -49,7 +55,7 @@ def attempt(work, *args):
 """
 
 
-def _run(world: World, body: str, *answers: str) -> str:
+def _run(world: World, body: str, *answers: str, guard: str = "strict") -> str:
     """What the agent printed. answers: to the cards in their order; without any, nobody can be asked."""
     bin_dir = world.root / "bin"
     bin_dir.mkdir()
@@ -58,7 +64,7 @@ def _run(world: World, body: str, *answers: str) -> str:
     agent.chmod(0o755)
     world.env["PATH"] = f"{bin_dir}:{world.env['PATH']}"
     on_ask = "wait" if answers else "deny"
-    leash = world.start("run", "--headless", "--guard", "strict", "--on-ask", on_ask, "--", "claude", "go")
+    leash = world.start("run", "--headless", "--guard", guard, "--on-ask", on_ask, "--", "claude", "go")
     for nth, answer in enumerate(answers, 1):
         eventually(lambda name=f"L-{nth}": [card for card in world.approvals() if card["id"] == name])
         assert world.leash(answer, f"L-{nth}").returncode == 0
@@ -163,3 +169,42 @@ def test_a_hook_that_cannot_ask_says_so_and_nothing_else(world: World) -> None:
     notices = [(n["level"], n["text"]) for n in world.events("notice")]
     assert not [text for level, text in notices if level == "alarm"], notices
     assert any(text.endswith("a hook, got no answer") for _, text in notices)
+
+
+@pytest.mark.parametrize("guard", ["strict", "compat"])
+def test_what_its_own_tool_may_read_is_open_for_that_call(world: World, guard: str) -> None:
+    """A key, and a place that a policy closes: the hook's answer would be worth nothing if it stayed closed."""
+    letters = world.root / "letters"
+    letters.mkdir()
+    (letters / "one").write_text("dear")
+    key = Path(world.env["HOME"], ".ssh", "config")
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    key.write_text("Host mine")
+    place = Path(world.env["LEASH_CONFIG_DIR"]) / "policies"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place / "mine.cedar").write_text(
+        '@id("letters") @reason("Those are private.") @severity("high") @outcome("ask")\n'
+        f'forbid (principal, action == Action::"FileOpenReadOnly", resource in Dir::"{letters}");\n'
+    )
+    out = _run(
+        world,
+        f'for call, path in (("t1", "{letters}/one"), ("t2", home + "/.ssh/config")):\n'
+        '    print("before", attempt(show, path))\n'
+        '    print("hook", read("PreToolUse", call, path).returncode)\n'
+        '    print("then", attempt(show, path))\n'
+        '    read("PostToolUse", call, path)\n'
+        '    print("after", attempt(show, path))\n'
+        '    print("refused", "REFUSED" in read("PreToolUse", call + "no", path).stderr.decode())\n'
+        '    print("still", attempt(show, path))\n',
+        "approve",
+        "deny",
+        "approve",
+        "deny",
+        guard=guard,
+    )
+    assert out.count("before Permission denied") == out.count("after Permission denied") == 2, out
+    assert out.count("hook 0") == out.count("then done") == out.count("refused True") == 2, out
+    assert out.count("still Permission denied") == 2, out
+    assert out.count("dear") == out.count("Host mine") == 1, out
+    said = [event["text"] for event in world.events("notice")]
+    assert "~/.ssh is open" in said and "~/.ssh is closed again" in said, said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,27 @@ from msgspec.structs import replace
 
 from leashtui.classify.engine import Engine
 from leashtui.classify.workspace import Workspace
+from leashtui.model.event import AgentTold, Record
 from leashtui.model.facts import Effect, Place, Verb
+from leashtui.model.hook import Moment
 from leashtui.model.request import Action, Layer, Mode, ProcessRef, Request
 from leashtui.model.verdict import By, Ruling, Verdict
 from leashtui.supervisor.keys import Keys
+from leashtui.supervisor.lending import Lending
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.tree import stat_of
+
+Work = Callable[[], None]
+
+
+def lending(moves: list[bool] | None = None, timers: list[Work] | None = None) -> Lending:
+    """moves: gets whether a cover goes away, of each move. timers: gets what is to be done later."""
+    return Lending(
+        lambda path, *, away: None if moves is None else moves.append(away),
+        lambda process, then: True,
+        lambda text, hint: None,
+        later=lambda seconds, work: None if timers is None else timers.append(work),
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,13 +55,7 @@ from leashtui.supervisor.tree import stat_of
 def test_a_push_opens_what_its_way_needs(tmp_path: Path, remote: str, address: str, needed: set[str]) -> None:
     workspace = tmp_path / "home" / "work"
     workspace.mkdir(parents=True)
-    keys = Keys(
-        str(tmp_path / "home"),
-        lambda path, *, away: None,
-        lambda process, then: True,
-        lambda text, hint: None,
-        leads=lambda name: address if name == "origin" else "",
-    )
+    keys = Keys(str(tmp_path / "home"), lending(), lambda name: address if name == "origin" else "")
     keys.cover([str(tmp_path / "home" / name) for name in (".ssh", ".git-credentials")])
     probe = RepositoryProbe(str(workspace))
     engine = Engine(Workspace(str(workspace)), str(tmp_path / "home"), "ada", Mode.KERNEL, probe)
@@ -72,7 +82,7 @@ def test_keys_of_another_folder_are_no_closed_ones(
 ) -> None:
     home, workspace = tmp_path / "home", tmp_path / "home" / "work"
     workspace.mkdir(parents=True)
-    keys = Keys(str(home), lambda path, *, away: None, lambda process, then: True, lambda text, hint: None)
+    keys = Keys(str(home), lending())
     keys.cover([str(home / ".gnupg")])
     engine = Engine(Workspace(str(workspace)), str(home), "ada", Mode.KERNEL, RepositoryProbe(str(workspace)))
     env = (("GNUPGHOME", variable),) if variable else ()
@@ -83,12 +93,7 @@ def test_keys_of_another_folder_are_no_closed_ones(
 def test_what_starts_next_finds_closed_what_was_open_for_who_has_ended(tmp_path: Path) -> None:
     """That it has ended may be told later than the next program asks."""
     moves: list[bool] = []
-    keys = Keys(
-        str(tmp_path / "home"),
-        lambda path, *, away: moves.append(away),
-        lambda process, then: True,
-        lambda text, hint: None,
-    )
+    keys = Keys(str(tmp_path / "home"), lending(moves))
     keys.cover([str(tmp_path / "home" / ".kube")])
     plain = Engine(
         Workspace(str(tmp_path)), str(tmp_path / "home"), "ada", Mode.KERNEL, RepositoryProbe(str(tmp_path))
@@ -108,3 +113,49 @@ def test_what_starts_next_finds_closed_what_was_open_for_who_has_ended(tmp_path:
     keys.opening(other, plain, lambda verdict: None)
     assert moves == [True, False]
     child.wait()
+
+
+TOLD = {
+    "that call": ("", "t1", Moment.TOOL_DONE, True),
+    "another": ("", "t2", Moment.TOOL_DONE, False),
+    "a sub-agent's of that name": ("explorer", "t1", Moment.TOOL_DONE, False),
+    "that it begins": ("", "t1", Moment.TOOL, False),
+    "the turn": ("", "", Moment.STOP, True),
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_what_the_agents_own_tool_reads_is_open_until_that_call_is_over(tmp_path: Path, what: str) -> None:
+    helper, call, moment, closes = TOLD[what]
+    moves: list[bool] = []
+    timers: list[Work] = []
+    lent = lending(moves, timers)
+    keys = Keys(str(tmp_path / "home"), lent)
+    letters = tmp_path / "letters"
+    keys.cover([str(letters)])
+    engine = Engine(
+        Workspace(str(tmp_path)), str(tmp_path / "home"), "ada", Mode.KERNEL, RepositoryProbe(str(tmp_path))
+    )
+    reads = Request(Action.FILE_READ, Layer.HOOK, str(tmp_path), path=str(letters / "one"), call="t1")
+    facts = keys.judged(reads, engine(reads))
+    assert [e.target for e in facts.effects if e.verb is Verb.KEY_USE] == [str(letters)]
+    keys.opening(reads, facts, lambda verdict: None)(Verdict(Ruling.DENY, By.PERSON, ""))
+    assert moves == []
+    keys.opening(reads, facts, lambda verdict: None)(Verdict(Ruling.ALLOW, By.PERSON, ""))
+    assert moves == [True]
+    lent.heard(1, Record(1, "R", 0, "s", AgentTold(moment, helper=helper, call=call)), "")
+    assert moves == ([True, False] if closes else [True])
+    for work in timers:
+        work()
+    assert moves == [True, False]
+
+
+@pytest.mark.parametrize("path", ["letters2/one", "note"])
+def test_what_the_agents_own_tool_reads_elsewhere_opens_nothing(tmp_path: Path, path: str) -> None:
+    keys = Keys(str(tmp_path / "home"), lending())
+    keys.cover([str(tmp_path / "letters")])
+    engine = Engine(
+        Workspace(str(tmp_path)), str(tmp_path / "home"), "ada", Mode.KERNEL, RepositoryProbe(str(tmp_path))
+    )
+    reads = Request(Action.FILE_READ, Layer.HOOK, str(tmp_path), path=str(tmp_path / path), call="t1")
+    assert Verb.KEY_USE not in keys.judged(reads, engine(reads)).verbs()
