@@ -208,3 +208,23 @@ def test_what_its_own_tool_may_read_is_open_for_that_call(world: World, guard: s
     assert out.count("dear") == out.count("Host mine") == 1, out
     said = [event["text"] for event in world.events("notice")]
     assert "~/.ssh is open" in said and "~/.ssh is closed again" in said, said
+
+
+@pytest.mark.parametrize("guard", ["strict", "compat"])
+def test_what_its_own_tool_may_change_is_open_for_that_call(world: World, guard: str) -> None:
+    key = Path(world.env["HOME"], ".aws", "config")
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    key.write_text("mine")
+    out = _run(
+        world,
+        'rc = home + "/.aws/config"\n'
+        'print("before", attempt(write, rc, "evil"))\n'
+        'print("hook", edit("PreToolUse", "t1", rc, "meant").returncode)\n'
+        'print("then", attempt(write, rc, "meant"))\n'
+        'edit("PostToolUse", "t1", rc, "meant")\n'
+        'print("after", attempt(write, rc, "evil"))\n',
+        "approve",
+        guard=guard,
+    )
+    assert ["before Permission denied", "hook 0", "then done", "after Permission denied"] == out.splitlines()[:4], out
+    assert key.read_text() == "meant"
