@@ -226,5 +226,5 @@ def test_what_its_own_tool_may_change_is_open_for_that_call(world: World, guard:
         "approve",
         guard=guard,
     )
-    assert ["before Permission denied", "hook 0", "then done", "after Permission denied"] == out.splitlines()[:4], out
+    assert out.splitlines()[:4] == ["before Permission denied", "hook 0", "then done", "after Permission denied"], out
     assert key.read_text() == "meant"
