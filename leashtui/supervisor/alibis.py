@@ -52,6 +52,12 @@ _NOBODYS = re.compile(
 )
 _TOLD_ANEW = re.compile(r"\s*(?:name|email) = .*", re.IGNORECASE)
 """Lines of git's settings that the session may have git write unasked, and those that may go for them."""
+_ANYWHERE = re.compile(
+    r"\s*(?:(?:name|email) = .*|repositoryformatversion = 0|bare = false"
+    r"|(?:filemode|logallrefupdates|ignorecase|symlinks|precomposeunicode) = (?:true|false))\s*",
+    re.IGNORECASE,
+)
+"""Those of them that name nothing to run in whichever section they stand; `git init` writes them one by one."""
 
 Watch = Callable[[ProcessRef, Callable[[], None]], bool]
 """Calls back once the process has ended; False, and never, when it is gone already."""
@@ -169,7 +175,7 @@ def is_nobodys(path: str, diff: str) -> bool:
         header = text.lstrip().startswith("[")
         if former.endswith("\\") or not _NOBODYS.fullmatch(text) or (not created and text.strip() == "[core]"):
             return False
-        if not header and not headed and not _TOLD_ANEW.fullmatch(text):
+        if not header and not headed and not _ANYWHERE.fullmatch(text):
             return False  # of which section, is not seen
         former, headed = text, headed or header
     return True

@@ -165,6 +165,13 @@ def test_a_branch_to_follow_and_a_name_are_nobodys_to_ask_about() -> None:
     assert nobodys(None, "[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
 
 
+def test_a_repository_that_is_being_made_is_written_line_by_line() -> None:
+    written = "[core]\n\trepositoryformatversion = 0\n"
+    for line in ("\tfilemode = true\n", "\tbare = false\n", "\tlogallrefupdates = true\n"):
+        assert nobodys(written, written + line)
+        written += line
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -178,6 +185,7 @@ def test_a_branch_to_follow_and_a_name_are_nobodys_to_ask_about() -> None:
         (CORE, CORE + "[user] name = x ; y\n"),
         (CORE, CORE + "[user]\n\tname = !evil\n"),
         (CORE, CORE + "\tremote = x\n"),
+        (CORE + "\tx = y\\\n", CORE + "\tx = y\\\n\tbare = false\n"),
         (CORE, "[user]\n\tbare = false\n"),
         (MORE, MORE.replace("\tst", "[user]\n\tst")),
         (MORE, MORE + "\tname = x\n"),
