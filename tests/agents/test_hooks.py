@@ -135,6 +135,31 @@ def test_a_secret_is_not_read_nor_searched_by_its_own_tools(rig: Rig) -> None:
     assert len(named) in ({2} if rig.kind == "opencode" else {1, 2})  # some versions of the others have no such search
 
 
+def test_what_a_person_lets_its_own_tool_read_is_read_and_closed_again(rig: Rig) -> None:
+    """In a folder that a policy of the person's closes to all code."""
+    letters = rig.world.workspace / "letters"
+    letters.mkdir()
+    (letters / "one.txt").write_text("dear-one\n")
+    (letters / "two.txt").write_text("dear-two\n")
+    place = Path(rig.world.env["LEASH_CONFIG_DIR"]) / "policies"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place / "mine.cedar").write_text(
+        '@id("letters") @reason("Those are private.") @severity("high") @outcome("ask")\n'
+        f'forbid (principal, action == Action::"FileOpenReadOnly", resource in Dir::"{letters}");\n'
+    )
+    own = rig.kind in {"claude", "gemini", "opencode"}
+    one, two = ({"read": str(path)} if own else {"shell": f"cat {path}"} for path in sorted(letters.iterdir()))
+    with rig.running(one, two, options=("--on-ask", "wait")) as leash:
+        assert rig.world.leash("approve", rig.card(1)["id"]).returncode == 0
+        assert rig.world.leash("deny", rig.card(2)["id"]).returncode == 0
+        out = rig.finish(leash)
+    assert "dear-one" in rig.told(), out
+    assert "dear-two" not in rig.model_saw()
+    said = [event["text"] for event in rig.world.events("notice")]
+    assert any(text.endswith("letters is open") for text in said), said
+    assert any(text.endswith("letters is closed again") for text in said), said
+
+
 def test_a_late_answer_becomes_a_ticket_and_the_retry_runs_exactly_once(rig: Rig) -> None:
     """The agent is told to wait, the person approves later, the retry runs; a third time it is asked again."""
     rig.world.config(f"[patience]\n{rig.kind} = 2\n")
