@@ -5,7 +5,7 @@ in; the home.
 Two workers stay up, one in a real session in that tier, one free; they do the same work in turn, so that a noisy host
 hits both. Half way they change folders: where ext4 has put one makes a difference of a quarter, and more where many
 files were removed a moment ago (12 us for a new file in one, 500 in another, nobody guarded). Prints medians in ms and
-the median of the ratios; last, microseconds of one notified open.
+the median of the ratios; last, microseconds of one notified open, and of one program from its start to its end.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ WORKER = """
 import os, subprocess, sys, time
 for line in sys.stdin:
     start = time.perf_counter()
-    if line.startswith("opens"):
+    if line.startswith(("opens", "execs")):
         times = []
         for _ in range(2000):
             before = time.perf_counter_ns()
-            os.close(os.open("opened", os.O_WRONLY | os.O_CREAT, 0o644))
+            if line.startswith("opens"):
+                os.close(os.open("opened", os.O_WRONLY | os.O_CREAT, 0o644))
+            else:
+                os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)
             times.append(time.perf_counter_ns() - before)
         times.sort()
         print(times[1000] / 1e9, times[1980] / 1e9, flush=True)
@@ -161,7 +164,7 @@ def main() -> None:
             if shutil.which("npm") and "npm".startswith(options.only[:3]):
                 prepare_npm(place)
         pairs: dict[str, list[tuple[float, float]]] = {}
-        opens: dict[str, list[float]] = {}
+        singles: dict[str, list[float]] = {}
         for first, second in (places, places[::-1]):
             free, guarded = Worker(first, ""), Worker(second, options.tier)
             for title, line in WORK.items():
@@ -173,7 +176,8 @@ def main() -> None:
                 pairs.setdefault(title, []).extend(
                     [(free.run(line)[0], guarded.run(line)[0]) for _ in range(rounds + 1)][1:]
                 )
-            opens = {"free": free.run("opens"), "guarded": guarded.run("opens")}
+            for what in ("opens", "execs"):
+                singles |= {f"{what} free": free.run(what), f"{what} guarded": guarded.run(what)}
             free.close()
             guarded.close()
     for title, found in pairs.items():
@@ -181,12 +185,12 @@ def main() -> None:
         one, two = (statistics.median(column) * 1e3 for column in zip(*found, strict=True))
         figures[title] = {"free_ms": round(one, 1), "guarded_ms": round(two, 1), "ratio": round(ratio, 2)}
     if options.json:
-        print(json.dumps({"figures": figures, "open_us": {k: [x * 1e6 for x in v] for k, v in opens.items()}}))
+        print(json.dumps({"figures": figures, "single_us": {k: [x * 1e6 for x in v] for k, v in singles.items()}}))
         return
     for title, row in figures.items():
         print(f"{title:26} {row['free_ms']:9.1f} {row['guarded_ms']:9.1f}  x{row['ratio']:.2f}")
-    for who, (middle, late) in opens.items():
-        print(f"open for writing, {who:7} p50 {middle * 1e6:6.1f} us  p99 {late * 1e6:6.1f} us")
+    for what, (middle, late) in singles.items():
+        print(f"{what:26} p50 {middle * 1e6:7.1f} us  p99 {late * 1e6:7.1f} us")
 
 
 if __name__ == "__main__":
