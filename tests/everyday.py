@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
+
 WORK = (
     "mkdir f && for i in 1 2 3; do echo $i > f/$i; done",
     "rm f/1",
@@ -80,7 +84,8 @@ WORK = (
     "d=/tmp/quiet-$$; mkdir $d; printf 'echo hi\\n' > $d/x.sh; chmod +x $d/x.sh; $d/x.sh; sh $d/x.sh; rm -r $d",
     "mkdir /tmp/quiet; cat > /tmp/quiet/x.py <<'EOF'\nprint(1)\nEOF\npython3 /tmp/quiet/x.py && rm -r /tmp/quiet",
     "d=/tmp/quiet && mkdir $d; echo 'int main() { return 0; }' > $d/x.c && cc $d/x.c -o $d/x && $d/x && rm -r $d",
-    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & sleep 2; curl -sf localhost:18761 > x; r=$?; kill %1;"
+    "python3 -m http.server -b 127.0.0.1 18761 > log 2>&1 & curl -sf --retry 40 --retry-delay 1 --retry-connrefused"
+    " localhost:18761 > x; r=$?; kill %1;"
     " rm x log; exit $r",
     'node -e \'const s = require("http").createServer((q, r) => r.end()).listen(18762, "localhost", () =>'
     ' require("http").get({port: 18762, host: "localhost"}, () => process.exit()))\'',
@@ -161,3 +166,12 @@ for made in ("go/pkg/mod/a.b/d@v2", ".gradle", hooks, "proj/linked.py", ".cache/
 print("all done")
 """
 """What tools do where they keep programs and sources that they fetched."""
+
+
+def of_its_own(line: str) -> str:
+    """The line with ports and names that no other run of it has at the same time."""
+    for port in sorted(set(re.findall(r"\b1876\d\b", line))):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            line = line.replace(port, str(free.getsockname()[1]))
+    own = str(os.getpid())
+    return line.replace("/tmp/quiet", f"/tmp/quiet{own}").replace("tmux -L q", f"tmux -L q{own}").replace("7012", own)

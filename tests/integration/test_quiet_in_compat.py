@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from arena import Arena, Leg, arena
-from everyday import WORK
+from everyday import WORK, of_its_own
 
 from leashtui.guards.kernel.probe import probe
 from leashtui.model.request import Tier
@@ -43,7 +43,7 @@ def leg(place: Arena) -> Iterator[Leg]:
 
 @pytest.mark.parametrize("line", [*WORK, *VAIN])
 def test_work_is_not_asked_about(line: str, leg: Leg) -> None:
-    done = leg.run(["bash", "-c", line], 60)
+    done = leg.run(["bash", "-c", of_its_own(line)], 60)
     assert "REFUSED" not in done["out"], done
     assert done["code"] == 0, done
 
