@@ -107,7 +107,9 @@ def test_bash_knows_its_size_and_its_keys(scene: Scene) -> None:
     scene.tmux.type("echo X")
     scene.tmux.keys("Enter")
     scene.tmux.shows("Xone")
-    scene.run("cat")
+    scene.run("sed -u s/he/we/")
+    scene.run("heard")
+    scene.tmux.shows("weard")  # it runs by now: the terminal knows whom to stop
     scene.tmux.keys("C-z")
     scene.tmux.shows("Stopped")
     scene.run("kill %1; echo grüße 日本 👩")
