@@ -8,6 +8,8 @@ import socket
 
 WORK = (
     "mkdir f && for i in 1 2 3; do echo $i > f/$i; done",
+    "mkdir long && for i in $(seq 10000 11500); do : > long/a_source_with_a_telling_name_and_more_of_it_$i.c; done"
+    " && find long -name '*.c' | xargs wc -l > n && grep -c x long/*.c > n; rm -r long n",
     "rm f/1",
     "rm -r f",
     'python3 -c \'import os; os.makedirs("g/a"); open("g/a/b", "w").write("1")\'',

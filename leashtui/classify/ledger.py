@@ -67,6 +67,7 @@ class Ledger:
         self.contents: set[Content] = set()
         self.parse = Parse.FULL
         self.full = False
+        self._least = 0  # rank below which no effect is left to give way
         self.whole = True
         """Whether all that runs was followed to its end."""
         self.simple: list[tuple[str, ...]] = []
@@ -102,7 +103,8 @@ class Ledger:
         elif len(self.effects) >= _MOST:
             self.full = True
             self.lower(Parse.OPAQUE)
-            return
+            if not self._gives_way(grade):
+                return
         self.effects[key] = Effect(verb, target, place, sentence, span, grade, reversible, recursive, aim=aim)
 
     def adopt(self, effect: Effect) -> None:
@@ -111,8 +113,22 @@ class Ledger:
         known = self.effects.get(key)
         if known is None and len(self.effects) >= _MOST:
             self.lower(Parse.OPAQUE)
+            if self._gives_way(effect.severity):
+                self.effects[key] = effect
         elif known is None or RANK[known.severity] < RANK[effect.severity]:
             self.effects[key] = effect
+
+    def _gives_way(self, grade: Severity) -> bool:
+        """Whether a lesser effect was dropped to make room for one of this grade: the worst of very many are told."""
+        rank = RANK[grade]
+        if rank <= self._least:
+            return False
+        for key, effect in self.effects.items():
+            if RANK[effect.severity] < rank:
+                del self.effects[key]
+                return True
+        self._least = rank
+        return False
 
     def sign(self, *names: str) -> None:
         """Raise warning signs."""

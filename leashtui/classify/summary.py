@@ -9,7 +9,7 @@ import shlex
 
 from leashtui.classify.ledger import Ledger
 from leashtui.classify.values import bare, is_fixed, show
-from leashtui.model.facts import Facts, Parse, Place, Verb
+from leashtui.model.facts import COMMITTED, Facts, Parse, Place, Verb
 from leashtui.model.request import Mode
 
 _OUTSIDE = frozenset(
@@ -117,7 +117,8 @@ def _undo(ledger: Ledger, *, reversible: bool, within: bool) -> str:
     if ledger.has(Verb.PACKAGE_ADD):
         return "remove the package again"
     if ledger.has(Verb.WRITE, Verb.TRUNCATE):
-        return "git restores what was committed" if within else ""
+        written = {e.place for e in ledger.effects.values() if e.verb in (Verb.WRITE, Verb.TRUNCATE)}
+        return COMMITTED if within and written.isdisjoint((Place.GIT, Place.HOOK)) else ""
     if ledger.has(Verb.DELETE):
         return "build it again"
     return ""

@@ -81,6 +81,10 @@ class Place(StrEnum):
 
 PUSHED = "git's transport"
 """Target of the REMOTE_CHANGE that git's own transport makes: the inner half of a push, wherever that goes."""
+NAMING = ("adds the remote ", "renames the remote ", "removes the remote ", "changes where ")
+"""How a REMOTE_CHANGE is told that changes which place a remote's name means: nobody is spoken to by it."""
+COMMITTED = "git restores what was committed"
+"""What undoes a write in the workspace where nothing better is known."""
 
 
 class Severity(StrEnum):

@@ -17,8 +17,11 @@ from leashtui.model.facts import Facts, Parse
 from leashtui.model.request import Action, Request, Tier
 from leashtui.policy.reach import changes
 
-TEXT = 64 * 1024
-"""Longest string the engine sees, bytes of UTF-8 (1 MB costs it 29 ms)."""
+TEXT = 256 * 1024
+"""Longest string the engine sees, bytes of UTF-8 (1 MB costs it 29 ms): xargs and find fill a command to half of it."""
+UNREAD = 64 * 1024
+"""The same of a command that was not understood as a whole: a text, not a long line of arguments."""
+_LOOKS = frozenset(("read", "exec"))
 MEMBERS = 1024
 """Most members of a set."""
 ANCESTORS = 256
@@ -114,11 +117,25 @@ def too_long(facts: Facts) -> bool:
     sets = (facts.effects, facts.hosts, facts.remotes, facts.packages, facts.programs, facts.hidden)
     if any(len(members) > MEMBERS for members in sets):
         return True
-    return _is_long(facts.command) or _is_long(facts.normalised)
+    texts = (facts.command, facts.normalised)
+    return any(_is_long(text, UNREAD) and (_is_long(text, TEXT) or not _is_list(facts, text)) for text in texts)
 
 
-def _is_long(text: str) -> bool:
-    return len(text) * 4 > TEXT and len(escape(text).encode()) > TEXT
+def _is_list(facts: Facts, text: str) -> bool:
+    """Whether a long command is one by many arguments, and understood or only read: no text hides in it."""
+    verbs = frozenset(facts.verbs())
+    if facts.parse is Parse.FULL and "opaque" not in verbs:
+        return True
+    if not facts.programs or not verbs <= _LOOKS:
+        return False
+    try:
+        return all(len(word) <= UNREAD // 4 for word in shlex.split(text))
+    except ValueError:
+        return False
+
+
+def _is_long(text: str, limit: int) -> bool:
+    return len(text) * 4 > limit and len(escape(text).encode()) > limit
 
 
 def prefixes(words: tuple[str, ...]) -> tuple[str, ...]:

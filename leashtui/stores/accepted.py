@@ -1,15 +1,15 @@
 """What a person accepted of the things an agent obeys: instruction files, skills, servers, each by a digest.
 
 Knows one file in the state directory, name -> digest, and beside it the texts those digests stand for. Refuses to know
-what the things are. Invariant: the file is written whole; one that cannot be read has accepted nothing.
+what the things are. Names that are no UTF-8 come back as they went in. Invariant: the file is written whole; one that
+cannot be read has accepted nothing.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
 
 from leashtui.stores import patches
 from leashtui.stores.directories import ensure_private
@@ -30,14 +30,16 @@ class Accepted:
         """Everything accepted. Raises LeashError when the file exists and may not be read."""
         raw = patches.read(self._directory / FILE)
         try:
-            return {} if raw is None else msgspec.json.decode(raw, type=dict[str, str])
-        except ValueError:
+            found = {} if raw is None else json.loads(raw)
+        except (ValueError, RecursionError):
             return {}
+        good = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+        return found if good else {}
 
     def add(self, things: Mapping[str, str]) -> None:
         """These are accepted as they are, besides all others. Raises LeashError."""
         ensure_private(self._directory)
-        patches.rewrite(self._directory / FILE, msgspec.json.encode({**self.known(), **things}))
+        patches.rewrite(self._directory / FILE, json.dumps({**self.known(), **things}).encode())
 
     def keep(self, texts: Mapping[str, str]) -> None:
         """What digests stand for, to show a difference later. Raises LeashError."""

@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -282,7 +282,11 @@ class Keeping:
 
     def _note(self, *steps: Step) -> None:
         self._open()
-        os.write(self._log, b"".join(msgspec.json.encode(spelled(step)) + b"\n" for step in steps))
+        lines = b"".join(msgspec.json.encode(spelled(step)) + b"\n" for step in steps)
+        done = os.write(self._log, lines)
+        if done != len(lines):  # the disk is full: half a line would make all others unreadable
+            os.ftruncate(self._log, os.fstat(self._log).st_size - done)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """The session is over: remember how it left what it touched."""
@@ -291,10 +295,20 @@ class Keeping:
         self._hear()
         left = self._settling.left if self._settling is not None else lambda path: None
         after = {escape(path): left(path) or sign_of(path) for path in self._touched}
-        with contextlib.suppress(OSError):
-            (self._directory / AFTER).write_bytes(msgspec.json.encode(after))
+        keep_after(self._directory, after)
         os.close(self._log)
         self._log = -1
+
+
+def keep_after(directory: Path, after: Mapping[str, Sign]) -> None:
+    """Write down how files were left, whole or not at all: a store that cannot be written only loses that."""
+    draft = directory / f"{AFTER}.draft"
+    with contextlib.suppress(OSError):
+        try:
+            draft.write_bytes(msgspec.json.encode(after))
+            draft.replace(directory / AFTER)
+        except OSError:
+            draft.unlink(missing_ok=True)
 
 
 def _copy(name: bytes, folder: int, place: str) -> None:

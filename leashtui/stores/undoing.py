@@ -18,9 +18,17 @@ import msgspec
 from leashtui.model.errors import StoreError
 from leashtui.stores.aftermath import Aftermath
 from leashtui.stores.settling import Sign, sign_of
-from leashtui.stores.undo import AFTER, DONE, LOG, NOTES, Step, copy_bytes, escape, spelled, unescape
+from leashtui.stores.undo import AFTER, DONE, LOG, NOTES, Step, copy_bytes, escape, keep_after, spelled, unescape
 
 _NOT_EMPTY = "not empty: in it lies what undo does not keep, or what was made since"
+
+
+def _left_in(file: Path) -> dict[str, Sign] | None:
+    """How the session left what it touched; None where that was not written down, or not to its end. Raises OSError."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Sign])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
 
 
 class Kept:
@@ -29,13 +37,14 @@ class Kept:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            lines = (directory / LOG).read_bytes().splitlines()
+            raw = (directory / LOG).read_bytes()
+            lines = raw[: raw.rfind(b"\n") + 1].splitlines()  # what follows was never told to anybody
             self._written = (directory / LOG).stat().st_mtime_ns
             steps = [_as_it_is(msgspec.json.decode(line, type=Step)) for line in lines]
             done = directory / DONE
             taken = {int(line) for line in done.read_text().split()} if done.exists() else set()
             after = directory / AFTER
-            known = msgspec.json.decode(after.read_bytes(), type=dict[str, Sign]) if after.exists() else None
+            known = _left_in(after)
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"there is nothing to undo in {directory.name}: {error}", "leash log --sessions"
@@ -140,8 +149,7 @@ class Kept:
         else:
             self._after |= signs
             after = {escape(path): sign for path, sign in self._after.items()}
-            with contextlib.suppress(OSError):
-                (self.directory / AFTER).write_bytes(msgspec.json.encode(after))
+            keep_after(self.directory, after)
 
     def _undo(self, step: Step, needed: set[str]) -> str:
         """'' or why not. needed: names under which something else is to be moved back."""

@@ -67,7 +67,7 @@ from leashtui.supervisor.lending import Lending
 from leashtui.supervisor.mcp import Servers
 from leashtui.supervisor.mcparming import Housing, Relays
 from leashtui.supervisor.mediator import Mediator
-from leashtui.supervisor.mending import mended
+from leashtui.supervisor.mending import kept_too, mended
 from leashtui.supervisor.modes import Modes, starting
 from leashtui.supervisor.notary import engage
 from leashtui.supervisor.notices import Notices
@@ -81,7 +81,7 @@ from leashtui.supervisor.services import Services
 from leashtui.supervisor.session import Session, microseconds
 from leashtui.supervisor.standing import Standing
 from leashtui.supervisor.stream import Stream
-from leashtui.supervisor.strictness import caches, histories, own_state
+from leashtui.supervisor.strictness import account_home, caches, histories, own_state
 from leashtui.supervisor.taint import Taint
 from leashtui.supervisor.temporary import temps_of
 from leashtui.supervisor.tiers import bounds_of
@@ -203,7 +203,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         lambda ask, who: council.offer(ask, who),
         stream.together,
         loop.call_soon,
-        lambda facts, cwd: way_back(facts, cwd, probe, outlook(facts)),
+        lambda facts, cwd: way_back(facts, cwd, probe, outlook(cards_undo(facts))),
     )
     notices = Notices(stream, channel)
 
@@ -251,7 +251,7 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         loop.call_later,
     )
     stream.subscribe(lending.heard)
-    keys = Keys(start.home, lending, lambda remote: _address(probe, remote))
+    keys = Keys(start.home, lending, lambda remote: _address(probe, remote), account_home())
     wants = Wants(variables, say, lambda text, hint: session.notice("info", text, hint))
     lacking = Lacking(
         start.home,
@@ -261,6 +261,9 @@ def build(start: Start, channel: Channel, tier: Tier, lost: tuple[str, ...], dig
         lambda text, hint: session.notice("info", text, hint),
         lambda: keys.shut,
     )
+
+    def cards_undo(facts: Facts) -> Facts:
+        return kept_too(facts, lambda path: lanes.is_work(path)) if tier is Tier.STRICT else facts
 
     def undone(facts: Facts) -> Facts:
         return facts if tier is not Tier.STRICT or facts.reversible else mended(facts, lambda path: lanes.is_work(path))

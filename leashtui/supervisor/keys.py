@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from leashtui.model.facts import Effect, Facts, Place, Severity, Verb
+from leashtui.model.facts import NAMING, Effect, Facts, Place, Severity, Verb
 from leashtui.model.ports import Reply
 from leashtui.model.request import Action, Layer, Request
 from leashtui.model.verdict import By, Ruling, Verdict
@@ -109,6 +109,11 @@ def _way(remote: str) -> tuple[str, ...]:
     return _SSH if apart and not rest.startswith(":") else _UNKNOWN
 
 
+def _speaks(effect: Effect) -> bool:
+    """Whether git speaks to a remote for it: not where it only writes down what that is."""
+    return effect.verb is Verb.REMOTE_CHANGE and not effect.sentence.startswith(NAMING)
+
+
 def _is_own_tool(request: Request) -> bool:
     """Whether the agent's own tool is about to read or change a file, as its hook tells."""
     return request.layer is Layer.HOOK and request.action in _FILES
@@ -132,11 +137,14 @@ def _watched(request: Request, facts: Facts) -> Facts:
 
 class Keys:
     """home: of the person. lending: opens covers. leads: the address behind the name of a remote, '' where that is not
-    known."""
+    known. account: the home that ssh and its like go by, where HOME names another."""
 
-    def __init__(self, home: str, lending: Lending, leads: Callable[[str], str] = lambda remote: "") -> None:
+    def __init__(
+        self, home: str, lending: Lending, leads: Callable[[str], str] = lambda remote: "", account: str = ""
+    ) -> None:
         self._leads = leads
         self._home = os.path.realpath(home) if home else ""
+        self._homes = tuple(dict.fromkeys(os.path.realpath(place) for place in (home, account) if place))
         self._lending = lending
         self._covered: tuple[str, ...] = ()
         self._beginnings: tuple[str, ...] = ()
@@ -203,7 +211,8 @@ class Keys:
 
     def states(self, places: Sequence[str]) -> tuple[str, ...]:
         """What may be written beside keys that are open at these places."""
-        known = {os.path.realpath(os.path.join(self._home, name)): names for name, names in STATE_OF.items()}
+        below = [(os.path.join(home, name), names) for home in self._homes for name, names in STATE_OF.items()]
+        known = {os.path.realpath(path): names for path, names in below}
         return tuple(f"{path}/{name}" for path in places for name in known.get(path, ()))
 
     def _meant(self, request: Request) -> list[str]:
@@ -229,14 +238,14 @@ class Keys:
             if KEYS_OF.get(program) == (".gnupg",) and self._keeps_elsewhere(request):
                 continue
             wanted += KEYS_OF.get(program, ())
-            if program == "git" and any(effect.verb is Verb.REMOTE_CHANGE for effect in facts.effects):
+            if program == "git" and any(map(_speaks, facts.effects)):
                 ways = [_way(self._leads(remote) or remote) for remote in facts.remotes] or [_UNKNOWN]
                 if any(word.startswith("--signed") for word in request.argv):  # with a key of ssh, perhaps
                     ways.append(_SSH)
                 wanted += [key for way in ways for key in way]
         if not _NETRC.isdisjoint(facts.programs) and self._in_netrc(request, facts):
             wanted.append(".netrc")
-        paths = [os.path.realpath(os.path.join(self._home, name)) for name in wanted]
+        paths = [os.path.realpath(os.path.join(home, name)) for home in self._homes for name in wanted]
         paths += self._spelled(request, facts)
         return [path for path in dict.fromkeys(paths) if self._cover_of(path)]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from leashtui.model.facts import Effect, Facts, Place, Verb
+from leashtui.model.facts import COMMITTED, Effect, Facts, Place, Verb
 from leashtui.stores.undo import LARGEST
-from leashtui.words.undoing import brings_back
+from leashtui.words.undoing import REMOVES, brings_back
 
 _FILES = frozenset({Verb.DELETE, Verb.TRUNCATE, Verb.WRITE})
 _CLEANS = ("removes untracked files", "removes what git ignores")
@@ -41,6 +41,18 @@ def mended(facts: Facts, is_kept: Callable[[str], bool]) -> Facts:
                 None
             )
     return replace(facts, undo=brings_back(tuple(left))) if kept else facts
+
+
+def kept_too(facts: Facts, is_kept: Callable[[str], bool]) -> Facts:
+    """The facts of an act that git could undo as far as it was committed; here the session keeps what it writes."""
+    written = [effect for effect in facts.effects if effect.verb in _FILES]
+    if facts.undo != COMMITTED and not (written and not facts.undo and facts.reversible):
+        return facts
+    if not written or not all(is_kept(effect.target) for effect in written):
+        return facts
+    new = not any(effect.verb is Verb.DELETE or os.path.lexists(effect.target) for effect in written)
+    left = dict.fromkeys(part for effect in written for part in _left_in(effect))
+    return replace(facts, undo=REMOVES if new else brings_back(tuple(left)))
 
 
 def _by_git(effect: Effect, facts: Facts) -> bool:

@@ -9,6 +9,7 @@ them the workspace.
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -98,7 +99,7 @@ def floor_of(
     veil = directory / "veil"
     if covers:
         veil.touch(mode=0o000)
-    own = [str(runtime_dir()), str(state_dir())]
+    own = [str(runtime_dir()), str(state_dir()), *_customary()[:1]]
     windows = (os.path.realpath(window),) if window else ()
     mine = copies(included(), directory) if covers and os.geteuid() else ()
     return floor_for(
@@ -112,7 +113,22 @@ def floor_of(
         more=more,
         windows=windows,
         owned=mine,
+        account=account_home(),
     )
+
+
+def account_home() -> str:
+    """The home that the machine gives this user, whatever HOME says; '' where it knows none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
+def _customary() -> list[str]:
+    """Where leash's state and settings of this account lie while no variable moves them: of other sessions, perhaps."""
+    home = account_home()
+    return [os.path.join(home, ".local/state/leashtui"), os.path.join(home, ".config/leashtui")] if home else []
 
 
 def sealed_places(workspace: str) -> tuple[str, ...]:
@@ -120,7 +136,7 @@ def sealed_places(workspace: str) -> tuple[str, ...]:
     code = [str(Path(__file__).parents[1])]
     if sys.prefix != sys.base_prefix:
         code.append(sys.prefix)
-    places = [str(runtime_dir()), str(state_dir()), str(config_dir()), *code]
+    places = [str(runtime_dir()), str(state_dir()), str(config_dir()), *_customary(), *code]
     real = dict.fromkeys(os.path.realpath(place) for place in places)
     return tuple(p for p in real if not (p + "/").startswith(workspace + "/") or p not in map(os.path.realpath, code))
 

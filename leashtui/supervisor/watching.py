@@ -15,7 +15,7 @@ from leashtui.guards.kernel.voice import say
 from leashtui.guards.watcher import WatchGuard
 from leashtui.guards.watcher.messages import Keep, Restore
 from leashtui.model.errors import GuardError
-from leashtui.model.event import Braked
+from leashtui.model.event import Braked, FileChanged, Notice
 from leashtui.model.request import Tier
 from leashtui.stores.directories import denied_dir, runtime_dir
 from leashtui.supervisor.alibis import Alibis
@@ -25,6 +25,7 @@ from leashtui.supervisor.channel import Start
 from leashtui.supervisor.endings import Endings
 from leashtui.supervisor.repository import RepositoryProbe
 from leashtui.supervisor.session import microseconds
+from leashtui.supervisor.unjudged import Unjudged
 
 _ARMED = 60.0
 
@@ -39,6 +40,18 @@ async def watch(start: Start, parts: Parts, tier: Tier, agent: int) -> WatchGuar
     if asks:
         session.changes = _changes(start, parts, agent)
 
+    def notice(told: Notice) -> None:
+        session.notice(told.level, told.text, told.hint)
+
+    unjudged = Unjudged(start.workspace, notice, asyncio.get_running_loop().call_soon)
+    if not asks:
+        parts.stream.subscribe(unjudged.heard)
+
+    def changed(event: FileChanged) -> None:
+        session.changed(event)
+        if not asks:
+            unjudged.changed(event)
+
     def lost(why: str) -> None:
         if session.changes is None:
             session.notice("warn", f"file changes are no longer seen: {why}", "acts are still guarded")
@@ -49,8 +62,8 @@ async def watch(start: Start, parts: Parts, tier: Tier, agent: int) -> WatchGuar
     try:
         guard = WatchGuard(
             asyncio.get_running_loop(),
-            session.changed,
-            lambda notice: session.notice(notice.level, notice.text, notice.hint),
+            changed,
+            notice,
             lost,
             session.changes.hear if session.changes is not None else None,
             root=Path(start.workspace),

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leashtui.model.facts import Facts, Verb
+from leashtui.model.facts import NAMING, Facts, Verb
 
 _AWAY = frozenset({Verb.NET_SEND, Verb.REMOTE_SESSION, Verb.REMOTE_CHANGE, Verb.PUBLISH})
 _LOOSENS = "loosens the permissions"
+_ADDS, _RENAMES, *_ = NAMING
+_UNKNOWN = "not known beforehand"
+REMOVES = "leash undo removes it"
 
 
 def brings_back(left: Sequence[str]) -> str:
@@ -28,8 +31,21 @@ def outlook(facts: Facts) -> str:
     verbs = {effect.verb for effect in facts.effects}
     if facts.reads_secret or Verb.SECRET_READ in verbs:
         return "what was read stays read"
-    if facts.sends_secret or verbs & _AWAY:
+    named = [effect.sentence for effect in facts.effects if effect.sentence.startswith(NAMING)]
+    if facts.sends_secret or any(e.verb in _AWAY and e.sentence not in named for e in facts.effects):
         return "what is sent cannot be taken back"
     if any(effect.sentence.startswith(_LOOSENS) for effect in facts.effects):
         return "chmod, if you know what the permissions were"
-    return "not known beforehand"
+    if len(named) == len(facts.effects) == 1:
+        return _named_again(named[0])
+    return _UNKNOWN
+
+
+def _named_again(sentence: str) -> str:
+    """How a remote's name gets its meaning back."""
+    if sentence.startswith(_ADDS):
+        return f"git remote remove {sentence.removeprefix(_ADDS).partition(',')[0]}"
+    if sentence.startswith(_RENAMES):
+        former, _, name = sentence.removeprefix(_RENAMES).partition(", ")
+        return f"git remote rename {name} {former}"
+    return _UNKNOWN

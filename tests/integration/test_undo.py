@@ -351,6 +351,41 @@ def test_a_store_that_cannot_be_written_never_fails_a_deed(tmp_path: Path) -> No
     assert subprocess.run(["cat", tmp_path / "file"], capture_output=True, check=True).stdout == b"x"
 
 
+def test_a_store_on_a_full_disk_stays_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept before comes back, and who must not lose anything is told of what was not."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("before")
+    folder = os.open(tmp_path, os.O_PATH)
+    keeping = Keeping(tmp_path / "undo", lambda path: False)
+    write = os.write
+
+    def may(name: str) -> bool:
+        return keeping.before("changed", folder, name.encode(), str(tmp_path / name), lossy=False)
+
+    assert may("one")
+    monkeypatch.setattr(undo.os, "write", lambda fd, data: write(fd, data[:9]))
+    assert not may("two")
+    monkeypatch.undo()
+    os.close(folder)
+    monkeypatch.setattr(Path, "write_bytes", lambda place, data: place.open("wb").close() or no_room())
+    keeping.close()
+    monkeypatch.undo()
+    (tmp_path / "one").write_text("after")
+    for spoiled in (b"", b'{"what":"cha'):
+        with (tmp_path / "undo" / undo.LOG).open("ab") as log:
+            log.write(spoiled)
+        kept = Kept(tmp_path / "undo")
+        assert [step.path for step in kept.steps] == [str(tmp_path / "one")]
+    (tmp_path / "undo" / undo.AFTER).touch()
+    kept = Kept(tmp_path / "undo")
+    assert not [why for _, why in kept.take(kept.chosen(())) if why]
+    assert (tmp_path / "one").read_text() == "before"
+
+
+def no_room() -> int:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_store_that_cannot_keep_says_so_to_who_must_not_lose_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

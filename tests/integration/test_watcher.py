@@ -155,7 +155,7 @@ async def test_touching_and_rewriting_the_same_bytes_is_no_change(root: Path) ->
         assert seen.changes == []
 
 
-async def test_protected_files_warn_once_a_change(root: Path) -> None:
+async def test_changes_of_protected_files_are_told_as_such(root: Path) -> None:
     (root / ".git" / "hooks").mkdir(parents=True)
     (root / ".github" / "workflows").mkdir(parents=True)
     async with watching(root) as seen:
@@ -180,8 +180,7 @@ async def test_protected_files_warn_once_a_change(root: Path) -> None:
         await seen.settle()
         assert {c.path: str(c.place) for c in seen.changes} == expected
         assert all(c.protected for c in seen.changes)
-        assert sorted(n.text.split(" (")[0] for n in seen.notices) == sorted(expected)
-        assert {n.level for n in seen.notices} == {"warn"} and all(n.hint for n in seen.notices)
+        assert seen.notices == []  # whether somebody answered for them is not the watcher's to know
         hook.chmod(0o755)
         assert "new mode 100755" in (await seen.until(path=".git/hooks/pre-commit", change="modified")).diff
 

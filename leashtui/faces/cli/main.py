@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run leash with these words (default: the process's own). Returns the exit code."""
+    _stand_in()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -33,6 +34,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except LeashError as error:
         complain(error)
         return int(error.code)
+    except FileNotFoundError:
+        if _is_somewhere():
+            raise
+        complain(LeashError("the folder you are in is gone", "cd into one that exists", Exit.FAILED))
+        return int(Exit.FAILED)
     except PermissionError as error:
         from leashtui.stores.directories import why_closed
 
@@ -47,6 +53,27 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.OK)
     return int(code)
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
+
+
+def _stand_in() -> None:
+    """Put /dev/null where a standard stream is closed: what leash opens would come to be one of them."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: PTH123, SIM115
 
 
 def _dispatch(words: list[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +95,7 @@ def start(
         "env": _inside(agent.environment(surroundings), face),
         "cols": size.columns,
         "rows": size.lines,
-        "home": surroundings.get("HOME") or os.path.expanduser("~"),
+        "home": _home(surroundings.get("HOME", "")),
         "linger": args.linger,
         "ignore": list(config.watch.ignore),
         "record": config.record,
@@ -159,13 +160,25 @@ def choose_face(args: argparse.Namespace, config: Config) -> str:
     return "full" if (args.layout or config.panel.layout) == "full" else "tui"
 
 
+def _home(told: str) -> str:
+    """The person's home: what HOME says if that can be one, else the account's; '' where there is none."""
+    if os.path.isabs(told):
+        return told
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
 def resolve(word: str, cwd: str, path: str) -> str:
     """The absolute path of the program. Raises LeashError: 127 when there is none, 126 when it cannot be run."""
     if "/" in word:
         found = os.path.normpath(os.path.join(cwd, word))
         if not os.path.lexists(found):
             raise LeashError(f"there is no program {word}", "check the path", Exit.NOT_FOUND)
-        if os.path.isdir(found) or not os.access(found, os.X_OK):
+        if os.path.isdir(found):
+            raise LeashError(f"{word} cannot be run", "it is a folder: name a program in it", Exit.REFUSED)
+        if not os.access(found, os.X_OK):
             raise LeashError(f"{word} cannot be run", f"if it is a program: chmod +x {word}", Exit.REFUSED)
         return found
     found_by_name = shutil.which(word, path=path)

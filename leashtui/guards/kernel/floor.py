@@ -116,13 +116,16 @@ def floor_for(
     more: Iterable[str] = (),
     windows: tuple[str, ...] = (),
     owned: tuple[tuple[str, str], ...] = (),
+    account: str = "",
 ) -> Floor:
     """The floor of tier strict or compat; in compat without a Landlock domain of files, under which no sandbox could
     mount. own: leash's directories that nobody inside needs to read. covers: mounts work here.
 
     free, more: names below the home that are not covered, and further ones that are. windows: real paths of what in
-    them somebody does need.
+    them somebody does need. account: the home that the machine gives this user, where HOME names another: ssh and its
+    like look for keys there all the same.
     """
+    homes = [*dict.fromkeys(place for place in (home, account) if place)]
     covered: list[str] = []
     linked: list[tuple[str, str]] = []
 
@@ -134,13 +137,16 @@ def floor_for(
         return True
 
     if covers:
-        known = [name for name in (*HIDDEN, *KEYS, *HISTORIES) if name not in free and holds_secret(home, name)]
-        wanted = [*(os.path.join(home, name) for name in (*known, *more) if home), *own]
+        names = [name for name in (*HIDDEN, *KEYS, *HISTORIES) if name not in free]
+        known = [(place, name) for place in homes for name in names if holds_secret(place, name)]
+        further = [os.path.join(home, name) for name in more if home]
+        wanted = [*(os.path.join(*place) for place in known), *further, *own]
         for path in dict.fromkeys(os.path.realpath(path) for path in wanted if os.path.lexists(path)):
             close(path, len(covered))
-        keys = {os.path.realpath(os.path.join(home, name)) for name in known if name in KEYS}
+        keys = {os.path.realpath(os.path.join(place, name)): place for place, name in known if name in KEYS}
         for cover in [path for path in covered if path in keys]:
-            for target in strays(cover, os.path.realpath(home), (os.path.realpath(home), workspace, *own)):
+            place = os.path.realpath(keys[cover])
+            for target in strays(cover, place, (place, workspace, *own)):
                 if close(target, 0) or target in covered:  # before leash's own places, where the veil lies
                     linked.append((cover, target))
     rules = tuple((device, WRITE_FILE) for device in DEVICES)

@@ -8,6 +8,9 @@ from leashtui.guards.watcher.territory import WORDS
 from leashtui.model.event import FileChanged, Notice
 from leashtui.model.facts import Place
 
+NOTICES = 50
+"""Protected files named one by one at once."""
+
 
 def protected_change(event: FileChanged) -> Notice:
     """A protected file changed. The watcher knows no process, so it accuses nobody."""
@@ -16,7 +19,8 @@ def protected_change(event: FileChanged) -> Notice:
     return Notice(
         level="warn",
         text=f"{event.path} ({what}) {done} during this session",
-        hint="Seen afterwards: it was not held. Look at it before you run, commit or trust what it controls.",
+        hint="No act of the session was judged for it: git took it out, or somebody else changed it."
+        " Look at it before you run, commit or trust what it controls.",
     )
 
 

@@ -18,7 +18,7 @@ from leashtui.guards.watcher.custody import Custody
 from leashtui.guards.watcher.difference import Difference, compare
 from leashtui.guards.watcher.eyes import Eyes, Pending
 from leashtui.guards.watcher.messages import Armed, Keep, Message, Order, Ready, Restore, Settle, Settled, read_orders
-from leashtui.guards.watcher.notices import blindness, overflow, protected_change, protected_many, too_many, vanished
+from leashtui.guards.watcher.notices import blindness, overflow, too_many, vanished
 from leashtui.guards.watcher.snapshot import Known, Snapshot, born
 from leashtui.guards.watcher.territory import Territory
 from leashtui.model.event import FileChanged
@@ -29,7 +29,6 @@ LATEST_MS = 2_000  # while files change all the time, this late: whoever changes
 SOON_MS = 40  # where changes are asked about: time for a save to be whole, and for little else
 BURST = 200  # of more changes than this in two seconds, the kinds with more than FEW at once are told as sums
 FEW = 20
-NOTICES = 50  # protected files named one by one at once
 POLL_MS = 5_000  # how often everything is read while some directory cannot be watched
 GLANCE_MS = 1_000  # how often custody's files are looked at: memory maps and other names of a file make no event
 
@@ -273,13 +272,8 @@ class Watch:
                 to=self._territory.shown(to) if to else "",
             )
             one_by_one.append(event)
-        alarming = [event for event in one_by_one if event.protected and self._custody is None]
         for event in (*one_by_one, *self._sums(summed)):
             self._send(event)
-        for event in alarming[:NOTICES]:
-            self._send(protected_change(event))
-        if len(alarming) > NOTICES:
-            self._send(protected_many(len(alarming) - NOTICES))
 
     def _calm(self, changes: int) -> bool:
         """Whether so many changes may be told one by one: a bucket of BURST that fills again in two seconds."""

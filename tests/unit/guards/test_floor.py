@@ -21,6 +21,23 @@ def test_each_place_is_covered_where_it_exists_and_only_there(tmp_path: Path) ->
     assert not floor_for(Tier.STRICT, str(tmp_path), [], "veil", workspace="/nowhere", covers=False).covered
 
 
+def test_the_account_s_own_home_is_covered_where_home_names_another(tmp_path: Path) -> None:
+    homes = [tmp_path / "told", tmp_path / "account"]
+    for home in homes:
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".netrc").write_text("machine x login y password z")
+    (homes[1] / "keys").write_text("x")
+    (homes[1] / ".ssh" / "id_rsa").symlink_to(homes[1] / "keys")
+    told, account = map(str, homes)
+    floor = floor_for(Tier.STRICT, told, [], "veil", workspace=f"{told}/w", covers=True, account=account)
+    names = {f"{home}/{name}" for home in (told, account) for name in (".ssh", ".netrc")}
+    assert set(floor.covered) == names | {f"{account}/keys"}
+    same = floor_for(Tier.STRICT, told, [], "veil", workspace=f"{told}/w", covers=True, account=told)
+    assert same.covered == (f"{told}/.ssh", f"{told}/.netrc")
+    alone = floor_for(Tier.STRICT, "", [], "veil", workspace=f"{told}/w", covers=True, account=account)
+    assert set(alone.covered) == {f"{account}/{name}" for name in (".ssh", ".netrc", "keys")}
+
+
 @pytest.mark.parametrize(("tier", "handled"), [(Tier.STRICT, CHANGES), (Tier.COMPAT, 0)])
 def test_a_sandbox_can_mount_below_the_floor_of_compat(tmp_path: Path, tier: Tier, handled: int) -> None:
     (tmp_path / ".ssh").mkdir()

@@ -21,6 +21,7 @@ from leashtui.policy.entities import (
     MADE_HERE,
     MEMBERS,
     TEXT,
+    UNREAD,
     Context,
     Principal,
     cap,
@@ -96,6 +97,13 @@ def test_text_is_cut_at_the_limit_and_says_so() -> None:
         assert too_long(long)
         values = dict(zip(FACTS, Context(Tier.EXEC).values(FACTS, ordinary("ls")[0], long), strict=True))
         assert values["capped"] is True and values["parse"] == "partial"
+    text = msgspec.structs.replace(facts, command="echo x;" * UNREAD, parse=Parse.OPAQUE, programs=())
+    code = msgspec.structs.replace(facts, command=f"python3 -c '{'x=1 ' * UNREAD}'", parse=Parse.PARTIAL)
+    many = msgspec.structs.replace(
+        facts, command="wc" + " ab" * UNREAD, parse=Parse.OPAQUE, programs=("wc",), effects=(Effect(Verb.READ),)
+    )
+    removing = msgspec.structs.replace(many, effects=(Effect(Verb.DELETE),))
+    assert [too_long(f) for f in (text, code, many, removing)] == [True, True, False, True]
     opaque = msgspec.structs.replace(facts, command="x" * (TEXT + 1), parse=Parse.OPAQUE)
     assert Context(Tier.EXEC).values(["parse"], ordinary("ls")[0], opaque) == ("opaque",)
 

@@ -160,7 +160,7 @@ def test_a_forbid_wins_over_every_grant() -> None:
         (push("git", "push", "origin", hidden=("U+202E",)), "understood"),
         (push("git", "push", "origin", effects=(Effect(Verb.REMOTE_CHANGE), Effect(Verb.OPAQUE))), "understood"),
         (push("git", "push", "origin", grant_prefix=()), "simple"),
-        (push("git", "push", "origin", command="x" * 70_000), "long"),
+        (push("git", "push", "origin", command="x" * 270_000), "long"),
         (push("git", "push", "\udc80"), "UTF-8"),
         (push("git", "push", "x" * 5_000), "long"),
         (push("ls", effects=()), "only an ask"),

@@ -65,6 +65,40 @@ def test_a_push_opens_what_its_way_needs(tmp_path: Path, remote: str, address: s
     assert {Path(e.target).name for e in facts.effects if e.verb is Verb.KEY_USE} == needed
 
 
+def test_ssh_goes_by_the_account_s_home_and_opens_its_keys(tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    keys = Keys(str(tmp_path / "told"), lending(), account=str(tmp_path / "account"))
+    keys.cover([str(tmp_path / "account" / ".ssh")])
+    engine = Engine(Workspace(str(tmp_path / "w")), str(tmp_path / "told"), "ada", Mode.KERNEL, RepositoryProbe("/"))
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(tmp_path / "w"), argv=("ssh", "example.com"))
+    wanted = [e.target for e in keys.judged(request, engine(request)).effects if e.verb is Verb.KEY_USE]
+    assert wanted == [str(tmp_path / "account" / ".ssh")]
+    assert f"{tmp_path}/account/.ssh/known_hosts" in keys.states(wanted)
+
+
+@pytest.mark.parametrize(
+    ("command", "opens"),
+    [
+        ("remote add up https://example.com/a/b.git", False),
+        ("remote add up git@example.com:a/b.git", False),
+        ("remote set-url origin git@example.com:a/c.git", False),
+        ("remote rename origin up", False),
+        ("remote remove origin", False),
+        ("config remote.origin.url git@example.com:a/c.git", False),
+        ("lfs push origin", True),
+        ("-c remote.origin.url=git@example.com:a/c.git push origin main", True),
+    ],
+)
+def test_who_only_names_a_remote_opens_nothing(tmp_path: Path, command: str, opens: bool) -> None:
+    (tmp_path / "w").mkdir()
+    keys = Keys(str(tmp_path), lending(), lambda name: "git@example.com:a/b.git")
+    keys.cover([str(tmp_path / ".ssh")])
+    engine = Engine(Workspace(str(tmp_path / "w")), str(tmp_path), "ada", Mode.KERNEL, RepositoryProbe(str(tmp_path)))
+    request = Request(Action.PROCESS_EXEC, Layer.KERNEL, str(tmp_path / "w"), argv=("git", *command.split()))
+    verbs = keys.judged(request, engine(request)).verbs()
+    assert Verb.REMOTE_CHANGE in verbs and (Verb.KEY_USE in verbs) is opens
+
+
 @pytest.mark.parametrize(
     ("argv", "variable", "needed"),
     [

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from leashtui.model.facts import Effect, Facts, Place, Verb
+from leashtui.model.facts import COMMITTED, Effect, Facts, Place, Verb
 from leashtui.policy.cases import ordinary
-from leashtui.supervisor.mending import mended
+from leashtui.supervisor.mending import kept_too, mended
+from leashtui.words.undoing import outlook
 
 SOURCE = Effect(Verb.DELETE, "/w/notes.txt", Place.SOURCE, reversible=False)
 BUILD = Effect(Verb.DELETE, "/w/dist", Place.GENERATED, reversible=False)
@@ -68,3 +69,34 @@ def test_work_that_git_throws_away_comes_back_but_not_its_own_records() -> None:
 def test_nothing_lost_nothing_said() -> None:
     facts: Facts = replace(ordinary("x")[1], undo="build it again")
     assert mended(facts, lambda path: True) is facts
+
+
+@pytest.mark.parametrize("known", [COMMITTED, ""])
+def test_what_git_would_not_bring_back_is_not_said_to_come_from_it(tmp_path: Path, known: str) -> None:
+    """A write that could be undone by git as far as it was committed, in a session that keeps what is written."""
+    (tmp_path / "old").write_text("x")
+
+    def said(*effects: Effect, keeps: bool = True) -> str:
+        facts = replace(ordinary("x")[1], effects=effects, undo=known, reversible=True)
+        return outlook(kept_too(facts, lambda path: keeps))
+
+    old, new = (Effect(Verb.WRITE, str(tmp_path / name), Place.SOURCE) for name in ("old", "new"))
+    gone = Effect(Verb.DELETE, str(tmp_path / "gone"), Place.SOURCE)
+    assert said(new) == "leash undo removes it"
+    assert said(old) == said(old, new) == said(new, gone) == "leash undo brings it back"
+    assert said(old, keeps=False) == (known or "not known beforehand")
+    assert said(replace(PUSH, reversible=True)) == (known or "what is sent cannot be taken back")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("adds the remote o, https://example.com/x", "git remote remove o"),
+        ("renames the remote a, b", "git remote rename b a"),
+        ("changes where the remote o leads: git@example.com:x", "not known beforehand"),
+        ("pushes main to origin", "what is sent cannot be taken back"),
+    ],
+)
+def test_what_only_names_a_remote_sends_nothing(sentence: str, said: str) -> None:
+    effect = Effect(Verb.REMOTE_CHANGE, "x", sentence=sentence)
+    assert outlook(replace(ordinary("x")[1], effects=(effect,), undo="", reversible=True)) == said
