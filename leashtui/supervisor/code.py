@@ -22,7 +22,9 @@ class Code:
         self.text = f"{draw():06d}"
 
     def matches(self, guess: str) -> bool:
-        """Whether the guess is right; the third wrong one in a row replaces the code."""
+        """Whether the guess is right; the third wrong one in a row replaces the code. None at all is no guess."""
+        if not guess.strip():
+            return False
         if hmac.compare_digest(guess.strip().encode(), self.text.encode()):
             self._wrong = 0
             return True

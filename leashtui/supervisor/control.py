@@ -197,7 +197,8 @@ class Control:
         brakes = isinstance(first, Hello) and first.role == "brake"
         if self._code is not None and not brakes and not self._code.matches(first.code):
             hint = "pass --code with the number shown in the terminal that started the session"
-            reason = "this tier cannot tell the agent from the person: a code is needed"
+            needed = "the code is wrong" if first.code.strip() else "a code is needed"
+            reason = f"this tier cannot tell the agent from the person: {needed}"
             await self._turn_away(reader, writer, peer, reason, hint)
             return
         if isinstance(first, Terminal):

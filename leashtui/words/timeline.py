@@ -292,7 +292,7 @@ _TELL: dict[type, Callable[[Any], Line]] = {
     TierLowered: lambda e: Line(Tone.ALARM, "tier", f"guard {e.tier} where {e.usual} is usual", "; ".join(e.lost)),
     FaceJoined: lambda e: Line(Tone.QUIET, "panel", f"{e.face} joined as {e.role}", e.who),
     FaceLeft: lambda e: Line(Tone.QUIET, "panel", f"{e.face} left", quiet=True),
-    ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} tried to answer", e.reason),
+    ControlRefused: lambda e: Line(Tone.ALARM, "REFUSE", f"{e.peer} was turned away", e.reason),
     PolicyTrusted: lambda e: Line(
         Tone.QUIET,
         "drop" if e.dropped else "trust",

@@ -61,7 +61,9 @@ def test_guessing_the_code_changes_it() -> None:
     assert not code.matches("1")
     assert not code.matches("2")
     assert code.matches("111111")
-    assert [code.matches(g) for g in ("a", "b", "c")] == [False] * 3
+    assert [code.matches(g) for g in ("a", "b", "", " ", "")] == [False] * 5  # who only looks guesses nothing
+    assert told == []
+    assert not code.matches("c")
     assert told == ["222222"]
     assert not code.matches("111111")
     assert code.matches("222222")
