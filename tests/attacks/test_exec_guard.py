@@ -188,11 +188,11 @@ def test_a_held_program_runs_nothing_until_released_and_its_caller_goes_on(tmp_p
         "import subprocess, time\n"
         "start = time.monotonic()\n"
         "child = subprocess.Popen(['touch', 'HELD'])\n"
-        "print(time.monotonic() - start < 0.9)\n"
+        "print(time.monotonic() - start < 3.5)\n"
         "import os; print(os.path.exists('HELD'))\n"
-        "child.wait(); print(time.monotonic() - start >= 1.0, os.path.exists('HELD'))\n"
+        "child.wait(); print(time.monotonic() - start >= 3.9, os.path.exists('HELD'))\n"
     )
-    _, done = guarded({"hold": ["HELD"], "seconds": 1.2}, "/usr/bin/env", "python3", str(script), cwd=tmp_path)
+    _, done = guarded({"hold": ["HELD"], "seconds": 4}, "/usr/bin/env", "python3", str(script), cwd=tmp_path)
     assert done.stdout.split() == ["True", "False", "True", "True"]
 
 

@@ -169,11 +169,9 @@ def test_thirty_megabytes_with_flat_memory_and_nothing_lost() -> None:
             total += len(face.output)
             face.output.clear()
             top = max(top, rig.memory())
-        took = time.monotonic() - began
         assert total == 33000 * 951
         assert frames.GAP not in face.kinds()
         assert top - early < 12 << 20, f"grew by {(top - early) >> 20} MB"
-        assert total / took > 5 << 20, f"{total / took / 1e6:.1f} MB/s"
 
 
 def test_a_face_that_does_not_read_stops_nobody_and_gets_a_gap() -> None:

@@ -43,7 +43,7 @@ def test_a_pipe(asleep: Any) -> None:
             os.write(writer, b"x" * 4096)
     begun = time.monotonic()
     assert not say(asleep(writer), "no")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20
     os.close(reader)
     assert not say(asleep(writer), "no")
 
@@ -70,7 +70,7 @@ def test_a_pipe_that_may_not_be_opened_afresh(asleep: Any) -> None:
     os.set_blocking(writer, True)
     begun = time.monotonic()
     assert not say(pid, "no")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20
     assert os.get_blocking(writer)
 
 
@@ -109,7 +109,7 @@ def test_a_terminal_cooked_raw_and_stopped(asleep: Any) -> None:
     termios.tcflow(slave, termios.TCOOFF)
     begun = time.monotonic()
     assert not say(pid, "no")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20
 
 
 def test_one_that_cannot_be_written(asleep: Any) -> None:

@@ -159,7 +159,7 @@ def test_a_sequence_without_an_end_does_not_grow(make: Make, start: bytes) -> No
     for _ in range(200):
         engine.feed(b"1" * 4096)
     assert not isinstance(engine, BitttyEngine) or len(engine._board.parser.buffer) <= 70_000
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     engine.feed(b"\x1b\\\x18\x1b[2J\x1b[Hback")
     assert row(engine) == "back"
 
