@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from leashtui.guards.kernel import abi, views
-from leashtui.guards.kernel import numbers as nr
 
 RENAMES = "import os\nopen('x', 'w')\nprint(flush=True)\nwhile 1: os.rename('x', 'y'); os.rename('y', 'x')"
 HOW = abi.OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, 0x10)
