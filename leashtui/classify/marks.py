@@ -22,6 +22,7 @@ from leashtui.classify.spellings import (
     EVALS,
     FORKS,
     GLOBBED,
+    HANDS_ON_ENV,
     HOME,
     HOME_BEHIND,
     HOME_ELSEWHERE,
@@ -234,7 +235,7 @@ def _secrets(call: Call, code: str, literals: list[str]) -> int:
             if is_secret_path(path, call.machine.setting.home):
                 call.read(path)
                 taint |= Taint.SECRET
-    if WHOLE_ENV.search(code):
+    if WHOLE_ENV.search(HANDS_ON_ENV.sub("", code)):
         call.add(Verb.SECRET_READ, "", "reads all environment variables, secret ones too", place=Place.SECRET)
         taint |= Taint.SECRET
     for found in ONE_ENV.finditer(code):

@@ -15,6 +15,7 @@ from leashtui.classify.marks import judge_marks
 from leashtui.classify.patterns import lazy
 from leashtui.classify.phrases import is_command, is_statement, only_shows
 from leashtui.classify.plumbing import is_local
+from leashtui.classify.python_environ import Uses
 from leashtui.classify.python_names import (
     COREUTILS,
     DECODERS,
@@ -70,7 +71,7 @@ def judge_python(call: Call, code: str) -> Stream:
         if UNKNOWN in code:
             call.opaque("runs Python code that is known only in part")
         return judge_marks(call, "python", code)
-    visitor = _Reader(call)
+    visitor = _Reader(call, tree)
     try:
         visitor.visit(tree)
     except _TOO_DEEP:
@@ -82,8 +83,9 @@ def judge_python(call: Call, code: str) -> Stream:
 class _Reader(Names):
     """Walks one module and reports what it calls."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, tree: ast.Module) -> None:
         super().__init__(call)
+        self._uses = Uses(tree, self.dotted)
         self.modules: set[str] = set()
         self.databases: list[str | None] = []
         self.statements: list[str] = []
@@ -112,12 +114,12 @@ class _Reader(Names):
         self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802 - named by ast
-        if self.dotted(node) == "os.environ":
+        if self.dotted(node) == "os.environ" and not self._uses.tells_nothing(node):
             self._environment(None)
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:  # noqa: N802 - named by ast
-        if self.names.get(node.id) == "os.environ":
+        if self.names.get(node.id) == "os.environ" and not self._uses.tells_nothing(node):
             self._environment(None)
 
     def _environment(self, name: str | None) -> None:
@@ -156,7 +158,10 @@ class _Reader(Names):
             self._environment(text or "?")
             return True
         if name.startswith("os.environ."):
-            self._environment(None if last in ("items", "copy", "values", "keys") else "?")
+            shows = last in ("items", "copy", "values", "keys")
+            if shows and isinstance(node.func, ast.Attribute) and self._uses.tells_nothing(node.func.value):
+                return True
+            self._environment(None if shows else "?")
             return True
         if name in _OPENS:
             self.databases.append(text)

@@ -92,6 +92,11 @@ TAKES = lazy(
 WHOLE_ENV = lazy(
     r"process\.env(?!\s*[.\[\w])|JSON\.stringify\(process\.env|\bENV(?:\.to_\w+|\.inspect|\.each\w*)?(?!\s*[\[.\w])|ENV\.(?:to_\w+|inspect|each\w*|map|sort)|%ENV|getenv\(\s*\)|phpinfo\s*\(|\$_ENV(?!\[)|os\.environ(?!\s*[\[.])|Deno\.env\.toObject|System\.getenv\(\s*\)|Sys\.getenv\(\s*\)"
 )
+HANDS_ON_ENV = lazy(
+    r"\b(?:exec|spawn|execFile|fork)(?:Sync)?\([^()]*\benv\s*:\s*(?:\{\s*\.\.\.)?process\.env\b(?!\s*[.\[])"
+    r"|(?:'\w+'|\"\w+\")\s+in\s+process\.env\b(?!\s*[.\[])"
+)
+"""Gives a child all variables, or asks whether there is one: shows none."""
 ONE_ENV = lazy(
     r"(?:process\.env\.|process\.env\[['\"]|ENV\[['\"]|ENV\.fetch\(['\"]|\$ENV\{['\"]?|getenv\(['\"]|\$_ENV\[['\"]|\$_SERVER\[['\"]|Sys\.getenv\(['\"])(\w+)"
 )

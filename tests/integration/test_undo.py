@@ -323,6 +323,19 @@ def test_without_a_session_there_is_nothing_to_undo(world: World) -> None:
     assert "nothing" in done.stderr or "no session" in done.stderr
 
 
+def test_a_mistyped_word_is_no_path_without_changes(world: World) -> None:
+    (world.workspace / "still").write_text("mine\n")
+    assert world.leash("run", "--headless", "--", "sh", "-c", "mkdir d; echo made > d/one").returncode == 0
+    for words in (["nosuchsession"], ["--dry-run", "d/one", "nosuch/file"]):
+        done = world.leash("undo", *words)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert f"{words[-1]} is no session, no act and no file" in done.stderr
+        assert (world.workspace / "d/one").exists()
+    assert world.leash("undo", "still").returncode == 0
+    assert world.leash("undo", "d/one").returncode == 0
+    assert not (world.workspace / "d/one").exists()
+
+
 def test_a_name_that_is_no_text_is_kept_and_brought_back(tmp_path: Path) -> None:
     place = os.fsencode(tmp_path / "work")
     os.mkdir(place)

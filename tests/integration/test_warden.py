@@ -104,7 +104,7 @@ def test_a_storm_of_forks_ends_too(tmp_path: Path, escape: str) -> None:
     began = time.monotonic()
     assert start(code, mark).wait(40) == 137
     assert running(mark) == []
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
 
 
 def test_threads_that_outlive_their_leader_end_too(tmp_path: Path) -> None:

@@ -60,7 +60,14 @@ def run(args: argparse.Namespace) -> int:
         session = _here(os.path.realpath(os.path.dirname(os.path.abspath(paths[0])) if paths else os.getcwd()))
     directory, act, ended = _find(session, wanted)
     kept = Kept(directory)
-    steps = kept.chosen(tuple({name for path in paths for name in (os.path.abspath(path), _real(path))}), act)
+    steps = kept.chosen(_names(paths), act)
+    for path in paths:
+        if not os.path.lexists(path) and not kept.chosen(_names([path]), act):
+            raise LeashError(
+                f"{one_line(path, 200)} is no session, no act and no file that session {kept.directory.name} changed",
+                "nothing was undone; see leash sessions, leash log, and leash undo --dry-run",
+                Exit.USAGE,
+            )
     if kept.left and not act:
         print(_left_out(kept.left))
     if not steps:
@@ -177,6 +184,10 @@ def _find(session: str, wanted: str) -> tuple[Path, str, int]:
     raise LeashError(
         f"session {found[-1].name} has no act {wanted}", "see leash log, or the rows of the panel", Exit.USAGE
     )
+
+
+def _names(paths: list[str]) -> tuple[str, ...]:
+    return tuple({name for path in paths for name in (os.path.abspath(path), _real(path))})
 
 
 def _real(path: str) -> str:
