@@ -323,6 +323,7 @@ def test_without_a_session_there_is_nothing_to_undo(world: World) -> None:
     assert "nothing" in done.stderr or "no session" in done.stderr
 
 
+@strict
 def test_a_mistyped_word_is_no_path_without_changes(world: World) -> None:
     (world.workspace / "still").write_text("mine\n")
     assert world.leash("run", "--headless", "--", "sh", "-c", "mkdir d; echo made > d/one").returncode == 0
