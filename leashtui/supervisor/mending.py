@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from leashtui.model.facts import COMMITTED, Effect, Facts, Place, Verb
 from leashtui.stores.undo import LARGEST
-from leashtui.words.undoing import REMOVES, brings_back
+from leashtui.words.undoing import REMOVES, brings_back, remains
 
 _FILES = frozenset({Verb.DELETE, Verb.TRUNCATE, Verb.WRITE})
 _CLEANS = ("removes untracked files", "removes what git ignores")
@@ -40,7 +40,7 @@ def mended(facts: Facts, is_kept: Callable[[str], bool]) -> Facts:
             left[_BUILT if effect.place is Place.GENERATED else _GIT if effect.place is Place.GIT else _ELSEWHERE] = (
                 None
             )
-    return replace(facts, undo=brings_back(tuple(left))) if kept else facts
+    return replace(facts, undo=_and_what_remains(brings_back(tuple(left)), facts)) if kept else facts
 
 
 def kept_too(facts: Facts, is_kept: Callable[[str], bool]) -> Facts:
@@ -52,7 +52,13 @@ def kept_too(facts: Facts, is_kept: Callable[[str], bool]) -> Facts:
         return facts
     new = not any(effect.verb is Verb.DELETE or os.path.lexists(effect.target) for effect in written)
     left = dict.fromkeys(part for effect in written for part in _left_in(effect))
-    return replace(facts, undo=REMOVES if new else brings_back(tuple(left)))
+    return replace(facts, undo=_and_what_remains(REMOVES if new else brings_back(tuple(left)), facts))
+
+
+def _and_what_remains(undo: str, facts: Facts) -> str:
+    """The way back, and what of the same act it does not lead back from."""
+    rest = remains(facts)
+    return f"{undo}; {rest}" if rest else undo
 
 
 def _by_git(effect: Effect, facts: Facts) -> bool:

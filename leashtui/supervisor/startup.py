@@ -50,6 +50,7 @@ from leashtui.supervisor.strictness import effects, floor_of, histories, sealed_
 from leashtui.supervisor.terminal import Terminal
 from leashtui.supervisor.tiers import choose_tier
 from leashtui.supervisor.watching import watch
+from leashtui.words.guarding import shortfall
 from leashtui.words.variables import how, outset
 
 _SOME = 4
@@ -83,6 +84,8 @@ async def start_session(start: Start, channel: Channel, support: Support) -> Ses
         parts.modes.lowered(tier, usual, lost)
     if tier is Tier.WATCH:
         session.notice("warn", "tier watch: the kernel enforces nothing in this session", _advice(support))
+    if start.face == "headless":
+        _say_what_is_missing(start, channel, (tier, usual), support)
     _say_what_is_obeyed(start, parts, channel)
     _say_what_is_withheld(parts, channel)
     env = start.env | {"LEASH_SESSION": parts.id}
@@ -180,6 +183,14 @@ def _keep_closed(parts: Parts, closed: Sequence[Closing], covered: Sequence[str]
 
     parts.standing.pdp.spoken.covered = under
     parts.lanes.changed.append(look)
+
+
+def _say_what_is_missing(start: Start, channel: Channel, tiers: tuple[Tier, Tier], support: Support) -> None:
+    """One line where nobody sees the tier and it is less than was to be expected. tiers: (this one, the usual one)."""
+    tier, usual = tiers
+    covers = support.covers or tier not in (Tier.STRICT, Tier.COMPAT)
+    if sentence := shortfall(tier, tier if start.guard else usual, covers=covers):
+        channel.tell(say=sentence)
 
 
 def _say_what_is_withheld(parts: Parts, channel: Channel) -> None:

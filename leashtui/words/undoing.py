@@ -28,17 +28,29 @@ def outlook(facts: Facts) -> str:
     """How an act can be undone, where nothing better is known than its facts."""
     if facts.undo or not facts.reversible:
         return facts.undo or "cannot be undone"
-    verbs = {effect.verb for effect in facts.effects}
-    if facts.reads_secret or Verb.SECRET_READ in verbs:
-        return "what was read stays read"
-    named = [effect.sentence for effect in facts.effects if effect.sentence.startswith(NAMING)]
-    if facts.sends_secret or any(e.verb in _AWAY and e.sentence not in named for e in facts.effects):
-        return "what is sent cannot be taken back"
+    if rest := remains(facts):
+        return rest
+    named = _names(facts)
     if any(effect.sentence.startswith(_LOOSENS) for effect in facts.effects):
         return "chmod, if you know what the permissions were"
     if len(named) == len(facts.effects) == 1:
         return _named_again(named[0])
     return _UNKNOWN
+
+
+def remains(facts: Facts) -> str:
+    """What of an act nothing takes back, '' where there is no such thing."""
+    if facts.reads_secret or any(effect.verb is Verb.SECRET_READ for effect in facts.effects):
+        return "what was read stays read"
+    named = _names(facts)
+    if facts.sends_secret or any(e.verb in _AWAY and e.sentence not in named for e in facts.effects):
+        return "what is sent cannot be taken back"
+    return ""
+
+
+def _names(facts: Facts) -> list[str]:
+    """The sentences of what only gives a remote a name."""
+    return [effect.sentence for effect in facts.effects if effect.sentence.startswith(NAMING)]
 
 
 def _named_again(sentence: str) -> str:

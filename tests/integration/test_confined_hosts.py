@@ -66,6 +66,94 @@ def test_what_is_forbidden_is_named_and_the_rest_works(world: World, numbers: ob
     assert (strict.returncode == 125) is (tier != "strict"), strict
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (PIDFD_GETFD, "guard exec, where strict is usual"),
+        (LANDLOCK, "guard compat, where strict is usual"),
+        (UNSHARE, "guard strict, but secret files are not hidden"),
+        (PTRACE, "guard watch, where strict is usual"),
+        (999, ""),
+    ],
+)
+def test_who_sees_no_tier_is_told_of_less_than_usual(world: World, numbers: object, said: str) -> None:
+    told = confined(world, numbers, "run", "--headless", "--", "true").stderr
+    lines = [line for line in told.splitlines() if "leash doctor" in line]
+    assert [line.startswith(f"leash: {said}") for line in lines] == ([True] if said else []), told
+    if said and "not hidden" not in said:  # who names the tier knows it
+        tier = said.split()[1].strip(",")
+        assert "is usual" not in confined(world, numbers, "run", "--headless", "--guard", tier, "--", "true").stderr
+
+
+LISTENED = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 0x7FFFFFF), (0x06, 0, 0, 0x7FC00000), (0x06, 0, 0, 0x7FFF0000)]
+raw = b"".join(struct.pack("HBBI", *one) for one in code)
+class Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+buffer = ctypes.create_string_buffer(raw, len(raw))
+program = Program(len(raw) // 8, ctypes.addressof(buffer))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.syscall(317, 1, 8, ctypes.byref(program)) >= 0, ctypes.get_errno()
+child = os.fork()
+if child == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+SCRUBBED = """
+import os
+words = {words}
+os.execve(words[0], words, {{name: value for name, value in os.environ.items() if name != "LEASH_SESSION"}})
+"""
+
+
+def below(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    """leash in a sandbox of somebody else's, which listens to a call that nobody makes."""
+    argv = [sys.executable, "-c", LISTENED, sys.executable, "-I", "-m", "leashtui", *words]
+    return subprocess.run(
+        argv, cwd=world.workspace, env=world.env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_listener_of_somebody_else_is_not_taken_for_a_leash(world: World) -> None:
+    told = below(world, "doctor").stdout
+    assert "another listener is above us" in told and "session" not in told.split("guard tier")[0], told
+    assert "run leash outside the other sandbox; under WSL2 set networkingMode=nat" in told
+    done = below(world, "run", "--headless", "--", "echo", "worked")
+    assert done.stdout == "worked\n" and "guard watch, where strict is usual" in done.stderr, done
+    demanded = below(world, "run", "--headless", "--guard", "exec", "--", "echo", "worked")
+    assert demanded.returncode == 125 and "run leash outside the other sandbox" in demanded.stderr, demanded
+
+
+@pytest.mark.parametrize("tier", ["exec", "compat", "strict"])
+def test_a_leash_whose_name_was_scrubbed_is_known(world: World, tier: str) -> None:
+    inner = world.script("inner.py", SCRUBBED.format(words=[sys.executable, "-I", "-m", "leashtui", "run", "--", "id"]))
+    argv = [
+        sys.executable,
+        "-I",
+        "-m",
+        "leashtui",
+        "run",
+        "--headless",
+        "--guard",
+        tier,
+        "--",
+        sys.executable,
+        str(inner),
+    ]
+    done = subprocess.run(
+        argv, cwd=world.workspace, env=world.env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "this is already inside a leash session" in done.stderr and "uid=" not in done.stdout, done
+    log = subprocess.run(
+        [sys.executable, "-I", "-m", "leashtui", "log"], env=world.env, capture_output=True, text=True, check=False
+    )
+    assert "alarm" not in log.stdout.lower() and log.returncode == 0, log
+
+
 def test_without_landlock_keys_stay_covered(world: World) -> None:
     home = world.root / "home"
     (home / ".ssh").mkdir(parents=True)

@@ -13,6 +13,7 @@ _SWITCHES = (
     ("kernel/unprivileged_userns_clone", "0", "1"),
     ("user/max_user_namespaces", "0", "15000"),
 )
+_UNCONFINED = "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
 _MARKS = (".dockerenv", "run/.containerenv")
 OUTER = "run leash outside the other sandbox; under WSL2 set networkingMode=nat"
 
@@ -24,8 +25,7 @@ def for_namespaces(root: Path = Path("/")) -> str:
     if wrong:
         return f"allow user namespaces: sudo sysctl {' '.join(wrong)}"
     if is_container(root):
-        options = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
-        return f"let the container make user namespaces: docker run {options}"
+        return f"let the container make user namespaces: {_UNCONFINED}"
     return "allow user namespaces: sudo sysctl user.max_user_namespaces=15000, and ask whoever confines this shell"
 
 
@@ -37,7 +37,8 @@ def for_tracing(root: Path = Path("/")) -> str:
     if scope == "2":
         return "sudo sysctl kernel.yama.ptrace_scope=1"
     if is_container(root):
-        return "let the container trace its own processes: docker run --cap-add SYS_PTRACE"
+        tracing = "let the container trace its own processes: docker run --cap-add SYS_PTRACE"
+        return f"{tracing}; for all that leash can do: {_UNCONFINED}"
     return "allow ptrace in the profile that confines this shell"
 
 

@@ -45,6 +45,12 @@ def test_tracing(tmp_path: Path, values: dict[str, str], says: str) -> None:
     assert says in remedies.for_tracing(host(tmp_path, values))
 
 
+def test_who_is_in_a_container_reads_the_whole_remedy_at_once(tmp_path: Path) -> None:
+    said = remedies.for_tracing(host(tmp_path, {".dockerenv": ""}))
+    assert "--cap-add SYS_PTRACE" in said
+    assert remedies.for_namespaces(tmp_path).partition("docker run ")[2] in said
+
+
 def test_listening(tmp_path: Path) -> None:
     assert "docker" not in remedies.for_listening(tmp_path)
     assert "docker run" in remedies.for_listening(host(tmp_path, {".dockerenv": ""}))

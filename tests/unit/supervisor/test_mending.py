@@ -100,3 +100,15 @@ def test_what_git_would_not_bring_back_is_not_said_to_come_from_it(tmp_path: Pat
 def test_what_only_names_a_remote_sends_nothing(sentence: str, said: str) -> None:
     effect = Effect(Verb.REMOTE_CHANGE, "x", sentence=sentence)
     assert outlook(replace(ordinary("x")[1], effects=(effect,), undo="", reversible=True)) == said
+
+
+def test_what_no_undo_takes_back_is_said_beside_what_it_does() -> None:
+    secret = Effect(Verb.SECRET_READ, "/h/.ssh/id", Place.HOME)
+    new = Effect(Verb.WRITE, "/w/made", Place.SOURCE)
+    facts = replace(ordinary("x")[1], effects=(new, secret), undo="")
+    assert kept_too(facts, lambda path: True).undo == "leash undo removes it; what was read stays read"
+    assert kept_too(replace(facts, effects=(new,)), lambda path: True).undo == "leash undo removes it"
+    sent = Effect(Verb.NET_SEND, "host", Place.HOME)
+    assert kept_too(replace(facts, effects=(new, sent)), lambda path: True).undo.endswith("cannot be taken back")
+    gone = replace(facts, effects=(SOURCE,), reads_secret=True, reversible=False, undo="cannot be undone")
+    assert mended(gone, lambda path: True).undo == "leash undo brings it back; what was read stays read"
